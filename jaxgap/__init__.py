@@ -1,0 +1,32 @@
+"""jaxgap: self-consistent gap equations of multiband superconductors with cross-band pairing, in JAX.
+
+Couplings and bands go in, a self-consistent superconducting state comes out, and everything downstream (gaps, T_c,
+spectra, fits) is a differentiable, batchable function of that state. Energies are in meV, temperatures in K. Importing
+jaxgap switches JAX to double precision (`jaxgap._precision`).
+"""
+
+from jaxgap import _precision as _precision
+from jaxgap import materials as materials
+from jaxgap import units as units
+from jaxgap._checks import InputError as InputError
+from jaxgap._checks import NotConvergedError as NotConvergedError
+from jaxgap.bands import Band as Band
+from jaxgap.bands import parabolic_band as parabolic_band
+from jaxgap.branches import BranchEnd as BranchEnd
+from jaxgap.branches import EndKind as EndKind
+from jaxgap.branches import branch_end as branch_end
+from jaxgap.branches import solve_temperatures as solve_temperatures
+from jaxgap.couplings import couplings_from_literature as couplings_from_literature
+from jaxgap.critical import critical_temperature as critical_temperature
+from jaxgap.implicit import at_root as at_root
+from jaxgap.labels import Label as Label
+from jaxgap.quadrature import Rule as Rule
+from jaxgap.solution import Solution as Solution
+from jaxgap.solution import Status as Status
+from jaxgap.solve import solve as solve
+from jaxgap.superconductor import Superconductor as Superconductor
+from jaxgap.superconductor import load as load
+from jaxgap.superconductor import save as save
+from jaxgap.superconductor import superconductor as superconductor
+
+__version__ = "0.1.0"

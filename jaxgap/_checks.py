@@ -1,0 +1,47 @@
+"""Every sentence that jaxgap says about a bad argument is made here.
+
+The grammar is "Argument `x` must ..., but got ...", with the offending value. Values can only be checked where they are
+concrete: under `jax.jit`, `vmap` or `grad` the checks of values are skipped, and the status of a solution reports instead.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+__all__ = ["InputError", "NotConvergedError", "check", "check_finite", "check_identifier", "is_concrete", "must"]
+
+
+class InputError(ValueError):
+    """Bad input: one sentence, no traceback for the user of the command line (exit code 2)."""
+
+
+class NotConvergedError(RuntimeError):
+    """A solution was asked for and not found: one sentence with the remedy (exit code 3 of the command line)."""
+
+
+def must(name: str, requirement: str, value: Any) -> str:
+    """The sentence for argument `name`, which fails `requirement` with `value`."""
+    return f"Argument `{name}` must {requirement}, but got {value}."
+
+
+def check(ok: bool, name: str, requirement: str, value: Any) -> None:
+    """Raise `InputError` unless `ok`."""
+    if not ok:
+        raise InputError(must(name, requirement, value))
+
+
+def is_concrete(*values: Any) -> bool:
+    """Whether every array in `values` has a value now (False while JAX traces)."""
+    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+
+
+def check_finite(name: str, value: Any) -> None:
+    """Raise `InputError` if a concrete `value` has a NaN or an infinity."""
+    if is_concrete(value):
+        check(bool(np.isfinite(value).all()), name, "be finite", np.asarray(value).tolist())
+
+
+def check_identifier(name: str, value: Any) -> None:
+    """Band names are short identifiers, since paths such as `lam[alpha, alpha:beta]` are made of them."""
+    check(isinstance(value, str) and value.isidentifier(), name, "be a short identifier such as `alpha`", repr(value))

@@ -1,0 +1,127 @@
+r"""Branches of solutions in temperature: Delta(T) along a branch, and the temperature at which it ends.
+
+A branch of real solutions ends at a fold, where it meets another solution and the Jacobian M is singular,
+
+.. math:: r(\Delta, T) = 0, \qquad M v = 0, \qquad v_0 \cdot v = 1,
+
+or where the amplitudes vanish (T_c). Past a fold Newton happily finds some other solution; here a branch is followed in
+steps too small to be stepped over, and the fold is then located by its own equations, which make the temperature of the end
+a differentiable function of the system.
+"""
+
+from enum import IntEnum
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from jaxgap._checks import InputError, NotConvergedError, check, check_finite, is_concrete
+from jaxgap._precision import require_float64
+from jaxgap.critical import highest_temperature
+from jaxgap.implicit import at_root
+from jaxgap.labels import sign_pattern
+from jaxgap.newton import newton
+from jaxgap.pairing import gap_residual
+from jaxgap.quadrature import DEFAULT_RULE, Rule
+from jaxgap.solution import Solution
+from jaxgap.solve import branch_at_zero_temperature, follow, solve
+from jaxgap.superconductor import Superconductor
+
+__all__ = ["BranchEnd", "EndKind", "branch_end", "solve_temperatures"]
+
+
+class EndKind(IntEnum):
+    """How a branch ends."""
+
+    FOLD = 0
+    """It meets another branch at a fold (a spinodal): the state disappears at a finite gap."""
+    OTHER = 1
+    """Its amplitudes vanish, an amplitude changes sign, or it could not be followed further."""
+    MISSING = 2
+    """It does not exist at T = 0."""
+
+
+class BranchEnd(eqx.Module):
+    """The end of a branch of solutions when the temperature rises."""
+
+    T: Float[Array, ""]
+    """Temperature [K]: of the fold by its own equations, else as far as the branch was followed (to 1e-3 K)."""
+    Delta: Float[Array, "channel"]
+    """Amplitudes there [meV]."""
+    kind: Int[Array, ""]
+    """An `EndKind` code."""
+
+
+def branch_end(sc: Superconductor, branch: str, *, rule: Rule = DEFAULT_RULE, throw: bool = True) -> BranchEnd:
+    """Follow a branch from T = 0 until it ends: the temperature [K] at which it does, differentiable if it is a fold.
+
+    Args:
+        sc: the system.
+        branch: "s++", "s+-", or one sign per band such as "++-".
+        rule: quadrature nodes per piece.
+        throw: raise `NotConvergedError` if the branch does not exist at T = 0 (under tracing: `EndKind.MISSING`).
+    """
+    require_float64()
+    check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
+    end = _branch_end(sc, sign_pattern(branch, len(sc.bands)), rule)
+    if throw and is_concrete(end) and int(end.kind) == EndKind.MISSING:
+        raise NotConvergedError(f"The branch {branch} was not found at T = 0 for this system.")
+    return end
+
+
+def solve_temperatures(sc: Superconductor, T: Any, **options: Any) -> Solution:
+    """`solve` at each of the temperatures `T` [K], batched: a `Solution` whose leaves have the temperatures as first axis.
+
+    Nothing raises: every element has its own status. Options are those of `solve` (`branch`, `start`, `rule`).
+    """
+    require_float64()
+    check_finite("T", T)
+    T = np.asarray(T, dtype=float)
+    if T.ndim != 1 or np.any(T < 0):
+        raise InputError(f"Argument `T` must be a list of temperatures >= 0 [K], but got {T.tolist()}.")
+    return _solve_temperatures(sc, jnp.asarray(T), tuple(sorted(options.items(), key=lambda item: item[0])))
+
+
+@eqx.filter_jit
+def _solve_temperatures(
+    sc: Superconductor, T: Float[Array, "temperature"], options: tuple[tuple[str, Any], ...]
+) -> Solution:
+    return jax.vmap(lambda t: solve(sc, t, **dict(options)))(T)
+
+
+def _fold(x: Float[Array, "n"], theta: Any, rule: Rule) -> Float[Array, "n"]:
+    """Residual whose root is (Delta, v, T) at a fold: r = 0, M v = 0, v_0 . v = 1, in units that make it well scaled."""
+    sc, v_0 = theta
+    n = v_0.shape[0]
+    Delta, v, T = x[:n], x[n : 2 * n], x[2 * n]
+    r, Mv = jax.jvp(lambda D: gap_residual(sc, D, T, rule), (Delta,), (v,))
+    return jnp.concatenate([r, Mv, (v_0 @ v - 1)[None]])
+
+
+@eqx.filter_jit
+def _branch_end(sc: Superconductor, pattern: tuple[int, ...], rule: Rule) -> BranchEnd:
+    frozen = jax.lax.stop_gradient(sc)
+    cold = branch_at_zero_temperature(frozen, pattern, rule)
+    track = follow(frozen, cold.x, jnp.zeros(()), highest_temperature(frozen), pattern, rule, resolution=1e-3)
+
+    # The null vector of M at the last point starts the fold's own equations.
+    J = jax.jacfwd(lambda D: gap_residual(frozen, D, track.T, rule))(track.Delta)
+    v_0 = jnp.linalg.svd(jnp.where(jnp.isfinite(J).all(), J, 0.0))[2][-1]
+    fold = newton(partial(_fold, rule=rule), jnp.concatenate([track.Delta, v_0, track.T[None]]), (frozen, v_0))
+    T_fold = fold.x[-1]
+    # The followed branch stops within its last step of the fold, which is no shorter than the resolution / 4.
+    is_fold = fold.converged & (T_fold >= track.T - 1e-3) & (T_fold <= track.T + FOLD_DISTANCE)
+    is_fold &= jnp.sum((fold.x[: len(v_0)] - track.Delta) ** 2) <= 0.01 * jnp.sum(track.Delta**2)
+    found = jnp.where(is_fold, fold.x, jnp.concatenate([track.Delta, v_0, track.T[None]]))
+    x = at_root(partial(_fold, rule=rule), found, (sc, v_0), is_fold)
+    kind = jnp.where(cold.converged, jnp.where(is_fold, EndKind.FOLD, EndKind.OTHER), EndKind.MISSING)
+    n = len(v_0)
+    return BranchEnd(x[-1], x[:n], kind.astype(int))
+
+
+FOLD_DISTANCE = 0.05
+"""The branch is followed to about 1e-3 K of its end; a fold further away than this [K] is another one."""

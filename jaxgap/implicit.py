@@ -1,0 +1,61 @@
+r"""The implicit derivative, used by everything that is found as a root.
+
+.. math:: r(x, \theta) = 0 \quad\Rightarrow\quad dx = -(\partial r / \partial x)^{-1} (\partial r / \partial \theta) \, d\theta
+
+Finding and differentiating are separate: any method may find x (host code included), and `at_root` makes the result a
+differentiable function of theta, in forward and reverse mode, to every order, and under vmap. It is a custom_jvp that
+calls itself in its own rule, so that the x in the derivative is again differentiable.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+__all__ = ["at_root", "SINGULAR"]
+
+SINGULAR = 1e-6
+"""Smallest singular value of dr/dx below which derivatives are NaN: rounding in x, 1e-15/sigma_min, enters them once more
+divided by sigma_min, so that at 1e-6 about three digits are left and at 1e-8 none."""
+
+
+def at_root(
+    residual: Callable[[Any, Any], Float[Array, "n"]],
+    x: Float[Array, "n"],
+    theta: Any,
+    trusted: Bool[Array, ""] | bool = True,
+) -> Float[Array, "n"]:
+    """`x`, the root of `residual(x, theta)`, as a differentiable function of the pytree `theta`.
+
+    The derivative is NaN, never garbage, where it does not exist to useful precision (sigma_min(dr/dx) < `SINGULAR`) and
+    where the caller does not trust x to be a root. `residual` must not close over traced values: they belong in `theta`.
+    """
+    return _at_root(residual, jax.lax.stop_gradient(x), theta, jnp.asarray(trusted))
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _at_root(residual: Any, x: Any, theta: Any, trusted: Any) -> Any:
+    del residual, theta, trusted
+    return x
+
+
+@_at_root.defjvp
+def _at_root_jvp(residual: Any, primals: Any, tangents: Any) -> Any:
+    x, theta, trusted = primals
+    x = _at_root(residual, x, theta, trusted)
+    J = jax.jacfwd(residual)(x, theta)
+    _, dr = jax.jvp(lambda parameters: residual(x, parameters), (theta,), (tangents[1],))
+    # safe_J keeps the solver's own derivatives finite where the answer is thrown away.
+    good = trusted & (smallest_singular_value(jax.lax.stop_gradient(J)) > SINGULAR)
+    safe_J = jnp.where(good, J, jnp.eye(J.shape[0]))
+    return x, jnp.where(good, -jnp.linalg.solve(safe_J, dr), jnp.nan)
+
+
+def smallest_singular_value(J: Float[Array, "n n"]) -> Float[Array, ""]:
+    """sigma_min(J), NaN if J is not finite."""
+    finite = jnp.isfinite(J).all()
+    smallest = jnp.linalg.svd(jnp.where(finite, J, 0.0), compute_uv=False)[-1]
+    return jnp.where(finite, smallest, jnp.nan)

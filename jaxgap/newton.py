@@ -1,0 +1,104 @@
+r"""Safeguarded Newton for a few unknowns, batchable, with one evaluation of residual and Jacobian per step.
+
+.. math:: x \leftarrow x - t \, J^{-1} r, \qquad t \in \{1, 1/4, 1/16, \ldots\}
+
+A step is taken only if it lowers |r|, and is never longer than |x| itself, so that amplitudes do not fly across zero.
+Nothing raises and nothing is NaN-blind: an element that fails keeps its last accepted point and says so.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+__all__ = ["Root", "newton", "norm"]
+
+MAX_STEPS = 60
+STEP_TOLERANCE = 1e-8
+"""A step of |dx| <= 1e-8 |x| is the last: what it leaves is of order (1e-8)^2."""
+RESIDUAL_TOLERANCE = 1e-12
+"""Converged means |r| <= 1e-12 |x|."""
+EXACT = 1e-15
+"""|r| <= 1e-15 |x| cannot be improved."""
+SHORTEST = 1e-5
+"""Shortest share of a Newton step that is tried before giving up."""
+
+
+class Root(NamedTuple):
+    """Where Newton ended."""
+
+    x: Float[Array, "n"]
+    residual: Float[Array, ""]
+    """|r(x)| (2-norm) [meV]."""
+    jacobian: Float[Array, "n n"]
+    """dr/dx at x."""
+    converged: Bool[Array, ""]
+    steps: Int[Array, ""]
+    """Evaluations of residual and Jacobian."""
+
+
+class _State(NamedTuple):
+    x: Float[Array, "n"]
+    size: Float[Array, ""]
+    jacobian: Float[Array, "n n"]
+    dx: Float[Array, "n"]
+    t: Float[Array, ""]
+    steps: Int[Array, ""]
+    done: Bool[Array, ""]
+
+
+def norm(x: Float[Array, "n"]) -> Float[Array, ""]:
+    """2-norm. No maximum anywhere: XLA's max and min drop NaN in large batches on the CPU."""
+    return jnp.sqrt(x @ x)
+
+
+def newton(
+    residual: Callable[[Any, Any], Float[Array, "n"]],
+    x: Float[Array, "n"],
+    theta: Any,
+    max_steps: int = MAX_STEPS,
+    floor: Float[Array, ""] | float = 0.0,
+) -> Root:
+    """A root of `residual(x, theta)` from the start `x`.
+
+    Args:
+        residual: r(x, theta) [meV].
+        x: start [meV].
+        theta: everything else the residual depends on.
+        max_steps: limit of evaluations.
+        floor: |x| [meV] below which x counts as zero and the search ends.
+    """
+
+    def going(s: _State) -> Any:
+        return ~s.done & (s.steps < max_steps)
+
+    def step(s: _State) -> _State:
+        x = s.x + s.t * s.dx
+        jacobian, r = jax.jacfwd(lambda y: 2 * (residual(y, theta),), has_aux=True)(x)
+        size = norm(r)
+        last = norm(s.t * s.dx) <= STEP_TOLERANCE * norm(x)
+        arrived = jnp.isfinite(size) & ((last & (s.steps > 0)) | (norm(x) <= floor) | (size <= EXACT * norm(x)))
+        taken = arrived | (size < (1 - 1e-4 * s.t) * s.size)
+        return _State(
+            x=jnp.where(taken, x, s.x),
+            size=jnp.where(taken, size, s.size),
+            jacobian=jnp.where(taken, jacobian, s.jacobian),
+            dx=jnp.where(taken, _limited(-jnp.linalg.solve(jacobian, r), x), s.dx),
+            t=jnp.where(taken, 1.0, s.t / 4),
+            steps=s.steps + 1,
+            done=arrived | (~taken & (s.t < SHORTEST)),
+        )
+
+    n = x.shape[0]
+    start = _State(x, jnp.asarray(jnp.inf), jnp.eye(n), 0 * x, jnp.ones(()), jnp.zeros((), int), jnp.zeros((), bool))
+    end = jax.lax.while_loop(going, step, start)
+    small = end.size <= jnp.maximum(RESIDUAL_TOLERANCE * norm(end.x), floor)
+    return Root(end.x, end.size, end.jacobian, jnp.isfinite(end.x).all() & small, end.steps)
+
+
+def _limited(dx: Float[Array, "n"], x: Float[Array, "n"]) -> Float[Array, "n"]:
+    """dx, shortened to the length of x."""
+    length = norm(dx)
+    return dx * jnp.where(length > norm(x), norm(x) / jnp.where(length > 0, length, 1.0), 1.0)

@@ -1,0 +1,234 @@
+r"""Anomalous densities P_c, the gap equations and the free energy.
+
+.. math:: P_c = -\frac{\partial \varphi}{\partial \Delta_c^*}, \qquad
+          \Delta_c = \sum_{c'} \lambda_{cc'} P_{c'} / N_{c'}, \qquad
+          F = \Delta^\dagger g^{-1} \Delta + \varphi
+
+Vargas-Paredes et al., Phys. Rev. B 101, 094516 (2020), Eq. 5, with their chi's not divided by an amplitude that may
+vanish, and with the 1/2 of Eq. 5 inside P. phi is the quasiparticle free energy relative to the normal state,
+
+.. math:: \varphi = -\sum_k \{ L(E_+) + L(E_-) - L(|\zeta_1|) - L(|\zeta_2|) \}, \quad
+          L(E) = E + 2 k_B T \ln(1 + e^{-E / k_B T})
+
+Everything here is for one system at one temperature; amplitudes are an array of one number per channel [meV], real or
+complex. A channel (i, j) acts where |zeta_i| <= Omega and |zeta_j| <= Omega: two cross-paired bands have an overlap region
+with all three amplitudes, and edges where only one band is inside its shell and pairs alone.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Inexact, Int
+
+from jaxgap import spectrum
+from jaxgap.bands import shell, zeta
+from jaxgap.quadrature import DEFAULT_RULE, Rule, panels
+from jaxgap.spectrum import abs2, safe_sqrt
+from jaxgap.superconductor import Cluster, Superconductor
+from jaxgap.units import k_B
+
+__all__ = [
+    "anomalous_densities",
+    "gap_residual",
+    "thermal_energy",
+    "quasiparticle_free_energy",
+    "free_energy_functional",
+    "free_energy_functional_of_pairs",
+]
+
+Amplitudes = Inexact[Array, "channel"]
+Scalar = Float[Array, ""]
+
+_COLDEST = 1e-30
+"""k_B T [meV] that stands for T = 0: every exp(-E / k_B T) is then exactly 0, and no derivative is 0/0."""
+
+
+def thermal_energy(T: Scalar) -> Scalar:
+    """k_B T [meV], with a floor of 1e-30 meV that makes T = 0 an ordinary temperature."""
+    return jnp.maximum(k_B * T, _COLDEST)
+
+
+class Nodes(NamedTuple):
+    """Quadrature nodes in kappa, with weights that include rho(kappa)."""
+
+    kappa: Float[Array, "*interval node"]
+    weight: Float[Array, "*interval node"]
+
+    def integral(self, integrand: Inexact[Array, "*interval node"]) -> Inexact[Array, "*interval"]:
+        """Sum over the nodes of each interval, as a matrix product: XLA then computes the integrand only once."""
+        return jnp.einsum("...n,...n->...", integrand, self.weight.astype(integrand.dtype))
+
+
+def parameters(sc: Superconductor) -> tuple[Float[Array, "band"], Float[Array, "band"]]:
+    """Masses and mus of all bands as arrays."""
+    return jnp.stack([band.mass for band in sc.bands]), jnp.stack([band.mu for band in sc.bands])
+
+
+def pairs(sc: Superconductor) -> list[Cluster]:
+    """The clusters of two cross-paired bands."""
+    return [cluster for cluster in sc.clusters if len(cluster.bands) == 2]
+
+
+def overlap_interval(sc: Superconductor, cluster: Cluster) -> tuple[Scalar, Scalar]:
+    """The interval of kappa in which all bands of a cluster are inside the shell (empty if its ends are equal)."""
+    a, b = (jnp.stack(side) for side in zip(*(shell(sc.bands[i], sc.Omega) for i in cluster.bands), strict=True))
+    lo = jnp.max(a)
+    return lo, jnp.maximum(lo, jnp.min(b))
+
+
+def overlap_nodes(
+    sc: Superconductor, cluster: Cluster, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False
+) -> Nodes:
+    """Nodes where both bands of a cluster are inside the shell, placed for the amplitudes `Delta`.
+
+    With `normal`, the nodes also resolve the normal state at T: the kinks of |zeta_i| in the free energy.
+    """
+    m, mu = (leaf[jnp.array(cluster.bands)] for leaf in parameters(sc))
+    peaks = _peaks(m, mu, Delta[jnp.array(cluster.channels)], T, normal)
+    return _nodes(sc, *overlap_interval(sc, cluster), *peaks, n)
+
+
+def single_intervals(sc: Superconductor) -> tuple[tuple[int, ...], Float[Array, "interval"], Float[Array, "interval"]]:
+    """(bands, a, b): where a band is inside its shell and pairs alone.
+
+    That is the whole shell of a band without cross channel; of a cross-paired one it is what its partner's shell leaves,
+    on either side. The ends are cut by max and min instead of comparisons: where two shells are equal (d = 0), the
+    derivative of an edge is then the mean of both sides.
+    """
+    ends = []
+    for cluster in sc.clusters:
+        edges = [shell(sc.bands[i], sc.Omega) for i in cluster.bands]
+        if len(edges) == 1:
+            ends.append((cluster.bands[0], *edges[0]))
+            continue
+        for i, (a, b), (a_other, b_other) in zip(cluster.bands, edges, edges[::-1], strict=True):
+            ends += [(i, a, jnp.clip(a_other, a, b)), (i, jnp.clip(b_other, a, b), b)]
+    bands, a, b = zip(*ends, strict=True)
+    return bands, jnp.stack(a), jnp.stack(b)
+
+
+def single_nodes(
+    sc: Superconductor, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False
+) -> tuple[Int[Array, "interval"], Nodes]:
+    """Bands and nodes of all intervals in which a band pairs alone."""
+    bands, a, b = single_intervals(sc)
+    i = jnp.array(bands)
+    m, mu = (leaf[i] for leaf in parameters(sc))
+
+    def interval(m: Any, mu: Any, Delta: Any, a: Any, b: Any) -> Nodes:
+        return _nodes(sc, a, b, *_peaks(m[None], mu[None], Delta[None], T, normal), n)
+
+    return i, jax.vmap(interval)(m, mu, Delta[i], a, b)
+
+
+def _nodes(sc: Superconductor, a: Scalar, b: Scalar, centre: Any, width: Any, n: int) -> Nodes:
+    """Nodes on [a, b]; in 3D the integral runs over sqrt(kappa), in which a band's edge is smooth."""
+    if sc.dimension == 2:
+        return Nodes(*panels(a, b, centre, width, n))
+    root = jnp.sqrt(centre + 1j * width)
+    y, weight = panels(safe_sqrt(a), safe_sqrt(b), root.real, root.imag, n)
+    return Nodes(y**2, 2 * y**2 * weight)  # dkappa rho = 2 y dy y
+
+
+def _peaks(m: Any, mu: Any, Delta: Any, T: Scalar, normal: bool) -> tuple[Float[Array, "root"], Float[Array, "root"]]:
+    """Centres and widths (hypot of the root's imaginary part and pi k_B T |m|) of what must be resolved."""
+    m, mu, Delta, kT = jax.lax.stop_gradient((m, mu, Delta, thermal_energy(T)))
+    found = [spectrum.peaks(m, mu, Delta)] + normal * [spectrum.peaks(m, mu, 0 * Delta)]
+    centre, width = (jnp.concatenate(part) for part in zip(*found, strict=True))
+    return centre, jnp.hypot(width, jnp.pi * kT * jnp.min(jnp.abs(m)))
+
+
+def anomalous_densities(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = DEFAULT_RULE) -> Amplitudes:
+    """Anomalous density P_c of every channel [meV times the unit of N]; a cross channel counts both orderings.
+
+    P_c = -d phi / d Delta_c^*, in closed form.
+    """
+    kT = thermal_energy(T)
+    m, mu = parameters(sc)
+    i, nodes = single_nodes(sc, Delta, T, rule.single)
+    z = nodes.kappa / m[i, None] - mu[i, None]
+    P = jnp.zeros_like(Delta).at[i].add(nodes.integral(_single_band(z, Delta[i, None], kT)))
+    for cluster in pairs(sc):
+        c = jnp.array(cluster.channels)
+        nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap)
+        z = jnp.stack([zeta(sc.bands[i], nodes.kappa) for i in cluster.bands])
+        P = P.at[c].add(nodes.integral(_two_bands(z, Delta[c], kT)))
+    return P
+
+
+def _single_band(z: Float[Array, "*k"], Delta: Inexact[Array, "*#k"], kT: Scalar) -> Inexact[Array, "*k"]:
+    """Integrand of P of a band that pairs alone: Delta f(E), f(E) = tanh(E / 2 k_B T) / 2E."""
+    return Delta * spectrum.pair_sum(safe_sqrt(z**2 + abs2(Delta)), kT)
+
+
+def _two_bands(z: Float[Array, "2 node"], Delta: Inexact[Array, "3"], kT: Scalar) -> Inexact[Array, "3 node"]:
+    r"""Integrands of P_1, P_2 and P_3 of two cross-paired bands.
+
+    .. math:: P_1: \tfrac12 \{ \Delta_1 S + R [ \Delta_1 (\epsilon_1^2 - \epsilon_2^2 + 2|\Delta_3|^2)
+                                                + 2 \Delta_3^2 \Delta_2^* ] \}
+              \quad (P_2: 1 \leftrightarrow 2)
+
+    .. math:: P_3: \Delta_3 S + R [ \Delta_3 ((\zeta_1 - \zeta_2)^2 + |\Delta_1|^2 + |\Delta_2|^2)
+                                    + 2 \Delta_1 \Delta_2 \Delta_3^* ]
+    """
+    (zeta1, zeta2), (Delta1, Delta2, Delta3) = z, Delta
+    S, R = spectrum.pair_sums(spectrum.branches(zeta1, zeta2, Delta1, Delta2, Delta3), kT)
+    difference = (zeta1 - zeta2) * (zeta1 + zeta2) + abs2(Delta1) - abs2(Delta2)  # eps_1^2 - eps_2^2
+    s3 = 2 * abs2(Delta3)
+    P1 = 0.5 * (Delta1 * S + R * (Delta1 * (s3 + difference) + 2 * Delta3**2 * jnp.conj(Delta2)))
+    P2 = 0.5 * (Delta2 * S + R * (Delta2 * (s3 - difference) + 2 * Delta3**2 * jnp.conj(Delta1)))
+    r = (zeta1 - zeta2) ** 2 + abs2(Delta1) + abs2(Delta2)
+    P3 = Delta3 * S + R * (Delta3 * r + 2 * Delta1 * Delta2 * jnp.conj(Delta3))
+    return jnp.stack([P1, P2, P3])
+
+
+def gap_residual(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = DEFAULT_RULE) -> Amplitudes:
+    """What the gap equations leave [meV]: Delta_c - sum_c' lambda_cc' P_c' / N_c'."""
+    return Delta - sc.lam @ (anomalous_densities(sc, Delta, T, rule) / sc.N)
+
+
+FREE_ENERGY_RULE = Rule(96, 64)
+"""More nodes: F subtracts the normal state, whose |zeta| has a kink at T = 0."""
+
+
+def quasiparticle_free_energy(
+    sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = FREE_ENERGY_RULE
+) -> Float[Array, ""]:
+    """phi [meV^2 times the unit of N]: quasiparticle free energy relative to the normal state."""
+    kT = thermal_energy(T)
+    m, mu = parameters(sc)
+    i, nodes = single_nodes(sc, Delta, T, rule.single, normal=True)
+    z = nodes.kappa / m[i, None] - mu[i, None]
+    gained = _log_sum_single(safe_sqrt(z**2 + abs2(Delta[i, None])), kT) - _log_sum_single(jnp.abs(z), kT)
+    phi = -jnp.sum(nodes.integral(gained))
+    for cluster in pairs(sc):
+        nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap, normal=True)
+        z = jnp.stack([zeta(sc.bands[i], nodes.kappa) for i in cluster.bands])
+        L = spectrum.log_sum(spectrum.branches(*z, *Delta[jnp.array(cluster.channels)]), kT)
+        phi -= nodes.integral(L - jnp.sum(_log_sum_single(jnp.abs(z), kT), axis=0))
+    return phi
+
+
+def _log_sum_single(E: Float[Array, "*k"], kT: Scalar) -> Float[Array, "*k"]:
+    """L(E) = E + 2 k_B T ln(1 + exp(-E / k_B T))."""
+    return E + 2 * kT * jnp.log1p(jnp.exp(-E / kT))
+
+
+def free_energy_functional(
+    sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = FREE_ENERGY_RULE
+) -> Float[Array, ""]:
+    """F(Delta) = Delta^+ g^-1 Delta + phi(Delta), relative to the normal state; stationary at the solutions.
+
+    Meaningful only for symmetric, invertible g (NaN or infinite otherwise; see `free_energy_functional_of_pairs`).
+    """
+    condensate = jnp.real(jnp.vdot(Delta, jnp.linalg.solve(sc.g.astype(Delta.dtype), Delta)))
+    return condensate + quasiparticle_free_energy(sc, Delta, T, rule)
+
+
+def free_energy_functional_of_pairs(
+    sc: Superconductor, X: Amplitudes, T: Scalar, rule: Rule = FREE_ENERGY_RULE
+) -> Float[Array, ""]:
+    """F(X) = X^+ g X + phi(g X) in the pair densities X, with Delta = g X: for any symmetric g, singular ones too."""
+    Delta = sc.g.astype(X.dtype) @ X
+    return jnp.real(jnp.vdot(X, Delta)) + quasiparticle_free_energy(sc, Delta, T, rule)

@@ -1,0 +1,339 @@
+r"""One solution of the gap equations: all channels at once, by safeguarded Newton, differentiable.
+
+.. math:: r(\Delta) = \Delta - \lambda P(\Delta) / N = 0, \qquad M = \partial r / \partial \Delta
+
+Which solution? A start given by the user; else the branch that a sign pattern names, found at T = 0 and followed up to T;
+else the branch connected to T_c, found close below T_c and followed down to T. Following means steps in T, each predicted by
+dDelta/dT and corrected by Newton, refused where the correction is not small: a step over the end of a branch does not pass
+for a solution.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Inexact, Int
+
+from jaxgap._checks import NotConvergedError, check, check_finite, is_concrete
+from jaxgap._precision import require_float64
+from jaxgap.critical import instability
+from jaxgap.implicit import SINGULAR, at_root, smallest_singular_value
+from jaxgap.labels import has_signs, label_of, sign_pattern
+from jaxgap.newton import Root, newton, norm
+from jaxgap.pairing import gap_residual, thermal_energy
+from jaxgap.quadrature import DEFAULT_RULE, Rule
+from jaxgap.solution import Solution, Status, promised_accuracy
+from jaxgap.superconductor import Superconductor
+
+__all__ = ["solve", "follow", "branch_at_zero_temperature"]
+
+ESCALATION = (3, 9)
+"""Factors by which `solve` multiplies the nodes, in turn, when a solution is inaccurate (nearly gapless, T near 0)."""
+
+
+def solve(
+    sc: Superconductor,
+    T: Any,
+    *,
+    start: Any = None,
+    branch: str | None = None,
+    rule: Rule = DEFAULT_RULE,
+    throw: bool = True,
+) -> Solution:
+    """Solve the gap equations of `sc` at temperature T [K].
+
+    Without `start` and `branch` it returns the branch connected to T_c: the normal state at and above T_c.
+
+    Args:
+        sc: the system.
+        T: temperature [K], one number, 0 allowed; for many temperatures use `jax.vmap`.
+        start: amplitudes to start from [meV], one per channel, or a `Solution`. A real start keeps every phase real.
+        branch: the branch to take: "s++", "s+-", or one sign per band such as "++-".
+        rule: quadrature nodes per piece.
+        throw: raise `NotConvergedError` with the status's sentence unless the solution is the one asked for. Under
+            `jit`, `vmap` and `grad` nothing raises: each element carries its own status.
+
+    Returns:
+        A `Solution`, in which the relative error of every amplitude above 1e-4 Omega is at most
+        max(1e-9, 10 eps / sigma_min), quadrature included, if its status is `CONVERGED`.
+
+    Raises:
+        InputError: for a temperature that is negative, not finite or not one number, or a start that does not fit.
+    """
+    # === convert and check
+    require_float64()
+    check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
+    T = _temperature(T)
+    Delta_0 = None if start is None else _amplitudes(start, sc)
+    pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
+
+    # === solve
+    solution = _solve(sc, T, Delta_0, pattern, rule)
+    if not is_concrete(solution):
+        return solution
+    for factor in ESCALATION:
+        if int(solution.status) == Status.INACCURATE:
+            solution = _solve(sc, T, solution.Delta, pattern, Rule(*(factor * n for n in rule)))
+    if throw and not bool(solution.converged):
+        raise NotConvergedError(f"solve at T = {float(T):g} K: {Status(int(solution.status)).sentence}")
+    return solution
+
+
+def _temperature(T: Any) -> Float[Array, ""]:
+    check_finite("T", T)
+    T = jnp.asarray(T, jnp.float64)
+    check(
+        T.ndim == 0,
+        "T",
+        "be one number [K] (for many temperatures: jax.vmap(lambda T: solve(sc, T))(T))",
+        f"shape {T.shape}",
+    )
+    if is_concrete(T):
+        check(float(T) >= 0, "T", "not be negative [K]", float(T))
+    return T
+
+
+def _amplitudes(start: Any, sc: Superconductor) -> Inexact[Array, "channel"]:
+    """Amplitudes as a real array where they are real: a real start solves n real unknowns, a complex one 2n."""
+    if isinstance(start, Solution):
+        start = start.Delta
+    check_finite("start", start)
+    if is_concrete(start):
+        start = np.asarray(start)
+        start = start.real if np.iscomplexobj(start) and not np.any(start.imag) else start
+    Delta = jnp.asarray(start, jnp.complex128 if jnp.iscomplexobj(start) else jnp.float64)
+    n = len(sc.channels)
+    check(
+        Delta.shape == (n,), "start", f"have one amplitude per channel ({', '.join(sc.channels)})", f"shape {Delta.shape}"
+    )
+    return jax.lax.stop_gradient(Delta)
+
+
+def _pack(Delta: Inexact[Array, "channel"]) -> Float[Array, "n"]:
+    """Amplitudes as real unknowns: n for real ones, 2n for complex ones."""
+    return jnp.concatenate([Delta.real, Delta.imag]) if jnp.iscomplexobj(Delta) else Delta
+
+
+def _unpack(x: Float[Array, "n"], n: int) -> Inexact[Array, "channel"]:
+    return x if x.shape[0] == n else x[:n] + 1j * x[n:]
+
+
+class _Theta(NamedTuple):
+    """What the residual depends on besides the unknowns."""
+
+    sc: Superconductor
+    T: Float[Array, ""]
+    gauge: Float[Array, "n"]
+    """Unit vector along i Delta: the direction in which complex amplitudes may turn for free; zero for real ones."""
+    origin: Float[Array, "n"]
+    """Amplitudes relative to which they do not turn."""
+
+
+def _theta(sc: Superconductor, T: Any, x: Float[Array, "n"]) -> _Theta:
+    """The residual's parameters, with the gauge fixed at the amplitudes x."""
+    n = len(sc.channels)
+    if x.shape[0] == n:
+        return _Theta(sc, T, jnp.zeros_like(x), x)
+    turned = _pack(1j * _unpack(x, n))
+    size = norm(turned)
+    return _Theta(sc, T, turned / jnp.where(size > 0, size, 1.0), x)
+
+
+def _residual(x: Float[Array, "n"], theta: _Theta, rule: Rule) -> Float[Array, "n"]:
+    """The gap equations in real unknowns, plus u (u . (x - x_0)): without it the Jacobian of complex amplitudes is
+    singular along the gauge direction u, and gradients would be silently wrong."""
+    n = len(theta.sc.channels)
+    r = _pack(gap_residual(theta.sc, _unpack(x, n), theta.T, rule))
+    return r + theta.gauge * (theta.gauge @ (x - theta.origin))
+
+
+def _vanishing(sc: Superconductor, T: Any) -> Float[Array, ""]:
+    """|Delta| [meV] below which a solution is the normal one: 1e-6 k_B T (1e-13 below T_c), and 1e-18 Omega at T = 0."""
+    return jnp.maximum(1e-6 * thermal_energy(T), 1e-18 * sc.Omega)
+
+
+def _newton(sc: Superconductor, T: Any, x: Float[Array, "n"], rule: Rule, max_steps: int = 60) -> Root:
+    return newton(partial(_residual, rule=rule), x, _theta(sc, T, x), max_steps, _vanishing(sc, T))
+
+
+class Track(NamedTuple):
+    """Where following a branch in temperature ended."""
+
+    T: Float[Array, ""]
+    """How far the branch was followed [K]."""
+    Delta: Float[Array, "channel"]
+    """Its amplitudes there [meV]."""
+    arrived: Bool[Array, ""]
+    """False if the branch ended, or could not be followed, before the goal."""
+    root: Root
+    """The root found at the goal: on the branch if `arrived`, else wherever Newton went from the last point."""
+
+
+class _Walk(NamedTuple):
+    T: Float[Array, ""]
+    Delta: Float[Array, "channel"]
+    slope: Float[Array, "channel"]
+    h: Float[Array, ""]
+    root: Root
+    steps: Int[Array, ""]
+    done: Bool[Array, ""]
+
+
+CORRECTION = 0.15
+"""Largest correction of a predicted |Delta| that still counts as the same branch."""
+
+
+def follow(
+    sc: Superconductor,
+    Delta: Float[Array, "channel"],
+    T: Float[Array, ""],
+    goal: Float[Array, ""],
+    pattern: tuple[int, ...] | None = None,
+    rule: Rule = DEFAULT_RULE,
+    resolution: float = 1e-4,
+) -> Track:
+    """Follow the real solution that is near `Delta` at T to the temperature `goal` [K], keeping the signs of `pattern`.
+
+    The first try is the whole way. A step is refused, and tried again at a quarter of its length, if Newton fails, if it
+    corrects the (secant) prediction by more than 15 %, or if a sign changes. When steps fall below `resolution` [K] the
+    branch has ended, and Newton jumps to the goal, from amplitudes of equal sign, to report what is there.
+    """
+
+    def step(s: _Walk) -> _Walk:
+        first, jump = s.steps == 0, jnp.abs(s.h) <= resolution
+        last = jump | (jnp.abs(goal - s.T) <= jnp.abs(s.h))
+        T = jnp.where(first, s.T, jnp.where(last, goal, s.T + s.h))
+        predicted = jnp.where(jump, jnp.abs(Delta), s.Delta + s.slope * (T - s.T))
+        root = _newton(sc, T, predicted, rule, max_steps=16)
+        good = root.converged & (first | (norm(root.x - predicted) <= CORRECTION * norm(s.Delta)))
+        if pattern is not None:
+            good &= has_signs(root.x, pattern)
+        dT = jnp.where(T == s.T, jnp.inf, T - s.T)
+        moved = good & ~jump
+        return _Walk(
+            T=jnp.where(moved, T, s.T),
+            Delta=jnp.where(moved, root.x, s.Delta),
+            slope=jnp.where(moved, (root.x - s.Delta) / dT, s.slope),
+            h=jnp.where(moved, jnp.where(first, s.h, 2 * s.h), s.h / 4),
+            root=root,
+            steps=s.steps + root.steps,
+            done=jump | (moved & (T == goal)) | (first & ~good),
+        )
+
+    nothing = Root(Delta, jnp.asarray(jnp.inf), jnp.eye(len(Delta)), jnp.array(False), jnp.zeros((), int))
+    # Where the way is shorter than the resolution, the step must not look like the last jump.
+    h = jnp.where(goal == T, 1.0, jnp.sign(goal - T) * jnp.maximum(jnp.abs(goal - T), 2 * resolution))
+    start = _Walk(T, Delta, jnp.zeros_like(Delta), h, nothing, jnp.zeros((), int), jnp.array(False))
+    end = jax.lax.while_loop(lambda s: ~s.done, step, start)
+    arrived = end.root.converged & (end.T == goal) & (jnp.abs(end.h) > resolution)
+    return Track(end.T, end.Delta, arrived, end.root._replace(steps=end.steps))
+
+
+def branch_at_zero_temperature(sc: Superconductor, pattern: tuple[int, ...], rule: Rule = DEFAULT_RULE) -> Root:
+    """The solution at T = 0 whose band amplitudes have the signs of `pattern`, from several starts.
+
+    Starts are the amplitudes of decoupled channels, Delta = Omega / sinh(1 / lambda_cc), with the wanted signs and a weaker
+    cross amplitude of either sign; the first start that converges to the wanted signs wins.
+    """
+    n, n_bands = len(sc.channels), len(sc.bands)
+    own = jnp.clip(jnp.diag(sc.lam), 0.1, 2.0)
+    size = sc.Omega / jnp.sinh(1 / own)
+    signs = jnp.concatenate([jnp.array(pattern, float), jnp.ones(n - n_bands)])
+    scales = [(bands, cross) for cross in (0.2, -0.2) for bands in (1.0, 0.6, 1.5)]
+    starts = jnp.stack([size * signs * jnp.array([b] * n_bands + [c] * (n - n_bands)) for b, c in scales])
+    zero = jnp.zeros(())
+    roots = jax.vmap(lambda x: _newton(sc, zero, x, rule, max_steps=30))(starts)
+    good = roots.converged & jax.vmap(lambda x: has_signs(x, pattern))(roots.x)
+    first = jax.tree.map(lambda leaf: leaf[jnp.argmax(good)], roots)
+    return first._replace(converged=good.any(), steps=jnp.sum(roots.steps))
+
+
+CLOSE = 0.9
+"""Share of T_c at which the branch connected to T_c is picked up."""
+
+
+def _branch_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Track:
+    """The branch connected to T_c, followed down to T: picked up at max(T, 0.9 T_c) along the unstable direction v.
+
+    The amplitude a there solves v . r(a v) = 0, which is negative for small a below T_c and positive for large a.
+    """
+    T_c, v = instability(sc)
+    T_0 = jnp.maximum(T, CLOSE * T_c)
+
+    def bisect(_: int, bracket: Any) -> Any:
+        lo, hi = bracket
+        middle = (lo + hi) / 2
+        inside = v @ gap_residual(sc, jnp.exp(middle) * v, T_0, rule) < 0
+        return jnp.where(inside, middle, lo), jnp.where(inside, hi, middle)
+
+    bounds = jnp.log(_vanishing(sc, T_0)), jnp.log(100 * sc.Omega)
+    a = jnp.exp(jax.lax.fori_loop(0, 30, bisect, bounds)[0])
+    superconducting = T < T_c
+    track = follow(sc, jnp.where(superconducting, a, 0.0) * v, T_0, T, rule=rule)
+    return track._replace(arrived=track.arrived | ~superconducting)
+
+
+@eqx.filter_jit
+def _solve(
+    sc: Superconductor,
+    T: Float[Array, ""],
+    Delta_0: Inexact[Array, "channel"] | None,
+    pattern: tuple[int, ...] | None,
+    rule: Rule,
+) -> Solution:
+    """`solve` in stages: find (without derivatives), judge, attach the implicit derivative."""
+    n = len(sc.channels)
+    frozen, T_found = jax.lax.stop_gradient((sc, T))
+
+    # === find
+    on_branch = jnp.array(True)
+    if Delta_0 is not None:
+        root = _newton(frozen, T_found, _pack(Delta_0), rule)
+    elif pattern is not None:
+        cold = branch_at_zero_temperature(frozen, pattern, rule)
+        track = follow(frozen, cold.x, jnp.zeros(()), T_found, pattern, rule)
+        root, on_branch = track.root, track.arrived & cold.converged
+    else:
+        track = _branch_from_T_c(frozen, T_found, rule)
+        root, on_branch = track.root, track.arrived
+
+    # === judge
+    vanished = norm(root.x) <= _vanishing(frozen, T_found)
+    x = jnp.where(vanished, 0.0, root.x)
+    theta = _theta(frozen, T_found, x)
+    error = jnp.linalg.solve(root.jacobian, _residual(x, theta, rule.refined()))
+    large = jnp.abs(_unpack(x, n)) > 1e-4 * frozen.Omega
+    relative = jnp.where(large, jnp.abs(_unpack(error, n)) / jnp.where(large, jnp.abs(_unpack(x, n)), 1.0), 0.0)
+    quadrature_error = norm(relative)
+    sigma_min = smallest_singular_value(root.jacobian)
+    if pattern is not None:
+        on_branch &= has_signs(_unpack(x, n), pattern)
+    valid = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(frozen)]).all()
+    valid &= (T_found >= 0) & jnp.isfinite(T_found) & (frozen.Omega > 0)
+    asked_for_normal = Delta_0 is None and pattern is None
+    status = jnp.where(quadrature_error <= promised_accuracy(sigma_min), Status.CONVERGED, Status.INACCURATE)
+    status = jnp.where(vanished, Status.NORMAL if asked_for_normal else Status.TRIVIAL, status)
+    status = jnp.where(root.converged, status, Status.NOT_CONVERGED)
+    status = jnp.where(on_branch, status, Status.LEFT_BRANCH)
+    status = jnp.where(valid, status, Status.INVALID)
+
+    # === differentiate
+    theta = theta._replace(sc=sc, T=T)
+    trusted = root.converged & valid
+    x = at_root(partial(_residual, rule=rule), x, theta, trusted)
+    Delta = _unpack(x, n)
+    return Solution(
+        superconductor=sc,
+        T=T,
+        Delta=Delta.astype(jnp.complex128),
+        status=status.astype(int),
+        label=label_of(jax.lax.stop_gradient(Delta), len(sc.bands)),
+        residual=root.residual,
+        steps=root.steps,
+        sigma_min=sigma_min,
+        quadrature_error=quadrature_error,
+        differentiable=trusted & (sigma_min > SINGULAR),
+    )

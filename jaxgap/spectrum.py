@@ -1,0 +1,209 @@
+r"""Quasiparticle spectrum of one band and of two cross-paired bands, in closed form.
+
+.. math:: E_\pm^2 = \tfrac12 (A \pm b), \quad A = \epsilon_1^2 + \epsilon_2^2 + 2|\Delta_3|^2, \quad
+          \epsilon_i^2 = \zeta_i^2 + |\Delta_i|^2, \quad E_+^2 E_-^2 = \det
+
+Vargas-Paredes et al., Phys. Rev. B 101, 094516 (2020), Eq. 3-4. The functions take energies zeta_1, zeta_2 [meV] and
+amplitudes Delta_1, Delta_2, Delta_3 [meV]: real amplitudes (of any signs) or complex ones (of any phases).
+
+The sums over branches that thermodynamics needs are symmetric in E_+ and E_-, so they are smooth where b = 0, although
+E_+ and E_- are not. They are written in u = E_+ + E_- and q = E_+ E_- (`Branches`), in which no difference of nearly equal
+numbers and no 0/0 is left: neither where the branches touch (b = 0) nor, at T = 0, anywhere.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Inexact
+
+__all__ = [
+    "Branches",
+    "branches",
+    "pair_sum",
+    "pair_sums",
+    "log_sum",
+    "energies",
+    "band_weights",
+    "determinant",
+    "splitting",
+    "bdg_matrix",
+]
+
+Amplitude = Inexact[Array, ""]
+Energy = Float[Array, "*k"]
+
+
+class Branches(NamedTuple):
+    """E_+ and E_- through their symmetric functions [meV, meV^2]."""
+
+    u: Float[Array, "*k"]
+    """u = E_+ + E_-."""
+    q: Float[Array, "*k"]
+    """q = E_+ E_- = sqrt(det)."""
+    v2: Float[Array, "*k"]
+    """v^2 = (E_+ - E_-)^2 = b^2 / u^2."""
+
+
+def abs2(z: Inexact[Array, "*s"]) -> Float[Array, "*s"]:
+    """|z|^2, smooth at z = 0."""
+    return jnp.real(z * jnp.conj(z))
+
+
+def determinant(zeta1: Energy, zeta2: Energy, Delta1: Amplitude, Delta2: Amplitude, Delta3: Amplitude) -> Energy:
+    r"""E_+^2 E_-^2 [meV^4] as a sum of squares, since E_- from a difference loses all digits near the gapless state.
+
+    .. math:: (\zeta_1\zeta_2 - p + |\Delta_3|^2)^2 + (\zeta_1|\Delta_2| + \zeta_2|\Delta_1|)^2 + 4p|\Delta_3|^2\sin^2(\theta/2)
+
+    with p = |Delta_1 Delta_2| and theta = 2 phi_3 - phi_1 - phi_2. Real amplitudes need no moduli: the first two squares
+    with the signed amplitudes are the whole.
+    """
+    if not jnp.iscomplexobj(Delta1):
+        return (zeta1 * zeta2 - Delta1 * Delta2 + Delta3**2) ** 2 + (zeta1 * Delta2 + zeta2 * Delta1) ** 2
+    a1, a2, s3 = safe_sqrt(abs2(Delta1)), safe_sqrt(abs2(Delta2)), abs2(Delta3)
+    overlap = Delta3**2 * jnp.conj(Delta1 * Delta2)
+    frustration = _modulus_minus_real(a1 * a2 * s3, overlap)
+    return (zeta1 * zeta2 - a1 * a2 + s3) ** 2 + (zeta1 * a2 + zeta2 * a1) ** 2 + 2 * frustration
+
+
+def splitting(zeta1: Energy, zeta2: Energy, Delta1: Amplitude, Delta2: Amplitude, Delta3: Amplitude) -> Energy:
+    r"""b^2 = (E_+^2 - E_-^2)^2 [meV^4] as a sum of squares.
+
+    .. math:: b^2 = (\epsilon_1^2 - \epsilon_2^2)^2 + 4|\Delta_3|^2 (\zeta_1 - \zeta_2)^2
+                    + 4 |\Delta_3^* \Delta_1 + \Delta_3 \Delta_2^*|^2
+    """
+    difference = (zeta1 - zeta2) * (zeta1 + zeta2) + abs2(Delta1) - abs2(Delta2)
+    phase = abs2(jnp.conj(Delta3) * Delta1 + Delta3 * jnp.conj(Delta2))
+    return difference**2 + 4 * abs2(Delta3) * (zeta1 - zeta2) ** 2 + 4 * phase
+
+
+def branches(zeta1: Energy, zeta2: Energy, Delta1: Amplitude, Delta2: Amplitude, Delta3: Amplitude) -> Branches:
+    """u, q and v^2 of the two quasiparticle branches at the given band energies."""
+    A = zeta1**2 + zeta2**2 + abs2(Delta1) + abs2(Delta2) + 2 * abs2(Delta3)
+    q = safe_sqrt(determinant(zeta1, zeta2, Delta1, Delta2, Delta3))
+    u2 = A + 2 * q
+    return Branches(safe_sqrt(u2), q, splitting(zeta1, zeta2, Delta1, Delta2, Delta3) / jnp.where(u2 > 0, u2, 1.0))
+
+
+def energies(
+    zeta1: Energy, zeta2: Energy, Delta1: Amplitude, Delta2: Amplitude, Delta3: Amplitude
+) -> tuple[Energy, Energy]:
+    """(E_+, E_-) [meV]. E_- = q / E_+ keeps its relative precision down to the gapless state."""
+    u, q, v2 = branches(zeta1, zeta2, Delta1, Delta2, Delta3)
+    E_plus = (u + safe_sqrt(v2)) / 2
+    return E_plus, q / jnp.where(E_plus > 0, E_plus, 1.0)
+
+
+def band_weights(zeta1: Energy, zeta2: Energy, Delta1: Amplitude, Delta2: Amplitude, Delta3: Amplitude) -> Energy:
+    r"""Weight |u_1|^2 + |v_1|^2 of band 1 on the branch E_+ (band 2 has it on E_-).
+
+    .. math:: W = \tfrac12 \left[ 1 + (\epsilon_1^2 - \epsilon_2^2) / b \right]
+
+    from the projector (H^2 - E_-^2)/(E_+^2 - E_-^2) on the branch; 1/2 where the branches touch.
+    """
+    difference = (zeta1 - zeta2) * (zeta1 + zeta2) + abs2(Delta1) - abs2(Delta2)
+    b = safe_sqrt(splitting(zeta1, zeta2, Delta1, Delta2, Delta3))
+    return 0.5 * (1 + difference / jnp.where(b > 0, b, 1.0))
+
+
+def pair_sums(x: Branches, kT: Float[Array, ""]) -> tuple[Energy, Energy]:
+    r"""S = f(E_+) + f(E_-) [1/meV] and R = [f(E_+) - f(E_-)] / b [1/meV^3], with f(E) = tanh(E / 2 k_B T) / 2E.
+
+    By the addition theorems of tanh, with v = E_+ - E_- and x_\pm = exp(-E_\pm / k_B T),
+
+    .. math:: S = \frac{u (1 - x_+ x_-) - v^2 H}{2 q D}, \quad R = \frac{H - (1 - x_+ x_-)/u}{2 q D}, \quad
+              H = \frac{x_- - x_+}{v}, \quad D = (1 + x_+)(1 + x_-)
+
+    which are even in v, hence smooth at b = 0, and become u/2q and -1/2qu at T = 0.
+    """
+    # A node can fall on E_- = 0 to the last bit. S and R are integrable there, so such a node is left out.
+    gapped = x.q > 0
+    x = Branches(*(jnp.where(gapped, part, 1.0) for part in x))
+    cosh, H = _thermal(x, kT)
+    blocked = -jnp.expm1(-x.u / kT)  # 1 - x_+ x_-
+    norm = 2 * x.q * (2 - blocked + cosh)  # 2 q D
+    S, R = (x.u * blocked - x.v2 * H) / norm, (H - blocked / x.u) / norm
+    return jnp.where(gapped, S, 0.0), jnp.where(gapped, R, 0.0)
+
+
+def pair_sum(E: Energy, kT: Float[Array, ""]) -> Energy:
+    """f(E) = tanh(E / 2 k_B T) / 2E [1/meV] of a single branch; a node that falls on E = 0 is left out."""
+    gapped = E > 0
+    E = jnp.where(gapped, E, 1.0)
+    return jnp.where(gapped, jnp.tanh(E / (2 * kT)) / (2 * E), 0.0)
+
+
+def log_sum(x: Branches, kT: Float[Array, ""]) -> Energy:
+    r"""L(E_+) + L(E_-) [meV] with L(E) = E + 2 k_B T ln(1 + exp(-E / k_B T)): u + 2 k_B T ln D."""
+    cosh, _ = _thermal(x, kT)
+    return x.u + 2 * kT * jnp.log1p(jnp.exp(-x.u / kT) + cosh)
+
+
+def bdg_matrix(zeta: Float[Array, "band"], Delta: Inexact[Array, "band band"]) -> Inexact[Array, "2*band 2*band"]:
+    """The Bogoliubov-de Gennes matrix [[zeta, Delta], [Delta^+, -zeta]], whose positive spectrum the closed forms are."""
+    Z = jnp.diag(zeta).astype(Delta.dtype)
+    return jnp.block([[Z, Delta], [Delta.conj().T, -Z]])
+
+
+_SMALL = 1.0
+"""delta^2 below which cosh(delta) and sinh(delta)/delta are summed: ten terms leave 1/20! = 4e-19."""
+
+
+def _thermal(x: Branches, kT: Float[Array, ""]) -> tuple[Energy, Energy]:
+    r"""x_- + x_+ = 2 e^{-sigma} cosh(delta) and H = (x_- - x_+)/v = e^{-sigma} sinh(delta) / (delta k_B T).
+
+    sigma = u / 2 k_B T and delta = v / 2 k_B T. Both are entire in delta^2: the series keeps them so at delta = 0, where a
+    square root would have no derivative, and the exponentials take over where cosh alone would overflow.
+    """
+    sigma, delta2 = x.u / (2 * kT), x.v2 / (4 * kT**2)
+    small = delta2 < _SMALL
+    z = jnp.where(small, delta2, 0.0)
+    delta = jnp.sqrt(jnp.where(small, _SMALL, delta2))
+    x_minus, x_plus, scale = jnp.exp(delta - sigma), jnp.exp(-delta - sigma), jnp.exp(-sigma)
+    cosh = jnp.where(small, 2 * scale * _even_series(z, 0), x_minus + x_plus)
+    H = jnp.where(small, scale * _even_series(z, 1), (x_minus - x_plus) / (2 * delta)) / kT
+    return cosh, H
+
+
+def _even_series(z: Energy, odd: int) -> Energy:
+    """cosh(sqrt z) (odd = 0) or sinh(sqrt z)/sqrt z (odd = 1) for z < 1, by Horner's rule."""
+    total = jnp.ones_like(z)
+    for k in range(9, 0, -1):
+        total = 1 + z / ((2 * k) * (2 * k - 1 + 2 * odd)) * total
+    return total
+
+
+def safe_sqrt(x: Float[Array, "*s"]) -> Float[Array, "*s"]:
+    """sqrt(x) with derivative 0, not infinity, at x = 0."""
+    positive = x > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
+
+
+def _modulus_minus_real(modulus: Float[Array, "*s"], z: Inexact[Array, "*s"]) -> Float[Array, "*s"]:
+    """|z| - Re z without cancellation where z is close to the positive real axis: (Im z)^2 / (|z| + Re z)."""
+    aligned = jnp.real(z) > 0
+    total = jnp.where(aligned, modulus + jnp.real(z), 1.0)
+    return jnp.where(aligned, jnp.imag(z) ** 2 / total, modulus - jnp.real(z))
+
+
+def peaks(
+    m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Inexact[Array, "channel"]
+) -> tuple[Float[Array, "band"], Float[Array, "band"]]:
+    """Real and imaginary parts of the roots of det(kappa) = 0 of a cluster [meV]; where the integrands are sharp.
+
+    (kappa - m_1 (mu_1 - i Delta_1)) (kappa - m_2 (mu_2 - i Delta_2)) + m_1 m_2 Delta_3^2 = 0 for real amplitudes. For complex
+    ones the moduli with the sign of cos(theta) stand in: the frustration term only pushes the roots further from the axis.
+    """
+    Delta = jax.lax.stop_gradient(Delta)
+    if jnp.iscomplexobj(Delta):
+        moduli = jnp.abs(Delta)
+        if len(m) == 2:
+            overlap = jnp.real(Delta[2] ** 2 * jnp.conj(Delta[0] * Delta[1]))
+            moduli = moduli.at[1].multiply(jnp.where(overlap < 0, -1.0, 1.0))
+        Delta = moduli
+    alpha = m * (mu - 1j * Delta[: len(m)])
+    if len(m) == 1:
+        return alpha.real, jnp.abs(alpha.imag)
+    half = jnp.sqrt((alpha[0] - alpha[1]) ** 2 / 4 - m[0] * m[1] * Delta[2] ** 2)
+    roots = jnp.mean(alpha) + jnp.stack([half, -half])
+    return roots.real, jnp.abs(roots.imag)
