@@ -28,7 +28,7 @@ from jaxgap.newton import newton
 from jaxgap.pairing import gap_residual
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution
-from jaxgap.solve import branch_at_zero_temperature, follow, solve
+from jaxgap.solve import amplitudes, branch_at_zero_temperature, follow, solve_core
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["BranchEnd", "EndKind", "branch_end", "solve_temperatures"]
@@ -73,24 +73,31 @@ def branch_end(sc: Superconductor, branch: str, *, rule: Rule = DEFAULT_RULE, th
     return end
 
 
-def solve_temperatures(sc: Superconductor, T: Any, **options: Any) -> Solution:
+def solve_temperatures(
+    sc: Superconductor, T: Any, *, start: Any = None, branch: str | None = None, rule: Rule = DEFAULT_RULE
+) -> Solution:
     """`solve` at each of the temperatures `T` [K], batched: a `Solution` whose leaves have the temperatures as first axis.
 
-    Nothing raises: every element has its own status. Options are those of `solve` (`branch`, `start`, `rule`).
+    Nothing raises: every element has its own status. `start`, `branch` and `rule` are those of `solve`.
     """
     require_float64()
     check_finite("T", T)
     T = np.asarray(T, dtype=float)
     if T.ndim != 1 or np.any(T < 0):
         raise InputError(f"Argument `T` must be a list of temperatures >= 0 [K], but got {T.tolist()}.")
-    return _solve_temperatures(sc, jnp.asarray(T), tuple(sorted(options.items(), key=lambda item: item[0])))
+    Delta_0 = None if start is None else amplitudes(start, sc)
+    pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
+    return _solve_temperatures(sc, jnp.asarray(T), Delta_0, pattern, rule)
 
 
 @eqx.filter_jit
-def _solve_temperatures(
-    sc: Superconductor, T: Float[Array, "temperature"], options: tuple[tuple[str, Any], ...]
-) -> Solution:
-    return jax.vmap(lambda t: solve(sc, t, **dict(options)))(T)
+def _solve_temperatures(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Any, pattern: Any, rule: Rule) -> Solution:
+    return jax.vmap(lambda t: solve_core(sc, t, Delta_0, pattern, rule))(T)
+
+
+def fold_temperature(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule = DEFAULT_RULE) -> Float[Array, ""]:
+    """Temperature [K] at which the branch with these signs ends; NaN derivative unless it ends in a fold."""
+    return _branch_end(sc, pattern, rule).T
 
 
 def _fold(x: Float[Array, "n"], theta: Any, rule: Rule) -> Float[Array, "n"]:
@@ -103,7 +110,7 @@ def _fold(x: Float[Array, "n"], theta: Any, rule: Rule) -> Float[Array, "n"]:
 
 
 @eqx.filter_jit
-def _branch_end(sc: Superconductor, pattern: tuple[int, ...], rule: Rule) -> BranchEnd:
+def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule) -> BranchEnd:
     frozen = jax.lax.stop_gradient(sc)
     cold = branch_at_zero_temperature(frozen, pattern, rule)
     track = follow(frozen, cold.x, jnp.zeros(()), highest_temperature(frozen), pattern, rule, resolution=1e-3)

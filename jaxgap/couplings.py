@@ -29,9 +29,7 @@ def channel_names(bands: Sequence[str], cross: Sequence[tuple[int, int]]) -> tup
     return (*bands, *(f"{bands[i]}:{bands[j]}" for i, j in cross))
 
 
-def channel_densities(
-    N: Float[Array, "band"], cross: tuple[tuple[int, int], ...], convention: str
-) -> Float[Array, "channel"]:
+def channel_densities(N: Float[Array, "band"], cross: tuple[tuple[int, int], ...], convention: str) -> Float[Array, "channel"]:
     """N_c of every channel from the bands' densities of states N_i(0), in the given convention."""
     pairs = [N[i] + N[j] for i, j in cross]
     share = 0.5 if convention == "mean" else 1.0

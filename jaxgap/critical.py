@@ -22,7 +22,6 @@ from jaxgap.implicit import at_root
 from jaxgap.pairing import overlap_nodes, pairs, parameters, single_nodes, thermal_energy
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.superconductor import Superconductor
-from jaxgap.units import k_B
 
 __all__ = ["critical_temperature", "linear_kernel", "Instability", "instability", "highest_temperature"]
 

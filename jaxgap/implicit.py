@@ -30,8 +30,9 @@ def at_root(
 ) -> Float[Array, "n"]:
     """`x`, the root of `residual(x, theta)`, as a differentiable function of the pytree `theta`.
 
-    The derivative is NaN, never garbage, where it does not exist to useful precision (sigma_min(dr/dx) < `SINGULAR`) and
-    where the caller does not trust x to be a root. `residual` must not close over traced values: they belong in `theta`.
+    The derivative is NaN, never garbage, in either mode, where it does not exist to useful precision
+    (sigma_min(dr/dx) < `SINGULAR`) and where the caller does not trust x to be a root. `residual` must not close over
+    traced values: they belong in `theta`.
     """
     return _at_root(residual, jax.lax.stop_gradient(x), theta, jnp.asarray(trusted))
 
@@ -48,10 +49,10 @@ def _at_root_jvp(residual: Any, primals: Any, tangents: Any) -> Any:
     x = _at_root(residual, x, theta, trusted)
     J = jax.jacfwd(residual)(x, theta)
     _, dr = jax.jvp(lambda parameters: residual(x, parameters), (theta,), (tangents[1],))
-    # safe_J keeps the solver's own derivatives finite where the answer is thrown away.
+    # Poison must be linear in the tangent, or reverse mode would lose it; safe_J keeps the solve itself finite.
     good = trusted & (smallest_singular_value(jax.lax.stop_gradient(J)) > SINGULAR)
     safe_J = jnp.where(good, J, jnp.eye(J.shape[0]))
-    return x, jnp.where(good, -jnp.linalg.solve(safe_J, dr), jnp.nan)
+    return x, -jnp.linalg.solve(safe_J, dr) * jnp.where(good, 1.0, jnp.nan)
 
 
 def smallest_singular_value(J: Float[Array, "n n"]) -> Float[Array, ""]:

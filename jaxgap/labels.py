@@ -46,9 +46,9 @@ def label_of(Delta: Inexact[Array, "channel"], n_bands: int) -> Int[Array, ""]:
     return jnp.where(total > 0, kind, Label.NORMAL).astype(int)
 
 
-def has_signs(Delta: Inexact[Array, "channel"], pattern: tuple[int, ...]) -> Bool[Array, ""]:
+def has_signs(Delta: Inexact[Array, "channel"], pattern: Float[Array, "band"]) -> Bool[Array, ""]:
     """Whether the band amplitudes have the signs of `pattern`, up to a global phase."""
-    aligned = _without_phase(Delta)[: len(pattern)] * jnp.array(pattern)
+    aligned = _without_phase(Delta)[: len(pattern)] * pattern
     smallest = ZERO * jnp.sqrt(jnp.sum(abs2(Delta)))
     return jnp.all(aligned > smallest) | jnp.all(aligned < -smallest)
 
@@ -63,7 +63,7 @@ def _without_phase(Delta: Inexact[Array, "channel"]) -> Float[Array, "channel"]:
     return jnp.real(Delta * jnp.conj(phase))
 
 
-def sign_pattern(branch: str, n_bands: int) -> tuple[int, ...]:
+def sign_pattern(branch: str, n_bands: int) -> Float[Array, "band"]:
     """Signs of the band amplitudes asked for by `s++`, `s+-` or a pattern with one sign per band, such as `++-`."""
     signs = branch.strip().removeprefix("s")
     if signs == "++" and n_bands != 2:
@@ -74,5 +74,5 @@ def sign_pattern(branch: str, n_bands: int) -> tuple[int, ...]:
         raise InputError(
             f"Argument `branch` must have one sign per band ({n_bands}) where `s+-` is ambiguous, but got {branch!r}."
         )
-    pattern = tuple(1 if sign == "+" else -1 for sign in signs)
-    return pattern if pattern[0] > 0 else tuple(-s for s in pattern)
+    pattern = jnp.array([1.0 if sign == "+" else -1.0 for sign in signs])
+    return pattern * pattern[0]

@@ -77,16 +77,14 @@ def overlap_interval(sc: Superconductor, cluster: Cluster) -> tuple[Scalar, Scal
     return lo, jnp.maximum(lo, jnp.min(b))
 
 
-def overlap_nodes(
-    sc: Superconductor, cluster: Cluster, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False
-) -> Nodes:
+def overlap_nodes(sc: Superconductor, cluster: Cluster, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False) -> Nodes:
     """Nodes where both bands of a cluster are inside the shell, placed for the amplitudes `Delta`.
 
     With `normal`, the nodes also resolve the normal state at T: the kinks of |zeta_i| in the free energy.
     """
     m, mu = (leaf[jnp.array(cluster.bands)] for leaf in parameters(sc))
     peaks = _peaks(m, mu, Delta[jnp.array(cluster.channels)], T, normal)
-    return _nodes(sc, *overlap_interval(sc, cluster), *peaks, n)
+    return nodes_on(sc, *overlap_interval(sc, cluster), *peaks, n)
 
 
 def single_intervals(sc: Superconductor) -> tuple[tuple[int, ...], Float[Array, "interval"], Float[Array, "interval"]]:
@@ -117,12 +115,12 @@ def single_nodes(
     m, mu = (leaf[i] for leaf in parameters(sc))
 
     def interval(m: Any, mu: Any, Delta: Any, a: Any, b: Any) -> Nodes:
-        return _nodes(sc, a, b, *_peaks(m[None], mu[None], Delta[None], T, normal), n)
+        return nodes_on(sc, a, b, *_peaks(m[None], mu[None], Delta[None], T, normal), n)
 
     return i, jax.vmap(interval)(m, mu, Delta[i], a, b)
 
 
-def _nodes(sc: Superconductor, a: Scalar, b: Scalar, centre: Any, width: Any, n: int) -> Nodes:
+def nodes_on(sc: Superconductor, a: Scalar, b: Scalar, centre: Any, width: Any, n: int) -> Nodes:
     """Nodes on [a, b]; in 3D the integral runs over sqrt(kappa), in which a band's edge is smooth."""
     if sc.dimension == 2:
         return Nodes(*panels(a, b, centre, width, n))
@@ -215,9 +213,7 @@ def _log_sum_single(E: Float[Array, "*k"], kT: Scalar) -> Float[Array, "*k"]:
     return E + 2 * kT * jnp.log1p(jnp.exp(-E / kT))
 
 
-def free_energy_functional(
-    sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = FREE_ENERGY_RULE
-) -> Float[Array, ""]:
+def free_energy_functional(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
     """F(Delta) = Delta^+ g^-1 Delta + phi(Delta), relative to the normal state; stationary at the solutions.
 
     Meaningful only for symmetric, invertible g (NaN or infinite otherwise; see `free_energy_functional_of_pairs`).

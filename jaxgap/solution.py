@@ -105,9 +105,7 @@ def _lines(s: Solution) -> list[str]:
     names = s.superconductor.channels
     width = max(len(name) for name in names)
     lines = [f"Solution at T = {float(s.T):g} K: {Label(int(s.label)).text} ({Status(int(s.status)).text})"]
-    lines += [
-        f"  Delta[{name}]{'':<{width - len(name)}} = {_number(D)} meV" for name, D in zip(names, s.Delta, strict=True)
-    ]
+    lines += [f"  Delta[{name}]{'':<{width - len(name)}} = {_number(D)} meV" for name, D in zip(names, s.Delta, strict=True)]
     lines += [
         f"  residual {float(s.residual):.1e} meV after {int(s.steps)} steps, sigma_min {float(s.sigma_min):.2e}, "
         f"quadrature error {float(s.quadrature_error):.1e}"

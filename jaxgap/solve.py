@@ -67,16 +67,16 @@ def solve(
     require_float64()
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     T = _temperature(T)
-    Delta_0 = None if start is None else _amplitudes(start, sc)
+    Delta_0 = None if start is None else amplitudes(start, sc)
     pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
 
     # === solve
-    solution = _solve(sc, T, Delta_0, pattern, rule)
+    solution = solve_core(sc, T, Delta_0, pattern, rule)
     if not is_concrete(solution):
         return solution
     for factor in ESCALATION:
         if int(solution.status) == Status.INACCURATE:
-            solution = _solve(sc, T, solution.Delta, pattern, Rule(*(factor * n for n in rule)))
+            solution = solve_core(sc, T, solution.Delta, pattern, Rule(*(factor * n for n in rule)))
     if throw and not bool(solution.converged):
         raise NotConvergedError(f"solve at T = {float(T):g} K: {Status(int(solution.status)).sentence}")
     return solution
@@ -96,7 +96,7 @@ def _temperature(T: Any) -> Float[Array, ""]:
     return T
 
 
-def _amplitudes(start: Any, sc: Superconductor) -> Inexact[Array, "channel"]:
+def amplitudes(start: Any, sc: Superconductor) -> Inexact[Array, "channel"]:
     """Amplitudes as a real array where they are real: a real start solves n real unknowns, a complex one 2n."""
     if isinstance(start, Solution):
         start = start.Delta
@@ -106,9 +106,7 @@ def _amplitudes(start: Any, sc: Superconductor) -> Inexact[Array, "channel"]:
         start = start.real if np.iscomplexobj(start) and not np.any(start.imag) else start
     Delta = jnp.asarray(start, jnp.complex128 if jnp.iscomplexobj(start) else jnp.float64)
     n = len(sc.channels)
-    check(
-        Delta.shape == (n,), "start", f"have one amplitude per channel ({', '.join(sc.channels)})", f"shape {Delta.shape}"
-    )
+    check(Delta.shape == (n,), "start", f"have one amplitude per channel ({', '.join(sc.channels)})", f"shape {Delta.shape}")
     return jax.lax.stop_gradient(Delta)
 
 
@@ -150,6 +148,19 @@ def _residual(x: Float[Array, "n"], theta: _Theta, rule: Rule) -> Float[Array, "
     return r + theta.gauge * (theta.gauge @ (x - theta.origin))
 
 
+def implicit_amplitudes(
+    sc: Superconductor,
+    T: Float[Array, ""],
+    Delta: Inexact[Array, "channel"],
+    trusted: Bool[Array, ""],
+    rule: Rule = DEFAULT_RULE,
+) -> Inexact[Array, "channel"]:
+    """The solution `Delta` as a differentiable function of `sc` and `T`; NaN derivatives unless it is `trusted`."""
+    Delta = jax.lax.stop_gradient(Delta)
+    theta = jax.lax.stop_gradient(_theta(sc, T, _pack(Delta)))._replace(sc=sc, T=T)
+    return _unpack(at_root(partial(_residual, rule=rule), _pack(Delta), theta, trusted), len(sc.channels))
+
+
 def _vanishing(sc: Superconductor, T: Any) -> Float[Array, ""]:
     """|Delta| [meV] below which a solution is the normal one: 1e-6 k_B T (1e-13 below T_c), and 1e-18 Omega at T = 0."""
     return jnp.maximum(1e-6 * thermal_energy(T), 1e-18 * sc.Omega)
@@ -157,6 +168,11 @@ def _vanishing(sc: Superconductor, T: Any) -> Float[Array, ""]:
 
 def _newton(sc: Superconductor, T: Any, x: Float[Array, "n"], rule: Rule, max_steps: int = 60) -> Root:
     return newton(partial(_residual, rule=rule), x, _theta(sc, T, x), max_steps, _vanishing(sc, T))
+
+
+def newton_amplitudes(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "channel"]) -> Root:
+    """Safeguarded Newton from the real amplitudes `Delta`, without derivatives: the inner solve of a fit."""
+    return _newton(sc, T, Delta, DEFAULT_RULE, max_steps=30)
 
 
 class Track(NamedTuple):
@@ -191,7 +207,7 @@ def follow(
     Delta: Float[Array, "channel"],
     T: Float[Array, ""],
     goal: Float[Array, ""],
-    pattern: tuple[int, ...] | None = None,
+    pattern: Float[Array, "band"] | None = None,
     rule: Rule = DEFAULT_RULE,
     resolution: float = 1e-4,
 ) -> Track:
@@ -220,7 +236,7 @@ def follow(
             h=jnp.where(moved, jnp.where(first, s.h, 2 * s.h), s.h / 4),
             root=root,
             steps=s.steps + root.steps,
-            done=jump | (moved & (T == goal)) | (first & ~good),
+            done=jump | (moved & (goal == T)) | (first & ~good),
         )
 
     nothing = Root(Delta, jnp.asarray(jnp.inf), jnp.eye(len(Delta)), jnp.array(False), jnp.zeros((), int))
@@ -228,22 +244,23 @@ def follow(
     h = jnp.where(goal == T, 1.0, jnp.sign(goal - T) * jnp.maximum(jnp.abs(goal - T), 2 * resolution))
     start = _Walk(T, Delta, jnp.zeros_like(Delta), h, nothing, jnp.zeros((), int), jnp.array(False))
     end = jax.lax.while_loop(lambda s: ~s.done, step, start)
-    arrived = end.root.converged & (end.T == goal) & (jnp.abs(end.h) > resolution)
+    arrived = end.root.converged & (goal == end.T) & (jnp.abs(end.h) > resolution)
     return Track(end.T, end.Delta, arrived, end.root._replace(steps=end.steps))
 
 
-def branch_at_zero_temperature(sc: Superconductor, pattern: tuple[int, ...], rule: Rule = DEFAULT_RULE) -> Root:
-    """The solution at T = 0 whose band amplitudes have the signs of `pattern`, from several starts.
-
-    Starts are the amplitudes of decoupled channels, Delta = Omega / sinh(1 / lambda_cc), with the wanted signs and a weaker
-    cross amplitude of either sign; the first start that converges to the wanted signs wins.
-    """
+def starting_amplitudes(sc: Superconductor, pattern: Float[Array, "band"]) -> Float[Array, "start channel"]:
+    """Amplitudes from which to look for a branch at T = 0 [meV]: those of decoupled channels, Omega / sinh(1/lambda_cc), with
+    the signs of `pattern`, at three sizes, and with a weaker cross amplitude of either sign."""
     n, n_bands = len(sc.channels), len(sc.bands)
-    own = jnp.clip(jnp.diag(sc.lam), 0.1, 2.0)
-    size = sc.Omega / jnp.sinh(1 / own)
-    signs = jnp.concatenate([jnp.array(pattern, float), jnp.ones(n - n_bands)])
+    size = sc.Omega / jnp.sinh(1 / jnp.clip(jnp.diag(sc.lam), 0.1, 2.0))
+    signs = jnp.concatenate([pattern, jnp.ones(n - n_bands)])
     scales = [(bands, cross) for cross in (0.2, -0.2) for bands in (1.0, 0.6, 1.5)]
-    starts = jnp.stack([size * signs * jnp.array([b] * n_bands + [c] * (n - n_bands)) for b, c in scales])
+    return jnp.stack([size * signs * jnp.array([b] * n_bands + [c] * (n - n_bands)) for b, c in scales])
+
+
+def branch_at_zero_temperature(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule = DEFAULT_RULE) -> Root:
+    """The solution at T = 0 whose band amplitudes have the signs of `pattern`: of several starts the first that gets there."""
+    starts = starting_amplitudes(sc, pattern)
     zero = jnp.zeros(())
     roots = jax.vmap(lambda x: _newton(sc, zero, x, rule, max_steps=30))(starts)
     good = roots.converged & jax.vmap(lambda x: has_signs(x, pattern))(roots.x)
@@ -271,17 +288,17 @@ def _branch_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Tra
 
     bounds = jnp.log(_vanishing(sc, T_0)), jnp.log(100 * sc.Omega)
     a = jnp.exp(jax.lax.fori_loop(0, 30, bisect, bounds)[0])
-    superconducting = T < T_c
+    superconducting = T_c > T
     track = follow(sc, jnp.where(superconducting, a, 0.0) * v, T_0, T, rule=rule)
     return track._replace(arrived=track.arrived | ~superconducting)
 
 
 @eqx.filter_jit
-def _solve(
+def solve_core(
     sc: Superconductor,
     T: Float[Array, ""],
     Delta_0: Inexact[Array, "channel"] | None,
-    pattern: tuple[int, ...] | None,
+    pattern: Float[Array, "band"] | None,
     rule: Rule,
 ) -> Solution:
     """`solve` in stages: find (without derivatives), judge, attach the implicit derivative."""
@@ -321,10 +338,8 @@ def _solve(
     status = jnp.where(valid, status, Status.INVALID)
 
     # === differentiate
-    theta = theta._replace(sc=sc, T=T)
     trusted = root.converged & valid
-    x = at_root(partial(_residual, rule=rule), x, theta, trusted)
-    Delta = _unpack(x, n)
+    Delta = implicit_amplitudes(sc, T, _unpack(x, n), trusted, rule)
     return Solution(
         superconductor=sc,
         T=T,

@@ -85,9 +85,7 @@ def branches(zeta1: Energy, zeta2: Energy, Delta1: Amplitude, Delta2: Amplitude,
     return Branches(safe_sqrt(u2), q, splitting(zeta1, zeta2, Delta1, Delta2, Delta3) / jnp.where(u2 > 0, u2, 1.0))
 
 
-def energies(
-    zeta1: Energy, zeta2: Energy, Delta1: Amplitude, Delta2: Amplitude, Delta3: Amplitude
-) -> tuple[Energy, Energy]:
+def energies(zeta1: Energy, zeta2: Energy, Delta1: Amplitude, Delta2: Amplitude, Delta3: Amplitude) -> tuple[Energy, Energy]:
     """(E_+, E_-) [meV]. E_- = q / E_+ keeps its relative precision down to the gapless state."""
     u, q, v2 = branches(zeta1, zeta2, Delta1, Delta2, Delta3)
     E_plus = (u + safe_sqrt(v2)) / 2

@@ -88,6 +88,12 @@ class Superconductor(eqx.Module):
         """Whether g is symmetric (detailed balance), so that the gap equations derive from a free energy."""
         return asymmetry(self.g) <= DETAILED_BALANCE_TOLERANCE
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all leaves."""
+        lam = (f"lam[{row}, {column}]" for row in self.channels for column in self.channels)
+        return ("Omega", *(f"{leaf}[{name}]" for leaf in ("mu", "mass") for name in self.band_names), *lam)
+
     def get(self, path: str) -> Any:
         """The leaf at `path`: `Omega`, `mu[alpha]`, `mass[alpha]` or `lam[alpha, alpha:beta]`."""
         return _where(self, path)[0](self)

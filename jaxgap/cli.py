@@ -1,0 +1,310 @@
+"""The command line `jaxgap`: parse, call the library, print. Exit codes: 0 done, 2 bad input, 3 did not converge."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jaxgap import __version__
+from jaxgap._checks import InputError, NotConvergedError
+from jaxgap.branches import EndKind, branch_end, solve_temperatures
+from jaxgap.critical import critical_temperature
+from jaxgap.fitting import fit as run_fit
+from jaxgap.fitting import load_fit, write_report
+from jaxgap.fitting.report import as_json, print_report
+from jaxgap.labels import Label
+from jaxgap.materials import MATERIALS
+from jaxgap.observables import branch_minima, branch_names, coherence_peaks, fermi_momentum_gaps
+from jaxgap.solution import Solution, Status
+from jaxgap.solve import solve as run_solve
+from jaxgap.superconductor import Superconductor, load
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="jaxgap",
+    help="Gap equations of multiband superconductors with cross-band pairing. Energies in meV, temperatures in K.\n\n"
+    "A SYSTEM is a material (" + ", ".join(MATERIALS) + ") or a system.toml; --set changes any of its leaves: "
+    '--set Omega=42 --set "lam[alpha, alpha:beta]=0.03" --set "mu[beta]=55".',
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+console = Console(highlight=False)
+
+SystemArgument = Annotated[str, typer.Argument(metavar="SYSTEM", help="A material's name or a system.toml.")]
+SetOption = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Set a leaf of the system; may be repeated.")]
+BranchOption = Annotated[
+    str | None,
+    typer.Option(help='Branch: "s++", "s+-", or one sign per band such as "++-". Default: the one connected to T_c.'),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+
+
+@app.command()
+def solve(
+    system: SystemArgument,
+    T: Annotated[float, typer.Option("--T", help="Temperature [K]; 0 is allowed.")],
+    branch: BranchOption = None,
+    start: Annotated[str | None, typer.Option(help="Start amplitudes [meV], comma separated, such as 12,-6,1.")] = None,
+    set_: SetOption = [],  # noqa: B006
+    as_json_: JsonOption = False,
+) -> None:
+    """Solve the gap equations at one temperature: amplitudes, status, accuracy, excitation gaps.
+
+    Example: jaxgap solve ba122 --T 1 --branch s+-
+    """
+    sc = _system(system, set_)
+    solution = run_solve(sc, T, branch=branch, start=_start(start), throw=False)
+    if as_json_:
+        _print_json(_solution(solution))
+    else:
+        console.print(escape(str(solution)))
+        for name, gap in zip(branch_names(sc), np.asarray(branch_minima(solution)), strict=True):
+            console.print(escape(f"  gap (branch minimum) {name}: {gap:.6f} meV"))
+    if not bool(solution.converged):
+        raise NotConvergedError(Status(int(solution.status)).sentence)
+
+
+@app.command()
+def tc(system: SystemArgument, set_: SetOption = [], as_json_: JsonOption = False) -> None:  # noqa: B006
+    """Critical temperature from the linearised gap equations, and its derivative with respect to every leaf.
+
+    Example: jaxgap tc mgb2 --set "lam[sigma1, sigma1:sigma2]=0.01"
+    """
+    sc = _system(system, set_)
+    T_c, slope = jax.value_and_grad(critical_temperature)(sc)
+    derivatives = {path: float(slope.get(path)) for path in sc.paths}
+    if as_json_:
+        _print_json({"T_c_K": float(T_c), "derivatives_K_per_unit": derivatives})
+        return
+    if float(T_c) == 0.0:
+        console.print("The normal state is stable at every temperature: T_c = 0.")
+        return
+    console.print(f"T_c = {float(T_c):.6f} K (linearised gap equations)")
+    table = Table(title="what it depends on", title_justify="left")
+    table.add_column("leaf")
+    table.add_column("value", justify="right")
+    table.add_column("dT_c/dleaf [K per unit]", justify="right")
+    for path, derivative in derivatives.items():
+        table.add_row(escape(path), f"{float(sc.get(path)):.6g}", f"{derivative:.5g}")
+    console.print(table)
+
+
+@app.command()
+def gaps(
+    system: SystemArgument,
+    T: Annotated[str, typer.Option("--T", help="Temperatures [K]: one, a list 1,5,10, or start:stop:count.")] = "0",
+    branch: BranchOption = None,
+    set_: SetOption = [],  # noqa: B006
+    plot: Annotated[Path | None, typer.Option(help="Write a picture of the gaps against T here (PNG or PDF).")] = None,
+    as_json_: JsonOption = False,
+) -> None:
+    """Excitation gaps against temperature along a branch, in two definitions, and where the branch ends.
+
+    Example: jaxgap gaps ba122 --branch s+- --T 0:36:13
+    """
+    sc, temperatures = _system(system, set_), _temperatures(T)
+    solutions = solve_temperatures(sc, temperatures, branch=branch)
+    rows = [_gap_row(jax.tree.map(lambda leaf, i=i: leaf[i], solutions)) for i in range(len(temperatures))]
+    end = None if branch is None else branch_end(sc, branch)
+    if as_json_:
+        last = None if end is None else {"T_K": float(end.T), "kind": EndKind(int(end.kind)).name.lower()}
+        peaks = coherence_peaks(jax.tree.map(lambda leaf: leaf[0], solutions))
+        _print_json(
+            {"branches": branch_names(sc), "rows": rows, "branch_end": last, "coherence_peaks": [p._asdict() for p in peaks]}
+        )
+    else:
+        _print_gaps(sc, rows)
+        if end is not None:
+            how = "at a fold" if int(end.kind) == EndKind.FOLD else "(amplitudes vanish, change sign, or cannot be followed)"
+            console.print(f"The branch {branch} ends at {float(end.T):.4f} K {how}.")
+    if plot is not None:
+        _plot_gaps(sc, temperatures, branch, plot)
+    if not any(row["status"] in ("converged", "normal") for row in rows):
+        raise NotConvergedError(Status[rows[0]["status"].upper()].sentence)
+
+
+@app.command()
+def fit(
+    folder: Annotated[Path, typer.Argument(help="A folder with fit.toml and data.csv.")],
+    as_json_: JsonOption = False,
+) -> None:
+    """Fit couplings to measured gaps: table, result.json and fit.png beside the data.
+
+    Example: jaxgap fit fits/ba0.6k0.4fe2as2
+    """
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    config, sc, data = load_fit(folder)
+    progress = Console(stderr=True, highlight=False)
+
+    def report(stage: str, step: int, steps: int, chi2: float) -> None:
+        if step % 50 == 0 or stage == "finish":
+            progress.print(f"{stage:>7} {step:4d}/{steps}  best chi^2 {chi2:.3e}")
+
+    result = run_fit(config, sc, data, report)
+    json_path, figure_path = write_report(result, folder)
+    if as_json_:
+        _print_json(as_json(result))
+    else:
+        print_report(result, console)
+        console.print(escape(f"Wrote {json_path} and {figure_path}."))
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False
+) -> None:
+    if version:
+        console.print(__version__)
+        raise typer.Exit
+    del context
+
+
+def main() -> None:
+    """Entry point: one sentence and an exit code instead of a traceback."""
+    _switch_on_compilation_cache()
+    try:
+        app()
+    except InputError as error:
+        _stop(error, 2)
+    except NotConvergedError as error:
+        _stop(error, 3)
+
+
+def _stop(error: Exception, code: int) -> None:
+    print(f"jaxgap: {error}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _switch_on_compilation_cache() -> None:
+    """XLA's compiled programs are kept between runs: most of a short run's time is compilation."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        base = Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(base / "jaxgap" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _system(name: str, assignments: list[str]) -> Superconductor:
+    """The system called `name`, with the leaves of --set changed."""
+    if name in MATERIALS:
+        sc = MATERIALS[name]()
+    elif Path(name).is_file():
+        sc = load(name)
+    else:
+        raise InputError(f"Unknown system `{name}`: it is neither a material ({', '.join(MATERIALS)}) nor a file.")
+    values = {}
+    for assignment in assignments:
+        path, equals, text = assignment.rpartition("=")
+        if not equals:
+            raise InputError(f"Argument `--set` must look like PATH=VALUE, but got `{assignment}`.")
+        values[path.strip()] = _float("--set", text)
+    return sc.set(values)
+
+
+def _start(text: str | None) -> np.ndarray | None:
+    if text is None:
+        return None
+    try:
+        amplitudes = np.array([complex(part.strip().replace("i", "j")) for part in text.split(",")])
+    except ValueError:
+        raise InputError(f"Argument `--start` must hold comma-separated numbers, but got `{text}`.") from None
+    return amplitudes if np.any(amplitudes.imag) else amplitudes.real
+
+
+def _temperatures(text: str) -> np.ndarray:
+    if ":" not in text:
+        return np.array([_float("--T", part) for part in text.split(",")])
+    parts = text.split(":")
+    if len(parts) != 3 or not parts[2].strip().isdigit() or int(parts[2]) < 1:
+        raise InputError(f"Argument `--T` must be a number, a list 1,5,10 or start:stop:count, but got `{text}`.")
+    return np.linspace(_float("--T", parts[0]), _float("--T", parts[1]), int(parts[2]))
+
+
+def _float(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"Argument `{name}` must hold a number, but got `{text}`.") from None
+
+
+def _solution(s: Solution) -> dict[str, Any]:
+    return {
+        "T_K": float(s.T),
+        "status": Status(int(s.status)).text,
+        "label": Label(int(s.label)).text,
+        "channels": s.superconductor.channels,
+        "Delta_real_meV": np.asarray(s.Delta.real).tolist(),
+        "Delta_imag_meV": np.asarray(s.Delta.imag).tolist(),
+        "residual_meV": float(s.residual),
+        "steps": int(s.steps),
+        "sigma_min": float(s.sigma_min),
+        "quadrature_error": float(s.quadrature_error),
+        "branches": branch_names(s.superconductor),
+        "branch_minima_meV": np.asarray(branch_minima(s)).tolist(),
+    }
+
+
+def _gap_row(s: Solution) -> dict[str, Any]:
+    fermi = fermi_momentum_gaps(s)
+    return {
+        "T_K": float(s.T),
+        "status": Status(int(s.status)).text,
+        "label": Label(int(s.label)).text,
+        "branch_minima_meV": np.asarray(branch_minima(s)).tolist(),
+        "fermi_momentum_meV": np.asarray(fermi.gap).tolist(),
+        "fermi_momentum_weight": np.asarray(fermi.weight).tolist(),
+    }
+
+
+def _print_gaps(sc: Superconductor, rows: list[dict[str, Any]]) -> None:
+    table = Table(title="excitation gaps [meV]: minima of the branches, and at the bands' Fermi momenta", title_justify="left")
+    for column in ("T [K]", "state"):
+        table.add_column(escape(column), justify="right")
+    for name in branch_names(sc):
+        table.add_column(escape(name), justify="right")
+    for name in sc.band_names:
+        table.add_column(f"at k_F of {name}", justify="right")
+    for row in rows:
+        numbers = [*row["branch_minima_meV"], *row["fermi_momentum_meV"]]
+        asked_for = row["status"] in ("converged", "normal")
+        state = row["label"] if asked_for else row["status"]
+        table.add_row(f"{row['T_K']:g}", state, *(f"{x:.4f}" if asked_for else "-" for x in numbers))
+    console.print(table)
+
+
+def _plot_gaps(sc: Superconductor, T: np.ndarray, branch: str | None, path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from jaxgap.plotting import plot_gaps
+
+    try:
+        plot_gaps(sc, T, branch).figure.savefig(path, dpi=160)
+    except (OSError, ValueError) as error:
+        raise InputError(f"Cannot write the picture `{path}`: {error}.") from None
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    """JSON with null for numbers that do not exist."""
+    print(json.dumps(_plain(value), indent=1, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

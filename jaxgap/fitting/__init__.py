@@ -1,0 +1,9 @@
+"""Fitting couplings to measured gaps: data, parameters, objective, optimiser, uncertainty, report."""
+
+from jaxgap.fitting.config import FitConfig as FitConfig
+from jaxgap.fitting.config import load_fit as load_fit
+from jaxgap.fitting.data import Datum as Datum
+from jaxgap.fitting.data import read_data as read_data
+from jaxgap.fitting.optimise import FitResult as FitResult
+from jaxgap.fitting.optimise import fit as fit
+from jaxgap.fitting.report import write_report as write_report

@@ -1,0 +1,143 @@
+"""fit.toml: which system and branch, which parameters in which bounds, which errors are assumed, how to optimise."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from jaxgap._checks import InputError
+from jaxgap.fitting.data import Datum, read_data
+from jaxgap.labels import sign_pattern
+from jaxgap.materials import MATERIALS
+from jaxgap.superconductor import Superconductor, from_table, load
+
+__all__ = ["FitConfig", "ParameterConfig", "load_fit"]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class SystemConfig(_Table):
+    """The system and its branch: a material by name, a TOML file beside fit.toml, or the tables of a system inline."""
+
+    material: str | None = None
+    file: str | None = None
+    inline: dict[str, Any] | None = None
+    branch: str
+    """The branch that the data belong to: "s++", "s+-", or one sign per band."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "SystemConfig":
+        if sum(source is not None for source in (self.material, self.file, self.inline)) != 1:
+            raise ValueError("give exactly one of `material`, `file` and `inline`")
+        if self.material is not None and self.material not in MATERIALS:
+            raise ValueError(f"unknown material `{self.material}`; the materials are {', '.join(MATERIALS)}")
+        return self
+
+
+class ParameterConfig(_Table):
+    """A free parameter: its bounds, its start, and the leaves of the system that it sets."""
+
+    bounds: tuple[float, float]
+    start: float | None = None
+    unit: str = ""
+    sets: Annotated[dict[str, float], Field(min_length=1)]
+    """Path -> factor: the leaf is factor times the parameter. Several paths tie several leaves to one parameter."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ParameterConfig":
+        lo, hi = self.bounds
+        if not lo < hi:
+            raise ValueError(f"the lower bound must be below the upper one, but the bounds are {lo:g} and {hi:g}")
+        if self.start is not None and not lo < self.start < hi:
+            raise ValueError(f"the start {self.start:g} is not inside the bounds {lo:g} and {hi:g}")
+        return self
+
+
+class DataConfig(_Table):
+    """The data file, and the errors assumed where a source gives none."""
+
+    file: str = "data.csv"
+    assumed_error_meV: Annotated[float, Field(gt=0)]
+    assumed_error_K: Annotated[float, Field(gt=0)] = 1.0
+
+
+class OptimiserConfig(_Table):
+    """Multi-start search (adam on amplitudes and parameters together), then lbfgs through the implicit derivative."""
+
+    starts: Annotated[int, Field(ge=1, le=4096)] = 16
+    seed: int = 0
+    adam_steps: Annotated[int, Field(ge=0)] = 300
+    adam_learning_rate: Annotated[float, Field(gt=0)] = 0.05
+    residual_scale_meV: Annotated[float, Field(gt=0)] = 0.05
+    """Stiffness of the search: gap equations count as data with this error."""
+    lbfgs_steps: Annotated[int, Field(ge=1)] = 60
+    tolerance: Annotated[float, Field(gt=0)] = 1e-9
+    """A start has converged when no parameter moves the chi^2 any more: |gradient| (in sigmas per unit of the transformed
+    parameters) <= tolerance."""
+
+
+class FitConfig(_Table):
+    """All of fit.toml."""
+
+    title: str = ""
+    system: SystemConfig
+    parameters: Annotated[dict[str, ParameterConfig], Field(min_length=1)]
+    data: DataConfig
+    optimiser: OptimiserConfig = OptimiserConfig()
+
+    def superconductor(self, folder: Path) -> Superconductor:
+        """The system at its starting point."""
+        if self.system.material is not None:
+            return MATERIALS[self.system.material]()
+        if self.system.file is not None:
+            return load(folder / self.system.file)
+        return from_table(self.system.inline or {}, str(folder / "fit.toml"))
+
+
+def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum, ...]]:
+    """(configuration, system, data) of a fit folder; everything that can be wrong with it is said in one sentence."""
+    folder = Path(folder)
+    path = folder / "fit.toml"
+    if not path.is_file():
+        raise InputError(f"The folder `{folder}` has no fit.toml.")
+    try:
+        config = FitConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}.") from None
+    except ValidationError as error:
+        raise InputError(f"{path}: {_sentence(error)}") from None
+    sc = config.superconductor(folder)
+    sign_pattern(config.system.branch, len(sc.bands))
+    _check_parameters(config, sc, path)
+    return config, sc, read_data(folder / config.data.file, sc)
+
+
+def _check_parameters(config: FitConfig, sc: Superconductor, path: Path) -> None:
+    """Every path exists, is set once, and both bounds make a valid system."""
+    owners: dict[str, str] = {}
+    for name, parameter in config.parameters.items():
+        for target, factor in parameter.sets.items():
+            try:
+                for bound in parameter.bounds:
+                    sc.set({target: factor * bound})
+            except InputError as error:
+                raise InputError(f"{path}: parameter `{name}`: {error}") from None
+            if target in owners:
+                raise InputError(f"{path}: `{target}` is set by both `{owners[target]}` and `{name}`.")
+            owners[target] = name
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first of pydantic's complaints as one sentence."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key `{where}`."
+    if first["type"] == "missing":
+        return f"the key `{where}` is missing."
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(first["input"], dict) else f", but got {first['input']!r}"
+    return f"`{where}`: {message[0].lower()}{message[1:]}{given}."

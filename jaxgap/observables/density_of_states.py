@@ -1,0 +1,129 @@
+r"""Tunnelling density of states with Dynes broadening.
+
+.. math:: N_i(\omega) = -\frac{1}{\pi} \,\mathrm{Im} \sum_k G_{ii}(k, \omega + i\Gamma), \qquad
+          G = \left[ z - \zeta - \Delta (z + \zeta)^{-1} \Delta^\dagger \right]^{-1}
+
+the electron part of the Green's function of the cross-paired bands (both branches with their coherence factors), with
+z = omega + i Gamma as in R. C. Dynes, V. Narayanamurti, J. P. Garno, Phys. Rev. Lett. 41, 1509 (1978). Nodes are placed at
+the complex roots of (z^2 - E_+^2)(z^2 - E_-^2) = 0 in kappa, so a small Gamma costs no accuracy; states outside the shell
+are normal and are integrated analytically.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float
+
+from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap.bands import Band, rho, shell, zeta
+from jaxgap.pairing import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
+from jaxgap.solution import Solution
+from jaxgap.spectrum import abs2
+from jaxgap.superconductor import Superconductor
+
+__all__ = ["DensityOfStates", "tunnelling_density_of_states"]
+
+_NODES = 24
+"""Gauss nodes per piece; there are two pieces per root, eight for a pair of bands."""
+
+
+class DensityOfStates(NamedTuple):
+    """Density of states relative to the normal state's."""
+
+    total: Float[Array, "omega"]
+    """Sum over the bands; 1 far from the gaps."""
+    bands: Float[Array, "band omega"]
+    """Contribution of every band; they add up to the total."""
+
+
+def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any) -> DensityOfStates:
+    """N(omega) / N(0) of a solved state at energies omega [meV] with the Dynes broadening Gamma > 0 [meV].
+
+    Bands tunnel with equal weight: N(0) is the sum of the bands' densities of states.
+    """
+    check_finite("omega", omega)
+    check_finite("Gamma", Gamma)
+    if is_concrete(Gamma):
+        check(bool(np.all(np.asarray(Gamma) > 0)), "Gamma", "be positive [meV]", Gamma)
+    omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
+    return _density_of_states(solution, omega, jnp.asarray(Gamma, jnp.float64))
+
+
+@eqx.filter_jit
+def _density_of_states(solution: Solution, omega: Float[Array, "omega"], Gamma: Float[Array, ""]) -> DensityOfStates:
+    sc = solution.superconductor
+    G = jax.vmap(lambda w: _local_green_function(sc, solution.Delta, w + 1j * Gamma), out_axes=1)(omega)
+    bands = -G.imag / jnp.pi / jnp.sum(sc.N[: len(sc.bands)])
+    return DensityOfStates(jnp.sum(bands, axis=0), bands)
+
+
+def _local_green_function(
+    sc: Superconductor, Delta: Complex[Array, "channel"], z: Complex[Array, ""]
+) -> Complex[Array, "band"]:
+    """sum_k G_ii(k, z) of every band [unit of N]; only the imaginary part converges without the bands' upper ends."""
+    G = jnp.stack([_outside_shell(band, sc, z) for band in sc.bands])
+    m, mu = parameters(sc)
+    bands, a, b = single_intervals(sc)
+    for i, lo, hi in zip(bands, a, b, strict=True):
+        root = jnp.sqrt(z**2 - abs2(Delta[i]))
+        nodes = _nodes_at(sc, lo, hi, m[i] * (mu[i] + jnp.stack([root, -root])))
+        x = zeta(sc.bands[i], nodes.kappa)
+        G = G.at[i].add(nodes.integral((z + x) / (z**2 - x**2 - abs2(Delta[i]))))
+    for cluster in pairs(sc):
+        i, j = cluster.bands
+        amplitudes = Delta[jnp.array(cluster.channels)]
+        roots = _pair_roots(m[i], mu[i], m[j], mu[j], amplitudes, z)
+        nodes = _nodes_at(sc, *overlap_interval(sc, cluster), roots)
+        x1, x2 = (zeta(sc.bands[k], nodes.kappa) for k in cluster.bands)
+        for k, g in zip((i, j), _pair_green_functions(x1, x2, amplitudes, z), strict=True):
+            G = G.at[k].add(nodes.integral(g))
+    return G
+
+
+def _pair_green_functions(x1: Any, x2: Any, Delta: Any, z: Any) -> tuple[Any, Any]:
+    """G_11 and G_22 of two cross-paired bands: the diagonal of the inverse of z - zeta - Delta (z + zeta)^-1 Delta^+."""
+    D1, D2, D3 = Delta
+    h1, h2 = 1 / (z + x1), 1 / (z + x2)
+    M11 = z - x1 - abs2(D1) * h1 - abs2(D3) * h2
+    M22 = z - x2 - abs2(D2) * h2 - abs2(D3) * h1
+    M12 = -(D1 * jnp.conj(D3) * h1 + D3 * jnp.conj(D2) * h2)
+    M21 = -(D3 * jnp.conj(D1) * h1 + D2 * jnp.conj(D3) * h2)
+    det = M11 * M22 - M12 * M21
+    return M22 / det, M11 / det
+
+
+def _pair_roots(m1: Any, mu1: Any, m2: Any, mu2: Any, Delta: Any, z: Any) -> Complex[Array, "4"]:
+    """The four kappa at which E_+ or E_- equals z: roots of z^4 - A z^2 + det, a quartic in kappa."""
+    x1, x2 = jnp.array([1 / m1, -mu1]), jnp.array([1 / m2, -mu2])
+    s1, s2, s3 = abs2(Delta)
+    x11, x22, x12 = jnp.polymul(x1, x1), jnp.polymul(x2, x2), jnp.polymul(x1, x2)
+    A = (x11 + x22).at[-1].add(s1 + s2 + 2 * s3)
+    det = jnp.polymul(x12, x12).at[2:].add(2 * s3 * x12 + s2 * x11 + s1 * x22)
+    constant = s3**2 + s1 * s2 - 2 * jnp.real(jnp.conj(Delta[0] * Delta[1]) * Delta[2] ** 2)
+    quartic = det.astype(complex).at[2:].add(-(z**2) * A).at[-1].add(constant + z**4)
+    return jnp.roots(jax.lax.stop_gradient(quartic), strip_zeros=False)
+
+
+def _nodes_at(sc: Superconductor, a: Any, b: Any, roots: Complex[Array, "root"]) -> Nodes:
+    roots = jax.lax.stop_gradient(roots)
+    return nodes_on(sc, a, b, roots.real, jnp.abs(roots.imag), _NODES)
+
+
+def _outside_shell(band: Band, sc: Superconductor, z: Complex[Array, ""]) -> Complex[Array, ""]:
+    r"""\int d\kappa \rho / (z - \zeta) over the band outside the shell, up to a real constant.
+
+    2D: -m ln(z - zeta); 3D, with q = sqrt(kappa) and s = sqrt(m (z + mu)): -2 m q + m s ln[(s + q)/(s - q)].
+    """
+    a, b = shell(band, sc.Omega)
+    m, w = band.mass, z + band.mu
+    if sc.dimension == 2:
+        inner = -m * (jnp.log(w - a / m) - jnp.log(w))
+        top = 1j * jnp.where(m > 0, jnp.pi, 0.0)  # ln(z - zeta) at the upper end, up to a real constant
+        return inner - m * (top - jnp.log(w - b / m))
+    s = jnp.sqrt(m * w)
+    qa, qb = rho(a, 3), rho(b, 3)
+    top = -1j * jnp.pi * jnp.sign(s.imag)
+    return m * s * (jnp.log((s + qa) / (s - qa)) + top - jnp.log((s + qb) / (s - qb)))

@@ -1,0 +1,267 @@
+r"""Excitation gaps, in the three definitions that are in use; they differ, so they are never mixed.
+
+- `branch_minimum`: the minimum over k of E_- and of E_+, where all bands of a cluster are inside the shell (Vargas-Paredes
+  et al., Phys. Rev. B 101, 094516 (2020)). With a distance d between the bands it does not vanish at T_c for E_+ (it tends
+  to d/2), and further extrema of E_- are not in it.
+- `fermi_momentum`: what symmetrised photoemission reads: E at band i's Fermi momentum, on the branch with the larger weight
+  |u_i|^2 + |v_i|^2 of that band.
+- `coherence_peak`: what tunnelling sees: the extrema of E_+-(kappa) with their weight in the density of states.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Inexact
+
+from jaxgap import spectrum
+from jaxgap._checks import check
+from jaxgap.bands import kappa_F, rho, zeta
+from jaxgap.implicit import at_root
+from jaxgap.pairing import overlap_interval, overlap_nodes
+from jaxgap.solution import Solution
+from jaxgap.superconductor import Cluster, Superconductor
+
+__all__ = [
+    "branch_names",
+    "branch_minima",
+    "excitation_gaps",
+    "FermiMomentumGaps",
+    "fermi_momentum_gaps",
+    "CoherencePeak",
+    "coherence_peaks",
+]
+
+
+def branch_names(sc: Superconductor) -> tuple[str, ...]:
+    """Names of the quasiparticle branches: `pi` for a band alone, `alpha:beta lower` and `upper` for a cross-paired pair."""
+    names: list[str] = []
+    for cluster in sc.clusters:
+        linked = ":".join(sc.bands[i].name for i in cluster.bands)
+        names += [linked] if len(cluster.bands) == 1 else [f"{linked} lower", f"{linked} upper"]
+    return tuple(names)
+
+
+def excitation_gaps(solution: Solution, definition: str = "branch_minimum") -> Float[Array, "gap"]:
+    """Excitation gaps [meV] in one of the differentiable definitions.
+
+    Args:
+        solution: a solved state.
+        definition: "branch_minimum" (one gap per branch, in the order of `branch_names`: lower before upper) or
+            "fermi_momentum" (one gap per band; `fermi_momentum_gaps` has the weights too). The `coherence_peak` list has no
+            fixed length: see `coherence_peaks`.
+    """
+    check(
+        definition in ("branch_minimum", "fermi_momentum"),
+        "definition",
+        'be "branch_minimum" or "fermi_momentum" (for coherence peaks call `coherence_peaks`)',
+        repr(definition),
+    )
+    return branch_minima(solution) if definition == "branch_minimum" else fermi_momentum_gaps(solution).gap
+
+
+# --- branch_minimum ---------------------------------------------------------------------------------------------------
+
+
+@eqx.filter_jit
+def branch_minima(solution: Solution) -> Float[Array, "branch"]:
+    """Minimum over k of every quasiparticle branch [meV], in the order of `branch_names`.
+
+    NaN where the shells of two cross-paired bands do not overlap. Differentiable to every order: the k of a minimum is
+    itself a root, dE/dkappa = 0. The derivative is NaN where the minimum is a kink (an exactly gapless or crossing branch).
+    """
+    return branch_minima_of(solution.superconductor, solution.Delta)
+
+
+def branch_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
+    """`branch_minima` of given amplitudes, whether or not they solve the gap equations."""
+    gaps: list[Any] = []
+    for cluster in sc.clusters:
+        if len(cluster.bands) == 1:
+            gaps.append(spectrum.safe_sqrt(spectrum.abs2(Delta[cluster.bands[0]])))
+        else:
+            gaps += [_minimum(sc, Delta, cluster, upper) for upper in (False, True)]
+    return jnp.stack(gaps)
+
+
+def _energy(kappa: Float[Array, ""], theta: Any, cluster: Cluster, upper: bool) -> Float[Array, ""]:
+    """E_- or E_+ of a pair of bands at one kappa [meV]."""
+    sc, Delta = theta
+    z1, z2 = (zeta(sc.bands[i], kappa) for i in cluster.bands)
+    E_plus, E_minus = spectrum.energies(z1, z2, *(Delta[c] for c in cluster.channels))
+    return E_plus if upper else E_minus
+
+
+def _minimum(sc: Superconductor, Delta: Any, cluster: Cluster, upper: bool) -> Float[Array, ""]:
+    theta = (sc, Delta)
+    E = partial(_energy, cluster=cluster, upper=upper)
+    lo, hi = overlap_interval(sc, cluster)
+    kappa, smooth = _argmin(E, jax.lax.stop_gradient(theta), jax.lax.stop_gradient((lo, hi)), _grid(sc, Delta, cluster))
+
+    # At the shell's edge the minimum moves with the edge; inside, kappa is the root of dE/dkappa.
+    at_lo, at_hi = kappa <= lo, kappa >= hi
+    inside = at_root(partial(_stationary, cluster=cluster, upper=upper), kappa[None], theta, smooth | at_lo | at_hi)[0]
+    gap = E(jnp.where(at_lo, lo, jnp.where(at_hi, hi, inside)), theta)
+    return jnp.where(hi > lo, gap, jnp.nan)
+
+
+def _stationary(x: Float[Array, "1"], theta: Any, cluster: Cluster, upper: bool) -> Float[Array, "1"]:
+    return jax.grad(_energy)(x[0], theta, cluster, upper)[None]
+
+
+def _grid(sc: Superconductor, Delta: Any, cluster: Cluster) -> Float[Array, "grid"]:
+    """Increasing kappa, dense where the spectrum bends: the quadrature's nodes, and the ends."""
+    sc, Delta = jax.lax.stop_gradient((sc, Delta))
+    lo, hi = overlap_interval(sc, cluster)
+    nodes = overlap_nodes(sc, cluster, Delta, jnp.zeros(()), 48).kappa
+    return jnp.sort(jnp.concatenate([lo[None], nodes, hi[None]]))
+
+
+def _argmin(E: Any, theta: Any, ends: Any, grid: Float[Array, "grid"]) -> tuple[Float[Array, ""], Any]:
+    """kappa of the lowest E, by bisection of dE/dkappa around the lowest grid point, and whether E is smooth there."""
+    slope = jax.grad(lambda kappa: E(kappa, theta))
+    lowest = jnp.argmin(jax.vmap(lambda kappa: E(kappa, theta))(grid))
+    last = grid.shape[0] - 1
+    bracket = grid[jnp.maximum(lowest - 1, 0)], grid[jnp.minimum(lowest + 1, last)]
+
+    def bisect(_: int, bracket: Any) -> Any:
+        left, right = bracket
+        middle = (left + right) / 2
+        falling = slope(middle) < 0
+        return jnp.where(falling, middle, left), jnp.where(falling, right, middle)
+
+    left, right = jax.lax.fori_loop(0, 80, bisect, bracket)
+    tiny = 1e-13 * ends[1]
+    at_lo = (lowest == 0) & (left <= ends[0] + tiny)
+    at_hi = (lowest == last) & (right >= ends[1] - tiny)
+    # A kink keeps a finite slope on both sides of the root, a smooth minimum does not.
+    jump = slope(right + 1e3 * tiny) - slope(left - 1e3 * tiny)
+    kappa = jnp.where(at_lo, ends[0], jnp.where(at_hi, ends[1], (left + right) / 2))
+    return kappa, jnp.abs(jump) < KINK * jnp.abs(slope(bracket[1]) - slope(bracket[0]))
+
+
+KINK = 0.1
+"""A minimum is a kink if a tenth of the slope's change over the bracket happens within 1e-10 of kappa."""
+
+
+# --- fermi_momentum ---------------------------------------------------------------------------------------------------
+
+
+class FermiMomentumGaps(NamedTuple):
+    """Gaps at the Fermi momenta, one per band."""
+
+    gap: Float[Array, "band"]
+    """E at k_F of the band, on the branch with the larger weight of that band [meV]."""
+    weight: Float[Array, "band"]
+    """That weight |u_i|^2 + |v_i|^2: 1/2 is a tie between the branches, 1 a band that pairs alone."""
+
+
+@eqx.filter_jit
+def fermi_momentum_gaps(solution: Solution) -> FermiMomentumGaps:
+    """E at k_F,i of every band i, on the branch that carries more of the band, and the weight it carries."""
+    return fermi_momentum_gaps_of(solution.superconductor, solution.Delta)
+
+
+def fermi_momentum_gaps_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> FermiMomentumGaps:
+    """`fermi_momentum_gaps` of given amplitudes."""
+    rows: list[Any] = []
+    partners = {i: cluster for cluster in sc.clusters for i in cluster.bands}
+    for i, band in enumerate(sc.bands):
+        alone = spectrum.safe_sqrt(spectrum.abs2(Delta[i]))
+        cluster = partners[i]
+        if len(cluster.bands) == 1:
+            rows.append((alone, jnp.ones(())))
+            continue
+        z1, z2 = (zeta(sc.bands[j], kappa_F(band)) for j in cluster.bands)
+        amplitudes = [Delta[c] for c in cluster.channels]
+        E_plus, E_minus = spectrum.energies(z1, z2, *amplitudes)
+        W = spectrum.band_weights(z1, z2, *amplitudes)
+        W = W if cluster.bands[0] == i else 1 - W
+        # Where the partner is outside its shell at this k_F, the band pairs alone.
+        paired = (jnp.abs(z1) <= sc.Omega) & (jnp.abs(z2) <= sc.Omega)
+        gap, weight = jnp.where(W >= 0.5, E_plus, E_minus), jnp.where(W >= 0.5, W, 1 - W)
+        rows.append((jnp.where(paired, gap, alone), jnp.where(paired, weight, 1.0)))
+    gaps, weights = zip(*rows, strict=True)
+    return FermiMomentumGaps(jnp.stack(gaps), jnp.stack(weights))
+
+
+# --- coherence_peak ---------------------------------------------------------------------------------------------------
+
+
+class CoherencePeak(NamedTuple):
+    """An extremum of a quasiparticle branch: a van Hove singularity of the density of states."""
+
+    branch: str
+    energy: float
+    """E at the extremum [meV]."""
+    kappa: float
+    """kappa of the extremum [meV]."""
+    kind: str
+    """"minimum", "maximum", "kink" (a crossing or an exactly gapless line) or "shell edge" (an artefact of the cutoff)."""
+    weight: float
+    """rho sqrt(2 / |E''|): the density of quasiparticle states near the peak is weight / sqrt(|omega - E|); NaN where E is
+    not smooth."""
+
+    @property
+    def is_artefact(self) -> bool:
+        """Whether the peak comes from the sharp shell, not from the physics."""
+        return self.kind == "shell edge"
+
+
+def coherence_peaks(solution: Solution) -> list[CoherencePeak]:
+    """All extrema of E_-+(kappa) inside the shell, lowest energy first; those at the shell's edge are named as such."""
+    peaks: list[CoherencePeak] = []
+    names = iter(branch_names(solution.superconductor))
+    sc = solution.superconductor
+    for cluster in sc.clusters:
+        if len(cluster.bands) == 1:
+            peaks.append(_single_peak(solution, cluster.bands[0], next(names)))
+        else:
+            for upper in (False, True):
+                peaks += _pair_peaks(solution, cluster, upper, next(names))
+    return sorted(peaks, key=lambda peak: peak.energy)
+
+
+def _single_peak(solution: Solution, i: int, name: str) -> CoherencePeak:
+    """A band alone has one minimum, E = |Delta| at k_F, with E'' = 1 / m^2 |Delta|."""
+    sc, gap = solution.superconductor, float(abs(solution.Delta[i]))
+    band = sc.bands[i]
+    weight = float(rho(kappa_F(band), sc.dimension)) * float(jnp.abs(band.mass)) * (2 * gap) ** 0.5
+    return CoherencePeak(name, gap, float(kappa_F(band)), "minimum", weight)
+
+
+def _pair_peaks(solution: Solution, cluster: Cluster, upper: bool, name: str) -> list[CoherencePeak]:
+    sc = solution.superconductor
+    theta = (sc, solution.Delta)
+    E = jax.jit(lambda kappa: _energy(kappa, theta, cluster, upper))
+    slope = jax.jit(jax.vmap(jax.grad(E)))
+    grid = np.asarray(_grid(sc, solution.Delta, cluster))
+    lo, hi = grid[0], grid[-1]
+    if not hi > lo:
+        return []
+    left, right = _sign_changes(slope, grid[1:-1])
+    before, after = np.asarray(slope(left - 1e-10 * hi)), np.asarray(slope(right + 1e-10 * hi))
+    curvature = np.asarray(jax.vmap(jax.grad(jax.grad(E)))((left + right) / 2))
+    peaks = []
+    for kappa, d1, d2, E2 in zip((left + right) / 2, before, after, curvature, strict=True):
+        energy = float(E(kappa))
+        kink = abs(d2 - d1) > 1e-3 * (abs(d1) + abs(d2)) and abs(d2 - d1) > 1e3 * 1e-10 * hi * abs(E2)
+        kind = "kink" if kink else ("minimum" if E2 > 0 else "maximum")
+        weight = float("nan") if kink else float(rho(jnp.asarray(kappa), sc.dimension)) * (2 / abs(E2)) ** 0.5
+        peaks.append(CoherencePeak(name, energy, float(kappa), kind, float(weight)))
+    return peaks + [CoherencePeak(name, float(E(end)), float(end), "shell edge", float("nan")) for end in (lo, hi)]
+
+
+def _sign_changes(slope: Any, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Brackets of the roots of `slope` between grid points, bisected to the last bit."""
+    values = np.asarray(slope(grid))
+    change = np.flatnonzero(values[:-1] * values[1:] < 0)
+    left, right, sign = grid[change], grid[change + 1], np.sign(values[change])
+    for _ in range(60):
+        middle = (left + right) / 2
+        same = np.sign(np.asarray(slope(middle))) == sign
+        left, right = np.where(same, middle, left), np.where(same, right, middle)
+    return left, right

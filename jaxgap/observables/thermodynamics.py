@@ -1,0 +1,36 @@
+r"""Free energy of a solved state.
+
+.. math:: F = \Delta^\dagger g^{-1} \Delta + \varphi = \mathrm{Re}\, \Delta^\dagger P + \varphi \text{ at a solution}
+
+(the second form needs no inverse, so rank-one couplings are allowed). It exists only if g is symmetric.
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgap._checks import InputError, is_concrete
+from jaxgap.pairing import FREE_ENERGY_RULE, anomalous_densities, quasiparticle_free_energy
+from jaxgap.quadrature import Rule
+from jaxgap.solution import Solution
+
+__all__ = ["free_energy"]
+
+
+def free_energy(solution: Solution, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
+    """Free energy relative to the normal state [meV^2 times the unit of N]; divide by a density of states to compare.
+
+    Raises:
+        InputError: if g = lambda / N is not symmetric: then no free energy exists, and that of a symmetrised system would
+            be another system's. Under tracing the result is NaN instead.
+    """
+    sc = solution.superconductor
+    symmetric = sc.has_free_energy
+    if is_concrete(symmetric) and not bool(jnp.all(symmetric)):
+        raise InputError(
+            "This system has no free energy: g_cc' = lambda_cc' / N_c' is not symmetric, so its gap equations are not the "
+            "stationarity of any functional (detailed balance does not hold)."
+        )
+    Delta = solution.Delta
+    condensate = jnp.real(jnp.vdot(Delta, anomalous_densities(sc, Delta, solution.T, rule)))
+    F = condensate + quasiparticle_free_energy(sc, Delta, solution.T, rule)
+    return jnp.where(symmetric, F, jnp.nan)
