@@ -116,8 +116,8 @@ def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule) -
     track = follow(frozen, cold.x, jnp.zeros(()), highest_temperature(frozen), pattern, rule, resolution=1e-3)
 
     # The null vector of M at the last point starts the fold's own equations.
-    J = jax.jacfwd(lambda D: gap_residual(frozen, D, track.T, rule))(track.Delta)
-    v_0 = jnp.linalg.svd(jnp.where(jnp.isfinite(J).all(), J, 0.0))[2][-1]
+    J = jnp.where(jnp.isfinite(track.jacobian).all(), track.jacobian, 0.0)
+    v_0 = jnp.linalg.svd(J)[2][-1]
     fold = newton(partial(_fold, rule=rule), jnp.concatenate([track.Delta, v_0, track.T[None]]), (frozen, v_0))
     T_fold = fold.x[-1]
     # The followed branch stops within its last step of the fold, which is no shorter than the resolution / 4.

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 from jaxgap._precision import require_float64
 from jaxgap.bands import zeta
 from jaxgap.implicit import at_root
-from jaxgap.pairing import overlap_nodes, pairs, parameters, single_nodes, thermal_energy
+from jaxgap.pairing import overlap_nodes, pairs, parameters, pick, single_nodes, thermal_energy
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.superconductor import Superconductor
 
@@ -60,9 +60,9 @@ def linear_kernel(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_
     kT = thermal_energy(T)
     normal = jnp.zeros_like(sc.lam[0])
     m, mu = parameters(sc)
-    i, nodes = single_nodes(sc, normal, T, rule.single)
-    z = nodes.kappa / m[i, None] - mu[i, None]
-    K = normal.at[i].add(nodes.integral(_pair_susceptibility(z, z, kT)) / 2)
+    bands, nodes = single_nodes(sc, normal, T, rule.single)
+    z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
+    K = normal.at[jnp.array(bands)].add(nodes.integral(_pair_susceptibility(z, z, kT)) / 2)
     for cluster in pairs(sc):
         nodes = overlap_nodes(sc, cluster, normal, T, rule.overlap)
         z1, z2 = (zeta(sc.bands[i], nodes.kappa) for i in cluster.bands)

@@ -1,5 +1,7 @@
 """The systems of Vargas-Paredes, Shanenko, Vagov, Milosevic, Perali, Phys. Rev. B 101, 094516 (2020), arXiv:1906.06528."""
 
+from collections.abc import Callable
+
 from jaxgap.bands import parabolic_band
 from jaxgap.couplings import couplings_from_literature
 from jaxgap.superconductor import Superconductor, superconductor
@@ -52,5 +54,5 @@ def ba122(lambda_13: float = 0.0313, Omega: float = 41.0, convention: str = "mea
     return superconductor(bands=bands, cross=["alpha:beta"], lam=lam, Omega=Omega, convention=convention)
 
 
-MATERIALS = {"two_band": two_band, "mgb2": mgb2, "ba122": ba122}
+MATERIALS: dict[str, Callable[..., Superconductor]] = {"two_band": two_band, "mgb2": mgb2, "ba122": ba122}
 """The materials by the names that the command line takes."""

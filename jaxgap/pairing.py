@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Inexact, Int
+from jaxtyping import Array, Float, Inexact
 
 from jaxgap import spectrum
 from jaxgap.bands import shell, zeta
@@ -82,8 +82,8 @@ def overlap_nodes(sc: Superconductor, cluster: Cluster, Delta: Amplitudes, T: Sc
 
     With `normal`, the nodes also resolve the normal state at T: the kinks of |zeta_i| in the free energy.
     """
-    m, mu = (leaf[jnp.array(cluster.bands)] for leaf in parameters(sc))
-    peaks = _peaks(m, mu, Delta[jnp.array(cluster.channels)], T, normal)
+    m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
+    peaks = _peaks(m, mu, pick(Delta, cluster.channels), T, normal)
     return nodes_on(sc, *overlap_interval(sc, cluster), *peaks, n)
 
 
@@ -102,22 +102,26 @@ def single_intervals(sc: Superconductor) -> tuple[tuple[int, ...], Float[Array, 
             continue
         for i, (a, b), (a_other, b_other) in zip(cluster.bands, edges, edges[::-1], strict=True):
             ends += [(i, a, jnp.clip(a_other, a, b)), (i, jnp.clip(b_other, a, b), b)]
-    bands, a, b = zip(*ends, strict=True)
-    return bands, jnp.stack(a), jnp.stack(b)
+    bands, lower, upper = zip(*ends, strict=True)
+    return bands, jnp.stack(lower), jnp.stack(upper)
 
 
 def single_nodes(
     sc: Superconductor, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False
-) -> tuple[Int[Array, "interval"], Nodes]:
+) -> tuple[tuple[int, ...], Nodes]:
     """Bands and nodes of all intervals in which a band pairs alone."""
     bands, a, b = single_intervals(sc)
-    i = jnp.array(bands)
-    m, mu = (leaf[i] for leaf in parameters(sc))
+    m, mu = (pick(leaf, bands) for leaf in parameters(sc))
 
     def interval(m: Any, mu: Any, Delta: Any, a: Any, b: Any) -> Nodes:
         return nodes_on(sc, a, b, *_peaks(m[None], mu[None], Delta[None], T, normal), n)
 
-    return i, jax.vmap(interval)(m, mu, Delta[i], a, b)
+    return bands, jax.vmap(interval)(m, mu, pick(Delta, bands), a, b)
+
+
+def pick(values: Inexact[Array, "n"], indices: tuple[int, ...]) -> Inexact[Array, "m"]:
+    """values[indices] for static indices, as slices: much cheaper than XLA's gather in a batch on the CPU."""
+    return jnp.stack([values[i] for i in indices])
 
 
 def nodes_on(sc: Superconductor, a: Scalar, b: Scalar, centre: Any, width: Any, n: int) -> Nodes:
@@ -144,15 +148,16 @@ def anomalous_densities(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: 
     """
     kT = thermal_energy(T)
     m, mu = parameters(sc)
-    i, nodes = single_nodes(sc, Delta, T, rule.single)
-    z = nodes.kappa / m[i, None] - mu[i, None]
-    P = jnp.zeros_like(Delta).at[i].add(nodes.integral(_single_band(z, Delta[i, None], kT)))
+    bands, nodes = single_nodes(sc, Delta, T, rule.single)
+    z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
+    alone = nodes.integral(_single_band(z, pick(Delta, bands)[:, None], kT))
+    P = [sum((alone[k] for k, i in enumerate(bands) if i == c), jnp.zeros((), Delta.dtype)) for c in range(len(Delta))]
     for cluster in pairs(sc):
-        c = jnp.array(cluster.channels)
         nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap)
-        z = jnp.stack([zeta(sc.bands[i], nodes.kappa) for i in cluster.bands])
-        P = P.at[c].add(nodes.integral(_two_bands(z, Delta[c], kT)))
-    return P
+        z1, z2 = (zeta(sc.bands[i], nodes.kappa) for i in cluster.bands)
+        for c, P_c in zip(cluster.channels, _two_bands(z1, z2, pick(Delta, cluster.channels), kT, nodes), strict=True):
+            P[c] += P_c
+    return jnp.stack(P)
 
 
 def _single_band(z: Float[Array, "*k"], Delta: Inexact[Array, "*#k"], kT: Scalar) -> Inexact[Array, "*k"]:
@@ -160,25 +165,30 @@ def _single_band(z: Float[Array, "*k"], Delta: Inexact[Array, "*#k"], kT: Scalar
     return Delta * spectrum.pair_sum(safe_sqrt(z**2 + abs2(Delta)), kT)
 
 
-def _two_bands(z: Float[Array, "2 node"], Delta: Inexact[Array, "3"], kT: Scalar) -> Inexact[Array, "3 node"]:
-    r"""Integrands of P_1, P_2 and P_3 of two cross-paired bands.
+def _two_bands(
+    zeta1: Float[Array, "node"], zeta2: Float[Array, "node"], Delta: Inexact[Array, "3"], kT: Scalar, nodes: Nodes
+) -> tuple[Inexact[Array, ""], Inexact[Array, ""], Inexact[Array, ""]]:
+    r"""P_1, P_2 and P_3 of two cross-paired bands where both are inside the shell.
 
-    .. math:: P_1: \tfrac12 \{ \Delta_1 S + R [ \Delta_1 (\epsilon_1^2 - \epsilon_2^2 + 2|\Delta_3|^2)
+    .. math:: P_1 = \sum_k \tfrac12 \{ \Delta_1 S + R [ \Delta_1 (\epsilon_1^2 - \epsilon_2^2 + 2|\Delta_3|^2)
                                                 + 2 \Delta_3^2 \Delta_2^* ] \}
               \quad (P_2: 1 \leftrightarrow 2)
 
-    .. math:: P_3: \Delta_3 S + R [ \Delta_3 ((\zeta_1 - \zeta_2)^2 + |\Delta_1|^2 + |\Delta_2|^2)
+    .. math:: P_3 = \sum_k \Delta_3 S + R [ \Delta_3 ((\zeta_1 - \zeta_2)^2 + |\Delta_1|^2 + |\Delta_2|^2)
                                     + 2 \Delta_1 \Delta_2 \Delta_3^* ]
+
+    The amplitudes do not depend on k, so four sums over k make all three.
     """
-    (zeta1, zeta2), (Delta1, Delta2, Delta3) = z, Delta
+    Delta1, Delta2, Delta3 = Delta
     S, R = spectrum.pair_sums(spectrum.branches(zeta1, zeta2, Delta1, Delta2, Delta3), kT)
-    difference = (zeta1 - zeta2) * (zeta1 + zeta2) + abs2(Delta1) - abs2(Delta2)  # eps_1^2 - eps_2^2
-    s3 = 2 * abs2(Delta3)
-    P1 = 0.5 * (Delta1 * S + R * (Delta1 * (s3 + difference) + 2 * Delta3**2 * jnp.conj(Delta2)))
-    P2 = 0.5 * (Delta2 * S + R * (Delta2 * (s3 - difference) + 2 * Delta3**2 * jnp.conj(Delta1)))
-    r = (zeta1 - zeta2) ** 2 + abs2(Delta1) + abs2(Delta2)
-    P3 = Delta3 * S + R * (Delta3 * r + 2 * Delta1 * Delta2 * jnp.conj(Delta3))
-    return jnp.stack([P1, P2, P3])
+    distance = zeta1 - zeta2
+    S, R, R_zz, R_dd = (nodes.integral(x) for x in (S, R, R * distance * (zeta1 + zeta2), R * distance**2))
+    s1, s2, s3 = abs2(Delta1), abs2(Delta2), abs2(Delta3)
+    R_12 = R_zz + R * (s1 - s2)  # sum of R (eps_1^2 - eps_2^2)
+    P1 = 0.5 * (Delta1 * (S + 2 * s3 * R + R_12) + 2 * Delta3**2 * jnp.conj(Delta2) * R)
+    P2 = 0.5 * (Delta2 * (S + 2 * s3 * R - R_12) + 2 * Delta3**2 * jnp.conj(Delta1) * R)
+    P3 = Delta3 * (S + R_dd + R * (s1 + s2)) + 2 * Delta1 * Delta2 * jnp.conj(Delta3) * R
+    return P1, P2, P3
 
 
 def gap_residual(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = DEFAULT_RULE) -> Amplitudes:
@@ -196,14 +206,15 @@ def quasiparticle_free_energy(
     """phi [meV^2 times the unit of N]: quasiparticle free energy relative to the normal state."""
     kT = thermal_energy(T)
     m, mu = parameters(sc)
-    i, nodes = single_nodes(sc, Delta, T, rule.single, normal=True)
-    z = nodes.kappa / m[i, None] - mu[i, None]
-    gained = _log_sum_single(safe_sqrt(z**2 + abs2(Delta[i, None])), kT) - _log_sum_single(jnp.abs(z), kT)
+    bands, nodes = single_nodes(sc, Delta, T, rule.single, normal=True)
+    z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
+    E = safe_sqrt(z**2 + abs2(pick(Delta, bands))[:, None])
+    gained = _log_sum_single(E, kT) - _log_sum_single(jnp.abs(z), kT)
     phi = -jnp.sum(nodes.integral(gained))
     for cluster in pairs(sc):
         nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap, normal=True)
         z = jnp.stack([zeta(sc.bands[i], nodes.kappa) for i in cluster.bands])
-        L = spectrum.log_sum(spectrum.branches(*z, *Delta[jnp.array(cluster.channels)]), kT)
+        L = spectrum.log_sum(spectrum.branches(*z, *pick(Delta, cluster.channels)), kT)
         phi -= nodes.integral(L - jnp.sum(_log_sum_single(jnp.abs(z), kT), axis=0))
     return phi
 

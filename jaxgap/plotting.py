@@ -58,12 +58,11 @@ def plot_density_of_states(solution: Solution, omega: Any = None, Gamma: float =
     return ax
 
 
-def gap_curves(sc: Superconductor, T: Any, branch: str | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(gaps [meV] as temperature x branch, stable) along a branch; NaN where it does not exist.
+def gap_curves(solutions: Solution) -> tuple[np.ndarray, np.ndarray]:
+    """(gaps [meV] as temperature x branch, stable) of a batch of solutions; NaN where the branch does not exist.
 
     `stable` is True where no amplitude and no phase direction is unstable (phases for equal relaxation rates).
     """
-    solutions = solve_temperatures(sc, T, branch=branch)
     exists = np.asarray(solutions.converged) & (np.asarray(solutions.label) != Label.NORMAL)
     gaps = np.where(exists[:, None], np.asarray(jax.vmap(branch_minima)(solutions)), np.nan)
     unstable = jax.vmap(unstable_directions)(solutions)
@@ -73,7 +72,7 @@ def gap_curves(sc: Superconductor, T: Any, branch: str | None = None) -> tuple[n
 def plot_gaps(sc: Superconductor, T: Any, branch: str | None = None, ax: Any = None) -> Any:
     """Branch minima against temperature along a branch: solid where it is stable, dashed where it is not."""
     ax = _axes(ax)
-    gaps, stable = gap_curves(sc, T, branch)
+    gaps, stable = gap_curves(solve_temperatures(sc, T, branch=branch))
     for name, gap, colour in zip(branch_names(sc), gaps.T, COLOURS, strict=False):
         draw_curve(ax, np.asarray(T), gap, stable, color=colour, label=name)
     ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (branch minimum) (meV)", xlim=(0, None), ylim=(0, None))

@@ -182,6 +182,8 @@ class Track(NamedTuple):
     """How far the branch was followed [K]."""
     Delta: Float[Array, "channel"]
     """Its amplitudes there [meV]."""
+    jacobian: Float[Array, "channel channel"]
+    """dr/dDelta there."""
     arrived: Bool[Array, ""]
     """False if the branch ended, or could not be followed, before the goal."""
     root: Root
@@ -191,6 +193,7 @@ class Track(NamedTuple):
 class _Walk(NamedTuple):
     T: Float[Array, ""]
     Delta: Float[Array, "channel"]
+    jacobian: Float[Array, "channel channel"]
     slope: Float[Array, "channel"]
     h: Float[Array, ""]
     root: Root
@@ -232,6 +235,7 @@ def follow(
         return _Walk(
             T=jnp.where(moved, T, s.T),
             Delta=jnp.where(moved, root.x, s.Delta),
+            jacobian=jnp.where(moved, root.jacobian, s.jacobian),
             slope=jnp.where(moved, (root.x - s.Delta) / dT, s.slope),
             h=jnp.where(moved, jnp.where(first, s.h, 2 * s.h), s.h / 4),
             root=root,
@@ -242,10 +246,10 @@ def follow(
     nothing = Root(Delta, jnp.asarray(jnp.inf), jnp.eye(len(Delta)), jnp.array(False), jnp.zeros((), int))
     # Where the way is shorter than the resolution, the step must not look like the last jump.
     h = jnp.where(goal == T, 1.0, jnp.sign(goal - T) * jnp.maximum(jnp.abs(goal - T), 2 * resolution))
-    start = _Walk(T, Delta, jnp.zeros_like(Delta), h, nothing, jnp.zeros((), int), jnp.array(False))
+    start = _Walk(T, Delta, nothing.jacobian, jnp.zeros_like(Delta), h, nothing, jnp.zeros((), int), jnp.array(False))
     end = jax.lax.while_loop(lambda s: ~s.done, step, start)
     arrived = end.root.converged & (goal == end.T) & (jnp.abs(end.h) > resolution)
-    return Track(end.T, end.Delta, arrived, end.root._replace(steps=end.steps))
+    return Track(end.T, end.Delta, end.jacobian, arrived, end.root._replace(steps=end.steps))
 
 
 def starting_amplitudes(sc: Superconductor, pattern: Float[Array, "band"]) -> Float[Array, "start channel"]:

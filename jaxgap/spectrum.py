@@ -34,6 +34,10 @@ Amplitude = Inexact[Array, ""]
 Energy = Float[Array, "*k"]
 
 
+barrier = jax.lax.optimization_barrier
+"""Identity behind which XLA does not fuse: what several sums use is then computed once, not once for each of them."""
+
+
 class Branches(NamedTuple):
     """E_+ and E_- through their symmetric functions [meV, meV^2]."""
 
@@ -116,12 +120,12 @@ def pair_sums(x: Branches, kT: Float[Array, ""]) -> tuple[Energy, Energy]:
     """
     # A node can fall on E_- = 0 to the last bit. S and R are integrable there, so such a node is left out.
     gapped = x.q > 0
-    x = Branches(*(jnp.where(gapped, part, 1.0) for part in x))
-    cosh, H = _thermal(x, kT)
+    x = barrier(Branches(*(jnp.where(gapped, part, 1.0) for part in x)))
+    cosh, H = barrier(_thermal(x, kT))
     blocked = -jnp.expm1(-x.u / kT)  # 1 - x_+ x_-
     norm = 2 * x.q * (2 - blocked + cosh)  # 2 q D
     S, R = (x.u * blocked - x.v2 * H) / norm, (H - blocked / x.u) / norm
-    return jnp.where(gapped, S, 0.0), jnp.where(gapped, R, 0.0)
+    return barrier((jnp.where(gapped, S, 0.0), jnp.where(gapped, R, 0.0)))
 
 
 def pair_sum(E: Energy, kT: Float[Array, ""]) -> Energy:
@@ -157,7 +161,7 @@ def _thermal(x: Branches, kT: Float[Array, ""]) -> tuple[Energy, Energy]:
     small = delta2 < _SMALL
     z = jnp.where(small, delta2, 0.0)
     delta = jnp.sqrt(jnp.where(small, _SMALL, delta2))
-    x_minus, x_plus, scale = jnp.exp(delta - sigma), jnp.exp(-delta - sigma), jnp.exp(-sigma)
+    x_minus, x_plus, scale = barrier((jnp.exp(delta - sigma), jnp.exp(-delta - sigma), jnp.exp(-sigma)))
     cosh = jnp.where(small, 2 * scale * _even_series(z, 0), x_minus + x_plus)
     H = jnp.where(small, scale * _even_series(z, 1), (x_minus - x_plus) / (2 * delta)) / kT
     return cosh, H

@@ -19,7 +19,7 @@ import optax
 
 from jaxgap._checks import NotConvergedError
 from jaxgap._precision import require_float64
-from jaxgap.branches import fold_temperature
+from jaxgap.branches import fold_temperature, solve_temperatures
 from jaxgap.critical import critical_temperature
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.data import Datum
@@ -35,7 +35,7 @@ from jaxgap.fitting.objective import (
 )
 from jaxgap.labels import sign_pattern
 from jaxgap.solution import Solution
-from jaxgap.solve import implicit_amplitudes, solve, starting_amplitudes
+from jaxgap.solve import implicit_amplitudes, starting_amplitudes
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["FitResult", "Prediction", "fit"]
@@ -63,8 +63,10 @@ class FitResult(NamedTuple):
     data: tuple[Datum, ...]
     superconductor: Superconductor
     """The system at the optimum."""
-    solutions: tuple[Solution, ...]
-    """The verified solution at every fitted temperature."""
+    solutions: Solution
+    """The verified solutions on the branch, batched: first at the fitted temperatures, then along `curve_T`."""
+    curve_T: np.ndarray
+    """Temperatures of the curve Delta(T) [K]."""
     value: np.ndarray
     """Best parameters, in the order of `config.parameters`."""
     covariance: np.ndarray
@@ -110,19 +112,22 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
 
     best = _best(chi2, converged)
     theta, near = bounded(p, u[best]), Delta[best]
-    solutions = _verify(p, config, theta, near)
     covariance, undetermined, predicted = _curvature(p, theta, near)
+    predictions = _predict(p, config, theta, covariance)
+    curve_T = _curve_temperatures(predictions)
+    solutions = _verify(p, config, theta, near, curve_T)
     return FitResult(
         config=config,
         data=data,
         superconductor=system_at(p, theta),
         solutions=solutions,
+        curve_T=curve_T,
         value=np.asarray(theta),
         covariance=covariance,
         undetermined=undetermined,
         chi2=float(chi2[best]),
         predicted=predicted,
-        predictions=_predict(p, config, theta, covariance),
+        predictions=predictions,
         start_values=np.asarray(jax.vmap(lambda v: bounded(p, v))(u)),
         start_chi2=chi2,
         start_converged=converged,
@@ -243,17 +248,25 @@ def _best(chi2: np.ndarray, converged: np.ndarray) -> int:
     return int(np.argmin(np.where(usable, chi2, np.inf)))
 
 
-def _verify(p: Problem, config: FitConfig, theta: Any, near: Any) -> tuple[Solution, ...]:
-    """`solve` on the branch, from nothing, at every fitted temperature: it must find the amplitudes of the fit."""
-    sc = system_at(p, theta)
-    found = tuple(solve(sc, T, branch=config.system.branch) for T in np.asarray(p.T))
-    for solution, Delta in zip(found, np.asarray(near), strict=True):
-        if not np.allclose(np.asarray(solution.Delta).real, Delta, rtol=1e-6, atol=1e-8 * float(sc.Omega)):
-            raise NotConvergedError(
-                f"The fit ended on another solution than the branch {config.system.branch} at T = {float(solution.T):g} K: "
-                "raise `optimiser.starts`, or give a start in fit.toml."
-            )
-    return found
+def _verify(p: Problem, config: FitConfig, theta: Any, near: Any, curve_T: np.ndarray) -> Solution:
+    """`solve` on the branch, from nothing: at every fitted temperature it must find the amplitudes of the fit."""
+    T = np.asarray(p.T)
+    solutions = solve_temperatures(system_at(p, theta), np.concatenate([T, curve_T]), branch=config.system.branch)
+    found = np.asarray(solutions.Delta.real)[: len(T)]
+    same = np.isclose(found, np.asarray(near), rtol=1e-6, atol=1e-8 * float(p.sc.Omega)).all(axis=1)
+    good = same & np.asarray(solutions.converged)[: len(T)]
+    if not good.all():
+        raise NotConvergedError(
+            f"The fit ended on another solution than the branch {config.system.branch} at T = {T[~good][0]:g} K: "
+            "raise `optimiser.starts`, or give a start in fit.toml."
+        )
+    return solutions
+
+
+def _curve_temperatures(predictions: tuple[Prediction, ...]) -> np.ndarray:
+    """Temperatures from 0 to beyond T_c, denser towards the end of the branch [K]."""
+    end, T_c = (prediction.value for prediction in predictions)
+    return np.union1d(np.linspace(0.0, 1.04 * max(end, T_c), 64), end - np.geomspace(1e-3, 0.2 * max(end, 1e-2), 24))
 
 
 @eqx.filter_jit

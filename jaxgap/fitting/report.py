@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jaxgap.critical import critical_temperature
+from jaxgap.branches import solve_temperatures
+from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.objective import error_of
 from jaxgap.fitting.optimise import FitResult, Prediction
@@ -64,7 +65,7 @@ def verdict(result: FitResult) -> str:
     for unit in assumed:
         error = result.config.data.assumed_error_meV if unit == "meV" else result.config.data.assumed_error_K
         sentences.append(f"The sources give no error; {error:g} {unit} is assumed, and the uncertainties scale with it.")
-    sentences += [_compare(prediction, result.data) for prediction in result.predictions]
+    sentences += [_compare(prediction, result.config, result.data) for prediction in result.predictions]
     return " ".join(sentences)
 
 
@@ -88,9 +89,9 @@ def print_report(result: FitResult, console: Console) -> None:
         table.add_column(column, justify="left" if column == "datum" else "right")
     for row in _rows(result):
         T = "" if row["T_K"] is None else f"{row['T_K']:g}"
-        error = f"{row['error']:g}{' (assumed)' if row['error_assumed'] else ''}"
+        spread = f"{row['error']:g}{' (assumed)' if row['error_assumed'] else ''}"
         table.add_row(
-            escape(row["quantity"]), T, f"{row['value']:g}", error, f"{row['model']:.4f}", f"{row['distance_sigma']:+.3f}"
+            escape(row["quantity"]), T, f"{row['value']:g}", spread, f"{row['model']:.4f}", f"{row['distance_sigma']:+.3f}"
         )
     console.print(table)
     table = Table(title="predicted, not fitted", title_justify="left")
@@ -135,7 +136,7 @@ def as_json(result: FitResult) -> dict[str, Any]:
         "fitted": _rows(result),
         "predictions": [{**p._asdict(), "uncertainty": _finite(p.uncertainty)} for p in result.predictions],
         "other_data": [{**d._asdict(), "quantity": d.quantity} for d in result.data if d.use != "fit"],
-        "solutions": [_solution(s) for s in result.solutions],
+        "solutions": [_solution(result, i) for i in range(len(result.solutions.T) - len(result.curve_T))],
         "starts": {
             "values": result.start_values.tolist(),
             "chi2": [_finite(x) for x in result.start_chi2.tolist()],
@@ -152,11 +153,13 @@ def plot_fit(result: FitResult, ax: Any = None) -> Any:
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 5.0), layout="constrained")
     sc, branch = result.superconductor, result.config.system.branch
-    end = result.predictions[0].value
-    reach = 1.04 * max(end, float(critical_temperature(sc)))
-    T = np.union1d(np.linspace(0.0, reach, 70), end - np.geomspace(1e-3, 0.2 * end, 30))
-    for name, other in ((branch, False), (_other_branch(branch), True)):
-        gaps, stable = gap_curves(sc, T, name)
+    T, end = result.curve_T, result.predictions[0].value
+    # The same temperatures as the fitted branch's, so that the compiled program serves again.
+    T_all = np.asarray(result.solutions.T)
+    curves = ((branch, False, result.solutions), (_other_branch(branch), True, None))
+    for name, other, solutions in curves:
+        gaps, stable = gap_curves(solve_temperatures(sc, T_all, branch=name) if solutions is None else solutions)
+        gaps, stable = gaps[-len(T) :], stable[-len(T) :]
         for i, (label, gap) in enumerate(zip(branch_names(sc), gaps.T, strict=True)):
             style: dict[str, Any] = {"color": "0.55", "lw": 1.2} if other else {"color": COLOURS[i % len(COLOURS)], "lw": 2.2}
             shown = f"{name}, {label.split()[-1]} branch" if not other else (f"{name} (not fitted)" if i == 0 else None)
@@ -165,7 +168,7 @@ def plot_fit(result: FitResult, ax: Any = None) -> Any:
     ax.annotate(f"{branch} ends\n{end:.2f} K", (end, 0.5), xytext=(4, 0), textcoords="offset points", fontsize=9, color="0.3")
     _draw_data(result, ax)
     ax.plot([], [], color="0.3", ls=(0, (4, 2)), lw=1.2, label="dashed: unstable (phases: at equal rates)")
-    ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (minimum of the branch) (meV)", xlim=(-0.05 * reach, reach))
+    ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (minimum of the branch) (meV)", xlim=(-0.05 * T[-1], T[-1]))
     ax.set_ylim(0, 1.5 * ax.get_ylim()[1])
     ax.set_title(result.config.title, fontsize=11)
     ax.legend(frameon=False, fontsize=8.5, loc="upper right", ncols=2)
@@ -238,12 +241,16 @@ def _measured(prediction: Prediction, data: tuple[Datum, ...]) -> Datum | None:
     return next((datum for datum in data if datum.kind == kind and datum.use == "predict"), None)
 
 
-def _compare(prediction: Prediction, data: tuple[Datum, ...]) -> str:
+def _compare(prediction: Prediction, config: FitConfig, data: tuple[Datum, ...]) -> str:
     datum = _measured(prediction, data)
     text = (
         f"Predicted, not fitted: {prediction.name} at {_with_error(prediction.value, prediction.uncertainty)} {prediction.unit}"
     )
-    return text + ("." if datum is None else f" (measured: {datum.value:g} {datum.unit}).")
+    if datum is None:
+        return text + "."
+    spread = np.hypot(prediction.uncertainty, error_of(datum, config))
+    agrees = "consistent with" if abs(prediction.value - datum.value) <= 3 * spread else "in conflict with"
+    return f"{text}, {agrees} the measured {datum.value:g} {datum.unit}."
 
 
 def _with_error(value: float, error: float) -> str:
@@ -264,7 +271,8 @@ def _starts_text(result: FitResult) -> str:
     return f"{int(best.sum())} of {len(best)} starts reached this minimum"
 
 
-def _solution(s: Any) -> dict[str, Any]:
+def _solution(result: FitResult, i: int) -> dict[str, Any]:
+    s = jax.tree.map(lambda leaf: leaf[i], result.solutions)
     return {
         "T_K": float(s.T),
         "channels": list(s.superconductor.channels),
