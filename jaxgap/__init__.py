@@ -14,7 +14,9 @@ from jaxgap.bands import Band as Band
 from jaxgap.bands import parabolic_band as parabolic_band
 from jaxgap.branches import BranchEnd as BranchEnd
 from jaxgap.branches import EndKind as EndKind
+from jaxgap.branches import GapCurve as GapCurve
 from jaxgap.branches import branch_end as branch_end
+from jaxgap.branches import gap_curve as gap_curve
 from jaxgap.branches import solve_temperatures as solve_temperatures
 from jaxgap.couplings import couplings_from_literature as couplings_from_literature
 from jaxgap.critical import critical_temperature as critical_temperature

@@ -17,21 +17,23 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap._checks import InputError, NotConvergedError, check, check_finite, is_concrete
+from jaxgap._checks import NotConvergedError, check, check_finite, is_concrete
 from jaxgap._precision import require_float64
 from jaxgap.critical import highest_temperature
 from jaxgap.implicit import at_root
-from jaxgap.labels import sign_pattern
+from jaxgap.labels import Label, sign_pattern
 from jaxgap.newton import newton
+from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.pairing import gap_residual
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution
-from jaxgap.solve import amplitudes, branch_at_zero_temperature, follow, solve_core
+from jaxgap.solve import amplitudes, follow_from_zero, solve_core
+from jaxgap.stability import unstable_directions
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["BranchEnd", "EndKind", "branch_end", "solve_temperatures"]
+__all__ = ["BranchEnd", "EndKind", "GapCurve", "branch_end", "gap_curve", "solve_temperatures"]
 
 
 class EndKind(IntEnum):
@@ -81,18 +83,55 @@ def solve_temperatures(
     Nothing raises: every element has its own status. `start`, `branch` and `rule` are those of `solve`.
     """
     require_float64()
-    check_finite("T", T)
-    T = np.asarray(T, dtype=float)
-    if T.ndim != 1 or np.any(T < 0):
-        raise InputError(f"Argument `T` must be a list of temperatures >= 0 [K], but got {T.tolist()}.")
     Delta_0 = None if start is None else amplitudes(start, sc)
     pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
-    return _solve_temperatures(sc, jnp.asarray(T), Delta_0, pattern, rule)
+    return _solve_temperatures(sc, _temperatures(T), Delta_0, pattern, rule)
+
+
+def _temperatures(T: Any) -> Float[Array, "temperature"]:
+    check_finite("T", T)
+    T = np.asarray(T, dtype=float)
+    check(T.ndim == 1 and not np.any(T < 0), "T", "be a list of temperatures >= 0 [K]", T.tolist())
+    return jnp.asarray(T)
 
 
 @eqx.filter_jit
 def _solve_temperatures(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Any, pattern: Any, rule: Rule) -> Solution:
     return jax.vmap(lambda t: solve_core(sc, t, Delta_0, pattern, rule))(T)
+
+
+class GapCurve(eqx.Module):
+    """Excitation gaps along a branch."""
+
+    solutions: Solution
+    """Batched over the temperatures."""
+    gaps: Float[Array, "temperature branch"]
+    """Branch minima [meV], in the order of `branch_names`; NaN where the branch does not exist."""
+    stable: Bool[Array, "temperature"]
+    """Where the branch exists and no direction, in amplitudes or in phases, is unstable (phases for equal rates)."""
+
+    @property
+    def T(self) -> Float[Array, "temperature"]:
+        """The temperatures [K]."""
+        return self.solutions.T
+
+
+def gap_curve(sc: Superconductor, T: Any, branch: str | None = None) -> GapCurve:
+    """Excitation gaps and stability along a branch (default: the one connected to T_c) at the temperatures `T` [K]."""
+    pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
+    return _gap_curve(sc, _temperatures(T), pattern)
+
+
+@eqx.filter_jit
+def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Any) -> GapCurve:
+    def at(t: Float[Array, ""]) -> GapCurve:
+        solution = solve_core(sc, t, None, pattern, DEFAULT_RULE)
+        exists = solution.converged & (solution.label != Label.NORMAL)
+        unstable = unstable_directions(solution)
+        stable = exists & (unstable.amplitude == 0) & (unstable.phase == 0)
+        return GapCurve(solution, jnp.where(exists, branch_minima_of(sc, solution.Delta), jnp.nan), stable)
+
+    return jax.vmap(at)(T)
 
 
 def fold_temperature(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule = DEFAULT_RULE) -> Float[Array, ""]:
@@ -112,8 +151,7 @@ def _fold(x: Float[Array, "n"], theta: Any, rule: Rule) -> Float[Array, "n"]:
 @eqx.filter_jit
 def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule) -> BranchEnd:
     frozen = jax.lax.stop_gradient(sc)
-    cold = branch_at_zero_temperature(frozen, pattern, rule)
-    track = follow(frozen, cold.x, jnp.zeros(()), highest_temperature(frozen), pattern, rule, resolution=1e-3)
+    track = follow_from_zero(frozen, highest_temperature(frozen), pattern, rule, resolution=1e-3)
 
     # The null vector of M at the last point starts the fold's own equations.
     J = jnp.where(jnp.isfinite(track.jacobian).all(), track.jacobian, 0.0)
@@ -125,7 +163,7 @@ def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule) -
     is_fold &= jnp.sum((fold.x[: len(v_0)] - track.Delta) ** 2) <= 0.01 * jnp.sum(track.Delta**2)
     found = jnp.where(is_fold, fold.x, jnp.concatenate([track.Delta, v_0, track.T[None]]))
     x = at_root(partial(_fold, rule=rule), found, (sc, v_0), is_fold)
-    kind = jnp.where(cold.converged, jnp.where(is_fold, EndKind.FOLD, EndKind.OTHER), EndKind.MISSING)
+    kind = jnp.where(track.began, jnp.where(is_fold, EndKind.FOLD, EndKind.OTHER), EndKind.MISSING)
     n = len(v_0)
     return BranchEnd(x[-1], x[:n], kind.astype(int))
 

@@ -14,21 +14,24 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap._precision import require_float64
-from jaxgap.bands import zeta
+from jaxgap.bands import shell, zeta
 from jaxgap.implicit import at_root
 from jaxgap.pairing import overlap_nodes, pairs, parameters, pick, single_nodes, thermal_energy
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.superconductor import Superconductor
+from jaxgap.units import k_B
 
 __all__ = ["critical_temperature", "linear_kernel", "Instability", "instability", "highest_temperature"]
 
-_LOWEST = 1e-14
-"""T is searched down to 1e-14 of the scale |lambda| Omega / k_B: couplings down to about 0.03."""
-_POINTS = 160
-_BISECTIONS = 48
+LOWEST = -32.0
+"""T is searched down to e^-32 = 1e-14 of the highest temperature: couplings down to about 0.03."""
+STEP = 0.15
+"""Step of the search in ln T: an unstable interval narrower than this can be missed."""
+BISECTIONS = 48
+"""0.15 / 2^48 = 5e-16 in ln T."""
 
 
 class Instability(NamedTuple):
@@ -98,30 +101,53 @@ def _instability(sc: Superconductor) -> Instability:
     return Instability(jnp.where(jnp.isnan(T_c), jnp.nan, jnp.where(exists, jnp.exp(x[-1]), 0.0)), x[:-1])
 
 
+class _Scan(NamedTuple):
+    unstable: Float[Array, ""]
+    """ln T below T_c (once found)."""
+    stable: Float[Array, ""]
+    """ln T above T_c."""
+    found: Bool[Array, ""]
+    v: Float[Array, "channel"]
+    steps: Int[Array, ""]
+
+
 def _search(sc: Superconductor) -> tuple[Float[Array, "channel"], Float[Array, ""]]:
-    """(direction, T_c,lin) by a scan from above for the first eigenvalue >= 1, then bisection in ln T."""
+    """(direction, T_c,lin): down from above in steps of ln T until an eigenvalue reaches 1, then bisection."""
     finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(sc)]).all()
     highest = jnp.log(highest_temperature(sc))
-    grid = highest + jnp.linspace(0.0, jnp.log(_LOWEST), _POINTS)
-    unstable = jax.vmap(lambda log_T: _leading(sc, log_T)[0])(grid) >= 1.0
-    first = jnp.argmax(unstable)
+    lowest = highest + LOWEST
 
-    def bisect(_: int, bracket: Any) -> Any:
-        lo, hi = bracket
-        middle = (lo + hi) / 2
-        below = _leading(sc, middle)[0] >= 1.0
-        return jnp.where(below, middle, lo), jnp.where(below, hi, middle)
+    def going(s: _Scan) -> Any:
+        return jnp.where(s.found, s.steps < BISECTIONS, s.stable > lowest) & finite
 
-    lo, hi = jax.lax.fori_loop(0, _BISECTIONS, bisect, (grid[first], grid[jnp.maximum(first - 1, 0)]))
-    _, v = _leading(sc, lo)
-    T_c = jnp.where(unstable.any(), jnp.exp((lo + hi) / 2), 0.0)
-    return v, jnp.where(finite, T_c, jnp.nan)
+    def step(s: _Scan) -> _Scan:
+        log_T = jnp.where(s.found, (s.unstable + s.stable) / 2, s.stable - STEP)
+        eigenvalue, v = _leading(sc, log_T)
+        below = eigenvalue >= 1.0
+        return _Scan(
+            unstable=jnp.where(below, log_T, s.unstable),
+            stable=jnp.where(below, s.stable, log_T),
+            found=s.found | below,
+            v=jnp.where(below, v, s.v),
+            steps=s.steps + s.found,
+        )
+
+    start = _Scan(highest, highest, jnp.array(False), jnp.zeros_like(sc.lam[0]), jnp.zeros((), int))
+    end = jax.lax.while_loop(going, step, start)
+    T_c = jnp.where(end.found, jnp.exp((end.unstable + end.stable) / 2), 0.0)
+    return end.v, jnp.where(finite, T_c, jnp.nan)
 
 
 def highest_temperature(sc: Superconductor) -> Float[Array, ""]:
-    """A temperature [K] above which no eigenvalue reaches 1: |lambda K| < 1, as tanh(x)/x <= 1 bounds every K_c."""
-    share = linear_kernel(sc, jnp.asarray(1e12)) * 1e12  # K_c(T) <= share_c / T
-    return jnp.sqrt(jnp.sum((sc.lam * share) ** 2)) + 1e-300
+    """A temperature [K] above which no solution but the normal state exists: |lambda K| < 1 (Frobenius norm).
+
+    tanh(x)/x <= 1 bounds K_i <= n_i / 4 k_B T N_i and K_ij <= min(n_i, n_j) / 2 k_B T N_ij, where n_i is the number of states
+    of band i in its shell.
+    """
+    ends = [shell(band, sc.Omega) for band in sc.bands]
+    count = [b - a if sc.dimension == 2 else 2 * (b**1.5 - a**1.5) / 3 for a, b in ends]
+    bounds = [n / 4 for n in count] + [jnp.minimum(count[i], count[j]) / 2 for i, j in sc.cross]
+    return jnp.sqrt(jnp.sum((sc.lam * jnp.stack(bounds) / sc.N) ** 2)) / k_B + 1e-300
 
 
 def _leading(sc: Superconductor, log_T: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, "channel"]]:

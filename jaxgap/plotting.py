@@ -2,19 +2,17 @@
 
 from typing import Any
 
-import jax
 import matplotlib.pyplot as plt
 import numpy as np
 
-from jaxgap.branches import solve_temperatures
+from jaxgap.branches import gap_curve
 from jaxgap.labels import Label
 from jaxgap.observables import branch_minima, branch_names, dispersion, tunnelling_density_of_states, wave_vector
 from jaxgap.pairing import overlap_interval
 from jaxgap.solution import Solution
-from jaxgap.stability import unstable_directions
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["COLOURS", "plot_dispersion", "plot_density_of_states", "plot_gaps", "gap_curves"]
+__all__ = ["COLOURS", "plot_dispersion", "plot_density_of_states", "plot_gaps", "draw_curve"]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
@@ -58,31 +56,21 @@ def plot_density_of_states(solution: Solution, omega: Any = None, Gamma: float =
     return ax
 
 
-def gap_curves(solutions: Solution) -> tuple[np.ndarray, np.ndarray]:
-    """(gaps [meV] as temperature x branch, stable) of a batch of solutions; NaN where the branch does not exist.
-
-    `stable` is True where no amplitude and no phase direction is unstable (phases for equal relaxation rates).
-    """
-    exists = np.asarray(solutions.converged) & (np.asarray(solutions.label) != Label.NORMAL)
-    gaps = np.where(exists[:, None], np.asarray(jax.vmap(branch_minima)(solutions)), np.nan)
-    unstable = jax.vmap(unstable_directions)(solutions)
-    return gaps, exists & (np.asarray(unstable.amplitude) == 0) & (np.asarray(unstable.phase) == 0)
-
-
 def plot_gaps(sc: Superconductor, T: Any, branch: str | None = None, ax: Any = None) -> Any:
     """Branch minima against temperature along a branch: solid where it is stable, dashed where it is not."""
     ax = _axes(ax)
-    gaps, stable = gap_curves(solve_temperatures(sc, T, branch=branch))
-    for name, gap, colour in zip(branch_names(sc), gaps.T, COLOURS, strict=False):
-        draw_curve(ax, np.asarray(T), gap, stable, color=colour, label=name)
+    curve = gap_curve(sc, T, branch)
+    for name, gap, colour in zip(branch_names(sc), curve.gaps.T, COLOURS, strict=False):
+        draw_curve(ax, curve.T, gap, curve.stable, color=colour, label=name)
     ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (branch minimum) (meV)", xlim=(0, None), ylim=(0, None))
     ax.set_title(f"branch {branch}" if branch else r"branch connected to $T_c$", fontsize=10)
     ax.legend(frameon=False)
     return ax
 
 
-def draw_curve(ax: Any, x: np.ndarray, y: np.ndarray, stable: np.ndarray, label: str | None = None, **style: Any) -> None:
+def draw_curve(ax: Any, x: Any, y: Any, stable: Any, label: str | None = None, **style: Any) -> None:
     """A curve that is solid where `stable` and dashed elsewhere; the pieces share their end points."""
+    x, y, stable = (np.asarray(part) for part in (x, y, stable))
     joined = stable[:-1] & stable[1:]
     solid = np.concatenate([joined, [False]]) | np.concatenate([[False], joined])
     dashed = np.concatenate([~joined, [False]]) | np.concatenate([[False], ~joined])

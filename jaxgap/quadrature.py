@@ -61,9 +61,10 @@ def _relative_panels(
 ) -> tuple[Float[Array, "node"], Float[Array, "node"]]:
     """Positions in [0, 1] and weights that sum to one."""
     span = jnp.where(b > a, b - a, 1.0)
+    w = _shared_widths(c, w)
     if len(c) > 1:
         order = jnp.argsort(c)
-        c, w = c[order], _shared_widths(c, w)[order]
+        c, w = c[order], w[order]
     w = jnp.maximum(w, NARROWEST * span)
     middle = (c[1:] + c[:-1]) / 2
     cuts = jnp.stack([c, jnp.append(middle, b)], axis=1).ravel()[:-1]

@@ -28,7 +28,7 @@ from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status, promised_accuracy
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["solve", "follow", "branch_at_zero_temperature"]
+__all__ = ["solve", "follow", "follow_from_zero"]
 
 ESCALATION = (3, 9)
 """Factors by which `solve` multiplies the nodes, in turn, when a solution is inaccurate (nearly gapless, T near 0)."""
@@ -184,8 +184,10 @@ class Track(NamedTuple):
     """Its amplitudes there [meV]."""
     jacobian: Float[Array, "channel channel"]
     """dr/dDelta there."""
+    began: Bool[Array, ""]
+    """Whether a start led to the branch at all."""
     arrived: Bool[Array, ""]
-    """False if the branch ended, or could not be followed, before the goal."""
+    """Whether it reached the goal: False if the branch ended, or could not be followed, before."""
     root: Root
     """The root found at the goal: on the branch if `arrived`, else wherever Newton went from the last point."""
 
@@ -196,6 +198,8 @@ class _Walk(NamedTuple):
     jacobian: Float[Array, "channel channel"]
     slope: Float[Array, "channel"]
     h: Float[Array, ""]
+    tried: Int[Array, ""]
+    began: Bool[Array, ""]
     root: Root
     steps: Int[Array, ""]
     done: Bool[Array, ""]
@@ -207,49 +211,60 @@ CORRECTION = 0.15
 
 def follow(
     sc: Superconductor,
-    Delta: Float[Array, "channel"],
+    starts: Float[Array, "start channel"],
     T: Float[Array, ""],
     goal: Float[Array, ""],
     pattern: Float[Array, "band"] | None = None,
     rule: Rule = DEFAULT_RULE,
     resolution: float = 1e-4,
 ) -> Track:
-    """Follow the real solution that is near `Delta` at T to the temperature `goal` [K], keeping the signs of `pattern`.
+    """Find a real solution at T from the first of `starts` that leads to one, and follow it to the temperature `goal` [K].
 
-    The first try is the whole way. A step is refused, and tried again at a quarter of its length, if Newton fails, if it
-    corrects the (secant) prediction by more than 15 %, or if a sign changes. When steps fall below `resolution` [K] the
-    branch has ended, and Newton jumps to the goal, from amplitudes of equal sign, to report what is there.
+    With `pattern`, the band amplitudes must have and keep those signs. The first step tried is the whole way. A step is
+    refused, and tried again at a quarter of its length, if Newton fails, if it corrects the (secant) prediction by more
+    than 15 %, or if a sign changes. When steps fall below `resolution` [K] the branch has ended, and Newton jumps to the
+    goal, from amplitudes of equal sign, to report what is there.
     """
+    n_starts = len(starts)
 
     def step(s: _Walk) -> _Walk:
-        first, jump = s.steps == 0, jnp.abs(s.h) <= resolution
+        jump = jnp.abs(s.h) <= resolution
         last = jump | (jnp.abs(goal - s.T) <= jnp.abs(s.h))
-        T = jnp.where(first, s.T, jnp.where(last, goal, s.T + s.h))
-        predicted = jnp.where(jump, jnp.abs(Delta), s.Delta + s.slope * (T - s.T))
+        T = jnp.where(s.began, jnp.where(last, goal, s.T + s.h), s.T)
+        predicted = jnp.where(jump, jnp.abs(starts[0]), s.Delta + s.slope * (T - s.T))
+        predicted = jnp.where(s.began, predicted, starts[jnp.minimum(s.tried, n_starts - 1)])
         root = _newton(sc, T, predicted, rule, max_steps=16)
-        good = root.converged & (first | (norm(root.x - predicted) <= CORRECTION * norm(s.Delta)))
+        good = (
+            root.converged
+            & (norm(root.x) > _vanishing(sc, T))
+            & (~s.began | (norm(root.x - predicted) <= CORRECTION * norm(s.Delta)))
+        )
         if pattern is not None:
             good &= has_signs(root.x, pattern)
         dT = jnp.where(T == s.T, jnp.inf, T - s.T)
         moved = good & ~jump
+        tried = s.tried + ~(s.began | good)
         return _Walk(
             T=jnp.where(moved, T, s.T),
             Delta=jnp.where(moved, root.x, s.Delta),
             jacobian=jnp.where(moved, root.jacobian, s.jacobian),
             slope=jnp.where(moved, (root.x - s.Delta) / dT, s.slope),
-            h=jnp.where(moved, jnp.where(first, s.h, 2 * s.h), s.h / 4),
+            h=jnp.where(s.began, jnp.where(moved, 2 * s.h, s.h / 4), s.h),
+            tried=tried,
+            began=s.began | good,
             root=root,
             steps=s.steps + root.steps,
-            done=jump | (moved & (goal == T)) | (first & ~good),
+            done=jump | (moved & (goal == T)) | (tried == n_starts),
         )
 
-    nothing = Root(Delta, jnp.asarray(jnp.inf), jnp.eye(len(Delta)), jnp.array(False), jnp.zeros((), int))
+    zero, no = jnp.zeros((), int), jnp.array(False)
+    nothing = Root(starts[0], jnp.asarray(jnp.inf), jnp.eye(starts.shape[1]), no, zero)
     # Where the way is shorter than the resolution, the step must not look like the last jump.
     h = jnp.where(goal == T, 1.0, jnp.sign(goal - T) * jnp.maximum(jnp.abs(goal - T), 2 * resolution))
-    start = _Walk(T, Delta, nothing.jacobian, jnp.zeros_like(Delta), h, nothing, jnp.zeros((), int), jnp.array(False))
+    start = _Walk(T, starts[0], nothing.jacobian, 0 * starts[0], h, zero, no, nothing, zero, no)
     end = jax.lax.while_loop(lambda s: ~s.done, step, start)
-    arrived = end.root.converged & (goal == end.T) & (jnp.abs(end.h) > resolution)
-    return Track(end.T, end.Delta, end.jacobian, arrived, end.root._replace(steps=end.steps))
+    arrived = end.began & end.root.converged & (goal == end.T) & (jnp.abs(end.h) > resolution)
+    return Track(end.T, end.Delta, end.jacobian, end.began, arrived, end.root._replace(steps=end.steps))
 
 
 def starting_amplitudes(sc: Superconductor, pattern: Float[Array, "band"]) -> Float[Array, "start channel"]:
@@ -262,14 +277,15 @@ def starting_amplitudes(sc: Superconductor, pattern: Float[Array, "band"]) -> Fl
     return jnp.stack([size * signs * jnp.array([b] * n_bands + [c] * (n - n_bands)) for b, c in scales])
 
 
-def branch_at_zero_temperature(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule = DEFAULT_RULE) -> Root:
-    """The solution at T = 0 whose band amplitudes have the signs of `pattern`: of several starts the first that gets there."""
-    starts = starting_amplitudes(sc, pattern)
-    zero = jnp.zeros(())
-    roots = jax.vmap(lambda x: _newton(sc, zero, x, rule, max_steps=30))(starts)
-    good = roots.converged & jax.vmap(lambda x: has_signs(x, pattern))(roots.x)
-    first = jax.tree.map(lambda leaf: leaf[jnp.argmax(good)], roots)
-    return first._replace(converged=good.any(), steps=jnp.sum(roots.steps))
+def follow_from_zero(
+    sc: Superconductor,
+    T: Float[Array, ""],
+    pattern: Float[Array, "band"],
+    rule: Rule = DEFAULT_RULE,
+    resolution: float = 1e-4,
+) -> Track:
+    """The branch whose band amplitudes have the signs of `pattern`: found at T = 0, followed up to T [K]."""
+    return follow(sc, starting_amplitudes(sc, pattern), jnp.zeros(()), T, pattern, rule, resolution)
 
 
 CLOSE = 0.9
@@ -293,7 +309,7 @@ def _branch_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Tra
     bounds = jnp.log(_vanishing(sc, T_0)), jnp.log(100 * sc.Omega)
     a = jnp.exp(jax.lax.fori_loop(0, 30, bisect, bounds)[0])
     superconducting = T_c > T
-    track = follow(sc, jnp.where(superconducting, a, 0.0) * v, T_0, T, rule=rule)
+    track = follow(sc, (jnp.where(superconducting, a, 0.0) * v)[None], T_0, T, rule=rule)
     return track._replace(arrived=track.arrived | ~superconducting)
 
 
@@ -314,9 +330,8 @@ def solve_core(
     if Delta_0 is not None:
         root = _newton(frozen, T_found, _pack(Delta_0), rule)
     elif pattern is not None:
-        cold = branch_at_zero_temperature(frozen, pattern, rule)
-        track = follow(frozen, cold.x, jnp.zeros(()), T_found, pattern, rule)
-        root, on_branch = track.root, track.arrived & cold.converged
+        track = follow_from_zero(frozen, T_found, pattern, rule)
+        root, on_branch = track.root, track.arrived
     else:
         track = _branch_from_T_c(frozen, T_found, rule)
         root, on_branch = track.root, track.arrived

@@ -124,40 +124,43 @@ def deviations(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Array
 def joint_objective(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, ""]:
     """chi^2(theta, Delta) + |r|^2 / s^2: finite whether or not `Delta` solves the gap equations."""
     sc = system_at(p, theta)
-    return jnp.sum(deviations(p, sc, Delta) ** 2) + _stiff(p, sc, Delta)
+    return jnp.sum(deviations(p, sc, Delta) ** 2) + jnp.sum(_stiff(p, sc, Delta) ** 2)
 
 
-def _stiff(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Array, ""]:
-    """|r|^2 / s^2: the gap equations as data."""
-    r = jax.vmap(lambda D, T: gap_residual(sc, D, T))(Delta, p.T) / p.scale
-    return jnp.sum(r**2)
+def _stiff(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Array, "equation"]:
+    """r / s: the gap equations at all temperatures as data."""
+    return (jax.vmap(lambda D, T: gap_residual(sc, D, T))(Delta, p.T) / p.scale).ravel()
 
 
 class Nested(NamedTuple):
     """chi^2 at theta with the amplitudes that belong to it."""
 
-    objective: Float[Array, ""]
+    chi2: Float[Array, ""]
+    """chi^2, plus the stiff term where the branch does not exist."""
+    gradient: Float[Array, "parameter"]
+    jacobian: Float[Array, "datum parameter"]
+    """Derivatives of the deviations, through the implicit derivative."""
     Delta: Amplitudes
     on_branch: Bool[Array, ""]
     """Whether the solution exists, on the asked-for branch, at every temperature."""
 
 
 def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
-    """chi^2 of the self-consistent solution near the amplitudes `near`, differentiable by the implicit function theorem.
+    """chi^2 of the self-consistent solution near the amplitudes `near`, and its gradient by the implicit function theorem.
 
     Where there is none on the branch, it is the joint objective at the amplitudes where the search for one ended.
     """
-    frozen = jax.lax.stop_gradient(theta)
-    sc_found = system_at(p, frozen)
-    roots = jax.vmap(lambda D, T: newton_amplitudes(sc_found, T, D))(jax.lax.stop_gradient(near), p.T)
+    roots = jax.vmap(lambda D, T: newton_amplitudes(system_at(p, theta), T, D))(near, p.T)
     exists = (roots.converged & jax.vmap(lambda D: has_signs(D, p.pattern))(roots.x)).all()
-    usable = jnp.isfinite(roots.x).all()
-    ended = jnp.where(usable, roots.x, jax.lax.stop_gradient(near))
+    ended = jnp.where(jnp.isfinite(roots.x).all(), roots.x, near)
 
-    # The implicit derivative is NaN off the branch: there it must not even be multiplied by zero.
-    sc = system_at(p, jnp.where(exists, theta, frozen))
-    Delta = jax.vmap(lambda D, T: implicit_amplitudes(sc, T, D, exists))(ended, p.T)
-    Delta = jnp.where(exists, Delta, ended)
-    here = system_at(p, theta)
-    chi2 = jnp.sum(deviations(p, here, Delta) ** 2)
-    return Nested(chi2 + jnp.where(exists, 0.0, _stiff(p, here, ended)), ended, exists)
+    def terms(t: Parameters) -> Any:
+        sc = system_at(p, t)
+        Delta = jax.vmap(lambda D, T: implicit_amplitudes(sc, T, D, exists))(ended, p.T)
+        # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed.
+        Delta = jnp.where(exists, Delta, ended)
+        d, r = deviations(p, sc, Delta), jnp.where(exists, 0.0, _stiff(p, sc, ended))
+        return (d, r), (d, r)
+
+    (J_d, J_r), (d, r) = jax.jacfwd(terms, has_aux=True)(theta)
+    return Nested(jnp.sum(d**2) + jnp.sum(r**2), 2 * (d @ J_d + r @ J_r), J_d, ended, exists)

@@ -9,6 +9,7 @@ The residuals are compiled once, batched over starts; the loops stay on the host
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -19,7 +20,7 @@ import optax
 
 from jaxgap._checks import NotConvergedError
 from jaxgap._precision import require_float64
-from jaxgap.branches import fold_temperature, solve_temperatures
+from jaxgap.branches import GapCurve, fold_temperature, gap_curve
 from jaxgap.critical import critical_temperature
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.data import Datum
@@ -34,8 +35,7 @@ from jaxgap.fitting.objective import (
     unbounded,
 )
 from jaxgap.labels import sign_pattern
-from jaxgap.solution import Solution
-from jaxgap.solve import implicit_amplitudes, starting_amplitudes
+from jaxgap.solve import starting_amplitudes
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["FitResult", "Prediction", "fit"]
@@ -63,10 +63,8 @@ class FitResult(NamedTuple):
     data: tuple[Datum, ...]
     superconductor: Superconductor
     """The system at the optimum."""
-    solutions: Solution
-    """The verified solutions on the branch, batched: first at the fitted temperatures, then along `curve_T`."""
-    curve_T: np.ndarray
-    """Temperatures of the curve Delta(T) [K]."""
+    curve: GapCurve
+    """The branch against temperature, found by `solve` from nothing; the fitted temperatures are among its own."""
     value: np.ndarray
     """Best parameters, in the order of `config.parameters`."""
     covariance: np.ndarray
@@ -107,27 +105,29 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
     pattern = sign_pattern(config.system.branch, len(sc.bands))
     p = problem(config, sc, data, pattern)
 
-    u, Delta = _search(p, config.optimiser, *_starts(p, config), progress)
-    u, Delta, chi2, converged = _finish(p, config.optimiser, u, Delta, progress)
+    u, Delta = _starts(p, config)
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(_compile_ahead, p, config, bounded(p, u[0]))
+        u, Delta = _search(p, config.optimiser, u, Delta, progress)
+        u, Delta, chi2, converged, J = _finish(p, config.optimiser, u, Delta, progress)
+        ahead.result()
 
     best = _best(chi2, converged)
     theta, near = bounded(p, u[best]), Delta[best]
-    covariance, undetermined, predicted = _curvature(p, theta, near)
-    predictions = _predict(p, config, theta, covariance)
-    curve_T = _curve_temperatures(predictions)
-    solutions = _verify(p, config, theta, near, curve_T)
+    covariance, undetermined = _curvature(p, J[best])
+    predicted = _predict(p, config, theta, covariance)
+    T = _curve_temperatures(p, *(prediction.value for prediction in predicted))
     return FitResult(
         config=config,
         data=data,
         superconductor=system_at(p, theta),
-        solutions=solutions,
-        curve_T=curve_T,
+        curve=_verify(p, config, theta, near, T),
         value=np.asarray(theta),
         covariance=covariance,
         undetermined=undetermined,
         chi2=float(chi2[best]),
-        predicted=predicted,
-        predictions=predictions,
+        predicted=np.asarray(predictions(p, system_at(p, theta), near)),
+        predictions=predicted,
         start_values=np.asarray(jax.vmap(lambda v: bounded(p, v))(u)),
         start_chi2=chi2,
         start_converged=converged,
@@ -173,14 +173,14 @@ def _search(p: Problem, settings: OptimiserConfig, u: Any, Delta: Any, progress:
 
 def _finish(
     p: Problem, settings: OptimiserConfig, u: Any, Delta: Any, progress: Progress
-) -> tuple[Any, Any, np.ndarray, np.ndarray]:
-    """lbfgs through the implicit derivative, all starts in one batch: (u, amplitudes, chi^2, converged).
+) -> tuple[Any, Any, np.ndarray, np.ndarray, np.ndarray]:
+    """lbfgs through the implicit derivative, all starts in one batch: (u, amplitudes, chi^2, converged, Jacobian).
 
     A step that does not lower chi^2 is tried again at a quarter of its length, each start for itself.
     """
     optimiser = optax.lbfgs(learning_rate=1.0, linesearch=None)
     state = jax.vmap(optimiser.init)(u)
-    value, gradient, near, on_branch = _objective(p, u, Delta)
+    value, gradient, near, on_branch, J = _objective(p, u, Delta)
     direction, state = _direction(optimiser, gradient, state, u)
     t = jnp.ones(len(u))
     for count in range(settings.lbfgs_steps):
@@ -192,26 +192,23 @@ def _finish(
         found = _objective(p, trial, near)
         slope = jnp.sum(direction * gradient, axis=1)
         lower = jnp.isfinite(found[0]) & (found[0] <= value + 1e-4 * t * slope) & ~done
-        u, value, gradient, near, on_branch = _choose(lower, (trial, *found), (u, value, gradient, near, on_branch))
+        u, value, gradient, near, on_branch, J = _choose(lower, (trial, *found), (u, value, gradient, near, on_branch, J))
         new_direction, new_state = _direction(optimiser, gradient, state, u)
         direction, state = _choose(lower, (new_direction, new_state), (direction, state))
         t = jnp.where(lower, 1.0, t / 4)
     progress("finish", settings.lbfgs_steps, settings.lbfgs_steps, _lowest(jnp.where(on_branch, value, jnp.inf)))
     done = on_branch & (_lengths(gradient) <= settings.tolerance * jnp.sqrt(1.0 + value))
-    return u, near, np.asarray(jnp.where(on_branch, value, jnp.inf)), np.asarray(done)
+    return u, near, np.asarray(jnp.where(on_branch, value, jnp.inf)), np.asarray(done), np.asarray(J)
 
 
 @eqx.filter_jit
-def _objective(p: Problem, u: Any, near: Any) -> tuple[Any, Any, Any, Any]:
-    """(chi^2, its gradient in u, amplitudes, on branch) of every start."""
+def _objective(p: Problem, u: Any, near: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """(chi^2, its gradient in u, amplitudes, on branch, Jacobian of the deviations in theta) of every start."""
 
     def one(u: Any, near: Any) -> Any:
-        def chi2(u: Any) -> Any:
-            result = nested(p, bounded(p, u), near)
-            return result.objective, result
-
-        (value, result), gradient = jax.value_and_grad(chi2, has_aux=True)(u)
-        return value, gradient, result.Delta, result.on_branch
+        theta, slope = jax.jvp(lambda v: bounded(p, v), (u,), (jnp.ones_like(u),))
+        result = nested(p, theta, near)
+        return result.chi2, result.gradient * slope, result.Delta, result.on_branch, result.jacobian
 
     return jax.vmap(one)(u, near)
 
@@ -248,43 +245,35 @@ def _best(chi2: np.ndarray, converged: np.ndarray) -> int:
     return int(np.argmin(np.where(usable, chi2, np.inf)))
 
 
-def _verify(p: Problem, config: FitConfig, theta: Any, near: Any, curve_T: np.ndarray) -> Solution:
-    """`solve` on the branch, from nothing: at every fitted temperature it must find the amplitudes of the fit."""
-    T = np.asarray(p.T)
-    solutions = solve_temperatures(system_at(p, theta), np.concatenate([T, curve_T]), branch=config.system.branch)
-    found = np.asarray(solutions.Delta.real)[: len(T)]
-    same = np.isclose(found, np.asarray(near), rtol=1e-6, atol=1e-8 * float(p.sc.Omega)).all(axis=1)
-    good = same & np.asarray(solutions.converged)[: len(T)]
+def _verify(p: Problem, config: FitConfig, theta: Any, near: Any, T: np.ndarray) -> GapCurve:
+    """The branch at the optimum, from nothing: at every fitted temperature it must have the amplitudes of the fit."""
+    curve = gap_curve(system_at(p, theta), T, config.system.branch)
+    index = np.searchsorted(T, np.asarray(p.T))
+    found, converged = np.asarray(curve.solutions.Delta.real)[index], np.asarray(curve.solutions.converged)[index]
+    good = np.isclose(found, np.asarray(near), rtol=1e-6, atol=1e-8 * float(p.sc.Omega)).all(axis=1) & converged
     if not good.all():
         raise NotConvergedError(
-            f"The fit ended on another solution than the branch {config.system.branch} at T = {T[~good][0]:g} K: "
+            f"The fit ended on another solution than the branch {config.system.branch} at T = {T[index][~good][0]:g} K: "
             "raise `optimiser.starts`, or give a start in fit.toml."
         )
-    return solutions
+    return curve
 
 
-def _curve_temperatures(predictions: tuple[Prediction, ...]) -> np.ndarray:
-    """Temperatures from 0 to beyond T_c, denser towards the end of the branch [K]."""
-    end, T_c = (prediction.value for prediction in predictions)
-    return np.union1d(np.linspace(0.0, 1.04 * max(end, T_c), 64), end - np.geomspace(1e-3, 0.2 * max(end, 1e-2), 24))
+def _curve_temperatures(p: Problem, end: float, T_c: float) -> np.ndarray:
+    """The fitted temperatures, and a grid from 0 to beyond T_c that is denser towards the end of the branch [K]."""
+    grid = np.linspace(0.0, 1.04 * max(end, T_c, 1.0), 60)
+    closer = end * (1 - np.geomspace(3e-5, 0.2, 24))
+    return np.sort(np.concatenate([np.asarray(p.T), grid, closer]))
 
 
-@eqx.filter_jit
-def _jacobian(p: Problem, theta: Any, near: Any) -> tuple[Any, Any]:
-    """Derivatives of all deviations with respect to the parameters, through the implicit derivative, and predictions."""
-
-    def of(theta: Any) -> Any:
-        sc = system_at(p, theta)
-        Delta = jax.vmap(lambda D, T: implicit_amplitudes(sc, T, D, jnp.array(True)))(near, p.T)
-        y = predictions(p, sc, Delta)
-        return (y - p.value) / p.error, y
-
-    return jax.jacfwd(of, has_aux=True)(theta)
+def _compile_ahead(p: Problem, config: FitConfig, theta: Any) -> None:
+    """Run what comes after the search once, at a start, so that its compilation overlaps with the search's."""
+    _temperatures(p, theta)
+    gap_curve(system_at(p, theta), _curve_temperatures(p, 10.0, 20.0), config.system.branch)
 
 
-def _curvature(p: Problem, theta: Any, near: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(covariance, undetermined directions, predictions); a variance is infinite where nothing is determined."""
-    J, predicted = (np.asarray(part) for part in _jacobian(p, theta, near))
+def _curvature(p: Problem, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(covariance, undetermined directions) from the Jacobian of the deviations; infinite where nothing is determined."""
     width = np.asarray(p.upper - p.lower)
     _, s, V = np.linalg.svd(J * width, full_matrices=True)
     s = np.concatenate([s, np.zeros(len(V) - len(s))])
@@ -294,7 +283,7 @@ def _curvature(p: Problem, theta: Any, near: Any) -> tuple[np.ndarray, np.ndarra
     covariance = inverse * np.outer(width, width)
     lost = np.any(np.abs(V[free]) > 1e-3, axis=0) if free.any() else np.zeros(len(width), bool)
     covariance[np.diag_indices(len(width))] = np.where(lost, np.inf, np.diag(covariance))
-    return covariance, V[free], predicted
+    return covariance, V[free]
 
 
 def _predict(p: Problem, config: FitConfig, theta: Any, covariance: np.ndarray) -> tuple[Prediction, ...]:

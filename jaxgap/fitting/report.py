@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jaxgap.branches import solve_temperatures
+from jaxgap.branches import gap_curve
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.objective import error_of
 from jaxgap.fitting.optimise import FitResult, Prediction
 from jaxgap.observables.gaps import branch_names
-from jaxgap.plotting import COLOURS, draw_curve, gap_curves
+from jaxgap.plotting import COLOURS, draw_curve
 from jaxgap.superconductor import to_toml
 
 __all__ = ["SCHEMA", "as_json", "plot_fit", "print_report", "verdict", "write_report"]
@@ -136,7 +136,8 @@ def as_json(result: FitResult) -> dict[str, Any]:
         "fitted": _rows(result),
         "predictions": [{**p._asdict(), "uncertainty": _finite(p.uncertainty)} for p in result.predictions],
         "other_data": [{**d._asdict(), "quantity": d.quantity} for d in result.data if d.use != "fit"],
-        "solutions": [_solution(result, i) for i in range(len(result.solutions.T) - len(result.curve_T))],
+        "solutions": [_solution(result, T) for T in sorted({d.T for d in result.fitted if d.T is not None})],
+        "curve": _curve(result),
         "starts": {
             "values": result.start_values.tolist(),
             "chi2": [_finite(x) for x in result.start_chi2.tolist()],
@@ -153,22 +154,22 @@ def plot_fit(result: FitResult, ax: Any = None) -> Any:
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 5.0), layout="constrained")
     sc, branch = result.superconductor, result.config.system.branch
-    T, end = result.curve_T, result.predictions[0].value
-    # The same temperatures as the fitted branch's, so that the compiled program serves again.
-    T_all = np.asarray(result.solutions.T)
-    curves = ((branch, False, result.solutions), (_other_branch(branch), True, None))
-    for name, other, solutions in curves:
-        gaps, stable = gap_curves(solve_temperatures(sc, T_all, branch=name) if solutions is None else solutions)
-        gaps, stable = gaps[-len(T) :], stable[-len(T) :]
-        for i, (label, gap) in enumerate(zip(branch_names(sc), gaps.T, strict=True)):
+    end, last = result.predictions[0].value, float(result.curve.T[-1])
+    # The same temperatures for the other branch, so that the compiled program serves again.
+    other_branch = _other_branch(branch)
+    for name, other, curve in (
+        (branch, False, result.curve),
+        (other_branch, True, gap_curve(sc, result.curve.T, other_branch)),
+    ):
+        for i, (label, gap) in enumerate(zip(branch_names(sc), curve.gaps.T, strict=True)):
             style: dict[str, Any] = {"color": "0.55", "lw": 1.2} if other else {"color": COLOURS[i % len(COLOURS)], "lw": 2.2}
             shown = f"{name}, {label.split()[-1]} branch" if not other else (f"{name} (not fitted)" if i == 0 else None)
-            draw_curve(ax, T, gap, stable, label=shown, **style)
+            draw_curve(ax, curve.T, gap, curve.stable, label=shown, **style)
     ax.axvline(end, color="0.8", lw=1, zorder=0)
     ax.annotate(f"{branch} ends\n{end:.2f} K", (end, 0.5), xytext=(4, 0), textcoords="offset points", fontsize=9, color="0.3")
     _draw_data(result, ax)
     ax.plot([], [], color="0.3", ls=(0, (4, 2)), lw=1.2, label="dashed: unstable (phases: at equal rates)")
-    ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (minimum of the branch) (meV)", xlim=(-0.05 * T[-1], T[-1]))
+    ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (minimum of the branch) (meV)", xlim=(-0.05 * last, last))
     ax.set_ylim(0, 1.5 * ax.get_ylim()[1])
     ax.set_title(result.config.title, fontsize=11)
     ax.legend(frameon=False, fontsize=8.5, loc="upper right", ncols=2)
@@ -271,8 +272,20 @@ def _starts_text(result: FitResult) -> str:
     return f"{int(best.sum())} of {len(best)} starts reached this minimum"
 
 
-def _solution(result: FitResult, i: int) -> dict[str, Any]:
-    s = jax.tree.map(lambda leaf: leaf[i], result.solutions)
+def _curve(result: FitResult) -> dict[str, Any]:
+    """The fitted branch against temperature, as in fit.png."""
+    gaps = [[_finite(gap) for gap in row] for row in np.asarray(result.curve.gaps).tolist()]
+    return {
+        "T_K": np.asarray(result.curve.T).tolist(),
+        "branches": list(branch_names(result.superconductor)),
+        "branch_minima_meV": gaps,
+        "stable_at_equal_rates": np.asarray(result.curve.stable).tolist(),
+    }
+
+
+def _solution(result: FitResult, T: float) -> dict[str, Any]:
+    i = int(np.argmin(np.abs(np.asarray(result.curve.T) - T)))
+    s = jax.tree.map(lambda leaf: leaf[i], result.curve.solutions)
     return {
         "T_K": float(s.T),
         "channels": list(s.superconductor.channels),

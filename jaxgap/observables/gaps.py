@@ -15,7 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Inexact
+from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap import spectrum
 from jaxgap._checks import check
@@ -83,33 +83,33 @@ def branch_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Fl
         if len(cluster.bands) == 1:
             gaps.append(spectrum.safe_sqrt(spectrum.abs2(Delta[cluster.bands[0]])))
         else:
-            gaps += [_minimum(sc, Delta, cluster, upper) for upper in (False, True)]
+            gaps += list(jax.vmap(lambda upper, c=cluster: _minimum(sc, Delta, c, upper))(jnp.array([False, True])))
     return jnp.stack(gaps)
 
 
-def _energy(kappa: Float[Array, ""], theta: Any, cluster: Cluster, upper: bool) -> Float[Array, ""]:
+def _energy(kappa: Float[Array, ""], theta: Any, cluster: Cluster) -> Float[Array, ""]:
     """E_- or E_+ of a pair of bands at one kappa [meV]."""
-    sc, Delta = theta
+    sc, Delta, upper = theta
     z1, z2 = (zeta(sc.bands[i], kappa) for i in cluster.bands)
     E_plus, E_minus = spectrum.energies(z1, z2, *(Delta[c] for c in cluster.channels))
-    return E_plus if upper else E_minus
+    return jnp.where(upper, E_plus, E_minus)
 
 
-def _minimum(sc: Superconductor, Delta: Any, cluster: Cluster, upper: bool) -> Float[Array, ""]:
-    theta = (sc, Delta)
-    E = partial(_energy, cluster=cluster, upper=upper)
+def _minimum(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array, ""]) -> Float[Array, ""]:
+    theta = (sc, Delta, upper)
+    E = partial(_energy, cluster=cluster)
     lo, hi = overlap_interval(sc, cluster)
     kappa, smooth = _argmin(E, jax.lax.stop_gradient(theta), jax.lax.stop_gradient((lo, hi)), _grid(sc, Delta, cluster))
 
     # At the shell's edge the minimum moves with the edge; inside, kappa is the root of dE/dkappa.
     at_lo, at_hi = kappa <= lo, kappa >= hi
-    inside = at_root(partial(_stationary, cluster=cluster, upper=upper), kappa[None], theta, smooth | at_lo | at_hi)[0]
+    inside = at_root(partial(_stationary, cluster=cluster), kappa[None], theta, smooth | at_lo | at_hi)[0]
     gap = E(jnp.where(at_lo, lo, jnp.where(at_hi, hi, inside)), theta)
     return jnp.where(hi > lo, gap, jnp.nan)
 
 
-def _stationary(x: Float[Array, "1"], theta: Any, cluster: Cluster, upper: bool) -> Float[Array, "1"]:
-    return jax.grad(_energy)(x[0], theta, cluster, upper)[None]
+def _stationary(x: Float[Array, "1"], theta: Any, cluster: Cluster) -> Float[Array, "1"]:
+    return jax.grad(_energy)(x[0], theta, cluster)[None]
 
 
 def _grid(sc: Superconductor, Delta: Any, cluster: Cluster) -> Float[Array, "grid"]:
@@ -235,8 +235,8 @@ def _single_peak(solution: Solution, i: int, name: str) -> CoherencePeak:
 
 def _pair_peaks(solution: Solution, cluster: Cluster, upper: bool, name: str) -> list[CoherencePeak]:
     sc = solution.superconductor
-    theta = (sc, solution.Delta)
-    E = jax.jit(lambda kappa: _energy(kappa, theta, cluster, upper))
+    theta = (sc, solution.Delta, jnp.asarray(upper))
+    E = jax.jit(lambda kappa: _energy(kappa, theta, cluster))
     slope = jax.jit(jax.vmap(jax.grad(E)))
     grid = np.asarray(_grid(sc, solution.Delta, cluster))
     lo, hi = grid[0], grid[-1]
