@@ -44,8 +44,9 @@ def parabolic_band(name: str, mu: Any, mass: Any = 1.0) -> Band:
         InputError: if a value is not finite, the mass or mu is zero, or their signs differ.
     """
     check_identifier("name", name)
-    check_finite(f"mass[{name}]", mass)
-    check_finite(f"mu[{name}]", mu)
+    for leaf, value in ((f"mass[{name}]", mass), (f"mu[{name}]", mu)):
+        check_finite(leaf, value)
+        check(jnp.shape(value) == (), leaf, "be one number", f"shape {jnp.shape(value)}")
     if is_concrete(mass, mu):
         check(float(mass) != 0.0, f"mass[{name}]", "not be zero", mass)
         check(

@@ -48,7 +48,7 @@ def couplings_from_literature(
     order: Sequence[str],
     channels: Sequence[str],
     transposed: bool = False,
-    density_of_states: Sequence[float] | None = None,
+    density_of_states: Any = None,
 ) -> np.ndarray:
     r"""lambda in jaxgap's order and sense from a matrix as a paper prints it, so that nobody transposes by hand.
 

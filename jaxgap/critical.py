@@ -147,7 +147,7 @@ def highest_temperature(sc: Superconductor) -> Float[Array, ""]:
     ends = [shell(band, sc.Omega) for band in sc.bands]
     count = [b - a if sc.dimension == 2 else 2 * (b**1.5 - a**1.5) / 3 for a, b in ends]
     bounds = [n / 4 for n in count] + [jnp.minimum(count[i], count[j]) / 2 for i, j in sc.cross]
-    return jnp.sqrt(jnp.sum((sc.lam * jnp.stack(bounds) / sc.N) ** 2)) / k_B + 1e-300
+    return jnp.sqrt(jnp.sum((sc.lam * (jnp.stack(bounds) / sc.N)[None, :]) ** 2)) / k_B + 1e-300
 
 
 def _leading(sc: Superconductor, log_T: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, "channel"]]:

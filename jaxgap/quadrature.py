@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 
 __all__ = ["Rule", "DEFAULT_RULE", "panels"]
 
-NARROWEST = 1e-14
+NARROWEST = 1e-12
 """Smallest width, as a share of the interval, to which peaks are resolved: below it positions are rounding."""
 
 
@@ -73,12 +73,14 @@ def _relative_panels(
 
     t_left, t_right = jnp.arcsinh((ends[:-1] - c) / w), jnp.arcsinh((ends[1:] - c) / w)
     u, weight = np.polynomial.legendre.leggauss(n)
-    t = t_left[:, None] + (t_right - t_left)[:, None] * (u + 1) / 2
+    t = t_left[:, None] + (t_right - t_left)[:, None] * (u[None, :] + 1) / 2
     grow, decay = jnp.exp(t), jnp.exp(-t)
     y = (c[:, None] - a + w[:, None] * (grow - decay) / 2) / span
-    v = w[:, None] * (grow + decay) / 2 * (t_right - t_left)[:, None] * weight / 2 / span
-    uniform = jnp.broadcast_to(jnp.asarray(weight / (2 * len(c))), v.shape)
-    return jnp.clip(y, 0.0, 1.0).ravel(), jnp.where(b > a, v, uniform).ravel()
+    v = w[:, None] * (grow + decay) / 2 * (t_right - t_left)[:, None] * weight[None, :] / 2 / span
+    # An empty interval has equal pieces, so that all derivatives with respect to its ends are those of an integral.
+    piece = np.arange(len(c))[:, None]
+    even_y, even_v = (piece + (u[None, :] + 1) / 2) / len(c), np.broadcast_to(weight / (2 * len(c)), v.shape)
+    return jnp.where(b > a, jnp.clip(y, 0.0, 1.0), even_y).ravel(), jnp.where(b > a, v, even_v).ravel()
 
 
 def _shared_widths(c: Float[Array, "root"], w: Float[Array, "root"]) -> Float[Array, "root"]:

@@ -42,8 +42,8 @@ _SENTENCES = {
     Status.NORMAL: "The temperature is at or above T_c: the branch connected to T_c is the normal state here.",
     Status.TRIVIAL: "The search ended in the normal state although a superconducting solution was asked for; start "
     "from larger amplitudes, or check that the branch exists at this temperature.",
-    Status.LEFT_BRANCH: "The asked-for branch does not reach this temperature, or could not be followed to it; the amplitudes "
-    "are not on it (see `branch_end` for where it ends).",
+    Status.LEFT_BRANCH: "The branch (asked for, or connected to T_c) does not reach this temperature, or could not be "
+    "followed to it; the amplitudes are not on it (see `branch_end` for where it ends).",
     Status.NOT_CONVERGED: "No solution was found; start nearer to one (`start=`), or follow the branch from low temperature.",
     Status.INACCURATE: "Converged, but the quadrature error exceeds the promised accuracy (a nearly gapless state close to "
     "T = 0); pass a finer `rule`, for example Rule(overlap=96, single=48).",
@@ -99,6 +99,9 @@ class Solution(eqx.Module):
         if jnp.ndim(self.T) > 0:
             return f"Solution (batch of {np.shape(self.T)}, {int(np.sum(np.asarray(self.converged)))} as asked for)"
         return "\n".join(_lines(self))
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _lines(s: Solution) -> list[str]:

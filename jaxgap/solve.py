@@ -300,7 +300,7 @@ def _branch_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Tra
     T_c, v = instability(sc)
     T_0 = jnp.maximum(T, CLOSE * T_c)
 
-    def bisect(_: int, bracket: Any) -> Any:
+    def bisect(_: Any, bracket: Any) -> Any:
         lo, hi = bracket
         middle = (lo + hi) / 2
         inside = v @ gap_residual(sc, jnp.exp(middle) * v, T_0, rule) < 0

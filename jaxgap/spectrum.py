@@ -30,7 +30,7 @@ __all__ = [
     "bdg_matrix",
 ]
 
-Amplitude = Inexact[Array, ""]
+Amplitude = Inexact[Array, "*#k"]
 Energy = Float[Array, "*k"]
 
 
@@ -161,7 +161,9 @@ def _thermal(x: Branches, kT: Float[Array, ""]) -> tuple[Energy, Energy]:
     small = delta2 < _SMALL
     z = jnp.where(small, delta2, 0.0)
     delta = jnp.sqrt(jnp.where(small, _SMALL, delta2))
-    x_minus, x_plus, scale = barrier((jnp.exp(delta - sigma), jnp.exp(-delta - sigma), jnp.exp(-sigma)))
+    # E_- = q / E_+: as the difference sigma - delta it would be rounding where the state is nearly gapless and T is near 0.
+    E_plus = x.u / 2 + kT * delta
+    x_minus, x_plus, scale = barrier((jnp.exp(-x.q / (E_plus * kT)), jnp.exp(-E_plus / kT), jnp.exp(-sigma)))
     cosh = jnp.where(small, 2 * scale * _even_series(z, 0), x_minus + x_plus)
     H = jnp.where(small, scale * _even_series(z, 1), (x_minus - x_plus) / (2 * delta)) / kT
     return cosh, H

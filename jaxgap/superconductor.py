@@ -120,16 +120,19 @@ class Superconductor(eqx.Module):
             lines += [f"    {name:<{width}} " + " ".join(f"{value:>9.5g}" for value in row)]
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        return str(self)
+
 
 def superconductor(
     *,
     bands: Sequence[Band] | Mapping[str, Mapping[str, Any]],
     lam: Any,
     Omega: Any,
-    cross: Sequence[str | tuple[str, str]] = (),
-    channels: Sequence[str] | None = None,
-    dimension: int = 2,
-    convention: str = "mean",
+    cross: Any = (),
+    channels: Any = None,
+    dimension: Any = 2,
+    convention: Any = "mean",
 ) -> Superconductor:
     """A `Superconductor` from numbers: the one place where they are converted and checked.
 
@@ -149,10 +152,13 @@ def superconductor(
     require_float64()
     bands = tuple(bands) if not isinstance(bands, Mapping) else tuple(_band(n, b) for n, b in bands.items())
     names = [band.name for band in bands]
+    check(isinstance(cross, list | tuple), "cross", 'be a list of pairs such as ["alpha:beta"]', repr(cross))
+    check(channels is None or isinstance(channels, list | tuple), "channels", "be a list of channel names", repr(channels))
     pairs = tuple(_pair(entry, names) for entry in cross)
     order = channel_names(names, pairs)
     lam = jnp.asarray(_numbers("lam", lam))
     Omega = jnp.asarray(_numbers("Omega", Omega))
+    check(Omega.shape == (), "Omega", "be one number [meV]", f"shape {Omega.shape}")
 
     # === check
     check(len(bands) > 0, "bands", "name at least one band", "none")
@@ -248,6 +254,12 @@ def _check_values(sc: Superconductor) -> None:
 
 def _numbers(name: str, value: Any) -> Any:
     """`value` as float64, or one sentence if it is no array of numbers."""
+    if (
+        is_concrete(value)
+        and np.asarray(value, dtype=object).size
+        and any(isinstance(x, bool | str) for x in np.asarray(value, dtype=object).ravel())
+    ):
+        raise InputError(f"Argument `{name}` must hold numbers, but got {value!r}.")
     try:
         return jnp.asarray(value, jnp.float64) if not is_concrete(value) else np.asarray(value, dtype=float)
     except (TypeError, ValueError):
@@ -265,6 +277,7 @@ def _band(name: str, values: Any) -> Band:
 
 def _pair(entry: Any, names: list[str]) -> tuple[int, int]:
     """Indices of the two bands of a cross channel."""
+    check(isinstance(entry, str | tuple | list), "cross", "name pairs of bands such as `alpha:beta`", repr(entry))
     pair = entry.split(":") if isinstance(entry, str) else list(entry)
     check(len(pair) == 2, "cross", "name pairs of bands such as `alpha:beta`", repr(entry))
     for name in pair:

@@ -165,12 +165,12 @@ def plot_fit(result: FitResult, ax: Any = None) -> Any:
             style: dict[str, Any] = {"color": "0.55", "lw": 1.2} if other else {"color": COLOURS[i % len(COLOURS)], "lw": 2.2}
             shown = f"{name}, {label.split()[-1]} branch" if not other else (f"{name} (not fitted)" if i == 0 else None)
             draw_curve(ax, curve.T, gap, curve.stable, label=shown, **style)
-    ax.axvline(end, color="0.8", lw=1, zorder=0)
+    ax.axvline(end, ymax=0.75, color="0.8", lw=1, zorder=0)
     ax.annotate(f"{branch} ends\n{end:.2f} K", (end, 0.5), xytext=(4, 0), textcoords="offset points", fontsize=9, color="0.3")
     _draw_data(result, ax)
     ax.plot([], [], color="0.3", ls=(0, (4, 2)), lw=1.2, label="dashed: unstable (phases: at equal rates)")
     ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (minimum of the branch) (meV)", xlim=(-0.05 * last, last))
-    ax.set_ylim(0, 1.5 * ax.get_ylim()[1])
+    ax.set_ylim(0, 1.3 * ax.get_ylim()[1])
     ax.set_title(result.config.title, fontsize=11)
     ax.legend(frameon=False, fontsize=8.5, loc="upper right", ncols=2)
     return ax

@@ -124,10 +124,12 @@ def _argmin(E: Any, theta: Any, ends: Any, grid: Float[Array, "grid"]) -> tuple[
     """kappa of the lowest E, by bisection of dE/dkappa around the lowest grid point, and whether E is smooth there."""
     slope = jax.grad(lambda kappa: E(kappa, theta))
     lowest = jnp.argmin(jax.vmap(lambda kappa: E(kappa, theta))(grid))
-    last = grid.shape[0] - 1
-    bracket = grid[jnp.maximum(lowest - 1, 0)], grid[jnp.minimum(lowest + 1, last)]
+    # Neighbours by value: the nodes of an empty piece coincide.
+    before = jnp.searchsorted(grid, grid[lowest], side="left") - 1
+    after = jnp.searchsorted(grid, grid[lowest], side="right")
+    bracket = grid[jnp.maximum(before, 0)], grid[jnp.minimum(after, grid.shape[0] - 1)]
 
-    def bisect(_: int, bracket: Any) -> Any:
+    def bisect(_: Any, bracket: Any) -> Any:
         left, right = bracket
         middle = (left + right) / 2
         falling = slope(middle) < 0
@@ -135,8 +137,7 @@ def _argmin(E: Any, theta: Any, ends: Any, grid: Float[Array, "grid"]) -> tuple[
 
     left, right = jax.lax.fori_loop(0, 80, bisect, bracket)
     tiny = 1e-13 * ends[1]
-    at_lo = (lowest == 0) & (left <= ends[0] + tiny)
-    at_hi = (lowest == last) & (right >= ends[1] - tiny)
+    at_lo, at_hi = left <= ends[0] + tiny, right >= ends[1] - tiny
     # A kink keeps a finite slope on both sides of the root, a smooth minimum does not.
     jump = slope(right + 1e3 * tiny) - slope(left - 1e3 * tiny)
     kappa = jnp.where(at_lo, ends[0], jnp.where(at_hi, ends[1], (left + right) / 2))
@@ -242,26 +243,32 @@ def _pair_peaks(solution: Solution, cluster: Cluster, upper: bool, name: str) ->
     lo, hi = grid[0], grid[-1]
     if not hi > lo:
         return []
-    left, right = _sign_changes(slope, grid[1:-1])
-    before, after = np.asarray(slope(left - 1e-10 * hi)), np.asarray(slope(right + 1e-10 * hi))
+    brackets = _rising_or_falling(slope, np.unique(grid)[1:-1])
+    left, right = _bisected(slope, *brackets)
+    around = [np.asarray(slope(kappa)) for kappa in (left - 1e-9 * hi, right + 1e-9 * hi, *brackets)]
+    kinks = np.abs(around[1] - around[0]) > KINK * np.abs(around[3] - around[2])
     curvature = np.asarray(jax.vmap(jax.grad(jax.grad(E)))((left + right) / 2))
     peaks = []
-    for kappa, d1, d2, E2 in zip((left + right) / 2, before, after, curvature, strict=True):
+    for kappa, kink, E2 in zip((left + right) / 2, kinks, curvature, strict=True):
         energy = float(E(kappa))
-        kink = abs(d2 - d1) > 1e-3 * (abs(d1) + abs(d2)) and abs(d2 - d1) > 1e3 * 1e-10 * hi * abs(E2)
         kind = "kink" if kink else ("minimum" if E2 > 0 else "maximum")
         weight = float("nan") if kink else float(rho(jnp.asarray(kappa), sc.dimension)) * (2 / abs(E2)) ** 0.5
         peaks.append(CoherencePeak(name, energy, float(kappa), kind, float(weight)))
     return peaks + [CoherencePeak(name, float(E(end)), float(end), "shell edge", float("nan")) for end in (lo, hi)]
 
 
-def _sign_changes(slope: Any, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Brackets of the roots of `slope` between grid points, bisected to the last bit."""
-    values = np.asarray(slope(grid))
-    change = np.flatnonzero(values[:-1] * values[1:] < 0)
-    left, right, sign = grid[change], grid[change + 1], np.sign(values[change])
+def _rising_or_falling(slope: Any, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbouring grid points between which `slope` changes its sign."""
+    rising = np.asarray(slope(grid)) >= 0
+    change = np.flatnonzero(rising[:-1] != rising[1:])
+    return grid[change], grid[change + 1]
+
+
+def _bisected(slope: Any, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The brackets, narrowed to the last bit."""
+    rising = np.asarray(slope(left)) >= 0
     for _ in range(60):
         middle = (left + right) / 2
-        same = np.sign(np.asarray(slope(middle))) == sign
+        same = (np.asarray(slope(middle)) >= 0) == rising
         left, right = np.where(same, middle, left), np.where(same, right, middle)
     return left, right

@@ -1,0 +1,23 @@
+"""Switches of all tests: fixed seeds, and a compilation cache only where the caller names one.
+
+Double precision is jaxgap's own business (`jaxgap._precision`) and is not switched on here. Seeds are in the tests
+themselves (`problems.generator`): none reads the clock or a global generator.
+"""
+
+import os
+
+import jax
+import numpy as np
+import pytest
+
+if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+    jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+SEED = 20200926
+
+
+@pytest.fixture(autouse=True)
+def _legacy_generator_is_fixed() -> None:
+    """Whoever reaches for numpy's global generator gets the same numbers in every run and in every order of tests."""
+    np.random.seed(SEED)

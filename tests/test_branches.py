@@ -1,0 +1,241 @@
+"""Branches in temperature: where they end and why, and that nothing passes for a branch beyond its end."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import problem, relative_error, system
+
+from jaxgap import (
+    EndKind,
+    InputError,
+    Label,
+    NotConvergedError,
+    Status,
+    branch_end,
+    critical_temperature,
+    solve,
+    solve_temperatures,
+)
+from jaxgap.materials import ba122
+from jaxgap.observables import branch_minima
+from jaxgap.pairing import gap_residual
+
+PUBLISHED = 0.01
+"""[K] Half a unit of the last digit of 35.35, and a margin."""
+SEVEN_DIGITS = 1e-4
+"""[K] 35.3516 as an independent calculation printed it."""
+RESOLUTION = 0.01
+"""[K] A branch that does not fold is followed in steps down to 1e-3 K, the last of which are refused."""
+DIFFERENCES = 1e-6
+"""Central differences with h = 1e-4 of the value: h^2 times third derivatives (folds are smooth), rounding 1e-9 / h."""
+SINGULAR = 1e-8
+"""sigma_min at a fold found to 1e-12: proportional to the distance in Delta, not to its square."""
+REPEATABLE = 1e-9
+"""Two ways to the same solution agree to the accuracy that `solve` promises."""
+
+
+@pytest.fixture(scope="module")
+def fold():
+    return branch_end(ba122(), "s+-")
+
+
+@pytest.fixture(scope="module")
+def temperatures():
+    """The s+- branch up to its end and beyond."""
+    T = np.concatenate([np.arange(0.0, 33.0, 0.5), [33.0, 35.0, 35.3, 35.35, 35.353, 36.0, 50.0, 100.0]])
+    return solve_temperatures(ba122(), T, branch="s+-")
+
+
+@jax.jit
+def _equations(sc, Delta, T):
+    """The residual of the gap equations and its Jacobian."""
+    return gap_residual(sc, Delta, T), jax.jacfwd(gap_residual, argnums=1)(sc, Delta, T)
+
+
+def element(solutions, i):
+    return jax.tree.map(lambda leaf: leaf[i], solutions)
+
+
+# === the fold of s+-
+
+
+def test_the_s_plus_minus_branch_of_ba122_ends_in_a_fold(fold):
+    assert int(fold.kind) == EndKind.FOLD
+    assert abs(float(fold.T) - 35.35) < PUBLISHED
+    assert abs(float(fold.T) - 35.3516) < SEVEN_DIGITS
+    assert float(fold.Delta[0]) * float(fold.Delta[1]) < 0
+    assert np.abs(np.asarray(fold.Delta)).min() > 0.5  # it disappears at a finite gap
+
+
+def test_the_gap_equations_are_singular_at_the_fold(fold):
+    residual, jacobian = _equations(ba122(), fold.Delta, fold.T)
+    assert np.abs(residual).max() < REPEATABLE
+    singular_values = np.linalg.svd(jacobian, compute_uv=False)
+    assert singular_values[-1] < SINGULAR
+    assert singular_values[-2] > 0.01
+
+
+def test_two_solutions_meet_at_the_fold(fold):
+    """Close below it there are two s+- solutions, on either side of the amplitudes at the fold."""
+    sc, T = ba122(), float(fold.T) - 0.01
+    null = np.linalg.svd(_equations(sc, fold.Delta, fold.T)[1])[2][-1]
+    found = [solve(sc, T, start=np.asarray(fold.Delta) + sign * 0.3 * null) for sign in (1.0, -1.0)]
+    sides = [float(null @ (s.Delta.real - fold.Delta)) for s in found]
+    assert sides[0] * sides[1] < 0
+    assert {int(s.label) for s in found} == {Label.S_PLUS_MINUS}
+
+
+PATHS = ("Omega", "lam[alpha, alpha:beta]", "lam[beta, beta]")
+
+
+def end_slopes(branch):
+    """Derivatives of the end of a branch with respect to the leaves at `PATHS`, and to a scale of all energies."""
+
+    def T_end(x):
+        sc = ba122()
+        values = {path: value for path, value in zip(PATHS, x[:3], strict=True)}
+        values |= {path: sc.get(path) * x[3] for path in ("mu[alpha]", "mu[beta]")}
+        return branch_end(sc.set(values | {"Omega": x[0] * x[3]}), branch).T
+
+    return jax.jacfwd(T_end)(jnp.array([*(ba122().get(path) for path in PATHS), 1.0]))
+
+
+@pytest.fixture(scope="module")
+def slopes():
+    return end_slopes("s+-")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_derivative_of_the_fold_temperature(path, slopes):
+    sc = ba122()
+    x = float(sc.get(path))
+    h = 1e-4 * x
+    above, below = (float(branch_end(sc.set({path: x + e}), "s+-").T) for e in (h, -h))
+    assert relative_error(slopes[PATHS.index(path)], (above - below) / (2 * h)) < DIFFERENCES
+
+
+def test_the_fold_temperature_scales_with_the_energies(fold, slopes):
+    """2D: T_fold is of the first degree in Omega and the mus together."""
+    assert relative_error(slopes[3], fold.T) < REPEATABLE
+
+
+@pytest.mark.slow
+def test_reverse_mode_agrees(slopes):
+    slope = jax.grad(lambda sc: branch_end(sc, "s+-").T)(ba122())
+    assert relative_error([slope.get(path) for path in PATHS], slopes[:3]) < REPEATABLE
+
+
+def test_a_fold_moves_with_the_couplings(fold):
+    moved = branch_end(ba122(0.02, 45.0), "s+-")
+    assert int(moved.kind) == EndKind.FOLD
+    assert abs(float(moved.T) - float(fold.T)) > 1.0
+
+
+# === other ends
+
+
+def with_numbers_of(sc):
+    """Another system of two bands, by the names of ba122: it shares its compiled programs."""
+    own = ba122()
+    return own.set({path: sc.get(theirs) for path, theirs in zip(own.paths, sc.paths, strict=True)})
+
+
+@pytest.mark.parametrize(
+    "sc", [ba122(), problem("lambda33=0.15").system, problem("offset 10 meV").system], ids=["ba122", "Fig. 2", "Fig. 2, d"]
+)
+def test_the_s_plus_plus_branch_ends_at_T_c(sc):
+    sc = with_numbers_of(sc)
+    end = branch_end(sc, "s++")
+    assert int(end.kind) == EndKind.OTHER
+    assert abs(float(end.T) - float(critical_temperature(sc))) < RESOLUTION
+
+
+def test_the_end_of_a_vanishing_branch_has_no_derivative():
+    assert np.isnan(end_slopes("s++")).all()
+
+
+def test_a_missing_branch():
+    """lambda_12 > lambda_11: the eigenchannel of opposite signs is repulsive, and nothing has them."""
+    sc = with_numbers_of(system([[0.3, 0.35, 0.0], [0.35, 0.3, 0.0], [0.0, 0.0, 0.05]], [200.0, 200.0]))
+    with pytest.raises(NotConvergedError, match=r"branch s\+- was not found"):
+        branch_end(sc, "s+-")
+    assert int(branch_end(sc, "s+-", throw=False).kind) == EndKind.MISSING
+    with pytest.raises(NotConvergedError, match="branch does not reach this temperature"):
+        solve(sc, 1.0, branch="s+-")
+
+
+def test_a_branch_beyond_its_end_is_an_error():
+    with pytest.raises(NotConvergedError, match="see `branch_end`"):
+        solve(ba122(), 36.0, branch="s+-")
+    assert int(solve(ba122(), 36.0, branch="s+-", throw=False).status) == Status.LEFT_BRANCH
+
+
+# === many temperatures
+
+
+def test_statuses_across_the_fold(temperatures, fold):
+    below = np.asarray(temperatures.T) < float(fold.T)
+    status, label = np.asarray(temperatures.status), np.asarray(temperatures.label)
+    np.testing.assert_array_equal(status, np.where(below, Status.CONVERGED, Status.LEFT_BRANCH))
+    np.testing.assert_array_equal(label[below], Label.S_PLUS_MINUS)
+    assert Label.S_PLUS_MINUS not in label[~below]
+
+
+def test_batched_temperatures_are_single_solves(temperatures):
+    for i in (0, 20, 40, -6):
+        s = element(temperatures, i)
+        assert relative_error(solve(ba122(), float(s.T), branch="s+-").Delta, s.Delta) < REPEATABLE
+
+
+def test_conditioning_worsens_towards_the_fold(temperatures):
+    """sigma_min falls as the square root of the distance to the fold."""
+    sigma = np.asarray(temperatures.sigma_min)[-8:-4]
+    assert np.all(np.diff(sigma) < 0)
+    distance = 35.3516112 - np.asarray(temperatures.T)[-6:-4]
+    assert abs(sigma[2] / sigma[3] / np.sqrt(distance[0] / distance[1]) - 1) < 0.1  # leading order, .05 K below
+
+
+def test_gaps_are_continuous_along_the_branch(temperatures):
+    """Up to 33 K, steps of 0.5 K move no gap by more than 0.2 meV, and E_- only falls."""
+    steps = np.diff(np.asarray(jax.vmap(branch_minima)(temperatures))[:-7], axis=0)
+    assert np.abs(steps).max() < 0.2
+    assert steps[:, 0].max() < REPEATABLE
+
+
+def test_the_gaps_of_ba122_at_zero_temperature(temperatures):
+    np.testing.assert_allclose(branch_minima(element(temperatures, 0)), [6.20, 12.41], atol=5.1e-3)  # as printed
+
+
+def test_the_branch_from_T_c_ends_in_the_normal_state():
+    T_c = float(critical_temperature(ba122()))
+    solutions = solve_temperatures(ba122(), T_c + np.array([-10.0, -0.01, 0.01]))
+    np.testing.assert_array_equal(solutions.status, [Status.CONVERGED] * 2 + [Status.NORMAL])
+    np.testing.assert_array_equal(solutions.label, [Label.S_PLUS_PLUS] * 2 + [Label.NORMAL])
+    assert np.all(np.asarray(solutions.converged))
+    assert np.all(np.asarray(solutions.Delta)[2] == 0)
+
+
+@pytest.mark.slow
+def test_a_start_for_many_temperatures():
+    case = problem("s+- branch, T=20.0")
+    solutions = solve_temperatures(case.system, [15.0, 20.0, 25.0], start=case.Delta)
+    assert np.all(np.asarray(solutions.status) == Status.CONVERGED)
+    assert relative_error(element(solutions, 1).Delta, case.Delta) < 1e-8  # twelve decimals of the reference
+
+
+@pytest.mark.parametrize("T", [5.0, [[1.0, 2.0]], [1.0, -1.0]], ids=["number", "matrix", "negative"])
+def test_temperatures_are_a_list(T):
+    with pytest.raises(InputError, match="`T` must be a list of temperatures"):
+        solve_temperatures(ba122(), T)
+
+
+def test_temperatures_are_finite():
+    with pytest.raises(InputError, match="`T` must be finite"):
+        solve_temperatures(ba122(), [1.0, np.nan])
+
+
+@pytest.mark.parametrize("branch", ["", "d", "s+-+", "+", "s+0"])
+def test_branch_names(branch):
+    with pytest.raises(InputError, match="`branch` must"):
+        branch_end(ba122(), branch)

@@ -1,0 +1,352 @@
+"""The command line: numbers as the library's, one sentence and an exit code for what goes wrong, never a traceback."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import jaxgap
+from jaxgap import branch_end, cli, critical_temperature, load, materials, save, solve
+from jaxgap.observables import branch_minima, fermi_momentum_gaps
+
+SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
+PRINTED_6 = 5.1e-7
+"""Half a unit of the sixth decimal, and a margin for rounding half ways."""
+PRINTED_9 = 5.1e-10
+"""Half a unit of the ninth decimal."""
+REPEATABLE = 1e-9
+"""Two ways to the same solution agree to the accuracy that `solve` promises."""
+DIFFERENCES = 1e-6
+"""Central differences with relative steps of 1e-4."""
+
+
+class Run:
+    """What a command wrote and how it ended."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self):
+        return json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Calls the entry point in this process, as the installed command does."""
+    monkeypatch.setattr(cli, "_switch_on_compilation_cache", lambda: None)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["jaxgap", *arguments])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Run(code, captured.out, captured.err)
+
+    return call
+
+
+def refused(result, code=2):
+    """The command ended with `code` and one line on stderr; nothing was printed as a result."""
+    assert result.code == code, result.err
+    assert result.err.count("\n") == 1, result.err
+    assert "Traceback" not in result.err
+    return result.err
+
+
+def numbers(text):
+    return [float(x) for x in re.findall(r"[-+]?\d+\.\d+", text)]
+
+
+# === the installed command
+
+
+def installed(*arguments):
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("jaxgap")), *arguments], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert "Traceback" not in done.stderr
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory):
+    """The installed command keeps its compiled programs: not in the home directory of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def test_the_installed_command_solves():
+    done = installed("solve", "ba122", "--T", "1", "--branch", "s+-", "--json")
+    assert done.code == 0
+    assert done.err == ""
+    np.testing.assert_allclose(done.json["branch_minima_meV"], [6.20, 12.41], atol=5.1e-3)  # as printed in PRB 101, 094516
+
+
+def test_the_installed_command_refuses_bad_input():
+    assert "Unknown system `unobtainium`" in refused(installed("solve", "unobtainium", "--T", "1"))
+
+
+def test_the_installed_command_says_what_did_not_converge():
+    done = installed("solve", "ba122", "--T", "36", "--branch", "s+-")
+    assert done.code == 3
+    assert done.err.count("\n") == 1
+    assert "does not reach this temperature" in done.err
+
+
+# === solve
+
+
+def test_solve(run):
+    done = run("solve", "ba122", "--T", "1", "--branch", "s+-")
+    solution = solve(materials.ba122(), 1.0, branch="s+-")
+    assert done.code == 0
+    assert done.err == ""
+    assert "s+- (converged)" in done.out
+    amplitudes = numbers("\n".join(line for line in done.out.splitlines() if "Delta[" in line))
+    np.testing.assert_allclose(amplitudes, solution.Delta.real, rtol=0, atol=PRINTED_9)
+    gaps = numbers("\n".join(line for line in done.out.splitlines() if "gap (branch minimum)" in line))
+    np.testing.assert_allclose(gaps, branch_minima(solution), rtol=0, atol=PRINTED_6)
+
+
+def test_solve_json(run):
+    report = run("solve", "ba122", "--T", "1", "--branch", "s+-", "--json").json
+    solution = solve(materials.ba122(), 1.0, branch="s+-")
+    assert (report["T_K"], report["status"], report["label"]) == (1.0, "converged", "s+-")
+    assert report["channels"] == ["alpha", "beta", "alpha:beta"]
+    assert report["branches"] == ["alpha:beta lower", "alpha:beta upper"]
+    np.testing.assert_allclose(report["Delta_real_meV"], solution.Delta.real, rtol=REPEATABLE)
+    assert report["Delta_imag_meV"] == [0.0, 0.0, 0.0]
+    np.testing.assert_allclose(report["branch_minima_meV"], branch_minima(solution), rtol=REPEATABLE)
+    assert report["residual_meV"] < 1e-9
+    assert report["quadrature_error"] < 1e-9
+
+
+def test_solve_from_a_start(run):
+    done = run("solve", "ba122", "--T", "1", "--start", "12,-6,1", "--json")
+    np.testing.assert_allclose(done.json["branch_minima_meV"], [6.20, 12.41], atol=5.1e-3)
+
+
+def test_the_normal_state_is_a_result(run):
+    report = run("solve", "ba122", "--T", "90", "--json").json
+    assert (report["status"], report["label"]) == ("normal", "normal")
+    assert report["Delta_real_meV"] == [0.0, 0.0, 0.0]
+
+
+def test_a_branch_beyond_its_end(run):
+    done = run("solve", "ba122", "--T", "36", "--branch", "s+-")
+    assert "does not reach this temperature" in refused(done, 3)
+    assert "left_branch" in done.out  # what was found instead is shown, and named
+
+
+def test_set(run):
+    arguments = ("solve", "ba122", "--T", "1", "--branch", "s+-", "--json")
+    done = run(*arguments, "--set", "Omega=42", "--set", "lam[alpha, alpha:beta]=0.03", "--set", "mu[beta]=58")
+    sc = materials.ba122().set({"Omega": 42.0, "lam[alpha, alpha:beta]": 0.03, "mu[beta]": 58.0})
+    np.testing.assert_allclose(done.json["Delta_real_meV"], solve(sc, 1.0, branch="s+-").Delta.real, rtol=REPEATABLE)
+    alias = run(*arguments, "--set", "lambda_13=0.02").json
+    sc = materials.ba122().set({"lam[alpha, alpha:beta]": 0.02})
+    np.testing.assert_allclose(alias["Delta_real_meV"], solve(sc, 1.0, branch="s+-").Delta.real, rtol=REPEATABLE)
+
+
+def test_a_system_from_a_file(run, tmp_path):
+    save(materials.ba122(0.03, 40.0), tmp_path / "mine.toml")
+    report = run("solve", "mine.toml", "--T", "1", "--branch", "s+-", "--json").json
+    wanted = solve(materials.ba122(0.03, 40.0), 1.0, branch="s+-").Delta.real
+    np.testing.assert_allclose(report["Delta_real_meV"], wanted, rtol=REPEATABLE)
+    assert load(tmp_path / "mine.toml").convention == "mean"
+
+
+# === tc
+
+
+def test_tc(run):
+    sc = materials.ba122()
+    T_c = float(critical_temperature(sc))
+    done = run("tc", "ba122")
+    assert done.code == 0
+    assert abs(numbers(done.out)[0] - T_c) < PRINTED_6
+    report = run("tc", "ba122", "--json").json
+    assert abs(report["T_c_K"] - T_c) < REPEATABLE * T_c
+    assert set(report["derivatives_K_per_unit"]) == set(sc.paths)
+    for path in ("Omega", "lam[alpha, alpha:beta]"):
+        x = float(sc.get(path))
+        above, below = (float(critical_temperature(sc.set({path: x * (1 + h)}))) for h in (1e-4, -1e-4))
+        np.testing.assert_allclose(report["derivatives_K_per_unit"][path], (above - below) / (2e-4 * x), rtol=DIFFERENCES)
+        assert path in done.out
+
+
+def test_no_tc(run):
+    arguments = [f"lam[{c}, {k}]=-0.1" for c in ("alpha", "beta", "alpha:beta") for k in ("alpha", "beta", "alpha:beta")]
+    flags = [part for argument in arguments for part in ("--set", argument)]
+    done = run("tc", "ba122", *flags)
+    assert done.code == 0
+    assert "T_c = 0" in done.out
+    report = run("tc", "ba122", "--json", *flags)
+    assert report.json["T_c_K"] == 0.0
+
+
+# === gaps
+
+
+def test_gaps(run):
+    """Two temperatures below the fold of s+-, one above."""
+    done = run("gaps", "ba122", "--branch", "s+-", "--T", "1,20,36")
+    assert done.code == 0
+    report = run("gaps", "ba122", "--branch", "s+-", "--T", "1,20,36", "--json").json
+    assert [row["T_K"] for row in report["rows"]] == [1.0, 20.0, 36.0]
+    assert [row["status"] for row in report["rows"]] == ["converged", "converged", "left_branch"]
+    assert report["branches"] == ["alpha:beta lower", "alpha:beta upper"]
+    solution = solve(materials.ba122(), 20.0, branch="s+-")
+    np.testing.assert_allclose(report["rows"][1]["branch_minima_meV"], branch_minima(solution), rtol=REPEATABLE)
+    fermi = fermi_momentum_gaps(solution)
+    np.testing.assert_allclose(report["rows"][1]["fermi_momentum_meV"], fermi.gap, rtol=REPEATABLE)
+    np.testing.assert_allclose(report["rows"][1]["fermi_momentum_weight"], fermi.weight, rtol=REPEATABLE)
+    assert report["branch_end"]["kind"] == "fold"
+    np.testing.assert_allclose(report["branch_end"]["T_K"], branch_end(materials.ba122(), "s+-").T, rtol=REPEATABLE)
+    assert report["coherence_peaks"][0]["kind"] == "minimum"
+    assert "ends at 35.3516 K at a fold" in done.out
+    lines = done.out.splitlines()
+    assert any("left_branch" in line and line.count(" - ") >= 2 for line in lines)  # no gap is printed for another state
+    assert any("5.9248" in line and "12.4283" in line for line in lines)  # the reference, T = 20 K
+
+
+def test_gaps_on_a_grid_and_its_picture(run, tmp_path):
+    done = run("gaps", "ba122", "--branch", "s+-", "--T", "1:36:3", "--plot", "gaps.png", "--json")
+    assert [row["T_K"] for row in done.json["rows"]] == [1.0, 18.5, 36.0]
+    assert (tmp_path / "gaps.png").stat().st_size > 10_000
+
+
+def test_gaps_only_beyond_the_end(run):
+    done = run("gaps", "ba122", "--branch", "s+-", "--T", "36,40,50")
+    assert "does not reach this temperature" in refused(done, 3)
+
+
+def test_gaps_of_the_normal_state(run):
+    report = run("gaps", "ba122", "--T", "85,90,95", "--json").json
+    assert [row["status"] for row in report["rows"]] == ["normal"] * 3
+    assert report["branch_end"] is None
+
+
+# === fit
+
+
+def test_fit_refuses_a_bad_folder(run, tmp_path):
+    assert "has no fit.toml" in refused(run("fit", str(tmp_path)))
+    shutil.copytree(SHIPPED, tmp_path / "fit")
+    (tmp_path / "fit" / "data.csv").write_text("quantity\n", encoding="utf-8")
+    assert "column `T_K` is missing" in refused(run("fit", "fit"))
+
+
+@pytest.mark.slow
+def test_fit(run, tmp_path):
+    shutil.copytree(SHIPPED, tmp_path / "fit", ignore=shutil.ignore_patterns("result.json", "fit.png"))
+    done = run("fit", "fit")
+    assert done.code == 0
+    assert "search" in done.err
+    assert "0.0312555" in done.out
+    assert "40.9626" in done.out
+    assert "16 of 16 starts" in done.out
+    assert {"result.json", "fit.png"} <= {path.name for path in (tmp_path / "fit").iterdir()}
+    report = json.loads((tmp_path / "fit" / "result.json").read_text(encoding="utf-8"))
+    assert report["schema"] == "jaxgap-fit-1"
+    again = run("fit", "fit", "--json").json
+    np.testing.assert_allclose(again["parameters"][0]["value"], report["parameters"][0]["value"], rtol=REPEATABLE)
+
+
+# === help and bad input
+
+
+def test_help_lists_the_commands(run):
+    done = run("--help")
+    assert done.code == 0
+    for command in ("solve", "tc", "gaps", "fit"):
+        assert re.search(rf"^\W*{command}\b", done.out, re.MULTILINE)
+    for command in ("solve", "tc", "gaps", "fit"):
+        assert "Example" in run(command, "--help").out or command == "fit"
+
+
+def test_version(run):
+    assert run("--version").out.strip() == jaxgap.__version__
+
+
+BAD = [
+    (("solve", "unobtainium", "--T", "1"), "Unknown system `unobtainium`"),
+    (("solve", "ba122", "--T", "-1"), "`T` must not be negative"),
+    (("solve", "ba122", "--T", "nan"), "`T` must be finite"),
+    (("solve", "ba122", "--T", "1", "--branch", "d"), "`branch` must"),
+    (("solve", "mgb2", "--T", "1", "--branch", "s+-"), "one sign per band"),
+    (("solve", "ba122", "--T", "1", "--start", "12,-6"), "`start` must have one amplitude per channel"),
+    (("solve", "ba122", "--T", "1", "--start", "a,b,c"), "`--start` must hold comma-separated numbers"),
+    (("solve", "ba122", "--T", "1", "--start", "nan,1,1"), "`start` must be finite"),
+    (("solve", "ba122", "--T", "1", "--set", "Omega"), "PATH=VALUE"),
+    (("solve", "ba122", "--T", "1", "--set", "Omega=big"), "`--set` must hold a number"),
+    (("solve", "ba122", "--T", "1", "--set", "Omega=-4"), "`Omega` must be positive"),
+    (("solve", "ba122", "--T", "1", "--set", "Omega=nan"), "`Omega` must be finite"),
+    (("solve", "ba122", "--T", "1", "--set", "lam[gamma, alpha]=1"), "gamma"),
+    (("solve", "ba122", "--T", "1", "--set", "gap=1"), "Unknown path `gap`"),
+    (("solve", "ba122", "--T", "1", "--set", "mu[alpha]=-5"), "`mu[alpha]` must have the sign"),
+    (("solve", "broken.toml", "--T", "1"), "not valid TOML"),
+    (("solve", "empty.toml", "--T", "1"), "is missing"),
+    (("solve", "extra.toml", "--T", "1"), "unknown key `colour`"),
+    (("tc", "nowhere.toml"), "Unknown system"),
+    (("gaps", "ba122", "--T", "1:2"), "start:stop:count"),
+    (("gaps", "ba122", "--T", "1:2:0"), "start:stop:count"),
+    (("gaps", "ba122", "--T", "1,cold"), "`--T` must hold a number"),
+    (("gaps", "ba122", "--T", "-1,2"), "`T` must be a list of temperatures >= 0"),
+    (("gaps", "ba122", "--T", "nan"), "`T` must be finite"),
+    (("gaps", "ba122", "--T", ""), "`--T` must hold a number"),
+    (("fit", "nowhere"), "has no fit.toml"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
+def test_bad_input_is_one_sentence(run, tmp_path, arguments, says):
+    (tmp_path / "broken.toml").write_text("Omega = [", encoding="utf-8")
+    (tmp_path / "empty.toml").write_text("", encoding="utf-8")
+    save(materials.ba122(), tmp_path / "extra.toml")
+    (tmp_path / "extra.toml").write_text('colour = "red"\n' + (tmp_path / "extra.toml").read_text(encoding="utf-8"))
+    done = run(*arguments)
+    assert says in refused(done)
+    assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("solve", "ba122"), ("solve", "ba122", "--T", "cold"), ("cook", "ba122"), ("solve",), ("tc", "ba122", "--colour")],
+    ids=" ".join,
+)
+def test_bad_usage_is_code_2_without_a_traceback(run, arguments):
+    done = run(*arguments)
+    assert done.code == 2
+    assert "Error" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_picture_that_cannot_be_written(run):
+    done = run("gaps", "ba122", "--branch", "s+-", "--T", "1:36:3", "--plot", "nowhere/gaps.png")
+    assert "Cannot write the picture" in refused(done)
+    done = run("gaps", "ba122", "--branch", "s+-", "--T", "1:36:3", "--plot", "gaps.abacus")
+    assert "Cannot write the picture" in refused(done)
+
+
+def test_a_directory_is_no_system(run, tmp_path):
+    (tmp_path / "folder").mkdir()
+    assert "Unknown system `folder`" in refused(run("tc", "folder"))
+
+
+def test_the_command_line_leaves_x64_on(run):
+    run("tc", "ba122", "--json")
+    assert jax.config.jax_enable_x64

@@ -1,0 +1,568 @@
+"""Fits: the shipped one, its uncertainties, its objective, data that do not determine, and everything a user can get wrong."""
+
+import json
+import shutil
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import relative_error
+
+from jaxgap import InputError, Label, NotConvergedError, Status, branch_end, critical_temperature, materials, solve
+from jaxgap.fitting import fit, load_fit, write_report
+from jaxgap.fitting.objective import joint_objective, problem, system_at, unbounded
+from jaxgap.fitting.optimise import _best, _curvature, _objective
+from jaxgap.fitting.report import as_json, verdict
+from jaxgap.labels import sign_pattern
+from jaxgap.observables import branch_minima
+from jaxgap.observables.gaps import branch_minima_of
+from jaxgap.pairing import gap_residual
+from jaxgap.superconductor import from_toml
+
+SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
+
+PRINTED = {"lambda_13": (0.0312555, 5e-8), "Omega": (40.9626, 5e-5)}
+"""Values as an independent fit printed them, and half a unit of their last digits."""
+PAPER = {"lambda_13": (0.03126, 5e-6), "Omega": (40.96, 5e-3)}
+"""The same to the digits that the README gives."""
+PERFECT = 1e-12
+"""chi^2 of two data and two parameters: rounding of the gaps over sigma, squared, with a generous margin."""
+FOLD, T_C = (35.35, 0.01), (79.04, 0.01)
+"""[K] Half a unit of the last digits, and a margin."""
+COVARIANCE = 1e-4
+"""Central differences of solved gaps: h^2 times third derivatives; the covariance is a square of an inverse."""
+DIFFERENCES = 1e-6
+"""Central differences of chi^2 with relative steps of 1e-5."""
+TRUTH = 1e-5
+"""Relative: synthetic data carry 10 digits; the optimiser stops at a gradient of 1e-9."""
+REPEATABLE = 1e-9
+"""Two ways to the same solution agree to the accuracy that `solve` promises."""
+
+HEADER = "quantity,T_K,value,error,unit,use,technique,source,how_obtained\n"
+UPPER, LOWER = "branch_minimum[alpha:beta upper]", "branch_minimum[alpha:beta lower]"
+
+
+def row(quantity, T, value, error="", unit="meV", use="fit"):
+    """A line of data.csv."""
+    return f'{quantity},{T},{value},{error},{unit},{use},synthetic,"made by tests/test_fit.py",calculated\n'
+
+
+ROWS = row(UPPER, 0, 12.4) + row(LOWER, 0, 6.2)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the shipped folder, to be changed."""
+    shutil.copytree(SHIPPED, tmp_path / "fit", ignore=shutil.ignore_patterns("result.json", "fit.png"))
+    return tmp_path / "fit"
+
+
+def edit(folder, old, new):
+    """Replace text of fit.toml that must be there exactly once."""
+    path = folder / "fit.toml"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, old
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def data(folder, text):
+    (folder / "data.csv").write_text(text, encoding="utf-8")
+
+
+# === the shipped fit
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """The fit of Ba0.6K0.4Fe2As2, run once: (result, folder with the report, lines of progress)."""
+    folder = tmp_path_factory.mktemp("ba122") / "fit"
+    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("result.json", "fit.png"))
+    progress = []
+    result = fit(*load_fit(folder), lambda *line: progress.append(line))
+    write_report(result, folder)
+    return result, folder, progress
+
+
+@pytest.mark.parametrize("known", [PRINTED, PAPER], ids=["independent fit", "README"])
+def test_the_couplings_of_ba122(shipped, known):
+    for name, value in zip(shipped[0].config.parameters, shipped[0].value, strict=True):
+        assert abs(value - known[name][0]) < known[name][1]
+
+
+def test_two_data_are_fitted_perfectly(shipped):
+    assert 0 <= shipped[0].chi2 < PERFECT
+    np.testing.assert_allclose(shipped[0].predicted, [12.4, 6.2], rtol=1e-7)  # sqrt(PERFECT) sigma
+
+
+def test_what_was_predicted_and_not_fitted(shipped):
+    fold, T_c = shipped[0].predictions
+    assert "s+-" in fold.name
+    assert abs(fold.value - FOLD[0]) < FOLD[1]
+    assert abs(T_c.value - T_C[0]) < T_C[1]
+    assert fold.unit == T_c.unit == "K"
+    sc = shipped[0].superconductor
+    assert abs(fold.value - float(branch_end(sc, "s+-").T)) < REPEATABLE * FOLD[0]
+    assert abs(T_c.value - float(critical_temperature(sc))) < REPEATABLE * T_C[0]
+
+
+def test_every_start_reaches_the_minimum(shipped):
+    result = shipped[0]
+    assert result.start_values.shape == (16, 2)
+    assert np.all(result.start_converged)
+    assert np.abs(result.start_chi2).max() < PERFECT
+    assert np.abs(result.start_values - result.value).max() < 1e-6 * 50  # the same minimum, on the scale of the bounds
+
+
+def test_the_solutions_are_verified(shipped):
+    result = shipped[0]
+    solution = jax.tree.map(lambda leaf: leaf[0], result.curve.solutions)
+    assert float(solution.T) == 0.0
+    assert int(solution.status) == Status.CONVERGED
+    assert int(solution.label) == Label.S_PLUS_MINUS
+    np.testing.assert_allclose(branch_minima(solution)[::-1], result.predicted, rtol=REPEATABLE)
+
+
+def test_the_curve_follows_the_branch_to_its_end(shipped):
+    """Gaps from 0 to beyond T_c: there up to the predicted end of the branch, absent beyond."""
+    result = shipped[0]
+    T, gaps, stable = (np.asarray(part) for part in (result.curve.T, result.curve.gaps, result.curve.stable))
+    end, T_c = (prediction.value for prediction in result.predictions)
+    assert np.all(np.diff(T) >= 0)
+    assert T[0] == 0.0
+    assert T[-1] > T_c
+    np.testing.assert_array_equal(np.isfinite(gaps).all(axis=1), end > T)
+    np.testing.assert_allclose(gaps[0][::-1], result.predicted, rtol=REPEATABLE)
+    assert 25 < T[stable].max() < 29 < end  # phases at equal rates: PHYSICS.md says about 27 K
+
+
+def test_tied_leaves(shipped):
+    sc, x = shipped[0].superconductor, shipped[0].value[0]
+    factors = {"lam[alpha, alpha:beta]": 1.0, "lam[beta, alpha:beta]": 1.0, "lam[alpha:beta, alpha]": 0.5}
+    factors["lam[alpha:beta, beta]"] = 0.5
+    for path, factor in factors.items():
+        assert float(sc.get(path)) == factor * x
+    assert float(sc.Omega) == shipped[0].value[1]
+
+
+def gaps_at(theta):
+    """(upper, lower) gap of ba122 at T = 0 for lambda_13 and Omega."""
+    return np.asarray(branch_minima(solve(materials.ba122(*theta), 0.0, branch="s+-")))[::-1]
+
+
+def deviation_slopes(theta):
+    """Derivatives of (prediction - datum) / error with respect to lambda_13 and Omega, by central differences of solutions."""
+    steps = 1e-4 * theta
+    shifts = zip(np.diag(steps), steps, strict=True)
+    return np.stack([(gaps_at(theta + s) - gaps_at(theta - s)) / (2 * h) for s, h in shifts], axis=1) / 0.2
+
+
+def test_the_uncertainty_is_that_of_perturbed_solutions(shipped):
+    """(J^T J)^-1 sigma^2 with J from solutions at shifted parameters."""
+    result = shipped[0]
+    J = deviation_slopes(result.value)
+    covariance = np.linalg.inv(J.T @ J)
+    assert relative_error(result.covariance, covariance) < COVARIANCE
+    assert relative_error(result.uncertainty, np.sqrt(np.diag(covariance))) < COVARIANCE
+    assert result.undetermined.shape == (0, 2)
+
+
+def test_the_uncertainty_of_a_prediction_is_propagated(shipped):
+    result = shipped[0]
+    steps = 1e-4 * result.value
+
+    def temperatures(theta):
+        sc = materials.ba122(*theta)
+        return np.array([float(branch_end(sc, "s+-").T), float(critical_temperature(sc))])
+
+    shifts = zip(np.diag(steps), steps, strict=True)
+    J = np.stack([(temperatures(result.value + s) - temperatures(result.value - s)) / (2 * h) for s, h in shifts], axis=1)
+    wanted = np.sqrt(np.diag(J @ result.covariance @ J.T))
+    assert relative_error([p.uncertainty for p in result.predictions], wanted) < COVARIANCE
+
+
+def test_progress_is_reported(shipped):
+    stages = [stage for stage, *_ in shipped[2]]
+    assert stages == sorted(stages, key=["search", "finish"].index)
+    assert all(0 <= step <= steps for _, step, steps, _ in shipped[2])
+    assert shipped[2][-1][3] < PERFECT
+
+
+def strict(text):
+    """JSON without NaN and Infinity, which are no JSON."""
+
+    def refuse(constant):
+        raise ValueError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_result_json(shipped):
+    result, folder, _ = shipped
+    report = strict((folder / "result.json").read_text(encoding="utf-8"))
+    assert report["schema"] == "jaxgap-fit-1"
+    assert report["title"] == result.config.title
+    assert report["configuration"]["parameters"]["lambda_13"]["bounds"] == [0.0, 0.15]
+    assert report["configuration"]["optimiser"]["seed"] == 0
+    assert [p["name"] for p in report["parameters"]] == ["lambda_13", "Omega"]
+    assert [p["value"] for p in report["parameters"]] == result.value.tolist()
+    assert [p["uncertainty"] for p in report["parameters"]] == result.uncertainty.tolist()
+    assert [p["unit"] for p in report["parameters"]] == ["", "meV"]
+    assert not any(p["at_bound"] for p in report["parameters"])
+    np.testing.assert_allclose(np.diag(report["correlation"]), 1.0)
+    assert report["covariance"] == result.covariance.tolist()
+    assert report["chi2"] == result.chi2
+    assert report["degrees_of_freedom"] == 0
+    assert [f["value"] for f in report["fitted"]] == [12.4, 6.2]
+    assert all(f["error_assumed"] and f["error"] == 0.2 and abs(f["distance_sigma"]) < 1e-5 for f in report["fitted"])
+    assert [p["unit"] for p in report["predictions"]] == ["K", "K"]
+    assert len(report["other_data"]) == len(result.data) - 2
+    assert [s["T_K"] for s in report["solutions"]] == [0.0]
+    assert report["solutions"][0]["residual_meV"] < 1e-9
+    assert len(report["curve"]["T_K"]) == len(report["curve"]["branch_minima_meV"]) > 50
+    assert report["curve"]["branch_minima_meV"][-1] == [None, None]  # beyond the end: no number, not NaN
+    assert len(report["starts"]["values"]) == len(report["starts"]["chi2"]) == len(report["starts"]["converged"]) == 16
+    assert {"versions", "python", "device", "precision"} <= set(report["provenance"])
+    assert report["provenance"]["precision"] == "float64"
+    assert report["verdict"] == verdict(result)
+
+
+def test_the_reported_system_loads_again(shipped):
+    result, folder, _ = shipped
+    sc = from_toml(strict((folder / "result.json").read_text(encoding="utf-8"))["system_toml"])
+    assert jax.tree.structure(sc) == jax.tree.structure(result.superconductor)
+    for ours, theirs in zip(jax.tree.leaves(sc), jax.tree.leaves(result.superconductor), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_fit_png(shipped):
+    from matplotlib.image import imread
+
+    path = shipped[1] / "fit.png"
+    assert 20_000 < path.stat().st_size < 1_000_000
+    height, width, *_ = imread(path).shape
+    assert 600 < height < width < 2000
+    assert imread(path)[..., :3].std() > 0.05  # not one colour
+
+
+def test_the_verdict_warns(shipped):
+    text = verdict(shipped[0])
+    assert "no degree of freedom" in text
+    assert "0.2 meV is assumed" in text
+    assert "36 K" in text
+    assert "37 K" in text
+
+
+# === the objective
+
+
+@pytest.fixture(scope="module")
+def fixed_problem():
+    config, sc, rows = load_fit(SHIPPED)
+    return problem(config, sc, rows, sign_pattern("s+-", 2))
+
+
+STARTS = 16
+"""`_objective` is compiled for the batch of the shipped fit: its program serves here again."""
+
+
+def objective(p, thetas, near):
+    """(chi^2, gradient, amplitudes, on branch) at every theta [in the unbounded parameters u], and the u."""
+    u = jax.vmap(lambda theta: unbounded(p, theta))(jnp.asarray(thetas))
+    batch = jnp.concatenate([u, jnp.tile(u[:1], (STARTS - len(u), 1))])
+    found = _objective(p, batch, jnp.tile(jnp.asarray(near)[None], (STARTS, 1, 1)))
+    return [np.asarray(part)[: len(u)] for part in found[:4]], np.asarray(u)
+
+
+_joint = jax.jit(joint_objective)
+
+
+def amplitudes_at(theta):
+    return np.asarray(solve(materials.ba122(*theta), 0.0, branch="s+-").Delta.real)[None]
+
+
+def chi2_at(theta):
+    return np.sum(((gaps_at(theta) - [12.4, 6.2]) / 0.2) ** 2)
+
+
+@pytest.mark.parametrize("theta", [(0.02, 38.0), (0.05, 43.0)])
+def test_gradient_of_the_objective(fixed_problem, theta):
+    """On the branch: chi^2 of the solved gaps, and its gradient by the implicit function theorem."""
+    steps = 1e-5 * np.diag(theta)
+    thetas = np.concatenate([[theta], theta + steps, theta - steps])
+    (value, gradient, _, on_branch), u = objective(fixed_problem, thetas, amplitudes_at(theta))
+    assert on_branch.all()
+    assert relative_error(value[0], chi2_at(theta)) < REPEATABLE
+    shifts = np.diag(u[1:3] - u[3:5])
+    assert relative_error(gradient[0], (value[1:3] - value[3:5]) / shifts) < DIFFERENCES
+
+
+def test_a_missing_branch_is_an_ordinary_point_of_the_search(fixed_problem):
+    """At lambda_13 = .1 there is no s+- solution, at .14 only another one: values and gradients are finite all the same."""
+    with pytest.raises(NotConvergedError):
+        solve(materials.ba122(0.1, 41.0), 0.0, branch="s+-")
+    thetas = np.array([[0.1, 41.0], [0.14, 41.0], [0.149, 49.9], [0.001, 20.1]])
+    (value, gradient, Delta, on_branch), _ = objective(fixed_problem, thetas, amplitudes_at((0.0313, 41.0)))
+    assert not on_branch[0]
+    assert np.isfinite(value).all()
+    assert np.isfinite(gradient).all()
+    assert np.isfinite(Delta).all()
+    assert np.abs(gradient).max(axis=1).min() > 0
+    wanted = _joint(fixed_problem, thetas[0], Delta[0])
+    assert relative_error(value[0], wanted) < REPEATABLE
+
+
+def test_the_joint_objective_counts_the_gap_equations(fixed_problem):
+    """chi^2 at a solution; away from one |r|^2 / s^2 is added, with s = .05 meV by default."""
+    theta = np.array([0.02, 38.0])
+    sc, Delta = materials.ba122(*theta), amplitudes_at(theta)
+    assert relative_error(_joint(fixed_problem, theta, Delta), chi2_at(theta)) < REPEATABLE
+    away = Delta + 0.1
+    gaps, r = jax.jit(lambda D: (branch_minima_of(sc, D), gap_residual(sc, D, jnp.zeros(()))))(away[0])
+    chi2 = np.sum(((np.asarray(gaps)[::-1] - [12.4, 6.2]) / 0.2) ** 2)
+    assert relative_error(_joint(fixed_problem, theta, away), chi2 + r @ r / 0.05**2) < REPEATABLE
+
+
+def test_parameters_set_all_their_leaves(fixed_problem):
+    sc = system_at(fixed_problem, jnp.array([0.04, 39.0]))
+    wanted = materials.ba122(0.04, 39.0)
+    np.testing.assert_array_equal(sc.lam, wanted.lam)
+    assert float(sc.Omega) == 39.0
+
+
+# === data that do not determine the parameters
+
+THIRD = """
+[parameters.lambda_33]
+bounds = [0.1, 0.3]
+start = 0.25
+[parameters.lambda_33.sets]
+"lam[alpha:beta, alpha:beta]" = 1.0
+
+[data]
+"""
+MASS = """
+[parameters.mass]
+bounds = [0.5, 2.0]
+start = 1.0
+[parameters.mass.sets]
+"mass[alpha]" = 1.0
+"mass[beta]" = 1.0
+
+[data]
+"""
+
+
+def test_a_parameter_that_the_data_do_not_see(folder, shipped):
+    """A common mass of 2D bands drops out of everything; the other two parameters are as well determined as without it."""
+    edit(folder, "[data]\n", MASS)
+    config, sc, rows = load_fit(folder)
+    p = problem(config, sc, rows, sign_pattern("s+-", 2))
+    J = np.concatenate([deviation_slopes(shipped[0].value), np.zeros((2, 1))], axis=1)
+    covariance, undetermined = _curvature(p, J)
+    np.testing.assert_allclose(np.abs(undetermined), [[0.0, 0.0, 1.0]], atol=COVARIANCE)
+    assert np.isposinf(covariance[2, 2])
+    assert relative_error(covariance[:2, :2], shipped[0].covariance) < COVARIANCE
+
+
+@pytest.mark.slow
+def test_a_fit_with_a_parameter_that_the_data_do_not_see(folder, shipped):
+    """The same, from the fit itself."""
+    edit(folder, "[data]\n", MASS)
+    edit(folder, "starts = 16", "starts = 2\nlbfgs_steps = 200")
+    result = fit(*load_fit(folder))
+    assert relative_error(result.value[:2], shipped[0].value) < TRUTH
+    assert relative_error(result.uncertainty[:2], shipped[0].uncertainty) < COVARIANCE
+    assert np.isposinf(result.uncertainty[2])
+    assert "do not determine mass" in verdict(result)
+
+
+@pytest.mark.slow
+def test_a_fit_says_what_the_data_do_not_determine(folder):
+    """Any of three parameters can be traded for the others: two data determine none of them."""
+    edit(folder, "[data]\n", THIRD)
+    edit(folder, "starts = 16", "starts = 4\nlbfgs_steps = 300")
+    result = fit(*load_fit(folder))
+    assert result.chi2 < 1e-6
+    assert result.undetermined.shape == (1, 3)
+    assert np.all(np.isposinf(result.uncertainty))
+    assert "do not determine" in verdict(result)
+    report = strict(json.dumps(as_json(result), allow_nan=False))
+    assert [p["uncertainty"] for p in report["parameters"]] == [None] * 3
+    assert all(p["uncertainty"] is None for p in report["predictions"])
+    write_report(result, folder)
+
+
+# === data with a known truth
+
+
+@pytest.mark.slow
+def test_synthetic_data_recover_their_truth(folder):
+    """Gaps calculated, not measured, at three temperatures for lambda_13 = .02 and Omega = 38."""
+    truth = np.array([0.02, 38.0])
+    text = HEADER
+    for T in (1.0, 15.0, 25.0):
+        lower, upper = branch_minima(solve(materials.ba122(*truth), T, branch="s+-"))
+        text += row(UPPER, T, f"{float(upper):.10f}", 0.1) + row(LOWER, T, f"{float(lower):.10f}", 0.1)
+    data(folder, text)
+    edit(folder, "starts = 16", "starts = 6")
+    result = fit(*load_fit(folder))
+    assert relative_error(result.value, truth) < TRUTH
+    assert result.chi2 < PERFECT
+    assert {1.0, 15.0, 25.0} <= set(np.asarray(result.curve.T).tolist())
+    assert np.isfinite(result.uncertainty).all()
+    assert "no degree of freedom" not in verdict(result)
+    assert "assumed" not in verdict(result)
+
+
+def test_no_start_on_the_branch_is_said():
+    with pytest.raises(NotConvergedError, match="no start ended at parameters"):
+        _best(np.array([np.inf, np.inf]), np.array([False, False]))
+
+
+# === bad input
+
+
+def complaint(folder):
+    """The one sentence of the error; load_fit raises nothing else."""
+    with pytest.raises(InputError) as caught:
+        load_fit(folder)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert len(text) < 400
+    return text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("seed = 0", "seed = 0\nsteps = 3", "unknown key `optimiser.steps`"),
+        ('branch = "s+-" ', 'brunch = "s+-" ', "branch"),
+        ("[data]\n", "[date]\n", "data"),
+        ('unit = "meV"', 'unit = "meV"\nguess = 3', "unknown key `parameters.Omega.guess`"),
+        ('title = "', "title = ", "not valid TOML"),
+        ("[data]\n", "[data\n", "not valid TOML"),
+        ('material = "ba122" ', 'material = "bscco" ', "unknown material `bscco`"),
+        ('material = "ba122" ', "", "exactly one of `material`, `file` and `inline`"),
+        ('material = "ba122" ', 'file = "system.toml" ', "system.toml"),
+        ('branch = "s+-" ', 'branch = "d" ', "`branch` must"),
+        ('branch = "s+-" ', 'branch = "+-+" ', "`branch` must"),
+        ("start = 0.05", "start = 0.2", "start 0.2 is not inside the bounds"),
+        ("start = 0.05", "start = nan", "lambda_13"),
+        ("bounds = [0.0, 0.15]", "bounds = [0.15, 0.0]", "lower bound must be below"),
+        ("bounds = [0.0, 0.15]", "bounds = [0.05, 0.05]", "lower bound must be below"),
+        ("bounds = [0.0, 0.15]", "bounds = [0.0]", "bounds"),
+        ("bounds = [0.0, 0.15]", "bounds = [0.0, inf]", "bounds"),
+        ("bounds = [20.0, 50.0]", "bounds = [-20.0, 50.0]", "`Omega` must be positive"),
+        ("bounds = [20.0, 50.0]", "bounds = [0.0, 50.0]", "`Omega` must be positive"),
+        ('"lam[beta, alpha:beta]" = 1.0', '"lam[gamma, alpha:beta]" = 1.0', "gamma"),
+        ('"lam[beta, alpha:beta]" = 1.0', '"gap[beta]" = 1.0', "Unknown path `gap[beta]`"),
+        ('"lam[beta, alpha:beta]" = 1.0', '"lam[beta" = 1.0', "lam[beta"),
+        ('"lam[beta, alpha:beta]" = 1.0', '"Omega" = 1.0', "Omega"),
+        ('"lam[beta, alpha:beta]" = 1.0', '"lam[beta, alpha:beta]" = "one"', "lambda_13"),
+        ("starts = 16", "starts = 0", "optimiser.starts"),
+        ("starts = 16", "starts = 1.5", "optimiser.starts"),
+        ("starts = 16", 'starts = "many"', "optimiser.starts"),
+        ("assumed_error_meV = 0.2", "assumed_error_meV = 0.0", "assumed_error_meV"),
+        ("assumed_error_meV = 0.2", "assumed_error_meV = -0.2", "assumed_error_meV"),
+        ('file = "data.csv"', 'file = "other.csv"', "`"),
+        ('file = "data.csv"', 'file = "."', "."),
+    ],
+)
+def test_bad_configuration(folder, old, new, says):
+    edit(folder, old, new)
+    text = complaint(folder)
+    assert says in text
+    assert str(folder) in text or "`branch` must" in text
+
+
+def test_two_parameters_set_the_same_path(folder):
+    edit(folder, "[parameters.Omega.sets]\nOmega = 1.0", '[parameters.Omega.sets]\n"lam[beta, alpha:beta]" = 1.0')
+    assert "`lam[beta, alpha:beta]` is set by both `lambda_13` and `Omega`" in complaint(folder)
+
+
+def test_two_spellings_of_the_same_path(folder):
+    """lambda_13 is an alias of lam[alpha, alpha:beta], and beta:alpha is alpha:beta."""
+    edit(folder, "[parameters.Omega.sets]\nOmega = 1.0", "[parameters.Omega.sets]\nlambda_13 = 0.001")
+    assert "is set by both `lambda_13` and `Omega`" in complaint(folder)
+
+
+def test_no_parameters(folder):
+    text = (folder / "fit.toml").read_text(encoding="utf-8")
+    start, end = text.index("[parameters.lambda_13]"), text.index("[data]")
+    (folder / "fit.toml").write_text("parameters = {}\n" + text[:start] + text[end:], encoding="utf-8")
+    assert "parameters" in complaint(folder)
+
+
+def test_missing_files(folder, tmp_path):
+    assert "has no fit.toml" in complaint(tmp_path / "nowhere")
+    (folder / "data.csv").unlink()
+    assert "data.csv` does not exist" in complaint(folder)
+    (folder / "fit.toml").unlink()
+    assert "has no fit.toml" in complaint(folder)
+
+
+def test_binary_files(folder):
+    (folder / "data.csv").write_bytes(b"\xff\xfe\x00\x01")
+    assert "data.csv" in complaint(folder)
+    (folder / "fit.toml").write_bytes(b"\xff\xfe\x00\x01")
+    assert "fit.toml" in complaint(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "the column `quantity` is missing"),
+        (HEADER, "has no rows"),
+        (HEADER.replace("error,", "") + ROWS, "the column `error` is missing"),
+        (ROWS, "the column `quantity` is missing"),
+        (HEADER + row(UPPER, 0, 12.4, use="show"), "nothing to fit"),
+    ],
+    ids=["empty", "header only", "missing column", "no header", "nothing to fit"],
+)
+def test_bad_tables(folder, text, says):
+    data(folder, text)
+    complaint_ = complaint(folder)
+    assert says in complaint_
+    assert "data.csv" in complaint_
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (row(LOWER, 0, "six"), "the column `value` must hold a number, but holds `six`"),
+        (row(LOWER, "cold", 6.2), "the column `T_K` must hold a number, but holds `cold`"),
+        (row(LOWER, 0, 6.2, "small"), "the column `error` must hold a number"),
+        (row(LOWER, 0, "nan"), "the column `value` must be finite"),
+        (row(LOWER, 0, 6.2, "inf"), "the column `error` must be finite"),
+        (row(LOWER, "nan", 6.2), "the column `T_K` must be finite"),
+        (row(LOWER, 0, ""), "the column `value` is empty"),
+        (row(LOWER, 0, 6.2, -0.2), "error must be positive, but is -0.2"),
+        (row(LOWER, 0, 6.2, 0.0), "error must be positive"),
+        (row(LOWER, -4, 6.2), "T_K must not be negative"),
+        (row(LOWER, "", 6.2), "needs a temperature"),
+        (row(LOWER, 0, 6.2, unit="K"), "the unit of branch_minimum must be meV"),
+        (row(LOWER, 0, 6.2, use="maybe"), "`use` must be one of"),
+        (row("gap", 0, 6.2), "unknown quantity `gap`"),
+        (row("branch_minimum[alpha:beta middle]", 0, 6.2), "must be of one of"),
+        (row("branch_minimum", 0, 6.2), "must be of one of"),
+        (row("fermi_momentum[gamma]", 0, 6.2), "must be of one of alpha, beta"),
+        (row("T_c[alpha]", "", 37, unit="K"), "takes nothing in brackets"),
+        (row("branch_end", "", 36, unit="K"), "cannot be fitted yet"),
+        (row("-", "", 12), "cannot be fitted yet"),
+        ("just,three,cells\n", "must have 9 cells"),
+        (row(LOWER, 0, 6.2).strip() + ",one more\n", "must have 9 cells"),
+    ],
+)
+def test_bad_rows_are_named_by_their_line(folder, bad, says):
+    data(folder, HEADER + row(UPPER, 0, 12.4) + bad)
+    text = complaint(folder)
+    assert says in text
+    assert f"{folder / 'data.csv'}:3:" in text
+
+
+def test_a_missing_branch_of_the_fit_is_said_at_the_end_only(folder):
+    """A sign pattern that this system may not have is no bad input: `load_fit` accepts it."""
+    edit(folder, 'branch = "s+-" ', 'branch = "++" ')
+    assert load_fit(folder)[0].system.branch == "++"
