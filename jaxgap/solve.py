@@ -76,7 +76,7 @@ def solve(
         return solution
     for factor in ESCALATION:
         if int(solution.status) == Status.INACCURATE:
-            solution = solve_core(sc, T, solution.Delta, pattern, Rule(*(factor * n for n in rule)))
+            solution = solve_core(sc, T, amplitudes(solution, sc), pattern, Rule(*(factor * n for n in rule)))
     if throw and not bool(solution.converged):
         raise NotConvergedError(f"solve at T = {float(T):g} K: {Status(int(solution.status)).sentence}")
     return solution
