@@ -124,14 +124,14 @@ def gap_curve(sc: Superconductor, T: Any, branch: str | None = None) -> GapCurve
 
 @eqx.filter_jit
 def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Any) -> GapCurve:
-    def at(t: Float[Array, ""]) -> GapCurve:
+    def at(t: Float[Array, ""]) -> tuple[Solution, Any, Any]:
         solution = solve_core(sc, t, None, pattern, DEFAULT_RULE)
         exists = solution.converged & (solution.label != Label.NORMAL)
         unstable = unstable_directions(solution)
         stable = exists & (unstable.amplitude == 0) & (unstable.phase == 0)
-        return GapCurve(solution, jnp.where(exists, branch_minima_of(sc, solution.Delta), jnp.nan), stable)
+        return solution, jnp.where(exists, branch_minima_of(sc, solution.Delta), jnp.nan), stable
 
-    return jax.vmap(at)(T)
+    return GapCurve(*jax.vmap(at)(T))
 
 
 def fold_temperature(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule = DEFAULT_RULE) -> Float[Array, ""]:

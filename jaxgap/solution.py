@@ -42,8 +42,8 @@ _SENTENCES = {
     Status.NORMAL: "The temperature is at or above T_c: the branch connected to T_c is the normal state here.",
     Status.TRIVIAL: "The search ended in the normal state although a superconducting solution was asked for; start "
     "from larger amplitudes, or check that the branch exists at this temperature.",
-    Status.LEFT_BRANCH: "The branch (asked for, or connected to T_c) does not reach this temperature, or could not be "
-    "followed to it; the amplitudes are not on it (see `branch_end` for where it ends).",
+    Status.LEFT_BRANCH: "The asked-for branch does not reach this temperature, or could not be followed to it; the "
+    "amplitudes are not on it (see `branch_end` for where it ends).",
     Status.NOT_CONVERGED: "No solution was found; start nearer to one (`start=`), or follow the branch from low temperature.",
     Status.INACCURATE: "Converged, but the quadrature error exceeds the promised accuracy (a nearly gapless state close to "
     "T = 0); pass a finer `rule`, for example Rule(overlap=96, single=48).",
@@ -84,7 +84,7 @@ class Solution(eqx.Module):
     """Whether derivatives exist to useful precision; where not (at T_c, at a fold, where nothing was found) they are NaN."""
 
     @property
-    def converged(self) -> Bool[Array, ""]:
+    def converged(self) -> Bool[Array, "*batch"]:
         """Whether this is the solution that was asked for (the normal state counts where it is the answer)."""
         return (self.status == Status.CONVERGED) | (self.status == Status.NORMAL)
 

@@ -94,6 +94,14 @@ class Superconductor(eqx.Module):
         lam = (f"lam[{row}, {column}]" for row in self.channels for column in self.channels)
         return ("Omega", *(f"{leaf}[{name}]" for leaf in ("mu", "mass") for name in self.band_names), *lam)
 
+    def canonical(self, path: str) -> str:
+        """The path as it stands in `paths`: `lambda_13` and `lam[alpha, beta:alpha]` are `lam[alpha, alpha:beta]`."""
+        _where(self, path)
+        leaf, index = _parse(self, path)
+        if leaf == "lam" and index is not None:
+            index = ", ".join(_canonical(name.strip(), self.channels) for name in index.split(","))
+        return leaf if index is None else f"{leaf}[{index}]"
+
     def get(self, path: str) -> Any:
         """The leaf at `path`: `Omega`, `mu[alpha]`, `mass[alpha]` or `lam[alpha, alpha:beta]`."""
         return _where(self, path)[0](self)

@@ -161,7 +161,7 @@ def test_a_missing_branch():
     with pytest.raises(NotConvergedError, match=r"branch s\+- was not found"):
         branch_end(sc, "s+-")
     assert int(branch_end(sc, "s+-", throw=False).kind) == EndKind.MISSING
-    with pytest.raises(NotConvergedError, match="branch does not reach this temperature"):
+    with pytest.raises(NotConvergedError, match="does not reach this temperature"):
         solve(sc, 1.0, branch="s+-")
 
 

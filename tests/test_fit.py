@@ -479,13 +479,19 @@ def test_bad_configuration(folder, old, new, says):
 
 def test_two_parameters_set_the_same_path(folder):
     edit(folder, "[parameters.Omega.sets]\nOmega = 1.0", '[parameters.Omega.sets]\n"lam[beta, alpha:beta]" = 1.0')
-    assert "`lam[beta, alpha:beta]` is set by both `lambda_13` and `Omega`" in complaint(folder)
+    says = complaint(folder)
+    assert "`lam[beta, alpha:beta]` is set" in says
+    assert "`lambda_13` and" in says
+    assert "`Omega`" in says
 
 
 def test_two_spellings_of_the_same_path(folder):
     """lambda_13 is an alias of lam[alpha, alpha:beta], and beta:alpha is alpha:beta."""
     edit(folder, "[parameters.Omega.sets]\nOmega = 1.0", "[parameters.Omega.sets]\nlambda_13 = 0.001")
-    assert "is set by both `lambda_13` and `Omega`" in complaint(folder)
+    says = complaint(folder)
+    assert "`lam[alpha, alpha:beta]` is set" in says
+    assert "`lambda_13` and" in says
+    assert "`Omega`" in says
 
 
 def test_no_parameters(folder):

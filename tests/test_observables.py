@@ -402,19 +402,24 @@ def scanned_extrema(sc, Delta, branch, points=8001):
     return sorted(found)
 
 
-@pytest.mark.parametrize(
-    ("name", "Delta"),
-    [
-        ("equal", np.array([6.5, 4.3, 2.2])),
-        ("distance", np.array([3.0, 2.0, 0.6])),
-        ("unequal masses", np.array([4.0, 2.0j, 1.0])),
-        ("electron and hole", np.array([2.0, 3.0, 1.0])),
-        ("3D", np.array([3.0, -2.0, 1.6])),
-    ],
-)
-def test_coherence_peaks_match_a_dense_scan(name, Delta):
-    sc = bands(name)
-    peaks = coherence_peaks(state(sc, Delta))
+PEAKED = {
+    "equal": (6.5, 4.3, 2.2),
+    "distance": (3.0, 2.0, 0.6),
+    "unequal masses": (4.0, 2.0j, 1.0),
+    "electron and hole": (2.0, 3.0, 1.0),
+    "3D": (3.0, -2.0, 1.6),
+}
+"""Amplitudes that give several extrema."""
+
+
+@functools.cache
+def peaks_of(name):
+    return coherence_peaks(state(bands(name), PEAKED[name]))
+
+
+@pytest.mark.parametrize("name", PEAKED)
+def test_coherence_peaks_match_a_dense_scan(name):
+    sc, Delta, peaks = bands(name), np.array(PEAKED[name]), peaks_of(name)
     assert [p.energy for p in peaks] == sorted(p.energy for p in peaks)
     for branch, label in enumerate(branch_names(sc)):
         ours = [(p.energy, p.kind) for p in peaks if p.branch == label and not p.is_artefact]
@@ -424,9 +429,8 @@ def test_coherence_peaks_match_a_dense_scan(name, Delta):
 
 
 def test_extrema_at_the_edge_of_the_shell_are_flagged():
-    sc = bands("distance")
-    Delta = np.array([3.0, 2.0, 0.6])
-    edges = [p for p in coherence_peaks(state(sc, Delta)) if p.is_artefact]
+    sc, Delta = bands("distance"), np.array(PEAKED["distance"])
+    edges = [p for p in peaks_of("distance") if p.is_artefact]
     assert len(edges) == 4
     assert {p.kind for p in edges} == {"shell edge"}
     assert {p.kappa for p in edges} == set(overlap(sc))
@@ -436,8 +440,8 @@ def test_extrema_at_the_edge_of_the_shell_are_flagged():
 
 def test_peak_weight_is_the_density_of_states_near_the_peak():
     """weight / sqrt(omega - E) against 1 / |dE/dkappa| summed over both sides of the minimum."""
-    sc, Delta = bands("3D"), np.array([3.0, -2.0, 1.6])
-    peak = next(p for p in coherence_peaks(state(sc, Delta)) if p.kind == "minimum")
+    sc, Delta = bands("3D"), np.array(PEAKED["3D"])
+    peak = next(p for p in peaks_of("3D") if p.kind == "minimum")
     h = 1e-3
     E = dispersion(state(sc, Delta), peak.kappa + h * np.array([-1.0, 0.0, 1.0]))
     row = branch_names(sc).index(peak.branch)
@@ -513,6 +517,15 @@ def test_wave_vector():
 
 # === density of states
 
+POINTS = 801
+
+
+def density_of_states(s, omega, Gamma):
+    """The density of states on as many energies as in all other tests, so that they share one compiled program."""
+    padded = np.concatenate([omega, np.zeros(-len(omega) % POINTS)]).reshape(-1, POINTS)
+    parts = [tunnelling_density_of_states(s, part, Gamma) for part in padded]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=-1)[..., : len(omega)], *parts)
+
 
 def brute_density(sc, Delta, omega, Gamma):
     """N_i(omega) of every band in units of the normal total, from the resolvent of the BdG matrix on a fine mesh of Gauss
@@ -545,7 +558,7 @@ def _lorentzian(q, m, mu, omega, Gamma, dimension):
 def test_density_of_states_of_one_band(mass, mu, dimension):
     sc = one_band(mu=mu, mass=mass, dimension=dimension)
     omega = np.array([-33.0, -5.0, 0.0, 2.0, 4.0, 5.0, 31.0])
-    got = tunnelling_density_of_states(state(sc, [4.0]), omega, 0.4)
+    got = density_of_states(state(sc, [4.0]), omega, 0.4)
     wanted = [brute_density(sc, np.array([4.0]), w, 0.4)[0] for w in omega]
     assert relative_error(got.total, wanted) < QUADRATURE
 
@@ -558,7 +571,7 @@ def test_dynes_formula(Gamma):
     z = omega + 1j * Gamma
     root = np.sqrt(z**2 - 9.0)
     wanted = np.abs((z / root).real)
-    got = tunnelling_density_of_states(state(sc, [3.0]), omega, Gamma).total
+    got = density_of_states(state(sc, [3.0]), omega, Gamma).total
     assert np.abs(got - wanted).max() < DYNES
 
 
@@ -568,7 +581,7 @@ def test_density_of_states_of_two_bands(name):
     omega = np.array([-31.0, -6.0, 0.0, 3.0, 7.5, 28.0])
     for seed in (40, 41):
         Delta = random_amplitudes(seed, phases=seed % 2 == 0)
-        got = tunnelling_density_of_states(state(sc, Delta), omega, 0.4)
+        got = density_of_states(state(sc, Delta), omega, 0.4)
         wanted = np.stack([brute_density(sc, Delta, w, 0.4) for w in omega], axis=1)
         assert scaled_error(got.bands, wanted) < QUADRATURE
         np.testing.assert_allclose(got.total, np.sum(got.bands, axis=0), rtol=1e-14)
@@ -578,10 +591,8 @@ def test_density_of_states_of_two_bands(name):
 def test_states_are_conserved(name):
     """Pairing moves states in energy, band by band, and neither makes nor destroys any."""
     sc = bands(name)
-    omega = np.arange(-400.0, 400.0, 0.1)  # trapezoids converge as exp(-2 pi Gamma / 0.1)
-    paired, normal = (
-        tunnelling_density_of_states(state(sc, D), omega, 0.5).bands for D in (random_amplitudes(42), np.zeros(3))
-    )
+    omega = np.arange(-400.0, 401.0, 0.1)  # trapezoids converge as exp(-2 pi Gamma / 0.1)
+    paired, normal = (density_of_states(state(sc, D), omega, 0.5).bands for D in (random_amplitudes(42), np.zeros(3)))
     moved = 0.1 * np.asarray(paired - normal)
     assert np.abs(moved).sum(axis=1).min() > 1.0
     assert np.abs(moved.sum(axis=1)).max() < CONSERVED
@@ -591,13 +602,13 @@ def test_states_are_conserved(name):
 def test_density_of_states_is_positive(name):
     omega = np.linspace(-40.0, 40.0, 801)
     for seed, Gamma in ((50, 1e-3), (51, 0.1)):
-        bands_ = tunnelling_density_of_states(state(bands(name), random_amplitudes(seed)), omega, Gamma).bands
+        bands_ = density_of_states(state(bands(name), random_amplitudes(seed)), omega, Gamma).bands
         assert np.isfinite(bands_).all()
         assert np.min(bands_) > 0
 
 
 def test_the_normal_density_of_states_is_one():
-    total = tunnelling_density_of_states(state(bands("distance"), np.zeros(3)), np.linspace(-50, 50, 11), 0.1).total
+    total = density_of_states(state(bands("distance"), np.zeros(3)), np.linspace(-50, 50, 11), 0.1).total
     assert np.abs(total - 1).max() < 1e-3  # the bands' bottoms, 200 meV away: Gamma / pi 150
 
 
@@ -606,7 +617,7 @@ def test_low_energy_density_of_states_of_a_gapless_line_is_constant(D1, D2, d):
     """N / c of the one gapless branch, half of it relative to two bands: constant, not linear in omega."""
     sc = system(LAM, [200.0, 200.0 + d])
     Delta, _ = gapless_amplitudes(D1, D2, d)
-    total = tunnelling_density_of_states(state(sc, Delta), np.array([0.0, 1e-3, 5e-3]), 1e-4).total
+    total = density_of_states(state(sc, Delta), np.array([0.0, 1e-3, 5e-3]), 1e-4).total
     assert relative_error(total, np.full(3, 0.5 / velocity(D1, D2, d))) < GAPLESS_DENSITY
 
 
@@ -617,7 +628,7 @@ def test_density_of_states_differentiates():
     omega = np.array([-31.0, -6.0, 0.0, 3.0, 7.5, 28.0])
 
     def density(x):
-        return tunnelling_density_of_states(solve(sc.set(dict(zip(paths, x, strict=True))), 4.0, start=start), omega, 0.5).total
+        return density_of_states(solve(sc.set(dict(zip(paths, x, strict=True))), 4.0, start=start), omega, 0.5).total
 
     x = np.array([float(sc.get(path)) for path in paths])
     difference = central(density, x, np.array([1e-4, 1e-6]))

@@ -125,9 +125,10 @@ def _check_parameters(config: FitConfig, sc: Superconductor, path: Path) -> None
                     sc.set({target: factor * bound})
             except InputError as error:
                 raise InputError(f"{path}: parameter `{name}`: {error}") from None
-            if target in owners:
-                raise InputError(f"{path}: `{target}` is set by both `{owners[target]}` and `{name}`.")
-            owners[target] = name
+            leaf = sc.canonical(target)
+            if leaf in owners:
+                raise InputError(f"{path}: `{leaf}` is set by both `{owners[leaf]}` and `{name}`.")
+            owners[leaf] = name
 
 
 def _sentence(error: ValidationError) -> str:
