@@ -51,7 +51,7 @@ class BranchEnd(eqx.Module):
     """The end of a branch of solutions when the temperature rises."""
 
     T: Float[Array, ""]
-    """Temperature [K]: of the fold by its own equations, else as far as the branch was followed (to 1e-3 K)."""
+    """Temperature [K]: of the fold by its own equations, else as far as the branch was followed (to some 1e-3 K)."""
     Delta: Float[Array, "channel"]
     """Amplitudes there [meV]."""
     kind: Int[Array, ""]

@@ -162,14 +162,19 @@ def fit(
         console.print(escape(f"Wrote {json_path} and {figure_path}."))
 
 
-@app.callback(invoke_without_command=True)
-def _version(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False
-) -> None:
-    if version:
+def _print_version(wanted: bool | None) -> None:
+    if wanted:
         console.print(__version__)
         raise typer.Exit
-    del context
+
+
+@app.callback()
+def _version(
+    version: Annotated[
+        bool | None, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = None,
+) -> None:
+    del version
 
 
 def main() -> None:

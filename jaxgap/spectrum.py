@@ -64,10 +64,14 @@ def determinant(zeta1: Energy, zeta2: Energy, Delta1: Amplitude, Delta2: Amplitu
     """
     if not jnp.iscomplexobj(Delta1):
         return (zeta1 * zeta2 - Delta1 * Delta2 + Delta3**2) ** 2 + (zeta1 * Delta2 + zeta2 * Delta1) ** 2
-    a1, a2, s3 = safe_sqrt(abs2(Delta1)), safe_sqrt(abs2(Delta2)), abs2(Delta3)
+    s1, s2, s3 = abs2(Delta1), abs2(Delta2), abs2(Delta3)
+    a1, a2 = safe_sqrt(s1), safe_sqrt(s2)
     overlap = Delta3**2 * jnp.conj(Delta1 * Delta2)
     frustration = _modulus_minus_real(a1 * a2 * s3, overlap)
-    return (zeta1 * zeta2 - a1 * a2 + s3) ** 2 + (zeta1 * a2 + zeta2 * a1) ** 2 + 2 * frustration
+    squares = (zeta1 * zeta2 - a1 * a2 + s3) ** 2 + (zeta1 * a2 + zeta2 * a1) ** 2 + 2 * frustration
+    # At a zero amplitude its modulus has no second derivative; the expanded form has, and cancels nothing there.
+    expanded = (zeta1 * zeta2 + s3) ** 2 + s1 * s2 + zeta1**2 * s2 + zeta2**2 * s1 - 2 * jnp.real(overlap)
+    return jnp.where((s1 == 0) | (s2 == 0), expanded, squares)
 
 
 def splitting(zeta1: Energy, zeta2: Energy, Delta1: Amplitude, Delta2: Amplitude, Delta3: Amplitude) -> Energy:
