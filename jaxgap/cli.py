@@ -275,7 +275,7 @@ def _gap_row(s: Solution) -> dict[str, Any]:
 
 
 def _print_gaps(sc: Superconductor, rows: list[dict[str, Any]]) -> None:
-    table = Table(title="excitation gaps [meV]: minima of the branches, and at the bands' Fermi momenta", title_justify="left")
+    table = Table(title="excitation gaps (meV): minima of the branches, and at the bands' Fermi momenta", title_justify="left")
     for column in ("T [K]", "state"):
         table.add_column(escape(column), justify="right")
     for name in branch_names(sc):
