@@ -52,6 +52,8 @@ def verdict(result: FitResult) -> str:
         if fixed
         else []
     )
+    if not result.start_converged.any():
+        sentences.insert(0, "NOT CONVERGED: no start met `optimiser.tolerance`; these numbers are provisional.")
     if free:
         sentences.append(f"They do not determine {' and '.join(free)} (only a combination, or nothing at all).")
     elif k == 2:
