@@ -166,8 +166,9 @@ def _search(p: Problem, settings: OptimiserConfig, u: Any, Delta: Any, progress:
 
     unknowns, state = (u, Delta), jax.vmap(optimiser.init)((u, Delta))
     for done in range(0, settings.adam_steps, _ADAM_CHUNK):
-        (unknowns, state), values = advance(p, unknowns, state, _ADAM_CHUNK)
-        progress("search", min(done + _ADAM_CHUNK, settings.adam_steps), settings.adam_steps, _lowest(values[:, -1]))
+        steps = min(_ADAM_CHUNK, settings.adam_steps - done)
+        (unknowns, state), values = advance(p, unknowns, state, steps)
+        progress("search", done + steps, settings.adam_steps, _lowest(values[:, -1]))
     return unknowns
 
 
