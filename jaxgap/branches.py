@@ -30,7 +30,7 @@ from jaxgap.pairing import gap_residual
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution
 from jaxgap.solve import amplitudes, follow_from_zero, solve_core
-from jaxgap.stability import unstable_directions
+from jaxgap.stability import count_negative, real_blocks
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["BranchEnd", "EndKind", "GapCurve", "branch_end", "gap_curve", "solve_temperatures"]
@@ -127,8 +127,8 @@ def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Any)
     def at(t: Float[Array, ""]) -> tuple[Solution, Any, Any]:
         solution = solve_core(sc, t, None, pattern, DEFAULT_RULE)
         exists = solution.converged & (solution.label != Label.NORMAL)
-        unstable = unstable_directions(solution)
-        stable = exists & (unstable.amplitude == 0) & (unstable.phase == 0)
+        amplitude, phase = (count_negative(block) for block in real_blocks(sc, solution.Delta.real, t))
+        stable = exists & (amplitude == 0) & (phase == 0)
         return solution, jnp.where(exists, branch_minima_of(sc, solution.Delta), jnp.nan), stable
 
     return GapCurve(*jax.vmap(at)(T))

@@ -9,6 +9,7 @@ critical temperature if the transition is continuous; with cross-band pairing be
 can be of first order, and the eigenvalue is not monotonic in T, so the search scans.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -58,6 +59,7 @@ def instability(sc: Superconductor) -> Instability:
     return _instability(sc)
 
 
+@partial(jax.jit, static_argnames="rule")
 def linear_kernel(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_RULE) -> Float[Array, "channel"]:
     """K_c(T) of every channel (dimensionless): P_c = N_c K_c Delta_c for small amplitudes."""
     kT = thermal_energy(T)

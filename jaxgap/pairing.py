@@ -15,6 +15,7 @@ complex. A channel (i, j) acts where |zeta_i| <= Omega and |zeta_j| <= Omega: tw
 with all three amplitudes, and edges where only one band is inside its shell and pairs alone.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -141,32 +142,63 @@ def _peaks(m: Any, mu: Any, Delta: Any, T: Scalar, normal: bool) -> tuple[Float[
     return centre, jnp.hypot(width, jnp.pi * kT * jnp.min(jnp.abs(m)))
 
 
+@partial(jax.jit, static_argnames="rule")
 def anomalous_densities(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = DEFAULT_RULE) -> Amplitudes:
     """Anomalous density P_c of every channel [meV times the unit of N]; a cross channel counts both orderings.
 
     P_c = -d phi / d Delta_c^*, in closed form.
     """
+    return densities_from(sc, _sums_over_k(sc, Delta, T, rule), Delta)
+
+
+class SumsOverK(NamedTuple):
+    """All sums over k that the anomalous densities are made of."""
+
+    alone: Float[Array, "band"]
+    """sum of f(E) over the k where the band pairs alone, f(E) = tanh(E / 2 k_B T) / 2E."""
+    pairs: tuple[tuple[Scalar, Scalar, Scalar, Scalar], ...]
+    """Of every cluster of two bands, where both are inside the shell: the sums of S, R, R (zeta_1^2 - zeta_2^2) and
+    R (zeta_1 - zeta_2)^2."""
+
+
+def _sums_over_k(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule) -> SumsOverK:
     kT = thermal_energy(T)
     m, mu = parameters(sc)
     bands, nodes = single_nodes(sc, Delta, T, rule.single)
     z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
-    alone = nodes.integral(_single_band(z, pick(Delta, bands)[:, None], kT))
-    P = [sum((alone[k] for k, i in enumerate(bands) if i == c), jnp.zeros((), Delta.dtype)) for c in range(len(Delta))]
+    f = nodes.integral(spectrum.pair_sum(safe_sqrt(z**2 + abs2(pick(Delta, bands))[:, None]), kT))
+    alone = [sum((f[k] for k, i in enumerate(bands) if i == band), jnp.zeros(())) for band in range(len(sc.bands))]
+    rows = []
     for cluster in pairs(sc):
         nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap)
         z1, z2 = (zeta(sc.bands[i], nodes.kappa) for i in cluster.bands)
-        for c, P_c in zip(cluster.channels, _two_bands(z1, z2, pick(Delta, cluster.channels), kT, nodes), strict=True):
+        S, R = spectrum.pair_sums(spectrum.branches(z1, z2, *pick(Delta, cluster.channels)), kT)
+        S, R, R_zz, R_dd = (nodes.integral(x) for x in (S, R, R * (z1 - z2) * (z1 + z2), R * (z1 - z2) ** 2))
+        rows.append((S, R, R_zz, R_dd))
+    return SumsOverK(jnp.stack(alone), tuple(rows))
+
+
+def densities_from(sc: Superconductor, sums: SumsOverK, Delta: Amplitudes) -> Amplitudes:
+    """P_c from the sums over k that belong to the amplitudes `Delta`."""
+    P = [sums.alone[i] * Delta[i] for i in range(len(sc.bands))] + [jnp.zeros((), Delta.dtype)] * len(sc.cross)
+    for cluster, row in zip(pairs(sc), sums.pairs, strict=True):
+        for c, P_c in zip(cluster.channels, _two_bands(*row, pick(Delta, cluster.channels)), strict=True):
             P[c] += P_c
     return jnp.stack(P)
 
 
-def _single_band(z: Float[Array, "*k"], Delta: Inexact[Array, "*#k"], kT: Scalar) -> Inexact[Array, "*k"]:
-    """Integrand of P of a band that pairs alone: Delta f(E), f(E) = tanh(E / 2 k_B T) / 2E."""
-    return Delta * spectrum.pair_sum(safe_sqrt(z**2 + abs2(Delta)), kT)
+def phase_jacobian(sc: Superconductor, Delta: Float[Array, "channel"], T: Scalar, rule: Rule = DEFAULT_RULE) -> Any:
+    """d Im P / d Im Delta [unit of N] at real amplitudes.
+
+    To first order imaginary parts change none of |Delta_c|^2 and Re(Delta_1^* Delta_2^* Delta_3^2), on which the sums over k
+    depend: the sums of the real amplitudes serve.
+    """
+    sums = _sums_over_k(sc, Delta, T, rule)
+    return jax.jacfwd(lambda eta: densities_from(sc, sums, Delta + 1j * eta).imag)(jnp.zeros_like(Delta))
 
 
 def _two_bands(
-    zeta1: Float[Array, "node"], zeta2: Float[Array, "node"], Delta: Inexact[Array, "3"], kT: Scalar, nodes: Nodes
+    S: Scalar, R: Scalar, R_zz: Scalar, R_dd: Scalar, Delta: Inexact[Array, "3"]
 ) -> tuple[Inexact[Array, ""], Inexact[Array, ""], Inexact[Array, ""]]:
     r"""P_1, P_2 and P_3 of two cross-paired bands where both are inside the shell.
 
@@ -180,9 +212,6 @@ def _two_bands(
     The amplitudes do not depend on k, so four sums over k make all three.
     """
     Delta1, Delta2, Delta3 = Delta
-    S, R = spectrum.pair_sums(spectrum.branches(zeta1, zeta2, Delta1, Delta2, Delta3), kT)
-    distance = zeta1 - zeta2
-    S, R, R_zz, R_dd = (nodes.integral(x) for x in (S, R, R * distance * (zeta1 + zeta2), R * distance**2))
     s1, s2, s3 = abs2(Delta1), abs2(Delta2), abs2(Delta3)
     R_12 = R_zz + R * (s1 - s2)  # sum of R (eps_1^2 - eps_2^2)
     P1 = 0.5 * (Delta1 * (S + 2 * s3 * R + R_12) + 2 * Delta3**2 * jnp.conj(Delta2) * R)
@@ -191,6 +220,7 @@ def _two_bands(
     return P1, P2, P3
 
 
+@partial(jax.jit, static_argnames="rule")
 def gap_residual(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = DEFAULT_RULE) -> Amplitudes:
     """What the gap equations leave [meV]: Delta_c - sum_c' lambda_cc' P_c' / N_c'."""
     return Delta - sc.lam @ (anomalous_densities(sc, Delta, T, rule) / sc.N)

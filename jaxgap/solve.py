@@ -166,6 +166,7 @@ def _vanishing(sc: Superconductor, T: Any) -> Float[Array, ""]:
     return jnp.maximum(1e-6 * thermal_energy(T), 1e-18 * sc.Omega)
 
 
+@partial(jax.jit, static_argnames=("rule", "max_steps"))
 def _newton(sc: Superconductor, T: Any, x: Float[Array, "n"], rule: Rule, max_steps: int = 60) -> Root:
     return newton(partial(_residual, rule=rule), x, _theta(sc, T, x), max_steps, _vanishing(sc, T))
 

@@ -8,6 +8,7 @@ directions is that of the free energy's Hessian minus that of g. For asymmetric 
 stability of phases depends on the relaxation rates one assumes: the count given is that for equal rates, as information.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -15,8 +16,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap.pairing import gap_residual
+from jaxgap._checks import is_concrete
+from jaxgap.pairing import gap_residual, phase_jacobian
+from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution
+from jaxgap.superconductor import Superconductor
 
 __all__ = ["Stability", "unstable_directions"]
 
@@ -35,9 +39,29 @@ class Stability(NamedTuple):
     """Whether g is symmetric, so that the phase count does not depend on relaxation rates."""
 
 
-@eqx.filter_jit
 def unstable_directions(solution: Solution) -> Stability:
     """Count the unstable directions of a solution."""
+    if is_concrete(solution) and jnp.ndim(solution.T) == 0 and bool(solution.is_real):
+        return _of_real(solution.superconductor, solution.Delta.real, solution.T)
+    return _of_any(solution)
+
+
+@eqx.filter_jit
+def _of_real(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""]) -> Stability:
+    amplitude, phase = real_blocks(sc, Delta, T)
+    return Stability(count_negative(amplitude), count_negative(phase), jnp.asarray(sc.has_free_energy))
+
+
+@partial(jax.jit, static_argnames="rule")
+def real_blocks(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE) -> Any:
+    """(amplitude block, phase block) of M at real amplitudes."""
+    amplitude = jax.jacfwd(gap_residual, argnums=1)(sc, Delta, T, rule)
+    return amplitude, jnp.eye(len(Delta)) - sc.lam @ (phase_jacobian(sc, Delta, T, rule) / sc.N[:, None])
+
+
+@eqx.filter_jit
+def _of_any(solution: Solution) -> Stability:
+    """From all of M on real and imaginary parts: for complex amplitudes, and where they may be."""
     sc, n = solution.superconductor, solution.Delta.shape[0]
 
     def residual(x: Float[Array, "n"]) -> Any:
@@ -45,11 +69,11 @@ def unstable_directions(solution: Solution) -> Stability:
         return jnp.concatenate([r.real, r.imag])
 
     M = jax.jacfwd(residual)(jnp.concatenate([solution.Delta.real, solution.Delta.imag]))
-    amplitude, phase, everything = (_negative(block) for block in (M[:n, :n], M[n:, n:], M))
+    amplitude, phase, everything = (count_negative(block) for block in (M[:n, :n], M[n:, n:], M))
     real = solution.is_real
     return Stability(jnp.where(real, amplitude, everything), jnp.where(real, phase, 0), jnp.asarray(sc.has_free_energy))
 
 
-def _negative(block: Float[Array, "m m"]) -> Int[Array, ""]:
+def count_negative(block: Float[Array, "m m"]) -> Int[Array, ""]:
     """Number of eigenvalues with negative real part."""
     return jnp.sum(jnp.linalg.eigvals(block).real < -MARGINAL)

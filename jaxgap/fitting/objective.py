@@ -138,8 +138,10 @@ class Nested(NamedTuple):
     chi2: Float[Array, ""]
     """chi^2, plus the stiff term where the branch does not exist."""
     gradient: Float[Array, "parameter"]
+    deviations: Float[Array, "datum"]
+    """(prediction - measurement) / error."""
     jacobian: Float[Array, "datum parameter"]
-    """Derivatives of the deviations, through the implicit derivative."""
+    """Their derivatives, through the implicit derivative."""
     Delta: Amplitudes
     on_branch: Bool[Array, ""]
     """Whether the solution exists, on the asked-for branch, at every temperature."""
@@ -163,4 +165,4 @@ def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
         return (d, r), (d, r)
 
     (J_d, J_r), (d, r) = jax.jacfwd(terms, has_aux=True)(theta)
-    return Nested(jnp.sum(d**2) + jnp.sum(r**2), 2 * (d @ J_d + r @ J_r), J_d, ended, exists)
+    return Nested(jnp.sum(d**2) + jnp.sum(r**2), 2 * (d @ J_d + r @ J_r), d, J_d, ended, exists)

@@ -10,6 +10,7 @@ The residuals are compiled once, batched over starts; the loops stay on the host
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -29,7 +30,6 @@ from jaxgap.fitting.objective import (
     bounded,
     joint_objective,
     nested,
-    predictions,
     problem,
     system_at,
     unbounded,
@@ -109,26 +109,28 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
     with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(_compile_ahead, p, config, bounded(p, u[0]))
         u, Delta = _search(p, config.optimiser, u, Delta, progress)
-        u, Delta, chi2, converged, J = _finish(p, config.optimiser, u, Delta, progress)
+        points = _finish(p, config.optimiser, u, Delta, progress)
         ahead.result()
 
+    chi2, converged = points.chi2_on_branch, points.done(config.optimiser.tolerance)
     best = _best(chi2, converged)
-    theta, near = bounded(p, u[best]), Delta[best]
-    covariance, undetermined = _curvature(p, J[best])
+    values = np.asarray(jax.vmap(lambda u: bounded(p, u))(points.u))
+    theta = jnp.asarray(values[best])
+    covariance, undetermined = _curvature(p, points.jacobian[best])
     predicted = _predict(p, config, theta, covariance)
     T = _curve_temperatures(p, *(prediction.value for prediction in predicted))
     return FitResult(
         config=config,
         data=data,
         superconductor=system_at(p, theta),
-        curve=_verify(p, config, theta, near, T),
+        curve=_verify(p, config, theta, points.Delta[best], T),
         value=np.asarray(theta),
         covariance=covariance,
         undetermined=undetermined,
         chi2=float(chi2[best]),
-        predicted=np.asarray(predictions(p, system_at(p, theta), near)),
+        predicted=np.asarray(p.value) + np.asarray(p.error) * points.deviations[best],
         predictions=predicted,
-        start_values=np.asarray(jax.vmap(lambda v: bounded(p, v))(u)),
+        start_values=values,
         start_chi2=chi2,
         start_converged=converged,
         seconds=time.perf_counter() - began,
@@ -145,88 +147,127 @@ def _starts(p: Problem, config: FitConfig) -> tuple[Any, Any]:
     theta = lower + (upper - lower) * np.clip(share, 0.02, 0.98)
     configured = [parameter.start for parameter in config.parameters.values()]
     theta[0] = [t if start is None else start for t, start in zip(theta[0], configured, strict=True)]
-    theta = jnp.asarray(theta)
+    return _unknowns(p, jnp.asarray(theta))
+
+
+@eqx.filter_jit
+def _unknowns(p: Problem, theta: Any) -> tuple[Any, Any]:
+    """Unbounded parameters and amplitudes at every temperature to start from, for a batch of parameters."""
     Delta = jax.vmap(lambda t: jnp.tile(starting_amplitudes(system_at(p, t), p.pattern)[0], (len(p.T), 1)))(theta)
     return jax.vmap(lambda t: unbounded(p, t))(theta), Delta
 
 
 def _search(p: Problem, settings: OptimiserConfig, u: Any, Delta: Any, progress: Progress) -> tuple[Any, Any]:
     """adam on parameters and amplitudes together, all starts in one batch."""
-    optimiser = optax.adam(optax.cosine_decay_schedule(settings.adam_learning_rate, max(settings.adam_steps, 1), 0.02))
-
-    @eqx.filter_jit
-    def advance(p: Problem, unknowns: Any, state: Any, steps: int) -> Any:
-        def one(carry: Any, _: None) -> Any:
-            unknowns, state = carry
-            value, gradient = jax.value_and_grad(lambda x: joint_objective(p, bounded(p, x[0]), x[1]))(unknowns)
-            updates, state = optimiser.update(gradient, state)
-            return (optax.apply_updates(unknowns, updates), state), value
-
-        return jax.vmap(lambda x, s: jax.lax.scan(one, (x, s), None, length=steps))(unknowns, state)
-
-    unknowns, state = (u, Delta), jax.vmap(optimiser.init)((u, Delta))
+    optimiser = _adam(settings.adam_learning_rate, settings.adam_steps)
+    unknowns, state = (u, Delta), optimiser.init((u, Delta))
     for done in range(0, settings.adam_steps, _ADAM_CHUNK):
         steps = min(_ADAM_CHUNK, settings.adam_steps - done)
-        (unknowns, state), values = advance(p, unknowns, state, steps)
-        progress("search", done + steps, settings.adam_steps, _lowest(values[:, -1]))
+        unknowns, state, value = _advance(optimiser, p, unknowns, state, steps)
+        progress("search", done + steps, settings.adam_steps, _lowest(value))
     return unknowns
 
 
-def _finish(
-    p: Problem, settings: OptimiserConfig, u: Any, Delta: Any, progress: Progress
-) -> tuple[Any, Any, np.ndarray, np.ndarray, np.ndarray]:
-    """lbfgs through the implicit derivative, all starts in one batch: (u, amplitudes, chi^2, converged, Jacobian).
-
-    A step that does not lower chi^2 is tried again at a quarter of its length, each start for itself.
-    """
-    optimiser = optax.lbfgs(learning_rate=1.0, linesearch=None)
-    state = jax.vmap(optimiser.init)(u)
-    value, gradient, near, on_branch, J = _objective(p, u, Delta)
-    direction, state = _direction(optimiser, gradient, state, u)
-    t = jnp.ones(len(u))
-    for count in range(settings.lbfgs_steps):
-        done = on_branch & (_lengths(gradient) <= settings.tolerance * jnp.sqrt(1.0 + value))
-        progress("finish", count, settings.lbfgs_steps, _lowest(jnp.where(on_branch, value, jnp.inf)))
-        if bool(np.all(done)):
-            break
-        trial = u + t[:, None] * direction
-        found = _objective(p, trial, near)
-        slope = jnp.sum(direction * gradient, axis=1)
-        lower = jnp.isfinite(found[0]) & (found[0] <= value + 1e-4 * t * slope) & ~done
-        u, value, gradient, near, on_branch, J = _choose(lower, (trial, *found), (u, value, gradient, near, on_branch, J))
-        new_direction, new_state = _direction(optimiser, gradient, state, u)
-        direction, state = _choose(lower, (new_direction, new_state), (direction, state))
-        t = jnp.where(lower, 1.0, t / 4)
-    progress("finish", settings.lbfgs_steps, settings.lbfgs_steps, _lowest(jnp.where(on_branch, value, jnp.inf)))
-    done = on_branch & (_lengths(gradient) <= settings.tolerance * jnp.sqrt(1.0 + value))
-    return u, near, np.asarray(jnp.where(on_branch, value, jnp.inf)), np.asarray(done), np.asarray(J)
+@lru_cache
+def _adam(learning_rate: float, steps: int) -> Any:
+    """One optimiser per setting: a new one would compile its steps anew."""
+    return optax.adam(optax.cosine_decay_schedule(learning_rate, max(steps, 1), 0.02))
 
 
 @eqx.filter_jit
-def _objective(p: Problem, u: Any, near: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """(chi^2, its gradient in u, amplitudes, on branch, Jacobian of the deviations in theta) of every start."""
+def _advance(optimiser: Any, p: Problem, unknowns: Any, state: Any, steps: int) -> tuple[Any, Any, Any]:
+    """(unknowns, state, chi^2 before the last step) after steps of adam, which acts on every number by itself."""
+    objective = jax.vmap(jax.value_and_grad(lambda x: joint_objective(p, bounded(p, x[0]), x[1])))
+
+    def one(carry: Any, _: None) -> Any:
+        unknowns, state = carry
+        value, gradient = objective(unknowns)
+        updates, state = optimiser.update(gradient, state)
+        return (optax.apply_updates(unknowns, updates), state), value
+
+    (unknowns, state), values = jax.lax.scan(one, (unknowns, state), None, length=steps)
+    return unknowns, state, values[-1]
+
+
+class _Points(NamedTuple):
+    """Where all starts are, on the host: between two calls of compiled programs eager JAX would compile every operation."""
+
+    u: np.ndarray
+    chi2: np.ndarray
+    gradient: np.ndarray
+    """Of chi^2 in u."""
+    Delta: np.ndarray
+    on_branch: np.ndarray
+    deviations: np.ndarray
+    jacobian: np.ndarray
+    """Of the deviations in the parameters."""
+
+    def done(self, tolerance: float) -> np.ndarray:
+        """Which starts have converged."""
+        return self.on_branch & (np.linalg.norm(self.gradient, axis=1) <= tolerance * np.sqrt(1.0 + self.chi2))
+
+    @property
+    def chi2_on_branch(self) -> np.ndarray:
+        """chi^2, infinite where the branch does not exist."""
+        return np.where(self.on_branch, self.chi2, np.inf)
+
+
+def _finish(p: Problem, settings: OptimiserConfig, u: Any, Delta: Any, progress: Progress) -> _Points:
+    """lbfgs through the implicit derivative, all starts in one batch.
+
+    A step that does not lower chi^2 is tried again at a quarter of its length, each start for itself.
+    """
+    points = _evaluate(p, np.asarray(u), Delta)
+    direction, state = _host(_direction(points.gradient, None, points.u))
+    t = np.ones(len(points.u))
+    for count in range(settings.lbfgs_steps):
+        done = points.done(settings.tolerance)
+        progress("finish", count, settings.lbfgs_steps, _lowest(points.chi2_on_branch))
+        if done.all():
+            break
+        trial = _evaluate(p, points.u + t[:, None] * direction, points.Delta)
+        slope = np.sum(direction * points.gradient, axis=1)
+        lower = np.isfinite(trial.chi2) & (trial.chi2 <= points.chi2 + 1e-4 * t * slope) & ~done
+        points = _choose(lower, trial, points)
+        direction, state = _choose(lower, _host(_direction(points.gradient, state, points.u)), (direction, state))
+        t = np.where(lower, 1.0, t / 4)
+    progress("finish", settings.lbfgs_steps, settings.lbfgs_steps, _lowest(points.chi2_on_branch))
+    return points
+
+
+def _evaluate(p: Problem, u: np.ndarray, near: Any) -> _Points:
+    return _Points(u, *_host(_objective(p, u, near)))
+
+
+def _host(tree: Any) -> Any:
+    return jax.tree.map(np.asarray, tree)
+
+
+_LBFGS = optax.lbfgs(learning_rate=1.0, linesearch=None)
+"""Steps of full length: `_finish` shortens them itself, each start for itself."""
+
+
+@eqx.filter_jit
+def _objective(p: Problem, u: Any, near: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
+    """(chi^2, its gradient in u, amplitudes, on branch, deviations, their Jacobian in theta) of every start."""
 
     def one(u: Any, near: Any) -> Any:
         theta, slope = jax.jvp(lambda v: bounded(p, v), (u,), (jnp.ones_like(u),))
         result = nested(p, theta, near)
-        return result.chi2, result.gradient * slope, result.Delta, result.on_branch, result.jacobian
+        return result.chi2, result.gradient * slope, result.Delta, result.on_branch, result.deviations, result.jacobian
 
     return jax.vmap(one)(u, near)
 
 
 @eqx.filter_jit
-def _direction(optimiser: Any, gradient: Any, state: Any, u: Any) -> tuple[Any, Any]:
-    """The lbfgs step of every start, and its new memory."""
-    return jax.vmap(optimiser.update)(gradient, state, u)
+def _direction(gradient: Any, state: Any, u: Any) -> tuple[Any, Any]:
+    """The lbfgs step of every start, and its new memory; without `state`, the first step."""
+    return jax.vmap(_LBFGS.update)(gradient, jax.vmap(_LBFGS.init)(u) if state is None else state, u)
 
 
 def _choose(which: Any, yes: Any, no: Any) -> Any:
     """Per start: the leaves of `yes` where `which`, else those of `no`."""
-    return jax.tree.map(lambda a, b: jnp.where(which.reshape(-1, *[1] * (a.ndim - 1)), a, b), yes, no)
-
-
-def _lengths(gradient: Any) -> Any:
-    return jnp.sqrt(jnp.sum(gradient**2, axis=1))
+    return jax.tree.map(lambda a, b: np.where(which.reshape(-1, *[1] * (a.ndim - 1)), a, b), yes, no)
 
 
 def _lowest(values: Any) -> float:

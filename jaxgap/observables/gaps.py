@@ -87,6 +87,7 @@ def branch_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Fl
     return jnp.stack(gaps)
 
 
+@partial(jax.jit, static_argnames="cluster")
 def _energy(kappa: Float[Array, ""], theta: Any, cluster: Cluster) -> Float[Array, ""]:
     """E_- or E_+ of a pair of bands at one kappa [meV]."""
     sc, Delta, upper = theta
@@ -95,6 +96,7 @@ def _energy(kappa: Float[Array, ""], theta: Any, cluster: Cluster) -> Float[Arra
     return jnp.where(upper, E_plus, E_minus)
 
 
+@partial(jax.jit, static_argnames="cluster")
 def _minimum(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array, ""]) -> Float[Array, ""]:
     theta = (sc, Delta, upper)
     E = partial(_energy, cluster=cluster)
@@ -108,6 +110,7 @@ def _minimum(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array
     return jnp.where(hi > lo, gap, jnp.nan)
 
 
+@partial(jax.jit, static_argnames="cluster")
 def _stationary(x: Float[Array, "1"], theta: Any, cluster: Cluster) -> Float[Array, "1"]:
     return jax.grad(_energy)(x[0], theta, cluster)[None]
 
