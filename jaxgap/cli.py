@@ -24,8 +24,11 @@ from jaxgap.labels import Label
 from jaxgap.materials import MATERIALS
 from jaxgap.observables import branch_minima, branch_names, coherence_peaks, fermi_momentum_gaps
 from jaxgap.solution import Solution, Status
+from jaxgap.solutions import State
+from jaxgap.solutions import solutions as find_solutions
 from jaxgap.solve import solve as run_solve
 from jaxgap.superconductor import Superconductor, load
+from jaxgap.transition import Transition, transition
 
 __all__ = ["app", "main"]
 
@@ -40,6 +43,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 console = Console(highlight=False)
+
+FIGURE_NAMES = ("fig2a", "fig2b", "fig2c", "dos", "fig3", "fig4", "fig5")
 
 SystemArgument = Annotated[str, typer.Argument(metavar="SYSTEM", help="A material's name or a system.toml.")]
 SetOption = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Set a leaf of the system; may be repeated.")]
@@ -76,12 +81,38 @@ def solve(
 
 
 @app.command()
-def tc(system: SystemArgument, set_: SetOption = [], as_json_: JsonOption = False) -> None:  # noqa: B006
+def solutions(
+    system: SystemArgument,
+    T: Annotated[float, typer.Option("--T", help="Temperature [K]; 0 is allowed.")],
+    set_: SetOption = [],  # noqa: B006
+    as_json_: JsonOption = False,
+) -> None:
+    """All solutions at one temperature, real and complex: free energy, stability, name, amplitudes, ranked.
+
+    Example: jaxgap solutions two_band --T 4.2 --set lambda_33=0.2025
+    """
+    states = find_solutions(_system(system, set_), T)
+    if as_json_:
+        _print_json({"T_K": states.T, "solutions": [_state(state) for state in states]})
+    else:
+        console.print(escape(str(states)))
+
+
+@app.command()
+def tc(
+    system: SystemArgument,
+    kind: Annotated[bool, typer.Option("--kind", help="Also find whether the transition is continuous (slower).")] = False,
+    set_: SetOption = [],  # noqa: B006
+    as_json_: JsonOption = False,
+) -> None:
     """Critical temperature from the linearised gap equations, and its derivative with respect to every leaf.
 
     Example: jaxgap tc mgb2 --set "lam[sigma1, sigma1:sigma2]=0.01"
     """
     sc = _system(system, set_)
+    if kind:
+        _print_transition(transition(sc), as_json_)
+        return
     T_c, slope = jax.value_and_grad(critical_temperature)(sc)
     derivatives = {path: float(slope.get(path)) for path in sc.paths}
     if as_json_:
@@ -160,6 +191,33 @@ def fit(
     else:
         print_report(result, console)
         console.print(escape(f"Wrote {json_path} and {figure_path}."))
+
+
+@app.command()
+def figures(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Which: {', '.join(FIGURE_NAMES)}. Default: all.")] = None,
+    folder: Annotated[Path, typer.Option(help="Where to write them.")] = Path("figures"),
+) -> None:
+    """The figures of Phys. Rev. B 101, 094516: PNG, PDF, data (csv), and a table of the paper's statements (md).
+
+    Example: jaxgap figures fig2a fig5 --folder figures
+    """
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from jaxgap.figures import write_figure
+
+    wanted = names or list(FIGURE_NAMES)
+    for name in wanted:
+        if name not in FIGURE_NAMES:
+            raise InputError(f"Unknown figure `{name}`: the figures are {', '.join(FIGURE_NAMES)}.")
+    for name in wanted:
+        try:
+            paths = write_figure(name, folder)
+        except OSError as error:
+            raise InputError(f"Cannot write the figure `{name}` into `{folder}`: {error}.") from None
+        console.print(escape(f"{name}: wrote {', '.join(str(path) for path in paths)}."))
+        console.print(escape(paths[-1].read_text(encoding="utf-8")))
 
 
 def _print_version(wanted: bool | None) -> None:
@@ -260,6 +318,34 @@ def _solution(s: Solution) -> dict[str, Any]:
         "branches": branch_names(s.superconductor),
         "branch_minima_meV": np.asarray(branch_minima(s)).tolist(),
     }
+
+
+def _state(state: State) -> dict[str, Any]:
+    return {
+        "name": state.name,
+        "stability": state.stability,
+        "unstable_amplitude": state.unstable_amplitude,
+        "unstable_phase": state.unstable_phase,
+        "free_energy": state.free_energy,
+        "smallest_gap_meV": state.gap,
+        **_solution(state.solution),
+    }
+
+
+def _print_transition(found: Transition, as_json_: bool) -> None:
+    kind = found.kind.name.lower().replace("_", " ")
+    if as_json_:
+        row = {"T_c_K": found.T_c, "kind": kind, "linear_K": found.linear, "superheating_K": found.superheating}
+        _print_json(row)
+        return
+    console.print(
+        "No superconducting ground state at any temperature." if found.kind == 0 else f"T_c = {found.T_c:.6f} K, {kind}"
+    )
+    console.print(
+        "The normal state is marginal at " + (", ".join(f"{T:.6f}" for T in found.linear) or "no temperature") + " K."
+    )
+    if found.superheating is not None:
+        console.print(f"A superconducting state survives up to {found.superheating:.6f} K (a fold).")
 
 
 def _gap_row(s: Solution) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from jaxgap.newton import Root, newton, norm
 from jaxgap.pairing import gap_residual, thermal_energy
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status, promised_accuracy
+from jaxgap.spectrum import abs2
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["solve", "follow", "follow_from_zero"]
@@ -66,7 +67,7 @@ def solve(
     # === convert and check
     require_float64()
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
-    T = _temperature(T)
+    T = checked_temperature(T)
     Delta_0 = None if start is None else amplitudes(start, sc)
     pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
 
@@ -82,7 +83,7 @@ def solve(
     return solution
 
 
-def _temperature(T: Any) -> Float[Array, ""]:
+def checked_temperature(T: Any) -> Float[Array, ""]:
     check_finite("T", T)
     T = jnp.asarray(T, jnp.float64)
     check(
@@ -110,12 +111,12 @@ def amplitudes(start: Any, sc: Superconductor) -> Inexact[Array, "channel"]:
     return jax.lax.stop_gradient(Delta)
 
 
-def _pack(Delta: Inexact[Array, "channel"]) -> Float[Array, "n"]:
+def pack(Delta: Inexact[Array, "channel"]) -> Float[Array, "n"]:
     """Amplitudes as real unknowns: n for real ones, 2n for complex ones."""
     return jnp.concatenate([Delta.real, Delta.imag]) if jnp.iscomplexobj(Delta) else Delta
 
 
-def _unpack(x: Float[Array, "n"], n: int) -> Inexact[Array, "channel"]:
+def unpack(x: Float[Array, "n"], n: int) -> Inexact[Array, "channel"]:
     return x if x.shape[0] == n else x[:n] + 1j * x[n:]
 
 
@@ -124,28 +125,57 @@ class _Theta(NamedTuple):
 
     sc: Superconductor
     T: Float[Array, ""]
-    gauge: Float[Array, "n"]
-    """Unit vector along i Delta: the direction in which complex amplitudes may turn for free; zero for real ones."""
+    gauge: Float[Array, "direction n"]
+    """Unit vectors along i Delta, one per independent U(1): the directions in which complex amplitudes may turn for free
+    (as many rows as channels: rows of one group are equal and share its weight); none for real ones."""
     origin: Float[Array, "n"]
     """Amplitudes relative to which they do not turn."""
 
 
 def _theta(sc: Superconductor, T: Any, x: Float[Array, "n"]) -> _Theta:
     """The residual's parameters, with the gauge fixed at the amplitudes x."""
+    return _Theta(sc, T, gauge_directions(sc, x), x)
+
+
+def gauge_directions(sc: Superconductor, x: Float[Array, "n"]) -> Float[Array, "direction n"]:
+    """Rows u_c whose sum over c of u_c u_c^T projects on the directions i Delta of all groups of coupled channels.
+
+    Channels turn together if they are coupled, directly or through others, by lambda or by a common spectrum; every group
+    of them has a free phase of its own.
+    """
     n = len(sc.channels)
     if x.shape[0] == n:
-        return _Theta(sc, T, jnp.zeros_like(x), x)
-    turned = _pack(1j * _unpack(x, n))
-    size = norm(turned)
-    return _Theta(sc, T, turned / jnp.where(size > 0, size, 1.0), x)
+        return jnp.zeros((0, n))
+    turned = group_directions(sc, 1j * unpack(x, n))
+    return jnp.concatenate([turned.real, turned.imag], axis=1)
+
+
+def group_directions(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Inexact[Array, "direction channel"]:
+    """The amplitudes of every channel's group, of norm 1 / sqrt(channels in the group): the rows' projectors add up to the
+    projector on all groups' amplitudes."""
+    together = coupled_channels(sc)
+    rows = together * Delta[None, :]
+    weight = jnp.sum(abs2(rows), axis=1, keepdims=True) * jnp.sum(together, axis=1, keepdims=True)
+    return rows / jnp.sqrt(jnp.where(weight > 0, weight, 1.0))
+
+
+def coupled_channels(sc: Superconductor) -> Float[Array, "channel channel"]:
+    """1 for channels that are coupled directly or through others, else 0."""
+    linked = np.eye(len(sc.channels), dtype=bool)
+    for cluster in sc.clusters:
+        linked[np.ix_(cluster.channels, cluster.channels)] = True
+    together = jnp.asarray((sc.lam != 0) | (sc.lam.T != 0) | linked, float)
+    for _ in range(max(1, (len(linked) - 1).bit_length())):
+        together = jnp.asarray(together @ together > 0, float)
+    return together
 
 
 def _residual(x: Float[Array, "n"], theta: _Theta, rule: Rule) -> Float[Array, "n"]:
     """The gap equations in real unknowns, plus u (u . (x - x_0)): without it the Jacobian of complex amplitudes is
-    singular along the gauge direction u, and gradients would be silently wrong."""
+    singular along every gauge direction u, and gradients would be silently wrong."""
     n = len(theta.sc.channels)
-    r = _pack(gap_residual(theta.sc, _unpack(x, n), theta.T, rule))
-    return r + theta.gauge * (theta.gauge @ (x - theta.origin))
+    r = pack(gap_residual(theta.sc, unpack(x, n), theta.T, rule))
+    return r + (theta.gauge @ (x - theta.origin)) @ theta.gauge
 
 
 def implicit_amplitudes(
@@ -157,23 +187,31 @@ def implicit_amplitudes(
 ) -> Inexact[Array, "channel"]:
     """The solution `Delta` as a differentiable function of `sc` and `T`; NaN derivatives unless it is `trusted`."""
     Delta = jax.lax.stop_gradient(Delta)
-    theta = jax.lax.stop_gradient(_theta(sc, T, _pack(Delta)))._replace(sc=sc, T=T)
-    return _unpack(at_root(partial(_residual, rule=rule), _pack(Delta), theta, trusted), len(sc.channels))
+    theta = jax.lax.stop_gradient(_theta(sc, T, pack(Delta)))._replace(sc=sc, T=T)
+    return unpack(at_root(partial(_residual, rule=rule), pack(Delta), theta, trusted), len(sc.channels))
 
 
-def _vanishing(sc: Superconductor, T: Any) -> Float[Array, ""]:
+def vanishing(sc: Superconductor, T: Any) -> Float[Array, ""]:
     """|Delta| [meV] below which a solution is the normal one: 1e-6 k_B T (1e-13 below T_c), and 1e-18 Omega at T = 0."""
     return jnp.maximum(1e-6 * thermal_energy(T), 1e-18 * sc.Omega)
 
 
 @partial(jax.jit, static_argnames=("rule", "max_steps"))
-def _newton(sc: Superconductor, T: Any, x: Float[Array, "n"], rule: Rule, max_steps: int = 60) -> Root:
-    return newton(partial(_residual, rule=rule), x, _theta(sc, T, x), max_steps, _vanishing(sc, T))
+def search_root(sc: Superconductor, T: Any, x: Float[Array, "n"], rule: Rule, max_steps: int = 60) -> Root:
+    """Safeguarded Newton from the amplitudes x, without derivatives, with the gauge fixed anew at every step.
+
+    Fixed at the start instead, the term u (u . (x - x_0)) could balance r at amplitudes that solve nothing.
+    """
+
+    def residual(x: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
+        return _residual(x, jax.lax.stop_gradient(_theta(theta[0], theta[1], x)), rule)
+
+    return newton(residual, x, (sc, T), max_steps, vanishing(sc, T))
 
 
 def newton_amplitudes(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "channel"]) -> Root:
     """Safeguarded Newton from the real amplitudes `Delta`, without derivatives: the inner solve of a fit."""
-    return _newton(sc, T, Delta, DEFAULT_RULE, max_steps=30)
+    return search_root(sc, T, Delta, DEFAULT_RULE, max_steps=30)
 
 
 class Track(NamedTuple):
@@ -234,10 +272,10 @@ def follow(
         T = jnp.where(s.began, jnp.where(last, goal, s.T + s.h), s.T)
         predicted = jnp.where(jump, jnp.abs(starts[0]), s.Delta + s.slope * (T - s.T))
         predicted = jnp.where(s.began, predicted, starts[jnp.minimum(s.tried, n_starts - 1)])
-        root = _newton(sc, T, predicted, rule, max_steps=16)
+        root = search_root(sc, T, predicted, rule, max_steps=16)
         good = (
             root.converged
-            & (norm(root.x) > _vanishing(sc, T))
+            & (norm(root.x) > vanishing(sc, T))
             & (~s.began | (norm(root.x - predicted) <= CORRECTION * norm(s.Delta)))
         )
         if pattern is not None:
@@ -307,7 +345,7 @@ def _branch_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Tra
         inside = v @ gap_residual(sc, jnp.exp(middle) * v, T_0, rule) < 0
         return jnp.where(inside, middle, lo), jnp.where(inside, hi, middle)
 
-    bounds = jnp.log(_vanishing(sc, T_0)), jnp.log(100 * sc.Omega)
+    bounds = jnp.log(vanishing(sc, T_0)), jnp.log(100 * sc.Omega)
     a = jnp.exp(jax.lax.fori_loop(0, 30, bisect, bounds)[0])
     superconducting = T_c > T
     track = follow(sc, (jnp.where(superconducting, a, 0.0) * v)[None], T_0, T, rule=rule)
@@ -329,7 +367,7 @@ def solve_core(
     # === find
     on_branch = jnp.array(True)
     if Delta_0 is not None:
-        root = _newton(frozen, T_found, _pack(Delta_0), rule)
+        root = search_root(frozen, T_found, pack(Delta_0), rule)
     elif pattern is not None:
         track = follow_from_zero(frozen, T_found, pattern, rule)
         root, on_branch = track.root, track.arrived
@@ -338,16 +376,16 @@ def solve_core(
         root, on_branch = track.root, track.arrived
 
     # === judge
-    vanished = norm(root.x) <= _vanishing(frozen, T_found)
+    vanished = norm(root.x) <= vanishing(frozen, T_found)
     x = jnp.where(vanished, 0.0, root.x)
     theta = _theta(frozen, T_found, x)
     error = jnp.linalg.solve(root.jacobian, _residual(x, theta, rule.refined()))
-    large = jnp.abs(_unpack(x, n)) > 1e-4 * frozen.Omega
-    relative = jnp.where(large, jnp.abs(_unpack(error, n)) / jnp.where(large, jnp.abs(_unpack(x, n)), 1.0), 0.0)
+    large = jnp.abs(unpack(x, n)) > 1e-4 * frozen.Omega
+    relative = jnp.where(large, jnp.abs(unpack(error, n)) / jnp.where(large, jnp.abs(unpack(x, n)), 1.0), 0.0)
     quadrature_error = norm(relative)
     sigma_min = smallest_singular_value(root.jacobian)
     if pattern is not None:
-        on_branch &= has_signs(_unpack(x, n), pattern)
+        on_branch &= has_signs(unpack(x, n), pattern)
     valid = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(frozen)]).all()
     valid &= (T_found >= 0) & jnp.isfinite(T_found) & (frozen.Omega > 0)
     asked_for_normal = Delta_0 is None and pattern is None
@@ -359,7 +397,7 @@ def solve_core(
 
     # === differentiate
     trusted = root.converged & valid
-    Delta = implicit_amplitudes(sc, T, _unpack(x, n), trusted, rule)
+    Delta = implicit_amplitudes(sc, T, unpack(x, n), trusted, rule)
     return Solution(
         superconductor=sc,
         T=T,

@@ -11,11 +11,11 @@ E_+ and E_- are not. They are written in u = E_+ + E_- and q = E_+ E_- (`Branche
 numbers and no 0/0 is left: neither where the branches touch (b = 0) nor, at T = 0, anywhere.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Inexact
+from jaxtyping import Array, Complex, Float, Inexact
 
 __all__ = [
     "Branches",
@@ -200,18 +200,48 @@ def peaks(
     """Real and imaginary parts of the roots of det(kappa) = 0 of a cluster [meV]; where the integrands are sharp.
 
     (kappa - m_1 (mu_1 - i Delta_1)) (kappa - m_2 (mu_2 - i Delta_2)) + m_1 m_2 Delta_3^2 = 0 for real amplitudes. For complex
-    ones the moduli with the sign of cos(theta) stand in: the frustration term only pushes the roots further from the axis.
+    ones det is a quartic that does not factorise.
     """
     Delta = jax.lax.stop_gradient(Delta)
     if jnp.iscomplexobj(Delta):
-        moduli = jnp.abs(Delta)
-        if len(m) == 2:
-            overlap = jnp.real(Delta[2] ** 2 * jnp.conj(Delta[0] * Delta[1]))
-            moduli = moduli.at[1].multiply(jnp.where(overlap < 0, -1.0, 1.0))
-        Delta = moduli
+        return _peaks_of_complex(m, mu, Delta)
+    roots = _roots_of_real(m, mu, Delta)
+    return roots.real, jnp.abs(roots.imag)
+
+
+def _roots_of_real(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Float[Array, "channel"]) -> Any:
     alpha = m * (mu - 1j * Delta[: len(m)])
     if len(m) == 1:
-        return alpha.real, jnp.abs(alpha.imag)
+        return alpha
     half = jnp.sqrt((alpha[0] - alpha[1]) ** 2 / 4 - m[0] * m[1] * Delta[2] ** 2)
-    roots = jnp.mean(alpha) + jnp.stack([half, -half])
-    return roots.real, jnp.abs(roots.imag)
+    return jnp.mean(alpha) + jnp.stack([half, -half])
+
+
+_DURAND_KERNER_STEPS = 16
+"""Simple roots take about 8 steps; a nearly double one, which takes more, lies as well for its purpose after 16."""
+
+
+def _peaks_of_complex(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Complex[Array, "channel"]) -> Any:
+    """The two roots of the quartic in the upper half plane, by simultaneous (Durand-Kerner) iteration from those of real
+    amplitudes of the same moduli."""
+    moduli = jnp.abs(Delta)
+    start = _roots_of_real(m, mu, moduli)
+    if len(m) == 1:
+        return start.real, jnp.abs(start.imag)
+    size = jnp.mean(jnp.abs(m)) * jnp.sqrt(moduli @ moduli) + 1e-300
+    above = start.real + 1j * (jnp.abs(start.imag) + size * jnp.array([0.3, 0.2]))
+    z = jnp.concatenate([above, jnp.conj(above) * (1 - 1e-3j)])
+    overlap = 2 * jnp.real(Delta[2] ** 2 * jnp.conj(Delta[0] * Delta[1]))
+    s1, s2, s3 = moduli**2
+
+    def improve(_: Any, z: Any) -> Any:
+        zeta1, zeta2 = z / m[0] - mu[0], z / m[1] - mu[1]
+        det = (zeta1 * zeta2 + s3) ** 2 + s1 * s2 + zeta1**2 * s2 + zeta2**2 * s1 - overlap
+        differences = z[:, None] - z[None, :] + jnp.eye(4)
+        others = jnp.prod(differences, axis=1)
+        step = det * (m[0] * m[1]) ** 2 / jnp.where(others == 0, 1.0, others)
+        return z - jnp.where(jnp.isfinite(step), step, 0.0)
+
+    z = jax.lax.fori_loop(0, _DURAND_KERNER_STEPS, improve, z)
+    upper = z[jnp.argsort(-z.imag)[:2]]
+    return upper.real, jnp.abs(upper.imag)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap._checks import is_concrete
 from jaxgap.pairing import gap_residual, phase_jacobian
@@ -55,23 +55,39 @@ def _of_real(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array,
 @partial(jax.jit, static_argnames="rule")
 def real_blocks(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE) -> Any:
     """(amplitude block, phase block) of M at real amplitudes."""
-    amplitude = jax.jacfwd(gap_residual, argnums=1)(sc, Delta, T, rule)
-    return amplitude, jnp.eye(len(Delta)) - sc.lam @ (phase_jacobian(sc, Delta, T, rule) / sc.N[:, None])
+    return jax.jacfwd(gap_residual, argnums=1)(sc, Delta, T, rule), phase_block(sc, Delta, T, rule)
+
+
+@partial(jax.jit, static_argnames="rule")
+def phase_block(
+    sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE
+) -> Float[Array, "channel channel"]:
+    """B = 1 - lambda (d Im P / d Im Delta) / N at real amplitudes; B Delta = 0 at a solution (the global phase is free)."""
+    return jnp.eye(len(Delta)) - sc.lam @ (phase_jacobian(sc, Delta, T, rule) / sc.N[:, None])
 
 
 @eqx.filter_jit
 def _of_any(solution: Solution) -> Stability:
     """From all of M on real and imaginary parts: for complex amplitudes, and where they may be."""
     sc, n = solution.superconductor, solution.Delta.shape[0]
-
-    def residual(x: Float[Array, "n"]) -> Any:
-        r = gap_residual(sc, x[:n] + 1j * x[n:], solution.T)
-        return jnp.concatenate([r.real, r.imag])
-
-    M = jax.jacfwd(residual)(jnp.concatenate([solution.Delta.real, solution.Delta.imag]))
+    M = complex_matrix(sc, solution.Delta, solution.T)
     amplitude, phase, everything = (count_negative(block) for block in (M[:n, :n], M[n:, n:], M))
     real = solution.is_real
     return Stability(jnp.where(real, amplitude, everything), jnp.where(real, phase, 0), jnp.asarray(sc.has_free_energy))
+
+
+@partial(jax.jit, static_argnames="rule")
+def complex_matrix(
+    sc: Superconductor, Delta: Complex[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE
+) -> Float[Array, "n n"]:
+    """M on real and imaginary parts."""
+    n = len(Delta)
+
+    def residual(x: Float[Array, "n"]) -> Any:
+        r = gap_residual(sc, x[:n] + 1j * x[n:], T, rule)
+        return jnp.concatenate([r.real, r.imag])
+
+    return jax.jacfwd(residual)(jnp.concatenate([Delta.real, Delta.imag]))
 
 
 def count_negative(block: Float[Array, "m m"]) -> Int[Array, ""]:

@@ -1,18 +1,19 @@
-"""Switches of all tests: fixed seeds, and a compilation cache only where the caller names one.
+"""Switches of all tests: fixed seeds, and a compilation cache that the workers share: compilation is most of a run's time.
 
 Double precision is jaxgap's own business (`jaxgap._precision`) and is not switched on here. Seeds are in the tests
 themselves (`problems.generator`): none reads the clock or a global generator.
 """
 
 import os
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-    jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+CACHE = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(Path(__file__).parent.parent / ".pytest_cache" / "xla")
+jax.config.update("jax_compilation_cache_dir", CACHE)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 SEED = 20200926
 

@@ -350,3 +350,19 @@ def test_a_directory_is_no_system(run, tmp_path):
 def test_the_command_line_leaves_x64_on(run):
     run("tc", "ba122", "--json")
     assert jax.config.jax_enable_x64
+
+
+def test_solutions(run):
+    result = run("solutions", "two_band", "--T", "4.2", "--set", "lambda_33=0.2025", "--json")
+    rows = result.json["solutions"]
+    assert result.code == 0
+    assert len(rows) == 7
+    assert [row["name"] for row in rows if row["stability"] == "stable"] == [
+        "s++, intraband-dominated",
+        "s++, crossband-dominated",
+    ]
+
+
+def test_an_unknown_figure(run, tmp_path):
+    refused(run("figures", "fig9", "--folder", str(tmp_path)))
+    assert not list(tmp_path.iterdir())

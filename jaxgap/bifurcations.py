@@ -1,0 +1,236 @@
+r"""Where branches end, branch off and change places: each is the root of its own equations, and so differentiable.
+
+Along a path (system, T)(p) through parameter space, with r the gap equations, M = dr/dDelta and B their phase block:
+
+.. math::
+    \text{fold:} \quad & r = 0, \; M v = 0, \; v_0 \cdot v = 1 \\
+    \text{pitchfork (phases):} \quad & r = 0, \; (B + \hat\Delta \hat\Delta^T) w = 0, \; w_0 \cdot w = 1 \\
+    \text{branch point (real):} \quad & r + \beta w = 0, \; M^T w = 0, \; w \cdot \partial_p r = 0, \; w \cdot w = 1 \\
+    \text{end at the normal state:} \quad & \lambda K v = v, \; v_0 \cdot v = 1 \\
+    \text{equal free energies:} \quad & r(\Delta) = 0, \; r(\Delta') = 0, \; F(\Delta) = F(\Delta')
+
+At a fold (a spinodal) two real solutions meet; at a pitchfork of phases a pair of conjugate complex solutions leaves a real
+one (B always has the gauge direction as a null vector, which the added projector removes); where free energies are equal the
+ground state changes by a first-order transition. The p of each is `at_root` of its equations: a derivative of "the
+temperature at which s+- ends" is one `jax.grad` away.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxgap._checks import InputError, check
+from jaxgap.critical import linear_kernel
+from jaxgap.implicit import at_root
+from jaxgap.newton import newton, norm
+from jaxgap.observables.thermodynamics import free_energy_of
+from jaxgap.pairing import gap_residual
+from jaxgap.solve import checked_temperature, group_directions
+from jaxgap.stability import phase_block
+from jaxgap.superconductor import Superconductor
+
+__all__ = [
+    "Path",
+    "path",
+    "BifurcationKind",
+    "Bifurcation",
+    "locate_fold",
+    "locate_pitchfork",
+    "locate_branch_point",
+    "locate_normal",
+    "locate_crossing",
+]
+
+
+class Path(eqx.Module):
+    """A straight line through parameter space: (system, T)(p) for p from 0 to 1, and beyond."""
+
+    sc_0: Superconductor
+    sc_1: Superconductor
+    T_0: Float[Array, ""]
+    T_1: Float[Array, ""]
+    names: tuple[str, ...] = eqx.field(static=True)
+    """What changes: "T" and paths of leaves."""
+
+    def at(self, p: Any) -> tuple[Superconductor, Float[Array, ""]]:
+        """(system, T [K]) at p."""
+        sc = jax.tree.map(lambda a, b: a + (b - a) * p, self.sc_0, self.sc_1)
+        return sc, self.T_0 + (self.T_1 - self.T_0) * p
+
+    def value(self, p: Any, name: str | None = None) -> Any:
+        """The value of what changes (the first name, if none is given) at p."""
+        name = self.names[0] if name is None else name
+        a, b = (self.T_0, self.T_1) if name == "T" else (self.sc_0.get(name), self.sc_1.get(name))
+        return a + (b - a) * p
+
+
+def path(sc: Superconductor, T: Any, along: Any) -> Path:
+    """The path on which the leaves named in `along` (and "T" [K]) go from their first to their second value together.
+
+    Example: `path(sc, 4.2, {"lambda_33": (0.1, 0.3)})`, or `path(sc, 0.0, {"T": (0.0, 80.0)})`.
+    """
+    if not isinstance(along, Mapping) or not along:
+        raise InputError(f'Argument `along` must name what changes, such as {{"lambda_33": (0.1, 0.3)}}, but got {along!r}.')
+    for name, ends in along.items():
+        check(isinstance(ends, tuple | list) and len(ends) == 2, f"along[{name}]", "be a pair (from, to)", repr(ends))
+    leaves = {name: ends for name, ends in along.items() if name != "T"}
+    sc_0, sc_1 = (sc.set({name: ends[i] for name, ends in leaves.items()}) for i in (0, 1))
+    T_0, T_1 = (checked_temperature(value) for value in along.get("T", (T, T)))
+    return Path(sc_0, sc_1, T_0, T_1, tuple(along))
+
+
+class BifurcationKind(IntEnum):
+    """What happens to a branch."""
+
+    FOLD = 0
+    """It turns back: a spinodal."""
+    PITCHFORK = 1
+    """A pair of complex solutions leaves it (time reversal)."""
+    BRANCH_POINT = 2
+    """Another real branch crosses it, or a pair of real ones leaves it."""
+    NORMAL = 3
+    """It ends in the normal state: a continuous transition."""
+    CROSSING = 4
+    """Its free energy equals that of another branch: a first-order transition."""
+
+
+class Bifurcation(eqx.Module):
+    """A special point of a branch; p is a differentiable function of the path, and so of its systems."""
+
+    kind: BifurcationKind = eqx.field(static=True)
+    path: Path
+    p: Float[Array, ""]
+    Delta: Float[Array, "channel"]
+    """Amplitudes there [meV]."""
+    direction: Float[Array, "channel"]
+    """The null vector: the change of the amplitudes (of their imaginary parts, at a pitchfork of phases); at a crossing the
+    amplitudes of the other branch."""
+    converged: Bool[Array, ""]
+    """Whether the equations are solved; if not, nothing here means anything, and derivatives are NaN."""
+    steps: Int[Array, ""]
+
+    def value(self, name: str | None = None) -> Any:
+        """The value of what changes along the path, at this point."""
+        return self.path.value(self.p, name)
+
+
+def _gap_equations(path: Path, Delta: Any, p: Any) -> Any:
+    sc, T = path.at(p)
+    return gap_residual(sc, Delta, T)
+
+
+def _fold(z: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
+    path, v_0 = theta
+    n = len(v_0)
+    r, Mv = jax.jvp(lambda D: _gap_equations(path, D, z[-1]), (z[:n],), (z[n:-1],))
+    return jnp.concatenate([r, Mv, (v_0 @ z[n:-1] - 1)[None]])
+
+
+def _pitchfork(z: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
+    path, w_0 = theta
+    n = len(w_0)
+    Delta, w, p = z[:n], z[n:-1], z[-1]
+    sc, T = path.at(p)
+    return jnp.concatenate([gap_residual(sc, Delta, T), deflated_phase_block(sc, Delta, T) @ w, (w_0 @ w - 1)[None]])
+
+
+def deflated_phase_block(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""]) -> Any:
+    """B + the projector on the gauge directions: its other eigenvalues are those of B."""
+    gauge = group_directions(sc, Delta)
+    return phase_block(sc, Delta, T) + gauge.T @ gauge
+
+
+def _branch_point(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
+    n = (len(z) - 2) // 2
+    Delta, w, p, beta = z[:n], z[n : 2 * n], z[-2], z[-1]
+    r, pull = jax.vjp(lambda D, q: _gap_equations(theta, D, q), Delta, p)
+    wM, w_r_p = pull(w)
+    return jnp.concatenate([r + beta * w, wM, jnp.stack([w_r_p, w @ w - 1])])
+
+
+def _normal(z: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
+    path, v_0 = theta
+    sc, T = path.at(z[-1])
+    return jnp.append(z[:-1] - sc.lam @ (linear_kernel(sc, T) * z[:-1]), v_0 @ z[:-1] - 1)
+
+
+def _crossing(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
+    n = (len(z) - 1) // 2
+    sc, T = theta.at(z[-1])
+    states = z[:n], z[n : 2 * n]
+    F, F_other = (free_energy_of(sc, Delta, T) for Delta in states)
+    # In units of meV, like the gap equations.
+    balance = (F - F_other) / (jnp.sum(sc.N) * sc.Omega)
+    return jnp.concatenate([*(gap_residual(sc, Delta, T) for Delta in states), balance[None]])
+
+
+def _located(kind: BifurcationKind, equations: Any, path: Path, z: Any, v_0: Any, n: int) -> Bifurcation:
+    """Newton on the equations of a bifurcation, and its implicit derivative."""
+    frozen = jax.lax.stop_gradient(path)
+    theta, frozen_theta = (path, frozen) if v_0 is None else ((path, v_0), (frozen, v_0))
+    root = newton(equations, z, frozen_theta)
+    x = at_root(equations, root.x, theta, root.converged)
+    p = x[-2] if kind == BifurcationKind.BRANCH_POINT else x[-1]
+    direction = x[n : 2 * n] if kind != BifurcationKind.NORMAL else x[:n]
+    Delta = x[:n] if kind != BifurcationKind.NORMAL else jnp.zeros(n)
+    return Bifurcation(kind, path, p, Delta, direction, root.converged, root.steps)
+
+
+def _null_vector(matrix: Float[Array, "n n"]) -> Float[Array, "n"]:
+    return jnp.linalg.svd(jnp.where(jnp.isfinite(matrix).all(), matrix, 0.0))[2][-1]
+
+
+@eqx.filter_jit
+def locate_fold(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
+    """The fold near the real amplitudes `Delta` [meV] at p."""
+    frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
+    v_0 = _null_vector(jax.jacfwd(lambda D: _gap_equations(frozen, D, p))(Delta))
+    return _located(BifurcationKind.FOLD, _fold, path, jnp.concatenate([Delta, v_0, p[None]]), v_0, len(Delta))
+
+
+@eqx.filter_jit
+def locate_pitchfork(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
+    """The point near the real amplitudes `Delta` [meV] at p where a pair of complex solutions leaves."""
+    frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
+    sc, T = frozen.at(p)
+    w_0 = _null_vector(deflated_phase_block(sc, Delta, T))
+    return _located(BifurcationKind.PITCHFORK, _pitchfork, path, jnp.concatenate([Delta, w_0, p[None]]), w_0, len(Delta))
+
+
+@eqx.filter_jit
+def locate_branch_point(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
+    """The point near the real amplitudes `Delta` [meV] at p where real branches cross.
+
+    `direction` is the left null vector of M; where g is symmetric, g^-1 direction is the right one.
+    """
+    frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
+    w_0 = _null_vector(jax.jacfwd(lambda D: _gap_equations(frozen, D, p))(Delta).T)
+    z = jnp.concatenate([Delta, w_0, jnp.stack([p, jnp.zeros(())])])
+    return _located(BifurcationKind.BRANCH_POINT, _branch_point, path, z, None, len(Delta))
+
+
+@eqx.filter_jit
+def locate_normal(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
+    """The point near p where a branch of small amplitudes in the direction of `Delta` ends in the normal state."""
+    Delta, p = jax.lax.stop_gradient((Delta, p))
+    v_0 = Delta / norm(Delta)
+    return _located(BifurcationKind.NORMAL, _normal, path, jnp.append(v_0, p), v_0, len(Delta))
+
+
+@eqx.filter_jit
+def locate_crossing(
+    path: Path, Delta: Float[Array, "channel"], other: Float[Array, "channel"], p: Float[Array, ""]
+) -> Bifurcation:
+    """The point near p where two real branches, near `Delta` and `other` [meV], have equal free energies.
+
+    `other` may be zero: the crossing with the normal state, a first-order transition out of superconductivity. Not
+    converged if g is not symmetric: then there are no free energies.
+    """
+    Delta, other, p = jax.lax.stop_gradient((Delta, other, p))
+    z = jnp.concatenate([Delta, other, p[None]])
+    return _located(BifurcationKind.CROSSING, _crossing, path, z, None, len(Delta))

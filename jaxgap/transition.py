@@ -1,0 +1,140 @@
+r"""The transition out of the normal state: its temperature, and whether it is continuous.
+
+T_c,lin, where the normal state becomes unstable, is the critical temperature only if the transition is continuous. Pairs of
+electrons from two bands at a distance d resist it as paramagnetic pair breaking does: pure cross pairing is the
+Sarma/Clogston problem, E = sqrt(xi^2 + Delta_3^2) +- d/2, whose transition is of first order at d = sqrt(2) Delta_3(0) for
+T = 0 and whose linear eigenvalue crosses 1 twice for 1 < d/Delta_3(0) < 1.22. Then T_c is where the free energy of a followed
+solution equals that of the normal state.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxgap._precision import require_float64
+from jaxgap.bifurcations import Bifurcation, BifurcationKind, path
+from jaxgap.continuation import branches, crossings
+from jaxgap.critical import highest_temperature, linear_kernel
+from jaxgap.pairing import gap_residual
+from jaxgap.solutions import solutions
+from jaxgap.superconductor import Superconductor
+from jaxgap.units import k_B
+
+__all__ = ["Transition", "TransitionKind", "transition", "linear_temperatures"]
+
+STEPS = 1200
+"""Temperatures at which the linear eigenvalues are looked at, evenly in ln T from the highest possible T down by e^-32: two
+roots closer than 2.7 % can be missed."""
+
+
+class TransitionKind(IntEnum):
+    """How superconductivity sets in when the temperature falls."""
+
+    NONE = 0
+    """It does not: no superconducting ground state was found at any temperature."""
+    CONTINUOUS = 1
+    """The gap grows from zero at T_c,lin."""
+    FIRST_ORDER = 2
+    """A superconducting state of finite gap takes over where its free energy equals the normal state's."""
+    UNDEFINED = 3
+    """Superconducting states exist above T_c,lin, but g is not symmetric: without a free energy nothing says which state
+    wins."""
+
+
+class Transition(NamedTuple):
+    """The transition temperature with its kind."""
+
+    T_c: float
+    """[K]; T_c,lin if the kind is continuous or undefined, 0 if there is none."""
+    kind: TransitionKind
+    linear: tuple[float, ...]
+    """All temperatures at which the normal state is marginal [K], highest first: the first is T_c,lin."""
+    event: Bifurcation | None
+    """The crossing of the free energies of a first-order transition: `event.value()` is a differentiable T_c."""
+    superheating: float | None
+    """Highest temperature at which a superconducting state above T_c,lin exists (its fold) [K]."""
+
+
+def linear_temperatures(sc: Superconductor) -> tuple[float, ...]:
+    """All temperatures [K] at which lambda K(T) has the eigenvalue 1, highest first."""
+    require_float64()
+    log_T = float(jnp.log(highest_temperature(sc))) - np.linspace(0.0, 32.0, STEPS)
+    count = _eigenvalues_above_one(sc, log_T)
+    roots = []
+    for i in np.flatnonzero(np.diff(count)):
+        hi, lo = log_T[i], log_T[i + 1]
+        for _ in range(48):
+            middle = (hi + lo) / 2
+            same = _eigenvalues_above_one(sc, np.full(1, middle))[0] == count[i]
+            hi, lo = (middle, lo) if same else (hi, middle)
+        # Where several eigenvalues cross between two temperatures of the scan, the highest crossing stands for them.
+        roots.append(float(np.exp((hi + lo) / 2)))
+    return tuple(roots)
+
+
+def _eigenvalues_above_one(sc: Superconductor, log_T: np.ndarray) -> np.ndarray:
+    matrices = np.asarray(_linear_map(sc, jnp.asarray(log_T)))
+    return np.sum(np.linalg.eigvals(matrices).real > 1.0, axis=-1)
+
+
+@eqx.filter_jit
+def _linear_map(sc: Superconductor, log_T: Float[Array, "temperature"]) -> Float[Array, "temperature channel channel"]:
+    """lambda K(T)."""
+    return jax.vmap(lambda t: sc.lam * linear_kernel(sc, jnp.exp(t))[None, :])(log_T)
+
+
+def _cubic(sc: Superconductor, T: float) -> float:
+    """Sign of the cubic term of the gap equations along the critical direction at T_c,lin: where it is negative, the
+    superconducting branch sets out towards higher temperatures, and the transition is of first order.
+
+    With M v = 0 and w M = 0 it is w . d^3 r(e v)/de^3 / (w . v); r is odd in Delta, so nothing else enters at this order.
+    """
+    matrix = np.asarray(_linear_map(sc, jnp.log(jnp.full(1, T))))[0]
+    U, _, V = np.linalg.svd(matrix - np.eye(len(matrix)))
+    v, w = V[-1], U[:, -1]
+    return float(w @ np.asarray(_third_derivative(sc, jnp.asarray(T), jnp.asarray(v))) / (w @ v))
+
+
+@eqx.filter_jit
+def _third_derivative(sc: Superconductor, T: Float[Array, ""], v: Float[Array, "channel"]) -> Float[Array, "channel"]:
+    def r(e: Float[Array, ""]) -> Float[Array, "channel"]:
+        return gap_residual(sc, e * v, T)
+
+    return jax.jacfwd(jax.jacfwd(jax.jacfwd(r)))(jnp.zeros(()))
+
+
+def transition(sc: Superconductor) -> Transition:
+    """T_c [K] with its kind, all linear roots, and the first-order crossing if there is one.
+
+    It is continuous if no superconducting state exists just above T_c,lin (at 1.001 T_c,lin) and the cubic term of the gap
+    equations there has the sign that keeps the branch below. Else superconducting branches are followed from T near 0 until
+    they end; the highest crossing of a stable one's free energy with zero, if it lies above T_c,lin, is a first-order
+    transition.
+    """
+    require_float64()
+    linear = linear_temperatures(sc)
+    T_lin = linear[0] if linear else 0.0
+    coldest = 0.01 * T_lin if linear else 1e-4 * float(highest_temperature(sc))
+    largest = max((float(np.max(np.abs(state.Delta))) for state in solutions(sc, coldest)), default=0.0)
+    if largest == 0.0:
+        return Transition(0.0, TransitionKind.NONE, linear, None, None)
+    # No gap ratio Delta / k_B T_c is below 1/2 for the largest amplitude: twice that temperature lies above every branch.
+    above = [state for state in solutions(sc, T_lin * (1 + 1e-3)) if state.gap > 0 and np.any(state.Delta)] if linear else []
+    if linear and not above and _cubic(sc, T_lin) > 0:
+        return Transition(T_lin, TransitionKind.CONTINUOUS, linear, None, None)
+    found = branches(path(sc, 0.0, {"T": (coldest, max(1.5 * T_lin, 2 * largest / k_B))}), searches=1)
+    folds = [float(e.value()) for b in found for e in b.events if e.kind == BifurcationKind.FOLD]
+    superheating = max((T for T in folds if T_lin < T), default=None)
+    if not bool(sc.has_free_energy):
+        return Transition(T_lin, TransitionKind.UNDEFINED, linear, None, superheating)
+    first = [e for e in crossings(found) if not np.any(np.asarray(e.direction)) and float(e.value()) > T_lin]
+    if not first:
+        kind = TransitionKind.CONTINUOUS if linear else TransitionKind.NONE
+        return Transition(T_lin, kind, linear, None, superheating)
+    event = max(first, key=lambda e: float(e.value()))
+    return Transition(float(event.value()), TransitionKind.FIRST_ORDER, linear, event, superheating)

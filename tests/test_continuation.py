@@ -1,0 +1,153 @@
+"""Branches along a path: Fig. 2's first-order change, the end of s+-, and derivatives of where they happen."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import ba122
+
+from jaxgap import (
+    BifurcationKind,
+    InputError,
+    NotConvergedError,
+    branch_end,
+    branches,
+    critical_temperature,
+    crossings,
+    follow_path,
+    materials,
+    path,
+    solve,
+)
+from jaxgap import bifurcations as b
+from jaxgap.observables.thermodynamics import free_energy_of
+from jaxgap.pairing import gap_residual
+from jaxgap.stability import phase_block
+
+PRINTED = {"fold, intraband": 0.2171595, "fold, crossband": 0.1933869, "equal F": 0.202509}
+LAST_DIGIT = {"fold, intraband": 5e-8, "fold, crossband": 5e-8, "equal F": 5e-7}
+EQUATIONS = 1e-10
+"""[meV] What the located points leave of their own equations."""
+DIFFERENCES = 1e-5
+"""Relative accuracy of central differences of located points."""
+
+
+@pytest.fixture(scope="module")
+def fig2():
+    return branches(path(materials.two_band(), 4.2, {"lambda_33": (0.1, 0.3)}))
+
+
+def kinds(branch):
+    return [event.kind for event in branch.events]
+
+
+def test_the_s_curve_of_fig2(fig2):
+    """Folds of the real subspace, and the phase instabilities that come before them."""
+    main = fig2[0]
+    assert main.ends == ("boundary", "boundary")
+    assert kinds(main) == [BifurcationKind.PITCHFORK, BifurcationKind.FOLD, BifurcationKind.FOLD, BifurcationKind.PITCHFORK]
+    values = [float(event.value()) for event in main.events]
+    assert values[1] == pytest.approx(PRINTED["fold, intraband"], abs=LAST_DIGIT["fold, intraband"])
+    assert values[2] == pytest.approx(PRINTED["fold, crossband"], abs=LAST_DIGIT["fold, crossband"])
+    assert 0.20252 <= values[0] < 0.20253
+    assert 0.20249 < values[3] <= 0.2025
+
+
+def test_stability_along_the_s_curve(fig2):
+    """Stable outside the pitchforks; amplitudes unstable only between the folds."""
+    main = fig2[0]
+    turns = np.flatnonzero(np.diff(np.sign(np.diff(main.p)))) + 1
+    assert len(turns) == 2
+    assert np.all(main.unstable_amplitude[: turns[0]] == 0)
+    assert np.all(main.unstable_amplitude[turns[0] + 1 : turns[1]] == 1)
+    assert main.stable[0]
+    assert main.stable[-1]
+    assert not np.any(main.stable[turns[0] : turns[1] + 1])
+
+
+def test_the_pass_between_the_two_minima(fig2):
+    """A complex branch connects the two pitchforks, and has one unstable direction all along."""
+    complex_ones = [branch for branch in fig2 if not branch.is_real]
+    assert len(complex_ones) == 1
+    assert complex_ones[0].ends == ("pitchfork", "pitchfork")
+    main = fig2[0]
+    ends = [float(event.value()) for event in complex_ones[0].events]
+    assert ends == pytest.approx([float(main.events[0].value()), float(main.events[3].value())], abs=1e-12)
+    assert np.all(complex_ones[0].unstable_amplitude[1:-1] == 1)
+
+
+def test_the_first_order_transition_of_fig2(fig2):
+    (event,) = crossings(fig2)
+    assert float(event.value()) == pytest.approx(PRINTED["equal F"], abs=LAST_DIGIT["equal F"])
+    sc, T = event.path.at(event.p)
+    F, other = (float(free_energy_of(sc, Delta, T)) for Delta in (event.Delta, event.direction))
+    assert pytest.approx(other, abs=1e-10) == F
+
+
+def test_located_points_satisfy_their_equations(fig2):
+    for event in fig2[0].events:
+        sc, T = event.path.at(event.p)
+        assert np.linalg.norm(gap_residual(sc, event.Delta, T)) < EQUATIONS
+        M = jax.jacfwd(lambda D, sc=sc, T=T: gap_residual(sc, D, T))(event.Delta)
+        B = phase_block(sc, event.Delta, T)
+        block = M if event.kind == BifurcationKind.FOLD else B
+        assert np.linalg.norm(block @ event.direction) < EQUATIONS
+
+
+def test_points_of_a_branch_are_solutions(fig2):
+    for branch in fig2:
+        for p, Delta in list(zip(branch.p, branch.Delta, strict=True))[::7]:
+            sc, T = branch.path.at(p)
+            assert np.linalg.norm(gap_residual(sc, jnp.asarray(Delta), T)) < 1e-9
+
+
+@pytest.mark.parametrize(("kind", "leaf"), [("fold", "Omega"), ("pitchfork", "mu[b]"), ("crossing", "lam[a, a]")])
+def test_derivatives_of_located_points(fig2, kind, leaf):
+    """Against central differences of points that are located anew."""
+    events = fig2[0].events
+    event = {"fold": events[1], "pitchfork": events[0], "crossing": crossings(fig2)[0]}[kind]
+    base = materials.two_band()
+
+    def located(value):
+        along = path(base.set({leaf: value}), 4.2, {"lambda_33": (0.1, 0.3)})
+        if kind == "crossing":
+            return b.locate_crossing(along, event.Delta, event.direction, event.p).value()
+        return {"fold": b.locate_fold, "pitchfork": b.locate_pitchfork}[kind](along, event.Delta, event.p).value()
+
+    x = float(base.get(leaf))
+    h = 1e-4 * abs(x) if leaf != "mu[b]" else 1e-3
+    slope = float(jax.grad(located)(x))
+    assert slope == pytest.approx((float(located(x + h)) - float(located(x - h))) / (2 * h), rel=DIFFERENCES)
+
+
+def test_the_end_of_s_plus_minus_by_continuation():
+    """Asymmetric g: the s+- branch of ba122 folds at 35.35 K, as `branch_end` finds it by other means."""
+    sc = ba122()
+    branch = follow_path(path(sc, 0.0, {"T": (5.0, 60.0)}), solve(sc, 20.0, branch="s+-").Delta.real, 15.0 / 55.0)
+    folds = [event for event in branch.events if event.kind == BifurcationKind.FOLD]
+    assert float(folds[0].value()) == pytest.approx(float(branch_end(sc, "s+-").T), abs=1e-8)
+
+
+def test_a_branch_ends_in_the_normal_state():
+    sc = materials.two_band(0.1)
+    branch = follow_path(path(sc, 0.0, {"T": (4.2, 150.0)}), solve(sc, 4.2).Delta.real, 0.0)
+    assert branch.ends == ("boundary", "normal")
+    assert branch.events[-1].kind == BifurcationKind.NORMAL
+    assert float(branch.events[-1].value()) == pytest.approx(float(critical_temperature(sc)), rel=1e-11)
+    assert np.all(branch.stable)
+
+
+def test_bad_paths():
+    with pytest.raises(InputError, match="along"):
+        path(materials.two_band(), 4.2, {})
+    with pytest.raises(InputError, match="pair"):
+        path(materials.two_band(), 4.2, {"lambda_33": 0.1})
+    with pytest.raises(InputError, match="lambda_99"):
+        path(materials.two_band(), 4.2, {"lambda_99": (0.1, 0.2)})
+    with pytest.raises(InputError, match="`T`"):
+        path(materials.two_band(), -4.2, {"lambda_33": (0.1, 0.2)})
+
+
+def test_no_solution_to_follow():
+    with pytest.raises(NotConvergedError, match="no superconducting solution"):
+        follow_path(path(materials.two_band(0.1), 200.0, {"lambda_33": (0.1, 0.2)}), np.array([1.0, 1.0, 1.0]))

@@ -1,0 +1,64 @@
+"""The kind of the transition: continuous, or of first order as in the Sarma/Clogston problem of pure cross pairing."""
+
+import numpy as np
+import pytest
+from problems import ba122, system
+
+from jaxgap import TransitionKind, critical_temperature, linear_temperatures, materials, path, solve, symmetrised, transition
+from jaxgap.bifurcations import locate_crossing
+
+
+def sarma(d, lambda_33=0.12, Omega=60.0):
+    """Two bands at a distance d that pair only with each other."""
+    lam = np.zeros((3, 3))
+    lam[2, 2] = lambda_33
+    return system(lam, [200.0, 200.0 + d], Omega=Omega)
+
+
+DELTA_3 = 60.0 / np.sinh(1 / 0.24)
+"""Delta_3(0) at d = 0 [meV]: Omega / sinh(1 / 2 lambda_33) in the mean convention."""
+
+
+def test_first_order_at_sqrt_2():
+    """At T -> 0 the free energies are equal at d = sqrt(2) Delta_3, to the order of d / Omega."""
+    T = 0.01
+    start = solve(sarma(1.2 * DELTA_3), T, start=[0.0, 0.0, DELTA_3]).Delta.real
+    along = path(sarma(0.0), T, {"mu[b]": (200.0, 200.0 + 2 * DELTA_3)})
+    event = locate_crossing(along, start, 0 * start, np.float64(2**-0.5))
+    d = float(event.value()) - 200.0
+    assert bool(event.converged)
+    assert d == pytest.approx(np.sqrt(2) * float(event.Delta[2]), rel=0.01)
+
+
+@pytest.mark.parametrize(("ratio", "roots"), [(0.9, 1), (1.1, 2), (1.18, 2), (1.3, 0)])
+def test_linear_roots(ratio, roots):
+    assert len(linear_temperatures(sarma(ratio * DELTA_3))) == roots
+
+
+def test_a_first_order_transition():
+    """Between 1.22 and sqrt(2) no temperature makes the normal state unstable, and yet it is not the ground state below T_c:
+    the free energies are equal there, below the fold."""
+    found = transition(sarma(1.3 * DELTA_3))
+    assert found.kind == TransitionKind.FIRST_ORDER
+    assert found.linear == ()
+    assert 0.0 < found.T_c < found.superheating
+    assert float(found.event.value()) == found.T_c
+
+
+def test_reentrance_is_continuous():
+    """Below the tricritical point at d = 1.216 Delta_3 the upper of the two linear roots is a continuous T_c."""
+    found = transition(sarma(1.15 * DELTA_3))
+    assert (found.kind, len(found.linear)) == (TransitionKind.CONTINUOUS, 2)
+
+
+@pytest.mark.parametrize("sc", [materials.two_band(0.1), symmetrised(ba122())], ids=["two_band", "symmetrised ba122"])
+def test_continuous_transitions(sc):
+    found = transition(sc)
+    assert found.kind == TransitionKind.CONTINUOUS
+    assert found.T_c == pytest.approx(float(critical_temperature(sc)), rel=1e-12)
+    assert bool(sc.has_free_energy)
+
+
+def test_no_transition():
+    found = transition(sarma(2.0 * DELTA_3))
+    assert (found.kind, found.T_c, found.linear) == (TransitionKind.NONE, 0.0, ())
