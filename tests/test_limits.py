@@ -381,7 +381,16 @@ def test_T_c_of_decoupled_clusters_is_the_higher_one():
     assert relative_error(critical_temperature(_with_third_band()), max(parts)) < SAME_EQUATION
 
 
-def test_second_free_phase_of_decoupled_clusters_is_flagged():
-    """Two clusters have two free phases; one is deflated, the other leaves no derivative, and the solution says so."""
-    solution = solve(_with_third_band(), 3.0, start=np.array([6.0, 4.5, 1.0 + 0.5j, 1.5]), throw=False)
-    assert not bool(solution.differentiable)
+def test_decoupled_clusters_have_a_free_phase_each():
+    """Two clusters have two free phases; both are fixed, so that a complex solution has the derivatives of the real one."""
+    sc, real = _with_third_band(), np.array([6.0, 4.5, 1.0, 1.5])
+    turned = real * np.exp(1j * np.array([0.3, 0.3, -1.1, 0.3]))
+
+    def total(Omega, start):
+        return jnp.sum(jnp.abs(solve(sc.set({"Omega": Omega}), 3.0, start=start, throw=False).Delta))
+
+    solution = solve(sc, 3.0, start=turned, throw=False)
+    assert bool(solution.differentiable)
+    values, slopes = zip(*(jax.value_and_grad(total)(float(sc.Omega), start) for start in (real, turned)), strict=True)
+    assert float(values[1]) == pytest.approx(float(values[0]), rel=1e-11)
+    assert float(slopes[1]) == pytest.approx(float(slopes[0]), rel=1e-9)
