@@ -33,6 +33,8 @@ from jaxgap.couplings import couplings_from_literature as couplings_from_literat
 from jaxgap.critical import critical_temperature as critical_temperature
 from jaxgap.implicit import at_root as at_root
 from jaxgap.labels import Label as Label
+from jaxgap.phase_diagram import PhaseDiagram as PhaseDiagram
+from jaxgap.phase_diagram import phase_diagram as phase_diagram
 from jaxgap.quadrature import Rule as Rule
 from jaxgap.solution import Solution as Solution
 from jaxgap.solution import Status as Status

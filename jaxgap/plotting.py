@@ -9,10 +9,11 @@ from jaxgap.branches import gap_curve
 from jaxgap.labels import Label
 from jaxgap.observables import branch_minima, branch_names, dispersion, tunnelling_density_of_states, wave_vector
 from jaxgap.pairing import overlap_interval
+from jaxgap.phase_diagram import PhaseDiagram
 from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["COLOURS", "plot_dispersion", "plot_density_of_states", "plot_gaps", "draw_curve"]
+__all__ = ["COLOURS", "plot_dispersion", "plot_density_of_states", "plot_gaps", "plot_phase_diagram", "draw_curve"]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
@@ -66,6 +67,35 @@ def plot_gaps(sc: Superconductor, T: Any, branch: str | None = None, ax: Any = N
     ax.set_title(f"branch {branch}" if branch else r"branch connected to $T_c$", fontsize=10)
     ax.legend(frameon=False)
     return ax
+
+
+def plot_phase_diagram(diagram: PhaseDiagram, ax: Any = None) -> Any:
+    """The smallest gap of the ground state as colour, where several states are stable (hatched), first-order points, and the
+    line |Delta_ij|^2 = |Delta_i Delta_j| on which pairing changes from intraband- to crossband-dominated."""
+    ax = _axes(ax)
+    image = ax.pcolormesh(diagram.x, diagram.y, diagram.ground_gap, cmap="cividis", shading="nearest", rasterized=True)
+    ax.figure.colorbar(image, ax=ax, label="smallest gap of the ground state (meV)")
+    several = diagram.stable_states > 1
+    if several.any():
+        ax.contourf(diagram.x, diagram.y, several, levels=[0.5, 1.5], colors="none", hatches=["////"])
+        ax.fill_between([], [], [], facecolor="none", edgecolor="black", hatch="////", label="two stable states")
+    crossband = diagram.crossband
+    if np.nanmin(crossband) < 1 < np.nanmax(crossband):
+        ax.contour(diagram.x, diagram.y, crossband, levels=[1.0], colors="white", linestyles="--", linewidths=1.2)
+        ax.plot([], [], color="0.6", ls="--", label=r"$|\Delta_{12}|^2 = |\Delta_1 \Delta_2|$ (white)")
+    if len(diagram.first_order):
+        ax.plot(*diagram.first_order.T, ".", ms=3, color=COLOURS[1], label="first order ($F$ equal)")
+    ax.set(xlabel=_axis_label(diagram.x_name), ylabel=_axis_label(diagram.y_name))
+    ax.legend(loc="upper left", fontsize=8)
+    return ax
+
+
+def _axis_label(name: str) -> str:
+    if name == "T":
+        return "temperature $T$ (K)"
+    if name == "Omega" or name.startswith("mu["):
+        return f"{name} (meV)"
+    return name
 
 
 def draw_curve(ax: Any, x: Any, y: Any, stable: Any, label: str | None = None, **style: Any) -> None:

@@ -213,6 +213,11 @@ def _harmonious(n: int) -> float:
     return x
 
 
+def real_starts(sc: Superconductor) -> np.ndarray:
+    """Real amplitudes to start from [meV], [start, channel]."""
+    return _starts(sc)[0]
+
+
 def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray]:
     """(real, complex) amplitudes to start from [meV]: the shapes at two sizes and at every channel's own."""
     share = {CONVENTIONS[0]: 2.0, CONVENTIONS[1]: 1.0}[sc.convention]
