@@ -120,6 +120,7 @@ def test_derivatives_of_located_points(fig2, kind, leaf):
     assert slope == pytest.approx((float(located(x + h)) - float(located(x - h))) / (2 * h), rel=DIFFERENCES)
 
 
+@pytest.mark.slow
 def test_the_end_of_s_plus_minus_by_continuation():
     """Asymmetric g: the s+- branch of ba122 folds at 35.35 K, as `branch_end` finds it by other means."""
     sc = ba122()

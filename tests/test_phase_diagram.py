@@ -37,6 +37,7 @@ def test_the_change_of_regime(diagram):
     assert np.all(diagram.crossband[:, -1] > 1)
 
 
+@pytest.mark.slow
 def test_above_T_c_everything_is_normal():
     normal = phase_diagram(materials.two_band(0.1), 4.2, {"lambda_33": (0.05, 0.1, 2)}, {"T": (100.0, 120.0, 2)})
     assert np.all(normal.ground == -1)

@@ -22,7 +22,14 @@ def found_in(states, Delta):
     return np.min(distances(np.asarray(Delta), rows, coupled_groups(states.superconductor))) <= SAME * np.linalg.norm(Delta)
 
 
-@pytest.mark.parametrize("case", [case for case in PROBLEMS if len(case.Delta) == 3], ids=lambda case: case.name)
+QUICK = ("two-band Fig. 2, lambda33=0.15", "complex saddle, time reversal broken")
+"""Reference cases that share one compiled program; the others, of other structure, are compiled anew."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[] if case.name in QUICK else pytest.mark.slow, id=case.name) for case in PROBLEMS],
+)
 def test_every_reference_solution_is_found(case):
     assert found_in(solutions(case.system, case.T), case.Delta)
 
