@@ -4,7 +4,9 @@ Double precision is jaxgap's own business (`jaxgap._precision`) and is not switc
 themselves (`problems.generator`): none reads the clock or a global generator.
 """
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -22,3 +24,11 @@ SEED = 20200926
 def _legacy_generator_is_fixed() -> None:
     """Whoever reaches for numpy's global generator gets the same numbers in every run and in every order of tests."""
     np.random.seed(SEED)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_programs_are_dropped() -> Iterator[None]:
+    """Thousands of compiled programs in one process use up its memory maps, and LLVM then crashes."""
+    yield
+    jax.clear_caches()
+    gc.collect()
