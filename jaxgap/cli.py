@@ -1,7 +1,6 @@
 """The command line `jaxgap`: parse, call the library, print. Exit codes: 0 done, 2 bad input, 3 did not converge."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from jaxgap import __version__
 from jaxgap._checks import InputError, NotConvergedError
+from jaxgap._compilation import compile_quickly, keep_programs
 from jaxgap.branches import EndKind, branch_end, solve_temperatures
 from jaxgap.critical import critical_temperature
 from jaxgap.fitting import fit as run_fit
@@ -237,7 +237,8 @@ def _version(
 
 def main() -> None:
     """Entry point: one sentence and an exit code instead of a traceback."""
-    _switch_on_compilation_cache()
+    compile_quickly()
+    keep_programs()
     try:
         app()
     except InputError as error:
@@ -249,15 +250,6 @@ def main() -> None:
 def _stop(error: Exception, code: int) -> None:
     print(f"jaxgap: {error}", file=sys.stderr)
     sys.exit(code)
-
-
-def _switch_on_compilation_cache() -> None:
-    """XLA's compiled programs are kept between runs: most of a short run's time is compilation."""
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        base = Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(base / "jaxgap" / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def _system(name: str, assignments: list[str]) -> Superconductor:

@@ -5,7 +5,6 @@ themselves (`problems.generator`): none reads the clock or a global generator.
 """
 
 import gc
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +12,10 @@ import jax
 import numpy as np
 import pytest
 
-CACHE = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(Path(__file__).parent.parent / ".pytest_cache" / "xla")
-jax.config.update("jax_compilation_cache_dir", CACHE)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+from jaxgap._compilation import compile_quickly, keep_programs
+
+compile_quickly()
+keep_programs(Path(__file__).parent.parent / ".pytest_cache" / "xla")
 
 SEED = 20200926
 

@@ -40,7 +40,8 @@ class Run:
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):
     """Calls the entry point in this process, as the installed command does."""
-    monkeypatch.setattr(cli, "_switch_on_compilation_cache", lambda: None)
+    monkeypatch.setattr(cli, "keep_programs", lambda: None)
+    monkeypatch.setattr(cli, "compile_quickly", lambda: None)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
 
