@@ -17,6 +17,7 @@ from jaxgap.bifurcations import BifurcationKind as BifurcationKind
 from jaxgap.bifurcations import Path as Path
 from jaxgap.bifurcations import locate_crossing as locate_crossing
 from jaxgap.bifurcations import locate_fold as locate_fold
+from jaxgap.bifurcations import locate_gapless as locate_gapless
 from jaxgap.bifurcations import locate_pitchfork as locate_pitchfork
 from jaxgap.bifurcations import path as path
 from jaxgap.branches import BranchEnd as BranchEnd
@@ -29,8 +30,13 @@ from jaxgap.continuation import Branch as Branch
 from jaxgap.continuation import branches as branches
 from jaxgap.continuation import crossings as crossings
 from jaxgap.continuation import follow_path as follow_path
+from jaxgap.continuation import solutions_on as solutions_on
 from jaxgap.couplings import couplings_from_literature as couplings_from_literature
 from jaxgap.critical import critical_temperature as critical_temperature
+from jaxgap.end_points import CriticalEndPoint as CriticalEndPoint
+from jaxgap.end_points import GaplessLimits as GaplessLimits
+from jaxgap.end_points import critical_end_point as critical_end_point
+from jaxgap.end_points import gapless_limits as gapless_limits
 from jaxgap.implicit import at_root as at_root
 from jaxgap.labels import Label as Label
 from jaxgap.phase_diagram import PhaseDiagram as PhaseDiagram

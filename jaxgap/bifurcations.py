@@ -7,6 +7,7 @@ Along a path (system, T)(p) through parameter space, with r the gap equations, M
     \text{pitchfork (phases):} \quad & r = 0, \; (B + \hat\Delta \hat\Delta^T) w = 0, \; w_0 \cdot w = 1 \\
     \text{branch point (real):} \quad & r + \beta w = 0, \; M^T w = 0, \; w \cdot \partial_p r = 0, \; w \cdot w = 1 \\
     \text{end at the normal state:} \quad & \lambda K v = v, \; v_0 \cdot v = 1 \\
+    \text{gapless:} \quad & r = 0, \; \min_k E_-(k) = 0 \\
     \text{equal free energies:} \quad & r(\Delta) = 0, \; r(\Delta') = 0, \; F(\Delta) = F(\Delta')
 
 At a fold (a spinodal) two real solutions meet; at a pitchfork of phases a pair of conjugate complex solutions leaves a real
@@ -28,6 +29,7 @@ from jaxgap._checks import InputError, check
 from jaxgap.critical import linear_kernel
 from jaxgap.implicit import at_root
 from jaxgap.newton import newton, norm
+from jaxgap.observables.gaps import gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import gap_residual
 from jaxgap.solve import checked_temperature, group_directions
@@ -44,6 +46,7 @@ __all__ = [
     "locate_branch_point",
     "locate_normal",
     "locate_crossing",
+    "locate_gapless",
 ]
 
 
@@ -84,6 +87,11 @@ def path(sc: Superconductor, T: Any, along: Any) -> Path:
     return Path(sc_0, sc_1, T_0, T_1, tuple(along))
 
 
+def heating(sc: Superconductor) -> Path:
+    """The path along which only the temperature changes, with p = T in K."""
+    return Path(sc, sc, jnp.zeros(()), jnp.ones(()), ("T",))
+
+
 class BifurcationKind(IntEnum):
     """What happens to a branch."""
 
@@ -97,6 +105,8 @@ class BifurcationKind(IntEnum):
     """It ends in the normal state: a continuous transition."""
     CROSSING = 4
     """Its free energy equals that of another branch: a first-order transition."""
+    GAPLESS = 5
+    """Its smallest excitation energy touches zero: pairing changes from intraband- to crossband-dominated."""
 
 
 class Bifurcation(eqx.Module):
@@ -109,7 +119,7 @@ class Bifurcation(eqx.Module):
     """Amplitudes there [meV]."""
     direction: Float[Array, "channel"]
     """The null vector: the change of the amplitudes (of their imaginary parts, at a pitchfork of phases); at a crossing the
-    amplitudes of the other branch."""
+    amplitudes of the other branch; zero at a gapless state, where nothing bifurcates."""
     converged: Bool[Array, ""]
     """Whether the equations are solved; if not, nothing here means anything, and derivatives are NaN."""
     steps: Int[Array, ""]
@@ -169,6 +179,13 @@ def _crossing(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
     return jnp.concatenate([*(gap_residual(sc, Delta, T) for Delta in states), balance[None]])
 
 
+def _gapless(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
+    sc, T = theta.at(z[-1])
+    # In units of meV, like the gap equations.
+    excess = sc.Omega * jnp.prod(gapless_excess(sc, z[:-1]) / sc.Omega**2)
+    return jnp.append(gap_residual(sc, z[:-1], T), excess)
+
+
 def _located(kind: BifurcationKind, equations: Any, path: Path, z: Any, v_0: Any, n: int) -> Bifurcation:
     """Newton on the equations of a bifurcation, and its implicit derivative."""
     frozen = jax.lax.stop_gradient(path)
@@ -176,7 +193,7 @@ def _located(kind: BifurcationKind, equations: Any, path: Path, z: Any, v_0: Any
     root = newton(equations, z, frozen_theta)
     x = at_root(equations, root.x, theta, root.converged)
     p = x[-2] if kind == BifurcationKind.BRANCH_POINT else x[-1]
-    direction = x[n : 2 * n] if kind != BifurcationKind.NORMAL else x[:n]
+    direction = {BifurcationKind.NORMAL: x[:n], BifurcationKind.GAPLESS: jnp.zeros(n)}.get(kind, x[n : 2 * n])
     Delta = x[:n] if kind != BifurcationKind.NORMAL else jnp.zeros(n)
     return Bifurcation(kind, path, p, Delta, direction, root.converged, root.steps)
 
@@ -234,3 +251,10 @@ def locate_crossing(
     Delta, other, p = jax.lax.stop_gradient((Delta, other, p))
     z = jnp.concatenate([Delta, other, p[None]])
     return _located(BifurcationKind.CROSSING, _crossing, path, z, None, len(Delta))
+
+
+@eqx.filter_jit
+def locate_gapless(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
+    """The gapless state near the real amplitudes `Delta` [meV] at p: `gapless_excess` is zero."""
+    Delta, p = jax.lax.stop_gradient((Delta, p))
+    return _located(BifurcationKind.GAPLESS, _gapless, path, jnp.append(Delta, p), None, len(Delta))

@@ -1,16 +1,12 @@
 r"""Branches of solutions in temperature: Delta(T) along a branch, and the temperature at which it ends.
 
-A branch of real solutions ends at a fold, where it meets another solution and the Jacobian M is singular,
-
-.. math:: r(\Delta, T) = 0, \qquad M v = 0, \qquad v_0 \cdot v = 1,
-
-or where the amplitudes vanish (T_c). Past a fold Newton happily finds some other solution; here a branch is followed in
-steps too small to be stepped over, and the fold is then located by its own equations, which make the temperature of the end
-a differentiable function of the system.
+A branch of real solutions ends at a fold, where it meets another solution and the Jacobian M is singular, or where the
+amplitudes vanish (T_c). Past a fold Newton happily finds some other solution; here a branch is followed in steps too small to
+be stepped over, and the fold is then located by its own equations (`jaxgap.bifurcations`), which make the temperature of the
+end a differentiable function of the system.
 """
 
 from enum import IntEnum
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -21,12 +17,11 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap._checks import NotConvergedError, check, check_finite, is_concrete
 from jaxgap._precision import require_float64
+from jaxgap.bifurcations import heating, locate_fold
 from jaxgap.critical import highest_temperature
 from jaxgap.implicit import at_root
 from jaxgap.labels import Label, sign_pattern
-from jaxgap.newton import newton
 from jaxgap.observables.gaps import branch_minima_of
-from jaxgap.pairing import gap_residual
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution
 from jaxgap.solve import amplitudes, follow_from_zero, solve_core
@@ -58,18 +53,17 @@ class BranchEnd(eqx.Module):
     """An `EndKind` code."""
 
 
-def branch_end(sc: Superconductor, branch: str, *, rule: Rule = DEFAULT_RULE, throw: bool = True) -> BranchEnd:
+def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> BranchEnd:
     """Follow a branch from T = 0 until it ends: the temperature [K] at which it does, differentiable if it is a fold.
 
     Args:
         sc: the system.
         branch: "s++", "s+-", or one sign per band such as "++-".
-        rule: quadrature nodes per piece.
         throw: raise `NotConvergedError` if the branch does not exist at T = 0 (under tracing: `EndKind.MISSING`).
     """
     require_float64()
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
-    end = _branch_end(sc, sign_pattern(branch, len(sc.bands)), rule)
+    end = _branch_end(sc, sign_pattern(branch, len(sc.bands)))
     if throw and is_concrete(end) and int(end.kind) == EndKind.MISSING:
         raise NotConvergedError(f"The branch {branch} was not found at T = 0 for this system.")
     return end
@@ -134,38 +128,23 @@ def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Any)
     return GapCurve(*jax.vmap(at)(T))
 
 
-def fold_temperature(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule = DEFAULT_RULE) -> Float[Array, ""]:
+def fold_temperature(sc: Superconductor, pattern: Float[Array, "band"]) -> Float[Array, ""]:
     """Temperature [K] at which the branch with these signs ends; NaN derivative unless it ends in a fold."""
-    return _branch_end(sc, pattern, rule).T
-
-
-def _fold(x: Float[Array, "n"], theta: Any, rule: Rule) -> Float[Array, "n"]:
-    """Residual whose root is (Delta, v, T) at a fold: r = 0, M v = 0, v_0 . v = 1, in units that make it well scaled."""
-    sc, v_0 = theta
-    n = v_0.shape[0]
-    Delta, v, T = x[:n], x[n : 2 * n], x[2 * n]
-    r, Mv = jax.jvp(lambda D: gap_residual(sc, D, T, rule), (Delta,), (v,))
-    return jnp.concatenate([r, Mv, (v_0 @ v - 1)[None]])
+    return _branch_end(sc, pattern).T
 
 
 @eqx.filter_jit
-def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule) -> BranchEnd:
+def _branch_end(sc: Superconductor, pattern: Float[Array, "band"]) -> BranchEnd:
     frozen = jax.lax.stop_gradient(sc)
-    track = follow_from_zero(frozen, highest_temperature(frozen), pattern, rule, resolution=1e-3)
-
-    # The null vector of M at the last point starts the fold's own equations.
-    J = jnp.where(jnp.isfinite(track.jacobian).all(), track.jacobian, 0.0)
-    v_0 = jnp.linalg.svd(J)[2][-1]
-    fold = newton(partial(_fold, rule=rule), jnp.concatenate([track.Delta, v_0, track.T[None]]), (frozen, v_0))
-    T_fold = fold.x[-1]
+    track = follow_from_zero(frozen, highest_temperature(frozen), pattern, resolution=1e-3)
+    fold = locate_fold(heating(sc), track.Delta, track.T)
     # The followed branch stops within its last step of the fold, which is no shorter than the resolution / 4.
-    is_fold = fold.converged & (T_fold >= track.T - 1e-3) & (T_fold <= track.T + FOLD_DISTANCE)
-    is_fold &= jnp.sum((fold.x[: len(v_0)] - track.Delta) ** 2) <= 0.01 * jnp.sum(track.Delta**2)
-    found = jnp.where(is_fold, fold.x, jnp.concatenate([track.Delta, v_0, track.T[None]]))
-    x = at_root(partial(_fold, rule=rule), found, (sc, v_0), is_fold)
+    is_fold = fold.converged & (fold.p >= track.T - 1e-3) & (fold.p <= track.T + FOLD_DISTANCE)
+    is_fold &= jnp.sum((fold.Delta - track.Delta) ** 2) <= 0.01 * jnp.sum(track.Delta**2)
     kind = jnp.where(track.began, jnp.where(is_fold, EndKind.FOLD, EndKind.OTHER), EndKind.MISSING)
-    n = len(v_0)
-    return BranchEnd(x[-1], x[:n], kind.astype(int))
+    located, followed = (jnp.append(Delta, T) for Delta, T in ((fold.Delta, fold.p), (track.Delta, track.T)))
+    end = at_root(jnp.subtract, jnp.where(is_fold, located, followed), located, is_fold)
+    return BranchEnd(end[-1], end[:-1], kind.astype(int))
 
 
 FOLD_DISTANCE = 0.05

@@ -4,12 +4,13 @@ r"""Branches of solutions along a path through parameter space, through folds, b
 
 The arclength h, not p, is stepped, with the tangent t of the branch: at a fold p turns back and the branch goes on. Along
 the branch the unstable directions are counted, and where their number changes the bifurcation is located by its own
-equations (`jaxgap.bifurcations`). At a pitchfork of phases the complex branch that leaves is followed too.
+equations (`jaxgap.bifurcations`). The branches that leave at pitchforks and branch points are followed too.
 
 `branches` puts it together: all solutions at several points of the path, each followed both ways, each branch with a number.
 """
 
 import itertools
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -26,20 +27,21 @@ from jaxgap.bifurcations import (
     locate_branch_point,
     locate_crossing,
     locate_fold,
+    locate_gapless,
     locate_normal,
     locate_pitchfork,
 )
 from jaxgap.labels import Label
 from jaxgap.newton import newton, norm
-from jaxgap.observables.gaps import branch_minima_of
+from jaxgap.observables.gaps import branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import gap_residual
 from jaxgap.quadrature import DEFAULT_RULE
-from jaxgap.solutions import coupled_groups, distances, solutions
+from jaxgap.solutions import GAPLESS, Solutions, coupled_groups, distances, solutions
 from jaxgap.solve import gauge_directions, pack, search_root, unpack, vanishing
-from jaxgap.stability import MARGINAL, phase_block, real_blocks
+from jaxgap.stability import negative_of_each, phase_block, real_blocks
 
-__all__ = ["Branch", "follow_path", "branches", "crossings"]
+__all__ = ["Branch", "follow_path", "branches", "crossings", "solutions_on"]
 
 FIRST_STEP, LONGEST_STEP, SHORTEST_STEP = 0.01, 0.04, 1e-7
 """Steps of arclength in y = (Delta / s, p), where s is the size of the first amplitudes and p runs from 0 to 1."""
@@ -65,7 +67,8 @@ class Branch(NamedTuple):
     events: tuple[Bifurcation, ...]
     """Folds, pitchforks, branch points and ends in the normal state on it."""
     ends: tuple[str, str]
-    """How it ends on either side: "boundary", "normal", "pitchfork", "closed" or "lost"."""
+    """How it ends on either side: "boundary", "normal", "pitchfork", "closed", or "lost" where steps of 1e-7 could not follow
+    it any further."""
 
     @property
     def stable(self) -> np.ndarray:
@@ -80,6 +83,19 @@ class Branch(NamedTuple):
     def value(self, name: str | None = None) -> np.ndarray:
         """The values of what changes along the path, [point]."""
         return np.asarray(self.path.value(self.p, name))
+
+    def __str__(self) -> str:
+        name, value = self.path.names[0], self.value()
+        kind = "real" if self.is_real else "complex"
+        ends = " and ".join(f"{end} at {name} = {value[i]:.6g}" for end, i in zip(self.ends, (0, -1), strict=True))
+        lines = [f"branch {self.number} ({kind}, {len(value)} points, {np.mean(self.stable):.0%} stable): ends with {ends}"]
+        lines += [
+            f"  {event.kind.name.lower().replace('_', ' ')} at {name} = {float(event.value()):.10g}" for event in self.events
+        ]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     @property
     def free_energy(self) -> np.ndarray:
@@ -139,6 +155,8 @@ class _Point(NamedTuple):
     """dr/dx at x."""
     phase: Any
     """The phase block at x, if x is real."""
+    excess: Any
+    """How far x, if real, is from gapless, per cross-paired pair of bands [meV^2]."""
     converged: Any
     steps: Any
 
@@ -176,14 +194,15 @@ def _advanced(path: Path, x: Any, p: Any, tangent: Any, h: Any, scale: Any) -> _
     direction = direction / jnp.sqrt(direction @ direction)
     sc, T = path.at(root.x[-1])
     n, x = len(sc.channels), root.x[:-1] * scale
-    B = phase_block(sc, x, T) if len(x) == n else jnp.eye(n)
-    return _Point(x, root.x[-1], direction, root.jacobian[:-1, :-1], B, root.converged, root.steps)
+    real = len(x) == n
+    B = phase_block(sc, x, T) if real else jnp.eye(n)
+    excess = gapless_excess(sc, x) if real else jnp.ones(1)
+    return _Point(x, root.x[-1], direction, root.jacobian[:-1, :-1], B, excess, root.converged, root.steps)
 
 
 def _counts(point: _Point) -> tuple[int, int]:
     """(unstable directions in the amplitudes, in the phases)."""
-    amplitude, phase = (int(np.sum(np.linalg.eigvals(np.asarray(M)).real < -MARGINAL)) for M in (point.M, point.phase))
-    return amplitude, phase
+    return int(negative_of_each(point.M)), int(negative_of_each(point.phase))
 
 
 class _Followed(NamedTuple):
@@ -259,7 +278,8 @@ def _on_boundary(path: Path, point: _Point, new: _Point, n: int) -> _Point | Non
 
 
 def _events_between(path: Path, a: _Point, b: _Point) -> list[Bifurcation]:
-    """Bifurcations between two points of a real branch: where determinants of M and of its phase block change sign."""
+    """Bifurcations between two points of a real branch: where determinants of M and of its phase block change sign, and
+    where a cross-paired pair of bands becomes gapless."""
     turned = a.tangent[-1] * b.tangent[-1] < 0
     crossed = np.linalg.det(a.M) * np.linalg.det(b.M) < 0
     phases = _counts(a)[1] != _counts(b)[1]
@@ -270,7 +290,18 @@ def _events_between(path: Path, a: _Point, b: _Point) -> list[Bifurcation]:
         found.append(_nearest(locate_branch_point, path, a, b))
     if phases:
         found.append(_nearest(locate_pitchfork, path, a, b))
+    if np.any(a.excess * b.excess < 0):
+        found.append(_truly_gapless(_nearest(locate_gapless, path, a, b)))
     return [event for event in found if event is not None]
+
+
+def _truly_gapless(event: Bifurcation | None) -> Bifurcation | None:
+    """The event, if the k at which E_- touches zero lies inside the shell."""
+    if event is None:
+        return None
+    sc, _ = event.path.at(event.p)
+    gapless = float(jnp.min(branch_minima_of(sc, event.Delta))) <= GAPLESS * float(np.max(np.abs(event.Delta)))
+    return event if gapless else None
 
 
 def _nearest(locate: Any, path: Path, a: _Point, b: _Point) -> Bifurcation | None:
@@ -332,21 +363,44 @@ def branches(path: Path, searches: int = 5) -> tuple[Branch, ...]:
     """All branches of superconducting solutions along a path, real and complex, numbered.
 
     All solutions are searched for at `searches` evenly spaced points, and every one that lies on no branch so far is
-    followed both ways; at every pitchfork of phases the complex branch is followed.
+    followed both ways; so is every complex branch that leaves at a pitchfork of phases, and every real one that crosses at a
+    branch point.
     """
     found: list[Branch] = []
     for p in np.linspace(0.0, 1.0, searches):
         for state in solutions(*path.at(p)):
             if state.label != Label.NORMAL and not any(_contains(branch, p, state.Delta) for branch in found):
                 found.append(follow_path(path, state.Delta, p, len(found)))
-    for branch in [b for b in found if b.is_real]:
-        for event in branch.events:
+    for branch in found:  # grows while it is read: a branch that leaves may itself branch
+        for event in branch.events if branch.is_real else ():
             if event.kind == BifurcationKind.PITCHFORK and not any(_ends_at(b, event) for b in found):
-                found += _switched(event, len(found))
+                found += _broken_branch(event, len(found))
+            if event.kind == BifurcationKind.BRANCH_POINT:
+                found += _crossing_branch(event, found)
     return tuple(found)
 
 
-def _switched(event: Bifurcation, number: int) -> list[Branch]:
+def solutions_on(found: tuple[Branch, ...], p: float) -> Solutions:
+    """All solutions at p, searched for anew, each with the number of the branch of `found` that it lies on (None: of none)."""
+    check(len(found) > 0, "found", "hold at least one branch", "none")
+    listed = solutions(*found[0].path.at(float(p)))
+    numbers = [next((b.number for b in found if _contains(b, p, state.Delta)), None) for state in listed]
+    states = tuple(state._replace(branch=number) for state, number in zip(listed, numbers, strict=True))
+    return replace(listed, states=states)
+
+
+def _crossing_branch(event: Bifurcation, found: list[Branch]) -> list[Branch]:
+    """The real branch that crosses another at a branch point, unless it is known already."""
+    sc, T = event.path.at(event.p)
+    M = np.asarray(real_blocks(sc, event.Delta, T)[0])
+    along = np.append(np.linalg.svd(M)[2][-1], 0.0)
+    branch = _both_ways(event.path, np.asarray(event.Delta), float(event.p), along, len(found))
+    tried = [(branch.p[i], branch.Delta[i]) for i in (0, -1)]
+    new = any(0 <= p <= 1 and not any(_contains(b, p, Delta) for b in found) for p, Delta in tried)
+    return [branch] if new and len(branch.p) > 2 else []
+
+
+def _broken_branch(event: Bifurcation, number: int) -> list[Branch]:
     """The complex branch that leaves a real one at a pitchfork of phases (one of the two conjugate halves)."""
     n = len(event.Delta)
     w = np.asarray(event.direction)
@@ -355,8 +409,9 @@ def _switched(event: Bifurcation, number: int) -> list[Branch]:
     followed = _follow(event.path, x, float(event.p), tangent, float(np.linalg.norm(x)))
     if len(followed.points) < 2:
         return []
-    ends = ("pitchfork", followed.end)
-    return [_branch(event.path, followed.points, [event, *followed.events], ends, number)]
+    # At the pitchfork itself two directions are marginal: the count there is that of the branch.
+    points = [followed.points[0]._replace(M=followed.points[1].M), *followed.points[1:]]
+    return [_branch(event.path, points, [event, *followed.events], ("pitchfork", followed.end), number)]
 
 
 def _made_real(x: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
@@ -428,7 +483,7 @@ def _both_stable(event: Bifurcation) -> bool:
     """Whether both states of a crossing are stable."""
     sc, T = event.path.at(event.p)
     blocks = [block for Delta in (event.Delta, event.direction) for block in real_blocks(sc, Delta, T)]
-    return all(np.all(np.linalg.eigvals(np.asarray(block)).real >= -MARGINAL) for block in blocks)
+    return not negative_of_each(np.stack(blocks)).any()
 
 
 class _Piece(NamedTuple):

@@ -24,11 +24,10 @@ from jaxgap.bifurcations import locate_crossing, path
 from jaxgap.newton import norm
 from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.observables.thermodynamics import free_energy_of
-from jaxgap.pairing import gap_residual
 from jaxgap.quadrature import DEFAULT_RULE
-from jaxgap.solutions import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, real_starts
+from jaxgap.solutions import SEARCH_RULE, SEARCH_STEPS, iterated, real_starts
 from jaxgap.solve import search_root, vanishing
-from jaxgap.stability import MARGINAL, real_blocks
+from jaxgap.stability import negative_of_each, real_blocks
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["PhaseDiagram", "phase_diagram"]
@@ -169,12 +168,7 @@ def _iterated(plane: _Plane, x: Any, ys: Any, starts: Float[Array, "start channe
     """Every start after a few plain iterations, on every row."""
 
     def row(y: Any) -> Any:
-        sc, T = plane.at(x, y)
-
-        def one(D: Any) -> Any:
-            return jax.lax.fori_loop(0, ITERATIONS, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), D)
-
-        return jax.vmap(one)(starts)
+        return jax.vmap(lambda D: iterated(*plane.at(x, y), D))(starts)
 
     return jax.vmap(row)(ys)
 
@@ -251,7 +245,7 @@ def _judged(plane: _Plane, xs: np.ndarray, ys: np.ndarray, Delta: np.ndarray) ->
     Delta = np.full_like(Delta, np.nan)
     if parts:
         solved, converged, F, gap, blocks = jax.tree.map(lambda *rows: np.concatenate(rows)[: len(D)], *parts)
-        counts = [np.sum(np.linalg.eigvals(block).real < -MARGINAL, axis=-1) for block in blocks]
+        counts = [negative_of_each(block) for block in blocks]
         Delta[present] = np.where(converged[:, None], solved, np.nan)
         for array, values in zip(out, (F, *counts, gap), strict=True):
             array[present] = np.where(converged, values, np.nan if array.dtype == float else -1)

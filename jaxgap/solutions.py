@@ -10,6 +10,7 @@ No finite set of starts can promise completeness; `benchmarks/solutions.py` meas
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ from jaxgap.pairing import gap_residual
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status
 from jaxgap.solve import checked_temperature, coupled_channels, pack, search_root, solve, solve_core, unpack
-from jaxgap.stability import MARGINAL, complex_matrix, real_blocks
+from jaxgap.stability import complex_matrix, negative_of_each, real_blocks
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["State", "Solutions", "solutions", "ground_state"]
@@ -67,7 +68,7 @@ class State(NamedTuple):
     """Largest |Delta_ij|^2 / |Delta_i Delta_j| over the cross-paired pairs of bands: above 1 the state is
     crossband-dominated, below intraband-dominated (at equal bands, d = 0, it is gapless in between)."""
     branch: int | None = None
-    """Number of the branch along a continuation (`jaxgap.continuation.branches`); None from a search at one point."""
+    """Number of its branch, if it comes from `jaxgap.continuation.solutions_on`; a search at one point knows of none."""
 
     @property
     def Delta(self) -> np.ndarray:
@@ -108,14 +109,15 @@ class State(NamedTuple):
         return "stable" if self.stable else "unstable: " + ", ".join(count)
 
 
-class Solutions(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Solutions:
     """All solutions found, ranked: by free energy where it exists, else by the number of unstable directions."""
 
     superconductor: Superconductor
     T: float
     states: tuple[State, ...]
 
-    def __iter__(self) -> Iterator[State]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[State]:
         return iter(self.states)
 
     def __len__(self) -> int:
@@ -144,7 +146,8 @@ class Solutions(NamedTuple):
         for i, state in enumerate(self.states):
             F = "" if state.free_energy is None else f"F = {state.free_energy:+.6f}  "
             amplitudes = ", ".join(f"{name} {_short(D)}" for name, D in zip(names, state.Delta, strict=True))
-            lines += [f"  {i}: {state.name}; {state.stability}", f"     {F}gap {state.gap:.4f} meV; {amplitudes}"]
+            number = "" if state.branch is None else f" (branch {state.branch})"
+            lines += [f"  {i}: {state.name}{number}; {state.stability}", f"     {F}gap {state.gap:.4f} meV; {amplitudes}"]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -229,18 +232,20 @@ def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([size * real, 0.3 * size * real, own * real]), np.concatenate([size * broken, own * broken])
 
 
+def iterated(sc: Superconductor, T: Any, Delta: Inexact[Array, "channel"]) -> Inexact[Array, "channel"]:
+    """`Delta` [meV] after a few plain iterations Delta <- lambda P / N, which lead towards the stable solutions."""
+    return jax.lax.fori_loop(0, ITERATIONS, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), Delta)
+
+
 @eqx.filter_jit
 def _search(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "start channel"]) -> tuple[Any, Any]:
     """(amplitudes, converged) of Newton from every start, and from every start after a few plain iterations."""
-
-    def iterate(Delta: Any) -> Any:
-        return jax.lax.fori_loop(0, ITERATIONS, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), Delta)
 
     def one(Delta: Any) -> Any:
         root = search_root(sc, T, pack(Delta), SEARCH_RULE, SEARCH_STEPS)
         return unpack(root.x, len(sc.channels)), root.converged
 
-    return jax.vmap(one)(jnp.concatenate([starts, jax.vmap(iterate)(starts)]))
+    return jax.vmap(one)(jnp.concatenate([starts, jax.vmap(lambda D: iterated(sc, T, D))(starts)]))
 
 
 def _candidates(sc: Superconductor, T: Any, groups: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -358,7 +363,7 @@ def judged(sc: Superconductor, found: list[Solution]) -> list[State]:
             continue
         Delta = np.stack([np.asarray(s.Delta.real if real else s.Delta) for s in batch])
         result = _judge(sc, batch[0].T, jnp.asarray(_padded(Delta)))
-        counts = [_negative(np.asarray(block)) for block in (result.blocks if real else (result.blocks,))]
+        counts = [negative_of_each(block) for block in (result.blocks if real else (result.blocks,))]
         for i, s in enumerate(batch):
             states.append(
                 State(
@@ -372,11 +377,6 @@ def judged(sc: Superconductor, found: list[Solution]) -> list[State]:
                 )
             )
     return states
-
-
-def _negative(blocks: np.ndarray) -> np.ndarray:
-    """Number of eigenvalues with negative real part of every matrix."""
-    return np.sum(np.linalg.eigvals(blocks).real < -MARGINAL, axis=-1)
 
 
 def _crossband(sc: Superconductor, Delta: np.ndarray) -> float:

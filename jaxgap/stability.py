@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap._checks import is_concrete
@@ -93,3 +94,8 @@ def complex_matrix(
 def count_negative(block: Float[Array, "m m"]) -> Int[Array, ""]:
     """Number of eigenvalues with negative real part."""
     return jnp.sum(jnp.linalg.eigvals(block).real < -MARGINAL)
+
+
+def negative_of_each(blocks: Any) -> np.ndarray:
+    """`count_negative` of every matrix of a stack, on the host: XLA solves small unsymmetric eigenproblems one by one."""
+    return np.asarray(np.sum(np.linalg.eigvals(np.asarray(blocks)).real < -MARGINAL, axis=-1))

@@ -12,20 +12,28 @@ from jaxgap import (
     NotConvergedError,
     branch_end,
     branches,
+    critical_end_point,
     critical_temperature,
     crossings,
     follow_path,
+    gapless_limits,
     materials,
     path,
+    solutions_on,
     solve,
 )
 from jaxgap import bifurcations as b
+from jaxgap.observables import gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import gap_residual
 from jaxgap.stability import phase_block
 
-PRINTED = {"fold, intraband": 0.2171595, "fold, crossband": 0.1933869, "equal F": 0.202509}
-LAST_DIGIT = {"fold, intraband": 5e-8, "fold, crossband": 5e-8, "equal F": 5e-7}
+PRINTED = {"fold, intraband": 0.2171595, "fold, crossband": 0.1933869, "equal F": 0.202509, "gapless": 0.2030337}
+LAST_DIGIT = {"fold, intraband": 5e-8, "fold, crossband": 5e-8, "equal F": 5e-7, "gapless": 1e-7}
+CUSP = {"T": 13.6303156, "lambda_33": 0.2030347003}
+"""By Newton on the cusp's equations, with third derivatives of the gap equations (two minutes of compilation: not here)."""
+GAPLESS_STABLE_ABOVE = 13.60358546
+"""[K] By Newton on r = 0, M v = 0 and Delta_3^2 = Delta_1 Delta_2."""
 EQUATIONS = 1e-10
 """[meV] What the located points leave of their own equations."""
 DIFFERENCES = 1e-5
@@ -45,8 +53,8 @@ def test_the_s_curve_of_fig2(fig2):
     """Folds of the real subspace, and the phase instabilities that come before them."""
     main = fig2[0]
     assert main.ends == ("boundary", "boundary")
-    assert kinds(main) == [BifurcationKind.PITCHFORK, BifurcationKind.FOLD, BifurcationKind.FOLD, BifurcationKind.PITCHFORK]
-    values = [float(event.value()) for event in main.events]
+    assert [kind.name for kind in kinds(main)] == ["PITCHFORK", "FOLD", "GAPLESS", "FOLD", "PITCHFORK"]
+    values = [float(event.value()) for event in main.events if event.kind != BifurcationKind.GAPLESS]
     assert values[1] == pytest.approx(PRINTED["fold, intraband"], abs=LAST_DIGIT["fold, intraband"])
     assert values[2] == pytest.approx(PRINTED["fold, crossband"], abs=LAST_DIGIT["fold, crossband"])
     assert 0.20252 <= values[0] < 0.20253
@@ -72,7 +80,7 @@ def test_the_pass_between_the_two_minima(fig2):
     assert complex_ones[0].ends == ("pitchfork", "pitchfork")
     main = fig2[0]
     ends = [float(event.value()) for event in complex_ones[0].events]
-    assert ends == pytest.approx([float(main.events[0].value()), float(main.events[3].value())], abs=1e-12)
+    assert ends == pytest.approx([float(main.events[0].value()), float(main.events[4].value())], abs=1e-12)
     assert np.all(complex_ones[0].unstable_amplitude[1:-1] == 1)
 
 
@@ -88,6 +96,9 @@ def test_located_points_satisfy_their_equations(fig2):
     for event in fig2[0].events:
         sc, T = event.path.at(event.p)
         assert np.linalg.norm(gap_residual(sc, event.Delta, T)) < EQUATIONS
+        if event.kind == BifurcationKind.GAPLESS:
+            assert abs(float(gapless_excess(sc, event.Delta)[0])) < EQUATIONS
+            continue
         M = jax.jacfwd(lambda D, sc=sc, T=T: gap_residual(sc, D, T))(event.Delta)
         B = phase_block(sc, event.Delta, T)
         block = M if event.kind == BifurcationKind.FOLD else B
@@ -118,6 +129,55 @@ def test_derivatives_of_located_points(fig2, kind, leaf):
     h = 1e-4 * abs(x) if leaf != "mu[b]" else 1e-3
     slope = float(jax.grad(located)(x))
     assert slope == pytest.approx((float(located(x + h)) - float(located(x - h))) / (2 * h), rel=DIFFERENCES)
+
+
+def test_the_gapless_state_of_fig2(fig2):
+    """|Delta_3|^2 = Delta_1 Delta_2 at d = 0, on the unstable middle piece."""
+    event = fig2[0].events[2]
+    D = np.asarray(event.Delta)
+    assert float(event.value()) == pytest.approx(PRINTED["gapless"], abs=LAST_DIGIT["gapless"])
+    assert D[2] ** 2 == pytest.approx(D[0] * D[1], rel=1e-12)
+
+
+def test_where_the_first_order_change_ends(fig2):
+    """The cusp of the two folds, against the solution of the cusp's own equations (w . d^2 r [v, v] = 0 with M v = 0 = w M)."""
+    folds = [event for event in fig2[0].events if event.kind == BifurcationKind.FOLD]
+    found = critical_end_point(*folds)
+    assert pytest.approx(CUSP["T"], abs=1e-4) == found.T
+    assert found.value() == pytest.approx(CUSP["lambda_33"], abs=1e-7)
+    with pytest.raises(InputError, match="two different folds"):
+        critical_end_point(folds[0], folds[0])
+    with pytest.raises(InputError, match="two folds"):
+        critical_end_point(folds[0], fig2[0].events[0])
+
+
+def test_where_the_gapless_state_becomes_stable(fig2):
+    """At d = 0 in amplitude and phase at once, and below the critical end point."""
+    limits = gapless_limits(fig2[0].events[2])
+    assert limits.amplitude == pytest.approx(limits.phase, rel=1e-6)
+    assert pytest.approx(GAPLESS_STABLE_ABOVE, abs=1e-4) == limits.T
+    assert CUSP["T"] > limits.T
+    with pytest.raises(InputError, match="gapless state"):
+        gapless_limits(fig2[0].events[0])
+
+
+def test_solutions_carry_the_number_of_their_branch(fig2):
+    states = solutions_on(fig2, 0.5125)
+    numbers = [state.branch for state in states if np.any(state.Delta)]
+    assert None not in numbers
+    assert numbers.count(0) == 3  # three passages of the S curve
+    assert "(branch 0)" in str(states)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("d", "window"), [(5, (0.2265, 0.2295)), (10, (0.2755, 0.294)), (15, (0.340, 0.404))])
+def test_the_window_of_two_minima_opens_with_d(d, window):
+    """Between them two states are stable in amplitudes and phases (bounds printed to about 5e-4)."""
+    sc = materials.two_band(d=d)
+    branch = follow_path(path(sc, 4.2, {"lambda_33": (0.15, 0.5)}), solve(sc.set({"lambda_33": 0.15}), 4.2).Delta.real, 0.0)
+    x = [float(e.value()) for e in branch.events if e.kind in (BifurcationKind.PITCHFORK, BifurcationKind.FOLD)]
+    assert min(abs(value - window[0]) for value in x) < 6e-4
+    assert min(abs(value - window[1]) for value in x) < 6e-4
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from jaxgap.observables.gaps import branch_names as branch_names
 from jaxgap.observables.gaps import coherence_peaks as coherence_peaks
 from jaxgap.observables.gaps import excitation_gaps as excitation_gaps
 from jaxgap.observables.gaps import fermi_momentum_gaps as fermi_momentum_gaps
+from jaxgap.observables.gaps import gapless_excess as gapless_excess
 from jaxgap.observables.phases import phase_difference as phase_difference
 from jaxgap.observables.phases import relative_signs as relative_signs
 from jaxgap.observables.thermodynamics import free_energy as free_energy

@@ -21,7 +21,7 @@ from jaxgap import spectrum
 from jaxgap._checks import check
 from jaxgap.bands import kappa_F, rho, zeta
 from jaxgap.implicit import at_root
-from jaxgap.pairing import overlap_interval, overlap_nodes
+from jaxgap.pairing import overlap_interval, overlap_nodes, pairs
 from jaxgap.solution import Solution
 from jaxgap.superconductor import Cluster, Superconductor
 
@@ -29,6 +29,7 @@ __all__ = [
     "branch_names",
     "branch_minima",
     "excitation_gaps",
+    "gapless_excess",
     "FermiMomentumGaps",
     "fermi_momentum_gaps",
     "CoherencePeak",
@@ -152,6 +153,26 @@ KINK = 0.1
 
 
 # --- fermi_momentum ---------------------------------------------------------------------------------------------------
+
+
+def gapless_excess(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[Array, "pair"]:
+    r"""Zero where E_- of a cross-paired pair of bands touches zero [meV^2], positive where Delta_3 dominates. Real amplitudes.
+
+    .. math:: \Delta_3^2 - \Delta_1 \Delta_2 + \zeta_1 \zeta_2 \quad \text{where} \quad \zeta_1 \Delta_2 + \zeta_2 \Delta_1 = 0
+
+    These are the two squares whose sum is E_+^2 E_-^2. For equal masses at a distance d it reads
+    Delta_3^2 = Delta_1 Delta_2 [1 + d^2 / (Delta_1 + Delta_2)^2]. If Delta_1 and Delta_2 differ in sign there is no such state,
+    and the value is |Delta_1 Delta_2| + Delta_3^2.
+    """
+    return jnp.stack([_gapless_excess(sc, Delta, cluster) for cluster in pairs(sc)] or [jnp.full((), jnp.inf)])
+
+
+def _gapless_excess(sc: Superconductor, Delta: Any, cluster: Cluster) -> Float[Array, ""]:
+    (one, two), (D1, D2, D3) = (sc.bands[i] for i in cluster.bands), (Delta[c] for c in cluster.channels)
+    same = D1 * D2 > 0
+    weight = D2 / one.mass + D1 / two.mass
+    kappa = (one.mu * D2 + two.mu * D1) / jnp.where(weight == 0, 1.0, weight)
+    return D3**2 + jnp.where(same, zeta(one, kappa) * zeta(two, kappa) - D1 * D2, jnp.abs(D1 * D2))
 
 
 class FermiMomentumGaps(NamedTuple):
