@@ -311,9 +311,10 @@ def figure_4() -> Figure:
         lower, upper = found[main].gaps[found[main].p.argmin(), :2]
         splits.append(float(upper - lower))
         critical.append(float(critical_temperature(sc)))
-        ax.set(xlabel="temperature $T$ (K)", xlim=(0, 45), ylim=(0, None), title=f"$\\lambda_{{i3}}$ = {x:g}")
+        ax.set(xlabel="temperature $T$ (K)", xlim=(0, 45), title=f"$\\lambda_{{i3}}$ = {x:g}")
         rows += [(x, *row) for row in _branch_rows(found)]
-    axes[0].set_ylabel("excitation gap (branch minimum) (meV)")
+    # After both panels are drawn, since they share the axis.
+    axes[0].set(ylabel="excitation gap (branch minimum) (meV)", ylim=(0, None))
     axes[0].legend(frameon=False, fontsize=8)
     rise = critical[1] - critical[0]
     statements = (
@@ -336,10 +337,10 @@ def figure_5() -> Figure:
     figure, axes = plt.subplots(1, 3, figsize=(11.4, 3.8), layout="constrained")
     for number, name, ax in zip(numbers, ("s+-", "s++"), axes, strict=False):
         _draw(ax, found, lambda b: b.gaps, [r"$\min E_-$", r"$\min E_+$"], {number})
-        ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (meV)", xlim=(0, 82), ylim=(0, 15), title=f"branch {name}")
+        ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (meV)", xlim=(0, 82), ylim=(0, 20), title=f"branch {name}")
     axes[0].plot([0, 0], [12.4, 6.2], "o", color="black", clip_on=False, label="ARPES, $T\\to 0$ (quoted by VP20)")
     axes[0].axvspan(36, 40, color="0.9", label="ARPES gaps cease")
-    axes[0].legend(frameon=False, fontsize=8)
+    axes[0].legend(frameon=False, fontsize=8, loc="upper right")
     names = [r"$\Delta_\alpha$", r"$\Delta_\beta$", r"$\Delta_{\alpha\beta}$"]
     _draw(axes[2], found, _relative_to_first, names, {numbers[0]})
     axes[2].set(xlabel="temperature $T$ (K)", ylabel=r"Re $\Delta_c$ (meV)", xlim=(0, 82), title="amplitudes, s+- in colour")
