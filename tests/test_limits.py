@@ -381,6 +381,7 @@ def test_T_c_of_decoupled_clusters_is_the_higher_one():
     assert relative_error(critical_temperature(_with_third_band()), max(parts)) < SAME_EQUATION
 
 
+@pytest.mark.slow
 def test_decoupled_clusters_have_a_free_phase_each():
     """Two clusters have two free phases; both are fixed, so that a complex solution has the derivatives of the real one."""
     sc, real = _with_third_band(), np.array([6.0, 4.5, 1.0, 1.5])
