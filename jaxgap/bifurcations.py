@@ -23,16 +23,17 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap._checks import InputError, check
 from jaxgap.critical import linear_kernel
 from jaxgap.implicit import at_root
 from jaxgap.newton import newton, norm
-from jaxgap.observables.gaps import gapless_excess
+from jaxgap.observables.gaps import GAPLESS, branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import gap_residual
-from jaxgap.solve import checked_temperature, group_directions
+from jaxgap.quadrature import DEFAULT_RULE
+from jaxgap.solve import checked_temperature, group_directions, pack, search_root, unpack, vanishing
 from jaxgap.stability import phase_block
 from jaxgap.superconductor import Superconductor
 
@@ -41,12 +42,14 @@ __all__ = [
     "path",
     "BifurcationKind",
     "Bifurcation",
+    "root_at",
     "locate_fold",
     "locate_pitchfork",
     "locate_branch_point",
     "locate_normal",
     "locate_crossing",
     "locate_gapless",
+    "is_gapless",
 ]
 
 
@@ -127,6 +130,14 @@ class Bifurcation(eqx.Module):
     def value(self, name: str | None = None) -> Any:
         """The value of what changes along the path, at this point."""
         return self.path.value(self.p, name)
+
+
+@eqx.filter_jit
+def root_at(path: Path, p: Float[Array, ""], Delta: Inexact[Array, "channel"]) -> tuple[Any, Any]:
+    """(amplitudes, converged) of the solution near `Delta` [meV] at p, zero if it is the normal state; without derivatives."""
+    sc, T = path.at(p)
+    root = search_root(sc, T, pack(Delta), DEFAULT_RULE, 20)
+    return unpack(jnp.where(norm(root.x) <= vanishing(sc, T), 0.0, root.x), len(Delta)), root.converged
 
 
 def _gap_equations(path: Path, Delta: Any, p: Any) -> Any:
@@ -258,3 +269,10 @@ def locate_gapless(path: Path, Delta: Float[Array, "channel"], p: Float[Array, "
     """The gapless state near the real amplitudes `Delta` [meV] at p: `gapless_excess` is zero."""
     Delta, p = jax.lax.stop_gradient((Delta, p))
     return _located(BifurcationKind.GAPLESS, _gapless, path, jnp.append(Delta, p), None, len(Delta))
+
+
+def is_gapless(event: Bifurcation) -> bool:
+    """Whether the smallest excitation energy at a located point is zero: the k at which E_- touches zero may lie outside the
+    shell, where nothing pairs."""
+    sc, _ = event.path.at(event.p)
+    return float(jnp.min(branch_minima_of(sc, event.Delta))) <= GAPLESS * float(jnp.max(jnp.abs(event.Delta)))

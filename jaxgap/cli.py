@@ -1,9 +1,8 @@
 """The command line `jaxgap`: parse, call the library, print. Exit codes: 0 done, 2 bad input, 3 did not converge."""
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import numpy as np
@@ -15,20 +14,30 @@ from rich.table import Table
 from jaxgap import __version__
 from jaxgap._checks import InputError, NotConvergedError
 from jaxgap._compilation import compile_quickly, keep_programs
+from jaxgap._printing import (
+    console,
+    diagram_row,
+    gap_row,
+    print_diagram,
+    print_gaps,
+    print_json,
+    print_transition,
+    solution_row,
+    state_row,
+)
 from jaxgap.branches import EndKind, branch_end, solve_temperatures
 from jaxgap.critical import critical_temperature
 from jaxgap.fitting import fit as run_fit
 from jaxgap.fitting import load_fit, write_report
 from jaxgap.fitting.report import as_json, print_report
-from jaxgap.labels import Label
 from jaxgap.materials import MATERIALS
-from jaxgap.observables import branch_minima, branch_names, coherence_peaks, fermi_momentum_gaps
-from jaxgap.solution import Solution, Status
-from jaxgap.solutions import State
+from jaxgap.observables import branch_minima, branch_names, coherence_peaks
+from jaxgap.phase_diagram import phase_diagram
+from jaxgap.solution import Status
 from jaxgap.solutions import solutions as find_solutions
 from jaxgap.solve import solve as run_solve
 from jaxgap.superconductor import Superconductor, load
-from jaxgap.transition import Transition, transition
+from jaxgap.transition import transition
 
 __all__ = ["app", "main"]
 
@@ -42,8 +51,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-console = Console(highlight=False)
-
 FIGURE_NAMES = ("fig2a", "fig2b", "fig2c", "dos", "fig3", "fig4", "fig5")
 
 SystemArgument = Annotated[str, typer.Argument(metavar="SYSTEM", help="A material's name or a system.toml.")]
@@ -71,7 +78,7 @@ def solve(
     sc = _system(system, set_)
     solution = run_solve(sc, T, branch=branch, start=_start(start), throw=False)
     if as_json_:
-        _print_json(_solution(solution))
+        print_json(solution_row(solution))
     else:
         console.print(escape(str(solution)))
         for name, gap in zip(branch_names(sc), np.asarray(branch_minima(solution)), strict=True):
@@ -93,7 +100,7 @@ def solutions(
     """
     states = find_solutions(_system(system, set_), T)
     if as_json_:
-        _print_json({"T_K": states.T, "solutions": [_state(state) for state in states]})
+        print_json({"T_K": states.T, "solutions": [state_row(state) for state in states]})
     else:
         console.print(escape(str(states)))
 
@@ -111,12 +118,12 @@ def tc(
     """
     sc = _system(system, set_)
     if kind:
-        _print_transition(transition(sc), as_json_)
+        print_transition(transition(sc), as_json_)
         return
     T_c, slope = jax.value_and_grad(critical_temperature)(sc)
     derivatives = {path: float(slope.get(path)) for path in sc.paths}
     if as_json_:
-        _print_json({"T_c_K": float(T_c), "derivatives_K_per_unit": derivatives})
+        print_json({"T_c_K": float(T_c), "derivatives_K_per_unit": derivatives})
         return
     if float(T_c) == 0.0:
         console.print("The normal state is stable at every temperature: T_c = 0.")
@@ -146,16 +153,16 @@ def gaps(
     """
     sc, temperatures = _system(system, set_), _temperatures(T)
     solutions = solve_temperatures(sc, temperatures, branch=branch)
-    rows = [_gap_row(jax.tree.map(lambda leaf, i=i: leaf[i], solutions)) for i in range(len(temperatures))]
+    rows = [gap_row(jax.tree.map(lambda leaf, i=i: leaf[i], solutions)) for i in range(len(temperatures))]
     end = None if branch is None else branch_end(sc, branch)
     if as_json_:
         last = None if end is None else {"T_K": float(end.T), "kind": EndKind(int(end.kind)).name.lower()}
         peaks = coherence_peaks(jax.tree.map(lambda leaf: leaf[0], solutions))
-        _print_json(
+        print_json(
             {"branches": branch_names(sc), "rows": rows, "branch_end": last, "coherence_peaks": [p._asdict() for p in peaks]}
         )
     else:
-        _print_gaps(sc, rows)
+        print_gaps(sc, rows)
         if end is not None:
             how = "at a fold" if int(end.kind) == EndKind.FOLD else "(amplitudes vanish, change sign, or cannot be followed)"
             console.print(f"The branch {branch} ends at {float(end.T):.4f} K {how}.")
@@ -187,10 +194,41 @@ def fit(
     result = run_fit(config, sc, data, report)
     json_path, figure_path = write_report(result, folder)
     if as_json_:
-        _print_json(as_json(result))
+        print_json(as_json(result))
     else:
         print_report(result, console)
         console.print(escape(f"Wrote {json_path} and {figure_path}."))
+
+
+@app.command()
+def diagram(
+    system: SystemArgument,
+    x: Annotated[str, typer.Option("--x", metavar="PATH=FROM:TO:POINTS", help="Horizontal axis: a leaf, or T [K].")],
+    y: Annotated[str, typer.Option("--y", metavar="PATH=FROM:TO:POINTS", help="Vertical axis: a leaf, or T [K].")],
+    T: Annotated[float, typer.Option("--T", help="Temperature [K], unless it is an axis.")] = 0.0,
+    folder: Annotated[Path, typer.Option(help="Where to write picture and tables.")] = Path("diagram"),
+    set_: SetOption = [],  # noqa: B006
+    as_json_: JsonOption = False,
+) -> None:
+    """Phase diagram over two leaves: all real states at every point, and the lines between them, as picture and tables.
+
+    Example: jaxgap diagram two_band --x lambda_33=0.15:0.26:60 --y T=1:20:20
+    """
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from jaxgap.plotting import write_phase_diagram
+
+    found = phase_diagram(_system(system, set_), T, _axis("--x", x), _axis("--y", y))
+    try:
+        paths = write_phase_diagram(found, folder)
+    except OSError as error:
+        raise InputError(f"Cannot write the phase diagram into `{folder}`: {error}.") from None
+    if as_json_:
+        print_json({**diagram_row(found), "files": [str(path) for path in paths]})
+    else:
+        print_diagram(found)
+        console.print(escape(f"Wrote {', '.join(str(path) for path in paths)}."))
 
 
 @app.command()
@@ -288,84 +326,20 @@ def _temperatures(text: str) -> np.ndarray:
     return np.linspace(_float("--T", parts[0]), _float("--T", parts[1]), int(parts[2]))
 
 
+def _axis(option: str, text: str) -> dict[str, tuple[float, float, int]]:
+    """{name: (from, to, points)} from PATH=FROM:TO:POINTS."""
+    name, equals, numbers = text.rpartition("=")
+    parts = numbers.split(":")
+    if not equals or len(parts) != 3 or not parts[2].strip().isdigit():
+        raise InputError(f"Argument `{option}` must look like PATH=FROM:TO:POINTS, such as T=1:20:40, but got `{text}`.")
+    return {name.strip(): (_float(option, parts[0]), _float(option, parts[1]), int(parts[2]))}
+
+
 def _float(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
         raise InputError(f"Argument `{name}` must hold a number, but got `{text}`.") from None
-
-
-def _solution(s: Solution) -> dict[str, Any]:
-    return {
-        "T_K": float(s.T),
-        "status": Status(int(s.status)).text,
-        "label": Label(int(s.label)).text,
-        "channels": s.superconductor.channels,
-        "Delta_real_meV": np.asarray(s.Delta.real).tolist(),
-        "Delta_imag_meV": np.asarray(s.Delta.imag).tolist(),
-        "residual_meV": float(s.residual),
-        "steps": int(s.steps),
-        "sigma_min": float(s.sigma_min),
-        "quadrature_error": float(s.quadrature_error),
-        "branches": branch_names(s.superconductor),
-        "branch_minima_meV": np.asarray(branch_minima(s)).tolist(),
-    }
-
-
-def _state(state: State) -> dict[str, Any]:
-    return {
-        "name": state.name,
-        "stability": state.stability,
-        "unstable_amplitude": state.unstable_amplitude,
-        "unstable_phase": state.unstable_phase,
-        "free_energy": state.free_energy,
-        "smallest_gap_meV": state.gap,
-        **_solution(state.solution),
-    }
-
-
-def _print_transition(found: Transition, as_json_: bool) -> None:
-    kind = found.kind.name.lower().replace("_", " ")
-    if as_json_:
-        row = {"T_c_K": found.T_c, "kind": kind, "linear_K": found.linear, "superheating_K": found.superheating}
-        _print_json(row)
-        return
-    console.print(
-        "No superconducting ground state at any temperature." if found.kind == 0 else f"T_c = {found.T_c:.6f} K, {kind}"
-    )
-    console.print(
-        "The normal state is marginal at " + (", ".join(f"{T:.6f}" for T in found.linear) or "no temperature") + " K."
-    )
-    if found.superheating is not None:
-        console.print(f"A superconducting state survives up to {found.superheating:.6f} K (a fold).")
-
-
-def _gap_row(s: Solution) -> dict[str, Any]:
-    fermi = fermi_momentum_gaps(s)
-    return {
-        "T_K": float(s.T),
-        "status": Status(int(s.status)).text,
-        "label": Label(int(s.label)).text,
-        "branch_minima_meV": np.asarray(branch_minima(s)).tolist(),
-        "fermi_momentum_meV": np.asarray(fermi.gap).tolist(),
-        "fermi_momentum_weight": np.asarray(fermi.weight).tolist(),
-    }
-
-
-def _print_gaps(sc: Superconductor, rows: list[dict[str, Any]]) -> None:
-    table = Table(title="excitation gaps (meV): minima of the branches, and at the bands' Fermi momenta", title_justify="left")
-    for column in ("T [K]", "state"):
-        table.add_column(escape(column), justify="right")
-    for name in branch_names(sc):
-        table.add_column(escape(name), justify="right")
-    for name in sc.band_names:
-        table.add_column(f"at k_F of {name}", justify="right")
-    for row in rows:
-        numbers = [*row["branch_minima_meV"], *row["fermi_momentum_meV"]]
-        asked_for = row["status"] in ("converged", "normal")
-        state = row["label"] if asked_for else row["status"]
-        table.add_row(f"{row['T_K']:g}", state, *(f"{x:.4f}" if asked_for else "-" for x in numbers))
-    console.print(table)
 
 
 def _plot_gaps(sc: Superconductor, T: np.ndarray, branch: str | None, path: Path) -> None:
@@ -378,16 +352,3 @@ def _plot_gaps(sc: Superconductor, T: np.ndarray, branch: str | None, path: Path
         plot_gaps(sc, T, branch).figure.savefig(path, dpi=160)
     except (OSError, ValueError) as error:
         raise InputError(f"Cannot write the picture `{path}`: {error}.") from None
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    """JSON with null for numbers that do not exist."""
-    print(json.dumps(_plain(value), indent=1, allow_nan=False))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -24,21 +24,22 @@ from jaxgap.bifurcations import (
     Bifurcation,
     BifurcationKind,
     Path,
+    is_gapless,
     locate_branch_point,
     locate_crossing,
     locate_fold,
     locate_gapless,
     locate_normal,
     locate_pitchfork,
+    root_at,
 )
 from jaxgap.labels import Label
-from jaxgap.newton import newton, norm
+from jaxgap.newton import newton
 from jaxgap.observables.gaps import branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import gap_residual
-from jaxgap.quadrature import DEFAULT_RULE
-from jaxgap.solutions import GAPLESS, Solutions, coupled_groups, distances, solutions
-from jaxgap.solve import gauge_directions, pack, search_root, unpack, vanishing
+from jaxgap.solutions import Solutions, coupled_groups, distances, solutions
+from jaxgap.solve import gauge_directions, pack, unpack
 from jaxgap.stability import negative_of_each, phase_block, real_blocks
 
 __all__ = ["Branch", "follow_path", "branches", "crossings", "solutions_on"]
@@ -114,7 +115,7 @@ class Branch(NamedTuple):
         for i in np.flatnonzero(inside):
             width = self.p[i + 1] - self.p[i]
             share = (p - self.p[i]) / width if width != 0 else 0.0
-            x, converged = _root_at(
+            x, converged = root_at(
                 self.path, jnp.asarray(p), jnp.asarray(self.Delta[i] + share * (self.Delta[i + 1] - self.Delta[i]))
             )
             if bool(converged):
@@ -136,13 +137,6 @@ def _free_energies(path: Path, p: Float[Array, "point"], Delta: Inexact[Array, "
 @eqx.filter_jit
 def _gaps(path: Path, p: Float[Array, "point"], Delta: Inexact[Array, "point channel"]) -> Float[Array, "point branch"]:
     return jax.lax.map(lambda row: branch_minima_of(path.at(row[0])[0], row[1]), (p, Delta), batch_size=32)
-
-
-@eqx.filter_jit
-def _root_at(path: Path, p: Float[Array, ""], Delta: Inexact[Array, "channel"]) -> tuple[Any, Any]:
-    sc, T = path.at(p)
-    root = search_root(sc, T, pack(Delta), DEFAULT_RULE, 20)
-    return unpack(jnp.where(norm(root.x) <= vanishing(sc, T), 0.0, root.x), len(Delta)), root.converged
 
 
 class _Point(NamedTuple):
@@ -273,7 +267,7 @@ def _on_boundary(path: Path, point: _Point, new: _Point, n: int) -> _Point | Non
     if point.p == edge:
         return None
     share = (edge - point.p) / (new.p - point.p)
-    Delta, converged = _root_at(path, jnp.asarray(edge), unpack(jnp.asarray(point.x + share * (new.x - point.x)), n))
+    Delta, converged = root_at(path, jnp.asarray(edge), unpack(jnp.asarray(point.x + share * (new.x - point.x)), n))
     return new._replace(x=np.asarray(pack(Delta)), p=np.asarray(edge)) if bool(converged) else None
 
 
@@ -291,17 +285,10 @@ def _events_between(path: Path, a: _Point, b: _Point) -> list[Bifurcation]:
     if phases:
         found.append(_nearest(locate_pitchfork, path, a, b))
     if np.any(a.excess * b.excess < 0):
-        found.append(_truly_gapless(_nearest(locate_gapless, path, a, b)))
+        event = _nearest(locate_gapless, path, a, b)
+        # Zero only if the k at which E_- touches zero lies inside the shell.
+        found.append(event if event is not None and is_gapless(event) else None)
     return [event for event in found if event is not None]
-
-
-def _truly_gapless(event: Bifurcation | None) -> Bifurcation | None:
-    """The event, if the k at which E_- touches zero lies inside the shell."""
-    if event is None:
-        return None
-    sc, _ = event.path.at(event.p)
-    gapless = float(jnp.min(branch_minima_of(sc, event.Delta))) <= GAPLESS * float(np.max(np.abs(event.Delta)))
-    return event if gapless else None
 
 
 def _nearest(locate: Any, path: Path, a: _Point, b: _Point) -> Bifurcation | None:
@@ -330,7 +317,7 @@ def follow_path(path: Path, Delta: Any, p: float = 0.0, number: int = 0) -> Bran
     """
     p = float(p)
     check(0.0 <= p <= 1.0, "p", "be between 0 and 1", p)
-    start, converged = _root_at(path, jnp.asarray(p), jnp.asarray(Delta))
+    start, converged = root_at(path, jnp.asarray(p), jnp.asarray(Delta))
     if not bool(converged) or not np.any(np.asarray(start)):
         raise NotConvergedError(f"There is no superconducting solution near {np.asarray(Delta)} at p = {p:g} of this path.")
     x = np.asarray(pack(start))
@@ -395,8 +382,9 @@ def _crossing_branch(event: Bifurcation, found: list[Branch]) -> list[Branch]:
     M = np.asarray(real_blocks(sc, event.Delta, T)[0])
     along = np.append(np.linalg.svd(M)[2][-1], 0.0)
     branch = _both_ways(event.path, np.asarray(event.Delta), float(event.p), along, len(found))
-    tried = [(branch.p[i], branch.Delta[i]) for i in (0, -1)]
-    new = any(0 <= p <= 1 and not any(_contains(b, p, Delta) for b in found) for p, Delta in tried)
+    # Not at its ends: in the normal state every branch has the same amplitudes, none.
+    tried = [len(branch.p) // 4, 3 * len(branch.p) // 4]
+    new = any(not any(_contains(b, branch.p[i], branch.Delta[i]) for b in found) for i in tried)
     return [branch] if new and len(branch.p) > 2 else []
 
 

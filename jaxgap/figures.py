@@ -6,7 +6,6 @@ solution that an iteration found; here all branches are drawn, solid where stabl
 relaxation rates, which matters only where g is not symmetric).
 """
 
-import csv
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -28,6 +27,7 @@ from jaxgap.plotting import COLOURS, draw_curve
 from jaxgap.solutions import State, judged, solutions
 from jaxgap.solve import solve
 from jaxgap.superconductor import Superconductor
+from jaxgap.tables import write_csv
 
 __all__ = ["FIGURES", "Figure", "Statement", "write_figure"]
 
@@ -63,10 +63,7 @@ def write_figure(name: str, folder: str | Path) -> tuple[Path, ...]:
     made.figure.savefig(paths[0], dpi=160)
     made.figure.savefig(paths[1])
     plt.close(made.figure)
-    with paths[2].open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(made.columns)
-        writer.writerows([[f"{x:.10g}" if isinstance(x, float) else x for x in row] for row in made.rows])
+    write_csv(paths[2], made.columns, made.rows)
     lines = ["| the paper says | jaxgap computes | agrees |", "|---|---|---|"]
     lines += [f"| {s.paper} | {s.jaxgap} | {s.agrees} |" for s in made.statements]
     paths[3].write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,12 +1,13 @@
-r"""Phase diagrams: the ground state and all metastable states over two parameters.
+r"""Phase diagrams: the ground state and all metastable states over two parameters, and the lines between them.
 
 The plane is swept column by column, all rows of a column in one batch: Newton starts from the solutions of the column before,
-and every few columns also from a fresh set of starts; then the plane is swept back, so that a state that is born in one
-sweep is carried both ways. Where the ground state changes by a jump, the first-order line F = F' is located on every row by
-its own equations.
+from the points half way between these, and in some columns from a fresh set of starts; then the plane is swept back, so that
+a state that is born in one sweep is carried both ways. The lines (first order, spinodals, continuous, gapless) are located on
+every edge of the grid by their own equations (`jaxgap.phase_lines`).
 
-Real solutions only: complex ones are saddles wherever they were looked for, and a real state that is unstable towards them is
-marked by its phase count.
+Real states only. A real state that is unstable towards complex amplitudes is marked by its phase count; where the normal state
+is unstable and no real state is stable, as in frustrated systems whose ground state breaks time reversal, the ground state is
+`NO_GROUND`, and `jaxgap.solutions` finds the complex one.
 """
 
 from collections.abc import Mapping
@@ -20,13 +21,15 @@ from jaxtyping import Array, Float
 
 from jaxgap._checks import check
 from jaxgap._precision import require_float64
-from jaxgap.bifurcations import locate_crossing, path
+from jaxgap.bifurcations import BifurcationKind, path
+from jaxgap.critical import highest_temperature, linear_kernel
 from jaxgap.newton import norm
-from jaxgap.observables.gaps import branch_minima_of
+from jaxgap.observables.gaps import branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
+from jaxgap.phase_lines import NO_GROUND, NORMAL_GROUND, Grid, Plane, phase_lines
 from jaxgap.quadrature import DEFAULT_RULE
 from jaxgap.solutions import SEARCH_RULE, SEARCH_STEPS, iterated, real_starts
-from jaxgap.solve import search_root, vanishing
+from jaxgap.solve import checked_temperature, search_root, vanishing
 from jaxgap.stability import negative_of_each, real_blocks
 from jaxgap.superconductor import Superconductor
 
@@ -34,12 +37,12 @@ __all__ = ["PhaseDiagram", "phase_diagram"]
 
 SLOTS = 6
 """States kept at every point."""
-REFRESH = 20
-"""Columns between two searches from fresh starts."""
+REFRESHED = 12
+"""Columns in which the search begins anew, evenly spread."""
 SAME = 1e-5
-JUMP = 0.1
-"""The ground state changes by a jump if its amplitudes change by more than a tenth of their size from column to column."""
-CHUNK = 512
+CHUNK = 256
+COLDEST = 1e-14
+"""In units of the highest possible T_c: the normal state's stability at T = 0 is that at this temperature."""
 
 
 class PhaseDiagram(NamedTuple):
@@ -51,8 +54,8 @@ class PhaseDiagram(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     Delta: np.ndarray
-    """Amplitudes [meV], [row, column, state, channel]; by rising free energy (if g is symmetric). The normal state is not
-    among them: its free energy is zero."""
+    """Amplitudes [meV], [row, column, state, channel]; by rising free energy (if g is not symmetric: by falling size). The
+    normal state is not among them: its free energy is zero."""
     free_energy: np.ndarray
     """[row, column, state]; NaN if g is not symmetric."""
     unstable_amplitude: np.ndarray
@@ -61,8 +64,10 @@ class PhaseDiagram(NamedTuple):
     """[row, column, state]; for equal relaxation rates."""
     gap: np.ndarray
     """Smallest branch minimum [meV], [row, column, state]."""
-    first_order: np.ndarray
-    """Points (x, y) of the lines on which the ground state changes by a jump, [point, 2]."""
+    normal_stable: np.ndarray
+    """Whether the normal state is stable, [row, column]."""
+    lines: dict[BifurcationKind, np.ndarray]
+    """Points (x, y) of the lines, [point, 2], by kind (`jaxgap.phase_lines`)."""
 
     @property
     def stable(self) -> np.ndarray:
@@ -76,50 +81,63 @@ class PhaseDiagram(NamedTuple):
 
     @property
     def ground(self) -> np.ndarray:
-        """Index of the stable state of lowest free energy; -1 for the normal state, [row, column]."""
+        """Index of the stable state of lowest free energy (if g is not symmetric: of largest amplitudes), [row, column];
+        `NORMAL_GROUND` (-1) for the normal state, `NO_GROUND` (-2) if no stable state was found."""
         first = np.argmax(self.stable, axis=2)
         F = np.take_along_axis(self.free_energy, first[..., None], axis=2)[..., 0]
-        return np.where(self.stable.any(axis=2) & ~(F > 0), first, -1)
+        superconducting = self.stable.any(axis=2) & ~(self.normal_stable & (F > 0))
+        return np.where(superconducting, first, np.where(self.normal_stable, NORMAL_GROUND, NO_GROUND))
 
     @property
     def ground_Delta(self) -> np.ndarray:
-        """Amplitudes of the ground state [meV], zero for the normal state, [row, column, channel]."""
+        """Amplitudes of the ground state [meV], zero for the normal state, NaN if there is none, [row, column, channel]."""
         index = np.maximum(self.ground, 0)[..., None, None]
         Delta = np.take_along_axis(self.Delta, index, axis=2)[:, :, 0]
-        return np.where(self.ground[..., None] >= 0, Delta, 0.0)
+        return self._of_ground(Delta)
 
     @property
     def ground_gap(self) -> np.ndarray:
-        """Smallest excitation energy of the ground state [meV], zero for the normal state, [row, column]."""
-        gap = np.take_along_axis(self.gap, np.maximum(self.ground, 0)[..., None], axis=2)[..., 0]
-        return np.where(self.ground >= 0, gap, 0.0)
+        """Smallest gap of the ground state [meV], zero for the normal state, NaN if there is none, [row, column]."""
+        return self._of_ground(np.take_along_axis(self.gap, np.maximum(self.ground, 0)[..., None], axis=2))[..., 0]
+
+    def _of_ground(self, values: np.ndarray) -> np.ndarray:
+        ground = self.ground[..., None]
+        return np.where(ground >= 0, values, np.where(ground == NORMAL_GROUND, 0.0, np.nan))
 
     @property
     def crossband(self) -> np.ndarray:
-        """|Delta_ij|^2 / |Delta_i Delta_j| of the first cross-paired pair in the ground state; 1 is the gapless line at
-        d = 0, [row, column]."""
-        i, j = self.superconductor.cross[0]
-        D = self.ground_Delta
-        product = np.abs(D[..., i] * D[..., j])
-        return np.abs(D[..., len(self.superconductor.bands)]) ** 2 / np.where(product > 0, product, np.nan)
+        """Largest |Delta_ij|^2 / |Delta_i Delta_j| over the cross-paired pairs in the ground state, [row, column]; NaN where
+        there is no superconducting ground state or no such pair."""
+        sc, D = self.superconductor, self.ground_Delta
+        ratios = np.full((*D.shape[:2], max(len(sc.cross), 1)), np.nan)
+        for k, (i, j) in enumerate(sc.cross):
+            product = np.abs(D[..., i] * D[..., j])
+            ratios[..., k] = np.abs(D[..., len(sc.bands) + k]) ** 2 / np.where(product > 0, product, np.nan)
+        return np.max(ratios, axis=2)
 
 
 def phase_diagram(sc: Superconductor, T: Any, x: Any, y: Any) -> PhaseDiagram:
-    """States over the plane of two leaves (or "T" [K]), each given as {name: (from, to, points)}.
+    """States and lines over the plane of two leaves (or "T" [K]), each given as {name: (from, to, points)}.
 
     Example: `phase_diagram(two_band(), 4.2, {"lambda_33": (0.15, 0.26, 200)}, {"T": (0.5, 20.0, 200)})`.
+
+    Raises:
+        InputError: for a temperature or an axis that is not valid.
     """
     require_float64()
+    check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
+    T = checked_temperature(T)
     (x_name, xs), (y_name, ys) = _axis("x", x), _axis("y", y)
     check(x_name != y_name, "y", "be another leaf than x", y_name)
     for name, values in ((x_name, xs), (y_name, ys)):
         for end in (values[0], values[-1]):
             path(sc, T, {name: (end, end)})
-    plane = _Plane(sc, jnp.asarray(float(T)), x_name, y_name)
-    Delta = _swept(plane, xs, ys)
-    Delta, F, amplitude, phase, gap = _judged(plane, xs, ys, Delta)
-    diagram = PhaseDiagram(sc, x_name, y_name, xs, ys, Delta, F, amplitude, phase, gap, np.zeros((0, 2)))
-    return diagram._replace(first_order=_first_order(diagram, plane))
+    plane = Plane(sc, T, x_name, y_name)
+    Delta, F, amplitude, phase, gap, excess = _judged(plane, xs, ys, _swept(plane, xs, ys), bool(sc.has_free_energy))
+    normal_stable = _normal_stable(plane, xs, ys)
+    diagram = PhaseDiagram(sc, x_name, y_name, xs, ys, Delta, F, amplitude, phase, gap, normal_stable, {})
+    grid = Grid(xs, ys, Delta, amplitude, phase, excess, diagram.ground)
+    return diagram._replace(lines=phase_lines(plane, grid, bool(sc.has_free_energy)))
 
 
 def _axis(argument: str, axis: Any) -> tuple[str, np.ndarray]:
@@ -130,71 +148,76 @@ def _axis(argument: str, axis: Any) -> tuple[str, np.ndarray]:
     return name, np.linspace(lo, hi, int(points))
 
 
-class _Plane(eqx.Module):
-    """The system at any point of the plane."""
-
-    sc: Superconductor
-    T: Float[Array, ""]
-    x_name: str = eqx.field(static=True)
-    y_name: str = eqx.field(static=True)
-
-    def at(self, x: Any, y: Any) -> tuple[Superconductor, Any]:
-        values = {self.x_name: x, self.y_name: y}
-        T = values.pop("T", self.T)
-        return self.sc.set(values), T
-
-
 # --- sweep ------------------------------------------------------------------------------------------------------------
 
 
 @eqx.filter_jit
-def _column(plane: _Plane, x: Any, ys: Any, starts: Float[Array, "row start channel"]) -> tuple[Any, Any]:
-    """(amplitudes, converged to a superconducting state) of Newton from every start of every row."""
+def _roots(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"]) -> tuple[Any, Any]:
+    """(amplitudes, converged to a superconducting state) of Newton from every start at its own point."""
 
-    def row(y: Any, rows: Any) -> Any:
+    def one(x: Any, y: Any, D: Any) -> Any:
         sc, T = plane.at(x, y)
+        root = search_root(sc, T, D, SEARCH_RULE, SEARCH_STEPS)
+        return root.x, root.converged & (norm(root.x) > 2 * vanishing(sc, T))
 
-        def one(D: Any) -> Any:
-            root = search_root(sc, T, D, SEARCH_RULE, SEARCH_STEPS)
-            return root.x, root.converged & (norm(root.x) > 2 * vanishing(sc, T))
-
-        return jax.vmap(one)(rows)
-
-    return jax.vmap(row)(ys, starts)
+    return jax.vmap(one)(x, y, starts)
 
 
 @eqx.filter_jit
-def _iterated(plane: _Plane, x: Any, ys: Any, starts: Float[Array, "start channel"]) -> Float[Array, "row start channel"]:
-    """Every start after a few plain iterations, on every row."""
-
-    def row(y: Any) -> Any:
-        return jax.vmap(lambda D: iterated(*plane.at(x, y), D))(starts)
-
-    return jax.vmap(row)(ys)
+def _iterated(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"]) -> Float[Array, "start channel"]:
+    """Every start after a few plain iterations at its own point."""
+    return jax.vmap(lambda x, y, D: iterated(*plane.at(x, y), D))(x, y, starts)
 
 
-def _swept(plane: _Plane, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+def _in_chunks(program: Any, plane: Plane, *rows: np.ndarray) -> Any:
+    """A batched program in pieces of `CHUNK`, padded: one shape, compiled once."""
+    parts = []
+    for start in range(0, len(rows[0]), CHUNK):
+        piece = [np.resize(row[start : start + CHUNK], (CHUNK, *row.shape[1:])) for row in rows]
+        parts.append(jax.tree.map(np.asarray, program(plane, *map(jnp.asarray, piece))))
+    return jax.tree.map(lambda *pieces: np.concatenate(pieces)[: len(rows[0])], *parts)
+
+
+def _swept(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
     """States at every point, [row, column, slot, channel], NaN where there are fewer."""
     n, rows = len(plane.sc.channels), len(ys)
     found = np.full((rows, len(xs), SLOTS, n), np.nan)
+    refreshed = set(np.linspace(0, len(xs) - 1, REFRESHED).round().astype(int))
     for columns in (range(len(xs)), range(len(xs) - 1, -1, -1)):
         before = np.full((rows, SLOTS, n), np.nan)
         for k in columns:
-            known = np.concatenate([found[:, k], before], axis=1)
-            candidates = [_newton(plane, xs[k], ys, np.nan_to_num(known))]
-            if columns.step > 0 and (k % REFRESH == 0 or k == len(xs) - 1):
-                starts = real_starts(plane.at(float(xs[k]), float(ys[0]))[0])
-                iterated = np.asarray(_iterated(plane, jnp.asarray(xs[k]), jnp.asarray(ys), jnp.asarray(starts)))
-                direct = np.broadcast_to(starts, (rows, *starts.shape))
-                candidates += [_newton(plane, xs[k], ys, part) for part in (iterated, direct)]
-            before = found[:, k] = _distinct(np.concatenate(candidates, axis=1))
+            candidates = [found[:, k], before, _between(before)]
+            if columns.step > 0 and k in refreshed:
+                candidates += _fresh(plane, xs[k], ys)
+            before = found[:, k] = _distinct(_newton(plane, xs[k], ys, np.concatenate(candidates, axis=1)))
     return found
 
 
-def _newton(plane: _Plane, x: float, ys: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Where Newton ends, NaN where it does not converge or ends in the normal state."""
-    Delta, converged = (np.asarray(part) for part in _column(plane, jnp.asarray(x), jnp.asarray(ys), jnp.asarray(starts)))
-    return np.where(converged[..., None], Delta, np.nan)
+def _between(states: np.ndarray) -> np.ndarray:
+    """Half way between every two states of a row, in either relative sign: between two minima lies a saddle."""
+    one, other = np.triu_indices(SLOTS, k=1)
+    return np.concatenate([(states[:, one] + sign * states[:, other]) / 2 for sign in (1, -1)], axis=1)
+
+
+def _fresh(plane: Plane, x: float, ys: np.ndarray) -> list[np.ndarray]:
+    """Fresh starts on every row of a column, as they are and after a few plain iterations, [row, start, channel]."""
+    # Starts depend on the couplings: those of the first and of the last row.
+    starts = np.unique(np.concatenate([real_starts(plane.at(float(x), float(y))[0]) for y in ys[[0, -1]]]), axis=0)
+    direct = np.broadcast_to(starts, (len(ys), *starts.shape))
+    row, flat = np.repeat(ys, len(starts)), direct.reshape(-1, direct.shape[2])
+    return [direct, _in_chunks(_iterated, plane, np.full(len(row), x), row, flat).reshape(direct.shape)]
+
+
+def _newton(plane: Plane, x: float, ys: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Where Newton ends from every start of every row of a column that is not NaN; NaN where it does not converge or ends in
+    the normal state."""
+    ended = np.full_like(starts, np.nan)
+    present = np.isfinite(starts).all(axis=2)
+    if present.any():
+        row, _ = np.nonzero(present)
+        Delta, converged = _in_chunks(_roots, plane, np.full(len(row), x), ys[row], starts[present])
+        ended[present] = np.where(converged[:, None], Delta, np.nan)
+    return ended
 
 
 def _distinct(candidates: np.ndarray) -> np.ndarray:
@@ -216,7 +239,7 @@ def _distinct(candidates: np.ndarray) -> np.ndarray:
 
 
 @eqx.filter_jit
-def _judge(plane: _Plane, x: Any, y: Any, Delta: Any) -> Any:
+def _judge(plane: Plane, x: Any, y: Any, Delta: Any) -> Any:
     def one(x: Any, y: Any, D: Any) -> Any:
         sc, T = plane.at(x, y)
         root = search_root(sc, T, D, DEFAULT_RULE, SEARCH_STEPS)
@@ -225,53 +248,51 @@ def _judge(plane: _Plane, x: Any, y: Any, Delta: Any) -> Any:
             root.converged,
             free_energy_of(sc, root.x, T),
             jnp.min(branch_minima_of(sc, root.x)),
+            gapless_excess(sc, root.x),
             real_blocks(sc, root.x, T),
         )
 
     return jax.vmap(one)(x, y, Delta)
 
 
-def _judged(plane: _Plane, xs: np.ndarray, ys: np.ndarray, Delta: np.ndarray) -> tuple[np.ndarray, ...]:
-    """(Delta, F, unstable in amplitude, in phase, gap), states sorted by free energy."""
+def _judged(plane: Plane, xs: np.ndarray, ys: np.ndarray, Delta: np.ndarray, has_free_energy: bool) -> tuple[np.ndarray, ...]:
+    """(Delta, F, unstable in amplitude, in phase, gap, excess), states sorted by free energy, else by size."""
     shape = Delta.shape[:3]
     present = np.isfinite(Delta).all(axis=3)
     row, column, _ = np.nonzero(present)
     x, y, D = xs[column], ys[row], Delta[present]
-    parts = []
-    for start in range(0, len(D), CHUNK):
-        piece = [np.resize(part[start : start + CHUNK], (CHUNK, *part.shape[1:])) for part in (x, y, D)]
-        parts.append(jax.tree.map(np.asarray, _judge(plane, *map(jnp.asarray, piece))))
-    out = [np.full(shape, np.nan), np.full(shape, -1), np.full(shape, -1), np.full(shape, np.nan)]
+    pairs = max(len(plane.sc.cross), 1)
+    kinds = {"F": (float, ()), "amplitude": (int, ()), "phase": (int, ()), "gap": (float, ()), "excess": (float, (pairs,))}
+    out = {name: np.full((*shape, *more), np.nan if kind is float else -1) for name, (kind, more) in kinds.items()}
     Delta = np.full_like(Delta, np.nan)
-    if parts:
-        solved, converged, F, gap, blocks = jax.tree.map(lambda *rows: np.concatenate(rows)[: len(D)], *parts)
-        counts = [negative_of_each(block) for block in blocks]
-        Delta[present] = np.where(converged[:, None], solved, np.nan)
-        for array, values in zip(out, (F, *counts, gap), strict=True):
-            array[present] = np.where(converged, values, np.nan if array.dtype == float else -1)
-    order = np.argsort(out[0], axis=2, kind="stable")
-    sorted_out = [np.take_along_axis(array, order, axis=2) for array in out]
-    return np.take_along_axis(Delta, order[..., None], axis=2), *sorted_out
+    if len(D):
+        solved, good, F, gap, excess, blocks = _in_chunks(_judge, plane, x, y, D)
+        amplitude, phase = (negative_of_each(block) for block in blocks)
+        kept = np.zeros(shape, bool)
+        kept[present] = good
+        Delta[kept] = solved[good]
+        for name, values in {"F": F, "amplitude": amplitude, "phase": phase, "gap": gap, "excess": excess}.items():
+            out[name][kept] = values[good]
+    if not has_free_energy:
+        out["F"][:] = np.nan
+    key = out["F"] if has_free_energy else -np.linalg.norm(Delta, axis=3)
+    order = np.argsort(key, axis=2, kind="stable")
+    ordered = [np.take_along_axis(array, order[..., None] if array.ndim > 3 else order, axis=2) for array in out.values()]
+    return np.take_along_axis(Delta, order[..., None], axis=2), *ordered
 
 
-def _first_order(diagram: PhaseDiagram, plane: _Plane) -> np.ndarray:
-    """Points (x, y) where the free energies of two ground states are equal, located on every row."""
-    if not bool(plane.sc.has_free_energy):
-        return np.zeros((0, 2))
-    D = diagram.ground_Delta
-    step = np.minimum(*(np.linalg.norm(D[:, 1:] - sign * D[:, :-1], axis=2) for sign in (1.0, -1.0)))
-    jump = step > JUMP * np.maximum(np.linalg.norm(D[:, 1:], axis=2), np.linalg.norm(D[:, :-1], axis=2))
-    points = []
-    for i, k in zip(*np.nonzero(jump), strict=True):
-        sc, T = plane.at(float(diagram.x[k]), float(diagram.y[i]))
-        along = path(sc, T, {diagram.x_name: (float(diagram.x[k]), float(diagram.x[k + 1]))})
-        event = locate_crossing(along, jnp.asarray(D[i, k]), jnp.asarray(D[i, k + 1]), jnp.asarray(0.5))
-        if bool(event.converged) and -1.0 <= float(event.p) <= 2.0 and _two_states(event):
-            points.append((float(event.value()), float(diagram.y[i])))
-    return np.array(points).reshape(-1, 2)
+@eqx.filter_jit
+def _linear_maps(plane: Plane, x: Any, ys: Any) -> Float[Array, "row channel channel"]:
+    """lambda K(T) on every row of a column."""
+
+    def row(y: Any) -> Any:
+        sc, T = plane.at(x, y)
+        return sc.lam * linear_kernel(sc, jnp.maximum(T, COLDEST * highest_temperature(sc)))[None, :]
+
+    return jax.vmap(row)(ys)
 
 
-def _two_states(event: Any) -> bool:
-    """Whether a crossing is one of two different states (Newton may have led both to one)."""
-    a, b = np.asarray(event.Delta), np.asarray(event.direction)
-    return bool(min(np.linalg.norm(a - b), np.linalg.norm(a + b)) > 1e-3 * np.linalg.norm(a))
+def _normal_stable(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    """Whether no eigenvalue of lambda K(T) is above 1, [row, column]."""
+    maps = [np.asarray(_linear_maps(plane, jnp.asarray(x), jnp.asarray(ys))) for x in xs]
+    return np.stack([negative_of_each(np.eye(one.shape[-1]) - one) == 0 for one in maps], axis=1)

@@ -1,10 +1,14 @@
 """Pictures. Every function draws on `ax` (a new one if None) and returns it; units are on the axes."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import Patch
 
+from jaxgap.bifurcations import BifurcationKind
 from jaxgap.branches import gap_curve
 from jaxgap.labels import Label
 from jaxgap.observables import branch_minima, branch_names, dispersion, tunnelling_density_of_states, wave_vector
@@ -12,8 +16,17 @@ from jaxgap.pairing import overlap_interval
 from jaxgap.phase_diagram import PhaseDiagram
 from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor
+from jaxgap.tables import write_csv
 
-__all__ = ["COLOURS", "plot_dispersion", "plot_density_of_states", "plot_gaps", "plot_phase_diagram", "draw_curve"]
+__all__ = [
+    "COLOURS",
+    "plot_dispersion",
+    "plot_density_of_states",
+    "plot_gaps",
+    "plot_phase_diagram",
+    "write_phase_diagram",
+    "draw_curve",
+]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
@@ -69,30 +82,74 @@ def plot_gaps(sc: Superconductor, T: Any, branch: str | None = None, ax: Any = N
     return ax
 
 
+LINES = {
+    BifurcationKind.CROSSING: ("first order ($F$ equal)", "o", COLOURS[1]),
+    BifurcationKind.NORMAL: ("continuous", "s", "black"),
+    BifurcationKind.FOLD: ("end of a state (fold)", ".", COLOURS[5]),
+    BifurcationKind.PITCHFORK: ("phases become unstable", ".", COLOURS[3]),
+    BifurcationKind.GAPLESS: ("gapless", "d", "white"),
+}
+"""How the lines of a phase diagram are drawn."""
+
+
 def plot_phase_diagram(diagram: PhaseDiagram, ax: Any = None) -> Any:
-    """The smallest gap of the ground state as colour, where several states are stable (hatched), first-order points, and the
-    line |Delta_ij|^2 = |Delta_i Delta_j| on which pairing changes from intraband- to crossband-dominated."""
-    ax = _axes(ax)
-    image = ax.pcolormesh(diagram.x, diagram.y, diagram.ground_gap, cmap="cividis", shading="nearest", rasterized=True)
+    """The smallest gap of the ground state as colour, hatched where several superconducting states are stable, and the lines:
+    every dot is a point located by the line's own equations on an edge of the grid."""
+    ax = _axes(ax, 7.6, 4.8)
+    gap = np.ma.masked_invalid(diagram.ground_gap)
+    colours = plt.get_cmap("cividis").with_extremes(bad="0.8")
+    image = ax.pcolormesh(diagram.x, diagram.y, gap, cmap=colours, shading="nearest", rasterized=True)
     ax.figure.colorbar(image, ax=ax, label="smallest gap of the ground state (meV)")
+    handles = []
+    for kind, (label, marker, colour) in LINES.items():
+        points = diagram.lines.get(kind, np.zeros((0, 2)))
+        if len(points):
+            size, edge = (3.5, "black") if marker == "d" else (3.0, colour)
+            style = {"marker": marker, "ms": size, "ls": "none", "color": colour, "mec": edge, "mew": 0.4}
+            handles += ax.plot(*points.T, label=label, **style)
     several = diagram.stable_states > 1
     if several.any():
         ax.contourf(diagram.x, diagram.y, several, levels=[0.5, 1.5], colors="none", hatches=["////"])
-        ax.fill_between([], [], [], facecolor="none", edgecolor="black", hatch="////", label="two stable states")
-    crossband = diagram.crossband
-    if np.nanmin(crossband) < 1 < np.nanmax(crossband):
-        ax.contour(diagram.x, diagram.y, crossband, levels=[1.0], colors="white", linestyles="--", linewidths=1.2)
-        ax.plot([], [], color="0.6", ls="--", label=r"$|\Delta_{12}|^2 = |\Delta_1 \Delta_2|$ (white)")
-    if len(diagram.first_order):
-        ax.plot(*diagram.first_order.T, ".", ms=3, color=COLOURS[1], label="first order ($F$ equal)")
+        handles.append(Patch(facecolor="none", edgecolor="black", hatch="////", label="several stable states"))
+    if gap.mask.any():
+        handles.append(Patch(facecolor="0.8", label="no stable real state"))
     ax.set(xlabel=_axis_label(diagram.x_name), ylabel=_axis_label(diagram.y_name))
-    ax.legend(loc="upper left", fontsize=8)
+    if handles:
+        ax.figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False, markerscale=1.5)
     return ax
+
+
+def write_phase_diagram(diagram: PhaseDiagram, folder: str | Path) -> tuple[Path, ...]:
+    """Write diagram.png and .pdf, states.csv (every state at every point) and lines.csv into `folder`; returns the paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    png, pdf, states, lines = paths = tuple(folder / name for name in ("diagram.png", "diagram.pdf", "states.csv", "lines.csv"))
+    figure = plot_phase_diagram(diagram).figure
+    figure.savefig(png, dpi=160)
+    figure.savefig(pdf)
+    plt.close(figure)
+    channels = [f"Delta_{name}_meV" for name in diagram.superconductor.channels]
+    counts = ("free_energy", "gap_meV", "unstable_amplitude", "unstable_phase", "ground")
+    write_csv(states, (diagram.x_name, diagram.y_name, *counts, *channels), _state_rows(diagram))
+    points = [(kind.name.lower(), *map(float, point)) for kind, line in diagram.lines.items() for point in line]
+    write_csv(lines, ("line", diagram.x_name, diagram.y_name), points)
+    return paths
+
+
+def _state_rows(diagram: PhaseDiagram) -> Iterator[tuple[Any, ...]]:
+    ground = diagram.ground
+    for i, k, state in zip(*np.nonzero(np.isfinite(diagram.gap)), strict=True):
+        at = i, k, state
+        energy = float(diagram.free_energy[at]), float(diagram.gap[at])
+        counts = int(diagram.unstable_amplitude[at]), int(diagram.unstable_phase[at]), int(ground[i, k] == state)
+        yield float(diagram.x[k]), float(diagram.y[i]), *energy, *counts, *map(float, diagram.Delta[at])
 
 
 def _axis_label(name: str) -> str:
     if name == "T":
         return "temperature $T$ (K)"
+    if name.startswith("lambda_"):
+        return rf"$\lambda_{{{name.removeprefix('lambda_')}}}$"
     if name == "Omega" or name.startswith("mu["):
         return f"{name} (meV)"
     return name

@@ -24,7 +24,7 @@ from jaxgap._checks import InputError, NotConvergedError, check, is_concrete
 from jaxgap._precision import require_float64
 from jaxgap.couplings import CONVENTIONS
 from jaxgap.labels import Label
-from jaxgap.observables.gaps import branch_minima_of
+from jaxgap.observables.gaps import GAPLESS, branch_minima_of
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import gap_residual
 from jaxgap.quadrature import DEFAULT_RULE, Rule
@@ -44,8 +44,6 @@ SAME = 1e-6
 """Two solutions are one if their amplitudes differ by less than 1e-6 of their size: the search finds them to about 1e-8."""
 NEARLY_REAL = 1e-7
 """Complex amplitudes whose phases differ from 0 and pi by less are a real solution."""
-GAPLESS = 1e-6
-"""A state is gapless if its smallest excitation energy is below 1e-6 of its largest amplitude."""
 BATCH = 4
 """Solutions are judged in batches of a multiple of 4, so that few programs serve every number of them."""
 

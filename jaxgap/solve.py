@@ -221,8 +221,6 @@ class Track(NamedTuple):
     """How far the branch was followed [K]."""
     Delta: Float[Array, "channel"]
     """Its amplitudes there [meV]."""
-    jacobian: Float[Array, "channel channel"]
-    """dr/dDelta there."""
     began: Bool[Array, ""]
     """Whether a start led to the branch at all."""
     arrived: Bool[Array, ""]
@@ -234,7 +232,6 @@ class Track(NamedTuple):
 class _Walk(NamedTuple):
     T: Float[Array, ""]
     Delta: Float[Array, "channel"]
-    jacobian: Float[Array, "channel channel"]
     slope: Float[Array, "channel"]
     h: Float[Array, ""]
     tried: Int[Array, ""]
@@ -286,7 +283,6 @@ def follow(
         return _Walk(
             T=jnp.where(moved, T, s.T),
             Delta=jnp.where(moved, root.x, s.Delta),
-            jacobian=jnp.where(moved, root.jacobian, s.jacobian),
             slope=jnp.where(moved, (root.x - s.Delta) / dT, s.slope),
             h=jnp.where(s.began, jnp.where(moved, 2 * s.h, s.h / 4), s.h),
             tried=tried,
@@ -300,10 +296,10 @@ def follow(
     nothing = Root(starts[0], jnp.asarray(jnp.inf), jnp.eye(starts.shape[1]), no, zero)
     # Where the way is shorter than the resolution, the step must not look like the last jump.
     h = jnp.where(goal == T, 1.0, jnp.sign(goal - T) * jnp.maximum(jnp.abs(goal - T), 2 * resolution))
-    start = _Walk(T, starts[0], nothing.jacobian, 0 * starts[0], h, zero, no, nothing, zero, no)
+    start = _Walk(T, starts[0], 0 * starts[0], h, zero, no, nothing, zero, no)
     end = jax.lax.while_loop(lambda s: ~s.done, step, start)
     arrived = end.began & end.root.converged & (goal == end.T) & (jnp.abs(end.h) > resolution)
-    return Track(end.T, end.Delta, end.jacobian, end.began, arrived, end.root._replace(steps=end.steps))
+    return Track(end.T, end.Delta, end.began, arrived, end.root._replace(steps=end.steps))
 
 
 def starting_amplitudes(sc: Superconductor, pattern: Float[Array, "band"]) -> Float[Array, "start channel"]:

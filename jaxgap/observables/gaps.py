@@ -37,6 +37,10 @@ __all__ = [
 ]
 
 
+GAPLESS = 1e-6
+"""A state is gapless if its smallest excitation energy is below 1e-6 of its largest amplitude."""
+
+
 def branch_names(sc: Superconductor) -> tuple[str, ...]:
     """Names of the quasiparticle branches: `pi` for a band alone, `alpha:beta lower` and `upper` for a cross-paired pair."""
     names: list[str] = []

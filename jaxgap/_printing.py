@@ -1,0 +1,152 @@
+"""What the command line prints: tables for people, one JSON object for machines."""
+
+import json
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jaxgap.labels import Label
+from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps
+from jaxgap.phase_diagram import PhaseDiagram
+from jaxgap.phase_lines import NO_GROUND, NORMAL_GROUND
+from jaxgap.solution import Solution, Status
+from jaxgap.solutions import State
+from jaxgap.superconductor import Superconductor
+from jaxgap.transition import Transition
+
+__all__ = [
+    "console",
+    "diagram_row",
+    "print_diagram",
+    "print_gaps",
+    "print_json",
+    "print_transition",
+    "gap_row",
+    "solution_row",
+    "state_row",
+]
+
+console = Console(highlight=False)
+
+
+def solution_row(s: Solution) -> dict[str, Any]:
+    return {
+        "T_K": float(s.T),
+        "status": Status(int(s.status)).text,
+        "label": Label(int(s.label)).text,
+        "channels": s.superconductor.channels,
+        "Delta_real_meV": np.asarray(s.Delta.real).tolist(),
+        "Delta_imag_meV": np.asarray(s.Delta.imag).tolist(),
+        "residual_meV": float(s.residual),
+        "steps": int(s.steps),
+        "sigma_min": float(s.sigma_min),
+        "quadrature_error": float(s.quadrature_error),
+        "branches": branch_names(s.superconductor),
+        "branch_minima_meV": np.asarray(branch_minima(s)).tolist(),
+    }
+
+
+def state_row(state: State) -> dict[str, Any]:
+    return {
+        "name": state.name,
+        "stability": state.stability,
+        "unstable_amplitude": state.unstable_amplitude,
+        "unstable_phase": state.unstable_phase,
+        "free_energy": state.free_energy,
+        "smallest_gap_meV": state.gap,
+        **solution_row(state.solution),
+    }
+
+
+def print_transition(found: Transition, as_json_: bool) -> None:
+    kind = found.kind.name.lower().replace("_", " ")
+    if as_json_:
+        row = {"T_c_K": found.T_c, "kind": kind, "linear_K": found.linear, "superheating_K": found.superheating}
+        print_json(row)
+        return
+    console.print(
+        "No superconducting ground state at any temperature." if found.kind == 0 else f"T_c = {found.T_c:.6f} K, {kind}"
+    )
+    console.print(
+        "The normal state is marginal at " + (", ".join(f"{T:.6f}" for T in found.linear) or "no temperature") + " K."
+    )
+    if found.superheating is not None:
+        console.print(f"A superconducting state survives up to {found.superheating:.6f} K (a fold).")
+
+
+def gap_row(s: Solution) -> dict[str, Any]:
+    fermi = fermi_momentum_gaps(s)
+    return {
+        "T_K": float(s.T),
+        "status": Status(int(s.status)).text,
+        "label": Label(int(s.label)).text,
+        "branch_minima_meV": np.asarray(branch_minima(s)).tolist(),
+        "fermi_momentum_meV": np.asarray(fermi.gap).tolist(),
+        "fermi_momentum_weight": np.asarray(fermi.weight).tolist(),
+    }
+
+
+def print_gaps(sc: Superconductor, rows: list[dict[str, Any]]) -> None:
+    table = Table(title="excitation gaps (meV): minima of the branches, and at the bands' Fermi momenta", title_justify="left")
+    for column in ("T [K]", "state"):
+        table.add_column(escape(column), justify="right")
+    for name in branch_names(sc):
+        table.add_column(escape(name), justify="right")
+    for name in sc.band_names:
+        table.add_column(f"at k_F of {name}", justify="right")
+    for row in rows:
+        numbers = [*row["branch_minima_meV"], *row["fermi_momentum_meV"]]
+        asked_for = row["status"] in ("converged", "normal")
+        state = row["label"] if asked_for else row["status"]
+        table.add_row(f"{row['T_K']:g}", state, *(f"{x:.4f}" if asked_for else "-" for x in numbers))
+    console.print(table)
+
+
+def diagram_row(found: PhaseDiagram) -> dict[str, Any]:
+    """What a phase diagram shows, in numbers: shares of points, and how far every line reaches."""
+    points = found.ground.size
+    shares = {
+        "superconducting": np.sum(found.ground >= 0) / points,
+        "normal": np.sum(found.ground == NORMAL_GROUND) / points,
+        "no_stable_real_state": np.sum(found.ground == NO_GROUND) / points,
+        "several_stable_states": np.sum(found.stable_states > 1) / points,
+    }
+    lines = {
+        kind.name.lower(): {
+            "points": len(line),
+            **{name: [float(f(line[:, i])) for f in (np.min, np.max)] for i, name in enumerate((found.x_name, found.y_name))},
+        }
+        for kind, line in found.lines.items()
+        if len(line)
+    }
+    return {"shares_of_points": {name: float(share) for name, share in shares.items()}, "lines": lines}
+
+
+def print_diagram(found: PhaseDiagram) -> None:
+    """The same as a table."""
+    row = diagram_row(found)
+    words = [f"{share:.1%} {name.replace('_', ' ')}" for name, share in row["shares_of_points"].items()]
+    console.print(f"{found.ground.size} points: {', '.join(words)}.")
+    table = Table(title="lines, each point located by its own equations", title_justify="left")
+    for column in ("line", "points", found.x_name, found.y_name):
+        table.add_column(escape(column))
+    for kind, line in row["lines"].items():
+        ranges = ("{:.6g} to {:.6g}".format(*line[name]) for name in (found.x_name, found.y_name))
+        table.add_row(kind, str(line["points"]), *ranges)
+    console.print(table)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """JSON with null for numbers that do not exist."""
+    print(json.dumps(_plain(value), indent=1, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
