@@ -1,15 +1,16 @@
 r"""Phase diagrams: the ground state and all metastable states over two parameters, and the lines between them.
 
-The plane is swept column by column, all rows of a column in one batch: Newton starts from the solutions of the column before,
-from the points half way between these, and in some columns from a fresh set of starts; then the plane is swept back, so that
-a state that is born in one sweep is carried both ways. The lines (first order, spinodals, continuous, gapless) are located on
-every edge of the grid by their own equations (`jaxgap.phase_lines`).
+The search begins anew, from a set of starts and from the points half way between the states found, in some columns, all rows
+of a column in one batch. The states are then carried over the plane by Newton, along x and along y, forwards and backwards, so
+that a state found anywhere reaches every point at which it exists and to which a row or a column leads. The lines (first order,
+spinodals, continuous, gapless) are located on every edge of the grid by their own equations (`jaxgap.phase_lines`).
 
 Real states only. A real state that is unstable towards complex amplitudes is marked by its phase count; where the normal state
 is unstable and no real state is stable, as in frustrated systems whose ground state breaks time reversal, the ground state is
 `NO_GROUND`, and `jaxgap.solutions` finds the complex one.
 """
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ __all__ = ["PhaseDiagram", "phase_diagram"]
 
 SLOTS = 6
 """States kept at every point."""
-REFRESHED = 12
+SEARCHED = 12
 """Columns in which the search begins anew, evenly spread."""
 SAME = 1e-5
 CHUNK = 256
@@ -180,42 +181,42 @@ def _in_chunks(program: Any, plane: Plane, *rows: np.ndarray) -> Any:
 
 def _swept(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
     """States at every point, [row, column, slot, channel], NaN where there are fewer."""
-    n, rows = len(plane.sc.channels), len(ys)
-    found = np.full((rows, len(xs), SLOTS, n), np.nan)
-    refreshed = set(np.linspace(0, len(xs) - 1, REFRESHED).round().astype(int))
-    for columns in (range(len(xs)), range(len(xs) - 1, -1, -1)):
-        before = np.full((rows, SLOTS, n), np.nan)
-        for k in columns:
-            candidates = [found[:, k], before, _between(before)]
-            if columns.step > 0 and k in refreshed:
-                candidates += _fresh(plane, xs[k], ys)
-            before = found[:, k] = _distinct(_newton(plane, xs[k], ys, np.concatenate(candidates, axis=1)))
+    found = np.full((len(ys), len(xs), SLOTS, len(plane.sc.channels)), np.nan)
+    for k in sorted(set(np.linspace(0, len(xs) - 1, SEARCHED).round().astype(int))):
+        found[:, k] = _searched(plane, np.full(len(ys), xs[k]), ys)
+    X, Y = np.meshgrid(xs, ys)
+    # Views: what is found enters `found`.
+    for x, y, states in ((X.T, Y.T, found.swapaxes(0, 1)), (X, Y, found)):
+        for order in (range(len(x)), range(len(x) - 1, -1, -1)):
+            for before, here in itertools.pairwise(order):
+                carried = _newton(plane, x[here], y[here], states[before])
+                states[here] = _distinct(np.concatenate([states[here], carried], axis=1))
     return found
 
 
-def _between(states: np.ndarray) -> np.ndarray:
-    """Half way between every two states of a row, in either relative sign: between two minima lies a saddle."""
+def _searched(plane: Plane, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """States at the points of one column, from fresh starts: as they are, after a few plain iterations, and half way between
+    the states that these lead to, [point, slot, channel]."""
+    # Starts depend on the couplings: those of the first and of the last point.
+    ends = [real_starts(plane.at(float(x[i]), float(y[i]))[0]) for i in (0, -1)]
+    starts = np.unique(np.concatenate(ends), axis=0)
+    direct = np.broadcast_to(starts, (len(y), *starts.shape))
+    flat = [np.repeat(part, len(starts), axis=0) for part in (x, y)] + [direct.reshape(-1, direct.shape[2])]
+    after = _in_chunks(_iterated, plane, *flat).reshape(direct.shape)
+    states = _distinct(_newton(plane, x, y, np.concatenate([direct, after], axis=1)))
+    # Between two minima lies a saddle.
     one, other = np.triu_indices(SLOTS, k=1)
-    return np.concatenate([(states[:, one] + sign * states[:, other]) / 2 for sign in (1, -1)], axis=1)
+    between = [(states[:, one] + sign * states[:, other]) / 2 for sign in (1, -1)]
+    return _distinct(np.concatenate([states, _newton(plane, x, y, np.concatenate(between, axis=1))], axis=1))
 
 
-def _fresh(plane: Plane, x: float, ys: np.ndarray) -> list[np.ndarray]:
-    """Fresh starts on every row of a column, as they are and after a few plain iterations, [row, start, channel]."""
-    # Starts depend on the couplings: those of the first and of the last row.
-    starts = np.unique(np.concatenate([real_starts(plane.at(float(x), float(y))[0]) for y in ys[[0, -1]]]), axis=0)
-    direct = np.broadcast_to(starts, (len(ys), *starts.shape))
-    row, flat = np.repeat(ys, len(starts)), direct.reshape(-1, direct.shape[2])
-    return [direct, _in_chunks(_iterated, plane, np.full(len(row), x), row, flat).reshape(direct.shape)]
-
-
-def _newton(plane: Plane, x: float, ys: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Where Newton ends from every start of every row of a column that is not NaN; NaN where it does not converge or ends in
-    the normal state."""
+def _newton(plane: Plane, x: np.ndarray, y: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Where Newton ends from every start (that is not NaN) of every point; NaN if it does not converge, or becomes normal."""
     ended = np.full_like(starts, np.nan)
     present = np.isfinite(starts).all(axis=2)
     if present.any():
-        row, _ = np.nonzero(present)
-        Delta, converged = _in_chunks(_roots, plane, np.full(len(row), x), ys[row], starts[present])
+        point, _ = np.nonzero(present)
+        Delta, converged = _in_chunks(_roots, plane, x[point], y[point], starts[present])
         ended[present] = np.where(converged[:, None], Delta, np.nan)
     return ended
 
