@@ -1,10 +1,12 @@
-"""How complete is `solutions`? Its search against thousands of random starts, on random systems.
+"""How complete is `solutions`? Its search against thousands of random starts, and its counts against the free energy's Hessian.
 
-    python benchmarks/solutions.py [--systems 200] [--starts 2000] [--output results.json]
+    python benchmarks/solutions.py [--systems 200] [--starts 1000] [--family two_cross_paired] [--output results.json]
 
-Systems: two cross-paired bands with symmetric g, couplings of either sign, d in 0..12 meV, T in 0.5..12 K, drawn with a fixed
-seed. The exhaustive search runs the same Newton from random real and complex amplitudes of all sizes. Printed: the share of the
-union of both sets of solutions that `solutions` found, of all and of the stable ones, and the time of one call.
+Random systems with symmetric g and couplings of either sign, drawn with a fixed seed, of three families: two cross-paired bands
+at a distance d; three bands without cross pairs (whose repulsions can be frustrated); two cross-paired bands and a third one.
+The exhaustive search starts from random real and complex amplitudes of all sizes. Printed: the share of the union of both
+sets of solutions that `solutions` found, of all and of the stable ones; how many solutions have as many unstable directions
+as n_-(Hessian of F) - n_-(g) says; how many stable states break time reversal; and the time of one call.
 """
 
 import argparse
@@ -18,55 +20,74 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgap import parabolic_band, superconductor
-from jaxgap import solutions as module
+import jaxgap
+from jaxgap import Label, parabolic_band, solutions, superconductor
+from jaxgap.pairing import free_energy_functional
+from jaxgap.solutions import coupled_groups, distances
+
+ZERO_MODE = 1e-6  # eigenvalues of the Hessian of F, of order 1, count as negative below -1e-6
+SAME = 1e-6
 
 
-def random_system(rng: np.random.Generator) -> Any:
-    """Two bands, all three channels coupled with either sign, equal masses, symmetric g."""
-    lam = np.diag([*rng.uniform(0.25, 0.5, 2), rng.uniform(-0.2, 0.35)])
-    off = np.triu(rng.uniform(-0.15, 0.15, (3, 3)), 1)
+def random_system(rng: np.random.Generator, family: str) -> Any:
+    """Couplings of either sign between all channels, equal masses, symmetric g (lambda is symmetric, N is the same for all)."""
+    cross = [] if family == "three_bands" else ["a:b"]
     bands = [parabolic_band("a", mu=200.0), parabolic_band("b", mu=200.0 + rng.uniform(0, 12))]
-    return superconductor(bands=bands, cross=["a:b"], lam=lam + off + off.T, Omega=rng.uniform(20, 40))
+    bands += [parabolic_band("c", mu=200.0)] * (family != "two_cross_paired")
+    diagonal = rng.uniform(0.25, 0.5, len(bands)).tolist() + rng.uniform(-0.2, 0.35, len(cross)).tolist()
+    n, reach = len(diagonal), 0.15 if family == "two_cross_paired" else 0.3
+    off = np.triu(rng.uniform(-reach, reach, (n, n)), 1)
+    return superconductor(bands=bands, cross=cross, lam=np.diag(diagonal) + off + off.T, Omega=rng.uniform(20, 40))
 
 
-def exhaustive(sc: Any, T: Any, starts: int, rng: np.random.Generator) -> list[Any]:
-    """Solutions that Newton finds from random starts, solved to full accuracy; real and complex."""
+def random_starts(rng: np.random.Generator, n: int, starts: int) -> np.ndarray:
+    """As many real as complex amplitudes [meV], isotropic, of sizes 0.3 to 30 meV."""
+    size = 10 ** rng.uniform(-0.5, 1.5, (2 * starts, 1))
+    x = rng.normal(size=(2 * starts, n))
+    phases = np.exp(2j * np.pi * rng.uniform(size=x.shape))
+    return size * x / np.linalg.norm(x, axis=1, keepdims=True) * np.where(np.arange(2 * starts)[:, None] < starts, 1.0, phases)
+
+
+@jax.jit
+def hessian_count(sc: Any, Delta: Any, T: Any) -> Any:
+    """n_-(Hessian of F) - n_-(g), on real and imaginary parts."""
     n = len(sc.channels)
-    size = np.max(np.abs(module._starts(sc)[0])) * 10 ** rng.uniform(-1.5, 0.3, (starts, 1))
-    x = rng.normal(size=(starts, n))
-    real = size * x / np.linalg.norm(x, axis=1, keepdims=True)
-    groups = module.coupled_groups(sc)
-    rows = []
-    for guess in (real, real * np.exp(2j * np.pi * rng.uniform(size=real.shape))):
-        found, converged = (np.asarray(part) for part in module._search(sc, T, jnp.asarray(guess)))
-        rows.append(found[converged & (np.linalg.norm(found, axis=1) > 1e-5 * np.max(size))].astype(complex))
-    turned, is_real = module._as_real(np.concatenate(rows), groups)
-    found = []
-    for part in (turned[is_real].real, turned[~is_real]):
-        found += module._polished(sc, T, part[module._distinct(part, groups)])
-    return found
+    H = jax.hessian(lambda x: free_energy_functional(sc, x[:n] + 1j * x[n:], T))(jnp.concatenate([Delta.real, Delta.imag]))
+    return jnp.sum(jnp.linalg.eigvalsh(H) < -ZERO_MODE) - 2 * jnp.sum(jnp.linalg.eigvalsh(sc.g) < 0)
 
 
-def compare(sc: Any, T: float, starts: int, rng: np.random.Generator) -> dict[str, Any]:
-    """How many solutions each search found, and how many of the other's were missed."""
-    groups = module.coupled_groups(sc)
+def examine(sc: Any, T: float, starts: int, rng: np.random.Generator) -> dict[str, Any]:
+    """One system: what was found, what was missed, and whether the counts agree."""
     began = time.perf_counter()
-    found = module.solutions(sc, T)
+    found = solutions(sc, T)
     seconds = time.perf_counter() - began
     known = np.stack([np.asarray(state.solution.Delta) for state in found])
-    missed = []
-    for solution in exhaustive(sc, jnp.asarray(T), starts, rng):
-        Delta = np.asarray(solution.Delta)
-        if np.min(module.distances(Delta, known, groups)) > 1e-6 * np.linalg.norm(Delta):
-            missed += module.judged(sc, [solution])
-            known = np.concatenate([known, Delta[None]])
+    everything = solutions(sc, T, starts=random_starts(rng, len(sc.channels), starts))
+
+    def is_known(state: Any) -> bool:
+        Delta = np.asarray(state.solution.Delta)
+        return bool(np.min(distances(Delta, known, coupled_groups(sc))) <= SAME * np.linalg.norm(Delta))
+
+    missed = [state for state in everything if not is_known(state)]
+    superconducting = [state for state in everything if state.label != Label.NORMAL]
+    counts = [
+        (state.unstable_amplitude + state.unstable_phase, int(hessian_count(sc, state.solution.Delta, state.solution.T)))
+        for state in superconducting
+    ]
+    broken = [state for state in superconducting if state.label == Label.BROKEN]
     return {
         "found": len(found),
         "stable_found": len(found.stable),
         "missed": len(missed),
         "stable_missed": sum(state.stable for state in missed),
         "missed_states": [f"{state.name}; {state.stability}" for state in missed],
+        "counted": len(counts),
+        "counts_agree": sum(a == b for a, b in counts),
+        "most_unstable": max((a for a, _ in counts), default=0),
+        "repulsive_eigenchannels": int(np.sum(np.linalg.eigvalsh(np.asarray(sc.g)) < 0)),
+        "complex": len(broken),
+        "stable_time_reversal_breaking": sum(state.stable for state in broken),
+        "gapless": sum(state.gapless for state in superconducting),
         "seconds": seconds,
     }
 
@@ -74,26 +95,34 @@ def compare(sc: Any, T: float, starts: int, rng: np.random.Generator) -> dict[st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--systems", type=int, default=200)
-    parser.add_argument("--starts", type=int, default=2000)
+    parser.add_argument("--starts", type=int, default=1000)
+    families = ("two_cross_paired", "three_bands", "two_cross_paired_and_one")
+    parser.add_argument("--family", choices=families, default=families[0])
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     rng = np.random.default_rng(33)
     rows = []
     for k in range(arguments.systems):
-        sc, T = random_system(rng), rng.uniform(0.5, 12.0)
-        rows.append(compare(sc, T, arguments.starts, rng))
-        if rows[-1]["missed"]:
-            print(k, rows[-1])
-    total = {key: sum(row[key] for row in rows) for key in ("found", "stable_found", "missed", "stable_missed")}
+        sc, T = random_system(rng, arguments.family), rng.uniform(0.5, 12.0)
+        rows.append(examine(sc, T, arguments.starts, rng))
+        row = rows[-1]
+        if row["missed"] or row["counts_agree"] < row["counted"] or row["stable_time_reversal_breaking"]:
+            print(k, f"T = {T:.6g} K", np.asarray(sc.lam).round(6).tolist(), row, flush=True)
+    total = {key: sum(row[key] for row in rows) for key in rows[0] if isinstance(rows[0][key], int) and key != "most_unstable"}
     result = {
+        "family": arguments.family,
         "systems": arguments.systems,
         "random_starts_per_system": 2 * arguments.starts,
         **total,
+        "most_unstable": max(row["most_unstable"] for row in rows),
+        "systems_with_stable_time_reversal_breaking": sum(row["stable_time_reversal_breaking"] > 0 for row in rows),
         "share_found": total["found"] / (total["found"] + total["missed"]),
         "share_of_stable_found": total["stable_found"] / (total["stable_found"] + total["stable_missed"]),
+        "share_of_counts_that_agree": total["counts_agree"] / total["counted"],
         "median_seconds_per_call": float(np.median([row["seconds"] for row in rows])),
         "device": f"{jax.devices()[0].platform}: {jax.devices()[0].device_kind}, {platform.machine()}",
         "jax": jax.__version__,
+        "jaxgap": jaxgap.__version__,
     }
     print(json.dumps(result, indent=1))
     if arguments.output:

@@ -50,6 +50,7 @@ __all__ = [
     "locate_crossing",
     "locate_gapless",
     "is_gapless",
+    "is_transversal",
 ]
 
 
@@ -276,3 +277,20 @@ def is_gapless(event: Bifurcation) -> bool:
     shell, where nothing pairs."""
     sc, _ = event.path.at(event.p)
     return float(jnp.min(branch_minima_of(sc, event.Delta))) <= GAPLESS * float(jnp.max(jnp.abs(event.Delta)))
+
+
+TRANSVERSAL = 1e-5
+"""|w . dr/dp| / |Delta|: 1e-3 to 1 at folds (p from 0 to 1, or T in K); where branches cross, the square root of rounding."""
+
+
+def is_transversal(fold: Bifurcation) -> bool:
+    """Whether p turns at a located fold: w . dr/dp is not zero, with w M = 0. Else branches cross there."""
+    return bool(_transversality(fold.path, fold.Delta, fold.p) > TRANSVERSAL)
+
+
+@eqx.filter_jit
+def _transversality(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Float[Array, ""]:
+    """|w . dr/dp| / |Delta|."""
+    w = _null_vector(jax.jacfwd(lambda D: _gap_equations(path, D, p))(Delta).T)
+    r_p = jax.jacfwd(lambda q: _gap_equations(path, Delta, q))(p)
+    return jnp.abs(w @ r_p) / norm(Delta)

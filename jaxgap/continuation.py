@@ -25,6 +25,7 @@ from jaxgap.bifurcations import (
     BifurcationKind,
     Path,
     is_gapless,
+    is_transversal,
     locate_branch_point,
     locate_crossing,
     locate_fold,
@@ -49,6 +50,8 @@ FIRST_STEP, LONGEST_STEP, SHORTEST_STEP = 0.01, 0.04, 1e-7
 TURN = 0.96
 """Smallest cosine between successive tangents: a step that turns further is tried again at half its length."""
 MAX_POINTS = 3000
+VERTICAL = 1e-6
+"""Where |dp| along the unit tangent is smaller, a branch is vertical: a symmetry makes a continuum of solutions at one p."""
 
 
 class Branch(NamedTuple):
@@ -80,6 +83,11 @@ class Branch(NamedTuple):
     def is_real(self) -> bool:
         """Whether its amplitudes are real."""
         return bool(np.isrealobj(self.Delta))
+
+    @property
+    def is_vertical(self) -> bool:
+        """Whether it is a continuum of solutions at one p, as a symmetry makes it."""
+        return bool(np.ptp(self.p) < VERTICAL)
 
     def value(self, name: str | None = None) -> np.ndarray:
         """The values of what changes along the path, [point]."""
@@ -274,13 +282,17 @@ def _on_boundary(path: Path, point: _Point, new: _Point, n: int) -> _Point | Non
 def _events_between(path: Path, a: _Point, b: _Point) -> list[Bifurcation]:
     """Bifurcations between two points of a real branch: where determinants of M and of its phase block change sign, and
     where a cross-paired pair of bands becomes gapless."""
+    if max(abs(a.tangent[-1]), abs(b.tangent[-1])) <= VERTICAL:
+        return []  # A continuum of solutions at one p: every point is singular.
     turned = a.tangent[-1] * b.tangent[-1] < 0
     crossed = np.linalg.det(a.M) * np.linalg.det(b.M) < 0
     phases = _counts(a)[1] != _counts(b)[1]
-    found = []
-    if turned:
-        found.append(_nearest(locate_fold, path, a, b))
-    elif crossed:
+    found: list[Bifurcation | None] = []
+    fold = _nearest(locate_fold, path, a, b) if turned else None
+    if fold is not None and is_transversal(fold):
+        found.append(fold)
+    elif turned or crossed:
+        # Also where a pair of real branches leaves another one: there p turns, but nothing ends.
         found.append(_nearest(locate_branch_point, path, a, b))
     if phases:
         found.append(_nearest(locate_pitchfork, path, a, b))
@@ -304,9 +316,10 @@ def _checked(event: Bifurcation, a: _Point, b: _Point) -> Bifurcation | None:
     """The event, if it lies where it was looked for."""
     if not bool(event.converged):
         return None
-    reach = 2 * np.linalg.norm(b.x - a.x)
-    inside = np.linalg.norm(np.asarray(event.Delta) - a.x) <= reach and abs(float(event.p) - a.p) <= 2 * LONGEST_STEP
-    return event if inside else None
+    size = np.linalg.norm(a.x)
+    reach = 2 * np.hypot(np.linalg.norm(b.x - a.x) / size, b.p - a.p)
+    away = np.hypot(np.linalg.norm(np.asarray(event.Delta) - a.x) / size, float(event.p) - a.p)
+    return event if away <= reach else None
 
 
 def follow_path(path: Path, Delta: Any, p: float = 0.0, number: int = 0) -> Branch:
@@ -382,10 +395,10 @@ def _crossing_branch(event: Bifurcation, found: list[Branch]) -> list[Branch]:
     M = np.asarray(real_blocks(sc, event.Delta, T)[0])
     along = np.append(np.linalg.svd(M)[2][-1], 0.0)
     branch = _both_ways(event.path, np.asarray(event.Delta), float(event.p), along, len(found))
-    # Not at its ends: in the normal state every branch has the same amplitudes, none.
-    tried = [len(branch.p) // 4, 3 * len(branch.p) // 4]
-    new = any(not any(_contains(b, branch.p[i], branch.Delta[i]) for b in found) for i in tried)
-    return [branch] if new and len(branch.p) > 2 else []
+    # Not at its ends (in the normal state every branch has the same amplitudes, none), nor at symmetric points of a loop.
+    inside = [int(share * len(branch.p)) for share in (0.21, 0.43, 0.71)]
+    known = any(_contains(b, branch.p[i], branch.Delta[i]) for b in found for i in inside)
+    return [branch] if not known and len(branch.p) > 2 else []
 
 
 def _broken_branch(event: Bifurcation, number: int) -> list[Branch]:
@@ -429,6 +442,9 @@ def _checked_real(path: Path, a: _Point, b: _Point) -> Bifurcation | None:
 
 def _contains(branch: Branch, p: float, Delta: np.ndarray) -> bool:
     """Whether a solution at p lies on a branch."""
+    if branch.is_vertical:
+        apart = [np.min(np.linalg.norm(branch.Delta - sign * Delta, axis=1)) for sign in (1, -1)]
+        return bool(abs(p - branch.p[0]) < VERTICAL and min(apart) <= LONGEST_STEP * np.linalg.norm(Delta))
     rows = [row for row in branch.at(p) if np.isrealobj(row) == np.isrealobj(Delta)]
     if not rows:
         return False

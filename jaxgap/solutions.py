@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap._checks import InputError, NotConvergedError, check, is_concrete
+from jaxgap._checks import InputError, NotConvergedError, check, check_finite, is_concrete
 from jaxgap._precision import require_float64
 from jaxgap.couplings import CONVENTIONS
 from jaxgap.labels import Label
@@ -156,10 +156,16 @@ def _short(z: Any) -> str:
     return f"{z:+.4f}" if np.isrealobj(z) else f"{z.real:+.4f}{z.imag:+.4f}i"
 
 
-def solutions(sc: Superconductor, T: Any) -> Solutions:
+def solutions(sc: Superconductor, T: Any, *, starts: Any = None) -> Solutions:
     """All solutions of the gap equations of `sc` at temperature T [K], real and complex, ranked and named.
 
-    The normal state is among them. Complex solutions come in conjugate pairs and are listed once.
+    The normal state is among them. Complex solutions come in conjugate pairs and are listed once. No search can promise to
+    find all: how many this one finds is measured in `benchmarks/solutions.py`.
+
+    Args:
+        sc: the system.
+        T: temperature [K].
+        starts: amplitudes [meV], [start, channel], real or complex, to start from besides the built-in ones.
 
     Raises:
         InputError: for a system or a temperature that is not one concrete value (a search cannot be traced), or not valid.
@@ -170,7 +176,7 @@ def solutions(sc: Superconductor, T: Any) -> Solutions:
     if not is_concrete((sc, T)) or jnp.ndim(sc.Omega) > 0:
         raise InputError("`solutions` is a search on the host: it takes one concrete system and temperature, not traced ones.")
     groups = coupled_groups(sc)
-    real, broken = _candidates(sc, T, groups)
+    real, broken = _candidates(sc, T, groups, [*_starts(sc), *_given(starts, len(sc.channels))])
     # The normal state is a solution at every temperature.
     found = _polished(sc, T, np.concatenate([np.zeros((1, len(sc.channels))), real])) + _polished(sc, T, broken)
     rows, _ = _as_real(np.stack([np.asarray(s.Delta) for s in found]), groups)
@@ -230,6 +236,22 @@ def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([size * real, 0.3 * size * real, own * real]), np.concatenate([size * broken, own * broken])
 
 
+def _given(starts: Any, n: int) -> list[np.ndarray]:
+    """The user's starts: real ones and complex ones apart."""
+    if starts is None:
+        return []
+    starts = np.atleast_2d(np.asarray(starts))
+    check_finite("starts", starts)
+    check(
+        starts.ndim == 2 and starts.shape[1] == n,
+        "starts",
+        f"have one row of {n} amplitudes per start",
+        f"shape {starts.shape}",
+    )
+    is_real = ~np.any(np.imag(starts), axis=1)
+    return [part for part in (starts[is_real].real.astype(float), starts[~is_real]) if len(part)]
+
+
 def iterated(sc: Superconductor, T: Any, Delta: Inexact[Array, "channel"]) -> Inexact[Array, "channel"]:
     """`Delta` [meV] after a few plain iterations Delta <- lambda P / N, which lead towards the stable solutions."""
     return jax.lax.fori_loop(0, ITERATIONS, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), Delta)
@@ -246,10 +268,12 @@ def _search(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "sta
     return jax.vmap(one)(jnp.concatenate([starts, jax.vmap(lambda D: iterated(sc, T, D))(starts)]))
 
 
-def _candidates(sc: Superconductor, T: Any, groups: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(real, complex) amplitudes that the search finds, each once, the normal state left out."""
+def _candidates(
+    sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(real, complex) amplitudes to which batches of starts lead, each once, the normal state left out."""
     found = []
-    for starts in _starts(sc):
+    for starts in batches:
         Delta, converged = (np.asarray(part) for part in _search(sc, T, jnp.asarray(starts)))
         large = np.linalg.norm(Delta, axis=1) > SAME * np.max(np.abs(starts))
         found.append(Delta[converged & large].astype(complex))

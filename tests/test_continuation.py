@@ -18,9 +18,11 @@ from jaxgap import (
     follow_path,
     gapless_limits,
     materials,
+    parabolic_band,
     path,
     solutions_on,
     solve,
+    superconductor,
 )
 from jaxgap import bifurcations as b
 from jaxgap.observables import gapless_excess
@@ -110,6 +112,30 @@ def test_points_of_a_branch_are_solutions(fig2):
         for p, Delta in list(zip(branch.p, branch.Delta, strict=True))[::7]:
             sc, T = branch.path.at(p)
             assert np.linalg.norm(gap_residual(sc, jnp.asarray(Delta), T)) < 1e-9
+
+
+def test_branch_points_between_real_branches():
+    """Two equal bands: (D, -D, 0) and (D, D, 0) solve the equations at every lambda_33. A cross pair is as good as a difference
+    or a sum of bands where 2 lambda_33 = lambda_11 -+ lambda_12: branches cross, or phases become unstable, exactly there (in
+    the first case on a whole continuum of solutions). None ends in a fold, and none is listed twice."""
+    bands = [parabolic_band("a", mu=200.0), parabolic_band("b", mu=200.0)]
+    sc = superconductor(bands=bands, cross=["a:b"], lam=[[0.4, -0.05, 0], [-0.05, 0.4, 0], [0, 0, 0.05]], Omega=30.0)
+    found = branches(path(sc, 4.2, {"lambda_33": (0.05, 0.3)}), searches=2)
+    events = [(event.kind, float(event.value())) for branch in found for event in branch.events]
+    at = {kind: [value for k, value in events if k == kind] for kind in BifurcationKind}
+    assert not at[BifurcationKind.FOLD]
+    assert min(abs(value - 0.225) for value in at[BifurcationKind.BRANCH_POINT]) < 1e-10
+    assert min(abs(value - 0.175) for value in at[BifurcationKind.PITCHFORK]) < 1e-10
+    shape = np.array([1, -1, 0])
+    (antisymmetric,) = [b for b in found if not b.is_vertical and np.allclose(b.Delta[0], b.Delta[0, 0] * shape)]
+    assert antisymmetric.events[0].kind == BifurcationKind.BRANCH_POINT
+    assert float(antisymmetric.events[0].value()) == pytest.approx(0.225, abs=1e-10)
+    for p in (0.37, 0.81):
+        states = [(b.number, state) for b in found for state in b.at(p)]
+        for i, (number, state) in enumerate(states):
+            for other_number, other in states[i + 1 :]:
+                same = len(state) == len(other) and min(np.linalg.norm(state - s * other) for s in (1, -1)) < 1e-6
+                assert number == other_number or not same
 
 
 @pytest.mark.parametrize(("kind", "leaf"), [("fold", "Omega"), ("pitchfork", "mu[b]"), ("crossing", "lam[a, a]")])
