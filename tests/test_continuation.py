@@ -126,8 +126,8 @@ def test_branch_points_between_real_branches():
     assert not at[BifurcationKind.FOLD]
     assert min(abs(value - 0.225) for value in at[BifurcationKind.BRANCH_POINT]) < 1e-10
     assert min(abs(value - 0.175) for value in at[BifurcationKind.PITCHFORK]) < 1e-10
-    shape = np.array([1, -1, 0])
-    (antisymmetric,) = [b for b in found if not b.is_vertical and np.allclose(b.Delta[0], b.Delta[0, 0] * shape)]
+    real = [b for b in found if b.is_real and not b.is_vertical]
+    (antisymmetric,) = [b for b in real if np.allclose(b.Delta[5], b.Delta[5, 0] * np.array([1, -1, 0]))]
     assert antisymmetric.events[0].kind == BifurcationKind.BRANCH_POINT
     assert float(antisymmetric.events[0].value()) == pytest.approx(0.225, abs=1e-10)
     for p in (0.37, 0.81):
