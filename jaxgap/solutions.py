@@ -30,7 +30,7 @@ from jaxgap.pairing import gap_residual
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status
 from jaxgap.solve import checked_temperature, coupled_channels, pack, search_root, solve, solve_core, unpack
-from jaxgap.stability import complex_matrix, negative_of_each, real_blocks
+from jaxgap.stability import MARGINAL, complex_matrix, negative_of_each, phase_block, real_blocks
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["State", "Solutions", "solutions", "ground_state"]
@@ -44,6 +44,10 @@ SAME = 1e-6
 """Two solutions are one if their amplitudes differ by less than 1e-6 of their size: the search finds them to about 1e-8."""
 NEARLY_REAL = 1e-7
 """Complex amplitudes whose phases differ from 0 and pi by less are a real solution."""
+DISPLACEMENTS = (0.03, 0.3)
+"""Shares of |Delta| by which real states of unstable phases are displaced to look for complex ones."""
+FURTHER = 16
+"""Starts from the states found so far come in batches of a multiple of 16."""
 BATCH = 4
 """Solutions are judged in batches of a multiple of 4, so that few programs serve every number of them."""
 
@@ -176,7 +180,7 @@ def solutions(sc: Superconductor, T: Any, *, starts: Any = None) -> Solutions:
     if not is_concrete((sc, T)) or jnp.ndim(sc.Omega) > 0:
         raise InputError("`solutions` is a search on the host: it takes one concrete system and temperature, not traced ones.")
     groups = coupled_groups(sc)
-    real, broken = _candidates(sc, T, groups, [*_starts(sc), *_given(starts, len(sc.channels))])
+    real, broken = _candidates(sc, T, groups, _given(starts, len(sc.channels)))
     # The normal state is a solution at every temperature.
     found = _polished(sc, T, np.concatenate([np.zeros((1, len(sc.channels))), real])) + _polished(sc, T, broken)
     rows, _ = _as_real(np.stack([np.asarray(s.Delta) for s in found]), groups)
@@ -268,20 +272,60 @@ def _search(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "sta
     return jax.vmap(one)(jnp.concatenate([starts, jax.vmap(lambda D: iterated(sc, T, D))(starts)]))
 
 
-def _candidates(
-    sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """(real, complex) amplitudes to which batches of starts lead, each once, the normal state left out."""
-    found = []
+def _candidates(sc: Superconductor, T: Any, groups: list[np.ndarray], given: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(real, complex) amplitudes to which the search leads, each once, the normal state left out.
+
+    The real states that real starts find are starts themselves: half way between every two of them (between two minima lies a
+    saddle), and, where their phases are unstable, displaced along these: a state that breaks time reversal may be close to
+    one of them, and far from everything else.
+    """
+    starts, broken_starts = _starts(sc)
+    rows, real = _ends(sc, T, groups, [starts, *(part for part in given if np.isrealobj(part))])
+    between, between_real = _ends(sc, T, groups, _between(rows[real].real))
+    rows, real = np.concatenate([rows, between]), np.concatenate([real, between_real])
+    displaced = _displaced(sc, T, rows[real].real)
+    more, more_real = _ends(sc, T, groups, [broken_starts, *displaced, *(part for part in given if np.iscomplexobj(part))])
+    rows, real = np.concatenate([rows, more]), np.concatenate([real, more_real])
+    # Real ones first: a complex copy of a real one goes.
+    order = np.argsort(~real, kind="stable")
+    kept = order[_distinct(rows[order], groups)]
+    return rows[kept[real[kept]]].real, rows[kept[~real[kept]]]
+
+
+def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(amplitudes, which are real) to which batches of starts lead, each once, the normal state left out."""
+    found = [np.zeros((0, len(sc.channels)), complex)]
     for starts in batches:
         Delta, converged = (np.asarray(part) for part in _search(sc, T, jnp.asarray(starts)))
         large = np.linalg.norm(Delta, axis=1) > SAME * np.max(np.abs(starts))
         found.append(Delta[converged & large].astype(complex))
     rows, real = _as_real(np.concatenate(found), groups)
-    # Real ones first: a complex copy of a real one goes.
-    order = np.argsort(~real, kind="stable")
-    kept = order[_distinct(rows[order], groups)]
-    return rows[kept[real[kept]]].real, rows[kept[~real[kept]]]
+    kept = _distinct(rows, groups)
+    return rows[kept], real[kept]
+
+
+def _between(states: np.ndarray) -> list[np.ndarray]:
+    """Half way between every two real states, in either relative sign."""
+    one, other = np.triu_indices(len(states), k=1)
+    middles = np.concatenate([(states[one] + sign * states[other]) / 2 for sign in (1, -1)])
+    return [_padded(middles, FURTHER)] if len(middles) else []
+
+
+@eqx.filter_jit
+def _phase_blocks(sc: Superconductor, T: Float[Array, ""], Delta: Float[Array, "state channel"]) -> Float[Array, "state n n"]:
+    return jax.vmap(lambda D: phase_block(sc, D, T, SEARCH_RULE))(Delta)
+
+
+def _displaced(sc: Superconductor, T: Any, states: np.ndarray) -> list[np.ndarray]:
+    """Complex starts: real states moved along their unstable phases, by a little and by more."""
+    if not len(states):
+        return []
+    blocks = np.asarray(_phase_blocks(sc, T, jnp.asarray(_padded(states))))[: len(states)]
+    starts = []
+    for D, (values, vectors) in zip(states, map(np.linalg.eig, blocks), strict=True):
+        for w in vectors.real.T[values.real < -MARGINAL]:
+            starts += [D + 1j * share * np.linalg.norm(D) / np.linalg.norm(w) * w for share in DISPLACEMENTS]
+    return [_padded(np.array(starts), FURTHER)] if starts else []
 
 
 # --- the same solution ------------------------------------------------------------------------------------------------
@@ -355,9 +399,9 @@ def _polished(sc: Superconductor, T: Any, candidates: np.ndarray) -> list[Soluti
     return found
 
 
-def _padded(rows: np.ndarray) -> np.ndarray:
-    """Rows repeated to a multiple of `BATCH`."""
-    return np.concatenate([rows, np.repeat(rows[:1], -len(rows) % BATCH, axis=0)])
+def _padded(rows: np.ndarray, multiple: int = BATCH) -> np.ndarray:
+    """Rows repeated to a multiple: few shapes, few programs."""
+    return np.concatenate([rows, np.repeat(rows[:1], -len(rows) % multiple, axis=0)])
 
 
 class _Judged(NamedTuple):

@@ -224,6 +224,7 @@ def test_gaps(run):
     assert any("5.9248" in line and "12.4283" in line for line in lines)  # the reference, T = 20 K
 
 
+@pytest.mark.slow
 def test_gaps_on_a_grid_and_its_picture(run, tmp_path):
     done = run("gaps", "ba122", "--branch", "s+-", "--T", "1:36:3", "--plot", "gaps.png", "--json")
     assert [row["T_K"] for row in done.json["rows"]] == [1.0, 18.5, 36.0]
@@ -273,7 +274,7 @@ def test_fit(run, tmp_path):
 def test_help_lists_the_commands(run):
     done = run("--help")
     assert done.code == 0
-    for command in ("solve", "tc", "gaps", "fit"):
+    for command in ("solve", "solutions", "tc", "gaps", "fit", "diagram", "figures"):
         assert re.search(rf"^\W*{command}\b", done.out, re.MULTILINE)
     for command in ("solve", "tc", "gaps", "fit"):
         assert "Example" in run(command, "--help").out or command == "fit"
@@ -310,6 +311,12 @@ BAD = [
     (("gaps", "ba122", "--T", "nan"), "`T` must be finite"),
     (("gaps", "ba122", "--T", ""), "`--T` must hold a number"),
     (("fit", "nowhere"), "has no fit.toml"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2", "--y", "T=1:2:3"), "PATH=FROM:TO:POINTS"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:few", "--y", "T=1:2:3"), "PATH=FROM:TO:POINTS"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:much:3", "--y", "T=1:2:3"), "`--x` must hold a number"),
+    (("diagram", "two_band", "--x", "lambda_99=0.1:0.2:3", "--y", "T=1:2:3"), "lambda_99"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:3", "--y", "T=-1:2:3"), "`T` must not be negative"),
+    (("diagram", "two_band", "--x", "T=1:2:3", "--y", "T=1:2:3"), "another leaf"),
 ]
 
 
@@ -362,6 +369,22 @@ def test_solutions(run):
         "s++, intraband-dominated",
         "s++, crossband-dominated",
     ]
+
+
+def test_diagram(run, tmp_path):
+    """The first-order change of Fig. 2 between two columns: its line, and the states of every point, as files."""
+    done = run("diagram", "two_band", "--x", "lambda_33=0.195:0.21:2", "--y", "T=4.2:5.2:2", "--json")
+    assert done.code == 0
+    assert done.json["shares_of_points"]["superconducting"] == 1.0
+    assert done.json["lines"]["crossing"]["lambda_33"][0] == pytest.approx(0.2025087, abs=1e-6)
+    folder = tmp_path / "diagram"
+    assert {path.name for path in folder.iterdir()} == {"diagram.png", "diagram.pdf", "states.csv", "lines.csv"}
+    header, *rows = (folder / "states.csv").read_text(encoding="utf-8").splitlines()
+    assert header.split(",")[:4] == ["lambda_33", "T", "free_energy", "gap_meV"]
+    assert sum(int(row.split(",")[6]) for row in rows) == 4  # one ground state per point
+    (tmp_path / "taken").write_text("")
+    done = run("diagram", "two_band", "--x", "lambda_33=0.195:0.21:2", "--y", "T=4.2:5.2:2", "--folder", "taken")
+    assert "Cannot write the phase diagram" in refused(done)
 
 
 def test_an_unknown_figure(run, tmp_path):

@@ -138,7 +138,14 @@ def test_branch_points_between_real_branches():
                 assert number == other_number or not same
 
 
-@pytest.mark.parametrize(("kind", "leaf"), [("fold", "Omega"), ("pitchfork", "mu[b]"), ("crossing", "lam[a, a]")])
+@pytest.mark.parametrize(
+    ("kind", "leaf"),
+    [
+        pytest.param("fold", "Omega", marks=pytest.mark.slow),
+        pytest.param("pitchfork", "mu[b]", marks=pytest.mark.slow),
+        ("crossing", "lam[a, a]"),
+    ],
+)
 def test_derivatives_of_located_points(fig2, kind, leaf):
     """Against central differences of points that are located anew."""
     events = fig2[0].events

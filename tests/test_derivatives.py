@@ -94,6 +94,7 @@ def _square(x, theta):
     return x**2 - theta
 
 
+@pytest.mark.slow
 def test_at_root_to_third_order():
     """x = sqrt(theta), by a residual that knows no square root."""
 
@@ -184,6 +185,7 @@ def test_complex_solution():
     assert _column_errors(reverse, wanted, p[smooth]) < GRADIENT
 
 
+@pytest.mark.slow
 def test_three_dimensions_and_unequal_masses():
     case = problem("3D")
     start = jnp.asarray(case.Delta.real)
@@ -252,6 +254,7 @@ def _slope_in_T(solution):
     return np.asarray(_solved(p, solution.Delta.real)[1])[:, -1]
 
 
+@pytest.mark.slow
 def test_derivative_close_to_the_fold_is_large_and_right():
     solution = _near_the_fold(1e-6)
     assert int(solution.status) == Status.CONVERGED
@@ -323,6 +326,7 @@ def test_derivative_of_T_c(seed):
     assert scaled_error(_T_c(p)[1] * p, wanted * p) < GRADIENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [5, 6])
 def test_second_derivative_of_T_c(seed):
     p = _case(seed)[0]

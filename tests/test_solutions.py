@@ -93,6 +93,7 @@ def test_decoupled_clusters_count_relative_phases_once():
     assert [len(state.Delta[np.abs(state.Delta) > 0]) for state in states] == [2, 1, 1, 0]
 
 
+@pytest.mark.slow
 def test_complex_starts_never_end_where_nothing_is_solved():
     """With the gauge fixed at the start, r + u (u . (x - x_0)) = 0 had roots at which r is 1 meV."""
     lam = np.array([[0.43488, -0.0077772, 0.11426], [-0.0077772, 0.42554, 0.14937], [0.11426, 0.14937, 0.12799]])
@@ -105,6 +106,29 @@ def test_complex_starts_never_end_where_nothing_is_solved():
     assert ended.sum() > 10
     assert not np.any(np.asarray(result.status) == Status.INACCURATE)
     assert np.all(np.asarray(residual)[ended] < 1e-10)
+
+
+@pytest.mark.parametrize("lambda_33", [0.2487, 0.2488])
+def test_a_stable_state_that_breaks_time_reversal(lambda_33):
+    """Two cross-paired bands whose cross channel is frustrated, between the pitchforks at which the phases of s++ (.248668)
+    and of s+- (.248933) become unstable: the ground state is complex, also 3e-5 above the first one, where it is almost s++."""
+    sc = system([[0.41, 0.13, -0.03], [0.13, 0.44, 0.13], [-0.03, 0.13, lambda_33]], [200.0, 206.0], Omega=40.0)
+    states = solutions(sc, 4.2)
+    ground = states.ground_state
+    assert ground.label == Label.BROKEN
+    assert ground is states[0]
+    assert len(states.stable) == 1
+    assert np.linalg.norm(gap_residual(sc, jnp.asarray(ground.Delta), jnp.asarray(4.2))) < 1e-10
+
+
+def test_starts_of_the_user(near_the_change):
+    """They can only add; bad ones are refused."""
+    sc = near_the_change.superconductor
+    more = solutions(sc, 4.2, starts=[[6.0, 4.0, 3.0], [5.0, 4.0j, 1.0 + 1.0j]])
+    assert len(more) == len(near_the_change)
+    for starts in ([[1.0, 2.0]], [[np.nan, 1.0, 1.0]], [1.0, 2.0]):
+        with pytest.raises(InputError, match="starts"):
+            solutions(sc, 4.2, starts=starts)
 
 
 @pytest.mark.slow

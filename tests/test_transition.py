@@ -45,6 +45,7 @@ def test_a_first_order_transition():
     assert float(found.event.value()) == found.T_c
 
 
+@pytest.mark.slow
 def test_reentrance_is_continuous():
     """Below the tricritical point at d = 1.216 Delta_3 the upper of the two linear roots is a continuous T_c."""
     found = transition(sarma(1.15 * DELTA_3))
