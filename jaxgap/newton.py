@@ -94,7 +94,9 @@ def newton(
     n = x.shape[0]
     start = _State(x, jnp.asarray(jnp.inf), jnp.eye(n), 0 * x, jnp.ones(()), jnp.zeros((), int), jnp.zeros((), bool))
     end = jax.lax.while_loop(going, step, start)
-    small = end.size <= jnp.maximum(RESIDUAL_TOLERANCE * norm(end.x), floor)
+    # The floor is for amplitudes that vanish: just beyond a fold |r| is as small without a solution.
+    size = norm(end.x)
+    small = end.size <= jnp.where(size <= floor, floor, RESIDUAL_TOLERANCE * size)
     return Root(end.x, end.size, end.jacobian, jnp.isfinite(end.x).all() & small, end.steps)
 
 

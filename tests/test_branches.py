@@ -20,6 +20,7 @@ from jaxgap import (
 from jaxgap.materials import ba122
 from jaxgap.observables import branch_minima
 from jaxgap.pairing import gap_residual
+from jaxgap.stability import unstable_directions
 
 PUBLISHED = 0.01
 """[K] Half a unit of the last digit of 35.35, and a margin."""
@@ -33,6 +34,9 @@ SINGULAR = 1e-8
 """sigma_min at a fold found to 1e-12: proportional to the distance in Delta, not to its square."""
 REPEATABLE = 1e-9
 """Two ways to the same solution agree to the accuracy that `solve` promises."""
+
+SINGULAR_NEAR_FOLD, APART_NEAR_FOLD, SIZE_NEAR_T_C = 0.2297, 12.107, 21.08
+"""Square-root laws of `ba122`: sigma_min, distance of the two states [meV] and |Delta| [meV], each over sqrt(1 - T / T_end)."""
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +243,35 @@ def test_temperatures_are_finite():
 def test_branch_names(branch):
     with pytest.raises(InputError, match="`branch` must"):
         branch_end(ba122(), branch)
+
+
+# === close to where a branch ends
+
+
+@pytest.mark.parametrize("share", [1e-3, 1e-6])
+def test_close_to_the_fold_nothing_fails_silently(fold, share):
+    """Below the fold two states at a distance of sqrt(T_end - T), one stable in its amplitudes and one not; above it none."""
+    sc, T = ba122(), float(fold.T) * (1 - share)
+    solution = solve(sc, T, branch="s+-")
+    other = solve(sc, T, start=2 * np.asarray(fold.Delta) - np.asarray(solution.Delta.real))
+    assert float(solution.residual) < 1e-13
+    assert float(solution.sigma_min) == pytest.approx(SINGULAR_NEAR_FOLD * np.sqrt(share), rel=0.02)
+    assert (int(unstable_directions(solution).amplitude), int(unstable_directions(other).amplitude)) == (0, 1)
+    apart = np.linalg.norm(np.asarray(other.Delta - solution.Delta))
+    assert apart == pytest.approx(APART_NEAR_FOLD * np.sqrt(share), rel=0.01)
+    above = solve(sc, float(fold.T) * (1 + share), branch="s+-", throw=False)
+    assert int(above.status) == Status.LEFT_BRANCH
+
+
+@pytest.mark.parametrize("share", [1e-3, 1e-6])
+def test_close_to_T_c_nothing_fails_silently(share):
+    """Below T_c a stable state of size sqrt(T_c - T), above it the normal one; derivatives are flagged where they diverge."""
+    sc = ba122()
+    T_c = float(critical_temperature(sc))
+    solution = solve(sc, T_c * (1 - share))
+    assert int(solution.status) == Status.CONVERGED
+    assert float(solution.residual) < 1e-15
+    assert np.linalg.norm(np.asarray(solution.Delta)) == pytest.approx(SIZE_NEAR_T_C * np.sqrt(share), rel=0.01)
+    assert int(unstable_directions(solution).amplitude) == int(unstable_directions(solution).phase) == 0
+    assert bool(solution.differentiable) == (float(solution.sigma_min) > 1e-6)
+    assert int(solve(sc, T_c * (1 + share)).status) == Status.NORMAL
