@@ -1,5 +1,7 @@
 """The kind of the transition: continuous, or of first order as in the Sarma/Clogston problem of pure cross pairing."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from problems import ba122, system
@@ -43,6 +45,23 @@ def test_a_first_order_transition():
     assert found.linear == ()
     assert 0.0 < found.T_c < found.superheating
     assert float(found.event.value()) == found.T_c
+
+
+@pytest.mark.slow
+def test_derivative_of_a_first_order_T_c():
+    """With respect to Omega, against a central difference of crossings that are located anew."""
+    sc = sarma(1.3 * DELTA_3)
+    event = transition(sc).event
+    T_c, Delta = float(event.value()), event.Delta
+
+    def first_order_T_c(Omega):
+        along = path(sc.set({"Omega": Omega}), 0.0, {"T": (0.0, 2 * T_c)})
+        return locate_crossing(along, Delta, 0 * Delta, jnp.asarray(0.5)).value()
+
+    slope, h = float(jax.grad(first_order_T_c)(sc.Omega)), 1e-3
+    difference = float(first_order_T_c(sc.Omega + h) - first_order_T_c(sc.Omega - h)) / (2 * h)
+    assert slope == pytest.approx(difference, rel=1e-5)
+    assert abs(slope) > 1e-3
 
 
 @pytest.mark.slow
