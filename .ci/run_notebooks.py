@@ -6,6 +6,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from jaxgap._compilation import compile_quickly
+
+compile_quickly()  # of the kernels, which inherit it
 paths = sorted(Path(sys.argv[1]).glob("*.ipynb"))
 if not paths:
     sys.exit("no notebooks found")
