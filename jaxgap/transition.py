@@ -20,6 +20,7 @@ from jaxgap._precision import require_float64
 from jaxgap.bifurcations import Bifurcation, BifurcationKind, path
 from jaxgap.continuation import branches, crossings
 from jaxgap.critical import highest_temperature, linear_kernel
+from jaxgap.labels import Label
 from jaxgap.pairing import gap_residual
 from jaxgap.solutions import solutions
 from jaxgap.superconductor import Superconductor
@@ -124,7 +125,7 @@ def transition(sc: Superconductor) -> Transition:
     if largest == 0.0:
         return Transition(0.0, TransitionKind.NONE, linear, None, None)
     # No gap ratio Delta / k_B T_c is below 1/2 for the largest amplitude: twice that temperature lies above every branch.
-    above = [state for state in solutions(sc, T_lin * (1 + 1e-3)) if state.gap > 0 and np.any(state.Delta)] if linear else []
+    above = [state for state in solutions(sc, T_lin * (1 + 1e-3)) if state.label != Label.NORMAL] if linear else []
     if linear and not above and _cubic(sc, T_lin) > 0:
         return Transition(T_lin, TransitionKind.CONTINUOUS, linear, None, None)
     found = branches(path(sc, 0.0, {"T": (coldest, max(1.5 * T_lin, 2 * largest / k_B))}), searches=1)

@@ -236,6 +236,7 @@ def test_gaps_only_beyond_the_end(run):
     assert "does not reach this temperature" in refused(done, 3)
 
 
+@pytest.mark.slow
 def test_gaps_of_the_normal_state(run):
     report = run("gaps", "ba122", "--T", "85,90,95", "--json").json
     assert [row["status"] for row in report["rows"]] == ["normal"] * 3

@@ -114,6 +114,7 @@ def test_points_of_a_branch_are_solutions(fig2):
             assert np.linalg.norm(gap_residual(sc, jnp.asarray(Delta), T)) < 1e-9
 
 
+@pytest.mark.slow
 def test_branch_points_between_real_branches():
     """Two equal bands: (D, -D, 0) and (D, D, 0) solve the equations at every lambda_33. A cross pair is as good as a difference
     or a sum of bands where 2 lambda_33 = lambda_11 -+ lambda_12: branches cross, or phases become unstable, exactly there (in
