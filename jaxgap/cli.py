@@ -51,6 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
 FIGURE_NAMES = ("fig2a", "fig2b", "fig2c", "dos", "fig3", "fig4", "fig5")
 
 SystemArgument = Annotated[str, typer.Argument(metavar="SYSTEM", help="A material's name or a system.toml.")]

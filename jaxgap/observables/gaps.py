@@ -156,7 +156,7 @@ KINK = 0.1
 """A minimum is a kink if a tenth of the slope's change over the bracket happens within 1e-10 of kappa."""
 
 
-# --- fermi_momentum ---------------------------------------------------------------------------------------------------
+# --- gapless ----------------------------------------------------------------------------------------------------------
 
 
 def gapless_excess(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[Array, "pair"]:
@@ -177,6 +177,9 @@ def _gapless_excess(sc: Superconductor, Delta: Any, cluster: Cluster) -> Float[A
     weight = D2 / one.mass + D1 / two.mass
     kappa = (one.mu * D2 + two.mu * D1) / jnp.where(weight == 0, 1.0, weight)
     return D3**2 + jnp.where(same, zeta(one, kappa) * zeta(two, kappa) - D1 * D2, jnp.abs(D1 * D2))
+
+
+# --- fermi_momentum ---------------------------------------------------------------------------------------------------
 
 
 class FermiMomentumGaps(NamedTuple):
