@@ -4,18 +4,32 @@ For the command line and the tests only: a library that is imported leaves its h
 order operations differently: numbers agree to rounding, not to the last bit.)
 """
 
+import functools
+import hashlib
 import os
+import pickle
+import tempfile
+import warnings
+from collections.abc import Callable
+from enum import Enum
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
+import equinox as eqx
 import jax
+import numpy as np
+from jax import export
 
-__all__ = ["keep_programs", "compile_quickly"]
+__all__ = ["keep_programs", "compile_quickly", "program"]
 
 QUICK = ("--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_level=1")
-"""XLA's older generator of loops for the CPU, and less effort of LLVM: about the same speed of what they make, in less than
-two thirds of the time."""
+"""XLA's older generator of loops for the CPU, and less effort of LLVM (`benchmarks/compilation.py` has what they gain)."""
 KNOWN = ((0, 10),)
 """Releases of JAX that know these flags: XLA ends the process at one that it does not know, and 0.11 dropped the first."""
+
+_kept: Path | None = None
+"""Where traced programs are kept; None: nowhere."""
 
 
 def compile_quickly() -> None:
@@ -28,9 +42,131 @@ def compile_quickly() -> None:
 
 
 def keep_programs(folder: str | Path | None = None) -> None:
-    """Keep compiled programs between runs, in $JAX_COMPILATION_CACHE_DIR, else `folder`, else the user's cache folder."""
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        base = Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(folder or base / "jaxgap" / "xla"))
+    """Keep programs between runs, in $JAX_COMPILATION_CACHE_DIR, else `folder`, else the user's cache folder.
+
+    XLA's part is kept by JAX; the part before it, tracing and differentiating, by `program`.
+    """
+    global _kept
+    base = os.environ.get("JAX_COMPILATION_CACHE_DIR", "")
+    if not base:
+        cache = Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
+        base = str(folder or cache / "jaxgap" / "xla")
+        jax.config.update("jax_compilation_cache_dir", base)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # JAX can keep its part in remote storage, too.
+    _kept = None if "://" in base else Path(base) / "traced"
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def program(function: F) -> F:
+    """`eqx.filter_jit`; where programs are kept, a later process need not trace them again.
+
+    Tracing takes longer than loading what XLA made of it, and no cache of JAX's keeps it; `jax.export` does. What is kept
+    belongs to one state of jaxgap's sources, of JAX and of its settings (`_house`), to the arguments' structure, shapes and
+    static values. Inside other transformations, and for static values that have no lasting name (functions), this is
+    `eqx.filter_jit`.
+    """
+    jitted = eqx.filter_jit(function)
+    loaded: dict[Any, Any] = {}
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if _kept is None or jax.default_backend() != "cpu":
+            return jitted(*args, **kwargs)
+        leaves, tree = jax.tree.flatten((args, kwargs))
+        arrays = [x for x in leaves if _is_array(x)]
+        if any(isinstance(x, jax.core.Tracer) for x in arrays):
+            return jitted(*args, **kwargs)
+        key = (tree, tuple(_named(x) for x in leaves))
+        if None in key[1] or " at 0x" in str(tree):
+            return jitted(*args, **kwargs)
+        if key not in loaded:
+            text = repr((function.__module__, function.__qualname__, str(tree), key[1]))
+            path = _kept / _house() / hashlib.sha256(text.encode()).hexdigest()
+            loaded[key] = _runnable(_read(path) or _write(path, _traced(function, leaves, tree)), arrays)
+        return loaded[key](arrays)
+
+    return cast(F, call)
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, jax.Array | np.ndarray | np.generic)
+
+
+def _named(x: Any) -> Any:
+    """What of a leaf a program depends on: of arrays shape and type, of others the value; None if it has no lasting name."""
+    if _is_array(x):
+        return ("array", x.shape, str(x.dtype), bool(getattr(x, "weak_type", False)))
+    if isinstance(x, bool | int | float | complex | str | bytes | Enum):
+        return (type(x).__qualname__, repr(x))
+    return None
+
+
+@functools.cache
+def _house() -> str:
+    """A name for everything else that a traced program depends on."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    for package in ("jax", "jaxlib", "equinox", "optax"):
+        digest.update(version(package).encode())
+    settings = {name: value for name, value in os.environ.items() if name.startswith("JAX_") and "CACHE" not in name}
+    digest.update(repr(sorted(settings.items())).encode())
+    return digest.hexdigest()[:16]
+
+
+class _Hole:
+    """Stands for an array in a result."""
+
+
+def _traced(function: Callable[..., Any], leaves: list[Any], tree: Any) -> tuple[bytes, Any]:
+    """The program of `function` for these arguments, and its result with holes for the arrays."""
+    results: list[Any] = []
+
+    def flat(arrays: list[Any]) -> list[Any]:
+        rest = iter(arrays)
+        args, kwargs = jax.tree.unflatten(tree, [next(rest) if _is_array(x) else x for x in leaves])
+        result = function(*args, **kwargs)
+        results.append(jax.tree.map(lambda x: _Hole() if _is_array(x) else x, result))
+        return [x for x in jax.tree.leaves(result) if _is_array(x)]
+
+    exported = export.export(jax.jit(flat))([x for x in leaves if _is_array(x)])
+    return bytes(exported.serialize()), results[0]
+
+
+def _runnable(kept: tuple[bytes, Any], arrays: list[Any]) -> Callable[[list[Any]], Any]:
+    # Compiled here, once: results of an exported program are committed to their device, and as the next call's arguments
+    # they would make `jit` compile again.
+    run = jax.jit(export.deserialize(bytearray(kept[0])).call).lower(arrays).compile()
+    leaves, tree = jax.tree.flatten(kept[1])
+
+    def call(arrays: list[Any]) -> Any:
+        rest = iter(run(arrays))
+        return jax.tree.unflatten(tree, [next(rest) if isinstance(x, _Hole) else x for x in leaves])
+
+    return call
+
+
+def _read(path: Path) -> tuple[bytes, Any] | None:
+    """What `_write` has kept; None if there is nothing, or something that did not come from there in full."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, rest = content[:32], content[32:]
+    return pickle.loads(rest) if hashlib.sha256(rest).digest() == digest else None
+
+
+def _write(path: Path, kept: tuple[bytes, Any]) -> tuple[bytes, Any]:
+    content = pickle.dumps(kept)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(hashlib.sha256(content).digest() + content)
+        os.replace(file.name, path)
+    except OSError as error:
+        warnings.warn(f"Cannot keep a program for the next run in `{path.parent}`: {error}.", stacklevel=2)
+    return kept

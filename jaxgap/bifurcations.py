@@ -26,6 +26,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap._checks import InputError, check
+from jaxgap._compilation import program
 from jaxgap.critical import linear_kernel
 from jaxgap.implicit import at_root
 from jaxgap.newton import newton, norm
@@ -134,7 +135,7 @@ class Bifurcation(eqx.Module):
         return self.path.value(self.p, name)
 
 
-@eqx.filter_jit
+@program
 def root_at(path: Path, p: Float[Array, ""], Delta: Inexact[Array, "channel"]) -> tuple[Any, Any]:
     """(amplitudes, converged) of the solution near `Delta` [meV] at p, zero if it is the normal state; without derivatives."""
     sc, T = path.at(p)
@@ -215,7 +216,7 @@ def _null_vector(matrix: Float[Array, "n n"]) -> Float[Array, "n"]:
     return jnp.linalg.svd(jnp.where(jnp.isfinite(matrix).all(), matrix, 0.0))[2][-1]
 
 
-@eqx.filter_jit
+@program
 def locate_fold(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
     """The fold near the real amplitudes `Delta` [meV] at p."""
     frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
@@ -223,7 +224,7 @@ def locate_fold(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""])
     return _located(BifurcationKind.FOLD, _fold, path, jnp.concatenate([Delta, v_0, p[None]]), v_0, len(Delta))
 
 
-@eqx.filter_jit
+@program
 def locate_pitchfork(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
     """The point near the real amplitudes `Delta` [meV] at p where a pair of complex solutions leaves."""
     frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
@@ -232,7 +233,7 @@ def locate_pitchfork(path: Path, Delta: Float[Array, "channel"], p: Float[Array,
     return _located(BifurcationKind.PITCHFORK, _pitchfork, path, jnp.concatenate([Delta, w_0, p[None]]), w_0, len(Delta))
 
 
-@eqx.filter_jit
+@program
 def locate_branch_point(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
     """The point near the real amplitudes `Delta` [meV] at p where real branches cross.
 
@@ -244,7 +245,7 @@ def locate_branch_point(path: Path, Delta: Float[Array, "channel"], p: Float[Arr
     return _located(BifurcationKind.BRANCH_POINT, _branch_point, path, z, None, len(Delta))
 
 
-@eqx.filter_jit
+@program
 def locate_normal(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
     """The point near p where a branch of small amplitudes in the direction of `Delta` ends in the normal state."""
     Delta, p = jax.lax.stop_gradient((Delta, p))
@@ -252,7 +253,7 @@ def locate_normal(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""
     return _located(BifurcationKind.NORMAL, _normal, path, jnp.append(v_0, p), v_0, len(Delta))
 
 
-@eqx.filter_jit
+@program
 def locate_crossing(
     path: Path, Delta: Float[Array, "channel"], other: Float[Array, "channel"], p: Float[Array, ""]
 ) -> Bifurcation:
@@ -266,7 +267,7 @@ def locate_crossing(
     return _located(BifurcationKind.CROSSING, _crossing, path, z, None, len(Delta))
 
 
-@eqx.filter_jit
+@program
 def locate_gapless(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
     """The gapless state near the real amplitudes `Delta` [meV] at p: `gapless_excess` is zero."""
     Delta, p = jax.lax.stop_gradient((Delta, p))
@@ -289,7 +290,7 @@ def is_transversal(fold: Bifurcation) -> bool:
     return bool(_transversality(fold.path, fold.Delta, fold.p) > TRANSVERSAL)
 
 
-@eqx.filter_jit
+@program
 def _transversality(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Float[Array, ""]:
     """|w . dr/dp| / |Delta|."""
     w = _null_vector(jax.jacfwd(lambda D: _gap_equations(path, D, p))(Delta).T)

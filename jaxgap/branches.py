@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap._checks import NotConvergedError, check, check_finite, is_concrete
+from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bifurcations import heating, locate_fold
 from jaxgap.critical import highest_temperature
@@ -89,7 +90,7 @@ def _temperatures(T: Any) -> Float[Array, "temperature"]:
     return jnp.asarray(T)
 
 
-@eqx.filter_jit
+@program
 def _solve_temperatures(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Any, pattern: Any, rule: Rule) -> Solution:
     return jax.vmap(lambda t: solve_core(sc, t, Delta_0, pattern, rule))(T)
 
@@ -116,7 +117,7 @@ def gap_curve(sc: Superconductor, T: Any, branch: str | None = None) -> GapCurve
     return _gap_curve(sc, _temperatures(T), pattern)
 
 
-@eqx.filter_jit
+@program
 def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Any) -> GapCurve:
     def at(t: Float[Array, ""]) -> tuple[Solution, Any, Any]:
         solution = solve_core(sc, t, None, pattern, DEFAULT_RULE)
@@ -133,7 +134,7 @@ def fold_temperature(sc: Superconductor, pattern: Float[Array, "band"]) -> Float
     return _branch_end(sc, pattern).T
 
 
-@eqx.filter_jit
+@program
 def _branch_end(sc: Superconductor, pattern: Float[Array, "band"]) -> BranchEnd:
     frozen = jax.lax.stop_gradient(sc)
     track = follow_from_zero(frozen, highest_temperature(frozen), pattern, resolution=1e-3)

@@ -13,13 +13,13 @@ import itertools
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap._checks import NotConvergedError, check
+from jaxgap._compilation import program
 from jaxgap.bifurcations import (
     Bifurcation,
     BifurcationKind,
@@ -137,12 +137,12 @@ def _along(quantity: Any, branch: Branch) -> np.ndarray:
     return np.asarray(quantity(branch.path, jnp.asarray(p), jnp.asarray(Delta)))[: len(branch.p)]
 
 
-@eqx.filter_jit
+@program
 def _free_energies(path: Path, p: Float[Array, "point"], Delta: Inexact[Array, "point channel"]) -> Float[Array, "point"]:
     return jax.lax.map(lambda row: free_energy_of(path.at(row[0])[0], row[1], path.at(row[0])[1]), (p, Delta), batch_size=32)
 
 
-@eqx.filter_jit
+@program
 def _gaps(path: Path, p: Float[Array, "point"], Delta: Inexact[Array, "point channel"]) -> Float[Array, "point branch"]:
     return jax.lax.map(lambda row: branch_minima_of(path.at(row[0])[0], row[1]), (p, Delta), batch_size=32)
 
@@ -188,7 +188,7 @@ def _advance(path: Path, x: Any, p: Any, tangent: Any, h: float, scale: float) -
     return jax.tree.map(np.asarray, _advanced(path, *arrays))
 
 
-@eqx.filter_jit
+@program
 def _advanced(path: Path, x: Any, p: Any, tangent: Any, h: Any, scale: Any) -> _Point:
     target = jnp.append(x / scale, p) + h * tangent
     root = newton(_extended, target, _Step(path, target, tangent, scale), max_steps=12)

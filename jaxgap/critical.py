@@ -12,11 +12,11 @@ can be of first order, and the eigenvalue is not monotonic in T, so the search s
 from functools import partial
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bands import shell, zeta
 from jaxgap.implicit import at_root
@@ -94,7 +94,7 @@ def _marginal(x: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
     return jnp.append(v - sc.lam @ (linear_kernel(sc, T) * v), v_0 @ v - 1)
 
 
-@eqx.filter_jit
+@program
 def _instability(sc: Superconductor) -> Instability:
     v_0, T_c = _search(jax.lax.stop_gradient(sc))
     exists = T_c > 0

@@ -14,13 +14,13 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap._checks import check
+from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bifurcations import BifurcationKind, path
 from jaxgap.critical import highest_temperature, linear_kernel
@@ -152,7 +152,7 @@ def _axis(argument: str, axis: Any) -> tuple[str, np.ndarray]:
 # --- sweep ------------------------------------------------------------------------------------------------------------
 
 
-@eqx.filter_jit
+@program
 def _roots(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"]) -> tuple[Any, Any]:
     """(amplitudes, converged to a superconducting state) of Newton from every start at its own point."""
 
@@ -164,7 +164,7 @@ def _roots(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"]) 
     return jax.vmap(one)(x, y, starts)
 
 
-@eqx.filter_jit
+@program
 def _iterated(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"]) -> Float[Array, "start channel"]:
     """Every start after a few plain iterations at its own point."""
     return jax.vmap(lambda x, y, D: iterated(*plane.at(x, y), D))(x, y, starts)
@@ -239,7 +239,7 @@ def _distinct(candidates: np.ndarray) -> np.ndarray:
 # --- judge ------------------------------------------------------------------------------------------------------------
 
 
-@eqx.filter_jit
+@program
 def _judge(plane: Plane, x: Any, y: Any, Delta: Any) -> Any:
     def one(x: Any, y: Any, D: Any) -> Any:
         sc, T = plane.at(x, y)
@@ -282,7 +282,7 @@ def _judged(plane: Plane, xs: np.ndarray, ys: np.ndarray, Delta: np.ndarray, has
     return np.take_along_axis(Delta, order[..., None], axis=2), *ordered
 
 
-@eqx.filter_jit
+@program
 def _linear_maps(plane: Plane, x: Any, ys: Any) -> Float[Array, "row channel channel"]:
     """lambda K(T) on every row of a column."""
 

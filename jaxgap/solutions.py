@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap._checks import InputError, NotConvergedError, check, check_finite, is_concrete
+from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.couplings import CONVENTIONS
 from jaxgap.labels import Label
@@ -261,7 +262,7 @@ def iterated(sc: Superconductor, T: Any, Delta: Inexact[Array, "channel"]) -> In
     return jax.lax.fori_loop(0, ITERATIONS, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), Delta)
 
 
-@eqx.filter_jit
+@program
 def _search(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "start channel"]) -> tuple[Any, Any]:
     """(amplitudes, converged) of Newton from every start, and from every start after a few plain iterations."""
 
@@ -311,7 +312,7 @@ def _between(states: np.ndarray) -> list[np.ndarray]:
     return [_padded(middles, FURTHER)] if len(middles) else []
 
 
-@eqx.filter_jit
+@program
 def _phase_blocks(sc: Superconductor, T: Float[Array, ""], Delta: Float[Array, "state channel"]) -> Float[Array, "state n n"]:
     return jax.vmap(lambda D: phase_block(sc, D, T, SEARCH_RULE))(Delta)
 
@@ -378,7 +379,7 @@ def _distinct(rows: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
 # --- polish and judge -------------------------------------------------------------------------------------------------
 
 
-@eqx.filter_jit
+@program
 def _solve_all(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "state channel"]) -> Solution:
     return jax.vmap(lambda D: solve_core(sc, T, D, None, DEFAULT_RULE))(Delta)
 
@@ -410,7 +411,7 @@ class _Judged(NamedTuple):
     blocks: Any
 
 
-@eqx.filter_jit
+@program
 def _judge(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "state channel"]) -> _Judged:
     def one(D: Any) -> _Judged:
         blocks = complex_matrix(sc, D, T) if jnp.iscomplexobj(D) else real_blocks(sc, D, T)

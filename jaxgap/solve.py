@@ -11,13 +11,13 @@ for a solution.
 from functools import partial
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap._checks import NotConvergedError, check, check_finite, is_concrete
+from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.critical import instability
 from jaxgap.implicit import SINGULAR, at_root, smallest_singular_value
@@ -348,7 +348,7 @@ def _branch_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Tra
     return track._replace(arrived=track.arrived | ~superconducting)
 
 
-@eqx.filter_jit
+@program
 def solve_core(
     sc: Superconductor,
     T: Float[Array, ""],

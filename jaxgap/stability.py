@@ -11,13 +11,13 @@ stability of phases depends on the relaxation rates one assumes: the count given
 from functools import partial
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap._checks import is_concrete
+from jaxgap._compilation import program
 from jaxgap.pairing import gap_residual, phase_jacobian
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution
@@ -47,7 +47,7 @@ def unstable_directions(solution: Solution) -> Stability:
     return _of_any(solution)
 
 
-@eqx.filter_jit
+@program
 def _of_real(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""]) -> Stability:
     amplitude, phase = real_blocks(sc, Delta, T)
     return Stability(count_negative(amplitude), count_negative(phase), jnp.asarray(sc.has_free_energy))
@@ -67,7 +67,7 @@ def phase_block(
     return jnp.eye(len(Delta)) - sc.lam @ (phase_jacobian(sc, Delta, T, rule) / sc.N[:, None])
 
 
-@eqx.filter_jit
+@program
 def _of_any(solution: Solution) -> Stability:
     """From all of M on real and imaginary parts: for complex amplitudes, and where they may be."""
     sc, n = solution.superconductor, solution.Delta.shape[0]

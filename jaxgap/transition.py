@@ -10,12 +10,12 @@ solution equals that of the normal state.
 from enum import IntEnum
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bifurcations import Bifurcation, BifurcationKind, path
 from jaxgap.continuation import branches, crossings
@@ -83,7 +83,7 @@ def _eigenvalues_above_one(sc: Superconductor, log_T: np.ndarray) -> np.ndarray:
     return np.sum(np.linalg.eigvals(matrices).real > 1.0, axis=-1)
 
 
-@eqx.filter_jit
+@program
 def _linear_map(sc: Superconductor, log_T: Float[Array, "temperature"]) -> Float[Array, "temperature channel channel"]:
     """lambda K(T)."""
     return jax.vmap(lambda t: sc.lam * linear_kernel(sc, jnp.exp(t))[None, :])(log_T)
@@ -101,7 +101,7 @@ def _cubic(sc: Superconductor, T: float) -> float:
     return float(w @ np.asarray(_third_derivative(sc, jnp.asarray(T), jnp.asarray(v))) / (w @ v))
 
 
-@eqx.filter_jit
+@program
 def _third_derivative(sc: Superconductor, T: Float[Array, ""], v: Float[Array, "channel"]) -> Float[Array, "channel"]:
     def r(e: Float[Array, ""]) -> Float[Array, "channel"]:
         return gap_residual(sc, e * v, T)

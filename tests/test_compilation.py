@@ -1,12 +1,16 @@
-"""Flags for XLA: set once, never over the user's, never for a release that does not know them."""
+"""Flags for XLA: set once, never over the user's, never for a release that does not know them. Programs kept between runs."""
 
 import os
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
+import jaxgap
 from jaxgap import _compilation
-from jaxgap._compilation import QUICK, compile_quickly
+from jaxgap._compilation import QUICK, compile_quickly, program
 
 
 @pytest.mark.parametrize("before", ["", "--xla_dump_to=nowhere"])
@@ -31,3 +35,95 @@ def test_an_unknown_release_gets_none(monkeypatch):
     monkeypatch.setattr(_compilation, "KNOWN", ())
     compile_quickly()
     assert os.environ["XLA_FLAGS"] == ""
+
+
+# --- programs kept between runs ---------------------------------------------------------------------------------------
+
+
+class Pair(NamedTuple):
+    total: jax.Array
+    name: str
+
+
+@pytest.fixture
+def kept(monkeypatch, tmp_path):
+    monkeypatch.setattr(_compilation, "_kept", tmp_path / "traced")
+    return tmp_path / "traced"
+
+
+def counted():
+    """(a program, the list to which every trace of it adds); every call stands for a new process."""
+    traces = []
+
+    def scaled(x: jax.Array, factor: float, *, power: int = 1) -> Pair:
+        traces.append(power)
+        return Pair(factor * jnp.sum(x**power), "sum")
+
+    return program(scaled), traces
+
+
+def test_a_later_process_does_not_trace(kept):
+    (first, traced), (second, traced_again) = counted(), counted()
+    x = jnp.arange(3.0)
+    assert first(x, 2.0) == second(x, 2.0) == Pair(jnp.asarray(6.0), "sum")
+    assert first(np.arange(3.0), 2.0, power=1).total == 6.0
+    assert traced == [1, 1]  # positional and by name are two structures
+    assert traced_again == []
+
+
+def test_other_shapes_and_values_are_other_programs(kept):
+    (one, _), (two, traced) = counted(), counted()
+    assert one(jnp.arange(3.0), 2.0).total == 6.0
+    assert two(jnp.arange(3.0), 3.0).total == 9.0
+    assert two(jnp.arange(4.0), 2.0).total == 12.0
+    assert two(jnp.arange(3), 2.0).total == 6.0
+    assert two(jnp.arange(3.0), 2.0, power=2).total == 10.0
+    assert len(traced) == 4
+
+
+def test_inside_transformations_nothing_is_kept(kept):
+    f, _ = counted()
+    assert jax.grad(lambda x: f(x, 2.0).total)(jnp.ones(2)).tolist() == [2.0, 2.0]
+    assert jax.vmap(lambda x: f(x, 2.0).total)(jnp.ones((2, 2))).tolist() == [4.0, 4.0]
+    assert not kept.exists()
+
+
+def test_functions_as_arguments_are_not_kept(kept):
+    f = program(lambda g, x: g(x))
+    assert f(jnp.sin, jnp.zeros(())) == 0.0
+    assert f(jnp.cos, jnp.zeros(())) == 1.0
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[:-7], lambda content: b"x" + content])
+def test_a_damaged_file_is_made_anew(kept, damage):
+    (first, _), (second, traced), (third, traced_then) = counted(), counted(), counted()
+    first(jnp.arange(3.0), 2.0)
+    (file,) = kept.glob("*/*")
+    file.write_bytes(damage(file.read_bytes()))
+    assert second(jnp.arange(3.0), 2.0).total == third(jnp.arange(3.0), 2.0).total == 6.0
+    assert (len(traced), len(traced_then)) == (1, 0)
+
+
+def test_a_folder_that_cannot_be_made_is_said_and_survived(kept):
+    kept.write_text("a file where the folder should be")
+    f, _ = counted()
+    with pytest.warns(UserWarning, match="Cannot keep a program"):
+        assert f(jnp.arange(3.0), 2.0).total == 6.0
+
+
+def test_sources_and_settings_name_the_folder(kept, monkeypatch):
+    before = _compilation._house.__wrapped__()
+    monkeypatch.setenv("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+    assert _compilation._house.__wrapped__() != before
+
+
+def test_solutions_of_kept_programs_are_those_of_traced_ones(kept, monkeypatch):
+    sc = jaxgap.materials.two_band()
+    made, loaded = jaxgap.solve(sc, 4.2), jaxgap.solve(sc, 4.2)
+    assert list(kept.glob("*/*"))
+    monkeypatch.setattr(_compilation, "_kept", None)
+    traced = jaxgap.solve(sc, 4.2)
+    assert jax.tree.structure(made) == jax.tree.structure(traced)
+    np.testing.assert_array_equal(made.Delta, loaded.Delta)
+    np.testing.assert_allclose(made.Delta, traced.Delta, rtol=1e-13)

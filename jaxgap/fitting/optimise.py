@@ -10,16 +10,15 @@ The residuals are compiled once, batched over starts; the loops stay on the host
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
 from jaxgap._checks import NotConvergedError
+from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.branches import GapCurve, fold_temperature, gap_curve
 from jaxgap.critical import critical_temperature
@@ -150,7 +149,7 @@ def _starts(p: Problem, config: FitConfig) -> tuple[Any, Any]:
     return _unknowns(p, jnp.asarray(theta))
 
 
-@eqx.filter_jit
+@program
 def _unknowns(p: Problem, theta: Any) -> tuple[Any, Any]:
     """Unbounded parameters and amplitudes at every temperature to start from, for a batch of parameters."""
     Delta = jax.vmap(lambda t: jnp.tile(starting_amplitudes(system_at(p, t), p.pattern)[0], (len(p.T), 1)))(theta)
@@ -159,24 +158,23 @@ def _unknowns(p: Problem, theta: Any) -> tuple[Any, Any]:
 
 def _search(p: Problem, settings: OptimiserConfig, u: Any, Delta: Any, progress: Progress) -> tuple[Any, Any]:
     """adam on parameters and amplitudes together, all starts in one batch."""
-    optimiser = _adam(settings.adam_learning_rate, settings.adam_steps)
-    unknowns, state = (u, Delta), optimiser.init((u, Delta))
-    for done in range(0, settings.adam_steps, _ADAM_CHUNK):
-        steps = min(_ADAM_CHUNK, settings.adam_steps - done)
-        unknowns, state, value = _advance(optimiser, p, unknowns, state, steps)
-        progress("search", done + steps, settings.adam_steps, _lowest(value))
+    rate, total = settings.adam_learning_rate, settings.adam_steps
+    unknowns, state = (u, Delta), _adam(rate, total).init((u, Delta))
+    for done in range(0, total, _ADAM_CHUNK):
+        steps = min(_ADAM_CHUNK, total - done)
+        unknowns, state, value = _advance(p, unknowns, state, rate, total, steps)
+        progress("search", done + steps, total, _lowest(value))
     return unknowns
 
 
-@lru_cache
 def _adam(learning_rate: float, steps: int) -> Any:
-    """One optimiser per setting: a new one would compile its steps anew."""
     return optax.adam(optax.cosine_decay_schedule(learning_rate, max(steps, 1), 0.02))
 
 
-@eqx.filter_jit
-def _advance(optimiser: Any, p: Problem, unknowns: Any, state: Any, steps: int) -> tuple[Any, Any, Any]:
+@program
+def _advance(p: Problem, unknowns: Any, state: Any, rate: float, total: int, steps: int) -> tuple[Any, Any, Any]:
     """(unknowns, state, chi^2 before the last step) after steps of adam, which acts on every number by itself."""
+    optimiser = _adam(rate, total)
     objective = jax.vmap(jax.value_and_grad(lambda x: joint_objective(p, bounded(p, x[0]), x[1])))
 
     def one(carry: Any, _: None) -> Any:
@@ -247,7 +245,7 @@ _LBFGS = optax.lbfgs(learning_rate=1.0, linesearch=None)
 """Steps of full length: `_finish` shortens them itself, each start for itself."""
 
 
-@eqx.filter_jit
+@program
 def _objective(p: Problem, u: Any, near: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
     """(chi^2, its gradient in u, amplitudes, on branch, deviations, their Jacobian in theta) of every start."""
 
@@ -259,7 +257,7 @@ def _objective(p: Problem, u: Any, near: Any) -> tuple[Any, Any, Any, Any, Any, 
     return jax.vmap(one)(u, near)
 
 
-@eqx.filter_jit
+@program
 def _direction(gradient: Any, state: Any, u: Any) -> tuple[Any, Any]:
     """The lbfgs step of every start, and its new memory; without `state`, the first step."""
     return jax.vmap(_LBFGS.update)(gradient, jax.vmap(_LBFGS.init)(u) if state is None else state, u)
@@ -338,7 +336,7 @@ def _predict(p: Problem, config: FitConfig, theta: Any, covariance: np.ndarray) 
     return tuple(Prediction(name, float(value), float(np.sqrt(variance)), "K") for name, value, variance in rows)
 
 
-@eqx.filter_jit
+@program
 def _temperatures(p: Problem, theta: Any) -> tuple[Any, Any]:
     """(end of the branch, T_c) [K] and their derivatives with respect to the parameters."""
 

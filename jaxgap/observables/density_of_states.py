@@ -11,13 +11,13 @@ are normal and are integrated analytically.
 
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap._compilation import program
 from jaxgap.bands import Band, rho, shell, zeta
 from jaxgap.pairing import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
 from jaxgap.solution import Solution
@@ -52,7 +52,7 @@ def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any) -> 
     return _density_of_states(solution, omega, jnp.asarray(Gamma, jnp.float64))
 
 
-@eqx.filter_jit
+@program
 def _density_of_states(solution: Solution, omega: Float[Array, "omega"], Gamma: Float[Array, ""]) -> DensityOfStates:
     sc = solution.superconductor
     G = jax.vmap(lambda w: _local_green_function(sc, solution.Delta, w + 1j * Gamma), out_axes=1)(omega)

@@ -11,7 +11,6 @@ r"""Excitation gaps, in the three definitions that are in use; they differ, so t
 from functools import partial
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +18,7 @@ from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap import spectrum
 from jaxgap._checks import check
+from jaxgap._compilation import program
 from jaxgap.bands import kappa_F, rho, zeta
 from jaxgap.implicit import at_root
 from jaxgap.pairing import overlap_interval, overlap_nodes, pairs
@@ -71,7 +71,7 @@ def excitation_gaps(solution: Solution, definition: str = "branch_minimum") -> F
 # --- branch_minimum ---------------------------------------------------------------------------------------------------
 
 
-@eqx.filter_jit
+@program
 def branch_minima(solution: Solution) -> Float[Array, "branch"]:
     """Minimum over k of every quasiparticle branch [meV], in the order of `branch_names`.
 
@@ -191,7 +191,7 @@ class FermiMomentumGaps(NamedTuple):
     """That weight |u_i|^2 + |v_i|^2: 1/2 is a tie between the branches, 1 a band that pairs alone."""
 
 
-@eqx.filter_jit
+@program
 def fermi_momentum_gaps(solution: Solution) -> FermiMomentumGaps:
     """E at k_F,i of every band i, on the branch that carries more of the band, and the weight it carries."""
     return fermi_momentum_gaps_of(solution.superconductor, solution.Delta)
