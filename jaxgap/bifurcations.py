@@ -205,7 +205,7 @@ def _located(kind: BifurcationKind, equations: Any, path: Path, z: Any, v_0: Any
     frozen = jax.lax.stop_gradient(path)
     theta, frozen_theta = (path, frozen) if v_0 is None else ((path, v_0), (frozen, v_0))
     root = newton(equations, z, frozen_theta)
-    x = at_root(equations, root.x, theta, root.converged)
+    x = at_root(equations, root.x, theta, root.converged, root.jacobian)
     p = x[-2] if kind == BifurcationKind.BRANCH_POINT else x[-1]
     direction = {BifurcationKind.NORMAL: x[:n], BifurcationKind.GAPLESS: jnp.zeros(n)}.get(kind, x[n : 2 * n])
     Delta = x[:n] if kind != BifurcationKind.NORMAL else jnp.zeros(n)

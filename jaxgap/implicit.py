@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Bool, Float
 
 __all__ = ["at_root", "SINGULAR"]
@@ -27,32 +28,62 @@ def at_root(
     x: Float[Array, "n"],
     theta: Any,
     trusted: Bool[Array, ""] | bool = True,
+    jacobian: Float[Array, "n n"] | None = None,
 ) -> Float[Array, "n"]:
     """`x`, the root of `residual(x, theta)`, as a differentiable function of the pytree `theta`.
 
-    The derivative is NaN, never garbage, in either mode, where it does not exist to useful precision
-    (sigma_min(dr/dx) < `SINGULAR`) and where the caller does not trust x to be a root. `residual` must not close over
-    traced values: they belong in `theta`.
+    `jacobian` is dr/dx there, if it is known (Newton has it): a first derivative then need not compute it again. The
+    derivative is NaN, never garbage, in either mode, where it does not exist to useful precision (sigma_min(dr/dx) <
+    `SINGULAR`) and where the caller does not trust x to be a root. `residual` must not close over traced values: they
+    belong in `theta`.
     """
-    return _at_root(residual, jax.lax.stop_gradient(x), theta, jnp.asarray(trusted))
+    x, jacobian = jax.lax.stop_gradient((x, jacobian))
+    return _at_root(residual, x, jacobian, theta, jnp.asarray(trusted))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _at_root(residual: Any, x: Any, theta: Any, trusted: Any) -> Any:
-    del residual, theta, trusted
+def _at_root(residual: Any, x: Any, jacobian: Any, theta: Any, trusted: Any) -> Any:
+    del residual, jacobian, theta, trusted
     return x
 
 
-@_at_root.defjvp
+@partial(_at_root.defjvp, symbolic_zeros=True)
 def _at_root_jvp(residual: Any, primals: Any, tangents: Any) -> Any:
-    x, theta, trusted = primals
-    x = _at_root(residual, x, theta, trusted)
-    J = jax.jacfwd(residual)(x, theta)
-    _, dr = jax.jvp(lambda parameters: residual(x, parameters), (theta,), (tangents[1],))
+    x, jacobian, theta, trusted = primals
+    x = _at_root(residual, x, jacobian, theta, trusted)
+    J = jax.jacfwd(residual)(x, theta) if jacobian is None else _jacobian(residual, jacobian, x, theta)
+    dr = _along(lambda parameters: residual(x, parameters), theta, tangents[2])
     # Poison must be linear in the tangent, or reverse mode would lose it; safe_J keeps the solve itself finite.
     good = trusted & (smallest_singular_value(jax.lax.stop_gradient(J)) > SINGULAR)
     safe_J = jnp.where(good, J, jnp.eye(J.shape[0]))
     return x, -jnp.linalg.solve(safe_J, dr) * jnp.where(good, 1.0, jnp.nan)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _jacobian(residual: Any, jacobian: Any, x: Any, theta: Any) -> Any:
+    """dr/dx at (x, theta), whose value is known; only its derivatives are computed."""
+    del residual, x, theta
+    return jacobian
+
+
+@partial(_jacobian.defjvp, symbolic_zeros=True)
+def _jacobian_jvp(residual: Any, primals: Any, tangents: Any) -> Any:
+    jacobian, x, theta = primals
+    change = _along(lambda arguments: jax.jacfwd(residual)(*arguments), (x, theta), tuple(tangents[1:]))
+    return _jacobian(residual, jacobian, x, theta), change
+
+
+def _along(function: Callable[[Any], Any], at: Any, tangent: Any) -> Any:
+    """Derivative of `function` at the pytree `at` in the direction `tangent`, whose symbolic zeros cost nothing."""
+    leaves, tree = jax.tree.flatten(at)
+    dots = jax.tree.leaves(tangent)
+    moving = [k for k, dot in enumerate(dots) if not isinstance(dot, SymbolicZero)]
+
+    def of(moved: list[Any]) -> Any:
+        values = dict(zip(moving, moved, strict=True))
+        return function(jax.tree.unflatten(tree, [values.get(k, leaf) for k, leaf in enumerate(leaves)]))
+
+    return jax.jvp(of, ([leaves[k] for k in moving],), ([dots[k] for k in moving],))[1]
 
 
 def smallest_singular_value(J: Float[Array, "n n"]) -> Float[Array, ""]:

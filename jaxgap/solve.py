@@ -183,12 +183,13 @@ def implicit_amplitudes(
     T: Float[Array, ""],
     Delta: Inexact[Array, "channel"],
     trusted: Bool[Array, ""],
+    jacobian: Float[Array, "n n"],
     rule: Rule = DEFAULT_RULE,
 ) -> Inexact[Array, "channel"]:
-    """The solution `Delta` as a differentiable function of `sc` and `T`; NaN derivatives unless it is `trusted`."""
+    """The solution `Delta`, and dr/dx there, as a differentiable function of `sc` and `T`; NaN derivatives unless `trusted`."""
     Delta = jax.lax.stop_gradient(Delta)
     theta = jax.lax.stop_gradient(_theta(sc, T, pack(Delta)))._replace(sc=sc, T=T)
-    return unpack(at_root(partial(_residual, rule=rule), pack(Delta), theta, trusted), len(sc.channels))
+    return unpack(at_root(partial(_residual, rule=rule), pack(Delta), theta, trusted, jacobian), len(sc.channels))
 
 
 def vanishing(sc: Superconductor, T: Any) -> Float[Array, ""]:
@@ -393,7 +394,7 @@ def solve_core(
 
     # === differentiate
     trusted = root.converged & valid
-    Delta = implicit_amplitudes(sc, T, unpack(x, n), trusted, rule)
+    Delta = implicit_amplitudes(sc, T, unpack(x, n), trusted, root.jacobian, rule)
     return Solution(
         superconductor=sc,
         T=T,

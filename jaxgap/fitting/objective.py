@@ -158,7 +158,7 @@ def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
 
     def terms(t: Parameters) -> Any:
         sc = system_at(p, t)
-        Delta = jax.vmap(lambda D, T: implicit_amplitudes(sc, T, D, exists))(ended, p.T)
+        Delta = jax.vmap(lambda D, J, T: implicit_amplitudes(sc, T, D, exists, J))(ended, roots.jacobian, p.T)
         # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed.
         Delta = jnp.where(exists, Delta, ended)
         d, r = deviations(p, sc, Delta), jnp.where(exists, 0.0, _stiff(p, sc, ended))
