@@ -28,11 +28,11 @@ from jaxgap.branches import gap_curve as gap_curve
 from jaxgap.branches import solve_temperatures as solve_temperatures
 from jaxgap.continuation import Branch as Branch
 from jaxgap.continuation import branches as branches
-from jaxgap.continuation import crossings as crossings
 from jaxgap.continuation import follow_path as follow_path
 from jaxgap.continuation import solutions_on as solutions_on
 from jaxgap.couplings import couplings_from_literature as couplings_from_literature
 from jaxgap.critical import critical_temperature as critical_temperature
+from jaxgap.crossings import crossings as crossings
 from jaxgap.end_points import CriticalEndPoint as CriticalEndPoint
 from jaxgap.end_points import GaplessLimits as GaplessLimits
 from jaxgap.end_points import critical_end_point as critical_end_point

@@ -1,15 +1,9 @@
-r"""Branches of solutions along a path through parameter space, through folds, by pseudo-arclength.
+"""Branches of solutions along a path through parameter space, through folds, each with a number.
 
-.. math:: r(\Delta, p) = 0, \qquad t \cdot (y - y_0) = h, \qquad y = (\Delta / s, p)
-
-The arclength h, not p, is stepped, with the tangent t of the branch: at a fold p turns back and the branch goes on. Along
-the branch the unstable directions are counted, and where their number changes the bifurcation is located by its own
-equations (`jaxgap.bifurcations`). The branches that leave at pitchforks and branch points are followed too.
-
-`branches` puts it together: all solutions at several points of the path, each followed both ways, each branch with a number.
+All solutions are searched for at several points of the path, and each is followed both ways (`jaxgap.arclength`). The branches
+that leave at pitchforks and branch points are followed too.
 """
 
-import itertools
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -20,38 +14,22 @@ from jaxtyping import Array, Float, Inexact
 
 from jaxgap._checks import NotConvergedError, check
 from jaxgap._compilation import program
+from jaxgap.arclength import LONGEST_STEP, VERTICAL, Point, unstable_counts, walk
 from jaxgap.bifurcations import (
     Bifurcation,
     BifurcationKind,
     Path,
-    is_gapless,
-    is_transversal,
-    locate_branch_point,
-    locate_crossing,
-    locate_fold,
-    locate_gapless,
-    locate_normal,
-    locate_pitchfork,
     root_at,
 )
 from jaxgap.labels import Label
-from jaxgap.newton import newton
-from jaxgap.observables.gaps import branch_minima_of, gapless_excess
+from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.observables.thermodynamics import free_energy_of
-from jaxgap.pairing import gap_residual
-from jaxgap.solutions import Solutions, coupled_groups, distances, solutions
-from jaxgap.solve import gauge_directions, pack, unpack
-from jaxgap.stability import negative_of_each, phase_block, real_blocks
+from jaxgap.search import coupled_groups, distances
+from jaxgap.solutions import Solutions, solutions
+from jaxgap.solve import pack
+from jaxgap.stability import real_blocks
 
-__all__ = ["Branch", "follow_path", "branches", "crossings", "solutions_on"]
-
-FIRST_STEP, LONGEST_STEP, SHORTEST_STEP = 0.01, 0.04, 1e-7
-"""Steps of arclength in y = (Delta / s, p), where s is the size of the first amplitudes and p runs from 0 to 1."""
-TURN = 0.96
-"""Smallest cosine between successive tangents: a step that turns further is tried again at half its length."""
-MAX_POINTS = 3000
-VERTICAL = 1e-6
-"""Where |dp| along the unit tangent is smaller, a branch is vertical: a symmetry makes a continuum of solutions at one p."""
+__all__ = ["Branch", "follow_path", "branches", "solutions_on"]
 
 
 class Branch(NamedTuple):
@@ -147,181 +125,6 @@ def _gaps(path: Path, p: Float[Array, "point"], Delta: Inexact[Array, "point cha
     return jax.lax.map(lambda row: branch_minima_of(path.at(row[0])[0], row[1]), (p, Delta), batch_size=32)
 
 
-class _Point(NamedTuple):
-    """A point of a branch, with what the next step needs (arrays of JAX inside the compiled step, of numpy outside)."""
-
-    x: Any
-    p: Any
-    tangent: Any
-    M: Any
-    """dr/dx at x."""
-    phase: Any
-    """The phase block at x, if x is real."""
-    excess: Any
-    """How far x, if real, is from gapless, per cross-paired pair of bands [meV^2]."""
-    converged: Any
-    steps: Any
-
-
-class _Step(NamedTuple):
-    """What the equations of one step depend on."""
-
-    path: Path
-    target: Float[Array, "m"]
-    tangent: Float[Array, "m"]
-    scale: Float[Array, ""]
-
-
-def _extended(y: Float[Array, "m"], s: _Step) -> Float[Array, "m"]:
-    """The gap equations (gauge fixed at x itself) in units of the scale, and the arclength condition."""
-    sc, T = s.path.at(y[-1])
-    x = y[:-1] * s.scale
-    here = jax.lax.stop_gradient(x)
-    gauge = jax.lax.stop_gradient(gauge_directions(sc, here))
-    r = pack(gap_residual(sc, unpack(x, len(sc.channels)), T)) + (gauge @ (x - here)) @ gauge
-    return jnp.append(r / s.scale, s.tangent @ (y - s.target))
-
-
-def _advance(path: Path, x: Any, p: Any, tangent: Any, h: float, scale: float) -> _Point:
-    """The point at arclength h along the tangent."""
-    arrays = (jnp.asarray(value, jnp.float64) for value in (x, p, tangent, h, scale))
-    return jax.tree.map(np.asarray, _advanced(path, *arrays))
-
-
-@program
-def _advanced(path: Path, x: Any, p: Any, tangent: Any, h: Any, scale: Any) -> _Point:
-    target = jnp.append(x / scale, p) + h * tangent
-    root = newton(_extended, target, _Step(path, target, tangent, scale), max_steps=12)
-    direction = jnp.linalg.solve(root.jacobian, jnp.zeros_like(target).at[-1].set(1.0))
-    direction = direction / jnp.sqrt(direction @ direction)
-    sc, T = path.at(root.x[-1])
-    n, x = len(sc.channels), root.x[:-1] * scale
-    real = len(x) == n
-    B = phase_block(sc, x, T) if real else jnp.eye(n)
-    excess = gapless_excess(sc, x) if real else jnp.ones(1)
-    return _Point(x, root.x[-1], direction, root.jacobian[:-1, :-1], B, excess, root.converged, root.steps)
-
-
-def _counts(point: _Point) -> tuple[int, int]:
-    """(unstable directions in the amplitudes, in the phases)."""
-    return int(negative_of_each(point.M)), int(negative_of_each(point.phase))
-
-
-class _Followed(NamedTuple):
-    points: list[_Point]
-    events: list[Bifurcation]
-    end: str
-
-
-def _follow(path: Path, x: np.ndarray, p: float, tangent: np.ndarray, scale: float) -> _Followed:
-    """Steps along a branch in one direction, until it leaves the path, ends in the normal state, or closes."""
-    point = _advance(path, x, p, tangent, 0.0, scale)
-    if not point.converged:
-        return _Followed([], [], "lost")
-    if not np.isfinite(point.tangent).all():
-        # At a pitchfork two branches cross and the equations have no single tangent: take the one asked for.
-        point = point._replace(tangent=tangent)
-    points: list[_Point] = [point]
-    events: list[Bifurcation] = []
-    h = FIRST_STEP
-    while len(points) < MAX_POINTS:
-        new = _advance(path, point.x, point.p, point.tangent, h, scale)
-        new = new._replace(tangent=new.tangent * (1.0 if new.tangent @ point.tangent >= 0 else -1.0))
-        if not (new.converged and np.isfinite(new.x).all() and new.tangent @ point.tangent >= TURN):
-            h /= 2
-            if h < SHORTEST_STEP:
-                break
-            continue
-        last = _ending(path, point, new)
-        if last is not None:
-            return _Followed(points + last.points, events + last.events, last.end)
-        events += _events_between(path, point, new) if len(x) == len(path.sc_0.channels) else []
-        points.append(new)
-        if len(points) > 10 and _meets(points, h):
-            return _Followed(points, events, "closed")
-        h = min(LONGEST_STEP, 1.5 * h) if new.steps <= 5 else h
-        point = new
-    return _Followed(points, events, "lost")
-
-
-def _ending(path: Path, point: _Point, new: _Point) -> _Followed | None:
-    """How the branch ends between two points, if it does: in the normal state, in a real branch, or where the path ends."""
-    n = len(path.sc_0.channels)
-    if len(new.x) == n and new.x @ point.x <= 0:
-        event = _checked(locate_normal(path, jnp.asarray(point.x), jnp.asarray(point.p)), point, new)
-        if event is None:
-            return _Followed([], [], "normal")
-        return _Followed([new._replace(x=np.zeros(n), p=np.asarray(event.p))], [event], "normal")
-    if len(new.x) > n and _became_real(point.x, new.x):
-        event = _checked_real(path, point, new)
-        return _Followed([], [] if event is None else [event], "pitchfork")
-    if not 0.0 <= new.p <= 1.0:
-        last = _on_boundary(path, point, new, n)
-        return _Followed([] if last is None else [last], [], "boundary")
-    return None
-
-
-def _meets(points: list[_Point], h: float) -> bool:
-    """Whether the last point is back at the first one."""
-    first, last = points[0], points[-1]
-    size = np.linalg.norm(first.x)
-    near = np.linalg.norm(last.x - first.x) <= h * size and abs(last.p - first.p) <= h
-    return bool(near and last.tangent @ first.tangent > TURN)
-
-
-def _on_boundary(path: Path, point: _Point, new: _Point, n: int) -> _Point | None:
-    """The point where the branch leaves the path, solved at its end."""
-    edge = 0.0 if new.p < 0 else 1.0
-    if point.p == edge:
-        return None
-    share = (edge - point.p) / (new.p - point.p)
-    Delta, converged = root_at(path, jnp.asarray(edge), unpack(jnp.asarray(point.x + share * (new.x - point.x)), n))
-    return new._replace(x=np.asarray(pack(Delta)), p=np.asarray(edge)) if bool(converged) else None
-
-
-def _events_between(path: Path, a: _Point, b: _Point) -> list[Bifurcation]:
-    """Bifurcations between two points of a real branch: where determinants of M and of its phase block change sign, and
-    where a cross-paired pair of bands becomes gapless."""
-    if max(abs(a.tangent[-1]), abs(b.tangent[-1])) <= VERTICAL:
-        return []  # A continuum of solutions at one p: every point is singular.
-    turned = a.tangent[-1] * b.tangent[-1] < 0
-    crossed = np.linalg.det(a.M) * np.linalg.det(b.M) < 0
-    phases = _counts(a)[1] != _counts(b)[1]
-    found: list[Bifurcation | None] = []
-    fold = _nearest(locate_fold, path, a, b) if turned else None
-    if fold is not None and is_transversal(fold):
-        found.append(fold)
-    elif turned or crossed:
-        # Also where a pair of real branches leaves another one: there p turns, but nothing ends.
-        found.append(_nearest(locate_branch_point, path, a, b))
-    if phases:
-        found.append(_nearest(locate_pitchfork, path, a, b))
-    if np.any(a.excess * b.excess < 0):
-        event = _nearest(locate_gapless, path, a, b)
-        # Zero only if the k at which E_- touches zero lies inside the shell.
-        found.append(event if event is not None and is_gapless(event) else None)
-    return [event for event in found if event is not None]
-
-
-def _nearest(locate: Any, path: Path, a: _Point, b: _Point) -> Bifurcation | None:
-    """The bifurcation between two points, started from the middle, else from either."""
-    for x, p in (((a.x + b.x) / 2, (a.p + b.p) / 2), (a.x, a.p), (b.x, b.p)):
-        event = _checked(locate(path, jnp.asarray(x), jnp.asarray(p)), a, b)
-        if event is not None:
-            return event
-    return None
-
-
-def _checked(event: Bifurcation, a: _Point, b: _Point) -> Bifurcation | None:
-    """The event, if it lies where it was looked for."""
-    if not bool(event.converged):
-        return None
-    size = np.linalg.norm(a.x)
-    reach = 2 * np.hypot(np.linalg.norm(b.x - a.x) / size, b.p - a.p)
-    away = np.hypot(np.linalg.norm(np.asarray(event.Delta) - a.x) / size, float(event.p) - a.p)
-    return event if away <= reach else None
-
-
 def follow_path(path: Path, Delta: Any, p: float = 0.0, number: int = 0) -> Branch:
     """The branch through the solution `Delta` [meV] at p, followed in both directions.
 
@@ -340,20 +143,20 @@ def follow_path(path: Path, Delta: Any, p: float = 0.0, number: int = 0) -> Bran
 
 def _both_ways(path: Path, x: np.ndarray, p: float, tangent: np.ndarray, number: int) -> Branch:
     scale = float(np.linalg.norm(x))
-    forward = _follow(path, x, p, tangent, scale)
+    forward = walk(path, x, p, tangent, scale)
     if forward.end == "closed":
         return _branch(path, forward.points, forward.events, ("closed", "closed"), number)
-    backward = _follow(path, x, p, -tangent, scale)
+    backward = walk(path, x, p, -tangent, scale)
     points = backward.points[:0:-1] + forward.points
     return _branch(path, points, backward.events[::-1] + forward.events, (backward.end, forward.end), number)
 
 
-def _branch(path: Path, points: list[_Point], events: list[Bifurcation], ends: tuple[str, str], number: int) -> Branch:
+def _branch(path: Path, points: list[Point], events: list[Bifurcation], ends: tuple[str, str], number: int) -> Branch:
     if not points:
         raise NotConvergedError("The branch could not be followed from its first point.")
     n = len(path.sc_0.channels)
     x = np.stack([point.x for point in points])
-    counts = np.array([_counts(point) for point in points])
+    counts = np.array([unstable_counts(point) for point in points])
     Delta = x if x.shape[1] == n else x[:, :n] + 1j * x[:, n:]
     p = np.array([float(point.p) for point in points])
     return Branch(number, path, p, Delta, counts[:, 0], counts[:, 1], tuple(events), ends)
@@ -407,37 +210,12 @@ def _broken_branch(event: Bifurcation, number: int) -> list[Branch]:
     w = np.asarray(event.direction)
     x = np.concatenate([np.asarray(event.Delta), np.zeros(n)])
     tangent = np.concatenate([np.zeros(n), w / np.linalg.norm(w), [0.0]])
-    followed = _follow(event.path, x, float(event.p), tangent, float(np.linalg.norm(x)))
+    followed = walk(event.path, x, float(event.p), tangent, float(np.linalg.norm(x)))
     if len(followed.points) < 2:
         return []
     # At the pitchfork itself two directions are marginal: the count there is that of the branch.
     points = [followed.points[0]._replace(M=followed.points[1].M), *followed.points[1:]]
     return [_branch(event.path, points, [event, *followed.events], ("pitchfork", followed.end), number)]
-
-
-def _made_real(x: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
-    """(real, imaginary) parts after the global phase that makes the amplitudes as real as possible is taken out, with the
-    sign that brings the real parts nearer to those of `reference`."""
-    n = len(x) // 2
-    z = x[:n] + 1j * x[n:]
-    z = z * np.exp(-0.5j * np.angle(np.sum(z**2)))
-    if reference is not None and np.real(z) @ reference[0] < 0:
-        z = -z
-    return np.stack([z.real, z.imag])
-
-
-def _became_real(old: np.ndarray, new: np.ndarray) -> bool:
-    """Whether the imaginary parts changed sign between two points of a complex branch: a real solution lies between."""
-    before = _made_real(old)
-    return bool(before[1] @ _made_real(new, before)[1] < 0)
-
-
-def _checked_real(path: Path, a: _Point, b: _Point) -> Bifurcation | None:
-    """The pitchfork between two points of a complex branch."""
-    real = _made_real(a.x)[0]
-    event = locate_pitchfork(path, jnp.asarray(real), jnp.asarray(a.p))
-    near = np.linalg.norm(np.asarray(event.Delta) - real) <= 2 * np.linalg.norm(b.x - a.x) + 0.1 * np.linalg.norm(a.x)
-    return event if bool(event.converged) and near else None
 
 
 def _contains(branch: Branch, p: float, Delta: np.ndarray) -> bool:
@@ -466,67 +244,3 @@ def _ends_at(branch: Branch, event: Bifurcation) -> bool:
         if other.kind == BifurcationKind.PITCHFORK and min(same) <= ON_BRANCH * size:
             return True
     return False
-
-
-def crossings(found: tuple[Branch, ...], stable: bool = True) -> tuple[Bifurcation, ...]:
-    """Where two real branches have equal free energies (first-order transitions), and where one equals the normal state.
-
-    Args:
-        found: branches of one path.
-        stable: only crossings at which both states are stable (phases: for equal relaxation rates).
-    """
-    pieces = [piece for branch in found if branch.is_real for piece in _monotonic(branch)]
-    events = []
-    for k, a in enumerate(pieces):
-        for b in [*pieces[k + 1 :], None]:
-            events += _crossings_of(a, b)
-    return tuple(event for event in events if not stable or _both_stable(event))
-
-
-def _both_stable(event: Bifurcation) -> bool:
-    """Whether both states of a crossing are stable."""
-    sc, T = event.path.at(event.p)
-    blocks = [block for Delta in (event.Delta, event.direction) for block in real_blocks(sc, Delta, T)]
-    return not negative_of_each(np.stack(blocks)).any()
-
-
-class _Piece(NamedTuple):
-    path: Path
-    p: np.ndarray
-    Delta: np.ndarray
-    F: np.ndarray
-
-
-def _monotonic(branch: Branch) -> list[_Piece]:
-    """Pieces of a branch between its turning points, each with increasing p."""
-    turns = np.flatnonzero(np.diff(np.sign(np.diff(branch.p)))) + 1
-    F, pieces = branch.free_energy, []
-    for start, stop in itertools.pairwise([0, *turns, len(branch.p) - 1]):
-        index = np.arange(start, stop + 1)
-        index = index if branch.p[stop] > branch.p[start] else index[::-1]
-        pieces.append(_Piece(branch.path, branch.p[index], branch.Delta[index], F[index]))
-    return pieces
-
-
-def _crossings_of(a: _Piece, b: _Piece | None) -> list[Bifurcation]:
-    """Crossings of the free energies of two pieces, or of one with the normal state's."""
-    p = np.unique(np.concatenate([a.p, b.p if b is not None else []]))
-    lo, hi = (a.p[0], a.p[-1]) if b is None else (max(a.p[0], b.p[0]), min(a.p[-1], b.p[-1]))
-    p = p[(p >= lo) & (p <= hi)]
-    if len(p) < 2:
-        return []
-    difference = np.interp(p, a.p, a.F) - (np.interp(p, b.p, b.F) if b is not None else 0.0)
-    found = []
-    for i in np.flatnonzero(difference[:-1] * difference[1:] < 0):
-        middle = p[i] + (p[i + 1] - p[i]) * difference[i] / (difference[i] - difference[i + 1])
-        state, other = (_interpolated(piece, middle, a.Delta.shape[1]) for piece in (a, b))
-        event = locate_crossing(a.path, jnp.asarray(state), jnp.asarray(other), jnp.asarray(middle))
-        if bool(event.converged) and abs(float(event.p) - middle) <= 2 * LONGEST_STEP:
-            found.append(event)
-    return found
-
-
-def _interpolated(piece: _Piece | None, p: float, n: int) -> np.ndarray:
-    if piece is None:
-        return np.zeros(n)
-    return np.array([np.interp(p, piece.p, column) for column in piece.Delta.T])

@@ -18,8 +18,9 @@ import numpy as np
 from jaxgap._checks import NotConvergedError
 from jaxgap.bifurcations import Bifurcation, BifurcationKind, path
 from jaxgap.branches import branch_end
-from jaxgap.continuation import Branch, branches, crossings, solutions_on
+from jaxgap.continuation import Branch, branches, solutions_on
 from jaxgap.critical import critical_temperature
+from jaxgap.crossings import crossings
 from jaxgap.labels import Label
 from jaxgap.materials import ba122, mgb2, two_band
 from jaxgap.observables import branch_names, dispersion, tunnelling_density_of_states

@@ -29,7 +29,7 @@ from jaxgap.observables.gaps import branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.phase_lines import NO_GROUND, NORMAL_GROUND, Grid, Plane, phase_lines
 from jaxgap.quadrature import DEFAULT_RULE
-from jaxgap.solutions import SEARCH_RULE, SEARCH_STEPS, iterated, real_starts
+from jaxgap.search import SEARCH_RULE, SEARCH_STEPS, half_way, iterated, real_starts
 from jaxgap.solve import checked_temperature, search_root, vanishing
 from jaxgap.stability import negative_of_each, real_blocks
 from jaxgap.superconductor import Superconductor
@@ -204,10 +204,7 @@ def _searched(plane: Plane, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     flat = [np.repeat(part, len(starts), axis=0) for part in (x, y)] + [direct.reshape(-1, direct.shape[2])]
     after = _in_chunks(_iterated, plane, *flat).reshape(direct.shape)
     states = _distinct(_newton(plane, x, y, np.concatenate([direct, after], axis=1)))
-    # Between two minima lies a saddle.
-    one, other = np.triu_indices(SLOTS, k=1)
-    between = [(states[:, one] + sign * states[:, other]) / 2 for sign in (1, -1)]
-    return _distinct(np.concatenate([states, _newton(plane, x, y, np.concatenate(between, axis=1))], axis=1))
+    return _distinct(np.concatenate([states, _newton(plane, x, y, half_way(states))], axis=1))
 
 
 def _newton(plane: Plane, x: np.ndarray, y: np.ndarray, starts: np.ndarray) -> np.ndarray:

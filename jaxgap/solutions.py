@@ -1,17 +1,13 @@
 r"""All solutions of the gap equations of one system at one temperature, ranked, named, with their stability.
 
-A gap equation with cross-band pairing has several solutions; an iteration finds one. Here Newton runs from a deterministic
-batch of starts: every combination of relative signs, each channel dominant in turn, large and small, and complex starts with
-phases spread evenly. Half of them first iterate Delta <- lambda P / N a few times, which leads to the stable solutions from
-far away; the other half goes straight to the root, which finds the unstable ones. What is found is made distinct up to the
-free phases and complex conjugation, solved again to full accuracy, and judged.
+A gap equation with cross-band pairing has several solutions; an iteration finds one. Here a search (`jaxgap.search`) finds as
+many as it can, each is solved to full accuracy, and judged: its free energy, its stability, its gap, its name.
 
 No finite set of starts can promise completeness; `benchmarks/solutions.py` measures it against thousands of random starts.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -20,37 +16,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap._checks import InputError, NotConvergedError, check, check_finite, is_concrete
+from jaxgap._checks import InputError, NotConvergedError, check, is_concrete
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
-from jaxgap.couplings import CONVENTIONS
 from jaxgap.labels import Label
 from jaxgap.observables.gaps import GAPLESS, branch_minima_of
 from jaxgap.observables.thermodynamics import free_energy_of
-from jaxgap.pairing import gap_residual
-from jaxgap.quadrature import DEFAULT_RULE, Rule
+from jaxgap.quadrature import DEFAULT_RULE
+from jaxgap.search import as_real, candidates, coupled_groups, distinct, padded
 from jaxgap.solution import Solution, Status
-from jaxgap.solve import checked_temperature, coupled_channels, pack, search_root, solve, solve_core, unpack
-from jaxgap.stability import MARGINAL, complex_matrix, negative_of_each, phase_block, real_blocks
+from jaxgap.solve import checked_temperature, solve, solve_core
+from jaxgap.stability import complex_matrix, negative_of_each, real_blocks
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["State", "Solutions", "solutions", "ground_state"]
-
-SEARCH_RULE = Rule(16, 8)
-"""Nodes of the search: its roots need only be near enough to be told apart and polished."""
-SEARCH_STEPS = 16
-ITERATIONS = 8
-"""Plain iterations before Newton, in the half of the starts that looks for stable solutions."""
-SAME = 1e-6
-"""Two solutions are one if their amplitudes differ by less than 1e-6 of their size: the search finds them to about 1e-8."""
-NEARLY_REAL = 1e-7
-"""Complex amplitudes whose phases differ from 0 and pi by less are a real solution."""
-DISPLACEMENTS = (0.03, 0.3)
-"""Shares of |Delta| by which real states of unstable phases are displaced to look for complex ones."""
-FURTHER = 16
-"""Starts from the states found so far come in batches of a multiple of 16."""
-BATCH = 4
-"""Solutions are judged in batches of a multiple of 4, so that few programs serve every number of them."""
 
 
 class State(NamedTuple):
@@ -181,11 +160,11 @@ def solutions(sc: Superconductor, T: Any, *, starts: Any = None) -> Solutions:
     if not is_concrete((sc, T)) or jnp.ndim(sc.Omega) > 0:
         raise InputError("`solutions` is a search on the host: it takes one concrete system and temperature, not traced ones.")
     groups = coupled_groups(sc)
-    real, broken = _candidates(sc, T, groups, _given(starts, len(sc.channels)))
+    real, broken = candidates(sc, T, groups, starts)
     # The normal state is a solution at every temperature.
     found = _polished(sc, T, np.concatenate([np.zeros((1, len(sc.channels))), real])) + _polished(sc, T, broken)
-    rows, _ = _as_real(np.stack([np.asarray(s.Delta) for s in found]), groups)
-    states = judged(sc, [found[i] for i in _distinct(rows, groups)])
+    rows, _ = as_real(np.stack([np.asarray(s.Delta) for s in found]), groups)
+    states = judged(sc, [found[i] for i in distinct(rows, groups)])
     return Solutions(sc, float(T), tuple(sorted(states, key=_rank)))
 
 
@@ -200,182 +179,6 @@ def _rank(state: State) -> tuple[Any, ...]:
     return (unstable, size) if state.free_energy is None else (state.free_energy, unstable)
 
 
-# --- starts -----------------------------------------------------------------------------------------------------------
-
-
-@lru_cache
-def _shapes(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """(real, complex) relative amplitudes, norm 1 in the largest: signs or phases times which channel dominates."""
-    # At most 16 sign patterns: all of them for up to five channels, else evenly spread ones.
-    patterns = np.unique(np.linspace(0, 2 ** (n - 1) - 1, min(2 ** (n - 1), 16)).astype(int))
-    signs = 1.0 - 2.0 * ((patterns[:, None] >> np.arange(n)) & 1)
-    weights = np.concatenate([np.ones((1, n)), np.where(np.eye(n) > 0, 1.0, 0.25)])
-    real = (signs[:, None] * weights[None]).reshape(-1, n)
-    # Phases from an additive recurrence with irrational steps: even in every number of dimensions, without a seed.
-    steps = np.modf(1 / _harmonious(n) ** np.arange(1, n + 1))[0]
-    phases = 2 * np.pi * np.modf(np.arange(1, 4 * (n + 1) + 1)[:, None] * steps)[0]
-    return real, np.exp(1j * phases) * np.resize(weights, (len(phases), n))
-
-
-def _harmonious(n: int) -> float:
-    """The root of x^(n+1) = x + 1, whose powers are badly approximable together."""
-    x = 2.0
-    for _ in range(60):
-        x = (1 + x) ** (1 / (n + 1))
-    return x
-
-
-def real_starts(sc: Superconductor) -> np.ndarray:
-    """Real amplitudes to start from [meV], [start, channel]."""
-    return _starts(sc)[0]
-
-
-def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray]:
-    """(real, complex) amplitudes to start from [meV]: the shapes at two sizes and at every channel's own."""
-    share = {CONVENTIONS[0]: 2.0, CONVENTIONS[1]: 1.0}[sc.convention]
-    weight = np.array([1.0] * len(sc.bands) + [share] * len(sc.cross))
-    lam, Omega = np.asarray(sc.lam) * weight, float(sc.Omega)
-    size = Omega / np.sinh(1 / np.clip(np.max(np.abs(np.linalg.eigvals(lam))), 0.08, 3.0))
-    own = Omega / np.sinh(1 / np.clip(np.abs(np.diag(lam)), 0.15, 3.0))
-    real, broken = _shapes(len(lam))
-    return np.concatenate([size * real, 0.3 * size * real, own * real]), np.concatenate([size * broken, own * broken])
-
-
-def _given(starts: Any, n: int) -> list[np.ndarray]:
-    """The user's starts: real ones and complex ones apart."""
-    if starts is None:
-        return []
-    starts = np.atleast_2d(np.asarray(starts))
-    check_finite("starts", starts)
-    check(
-        starts.ndim == 2 and starts.shape[1] == n,
-        "starts",
-        f"have one row of {n} amplitudes per start",
-        f"shape {starts.shape}",
-    )
-    is_real = ~np.any(np.imag(starts), axis=1)
-    return [part for part in (starts[is_real].real.astype(float), starts[~is_real]) if len(part)]
-
-
-def iterated(sc: Superconductor, T: Any, Delta: Inexact[Array, "channel"]) -> Inexact[Array, "channel"]:
-    """`Delta` [meV] after a few plain iterations Delta <- lambda P / N, which lead towards the stable solutions."""
-    return jax.lax.fori_loop(0, ITERATIONS, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), Delta)
-
-
-@program
-def _search(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "start channel"]) -> tuple[Any, Any]:
-    """(amplitudes, converged) of Newton from every start, and from every start after a few plain iterations."""
-
-    def one(Delta: Any) -> Any:
-        root = search_root(sc, T, pack(Delta), SEARCH_RULE, SEARCH_STEPS)
-        return unpack(root.x, len(sc.channels)), root.converged
-
-    return jax.vmap(one)(jnp.concatenate([starts, jax.vmap(lambda D: iterated(sc, T, D))(starts)]))
-
-
-def _candidates(sc: Superconductor, T: Any, groups: list[np.ndarray], given: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(real, complex) amplitudes to which the search leads, each once, the normal state left out.
-
-    The real states that real starts find are starts themselves: half way between every two of them (between two minima lies a
-    saddle), and, where their phases are unstable, displaced along these: a state that breaks time reversal may be close to
-    one of them, and far from everything else.
-    """
-    starts, broken_starts = _starts(sc)
-    rows, real = _ends(sc, T, groups, [starts, *(part for part in given if np.isrealobj(part))])
-    between, between_real = _ends(sc, T, groups, _between(rows[real].real))
-    rows, real = np.concatenate([rows, between]), np.concatenate([real, between_real])
-    displaced = _displaced(sc, T, rows[real].real)
-    more, more_real = _ends(sc, T, groups, [broken_starts, *displaced, *(part for part in given if np.iscomplexobj(part))])
-    rows, real = np.concatenate([rows, more]), np.concatenate([real, more_real])
-    # Real ones first: a complex copy of a real one goes.
-    order = np.argsort(~real, kind="stable")
-    kept = order[_distinct(rows[order], groups)]
-    return rows[kept[real[kept]]].real, rows[kept[~real[kept]]]
-
-
-def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(amplitudes, which are real) to which batches of starts lead, each once, the normal state left out."""
-    found = [np.zeros((0, len(sc.channels)), complex)]
-    for starts in batches:
-        Delta, converged = (np.asarray(part) for part in _search(sc, T, jnp.asarray(starts)))
-        large = np.linalg.norm(Delta, axis=1) > SAME * np.max(np.abs(starts))
-        found.append(Delta[converged & large].astype(complex))
-    rows, real = _as_real(np.concatenate(found), groups)
-    kept = _distinct(rows, groups)
-    return rows[kept], real[kept]
-
-
-def _between(states: np.ndarray) -> list[np.ndarray]:
-    """Half way between every two real states, in either relative sign."""
-    one, other = np.triu_indices(len(states), k=1)
-    middles = np.concatenate([(states[one] + sign * states[other]) / 2 for sign in (1, -1)])
-    return [_padded(middles, FURTHER)] if len(middles) else []
-
-
-@program
-def _phase_blocks(sc: Superconductor, T: Float[Array, ""], Delta: Float[Array, "state channel"]) -> Float[Array, "state n n"]:
-    return jax.vmap(lambda D: phase_block(sc, D, T, SEARCH_RULE))(Delta)
-
-
-def _displaced(sc: Superconductor, T: Any, states: np.ndarray) -> list[np.ndarray]:
-    """Complex starts: real states moved along their unstable phases, by a little and by more."""
-    if not len(states):
-        return []
-    blocks = np.asarray(_phase_blocks(sc, T, jnp.asarray(_padded(states))))[: len(states)]
-    starts = []
-    for D, (values, vectors) in zip(states, map(np.linalg.eig, blocks), strict=True):
-        for w in vectors.real.T[values.real < -MARGINAL]:
-            starts += [D + 1j * share * np.linalg.norm(D) / np.linalg.norm(w) * w for share in DISPLACEMENTS]
-    return [_padded(np.array(starts), FURTHER)] if starts else []
-
-
-# --- the same solution ------------------------------------------------------------------------------------------------
-
-
-def coupled_groups(sc: Superconductor) -> list[np.ndarray]:
-    """Groups of coupled channels: each has a free phase of its own."""
-    together = np.asarray(coupled_channels(sc)) > 0
-    return [np.flatnonzero(row) for row in np.unique(together, axis=0)]
-
-
-def _as_real(Delta: np.ndarray, groups: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(rows, which are real): the free phases of every row chosen so that it is as real as it can be, with the largest
-    amplitude of every group positive."""
-    turned = np.array(Delta, dtype=complex)
-    for group in groups:
-        part = turned[:, group]
-        part = part * np.exp(-0.5j * np.angle(np.sum(part**2, axis=1)))[:, None]
-        lead = np.take_along_axis(part, np.argmax(np.abs(part), axis=1)[:, None], axis=1)
-        turned[:, group] = np.where(lead.real < 0, -part, part)
-    real = np.linalg.norm(turned.imag, axis=1) <= NEARLY_REAL * np.linalg.norm(turned, axis=1)
-    return np.where(real[:, None], turned.real, turned), real
-
-
-def distances(a: np.ndarray, b: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
-    """|a - b| of one state and many (rows of b), up to the free phases and complex conjugation."""
-    total = np.zeros(len(b))
-    for group in groups:
-        x, rows = a[group], b[:, group]
-        choices = []
-        for y in (rows, np.conj(rows)):
-            inner = np.conj(y) @ x
-            phase = np.where(np.abs(inner) > 0, inner / np.where(np.abs(inner) > 0, np.abs(inner), 1.0), 1.0)
-            choices.append(np.sum(np.abs(x - y * phase[:, None]) ** 2, axis=1))
-        total += np.minimum(*choices)
-    return np.sqrt(total)
-
-
-def _distinct(rows: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
-    """Indices of the rows without repetitions, each time the first."""
-    kept, remaining = [], np.arange(len(rows))
-    while len(remaining):
-        first = remaining[0]
-        kept.append(first)
-        far = distances(rows[first], rows[remaining], groups) > SAME * np.linalg.norm(rows[first])
-        remaining = remaining[far]
-    return np.array(kept, dtype=int)
-
-
 # --- polish and judge -------------------------------------------------------------------------------------------------
 
 
@@ -384,13 +187,13 @@ def _solve_all(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "s
     return jax.vmap(lambda D: solve_core(sc, T, D, None, DEFAULT_RULE))(Delta)
 
 
-def _polished(sc: Superconductor, T: Any, candidates: np.ndarray) -> list[Solution]:
-    """The candidates solved to full accuracy; those that lead nowhere are dropped."""
-    if not len(candidates):
+def _polished(sc: Superconductor, T: Any, rows: np.ndarray) -> list[Solution]:
+    """The rows solved to full accuracy; those that lead nowhere are dropped."""
+    if not len(rows):
         return []
-    batch = jax.tree.map(np.asarray, _solve_all(sc, T, jnp.asarray(_padded(candidates))))
+    batch = jax.tree.map(np.asarray, _solve_all(sc, T, jnp.asarray(padded(rows))))
     found = []
-    for i in range(len(candidates)):
+    for i in range(len(rows)):
         one = jax.tree.map(lambda leaf, i=i: leaf[i], batch)
         one = eqx.tree_at(lambda s: s.superconductor, one, sc)
         if int(one.status) == Status.INACCURATE:
@@ -398,11 +201,6 @@ def _polished(sc: Superconductor, T: Any, candidates: np.ndarray) -> list[Soluti
         if int(one.status) in (Status.CONVERGED, Status.INACCURATE, Status.TRIVIAL):
             found.append(one)
     return found
-
-
-def _padded(rows: np.ndarray, multiple: int = BATCH) -> np.ndarray:
-    """Rows repeated to a multiple: few shapes, few programs."""
-    return np.concatenate([rows, np.repeat(rows[:1], -len(rows) % multiple, axis=0)])
 
 
 class _Judged(NamedTuple):
@@ -429,7 +227,7 @@ def judged(sc: Superconductor, found: list[Solution]) -> list[State]:
         if not batch:
             continue
         Delta = np.stack([np.asarray(s.Delta.real if real else s.Delta) for s in batch])
-        result = _judge(sc, batch[0].T, jnp.asarray(_padded(Delta)))
+        result = _judge(sc, batch[0].T, jnp.asarray(padded(Delta)))
         counts = [negative_of_each(block) for block in (result.blocks if real else (result.blocks,))]
         for i, s in enumerate(batch):
             states.append(

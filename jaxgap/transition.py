@@ -18,8 +18,9 @@ from jaxtyping import Array, Float
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bifurcations import Bifurcation, BifurcationKind, path
-from jaxgap.continuation import branches, crossings
+from jaxgap.continuation import branches
 from jaxgap.critical import highest_temperature, linear_kernel
+from jaxgap.crossings import crossings
 from jaxgap.labels import Label
 from jaxgap.pairing import gap_residual
 from jaxgap.solutions import solutions

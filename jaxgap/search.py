@@ -1,0 +1,237 @@
+r"""The search for all solutions of the gap equations of one system at one temperature.
+
+Newton runs from a deterministic batch of starts: every combination of relative signs, each channel dominant in turn, large
+and small, and complex starts with phases spread evenly. Half of them first iterate Delta <- lambda P / N a few times, which
+leads to the stable solutions from far away; the other half goes straight to the root, which finds the unstable ones. The
+states found are starts themselves: half way between every two of them, and displaced along unstable phases. What is found is
+made distinct up to the free phases and complex conjugation.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Inexact
+
+from jaxgap._checks import check, check_finite
+from jaxgap._compilation import program
+from jaxgap.couplings import CONVENTIONS
+from jaxgap.pairing import gap_residual
+from jaxgap.quadrature import Rule
+from jaxgap.solve import coupled_channels, pack, search_root, unpack
+from jaxgap.stability import MARGINAL, phase_block
+from jaxgap.superconductor import Superconductor
+
+__all__ = ["candidates", "real_starts", "iterated", "half_way", "coupled_groups", "as_real", "distinct", "distances", "padded"]
+
+SEARCH_RULE = Rule(16, 8)
+"""Nodes of the search: its roots need only be near enough to be told apart and polished."""
+SEARCH_STEPS = 16
+ITERATIONS = 8
+"""Plain iterations before Newton, in the half of the starts that looks for stable solutions."""
+SAME = 1e-6
+"""Two solutions are one if their amplitudes differ by less than 1e-6 of their size: the search finds them to about 1e-8."""
+NEARLY_REAL = 1e-7
+"""Complex amplitudes whose phases differ from 0 and pi by less are a real solution."""
+DISPLACEMENTS = (0.03, 0.3)
+"""Shares of |Delta| by which real states of unstable phases are displaced to look for complex ones."""
+FURTHER = 16
+"""Starts from the states found so far come in batches of a multiple of 16."""
+BATCH = 4
+"""States are treated in batches of a multiple of 4, so that few programs serve every number of them."""
+
+
+# --- search -----------------------------------------------------------------------------------------------------------
+
+
+def candidates(sc: Superconductor, T: Any, groups: list[np.ndarray], given: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(real, complex) amplitudes to which the search leads, each once, the normal state left out.
+
+    `given` are the user's starts, or None.
+    The real states that real starts find are starts themselves: half way between every two of them (between two minima lies a
+    saddle), and, where their phases are unstable, displaced along these: a state that breaks time reversal may be close to
+    one of them, and far from everything else.
+    """
+    starts, broken_starts = _starts(sc)
+    given = _given(given, len(sc.channels))
+    rows, real = _ends(sc, T, groups, [starts, *(part for part in given if np.isrealobj(part))])
+    between, between_real = _ends(sc, T, groups, _batch(half_way(rows[real].real)))
+    rows, real = np.concatenate([rows, between]), np.concatenate([real, between_real])
+    displaced = _displaced(sc, T, rows[real].real)
+    more, more_real = _ends(sc, T, groups, [broken_starts, *displaced, *(part for part in given if np.iscomplexobj(part))])
+    rows, real = np.concatenate([rows, more]), np.concatenate([real, more_real])
+    # Real ones first: a complex copy of a real one goes.
+    order = np.argsort(~real, kind="stable")
+    kept = order[distinct(rows[order], groups)]
+    return rows[kept[real[kept]]].real, rows[kept[~real[kept]]]
+
+
+def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(amplitudes, which are real) to which batches of starts lead, each once, the normal state left out."""
+    found = [np.zeros((0, len(sc.channels)), complex)]
+    for starts in batches:
+        Delta, converged = (np.asarray(part) for part in _search(sc, T, jnp.asarray(starts)))
+        large = np.linalg.norm(Delta, axis=1) > SAME * np.max(np.abs(starts))
+        found.append(Delta[converged & large].astype(complex))
+    rows, real = as_real(np.concatenate(found), groups)
+    kept = distinct(rows, groups)
+    return rows[kept], real[kept]
+
+
+@program
+def _search(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "start channel"]) -> tuple[Any, Any]:
+    """(amplitudes, converged) of Newton from every start, and from every start after a few plain iterations."""
+
+    def one(Delta: Any) -> Any:
+        root = search_root(sc, T, pack(Delta), SEARCH_RULE, SEARCH_STEPS)
+        return unpack(root.x, len(sc.channels)), root.converged
+
+    return jax.vmap(one)(jnp.concatenate([starts, jax.vmap(lambda D: iterated(sc, T, D))(starts)]))
+
+
+# --- starts -----------------------------------------------------------------------------------------------------------
+
+
+@lru_cache
+def _shapes(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """(real, complex) relative amplitudes, norm 1 in the largest: signs or phases times which channel dominates."""
+    # At most 16 sign patterns: all of them for up to five channels, else evenly spread ones.
+    patterns = np.unique(np.linspace(0, 2 ** (n - 1) - 1, min(2 ** (n - 1), 16)).astype(int))
+    signs = 1.0 - 2.0 * ((patterns[:, None] >> np.arange(n)) & 1)
+    weights = np.concatenate([np.ones((1, n)), np.where(np.eye(n) > 0, 1.0, 0.25)])
+    real = (signs[:, None] * weights[None]).reshape(-1, n)
+    # Phases from an additive recurrence with irrational steps: even in every number of dimensions, without a seed.
+    steps = np.modf(1 / _harmonious(n) ** np.arange(1, n + 1))[0]
+    phases = 2 * np.pi * np.modf(np.arange(1, 4 * (n + 1) + 1)[:, None] * steps)[0]
+    return real, np.exp(1j * phases) * np.resize(weights, (len(phases), n))
+
+
+def _harmonious(n: int) -> float:
+    """The root of x^(n+1) = x + 1, whose powers are badly approximable together."""
+    x = 2.0
+    for _ in range(60):
+        x = (1 + x) ** (1 / (n + 1))
+    return x
+
+
+def real_starts(sc: Superconductor) -> np.ndarray:
+    """Real amplitudes to start from [meV], [start, channel]."""
+    return _starts(sc)[0]
+
+
+def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray]:
+    """(real, complex) amplitudes to start from [meV]: the shapes at two sizes and at every channel's own."""
+    share = {CONVENTIONS[0]: 2.0, CONVENTIONS[1]: 1.0}[sc.convention]
+    weight = np.array([1.0] * len(sc.bands) + [share] * len(sc.cross))
+    lam, Omega = np.asarray(sc.lam) * weight, float(sc.Omega)
+    size = Omega / np.sinh(1 / np.clip(np.max(np.abs(np.linalg.eigvals(lam))), 0.08, 3.0))
+    own = Omega / np.sinh(1 / np.clip(np.abs(np.diag(lam)), 0.15, 3.0))
+    real, broken = _shapes(len(lam))
+    return np.concatenate([size * real, 0.3 * size * real, own * real]), np.concatenate([size * broken, own * broken])
+
+
+def _given(starts: Any, n: int) -> list[np.ndarray]:
+    """The user's starts: real ones and complex ones apart."""
+    if starts is None:
+        return []
+    starts = np.atleast_2d(np.asarray(starts))
+    check_finite("starts", starts)
+    check(
+        starts.ndim == 2 and starts.shape[1] == n,
+        "starts",
+        f"have one row of {n} amplitudes per start",
+        f"shape {starts.shape}",
+    )
+    is_real = ~np.any(np.imag(starts), axis=1)
+    return [part for part in (starts[is_real].real.astype(float), starts[~is_real]) if len(part)]
+
+
+def iterated(sc: Superconductor, T: Any, Delta: Inexact[Array, "channel"]) -> Inexact[Array, "channel"]:
+    """`Delta` [meV] after a few plain iterations Delta <- lambda P / N, which lead towards the stable solutions."""
+    return jax.lax.fori_loop(0, ITERATIONS, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), Delta)
+
+
+# --- starts from states -----------------------------------------------------------------------------------------------
+
+
+def half_way(states: np.ndarray) -> np.ndarray:
+    """Half way between every two real states, in either relative sign, [..., start, channel]: between two minima lies a
+    saddle."""
+    one, other = np.triu_indices(states.shape[-2], k=1)
+    return np.concatenate([(states[..., one, :] + sign * states[..., other, :]) / 2 for sign in (1, -1)], axis=-2)
+
+
+def _batch(starts: np.ndarray) -> list[np.ndarray]:
+    """No batch, or one of a multiple of `FURTHER` starts."""
+    return [padded(starts, FURTHER)] if len(starts) else []
+
+
+@program
+def _phase_blocks(sc: Superconductor, T: Float[Array, ""], Delta: Float[Array, "state channel"]) -> Float[Array, "state n n"]:
+    return jax.vmap(lambda D: phase_block(sc, D, T, SEARCH_RULE))(Delta)
+
+
+def _displaced(sc: Superconductor, T: Any, states: np.ndarray) -> list[np.ndarray]:
+    """Complex starts: real states moved along their unstable phases, by a little and by more."""
+    if not len(states):
+        return []
+    blocks = np.asarray(_phase_blocks(sc, T, jnp.asarray(padded(states))))[: len(states)]
+    starts = []
+    for D, (values, vectors) in zip(states, map(np.linalg.eig, blocks), strict=True):
+        for w in vectors.real.T[values.real < -MARGINAL]:
+            starts += [D + 1j * share * np.linalg.norm(D) / np.linalg.norm(w) * w for share in DISPLACEMENTS]
+    return _batch(np.array(starts))
+
+
+# --- the same solution ------------------------------------------------------------------------------------------------
+
+
+def coupled_groups(sc: Superconductor) -> list[np.ndarray]:
+    """Groups of coupled channels: each has a free phase of its own."""
+    together = np.asarray(coupled_channels(sc)) > 0
+    return [np.flatnonzero(row) for row in np.unique(together, axis=0)]
+
+
+def as_real(Delta: np.ndarray, groups: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(rows, which are real): the free phases of every row chosen so that it is as real as it can be, with the largest
+    amplitude of every group positive."""
+    turned = np.array(Delta, dtype=complex)
+    for group in groups:
+        part = turned[:, group]
+        part = part * np.exp(-0.5j * np.angle(np.sum(part**2, axis=1)))[:, None]
+        lead = np.take_along_axis(part, np.argmax(np.abs(part), axis=1)[:, None], axis=1)
+        turned[:, group] = np.where(lead.real < 0, -part, part)
+    real = np.linalg.norm(turned.imag, axis=1) <= NEARLY_REAL * np.linalg.norm(turned, axis=1)
+    return np.where(real[:, None], turned.real, turned), real
+
+
+def distances(a: np.ndarray, b: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """|a - b| of one state and many (rows of b), up to the free phases and complex conjugation."""
+    total = np.zeros(len(b))
+    for group in groups:
+        x, rows = a[group], b[:, group]
+        choices = []
+        for y in (rows, np.conj(rows)):
+            inner = np.conj(y) @ x
+            phase = np.where(np.abs(inner) > 0, inner / np.where(np.abs(inner) > 0, np.abs(inner), 1.0), 1.0)
+            choices.append(np.sum(np.abs(x - y * phase[:, None]) ** 2, axis=1))
+        total += np.minimum(*choices)
+    return np.sqrt(total)
+
+
+def distinct(rows: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """Indices of the rows without repetitions, each time the first."""
+    kept, remaining = [], np.arange(len(rows))
+    while len(remaining):
+        first = remaining[0]
+        kept.append(first)
+        far = distances(rows[first], rows[remaining], groups) > SAME * np.linalg.norm(rows[first])
+        remaining = remaining[far]
+    return np.array(kept, dtype=int)
+
+
+def padded(rows: np.ndarray, multiple: int = BATCH) -> np.ndarray:
+    """Rows repeated to a multiple: few shapes, few programs."""
+    return np.concatenate([rows, np.repeat(rows[:1], -len(rows) % multiple, axis=0)])
