@@ -27,7 +27,8 @@ from jaxgap.bifurcations import (
     locate_pitchfork,
     root_at,
 )
-from jaxgap.newton import newton
+from jaxgap.curvature import residual_and_matrix
+from jaxgap.newton import differentiated, newton
 from jaxgap.observables.gaps import gapless_excess
 from jaxgap.pairing import gap_residual
 from jaxgap.solve import gauge_directions, pack, unpack
@@ -79,6 +80,15 @@ def _extended(y: Float[Array, "m"], s: _Step) -> Float[Array, "m"]:
     return jnp.append(r / s.scale, s.tangent @ (y - s.target))
 
 
+def _extended_real(y: Float[Array, "m"], s: _Step) -> Any:
+    """The same for real amplitudes, and its derivative: M is known in closed form."""
+    x = y[:-1] * s.scale
+    r, M = residual_and_matrix(s.path.at(y[-1])[0], x, s.path.at(y[-1])[1])
+    _, r_p = jax.jvp(lambda p: gap_residual(s.path.at(p)[0], x, s.path.at(p)[1]), (y[-1],), (jnp.ones(()),))
+    equations = jnp.append(r / s.scale, s.tangent @ (y - s.target))
+    return equations, jnp.concatenate([jnp.column_stack([M, r_p / s.scale]), s.tangent[None]])
+
+
 def _advance(path: Path, x: Any, p: Any, tangent: Any, h: float, scale: float) -> Point:
     """The point at arclength h along the tangent."""
     arrays = (jnp.asarray(value, jnp.float64) for value in (x, p, tangent, h, scale))
@@ -88,7 +98,8 @@ def _advance(path: Path, x: Any, p: Any, tangent: Any, h: float, scale: float) -
 @program
 def _advanced(path: Path, x: Any, p: Any, tangent: Any, h: Any, scale: Any) -> Point:
     target = jnp.append(x / scale, p) + h * tangent
-    root = newton(_extended, target, _Step(path, target, tangent, scale), max_steps=12)
+    equations = _extended_real if len(x) == len(path.sc_0.channels) else differentiated(_extended)
+    root = newton(equations, target, _Step(path, target, tangent, scale), max_steps=12)
     direction = jnp.linalg.solve(root.jacobian, jnp.zeros_like(target).at[-1].set(1.0))
     direction = direction / jnp.sqrt(direction @ direction)
     sc, T = path.at(root.x[-1])

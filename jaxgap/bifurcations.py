@@ -28,8 +28,9 @@ from jaxtyping import Array, Bool, Float, Inexact, Int
 from jaxgap._checks import InputError, check
 from jaxgap._compilation import program
 from jaxgap.critical import linear_kernel
+from jaxgap.curvature import residual_and_matrix
 from jaxgap.implicit import at_root
-from jaxgap.newton import newton, norm
+from jaxgap.newton import differentiated, newton, norm
 from jaxgap.observables.gaps import GAPLESS, branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import gap_residual
@@ -148,11 +149,16 @@ def _gap_equations(path: Path, Delta: Any, p: Any) -> Any:
     return gap_residual(sc, Delta, T)
 
 
+def _gap_equations_and_matrix(path: Path, Delta: Any, p: Any) -> Any:
+    sc, T = path.at(p)
+    return residual_and_matrix(sc, Delta, T)
+
+
 def _fold(z: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
     path, v_0 = theta
     n = len(v_0)
-    r, Mv = jax.jvp(lambda D: _gap_equations(path, D, z[-1]), (z[:n],), (z[n:-1],))
-    return jnp.concatenate([r, Mv, (v_0 @ z[n:-1] - 1)[None]])
+    r, M = _gap_equations_and_matrix(path, z[:n], z[-1])
+    return jnp.concatenate([r, M @ z[n:-1], (v_0 @ z[n:-1] - 1)[None]])
 
 
 def _pitchfork(z: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
@@ -172,9 +178,9 @@ def deflated_phase_block(sc: Superconductor, Delta: Float[Array, "channel"], T: 
 def _branch_point(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
     n = (len(z) - 2) // 2
     Delta, w, p, beta = z[:n], z[n : 2 * n], z[-2], z[-1]
-    r, pull = jax.vjp(lambda D, q: _gap_equations(theta, D, q), Delta, p)
-    wM, w_r_p = pull(w)
-    return jnp.concatenate([r + beta * w, wM, jnp.stack([w_r_p, w @ w - 1])])
+    r, M = _gap_equations_and_matrix(theta, Delta, p)
+    _, r_p = jax.jvp(lambda q: _gap_equations(theta, Delta, q), (p,), (jnp.ones(()),))
+    return jnp.concatenate([r + beta * w, w @ M, jnp.stack([w @ r_p, w @ w - 1])])
 
 
 def _normal(z: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
@@ -204,7 +210,7 @@ def _located(kind: BifurcationKind, equations: Any, path: Path, z: Any, v_0: Any
     """Newton on the equations of a bifurcation, and its implicit derivative."""
     frozen = jax.lax.stop_gradient(path)
     theta, frozen_theta = (path, frozen) if v_0 is None else ((path, v_0), (frozen, v_0))
-    root = newton(equations, z, frozen_theta)
+    root = newton(differentiated(equations), z, frozen_theta)
     x = at_root(equations, root.x, theta, root.converged, root.jacobian)
     p = x[-2] if kind == BifurcationKind.BRANCH_POINT else x[-1]
     direction = {BifurcationKind.NORMAL: x[:n], BifurcationKind.GAPLESS: jnp.zeros(n)}.get(kind, x[n : 2 * n])
@@ -220,7 +226,7 @@ def _null_vector(matrix: Float[Array, "n n"]) -> Float[Array, "n"]:
 def locate_fold(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
     """The fold near the real amplitudes `Delta` [meV] at p."""
     frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
-    v_0 = _null_vector(jax.jacfwd(lambda D: _gap_equations(frozen, D, p))(Delta))
+    v_0 = _null_vector(_gap_equations_and_matrix(frozen, Delta, p)[1])
     return _located(BifurcationKind.FOLD, _fold, path, jnp.concatenate([Delta, v_0, p[None]]), v_0, len(Delta))
 
 
@@ -240,7 +246,7 @@ def locate_branch_point(path: Path, Delta: Float[Array, "channel"], p: Float[Arr
     `direction` is the left null vector of M; where g is symmetric, g^-1 direction is the right one.
     """
     frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
-    w_0 = _null_vector(jax.jacfwd(lambda D: _gap_equations(frozen, D, p))(Delta).T)
+    w_0 = _null_vector(_gap_equations_and_matrix(frozen, Delta, p)[1].T)
     z = jnp.concatenate([Delta, w_0, jnp.stack([p, jnp.zeros(())])])
     return _located(BifurcationKind.BRANCH_POINT, _branch_point, path, z, None, len(Delta))
 
@@ -293,6 +299,6 @@ def is_transversal(fold: Bifurcation) -> bool:
 @program
 def _transversality(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Float[Array, ""]:
     """|w . dr/dp| / |Delta|."""
-    w = _null_vector(jax.jacfwd(lambda D: _gap_equations(path, D, p))(Delta).T)
+    w = _null_vector(_gap_equations_and_matrix(path, Delta, p)[1].T)
     r_p = jax.jacfwd(lambda q: _gap_equations(path, Delta, q))(p)
     return jnp.abs(w @ r_p) / norm(Delta)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-__all__ = ["Root", "newton", "norm"]
+__all__ = ["Root", "newton", "differentiated", "norm"]
 
 MAX_STEPS = 60
 STEP_TOLERANCE = 1e-8
@@ -54,19 +54,29 @@ def norm(x: Float[Array, "n"]) -> Float[Array, ""]:
     return jnp.sqrt(x @ x)
 
 
+def differentiated(residual: Callable[[Any, Any], Float[Array, "n"]]) -> Callable[[Any, Any], Any]:
+    """(r, dr/dx) of `residual(x, theta)` by automatic differentiation."""
+
+    def equations(x: Float[Array, "n"], theta: Any) -> Any:
+        jacobian, r = jax.jacfwd(lambda y: 2 * (residual(y, theta),), has_aux=True)(x)
+        return r, jacobian
+
+    return equations
+
+
 def newton(
-    residual: Callable[[Any, Any], Float[Array, "n"]],
+    equations: Callable[[Any, Any], tuple[Float[Array, "n"], Float[Array, "n n"]]],
     x: Float[Array, "n"],
     theta: Any,
     max_steps: int = MAX_STEPS,
     floor: Float[Array, ""] | float = 0.0,
 ) -> Root:
-    """A root of `residual(x, theta)` from the start `x`.
+    """A root of r(x, theta) from the start `x`.
 
     Args:
-        residual: r(x, theta) [meV].
+        equations: (r, dr/dx) at (x, theta) [meV], in closed form or by `differentiated`.
         x: start [meV].
-        theta: everything else the residual depends on.
+        theta: everything else the equations depend on.
         max_steps: limit of evaluations.
         floor: |x| [meV] below which x counts as zero and the search ends.
     """
@@ -76,7 +86,7 @@ def newton(
 
     def step(s: _State) -> _State:
         x = s.x + s.t * s.dx
-        jacobian, r = jax.jacfwd(lambda y: 2 * (residual(y, theta),), has_aux=True)(x)
+        r, jacobian = equations(x, theta)
         size = norm(r)
         last = norm(s.t * s.dx) <= STEP_TOLERANCE * norm(x)
         arrived = jnp.isfinite(size) & ((last & (s.steps > 0)) | (norm(x) <= floor) | (size <= EXACT * norm(x)))

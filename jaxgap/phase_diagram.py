@@ -12,6 +12,7 @@ is unstable and no real state is stable, as in frustrated systems whose ground s
 
 import itertools
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -29,7 +30,7 @@ from jaxgap.observables.gaps import branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.phase_lines import NO_GROUND, NORMAL_GROUND, Grid, Plane, phase_lines
 from jaxgap.quadrature import DEFAULT_RULE
-from jaxgap.search import SEARCH_RULE, SEARCH_STEPS, half_way, iterated, real_starts
+from jaxgap.search import SEARCH_RULE, SEARCH_STEPS, half_way, in_chunks, iterated, real_starts
 from jaxgap.solve import checked_temperature, search_root, vanishing
 from jaxgap.stability import negative_of_each, real_blocks
 from jaxgap.superconductor import Superconductor
@@ -170,15 +171,6 @@ def _iterated(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"
     return jax.vmap(lambda x, y, D: iterated(*plane.at(x, y), D))(x, y, starts)
 
 
-def _in_chunks(program: Any, plane: Plane, *rows: np.ndarray) -> Any:
-    """A batched program in pieces of `CHUNK`, padded: one shape, compiled once."""
-    parts = []
-    for start in range(0, len(rows[0]), CHUNK):
-        piece = [np.resize(row[start : start + CHUNK], (CHUNK, *row.shape[1:])) for row in rows]
-        parts.append(jax.tree.map(np.asarray, program(plane, *map(jnp.asarray, piece))))
-    return jax.tree.map(lambda *pieces: np.concatenate(pieces)[: len(rows[0])], *parts)
-
-
 def _swept(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
     """States at every point, [row, column, slot, channel], NaN where there are fewer."""
     found = np.full((len(ys), len(xs), SLOTS, len(plane.sc.channels)), np.nan)
@@ -202,7 +194,7 @@ def _searched(plane: Plane, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     starts = np.unique(np.concatenate(ends), axis=0)
     direct = np.broadcast_to(starts, (len(y), *starts.shape))
     flat = [np.repeat(part, len(starts), axis=0) for part in (x, y)] + [direct.reshape(-1, direct.shape[2])]
-    after = _in_chunks(_iterated, plane, *flat).reshape(direct.shape)
+    after = in_chunks(partial(_iterated, plane), CHUNK, *flat).reshape(direct.shape)
     states = _distinct(_newton(plane, x, y, np.concatenate([direct, after], axis=1)))
     return _distinct(np.concatenate([states, _newton(plane, x, y, half_way(states))], axis=1))
 
@@ -213,7 +205,7 @@ def _newton(plane: Plane, x: np.ndarray, y: np.ndarray, starts: np.ndarray) -> n
     present = np.isfinite(starts).all(axis=2)
     if present.any():
         point, _ = np.nonzero(present)
-        Delta, converged = _in_chunks(_roots, plane, x[point], y[point], starts[present])
+        Delta, converged = in_chunks(partial(_roots, plane), CHUNK, x[point], y[point], starts[present])
         ended[present] = np.where(converged[:, None], Delta, np.nan)
     return ended
 
@@ -264,7 +256,7 @@ def _judged(plane: Plane, xs: np.ndarray, ys: np.ndarray, Delta: np.ndarray, has
     out = {name: np.full((*shape, *more), np.nan if kind is float else -1) for name, (kind, more) in kinds.items()}
     Delta = np.full_like(Delta, np.nan)
     if len(D):
-        solved, good, F, gap, excess, blocks = _in_chunks(_judge, plane, x, y, D)
+        solved, good, F, gap, excess, blocks = in_chunks(partial(_judge, plane), CHUNK, x, y, D)
         amplitude, phase = (negative_of_each(block) for block in blocks)
         kept = np.zeros(shape, bool)
         kept[present] = good

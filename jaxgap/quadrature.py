@@ -74,7 +74,8 @@ def _relative_panels(
     t_left, t_right = jnp.arcsinh((ends[:-1] - c) / w), jnp.arcsinh((ends[1:] - c) / w)
     u, weight = np.polynomial.legendre.leggauss(n)
     t = t_left[:, None] + (t_right - t_left)[:, None] * (u[None, :] + 1) / 2
-    grow, decay = jnp.exp(t), jnp.exp(-t)
+    grow = jnp.exp(t)
+    decay = 1 / grow
     y = (c[:, None] - a + w[:, None] * (grow - decay) / 2) / span
     v = w[:, None] * (grow + decay) / 2 * (t_right - t_left)[:, None] * weight[None, :] / 2 / span
     # An empty interval has equal pieces, so that all derivatives with respect to its ends are those of an integral.

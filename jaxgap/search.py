@@ -7,7 +7,7 @@ states found are starts themselves: half way between every two of them, and disp
 made distinct up to the free phases and complex conjugation.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -24,7 +24,17 @@ from jaxgap.solve import coupled_channels, pack, search_root, unpack
 from jaxgap.stability import MARGINAL, phase_block
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["candidates", "real_starts", "iterated", "half_way", "coupled_groups", "as_real", "distinct", "distances", "padded"]
+__all__ = [
+    "candidates",
+    "real_starts",
+    "iterated",
+    "half_way",
+    "in_chunks",
+    "coupled_groups",
+    "as_real",
+    "distinct",
+    "distances",
+]
 
 SEARCH_RULE = Rule(16, 8)
 """Nodes of the search: its roots need only be near enough to be told apart and polished."""
@@ -37,10 +47,8 @@ NEARLY_REAL = 1e-7
 """Complex amplitudes whose phases differ from 0 and pi by less are a real solution."""
 DISPLACEMENTS = (0.03, 0.3)
 """Shares of |Delta| by which real states of unstable phases are displaced to look for complex ones."""
-FURTHER = 16
-"""Starts from the states found so far come in batches of a multiple of 16."""
-BATCH = 4
-"""States are treated in batches of a multiple of 4, so that few programs serve every number of them."""
+REAL_STARTS, COMPLEX_STARTS, STATES = 24, 16, 4
+"""Sizes of the batches in which starts and states are treated: one program serves every number of them."""
 
 
 # --- search -----------------------------------------------------------------------------------------------------------
@@ -57,10 +65,10 @@ def candidates(sc: Superconductor, T: Any, groups: list[np.ndarray], given: Any)
     starts, broken_starts = _starts(sc)
     given = _given(given, len(sc.channels))
     rows, real = _ends(sc, T, groups, [starts, *(part for part in given if np.isrealobj(part))])
-    between, between_real = _ends(sc, T, groups, _batch(half_way(rows[real].real)))
+    between, between_real = _ends(sc, T, groups, [half_way(rows[real].real)])
     rows, real = np.concatenate([rows, between]), np.concatenate([real, between_real])
     displaced = _displaced(sc, T, rows[real].real)
-    more, more_real = _ends(sc, T, groups, [broken_starts, *displaced, *(part for part in given if np.iscomplexobj(part))])
+    more, more_real = _ends(sc, T, groups, [broken_starts, displaced, *(part for part in given if np.iscomplexobj(part))])
     rows, real = np.concatenate([rows, more]), np.concatenate([real, more_real])
     # Real ones first: a complex copy of a real one goes.
     order = np.argsort(~real, kind="stable")
@@ -71,9 +79,10 @@ def candidates(sc: Superconductor, T: Any, groups: list[np.ndarray], given: Any)
 def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """(amplitudes, which are real) to which batches of starts lead, each once, the normal state left out."""
     found = [np.zeros((0, len(sc.channels)), complex)]
-    for starts in batches:
-        Delta, converged = (np.asarray(part) for part in _search(sc, T, jnp.asarray(starts)))
-        large = np.linalg.norm(Delta, axis=1) > SAME * np.max(np.abs(starts))
+    for starts in filter(len, batches):
+        size = REAL_STARTS if np.isrealobj(starts) else COMPLEX_STARTS
+        Delta, converged = in_chunks(partial(_search, sc, T), size, starts)
+        large = np.linalg.norm(Delta, axis=2) > SAME * np.max(np.abs(starts))
         found.append(Delta[converged & large].astype(complex))
     rows, real = as_real(np.concatenate(found), groups)
     kept = distinct(rows, groups)
@@ -82,13 +91,23 @@ def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np
 
 @program
 def _search(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "start channel"]) -> tuple[Any, Any]:
-    """(amplitudes, converged) of Newton from every start, and from every start after a few plain iterations."""
+    """(amplitudes, converged) of Newton from every start as it is and after a few plain iterations, [start, 2, ...]."""
 
     def one(Delta: Any) -> Any:
         root = search_root(sc, T, pack(Delta), SEARCH_RULE, SEARCH_STEPS)
         return unpack(root.x, len(sc.channels)), root.converged
 
-    return jax.vmap(one)(jnp.concatenate([starts, jax.vmap(lambda D: iterated(sc, T, D))(starts)]))
+    both = jnp.stack([starts, jax.vmap(lambda D: iterated(sc, T, D))(starts)], axis=1)
+    return jax.vmap(jax.vmap(one))(both)
+
+
+def in_chunks(program: Any, size: int, *rows: np.ndarray) -> Any:
+    """A batched program on pieces of `size` rows, the last one padded: one shape, compiled once."""
+    parts = []
+    for start in range(0, len(rows[0]), size):
+        piece = [np.resize(row[start : start + size], (size, *row.shape[1:])) for row in rows]
+        parts.append(jax.tree.map(np.asarray, program(*map(jnp.asarray, piece))))
+    return jax.tree.map(lambda *pieces: np.concatenate(pieces)[: len(rows[0])], *parts)
 
 
 # --- starts -----------------------------------------------------------------------------------------------------------
@@ -163,26 +182,20 @@ def half_way(states: np.ndarray) -> np.ndarray:
     return np.concatenate([(states[..., one, :] + sign * states[..., other, :]) / 2 for sign in (1, -1)], axis=-2)
 
 
-def _batch(starts: np.ndarray) -> list[np.ndarray]:
-    """No batch, or one of a multiple of `FURTHER` starts."""
-    return [padded(starts, FURTHER)] if len(starts) else []
-
-
 @program
 def _phase_blocks(sc: Superconductor, T: Float[Array, ""], Delta: Float[Array, "state channel"]) -> Float[Array, "state n n"]:
     return jax.vmap(lambda D: phase_block(sc, D, T, SEARCH_RULE))(Delta)
 
 
-def _displaced(sc: Superconductor, T: Any, states: np.ndarray) -> list[np.ndarray]:
+def _displaced(sc: Superconductor, T: Any, states: np.ndarray) -> np.ndarray:
     """Complex starts: real states moved along their unstable phases, by a little and by more."""
-    if not len(states):
-        return []
-    blocks = np.asarray(_phase_blocks(sc, T, jnp.asarray(padded(states))))[: len(states)]
-    starts = []
+    starts = [np.zeros((0, len(sc.channels)), complex)]
+    blocks = in_chunks(partial(_phase_blocks, sc, T), STATES, states) if len(states) else []
     for D, (values, vectors) in zip(states, map(np.linalg.eig, blocks), strict=True):
-        for w in vectors.real.T[values.real < -MARGINAL]:
-            starts += [D + 1j * share * np.linalg.norm(D) / np.linalg.norm(w) * w for share in DISPLACEMENTS]
-    return _batch(np.array(starts))
+        w = vectors.real.T[values.real < -MARGINAL]
+        w *= np.linalg.norm(D) / np.linalg.norm(w, axis=1, keepdims=True)
+        starts += [D + 1j * share * w for share in DISPLACEMENTS]
+    return np.concatenate(starts)
 
 
 # --- the same solution ------------------------------------------------------------------------------------------------
@@ -230,8 +243,3 @@ def distinct(rows: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
         far = distances(rows[first], rows[remaining], groups) > SAME * np.linalg.norm(rows[first])
         remaining = remaining[far]
     return np.array(kept, dtype=int)
-
-
-def padded(rows: np.ndarray, multiple: int = BATCH) -> np.ndarray:
-    """Rows repeated to a multiple: few shapes, few programs."""
-    return np.concatenate([rows, np.repeat(rows[:1], -len(rows) % multiple, axis=0)])

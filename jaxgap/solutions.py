@@ -8,6 +8,7 @@ No finite set of starts can promise completeness; `benchmarks/solutions.py` meas
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -23,7 +24,7 @@ from jaxgap.labels import Label
 from jaxgap.observables.gaps import GAPLESS, branch_minima_of
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.quadrature import DEFAULT_RULE
-from jaxgap.search import as_real, candidates, coupled_groups, distinct, padded
+from jaxgap.search import STATES, as_real, candidates, coupled_groups, distinct, in_chunks
 from jaxgap.solution import Solution, Status
 from jaxgap.solve import checked_temperature, solve, solve_core
 from jaxgap.stability import complex_matrix, negative_of_each, real_blocks
@@ -191,7 +192,7 @@ def _polished(sc: Superconductor, T: Any, rows: np.ndarray) -> list[Solution]:
     """The rows solved to full accuracy; those that lead nowhere are dropped."""
     if not len(rows):
         return []
-    batch = jax.tree.map(np.asarray, _solve_all(sc, T, jnp.asarray(padded(rows))))
+    batch = in_chunks(partial(_solve_all, sc, T), STATES, rows)
     found = []
     for i in range(len(rows)):
         one = jax.tree.map(lambda leaf, i=i: leaf[i], batch)
@@ -227,7 +228,7 @@ def judged(sc: Superconductor, found: list[Solution]) -> list[State]:
         if not batch:
             continue
         Delta = np.stack([np.asarray(s.Delta.real if real else s.Delta) for s in batch])
-        result = _judge(sc, batch[0].T, jnp.asarray(padded(Delta)))
+        result = in_chunks(partial(_judge, sc, batch[0].T), STATES, Delta)
         counts = [negative_of_each(block) for block in (result.blocks if real else (result.blocks,))]
         for i, s in enumerate(batch):
             states.append(

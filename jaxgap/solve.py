@@ -20,9 +20,10 @@ from jaxgap._checks import NotConvergedError, check, check_finite, is_concrete
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.critical import instability
+from jaxgap.curvature import residual_and_matrix
 from jaxgap.implicit import SINGULAR, at_root, smallest_singular_value
 from jaxgap.labels import has_signs, label_of, sign_pattern
-from jaxgap.newton import Root, newton, norm
+from jaxgap.newton import Root, differentiated, newton, norm
 from jaxgap.pairing import gap_residual, thermal_energy
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status, promised_accuracy
@@ -207,7 +208,11 @@ def search_root(sc: Superconductor, T: Any, x: Float[Array, "n"], rule: Rule, ma
     def residual(x: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
         return _residual(x, jax.lax.stop_gradient(_theta(theta[0], theta[1], x)), rule)
 
-    return newton(residual, x, (sc, T), max_steps, vanishing(sc, T))
+    def real(x: Float[Array, "n"], theta: Any) -> Any:
+        return residual_and_matrix(theta[0], x, theta[1], rule)
+
+    equations = real if x.shape[0] == len(sc.channels) else differentiated(residual)
+    return newton(equations, x, (sc, T), max_steps, vanishing(sc, T))
 
 
 def newton_amplitudes(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "channel"]) -> Root:

@@ -11,17 +11,21 @@ E_+ and E_- are not. They are written in u = E_+ + E_- and q = E_+ E_- (`Branche
 numbers and no 0/0 is left: neither where the branches touch (b = 0) nor, at T = 0, anywhere.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float, Inexact
+from jaxtyping import Array, Bool, Complex, Float, Inexact
 
 __all__ = [
     "Branches",
     "branches",
     "pair_sum",
     "pair_sums",
+    "Curvatures",
+    "curvatures",
+    "single_curvature",
     "log_sum",
     "energies",
     "band_weights",
@@ -125,11 +129,62 @@ def pair_sums(x: Branches, kT: Float[Array, ""]) -> tuple[Energy, Energy]:
     # A node can fall on E_- = 0 to the last bit. S and R are integrable there, so such a node is left out.
     gapped = x.q > 0
     x = barrier(Branches(*(jnp.where(gapped, part, 1.0) for part in x)))
-    cosh, H = barrier(_thermal(x, kT))
+    cosh, H = barrier(_thermal(_exponentials(x, kT), kT))
     blocked = -jnp.expm1(-x.u / kT)  # 1 - x_+ x_-
     norm = 2 * x.q * (2 - blocked + cosh)  # 2 q D
     S, R = (x.u * blocked - x.v2 * H) / norm, (H - blocked / x.u) / norm
     return barrier((jnp.where(gapped, S, 0.0), jnp.where(gapped, R, 0.0)))
+
+
+class Curvatures(NamedTuple):
+    """First and second derivatives of Lambda = L(E_+) + L(E_-) with respect to A = E_+^2 + E_-^2 and q = E_+ E_-."""
+
+    A: Energy
+    q: Energy
+    AA: Energy
+    Aq: Energy
+    qq: Energy
+    """Lambda_qq - Lambda_q / q."""
+
+
+def curvatures(x: Branches, kT: Float[Array, ""]) -> Curvatures:
+    r"""Derivatives of Lambda = u + 2 k_B T ln D, in the notation of `pair_sums`.
+
+    With u^2 = A + 2q and v^2 = A - 2q they follow from those with respect to u and v^2,
+
+    .. math:: \Lambda_u = (1 - x_+ x_-)/D, \quad \Lambda_{v^2} = H / 2D, \quad
+              \Lambda_{uv^2} = -\Lambda_u \Lambda_{v^2} / 2 k_B T, \ldots
+
+    in which nothing is divided by q.
+    """
+    gapped = x.q > 0
+    x = barrier(Branches(*(jnp.where(gapped, part, 1.0) for part in x)))
+    e = _exponentials(x, kT)
+    cosh, H, H_v, both = barrier((*_thermal(e, kT), _thermal_slope(e, kT), e.scale**2))  # both: x_+ x_-
+    D = 1 + both + cosh
+    L_u, L_v = -jnp.expm1(-x.u / kT) / D, H / (2 * D)
+    L_uu = (both / kT + L_u * (both + cosh / 2) / kT) / D
+    L_uv = -L_u * L_v / (2 * kT)
+    L_vv = H_v / (2 * D) - L_v**2 / (2 * kT)
+    u2 = x.u**2
+    curvature = Curvatures(
+        A=L_u / (2 * x.u) + L_v,
+        q=L_u / x.u - 2 * L_v,
+        AA=(L_uu - L_u / x.u) / (4 * u2) + L_uv / x.u + L_vv,
+        Aq=(L_uu - L_u / x.u) / (2 * u2) - 2 * L_vv,
+        qq=(L_uu - L_u / x.u) / u2 - 4 * L_uv / x.u + 4 * L_vv - (L_u / x.u - 2 * L_v) / x.q,
+    )
+    return Curvatures(*(jnp.where(gapped, part, 0.0) for part in curvature))
+
+
+def single_curvature(E: Energy, kT: Float[Array, ""]) -> tuple[Energy, Energy]:
+    """(f, df/d(E^2)) of f(E) = tanh(E / 2 k_B T) / 2E, as in `pair_sum`."""
+    gapped = E > 0
+    E = jnp.where(gapped, E, 1.0)
+    decay = jnp.exp(-E / kT)
+    f = -jnp.expm1(-E / kT) / (1 + decay) / (2 * E)
+    slope = (decay / (1 + decay) ** 2 / kT - f) / (2 * E**2)
+    return jnp.where(gapped, f, 0.0), jnp.where(gapped, slope, 0.0)
 
 
 def pair_sum(E: Energy, kT: Float[Array, ""]) -> Energy:
@@ -141,7 +196,7 @@ def pair_sum(E: Energy, kT: Float[Array, ""]) -> Energy:
 
 def log_sum(x: Branches, kT: Float[Array, ""]) -> Energy:
     r"""L(E_+) + L(E_-) [meV] with L(E) = E + 2 k_B T ln(1 + exp(-E / k_B T)): u + 2 k_B T ln D."""
-    cosh, _ = _thermal(x, kT)
+    cosh, _ = _thermal(_exponentials(x, kT), kT)
     return x.u + 2 * kT * jnp.log1p(jnp.exp(-x.u / kT) + cosh)
 
 
@@ -155,22 +210,45 @@ _SMALL = 1.0
 """delta^2 below which cosh(delta) and sinh(delta)/delta are summed: ten terms leave 1/20! = 4e-19."""
 
 
-def _thermal(x: Branches, kT: Float[Array, ""]) -> tuple[Energy, Energy]:
-    r"""x_- + x_+ = 2 e^{-sigma} cosh(delta) and H = (x_- - x_+)/v = e^{-sigma} sinh(delta) / (delta k_B T).
+class _Exponentials(NamedTuple):
+    """What the functions of temperature are made of, with sigma = u / 2 k_B T and delta = v / 2 k_B T."""
 
-    sigma = u / 2 k_B T and delta = v / 2 k_B T. Both are entire in delta^2: the series keeps them so at delta = 0, where a
-    square root would have no derivative, and the exponentials take over where cosh alone would overflow.
-    """
+    small: Bool[Array, "*k"]
+    """Whether delta^2 is small: then the series in `delta2` are used, else the exponentials and `delta`."""
+    delta2: Energy
+    delta: Energy
+    x_minus: Energy
+    x_plus: Energy
+    scale: Energy
+    """exp(-sigma)."""
+
+
+def _exponentials(x: Branches, kT: Float[Array, ""]) -> _Exponentials:
+    """All are entire in delta^2: the series keep them so at delta = 0, where a square root would have no derivative, and the
+    exponentials take over where cosh alone would overflow."""
     sigma, delta2 = x.u / (2 * kT), x.v2 / (4 * kT**2)
     small = delta2 < _SMALL
-    z = jnp.where(small, delta2, 0.0)
     delta = jnp.sqrt(jnp.where(small, _SMALL, delta2))
     # E_- = q / E_+: as the difference sigma - delta it would be rounding where the state is nearly gapless and T is near 0.
     E_plus = x.u / 2 + kT * delta
     x_minus, x_plus, scale = barrier((jnp.exp(-x.q / (E_plus * kT)), jnp.exp(-E_plus / kT), jnp.exp(-sigma)))
-    cosh = jnp.where(small, 2 * scale * _even_series(z, 0), x_minus + x_plus)
-    H = jnp.where(small, scale * _even_series(z, 1), (x_minus - x_plus) / (2 * delta)) / kT
+    return _Exponentials(small, jnp.where(small, delta2, 0.0), delta, x_minus, x_plus, scale)
+
+
+def _thermal(e: _Exponentials, kT: Float[Array, ""]) -> tuple[Energy, Energy]:
+    r"""x_- + x_+ = 2 e^{-sigma} cosh(delta) and H = (x_- - x_+)/v = e^{-sigma} sinh(delta) / (delta k_B T)."""
+    cosh = jnp.where(e.small, 2 * e.scale * _even_series(e.delta2, 0), e.x_minus + e.x_plus)
+    H = jnp.where(e.small, e.scale * _even_series(e.delta2, 1), (e.x_minus - e.x_plus) / (2 * e.delta)) / kT
     return cosh, H
+
+
+def _thermal_slope(e: _Exponentials, kT: Float[Array, ""]) -> Energy:
+    """dH/d(v^2) = e^{-sigma} (cosh(delta) - sinh(delta)/delta) / (8 delta^2 (k_B T)^3)."""
+    series = jnp.zeros_like(e.delta2)
+    for k in range(10, 0, -1):
+        series = k / math.factorial(2 * k + 1) + e.delta2 * series
+    away = (e.x_minus + e.x_plus - (e.x_minus - e.x_plus) / e.delta) / (4 * e.delta**2)
+    return jnp.where(e.small, e.scale * series, away) / (4 * kT**3)
 
 
 def _even_series(z: Energy, odd: int) -> Energy:

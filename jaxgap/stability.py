@@ -18,6 +18,7 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap._checks import is_concrete
 from jaxgap._compilation import program
+from jaxgap.curvature import residual_and_matrix
 from jaxgap.pairing import gap_residual, phase_jacobian
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution
@@ -56,7 +57,7 @@ def _of_real(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array,
 @partial(jax.jit, static_argnames="rule")
 def real_blocks(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE) -> Any:
     """(amplitude block, phase block) of M at real amplitudes."""
-    return jax.jacfwd(gap_residual, argnums=1)(sc, Delta, T, rule), phase_block(sc, Delta, T, rule)
+    return residual_and_matrix(sc, Delta, T, rule)[1], phase_block(sc, Delta, T, rule)
 
 
 @partial(jax.jit, static_argnames="rule")

@@ -1,0 +1,72 @@
+"""M in closed form against automatic differentiation of the gap equations, which knows nothing of A and q."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import generator
+
+from jaxgap import materials, parabolic_band, superconductor
+from jaxgap.curvature import residual_and_matrix
+from jaxgap.pairing import gap_residual
+from jaxgap.quadrature import Rule
+
+ROUNDING = 1e-13
+SYSTEMS = {
+    "equal bands": materials.two_band(),
+    "shifted bands": materials.two_band(d=5.0),
+    "asymmetric couplings": materials.ba122(),
+    "three bands, one pair": materials.mgb2(),
+    "3D, unequal masses": superconductor(
+        bands=[parabolic_band("a", mu=200.0, mass=1.0), parabolic_band("b", mu=190.0, mass=1.7)],
+        cross=["a:b"],
+        lam=[[0.4, 0.05, 0.02], [0.05, 0.3, 0.03], [0.02, 0.03, 0.1]],
+        Omega=40.0,
+        dimension=3,
+    ),
+}
+
+
+def cases(sc):
+    """Amplitudes [meV] large and small, of either sign, zero, gapless (Delta_3^2 = Delta_1 Delta_2) and nearly so."""
+    n, rng = len(sc.channels), generator(7)
+    gapless = np.append(np.full(n - 1, 2.0), 2.0)
+    rows = [5 * rng.normal(size=n), 5 * rng.normal(size=n), np.full(n, 1e-3), np.full(n, 1e-8), np.zeros(n)]
+    return [*rows, gapless, gapless * np.append(np.ones(n - 1), 1 + 1e-4)]
+
+
+def size(sc, M):
+    """By how much M can be wrong: rounding of its terms, which are of the order of lambda times P / N Delta."""
+    return np.max(np.abs(M)) + np.max(np.abs(np.asarray(sc.lam)))
+
+
+@pytest.mark.parametrize("T", [0.0, 0.02, 4.2, 60.0])
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_against_automatic_differentiation(name, T):
+    sc = SYSTEMS[name]
+    for Delta in cases(sc):
+        if T == 0 and not np.any(Delta):
+            continue  # The normal state at T = 0: a logarithm diverges.
+        r, M = residual_and_matrix(sc, jnp.asarray(Delta), jnp.asarray(T))
+        expected = gap_residual(sc, jnp.asarray(Delta), jnp.asarray(T))
+        np.testing.assert_allclose(r, expected, rtol=0, atol=ROUNDING * np.max(np.abs(Delta)))
+        expected = jax.jacfwd(gap_residual, argnums=1)(sc, jnp.asarray(Delta), jnp.asarray(T))
+        np.testing.assert_allclose(M, expected, rtol=0, atol=10 * ROUNDING * size(sc, expected))
+
+
+@pytest.mark.parametrize("T", [0.0, 4.2])
+@pytest.mark.parametrize("name", ["shifted bands", "3D, unequal masses"])
+def test_its_derivatives(name, T):
+    """Folds differentiate M once more, with respect to the amplitudes, T and every leaf."""
+    sc, Delta = SYSTEMS[name], jnp.asarray([3.0, -2.0, 0.7])
+    rule = Rule(20, 16)
+
+    def both(Delta, sc):
+        T_here = jnp.asarray(T) * (1 + 0 * Delta[0])
+        return residual_and_matrix(sc, Delta, T_here, rule)[1], jax.jacfwd(gap_residual, argnums=1)(sc, Delta, T_here, rule)
+
+    closed, expected = jax.jacfwd(both)(Delta, sc)
+    np.testing.assert_allclose(closed, expected, rtol=0, atol=1e-11)
+    closed, expected = jax.jacfwd(both, argnums=1)(Delta, sc)
+    for a, b in zip(jax.tree.leaves(closed), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-11 * max(1.0, float(np.max(np.abs(b)))))
