@@ -42,25 +42,32 @@ def residual_and_matrix(
     sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE
 ) -> tuple[Float[Array, "channel"], Float[Array, "channel channel"]]:
     """(r [meV], M = dr/dDelta) of the gap equations at real amplitudes."""
-    P, dP = _alone(sc, Delta, T, rule)
+    # Sums of scalars: a scatter becomes a loop over its elements on the CPU.
+    n, zero = len(sc.channels), jnp.zeros(())
+    P, dP = [zero] * n, [[zero] * n for _ in range(n)]
+    for i, P_i, dP_i in _alone(sc, Delta, T, rule):
+        P[i] += P_i
+        dP[i][i] += dP_i
     for cluster in pairs(sc):
-        c = jnp.array(cluster.channels)
-        P_cluster, dP_cluster = _together(sc, cluster, Delta, T, rule)
-        P, dP = P.at[c].add(P_cluster), dP.at[c[:, None], c[None, :]].add(dP_cluster)
-    return Delta - sc.lam @ (P / sc.N), jnp.eye(len(Delta)) - sc.lam @ (dP / sc.N[:, None])
+        P_c, dP_c = _together(sc, cluster, Delta, T, rule)
+        for a, c in enumerate(cluster.channels):
+            P[c] += P_c[a]
+            for b, d in enumerate(cluster.channels):
+                dP[c][d] += dP_c[a, b]
+    weighted = jnp.stack([jnp.stack([*row, P_i]) for row, P_i in zip(dP, P, strict=True)]) / sc.N[:, None]
+    change = sc.lam @ weighted
+    return Delta - change[:, -1], jnp.eye(n) - change[:, :-1]
 
 
-def _alone(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule) -> Any:
-    """(P, dP/dDelta) of the k where a band pairs alone: P = f Delta, with f(E) = tanh(E / 2 k_B T) / 2E."""
+def _alone(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule) -> list[tuple[int, Any, Any]]:
+    """(band, P, dP/dDelta) of the intervals where a band pairs alone: P = f Delta, with f(E) = tanh(E / 2 k_B T) / 2E."""
     kT = thermal_energy(T)
     m, mu = parameters(sc)
     bands, nodes = single_nodes(sc, Delta, T, rule.single)
     D = pick(Delta, bands)
     z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
     f, slope = (nodes.integral(part) for part in spectrum.single_curvature(safe_sqrt(z**2 + D[:, None] ** 2), kT))
-    i = jnp.array(bands)
-    P, dP = jnp.zeros_like(Delta), jnp.zeros((len(Delta), len(Delta)))
-    return P.at[i].add(f * D), dP.at[i, i].add(f + 2 * slope * D**2)
+    return list(zip(bands, f * D, f + 2 * slope * D**2, strict=True))
 
 
 def _together(sc: Superconductor, cluster: Cluster, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule) -> Any:
@@ -78,11 +85,14 @@ def _together(sc: Superconductor, cluster: Cluster, Delta: Float[Array, "channel
     Lambda, q_c = barrier((spectrum.curvatures(x, thermal_energy(T)), q_c))
 
     # === their sums
-    A, AA, w, w_X, w_11, w_12, w_22 = nodes.integral(
-        jnp.stack([Lambda.A, Lambda.AA, *(Lambda.q / q * part for part in (jnp.ones_like(q), X, z1 * z1, z1 * z2, z2 * z2))])
-    )
-    Lambda_c, Aq_c = nodes.integral(Lambda.q * q_c), nodes.integral(Lambda.Aq * q_c)
-    qq = (Lambda.qq * nodes.weight * q_c) @ q_c.T
+    def total(integrand: Float[Array, "node"]) -> Float[Array, ""]:
+        return jnp.sum(integrand * nodes.weight)
+
+    A, AA = total(Lambda.A), total(Lambda.AA)
+    w, w_X, w_11, w_12, w_22 = (total(Lambda.q / q * part) for part in (jnp.ones_like(q), X, z1 * z1, z1 * z2, z2 * z2))
+    Lambda_c, Aq_c = (jnp.stack([total(part * q_c[i]) for i in range(3)]) for part in (Lambda.q, Lambda.Aq))
+    q11, q12, q13, q22, q23, q33 = (total(Lambda.qq * q_c[i] * q_c[j]) for i in range(3) for j in range(i, 3))
+    qq = jnp.array([[q11, q12, q13], [q12, q22, q23], [q13, q23, q33]])
 
     # === P and dP/dDelta
     mixed = jnp.outer(A_c, Aq_c)

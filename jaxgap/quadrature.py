@@ -63,8 +63,7 @@ def _relative_panels(
     span = jnp.where(b > a, b - a, 1.0)
     w = _shared_widths(c, w)
     if len(c) > 1:
-        order = jnp.argsort(c)
-        c, w = c[order], w[order]
+        c, w = jax.lax.sort((c, w), num_keys=1)
     w = jnp.maximum(w, NARROWEST * span)
     middle = (c[1:] + c[:-1]) / 2
     cuts = jnp.stack([c, jnp.append(middle, b)], axis=1).ravel()[:-1]

@@ -54,8 +54,16 @@ def test_against_automatic_differentiation(name, T):
         np.testing.assert_allclose(M, expected, rtol=0, atol=10 * ROUNDING * size(sc, expected))
 
 
-@pytest.mark.parametrize("T", [0.0, 4.2])
-@pytest.mark.parametrize("name", ["shifted bands", "3D, unequal masses"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("name", "T"),
+    [
+        ("shifted bands", 4.2),
+        *(pytest.param(*case, marks=SLOW) for case in (("shifted bands", 0.0), ("3D, unequal masses", 4.2))),
+    ],
+)
 def test_its_derivatives(name, T):
     """Folds differentiate M once more, with respect to the amplitudes, T and every leaf."""
     sc, Delta = SYSTEMS[name], jnp.asarray([3.0, -2.0, 0.7])
