@@ -7,6 +7,7 @@ system can be s++.
 from enum import IntEnum
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap._checks import InputError
@@ -74,5 +75,5 @@ def sign_pattern(branch: str, n_bands: int) -> Float[Array, "band"]:
         raise InputError(
             f"Argument `branch` must have one sign per band ({n_bands}) where `s+-` is ambiguous, but got {branch!r}."
         )
-    pattern = jnp.array([1.0 if sign == "+" else -1.0 for sign in signs])
-    return pattern * pattern[0]
+    pattern = np.array([1.0 if sign == "+" else -1.0 for sign in signs])
+    return jnp.asarray(pattern * pattern[0])

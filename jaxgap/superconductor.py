@@ -338,13 +338,22 @@ def _where(sc: Superconductor, path: str) -> tuple[Any, Any]:
         row, column = (sc.channels.index(_canonical(c.strip(), sc.channels)) for c in index.split(","))
         return (
             lambda s: s.lam[..., row, column],
-            lambda s, v: eqx.tree_at(lambda t: t.lam, s, s.lam.at[..., row, column].set(v)),
+            lambda s, v: eqx.tree_at(lambda t: t.lam, s, _with_entry(s.lam, row, column, v)),
         )
     alias = "; for two bands also `lambda_13` and the like" if _is_two_band(sc) else ""
     raise InputError(
         f"Unknown path `{path}`: the paths of this system are `Omega`, `mu[band]`, `mass[band]` and `lam[channel, channel]` "
         f"with the bands {', '.join(sc.band_names)} and the channels {', '.join(sc.channels)}{alias}."
     )
+
+
+def _with_entry(lam: Any, row: int, column: int, value: Any) -> Any:
+    """lam with one entry changed; on the host where it can be: eager JAX would compile every operation."""
+    if not is_concrete((lam, value)):
+        return lam.at[..., row, column].set(value)
+    changed = np.array(lam)
+    changed[..., row, column] = value
+    return jnp.asarray(changed)
 
 
 def _is_two_band(sc: Superconductor) -> bool:

@@ -272,7 +272,7 @@ def objective(p, thetas, near):
     u = jax.vmap(lambda theta: unbounded(p, theta))(jnp.asarray(thetas))
     batch = jnp.concatenate([u, jnp.tile(u[:1], (STARTS - len(u), 1))])
     found = _objective(p, batch, jnp.tile(jnp.asarray(near)[None], (STARTS, 1, 1)))
-    return [np.asarray(part)[: len(u)] for part in found[:4]], np.asarray(u)
+    return [np.asarray(part)[: len(u)] for part in found[1:5]], np.asarray(u)
 
 
 _joint = jax.jit(joint_objective)

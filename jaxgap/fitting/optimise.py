@@ -9,7 +9,7 @@ The residuals are compiled once, batched over starts; the loops stay on the host
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -104,17 +104,19 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
     pattern = sign_pattern(config.system.branch, len(sc.bands))
     p = problem(config, sc, data, pattern)
 
-    u, Delta = _starts(p, config)
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(_compile_ahead, p, config, bounded(p, u[0]))
+    theta, u, Delta = _starts(p, config)
+    with ThreadPoolExecutor(2) as pool:
+        # What comes after the search is run once, at a start, so that its compilation overlaps with the search's.
+        sc, T = system_at(p, theta), _curve_temperatures(p, 10.0, 20.0)
+        ahead: list[Future[Any]] = [pool.submit(_temperatures, p, theta), pool.submit(gap_curve, sc, T, config.system.branch)]
         u, Delta = _search(p, config.optimiser, u, Delta, progress)
         points = _finish(p, config.optimiser, u, Delta, progress)
-        ahead.result()
+        for compiled in ahead:
+            compiled.result()
 
     chi2, converged = points.chi2_on_branch, points.done(config.optimiser.tolerance)
     best = _best(chi2, converged)
-    values = np.asarray(jax.vmap(lambda u: bounded(p, u))(points.u))
-    theta = jnp.asarray(values[best])
+    theta = jnp.asarray(points.theta[best])
     covariance, undetermined = _curvature(p, points.jacobian[best])
     predicted = _predict(p, config, theta, covariance)
     T = _curve_temperatures(p, *(prediction.value for prediction in predicted))
@@ -129,15 +131,16 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
         chi2=float(chi2[best]),
         predicted=np.asarray(p.value) + np.asarray(p.error) * points.deviations[best],
         predictions=predicted,
-        start_values=values,
+        start_values=points.theta,
         start_chi2=chi2,
         start_converged=converged,
         seconds=time.perf_counter() - began,
     )
 
 
-def _starts(p: Problem, config: FitConfig) -> tuple[Any, Any]:
-    """Starting parameters (the configured start first, the others spread over the bounds) and amplitudes."""
+def _starts(p: Problem, config: FitConfig) -> tuple[Any, Any, Any]:
+    """(the configured start; unbounded parameters of every start, that one first, the others spread over the bounds; their
+    amplitudes)."""
     rng = np.random.default_rng(config.optimiser.seed)
     n, k = config.optimiser.starts, len(p.names)
     lower, upper = np.asarray(p.lower), np.asarray(p.upper)
@@ -146,7 +149,7 @@ def _starts(p: Problem, config: FitConfig) -> tuple[Any, Any]:
     theta = lower + (upper - lower) * np.clip(share, 0.02, 0.98)
     configured = [parameter.start for parameter in config.parameters.values()]
     theta[0] = [t if start is None else start for t, start in zip(theta[0], configured, strict=True)]
-    return _unknowns(p, jnp.asarray(theta))
+    return jnp.asarray(theta[0]), *_unknowns(p, jnp.asarray(theta))
 
 
 @program
@@ -191,6 +194,8 @@ class _Points(NamedTuple):
     """Where all starts are, on the host: between two calls of compiled programs eager JAX would compile every operation."""
 
     u: np.ndarray
+    theta: np.ndarray
+    """The parameters: `u` inside their bounds."""
     chi2: np.ndarray
     gradient: np.ndarray
     """Of chi^2 in u."""
@@ -246,13 +251,14 @@ _LBFGS = optax.lbfgs(learning_rate=1.0, linesearch=None)
 
 
 @program
-def _objective(p: Problem, u: Any, near: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
-    """(chi^2, its gradient in u, amplitudes, on branch, deviations, their Jacobian in theta) of every start."""
+def _objective(p: Problem, u: Any, near: Any) -> tuple[Any, ...]:
+    """(theta, chi^2, its gradient in u, amplitudes, on branch, deviations, their Jacobian in theta) of every start."""
 
     def one(u: Any, near: Any) -> Any:
         theta, slope = jax.jvp(lambda v: bounded(p, v), (u,), (jnp.ones_like(u),))
         result = nested(p, theta, near)
-        return result.chi2, result.gradient * slope, result.Delta, result.on_branch, result.deviations, result.jacobian
+        gradient = result.gradient * slope
+        return theta, result.chi2, gradient, result.Delta, result.on_branch, result.deviations, result.jacobian
 
     return jax.vmap(one)(u, near)
 
@@ -289,7 +295,7 @@ def _verify(p: Problem, config: FitConfig, theta: Any, near: Any, T: np.ndarray)
     """The branch at the optimum, from nothing: at every fitted temperature it must have the amplitudes of the fit."""
     curve = gap_curve(system_at(p, theta), T, config.system.branch)
     index = np.searchsorted(T, np.asarray(p.T))
-    found, converged = np.asarray(curve.solutions.Delta.real)[index], np.asarray(curve.solutions.converged)[index]
+    found, converged = np.asarray(curve.solutions.Delta).real[index], np.asarray(curve.solutions.converged)[index]
     good = np.isclose(found, np.asarray(near), rtol=1e-6, atol=1e-8 * float(p.sc.Omega)).all(axis=1) & converged
     if not good.all():
         raise NotConvergedError(
@@ -304,12 +310,6 @@ def _curve_temperatures(p: Problem, end: float, T_c: float) -> np.ndarray:
     grid = np.linspace(0.0, 1.04 * max(end, T_c, 1.0), 60)
     closer = end * (1 - np.geomspace(3e-5, 0.2, 24))
     return np.sort(np.concatenate([np.asarray(p.T), grid, closer]))
-
-
-def _compile_ahead(p: Problem, config: FitConfig, theta: Any) -> None:
-    """Run what comes after the search once, at a start, so that its compilation overlaps with the search's."""
-    _temperatures(p, theta)
-    gap_curve(system_at(p, theta), _curve_temperatures(p, 10.0, 20.0), config.system.branch)
 
 
 def _curvature(p: Problem, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

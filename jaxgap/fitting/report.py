@@ -287,12 +287,12 @@ def _curve(result: FitResult) -> dict[str, Any]:
 
 def _solution(result: FitResult, T: float) -> dict[str, Any]:
     i = int(np.argmin(np.abs(np.asarray(result.curve.T) - T)))
-    s = jax.tree.map(lambda leaf: leaf[i], result.curve.solutions)
+    s = jax.tree.map(lambda leaf: np.asarray(leaf)[i], result.curve.solutions)
     return {
         "T_K": float(s.T),
         "channels": list(s.superconductor.channels),
-        "Delta_real_meV": np.asarray(s.Delta.real).tolist(),
-        "Delta_imag_meV": np.asarray(s.Delta.imag).tolist(),
+        "Delta_real_meV": s.Delta.real.tolist(),
+        "Delta_imag_meV": s.Delta.imag.tolist(),
         "residual_meV": float(s.residual),
         "sigma_min": float(s.sigma_min),
         "quadrature_error": float(s.quadrature_error),
