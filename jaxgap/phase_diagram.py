@@ -1,9 +1,9 @@
 r"""Phase diagrams: the ground state and all metastable states over two parameters, and the lines between them.
 
-The search begins anew, from a set of starts and from the points half way between the states found, in some columns, all rows
-of a column in one batch. The states are then carried over the plane by Newton, along x and along y, forwards and backwards, so
-that a state found anywhere reaches every point at which it exists and to which a row or a column leads. The lines (first order,
-spinodals, continuous, gapless) are located on every edge of the grid by their own equations (`jaxgap.phase_lines`).
+The search begins anew, from a set of starts and from the points half way between the states found, at some points of some
+columns. The states are then carried over the plane by Newton, along x and along y, forwards and backwards, so that a state
+found anywhere reaches every point at which it exists and to which a row or a column leads. The lines (first order, spinodals,
+continuous, gapless) are located on every edge of the grid by their own equations (`jaxgap.phase_lines`).
 
 Real states only. A real state that is unstable towards complex amplitudes is marked by its phase count; where the normal state
 is unstable and no real state is stable, as in frustrated systems whose ground state breaks time reversal, the ground state is
@@ -39,8 +39,8 @@ __all__ = ["PhaseDiagram", "phase_diagram"]
 
 SLOTS = 6
 """States kept at every point."""
-SEARCHED = 12
-"""Columns in which the search begins anew, evenly spread."""
+SEARCHED = (12, 24)
+"""(columns, rows) at whose crossings the search begins anew, evenly spread."""
 SAME = 1e-5
 CHUNK = 256
 COLDEST = 1e-14
@@ -174,11 +174,14 @@ def _iterated(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"
 def _swept(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
     """States at every point, [row, column, slot, channel], NaN where there are fewer."""
     found = np.full((len(ys), len(xs), SLOTS, len(plane.sc.channels)), np.nan)
-    for k in sorted(set(np.linspace(0, len(xs) - 1, SEARCHED).round().astype(int))):
-        found[:, k] = _searched(plane, np.full(len(ys), xs[k]), ys)
+    columns, rows = (
+        np.unique(np.linspace(0, n - 1, most).round().astype(int)) for n, most in zip((len(xs), len(ys)), SEARCHED, strict=True)
+    )
+    for k in columns:
+        found[rows, k] = _searched(plane, np.full(len(rows), xs[k]), ys[rows])
     X, Y = np.meshgrid(xs, ys)
-    # Views: what is found enters `found`.
-    for x, y, states in ((X.T, Y.T, found.swapaxes(0, 1)), (X, Y, found)):
+    # Views: what is found enters `found`. Along the columns first (few hold anything), along the rows, along all columns.
+    for x, y, states in ((X, Y, found), (X.T, Y.T, found.swapaxes(0, 1)), (X, Y, found)):
         for order in (range(len(x)), range(len(x) - 1, -1, -1)):
             for before, here in itertools.pairwise(order):
                 carried = _newton(plane, x[here], y[here], states[before])
