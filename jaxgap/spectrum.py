@@ -150,12 +150,18 @@ class Curvatures(NamedTuple):
 def curvatures(x: Branches, kT: Float[Array, ""]) -> Curvatures:
     r"""Derivatives of Lambda = u + 2 k_B T ln D, in the notation of `pair_sums`.
 
-    With u^2 = A + 2q and v^2 = A - 2q they follow from those with respect to u and v^2,
+    Since u^2 = A + 2q and v^2 = A - 2q,
 
-    .. math:: \Lambda_u = (1 - x_+ x_-)/D, \quad \Lambda_{v^2} = H / 2D, \quad
-              \Lambda_{uv^2} = -\Lambda_u \Lambda_{v^2} / 2 k_B T, \ldots
+    .. math:: \Lambda_A = \Lambda_u / 2u + \Lambda_{v^2}, \quad \Lambda_q = \Lambda_u / u - 2 \Lambda_{v^2}, \quad
+              \Lambda_u = (1 - x_+ x_-)/D, \quad \Lambda_{v^2} = H / 2D
 
-    in which nothing is divided by q.
+    and the second derivatives follow from
+
+    .. math:: \Lambda_{uu} = \frac{x_+ x_- + \Lambda_u (x_+ x_- + (x_+ + x_-)/2)}{k_B T D}, \quad
+              \Lambda_{uv^2} = -\frac{\Lambda_u \Lambda_{v^2}}{2 k_B T}, \quad
+              \Lambda_{v^2v^2} = \frac{\partial H / \partial v^2}{2D} - \frac{\Lambda_{v^2}^2}{2 k_B T} .
+
+    Only the last term of the last of the five is divided by q.
     """
     gapped = x.q > 0
     x = barrier(Branches(*(jnp.where(gapped, part, 1.0) for part in x)))
