@@ -80,11 +80,12 @@ def program(function: F) -> F:
         arrays = [x for x in leaves if _is_array(x)]
         if any(isinstance(x, jax.core.Tracer) for x in arrays):
             return jitted(*args, **kwargs)
-        key = (tree, tuple(_named(x) for x in leaves))
-        if None in key[1] or " at 0x" in str(tree):
+        names = tuple(_named(x) for x in leaves)
+        if None in names or " at 0x" in str(tree):
             return jitted(*args, **kwargs)
+        key = (_kept, tree, names)
         if key not in loaded:
-            text = repr((function.__module__, function.__qualname__, str(tree), key[1]))
+            text = repr((function.__module__, function.__qualname__, str(tree), names))
             path = _kept / _house() / hashlib.sha256(text.encode()).hexdigest()
             loaded[key] = _runnable(_read(path) or _write(path, _traced(function, leaves, tree)), arrays)
         return loaded[key](arrays)

@@ -18,6 +18,8 @@ from jaxgap._compilation import program
 from jaxgap.bifurcations import (
     Bifurcation,
     Path,
+    gap_equations,
+    gap_equations_and_matrix,
     is_gapless,
     is_transversal,
     locate_branch_point,
@@ -27,7 +29,6 @@ from jaxgap.bifurcations import (
     locate_pitchfork,
     root_at,
 )
-from jaxgap.curvature import residual_and_matrix
 from jaxgap.newton import differentiated, newton
 from jaxgap.observables.gaps import gapless_excess
 from jaxgap.pairing import gap_residual
@@ -83,8 +84,8 @@ def _extended(y: Float[Array, "m"], s: _Step) -> Float[Array, "m"]:
 def _extended_real(y: Float[Array, "m"], s: _Step) -> Any:
     """The same for real amplitudes, and its derivative: M is known in closed form."""
     x = y[:-1] * s.scale
-    r, M = residual_and_matrix(s.path.at(y[-1])[0], x, s.path.at(y[-1])[1])
-    _, r_p = jax.jvp(lambda p: gap_residual(s.path.at(p)[0], x, s.path.at(p)[1]), (y[-1],), (jnp.ones(()),))
+    r, M = gap_equations_and_matrix(s.path, x, y[-1])
+    _, r_p = jax.jvp(lambda p: gap_equations(s.path, x, p), (y[-1],), (jnp.ones(()),))
     equations = jnp.append(r / s.scale, s.tangent @ (y - s.target))
     return equations, jnp.concatenate([jnp.column_stack([M, r_p / s.scale]), s.tangent[None]])
 

@@ -144,12 +144,14 @@ def root_at(path: Path, p: Float[Array, ""], Delta: Inexact[Array, "channel"]) -
     return unpack(jnp.where(norm(root.x) <= vanishing(sc, T), 0.0, root.x), len(Delta)), root.converged
 
 
-def _gap_equations(path: Path, Delta: Any, p: Any) -> Any:
+def gap_equations(path: Path, Delta: Any, p: Any) -> Any:
+    """r at p."""
     sc, T = path.at(p)
     return gap_residual(sc, Delta, T)
 
 
-def _gap_equations_and_matrix(path: Path, Delta: Any, p: Any) -> Any:
+def gap_equations_and_matrix(path: Path, Delta: Any, p: Any) -> Any:
+    """(r, M) at p, for real amplitudes."""
     sc, T = path.at(p)
     return residual_and_matrix(sc, Delta, T)
 
@@ -157,7 +159,7 @@ def _gap_equations_and_matrix(path: Path, Delta: Any, p: Any) -> Any:
 def _fold(z: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
     path, v_0 = theta
     n = len(v_0)
-    r, M = _gap_equations_and_matrix(path, z[:n], z[-1])
+    r, M = gap_equations_and_matrix(path, z[:n], z[-1])
     return jnp.concatenate([r, M @ z[n:-1], (v_0 @ z[n:-1] - 1)[None]])
 
 
@@ -178,8 +180,8 @@ def deflated_phase_block(sc: Superconductor, Delta: Float[Array, "channel"], T: 
 def _branch_point(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
     n = (len(z) - 2) // 2
     Delta, w, p, beta = z[:n], z[n : 2 * n], z[-2], z[-1]
-    r, M = _gap_equations_and_matrix(theta, Delta, p)
-    _, r_p = jax.jvp(lambda q: _gap_equations(theta, Delta, q), (p,), (jnp.ones(()),))
+    r, M = gap_equations_and_matrix(theta, Delta, p)
+    _, r_p = jax.jvp(lambda q: gap_equations(theta, Delta, q), (p,), (jnp.ones(()),))
     return jnp.concatenate([r + beta * w, w @ M, jnp.stack([w @ r_p, w @ w - 1])])
 
 
@@ -226,7 +228,7 @@ def _null_vector(matrix: Float[Array, "n n"]) -> Float[Array, "n"]:
 def locate_fold(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
     """The fold near the real amplitudes `Delta` [meV] at p."""
     frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
-    v_0 = _null_vector(_gap_equations_and_matrix(frozen, Delta, p)[1])
+    v_0 = _null_vector(gap_equations_and_matrix(frozen, Delta, p)[1])
     return _located(BifurcationKind.FOLD, _fold, path, jnp.concatenate([Delta, v_0, p[None]]), v_0, len(Delta))
 
 
@@ -246,7 +248,7 @@ def locate_branch_point(path: Path, Delta: Float[Array, "channel"], p: Float[Arr
     `direction` is the left null vector of M; where g is symmetric, g^-1 direction is the right one.
     """
     frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
-    w_0 = _null_vector(_gap_equations_and_matrix(frozen, Delta, p)[1].T)
+    w_0 = _null_vector(gap_equations_and_matrix(frozen, Delta, p)[1].T)
     z = jnp.concatenate([Delta, w_0, jnp.stack([p, jnp.zeros(())])])
     return _located(BifurcationKind.BRANCH_POINT, _branch_point, path, z, None, len(Delta))
 
@@ -299,6 +301,6 @@ def is_transversal(fold: Bifurcation) -> bool:
 @program
 def _transversality(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Float[Array, ""]:
     """|w . dr/dp| / |Delta|."""
-    w = _null_vector(_gap_equations_and_matrix(path, Delta, p)[1].T)
-    r_p = jax.jacfwd(lambda q: _gap_equations(path, Delta, q))(p)
+    w = _null_vector(gap_equations_and_matrix(path, Delta, p)[1].T)
+    r_p = jax.jacfwd(lambda q: gap_equations(path, Delta, q))(p)
     return jnp.abs(w @ r_p) / norm(Delta)

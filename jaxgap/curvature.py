@@ -16,8 +16,8 @@ all second derivatives follow from five functions of k (`spectrum.curvatures`),
           + \Lambda_{AA} A_c A_{c'} + \Lambda_{Aq} (A_c q_{c'} + q_c A_{c'})
           + \Bigl(\Lambda_{qq} - \frac{\Lambda_q}{q}\Bigr) q_c q_{c'} .
 
-It is what automatic differentiation of `pairing.gap_residual` gives, in about half the time, since nothing of it is done once
-for every amplitude: Newton spends its time here.
+It is what automatic differentiation of `pairing.gap_residual` gives, but no function of k is evaluated once for every
+amplitude: Newton spends its time here.
 """
 
 from functools import partial
