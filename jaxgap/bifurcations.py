@@ -18,6 +18,7 @@ temperature at which s+- ends" is one `jax.grad` away.
 
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -29,8 +30,8 @@ from jaxgap._checks import InputError, check
 from jaxgap._compilation import program
 from jaxgap.critical import linear_kernel
 from jaxgap.curvature import residual_and_matrix
-from jaxgap.implicit import at_root
-from jaxgap.newton import differentiated, newton, norm
+from jaxgap.implicit import SINGULAR, along, at_root, smallest_singular_value
+from jaxgap.newton import differenced, newton, norm
 from jaxgap.observables.gaps import GAPLESS, branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import gap_residual
@@ -212,12 +213,37 @@ def _located(kind: BifurcationKind, equations: Any, path: Path, z: Any, v_0: Any
     """Newton on the equations of a bifurcation, and its implicit derivative."""
     frozen = jax.lax.stop_gradient(path)
     theta, frozen_theta = (path, frozen) if v_0 is None else ((path, v_0), (frozen, v_0))
-    root = newton(differentiated(equations), z, frozen_theta)
-    x = at_root(equations, root.x, theta, root.converged, root.jacobian)
+    root = newton(differenced(equations), z, frozen_theta)
+    x = at_root(equations, root.x, theta, root.converged)
     p = x[-2] if kind == BifurcationKind.BRANCH_POINT else x[-1]
+    if kind == BifurcationKind.FOLD:
+        p = _fold_position(jax.lax.stop_gradient(root.x), root.jacobian, path, v_0, root.converged)
     direction = {BifurcationKind.NORMAL: x[:n], BifurcationKind.GAPLESS: jnp.zeros(n)}.get(kind, x[n : 2 * n])
     Delta = x[:n] if kind != BifurcationKind.NORMAL else jnp.zeros(n)
     return Bifurcation(kind, path, p, Delta, direction, root.converged, root.steps)
+
+
+@jax.custom_jvp
+def _fold_position(z: Float[Array, "n"], jacobian: Float[Array, "n n"], path: Path, v_0: Any, trusted: Any) -> Float[Array, ""]:
+    """p of the fold z = (Delta, v, p), with the derivative dp = -(w . dr) / (w . dr/dp), where w M = 0.
+
+    `at_root` gives the same from second derivatives of the gap equations, most of which cancel.
+    """
+    del jacobian, path, v_0, trusted
+    return z[-1]
+
+
+@partial(_fold_position.defjvp, symbolic_zeros=True)
+def _fold_position_jvp(primals: Any, tangents: Any) -> Any:
+    z, jacobian, path, v_0, trusted = primals
+    # Only a second derivative needs that of the fold's amplitudes.
+    x = at_root(_fold, z, (path, v_0), trusted, jacobian)
+    Delta, p = x[: len(v_0)], _fold_position(*primals)
+    w = _null_vector(gap_equations_and_matrix(path, Delta, p)[1].T)
+    dr = along(lambda moved: gap_equations(moved, Delta, p), path, tangents[2])
+    r_p = jax.jvp(lambda q: gap_equations(path, Delta, q), (p,), (jnp.ones(()),))[1]
+    good = trusted & (smallest_singular_value(jacobian) > SINGULAR)
+    return p, -(w @ dr) / jnp.where(good, w @ r_p, jnp.nan)
 
 
 def _null_vector(matrix: Float[Array, "n n"]) -> Float[Array, "n"]:

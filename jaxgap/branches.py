@@ -143,9 +143,12 @@ def _branch_end(sc: Superconductor, pattern: Float[Array, "band"]) -> BranchEnd:
     is_fold = fold.converged & (fold.p >= track.T - 1e-3) & (fold.p <= track.T + FOLD_DISTANCE)
     is_fold &= jnp.sum((fold.Delta - track.Delta) ** 2) <= 0.01 * jnp.sum(track.Delta**2)
     kind = jnp.where(track.began, jnp.where(is_fold, EndKind.FOLD, EndKind.OTHER), EndKind.MISSING)
-    located, followed = (jnp.append(Delta, T) for Delta, T in ((fold.Delta, fold.p), (track.Delta, track.T)))
-    end = at_root(jnp.subtract, jnp.where(is_fold, located, followed), located, is_fold)
-    return BranchEnd(end[-1], end[:-1], kind.astype(int))
+    # T and the amplitudes apart: who differentiates only T does not pay for the amplitudes, which take second derivatives.
+    T, Delta = (
+        at_root(jnp.subtract, jnp.where(is_fold, located, followed), located, is_fold)
+        for located, followed in ((fold.p[None], track.T[None]), (fold.Delta, track.Delta))
+    )
+    return BranchEnd(T[0], Delta, kind.astype(int))
 
 
 FOLD_DISTANCE = 0.05

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Bool, Float
 
-__all__ = ["at_root", "SINGULAR"]
+__all__ = ["at_root", "along", "SINGULAR"]
 
 SINGULAR = 1e-6
 """Smallest singular value of dr/dx below which derivatives are NaN: rounding in x, 1e-15/sigma_min, enters them once more
@@ -52,7 +52,7 @@ def _at_root_jvp(residual: Any, primals: Any, tangents: Any) -> Any:
     x, jacobian, theta, trusted = primals
     x = _at_root(residual, x, jacobian, theta, trusted)
     J = jax.jacfwd(residual)(x, theta) if jacobian is None else _jacobian(residual, jacobian, x, theta)
-    dr = _along(lambda parameters: residual(x, parameters), theta, tangents[2])
+    dr = along(lambda parameters: residual(x, parameters), theta, tangents[2])
     # Poison must be linear in the tangent, or reverse mode would lose it; safe_J keeps the solve itself finite.
     good = trusted & (smallest_singular_value(jax.lax.stop_gradient(J)) > SINGULAR)
     safe_J = jnp.where(good, J, jnp.eye(J.shape[0]))
@@ -69,11 +69,11 @@ def _jacobian(residual: Any, jacobian: Any, x: Any, theta: Any) -> Any:
 @partial(_jacobian.defjvp, symbolic_zeros=True)
 def _jacobian_jvp(residual: Any, primals: Any, tangents: Any) -> Any:
     jacobian, x, theta = primals
-    change = _along(lambda arguments: jax.jacfwd(residual)(*arguments), (x, theta), tuple(tangents[1:]))
+    change = along(lambda arguments: jax.jacfwd(residual)(*arguments), (x, theta), tuple(tangents[1:]))
     return _jacobian(residual, jacobian, x, theta), change
 
 
-def _along(function: Callable[[Any], Any], at: Any, tangent: Any) -> Any:
+def along(function: Callable[[Any], Any], at: Any, tangent: Any) -> Any:
     """Derivative of `function` at the pytree `at` in the direction `tangent`, whose symbolic zeros cost nothing."""
     leaves, tree = jax.tree.flatten(at)
     dots = jax.tree.leaves(tangent)

@@ -130,6 +130,15 @@ def test_reverse_mode_agrees(slopes):
     assert relative_error([slope.get(path) for path in PATHS], slopes[:3]) < REPEATABLE
 
 
+@pytest.mark.slow
+def test_second_derivative_of_the_fold_temperature():
+    """Of the amplitudes and null vectors at the fold, too."""
+    slope = jax.jit(jax.grad(lambda x: branch_end(ba122().set({"Omega": x}), "s+-").T))
+    x, h = float(ba122().Omega), 1e-3
+    second = float(jax.jit(jax.jacfwd(slope))(x))
+    assert second == pytest.approx((float(slope(x + h)) - float(slope(x - h))) / (2 * h), rel=1e-6)
+
+
 def test_a_fold_moves_with_the_couplings(fold):
     moved = branch_end(ba122(0.02, 45.0), "s+-")
     assert int(moved.kind) == EndKind.FOLD
