@@ -2,7 +2,9 @@ r"""Safeguarded Newton for a few unknowns, batchable, with one evaluation of res
 
 .. math:: x \leftarrow x - t \, J^{-1} r, \qquad t \in \{1, 1/4, 1/16, \ldots\}
 
-A step is taken only if it lowers |r|, and is never longer than |x| itself, so that amplitudes do not fly across zero.
+A step is taken only if it lowers |r|, and is never longer than |x| itself, so that amplitudes do not fly across zero. A
+search for all roots is not so careful (`Stride`): along a soft direction of M, where |r| is small everywhere, steps that lower
+it crawl, and longer ones arrive.
 Nothing raises and nothing is NaN-blind: an element that fails keeps its last accepted point and says so.
 """
 
@@ -13,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-__all__ = ["Root", "newton", "differentiated", "differenced", "norm"]
+__all__ = ["Root", "Stride", "CAREFUL", "newton", "differentiated", "differenced", "norm"]
 
 MAX_STEPS = 60
 STEP_TOLERANCE = 1e-8
@@ -26,6 +28,18 @@ SHORTEST = 1e-5
 """Shortest share of a Newton step that is tried before giving up."""
 DIFFERENCE = 1e-5
 """Step of `differenced` relative to |x|: truncation 1e-10, rounding 1e-11."""
+
+
+class Stride(NamedTuple):
+    """How far one step may go."""
+
+    longest: float = 1.0
+    """|dx| / |x|."""
+    rise: float = 1.0
+    """Factor by which |r| may rise."""
+
+
+CAREFUL = Stride()
 
 
 class Root(NamedTuple):
@@ -89,6 +103,7 @@ def newton(
     theta: Any,
     max_steps: int = MAX_STEPS,
     floor: Float[Array, ""] | float = 0.0,
+    stride: Stride = CAREFUL,
 ) -> Root:
     """A root of r(x, theta) from the start `x`.
 
@@ -98,6 +113,7 @@ def newton(
         theta: everything else the equations depend on.
         max_steps: limit of evaluations.
         floor: |x| [meV] below which x counts as zero and the search ends.
+        stride: how far one step may go.
     """
 
     def going(s: _State) -> Any:
@@ -109,12 +125,12 @@ def newton(
         size = norm(r)
         last = norm(s.t * s.dx) <= STEP_TOLERANCE * norm(x)
         arrived = jnp.isfinite(size) & ((last & (s.steps > 0)) | (norm(x) <= floor) | (size <= EXACT * norm(x)))
-        taken = arrived | (size < (1 - 1e-4 * s.t) * s.size)
+        taken = arrived | (size < (1 - 1e-4 * s.t) * stride.rise * s.size)
         return _State(
             x=jnp.where(taken, x, s.x),
             size=jnp.where(taken, size, s.size),
             jacobian=jnp.where(taken, jacobian, s.jacobian),
-            dx=jnp.where(taken, _limited(-jnp.linalg.solve(jacobian, r), x), s.dx),
+            dx=jnp.where(taken, _limited(-jnp.linalg.solve(jacobian, r), stride.longest * norm(x)), s.dx),
             t=jnp.where(taken, 1.0, s.t / 4),
             steps=s.steps + 1,
             done=arrived | (~taken & (s.t < SHORTEST)),
@@ -129,7 +145,7 @@ def newton(
     return Root(end.x, end.size, end.jacobian, jnp.isfinite(end.x).all() & small, end.steps)
 
 
-def _limited(dx: Float[Array, "n"], x: Float[Array, "n"]) -> Float[Array, "n"]:
-    """dx, shortened to the length of x."""
+def _limited(dx: Float[Array, "n"], longest: Float[Array, ""]) -> Float[Array, "n"]:
+    """dx, shortened to the length `longest`."""
     length = norm(dx)
-    return dx * jnp.where(length > norm(x), norm(x) / jnp.where(length > 0, length, 1.0), 1.0)
+    return dx * jnp.where(length > longest, longest / jnp.where(length > 0, length, 1.0), 1.0)

@@ -190,14 +190,16 @@ def _swept(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
 
 
 def _searched(plane: Plane, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """States at the points of one column, from fresh starts: as they are, after a few plain iterations, and half way between
-    the states that these lead to, [point, slot, channel]."""
+    """States at the points of one column, from fresh starts (some after a few plain iterations) and half way between the
+    states that these lead to, [point, slot, channel]."""
     # Starts depend on the couplings: those of the first and of the last point.
     ends = [real_starts(plane.at(float(x[i]), float(y[i]))[0]) for i in (0, -1)]
-    starts = np.unique(np.concatenate(ends), axis=0)
-    direct = np.broadcast_to(starts, (len(y), *starts.shape))
-    flat = [np.repeat(part, len(starts), axis=0) for part in (x, y)] + [direct.reshape(-1, direct.shape[2])]
-    after = in_chunks(partial(_iterated, plane), CHUNK, *flat).reshape(direct.shape)
+    direct, far = (
+        np.broadcast_to(starts, (len(y), *starts.shape))
+        for starts in (np.unique(np.concatenate(part), axis=0) for part in zip(*ends, strict=True))
+    )
+    flat = [np.repeat(part, far.shape[1], axis=0) for part in (x, y)] + [far.reshape(-1, far.shape[2])]
+    after = in_chunks(partial(_iterated, plane), CHUNK, *flat).reshape(far.shape)
     states = _distinct(_newton(plane, x, y, np.concatenate([direct, after], axis=1)))
     return _distinct(np.concatenate([states, _newton(plane, x, y, half_way(states))], axis=1))
 

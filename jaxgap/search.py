@@ -1,10 +1,10 @@
 r"""The search for all solutions of the gap equations of one system at one temperature.
 
 Newton runs from a deterministic batch of starts: every combination of relative signs, each channel dominant in turn, large
-and small, and complex starts with phases spread evenly. Half of them first iterate Delta <- lambda P / N a few times, which
-leads to the stable solutions from far away; the other half goes straight to the root, which finds the unstable ones. The
-states found are starts themselves: half way between every two of them, and displaced along unstable phases. What is found is
-made distinct up to the free phases and complex conjugation.
+and small, and complex starts with phases spread evenly. The states found are starts themselves: half way between every two of
+them, and displaced along unstable phases. Some starts first iterate Delta <- lambda P / N a few times, which leads to stable
+solutions from far away and, along a soft direction, to the bottom of a valley in which Newton alone would crawl. What is found
+is made distinct up to the free phases and complex conjugation.
 """
 
 from functools import lru_cache, partial
@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap._checks import check, check_finite
 from jaxgap._compilation import program
 from jaxgap.couplings import CONVENTIONS
+from jaxgap.newton import Stride
 from jaxgap.pairing import gap_residual
 from jaxgap.quadrature import Rule
 from jaxgap.solve import coupled_channels, pack, search_root, unpack
@@ -36,18 +37,20 @@ __all__ = [
     "distances",
 ]
 
-SEARCH_RULE = Rule(16, 8)
+SEARCH_RULE = Rule(10, 8)
 """Nodes of the search: its roots need only be near enough to be told apart and polished."""
-SEARCH_STEPS = 16
+SEARCH_STEPS = 20
+SEARCH_STRIDE = Stride(longest=0.3, rise=1e4)
+"""With steps that must lower |r|, two thirds of the complex starts end nowhere in 40 steps."""
 ITERATIONS = 8
-"""Plain iterations before Newton, in the half of the starts that looks for stable solutions."""
+"""Plain iterations before Newton, in some of the starts."""
 SAME = 1e-6
 """Two solutions are one if their amplitudes differ by less than 1e-6 of their size: the search finds them to about 1e-8."""
 NEARLY_REAL = 1e-7
 """Complex amplitudes whose phases differ from 0 and pi by less are a real solution."""
 DISPLACEMENTS = (0.03, 0.3)
 """Shares of |Delta| by which real states of unstable phases are displaced to look for complex ones."""
-REAL_STARTS, COMPLEX_STARTS, STATES = 24, 16, 4
+STARTS, STATES = 16, 4
 """Sizes of the batches in which starts and states are treated: one program serves every number of them."""
 
 
@@ -62,12 +65,14 @@ def candidates(sc: Superconductor, T: Any, groups: list[np.ndarray], given: Any)
     saddle), and, where their phases are unstable, displaced along these: a state that breaks time reversal may be close to
     one of them, and far from everything else.
     """
-    starts, broken_starts = _starts(sc)
+    starts, far, broken_starts = _starts(sc)
+    starts = np.concatenate([starts, _nearer(sc, T, far)])
     given = _given(given, len(sc.channels))
     rows, real = _ends(sc, T, groups, [starts, *(part for part in given if np.isrealobj(part))])
     between, between_real = _ends(sc, T, groups, [half_way(rows[real].real)])
     rows, real = np.concatenate([rows, between]), np.concatenate([real, between_real])
     displaced = _displaced(sc, T, rows[real].real)
+    displaced = np.concatenate([displaced, _nearer(sc, T, displaced)])
     more, more_real = _ends(sc, T, groups, [broken_starts, displaced, *(part for part in given if np.iscomplexobj(part))])
     rows, real = np.concatenate([rows, more]), np.concatenate([real, more_real])
     # Real ones first: a complex copy of a real one goes.
@@ -80,9 +85,8 @@ def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np
     """(amplitudes, which are real) to which batches of starts lead, each once, the normal state left out."""
     found = [np.zeros((0, len(sc.channels)), complex)]
     for starts in filter(len, batches):
-        size = REAL_STARTS if np.isrealobj(starts) else COMPLEX_STARTS
-        Delta, converged = in_chunks(partial(_search, sc, T), size, starts)
-        large = np.linalg.norm(Delta, axis=2) > SAME * np.max(np.abs(starts))
+        Delta, converged = in_chunks(partial(_search, sc, T), STARTS, starts)
+        large = np.linalg.norm(Delta, axis=1) > SAME * np.max(np.abs(starts))
         found.append(Delta[converged & large].astype(complex))
     rows, real = as_real(np.concatenate(found), groups)
     kept = distinct(rows, groups)
@@ -91,14 +95,13 @@ def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np
 
 @program
 def _search(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "start channel"]) -> tuple[Any, Any]:
-    """(amplitudes, converged) of Newton from every start as it is and after a few plain iterations, [start, 2, ...]."""
+    """(amplitudes, converged) of Newton from every start."""
 
     def one(Delta: Any) -> Any:
-        root = search_root(sc, T, pack(Delta), SEARCH_RULE, SEARCH_STEPS)
+        root = search_root(sc, T, pack(Delta), SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE)
         return unpack(root.x, len(sc.channels)), root.converged
 
-    both = jnp.stack([starts, jax.vmap(lambda D: iterated(sc, T, D))(starts)], axis=1)
-    return jax.vmap(jax.vmap(one))(both)
+    return jax.vmap(one)(starts)
 
 
 def in_chunks(program: Any, size: int, *rows: np.ndarray) -> Any:
@@ -135,20 +138,36 @@ def _harmonious(n: int) -> float:
     return x
 
 
-def real_starts(sc: Superconductor) -> np.ndarray:
-    """Real amplitudes to start from [meV], [start, channel]."""
-    return _starts(sc)[0]
+def real_starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray]:
+    """Real amplitudes to start from [meV], [start, channel]: (as they are, after plain iterations)."""
+    return _starts(sc)[:2]
 
 
-def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray]:
-    """(real, complex) amplitudes to start from [meV]: the shapes at two sizes and at every channel's own."""
+def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(real, real before plain iterations, complex) amplitudes to start from [meV]: the shapes at the size that the largest
+    eigenvalue of lambda suggests, at a smaller one, and at every channel's own."""
     share = {CONVENTIONS[0]: 2.0, CONVENTIONS[1]: 1.0}[sc.convention]
     weight = np.array([1.0] * len(sc.bands) + [share] * len(sc.cross))
     lam, Omega = np.asarray(sc.lam) * weight, float(sc.Omega)
     size = Omega / np.sinh(1 / np.clip(np.max(np.abs(np.linalg.eigvals(lam))), 0.08, 3.0))
     own = Omega / np.sinh(1 / np.clip(np.abs(np.diag(lam)), 0.15, 3.0))
     real, broken = _shapes(len(lam))
-    return np.concatenate([size * real, 0.3 * size * real, own * real]), np.concatenate([size * broken, own * broken])
+    return np.concatenate([0.3 * size * real, own * real]), size * real, np.concatenate([size * broken, own * broken])
+
+
+def _nearer(sc: Superconductor, T: Any, starts: np.ndarray) -> np.ndarray:
+    """The starts after plain iterations."""
+    return in_chunks(partial(_iterated, sc, T), STARTS, starts) if len(starts) else starts
+
+
+@program
+def _iterated(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "start channel"]) -> Any:
+    return jax.vmap(lambda D: iterated(sc, T, D))(starts)
+
+
+def iterated(sc: Superconductor, T: Any, Delta: Inexact[Array, "channel"]) -> Inexact[Array, "channel"]:
+    """`Delta` [meV] after a few plain iterations Delta <- lambda P / N, which lead towards the stable solutions."""
+    return jax.lax.fori_loop(0, ITERATIONS, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), Delta)
 
 
 def _given(starts: Any, n: int) -> list[np.ndarray]:
@@ -165,11 +184,6 @@ def _given(starts: Any, n: int) -> list[np.ndarray]:
     )
     is_real = ~np.any(np.imag(starts), axis=1)
     return [part for part in (starts[is_real].real.astype(float), starts[~is_real]) if len(part)]
-
-
-def iterated(sc: Superconductor, T: Any, Delta: Inexact[Array, "channel"]) -> Inexact[Array, "channel"]:
-    """`Delta` [meV] after a few plain iterations Delta <- lambda P / N, which lead towards the stable solutions."""
-    return jax.lax.fori_loop(0, ITERATIONS, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), Delta)
 
 
 # --- starts from states -----------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from jaxgap.critical import instability
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.implicit import SINGULAR, at_root, smallest_singular_value
 from jaxgap.labels import has_signs, label_of, sign_pattern
-from jaxgap.newton import Root, differentiated, newton, norm
+from jaxgap.newton import CAREFUL, MAX_STEPS, Root, Stride, differentiated, newton, norm
 from jaxgap.pairing import gap_residual, thermal_energy
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status, promised_accuracy
@@ -198,8 +198,10 @@ def vanishing(sc: Superconductor, T: Any) -> Float[Array, ""]:
     return jnp.maximum(1e-6 * thermal_energy(T), 1e-18 * sc.Omega)
 
 
-@partial(jax.jit, static_argnames=("rule", "max_steps"))
-def search_root(sc: Superconductor, T: Any, x: Float[Array, "n"], rule: Rule, max_steps: int = 60) -> Root:
+@partial(jax.jit, static_argnames=("rule", "max_steps", "stride"))
+def search_root(
+    sc: Superconductor, T: Any, x: Float[Array, "n"], rule: Rule, max_steps: int = MAX_STEPS, stride: Stride = CAREFUL
+) -> Root:
     """Safeguarded Newton from the amplitudes x, without derivatives, with the gauge fixed anew at every step.
 
     Fixed at the start instead, the term u (u . (x - x_0)) could balance r at amplitudes that solve nothing.
@@ -212,7 +214,7 @@ def search_root(sc: Superconductor, T: Any, x: Float[Array, "n"], rule: Rule, ma
         return residual_and_matrix(theta[0], x, theta[1], rule)
 
     equations = real if x.shape[0] == len(sc.channels) else differentiated(residual)
-    return newton(equations, x, (sc, T), max_steps, vanishing(sc, T))
+    return newton(equations, x, (sc, T), max_steps, vanishing(sc, T), stride)
 
 
 def newton_amplitudes(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "channel"]) -> Root:
