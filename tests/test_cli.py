@@ -372,6 +372,7 @@ def test_solutions(run):
     ]
 
 
+@pytest.mark.slow
 def test_diagram(run, tmp_path):
     """The first-order change of Fig. 2 between two columns: its line, and the states of every point, as files."""
     done = run("diagram", "two_band", "--x", "lambda_33=0.195:0.21:2", "--y", "T=4.2:5.2:2", "--json")

@@ -142,9 +142,9 @@ def test_branch_points_between_real_branches():
 @pytest.mark.parametrize(
     ("kind", "leaf"),
     [
-        pytest.param("fold", "Omega", marks=pytest.mark.slow),
+        ("fold", "Omega"),
         pytest.param("pitchfork", "mu[b]", marks=pytest.mark.slow),
-        ("crossing", "lam[a, a]"),
+        pytest.param("crossing", "lam[a, a]", marks=pytest.mark.slow),
     ],
 )
 def test_derivatives_of_located_points(fig2, kind, leaf):

@@ -41,7 +41,9 @@ def size(sc, M):
 
 
 @pytest.mark.parametrize("T", [0.0, 0.02, 4.2, 60.0])
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize(
+    "name", [name if name == "equal bands" else pytest.param(name, marks=pytest.mark.slow) for name in SYSTEMS]
+)
 def test_against_automatic_differentiation(name, T):
     sc = SYSTEMS[name]
     for Delta in cases(sc):

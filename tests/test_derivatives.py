@@ -164,6 +164,7 @@ def test_equal_shells_have_a_kink_and_its_derivative_is_the_mean(seed):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 5, 6, 7])
+@pytest.mark.slow
 def test_hessians(seed):
     p, start = _case(seed)
     smooth = np.flatnonzero(~_kinked(p) if seed < 5 else np.full(len(p), True))
@@ -174,6 +175,7 @@ def test_hessians(seed):
     assert scaled_error(hessian * unit, hessian.T * unit) < 1e3 * MODES
 
 
+@pytest.mark.slow
 def test_complex_solution():
     """Time reversal broken: amplitudes with free phases, the gauge direction deflated."""
     case = problem("complex saddle")

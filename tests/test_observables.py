@@ -621,6 +621,7 @@ def test_low_energy_density_of_states_of_a_gapless_line_is_constant(D1, D2, d):
     assert relative_error(total, np.full(3, 0.5 / velocity(D1, D2, d))) < GAPLESS_DENSITY
 
 
+@pytest.mark.slow
 def test_density_of_states_differentiates():
     """With respect to Omega and a coupling, through the solution of the gap equations."""
     sc, paths = ba122(), ("Omega", "lam[a, a:b]")

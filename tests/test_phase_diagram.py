@@ -76,6 +76,7 @@ def test_the_continuous_line():
     assert not len(found.lines[BifurcationKind.CROSSING])
 
 
+@pytest.mark.slow
 def test_frustrated_bands_have_no_real_ground_state():
     """Three equal bands that repel each other's pairs: every real state is unstable in phase, and none is called the ground
     state; `solutions` finds the one that breaks time reversal."""

@@ -21,6 +21,7 @@ DELTA_3 = 60.0 / np.sinh(1 / 0.24)
 """Delta_3(0) at d = 0 [meV]: Omega / sinh(1 / 2 lambda_33) in the mean convention."""
 
 
+@pytest.mark.slow
 def test_first_order_at_sqrt_2():
     """At T -> 0 the free energies are equal at d = sqrt(2) Delta_3, to the order of d / Omega."""
     T = 0.01
