@@ -1,19 +1,19 @@
 r"""The search for all solutions of the gap equations of one system at one temperature.
 
 Newton runs from a deterministic batch of starts: every combination of relative signs, each channel dominant in turn, large
-and small, and complex starts with phases spread evenly. The states found are starts themselves: half way between every two of
-them, and displaced along unstable phases. Some starts first iterate Delta <- lambda P / N a few times, which leads to stable
-solutions from far away and, along a soft direction, to the bottom of a valley in which Newton alone would crawl. What is found
-is made distinct up to the free phases and complex conjugation.
+and small, and complex starts with phases spread evenly. It may step over hills of |r|, or it would not leave most valleys. The
+states found are starts themselves: half way between every two of them, and displaced along unstable phases. Some starts first
+iterate Delta <- lambda P / N a few times, which leads to stable solutions from far away and, along a soft direction, to the
+bottom of a valley in which Newton would crawl. What is found is made distinct up to the free phases and complex conjugation.
 """
 
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Inexact
+from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap._checks import check, check_finite
 from jaxgap._compilation import program
@@ -57,8 +57,16 @@ STARTS, STATES = 16, 4
 # --- search -----------------------------------------------------------------------------------------------------------
 
 
-def candidates(sc: Superconductor, T: Any, groups: list[np.ndarray], given: Any) -> tuple[np.ndarray, np.ndarray]:
-    """(real, complex) amplitudes to which the search leads, each once, the normal state left out.
+class Found(NamedTuple):
+    """Amplitudes [meV], each once."""
+
+    real: Float[np.ndarray, "state channel"]
+    broken: Complex[np.ndarray, "state channel"]
+    """Those that no choice of the free phases makes real."""
+
+
+def candidates(sc: Superconductor, T: Any, groups: list[np.ndarray], given: Any) -> Found:
+    """Amplitudes to which the search leads, the normal state left out.
 
     `given` are the user's starts, or None.
     The real states that real starts find are starts themselves: half way between every two of them (between two minima lies a
@@ -68,29 +76,33 @@ def candidates(sc: Superconductor, T: Any, groups: list[np.ndarray], given: Any)
     starts, far, broken_starts = _starts(sc)
     starts = np.concatenate([starts, _nearer(sc, T, far)])
     given = _given(given, len(sc.channels))
-    rows, real = _ends(sc, T, groups, [starts, *(part for part in given if np.isrealobj(part))])
-    between, between_real = _ends(sc, T, groups, [half_way(rows[real].real)])
-    rows, real = np.concatenate([rows, between]), np.concatenate([real, between_real])
-    displaced = _displaced(sc, T, rows[real].real)
+    found = _ends(sc, T, groups, [starts, *(part for part in given if np.isrealobj(part))])
+    found = _merged(found, _ends(sc, T, groups, [half_way(found.real)]), groups)
+    displaced = _displaced(sc, T, found.real)
     displaced = np.concatenate([displaced, _nearer(sc, T, displaced)])
-    more, more_real = _ends(sc, T, groups, [broken_starts, displaced, *(part for part in given if np.iscomplexobj(part))])
-    rows, real = np.concatenate([rows, more]), np.concatenate([real, more_real])
-    # Real ones first: a complex copy of a real one goes.
+    more = _ends(sc, T, groups, [broken_starts, displaced, *(part for part in given if np.iscomplexobj(part))])
+    return _merged(found, more, groups)
+
+
+def _merged(one: Found, other: Found, groups: list[np.ndarray]) -> Found:
+    """What is in either, each once: of a real solution and its complex copy the real one."""
+    parts = (one.real, other.real, one.broken, other.broken)
+    rows, n_real = np.concatenate(parts), len(one.real) + len(other.real)
+    kept = distinct(rows, groups)
+    return Found(rows[kept[kept < n_real]].real, rows[kept[kept >= n_real]])
+
+
+def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np.ndarray]) -> Found:
+    """Where batches of starts lead, the normal state left out."""
+    starts = np.concatenate(batches)
+    if not len(starts):
+        return Found(starts.real, starts.astype(complex))
+    Delta, converged = in_chunks(partial(_search, sc, T), STARTS, starts)
+    large = np.linalg.norm(Delta, axis=1) > SAME * np.max(np.abs(starts))
+    rows, real = as_real(Delta[converged & large].astype(complex), groups)
     order = np.argsort(~real, kind="stable")
     kept = order[distinct(rows[order], groups)]
-    return rows[kept[real[kept]]].real, rows[kept[~real[kept]]]
-
-
-def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(amplitudes, which are real) to which batches of starts lead, each once, the normal state left out."""
-    found = [np.zeros((0, len(sc.channels)), complex)]
-    for starts in filter(len, batches):
-        Delta, converged = in_chunks(partial(_search, sc, T), STARTS, starts)
-        large = np.linalg.norm(Delta, axis=1) > SAME * np.max(np.abs(starts))
-        found.append(Delta[converged & large].astype(complex))
-    rows, real = as_real(np.concatenate(found), groups)
-    kept = distinct(rows, groups)
-    return rows[kept], real[kept]
+    return Found(rows[kept[real[kept]]].real, rows[kept[~real[kept]]])
 
 
 @program
