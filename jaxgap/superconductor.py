@@ -195,7 +195,8 @@ def superconductor(
 def symmetrised(sc: Superconductor) -> Superconductor:
     """ANOTHER system: the one whose interaction is the symmetric part (g + g^T)/2 of this one's, which has a free energy.
 
-    It is not an approximation to the asymmetric one: symmetrised Ba0.6K0.4Fe2As2 has no fold of s+- at all.
+    It is not an approximation to the asymmetric one: the s+- branch of Ba0.6K0.4Fe2As2 ends in a fold at 35 K, that of its
+    symmetrised system turns into s++ at 42 K, where one band's amplitude goes through zero.
     """
     g = sc.g
     return eqx.tree_at(lambda s: s.lam, sc, (g + g.T) / 2 * sc.N[None, :])

@@ -16,6 +16,7 @@ from jaxgap import (
     critical_temperature,
     solve,
     solve_temperatures,
+    symmetrised,
 )
 from jaxgap.materials import ba122
 from jaxgap.observables import branch_minima
@@ -227,6 +228,14 @@ def test_the_branch_from_T_c_ends_in_the_normal_state():
     np.testing.assert_array_equal(solutions.label, [Label.S_PLUS_PLUS] * 2 + [Label.NORMAL])
     assert np.all(np.asarray(solutions.converged))
     assert np.all(np.asarray(solutions.Delta)[2] == 0)
+
+
+def test_symmetrised_ba122_has_no_fold_of_s_plus_minus():
+    """One band's amplitude goes through zero instead."""
+    end = branch_end(symmetrised(ba122()), "s+-")
+    assert int(end.kind) == EndKind.OTHER
+    assert 42.0 < float(end.T) < 43.0
+    assert abs(float(end.Delta[1])) < 1e-3 * float(end.Delta[0])
 
 
 @pytest.mark.slow
