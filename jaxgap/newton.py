@@ -130,7 +130,7 @@ def newton(
             x=jnp.where(taken, x, s.x),
             size=jnp.where(taken, size, s.size),
             jacobian=jnp.where(taken, jacobian, s.jacobian),
-            dx=jnp.where(taken, _limited(-jnp.linalg.solve(jacobian, r), stride.longest * norm(x)), s.dx),
+            dx=jnp.where(taken, _limited(-jnp.linalg.solve(jacobian, r), x, stride.longest), s.dx),
             t=jnp.where(taken, 1.0, s.t / 4),
             steps=s.steps + 1,
             done=arrived | (~taken & (s.t < SHORTEST)),
@@ -145,7 +145,9 @@ def newton(
     return Root(end.x, end.size, end.jacobian, jnp.isfinite(end.x).all() & small, end.steps)
 
 
-def _limited(dx: Float[Array, "n"], longest: Float[Array, ""]) -> Float[Array, "n"]:
-    """dx, shortened to the length `longest`."""
-    length = norm(dx)
+def _limited(dx: Float[Array, "n"], x: Float[Array, "n"], share: float) -> Float[Array, "n"]:
+    """dx, shortened to a share of |x|; a step that ends as close to zero as that is on its way to the normal state, and
+    taken as it is."""
+    length, size = norm(dx), norm(x)
+    longest = jnp.where(norm(x + dx) <= share * size, size, share * size)
     return dx * jnp.where(length > longest, longest / jnp.where(length > 0, length, 1.0), 1.0)
