@@ -32,8 +32,8 @@ from jaxgap.bifurcations import (
 from jaxgap.newton import differentiated, newton
 from jaxgap.observables.gaps import gapless_excess
 from jaxgap.pairing import gap_residual
-from jaxgap.solve import gauge_directions, pack, unpack
 from jaxgap.stability import negative_of_each, phase_block
+from jaxgap.unknowns import gauge_directions, pack, unpack
 
 __all__ = ["Point", "Walk", "walk", "unstable_counts"]
 

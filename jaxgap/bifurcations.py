@@ -36,9 +36,10 @@ from jaxgap.observables.gaps import GAPLESS, branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import gap_residual
 from jaxgap.quadrature import DEFAULT_RULE
-from jaxgap.solve import checked_temperature, group_directions, pack, search_root, unpack, vanishing
+from jaxgap.solve import checked_temperature
 from jaxgap.stability import phase_block
 from jaxgap.superconductor import Superconductor
+from jaxgap.unknowns import group_directions, pack, search_root, unpack, vanishing
 
 __all__ = [
     "Path",
@@ -217,33 +218,33 @@ def _located(kind: BifurcationKind, equations: Any, path: Path, z: Any, v_0: Any
     x = at_root(equations, root.x, theta, root.converged)
     p = x[-2] if kind == BifurcationKind.BRANCH_POINT else x[-1]
     if kind == BifurcationKind.FOLD:
-        p = _fold_position(jax.lax.stop_gradient(root.x), root.jacobian, path, v_0, root.converged)
+        trusted = root.converged & (smallest_singular_value(root.jacobian) > SINGULAR)
+        p = _fold_position(jax.lax.stop_gradient(root.x), path, v_0, trusted)
     direction = {BifurcationKind.NORMAL: x[:n], BifurcationKind.GAPLESS: jnp.zeros(n)}.get(kind, x[n : 2 * n])
     Delta = x[:n] if kind != BifurcationKind.NORMAL else jnp.zeros(n)
     return Bifurcation(kind, path, p, Delta, direction, root.converged, root.steps)
 
 
 @jax.custom_jvp
-def _fold_position(z: Float[Array, "n"], jacobian: Float[Array, "n n"], path: Path, v_0: Any, trusted: Any) -> Float[Array, ""]:
+def _fold_position(z: Float[Array, "n"], path: Path, v_0: Any, trusted: Any) -> Float[Array, ""]:
     """p of the fold z = (Delta, v, p), with the derivative dp = -(w . dr) / (w . dr/dp), where w M = 0.
 
     `at_root` gives the same from second derivatives of the gap equations, most of which cancel.
     """
-    del jacobian, path, v_0, trusted
+    del path, v_0, trusted
     return z[-1]
 
 
 @partial(_fold_position.defjvp, symbolic_zeros=True)
 def _fold_position_jvp(primals: Any, tangents: Any) -> Any:
-    z, jacobian, path, v_0, trusted = primals
+    z, path, v_0, trusted = primals
     # Only a second derivative needs that of the fold's amplitudes.
-    x = at_root(_fold, z, (path, v_0), trusted, jacobian)
+    x = at_root(_fold, z, (path, v_0), trusted)
     Delta, p = x[: len(v_0)], _fold_position(*primals)
     w = _null_vector(gap_equations_and_matrix(path, Delta, p)[1].T)
-    dr = along(lambda moved: gap_equations(moved, Delta, p), path, tangents[2])
+    dr = along(lambda moved: gap_equations(moved, Delta, p), path, tangents[1])
     r_p = jax.jvp(lambda q: gap_equations(path, Delta, q), (p,), (jnp.ones(()),))[1]
-    good = trusted & (smallest_singular_value(jacobian) > SINGULAR)
-    return p, -(w @ dr) / jnp.where(good, w @ r_p, jnp.nan)
+    return p, -(w @ dr) / jnp.where(trusted, w @ r_p, jnp.nan)
 
 
 def _null_vector(matrix: Float[Array, "n n"]) -> Float[Array, "n"]:

@@ -20,12 +20,13 @@ from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bifurcations import heating, locate_fold
 from jaxgap.critical import highest_temperature
+from jaxgap.following import follow_from_zero
 from jaxgap.implicit import at_root
 from jaxgap.labels import Label, sign_pattern
 from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution
-from jaxgap.solve import amplitudes, follow_from_zero, solve_core
+from jaxgap.solve import amplitudes, solve_core
 from jaxgap.stability import count_negative, real_blocks
 from jaxgap.superconductor import Superconductor
 

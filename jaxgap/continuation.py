@@ -26,8 +26,8 @@ from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.search import coupled_groups, distances
 from jaxgap.solutions import Solutions, solutions
-from jaxgap.solve import pack
 from jaxgap.stability import real_blocks
+from jaxgap.unknowns import pack
 
 __all__ = ["Branch", "follow_path", "branches", "solutions_on"]
 

@@ -22,8 +22,8 @@ from scipy.optimize import brentq
 
 from jaxgap._checks import InputError, NotConvergedError, check
 from jaxgap.bifurcations import Bifurcation, BifurcationKind, Path, locate_fold, locate_gapless
-from jaxgap.solve import group_directions
 from jaxgap.stability import real_blocks
+from jaxgap.unknowns import group_directions
 
 __all__ = ["CriticalEndPoint", "critical_end_point", "GaplessLimits", "gapless_limits"]
 

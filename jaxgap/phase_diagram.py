@@ -31,9 +31,10 @@ from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.phase_lines import NO_GROUND, NORMAL_GROUND, Grid, Plane, phase_lines
 from jaxgap.quadrature import DEFAULT_RULE
 from jaxgap.search import SEARCH_RULE, SEARCH_STEPS, half_way, in_chunks, iterated, real_starts
-from jaxgap.solve import checked_temperature, search_root, vanishing
+from jaxgap.solve import checked_temperature
 from jaxgap.stability import negative_of_each, real_blocks
 from jaxgap.superconductor import Superconductor
+from jaxgap.unknowns import search_root, vanishing
 
 __all__ = ["PhaseDiagram", "phase_diagram"]
 

@@ -24,8 +24,8 @@ from jaxgap.fitting.data import Datum
 from jaxgap.labels import has_signs
 from jaxgap.observables.gaps import branch_minima_of, branch_names, fermi_momentum_gaps_of
 from jaxgap.pairing import gap_residual
-from jaxgap.solve import implicit_amplitudes, newton_amplitudes
 from jaxgap.superconductor import Superconductor
+from jaxgap.unknowns import implicit_amplitudes, newton_amplitudes
 
 __all__ = ["Problem", "problem", "system_at", "predictions", "joint_objective", "nested", "Nested"]
 

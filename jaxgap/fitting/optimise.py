@@ -33,8 +33,8 @@ from jaxgap.fitting.objective import (
     system_at,
     unbounded,
 )
+from jaxgap.following import starting_amplitudes
 from jaxgap.labels import sign_pattern
-from jaxgap.solve import starting_amplitudes
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["FitResult", "Prediction", "fit"]
