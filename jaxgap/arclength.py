@@ -19,7 +19,6 @@ from jaxgap.bifurcations import (
     Bifurcation,
     Path,
     gap_equations,
-    gap_equations_and_matrix,
     is_gapless,
     is_transversal,
     locate_branch_point,
@@ -29,11 +28,12 @@ from jaxgap.bifurcations import (
     locate_pitchfork,
     root_at,
 )
-from jaxgap.newton import differentiated, newton
+from jaxgap.curvature import residual_and_matrix
+from jaxgap.newton import newton
 from jaxgap.observables.gaps import gapless_excess
-from jaxgap.pairing import gap_residual
+from jaxgap.pairing import pack, unpack
 from jaxgap.stability import negative_of_each, phase_block
-from jaxgap.unknowns import gauge_directions, pack, unpack
+from jaxgap.unknowns import gauge_directions
 
 __all__ = ["Point", "Walk", "walk", "unstable_counts"]
 
@@ -71,23 +71,16 @@ class _Step(NamedTuple):
     scale: Float[Array, ""]
 
 
-def _extended(y: Float[Array, "m"], s: _Step) -> Float[Array, "m"]:
-    """The gap equations (gauge fixed at x itself) in units of the scale, and the arclength condition."""
+def _extended(y: Float[Array, "m"], s: _Step) -> Any:
+    """The gap equations (gauge fixed at x itself) in units of the scale, and the arclength condition; and their derivative."""
+    n = len(s.path.sc_0.channels)
     sc, T = s.path.at(y[-1])
     x = y[:-1] * s.scale
-    here = jax.lax.stop_gradient(x)
-    gauge = jax.lax.stop_gradient(gauge_directions(sc, here))
-    r = pack(gap_residual(sc, unpack(x, len(sc.channels)), T)) + (gauge @ (x - here)) @ gauge
-    return jnp.append(r / s.scale, s.tangent @ (y - s.target))
-
-
-def _extended_real(y: Float[Array, "m"], s: _Step) -> Any:
-    """The same for real amplitudes, and its derivative: M is known in closed form."""
-    x = y[:-1] * s.scale
-    r, M = gap_equations_and_matrix(s.path, x, y[-1])
-    _, r_p = jax.jvp(lambda p: gap_equations(s.path, x, p), (y[-1],), (jnp.ones(()),))
-    equations = jnp.append(r / s.scale, s.tangent @ (y - s.target))
-    return equations, jnp.concatenate([jnp.column_stack([M, r_p / s.scale]), s.tangent[None]])
+    r, M = residual_and_matrix(sc, unpack(x, n), T)
+    gauge = gauge_directions(sc, x)
+    _, r_p = jax.jvp(lambda p: pack(gap_equations(s.path, unpack(x, n), p)), (y[-1],), (jnp.ones(()),))
+    derivative = jnp.column_stack([M + gauge.T @ gauge, r_p / s.scale])
+    return jnp.append(r / s.scale, s.tangent @ (y - s.target)), jnp.concatenate([derivative, s.tangent[None]])
 
 
 def _advance(path: Path, x: Any, p: Any, tangent: Any, h: float, scale: float) -> Point:
@@ -99,8 +92,7 @@ def _advance(path: Path, x: Any, p: Any, tangent: Any, h: float, scale: float) -
 @program
 def _advanced(path: Path, x: Any, p: Any, tangent: Any, h: Any, scale: Any) -> Point:
     target = jnp.append(x / scale, p) + h * tangent
-    equations = _extended_real if len(x) == len(path.sc_0.channels) else differentiated(_extended)
-    root = newton(equations, target, _Step(path, target, tangent, scale), max_steps=12)
+    root = newton(_extended, target, _Step(path, target, tangent, scale), max_steps=12)
     direction = jnp.linalg.solve(root.jacobian, jnp.zeros_like(target).at[-1].set(1.0))
     direction = direction / jnp.sqrt(direction @ direction)
     sc, T = path.at(root.x[-1])

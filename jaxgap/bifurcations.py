@@ -34,12 +34,12 @@ from jaxgap.implicit import SINGULAR, along, at_root, smallest_singular_value
 from jaxgap.newton import differenced, newton, norm
 from jaxgap.observables.gaps import GAPLESS, branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
-from jaxgap.pairing import gap_residual
+from jaxgap.pairing import gap_residual, pack, unpack
 from jaxgap.quadrature import DEFAULT_RULE
 from jaxgap.solve import checked_temperature
 from jaxgap.stability import phase_block
 from jaxgap.superconductor import Superconductor
-from jaxgap.unknowns import group_directions, pack, search_root, unpack, vanishing
+from jaxgap.unknowns import group_directions, search_root, vanishing
 
 __all__ = [
     "Path",

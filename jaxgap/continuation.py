@@ -24,10 +24,10 @@ from jaxgap.bifurcations import (
 from jaxgap.labels import Label
 from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.observables.thermodynamics import free_energy_of
+from jaxgap.pairing import pack
 from jaxgap.search import coupled_groups, distances
 from jaxgap.solutions import Solutions, solutions
 from jaxgap.stability import real_blocks
-from jaxgap.unknowns import pack
 
 __all__ = ["Branch", "follow_path", "branches", "solutions_on"]
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-__all__ = ["Root", "Stride", "CAREFUL", "newton", "differentiated", "differenced", "norm"]
+__all__ = ["Root", "Stride", "CAREFUL", "newton", "differenced", "norm"]
 
 MAX_STEPS = 60
 STEP_TOLERANCE = 1e-8
@@ -70,16 +70,6 @@ def norm(x: Float[Array, "n"]) -> Float[Array, ""]:
     return jnp.sqrt(x @ x)
 
 
-def differentiated(residual: Callable[[Any, Any], Float[Array, "n"]]) -> Callable[[Any, Any], Any]:
-    """(r, dr/dx) of `residual(x, theta)` by automatic differentiation."""
-
-    def equations(x: Float[Array, "n"], theta: Any) -> Any:
-        jacobian, r = jax.jacfwd(lambda y: 2 * (residual(y, theta),), has_aux=True)(x)
-        return r, jacobian
-
-    return equations
-
-
 def differenced(residual: Callable[[Any, Any], Float[Array, "n"]]) -> Callable[[Any, Any], Any]:
     """(r, dr/dx) of `residual(x, theta)` by central differences.
 
@@ -108,7 +98,7 @@ def newton(
     """A root of r(x, theta) from the start `x`.
 
     Args:
-        equations: (r, dr/dx) at (x, theta) [meV], in closed form, by `differentiated` or by `differenced`.
+        equations: (r, dr/dx) at (x, theta) [meV], in closed form or by `differenced`.
         x: start [meV].
         theta: everything else the equations depend on.
         max_steps: limit of evaluations.

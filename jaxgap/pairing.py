@@ -33,6 +33,8 @@ __all__ = [
     "anomalous_densities",
     "gap_residual",
     "thermal_energy",
+    "pack",
+    "unpack",
     "quasiparticle_free_energy",
     "free_energy_functional",
     "free_energy_functional_of_pairs",
@@ -123,6 +125,16 @@ def single_nodes(
 def pick(values: Inexact[Array, "n"], indices: tuple[int, ...]) -> Inexact[Array, "m"]:
     """values[indices] for static indices, as slices: much cheaper than XLA's gather in a batch on the CPU."""
     return jnp.stack([values[i] for i in indices])
+
+
+def pack(Delta: Inexact[Array, "channel *k"]) -> Float[Array, "x *k"]:
+    """Amplitudes as real unknowns: n for real ones, 2n for complex ones, real parts first."""
+    return jnp.concatenate([Delta.real, Delta.imag]) if jnp.iscomplexobj(Delta) else Delta
+
+
+def unpack(x: Float[Array, "x"], n: int) -> Inexact[Array, "channel"]:
+    """The amplitudes of n channels from real unknowns."""
+    return x if x.shape[0] == n else x[:n] + 1j * x[n:]
 
 
 def nodes_on(sc: Superconductor, a: Scalar, b: Scalar, centre: Any, width: Any, n: int) -> Nodes:

@@ -20,6 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap._compilation import barrier
+
 __all__ = ["Rule", "DEFAULT_RULE", "panels"]
 
 NARROWEST = 1e-12
@@ -51,8 +53,7 @@ def panels(
     uncovers the integrand there.
     """
     y, v = _relative_panels(*jax.lax.stop_gradient((a, b, centre, width)), n)
-    # The barrier keeps XLA from computing the nodes again inside everything that uses them.
-    y, v = jax.lax.stop_gradient(jax.lax.optimization_barrier((y, v)))
+    y, v = jax.lax.stop_gradient(barrier((y, v)))
     return a + (b - a) * y, (b - a) * v
 
 
@@ -70,7 +71,7 @@ def _relative_panels(
     ends = jnp.concatenate([a[None], jnp.clip(cuts, a, b), b[None]])
     c, w = jnp.repeat(c, 2), jnp.repeat(w, 2)
 
-    t_left, t_right = jnp.arcsinh((ends[:-1] - c) / w), jnp.arcsinh((ends[1:] - c) / w)
+    t_left, t_right = barrier((jnp.arcsinh((ends[:-1] - c) / w), jnp.arcsinh((ends[1:] - c) / w)))
     u, weight = np.polynomial.legendre.leggauss(n)
     t = t_left[:, None] + (t_right - t_left)[:, None] * (u[None, :] + 1) / 2
     grow = jnp.exp(t)

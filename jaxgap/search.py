@@ -11,7 +11,6 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact
 
@@ -19,11 +18,11 @@ from jaxgap._checks import check, check_finite
 from jaxgap._compilation import program
 from jaxgap.couplings import CONVENTIONS
 from jaxgap.newton import Stride
-from jaxgap.pairing import gap_residual
+from jaxgap.pairing import gap_residual, pack, unpack
 from jaxgap.quadrature import Rule
 from jaxgap.stability import MARGINAL, phase_block
 from jaxgap.superconductor import Superconductor
-from jaxgap.unknowns import coupled_channels, pack, search_root, unpack
+from jaxgap.unknowns import coupled_channels, search_root
 
 __all__ = [
     "candidates",
@@ -119,10 +118,11 @@ def _search(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "sta
 
 def in_chunks(program: Any, size: int, *rows: np.ndarray) -> Any:
     """A batched program on pieces of `size` rows, the last one padded: one shape, compiled once."""
-    parts = []
-    for start in range(0, len(rows[0]), size):
-        piece = [np.resize(row[start : start + size], (size, *row.shape[1:])) for row in rows]
-        parts.append(jax.tree.map(np.asarray, program(*map(jnp.asarray, piece))))
+    # All are begun before the first is read: the host prepares one piece while another is computed.
+    parts = [
+        program(*jax.device_put([np.resize(row[start : start + size], (size, *row.shape[1:])) for row in rows]))
+        for start in range(0, len(rows[0]), size)
+    ]
     return jax.tree.map(lambda *pieces: np.concatenate(pieces)[: len(rows[0])], *parts)
 
 
@@ -228,9 +228,14 @@ def _displaced(sc: Superconductor, T: Any, states: np.ndarray) -> np.ndarray:
 # --- the same solution ------------------------------------------------------------------------------------------------
 
 
+@program
+def _coupled(sc: Superconductor) -> Float[Array, "channel channel"]:
+    return coupled_channels(sc)
+
+
 def coupled_groups(sc: Superconductor) -> list[np.ndarray]:
     """Groups of coupled channels: each has a free phase of its own."""
-    together = np.asarray(coupled_channels(sc)) > 0
+    together = np.asarray(_coupled(sc)) > 0
     return [np.flatnonzero(row) for row in np.unique(together, axis=0)]
 
 

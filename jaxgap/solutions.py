@@ -6,16 +6,16 @@ many as it can, each is solved to full accuracy, and judged: its free energy, it
 No finite set of starts can promise completeness; `benchmarks/solutions.py` measures it against thousands of random starts.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Inexact
+from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap._checks import InputError, NotConvergedError, check, is_concrete
 from jaxgap._compilation import program
@@ -194,9 +194,11 @@ def _polished(sc: Superconductor, T: Any, rows: np.ndarray) -> list[Solution]:
         return []
     batch = in_chunks(partial(_solve_all, sc, T), STATES, rows)
     found = []
+    values = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
     for i in range(len(rows)):
-        one = jax.tree.map(lambda leaf, i=i: leaf[i], batch)
-        one = eqx.tree_at(lambda s: s.superconductor, one, sc)
+        one = Solution(
+            **({name: value[i] for name, value in values.items() if name != "superconductor"} | {"superconductor": sc})
+        )
         if int(one.status) == Status.INACCURATE:
             one = solve(sc, T, start=one, throw=False)
         if int(one.status) in (Status.CONVERGED, Status.INACCURATE, Status.TRIVIAL):
@@ -206,6 +208,7 @@ def _polished(sc: Superconductor, T: Any, rows: np.ndarray) -> list[Solution]:
 
 class _Judged(NamedTuple):
     free_energy: Float[Array, "state"]
+    has_free_energy: Bool[Array, "state"]
     gaps: Float[Array, "state branch"]
     blocks: Any
 
@@ -214,23 +217,23 @@ class _Judged(NamedTuple):
 def _judge(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "state channel"]) -> _Judged:
     def one(D: Any) -> _Judged:
         blocks = complex_matrix(sc, D, T) if jnp.iscomplexobj(D) else real_blocks(sc, D, T)
-        return _Judged(free_energy_of(sc, D, T), branch_minima_of(sc, D), blocks)
+        return _Judged(free_energy_of(sc, D, T), sc.has_free_energy, branch_minima_of(sc, D), blocks)
 
     return jax.vmap(one)(Delta)
 
 
 def judged(sc: Superconductor, found: list[Solution]) -> list[State]:
     """States from solutions of one system at one temperature."""
-    has_free_energy = bool(sc.has_free_energy)
     states = []
     for real in (True, False):
-        batch = [s for s in found if bool(s.is_real) == real]
+        batch = [s for s in found if np.any(np.imag(s.Delta)) != real]
         if not batch:
             continue
         Delta = np.stack([np.asarray(s.Delta.real if real else s.Delta) for s in batch])
         result = in_chunks(partial(_judge, sc, batch[0].T), STATES, Delta)
         counts = [negative_of_each(block) for block in (result.blocks if real else (result.blocks,))]
         for i, s in enumerate(batch):
+            has_free_energy = bool(result.has_free_energy[i])
             states.append(
                 State(
                     solution=s,

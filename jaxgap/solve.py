@@ -20,10 +20,11 @@ from jaxgap.following import follow_from_T_c, follow_from_zero
 from jaxgap.implicit import SINGULAR, smallest_singular_value
 from jaxgap.labels import has_signs, label_of, sign_pattern
 from jaxgap.newton import Root, norm
+from jaxgap.pairing import pack, unpack
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status, promised_accuracy
 from jaxgap.superconductor import Superconductor
-from jaxgap.unknowns import fixed_gauge_residual, implicit_amplitudes, pack, search_root, theta_at, unpack, vanishing
+from jaxgap.unknowns import fixed_gauge_residual, implicit_amplitudes, search_root, theta_at, vanishing
 
 __all__ = ["solve"]
 

@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Inexact
 
+from jaxgap._compilation import barrier
+
 __all__ = [
     "Branches",
     "branches",
@@ -36,10 +38,6 @@ __all__ = [
 
 Amplitude = Inexact[Array, "*#k"]
 Energy = Float[Array, "*k"]
-
-
-barrier = jax.lax.optimization_barrier
-"""Identity behind which XLA does not fuse: what several sums use is then computed once, not once for each of them."""
 
 
 class Branches(NamedTuple):
@@ -265,10 +263,17 @@ def _even_series(z: Energy, odd: int) -> Energy:
     return total
 
 
+@jax.custom_jvp
 def safe_sqrt(x: Float[Array, "*s"]) -> Float[Array, "*s"]:
-    """sqrt(x) with derivative 0, not infinity, at x = 0."""
-    positive = x > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
+    """sqrt(x), 0 for negative x, with derivative 0, not infinity, at x = 0."""
+    return jnp.sqrt(jnp.where(x > 0, x, 0.0))
+
+
+@safe_sqrt.defjvp
+def _safe_sqrt_jvp(primals: Any, tangents: Any) -> Any:
+    root = safe_sqrt(*primals)
+    positive = root > 0
+    return root, tangents[0] * jnp.where(positive, 0.5 / jnp.where(positive, root, 1.0), 0.0)
 
 
 def _modulus_minus_real(modulus: Float[Array, "*s"], z: Inexact[Array, "*s"]) -> Float[Array, "*s"]:
@@ -307,25 +312,22 @@ _DURAND_KERNER_STEPS = 16
 
 def _peaks_of_complex(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Complex[Array, "channel"]) -> Any:
     """The two roots of the quartic in the upper half plane, by simultaneous (Durand-Kerner) iteration from those of real
-    amplitudes of the same moduli."""
+    amplitudes of the same moduli; the other two are their conjugates."""
     moduli = jnp.abs(Delta)
     start = _roots_of_real(m, mu, moduli)
     if len(m) == 1:
         return start.real, jnp.abs(start.imag)
     size = jnp.mean(jnp.abs(m)) * jnp.sqrt(moduli @ moduli) + 1e-300
-    above = start.real + 1j * (jnp.abs(start.imag) + size * jnp.array([0.3, 0.2]))
-    z = jnp.concatenate([above, jnp.conj(above) * (1 - 1e-3j)])
+    above = start.real + size * jnp.array([0.1, -0.07]) + 1j * (jnp.abs(start.imag) + size * jnp.array([0.3, 0.2]))
     overlap = 2 * jnp.real(Delta[2] ** 2 * jnp.conj(Delta[0] * Delta[1]))
     s1, s2, s3 = moduli**2
 
     def improve(_: Any, z: Any) -> Any:
         zeta1, zeta2 = z / m[0] - mu[0], z / m[1] - mu[1]
         det = (zeta1 * zeta2 + s3) ** 2 + s1 * s2 + zeta1**2 * s2 + zeta2**2 * s1 - overlap
-        differences = z[:, None] - z[None, :] + jnp.eye(4)
-        others = jnp.prod(differences, axis=1)
+        others = (z - z[::-1]) * (z - jnp.conj(z)) * (z - jnp.conj(z[::-1]))
         step = det * (m[0] * m[1]) ** 2 / jnp.where(others == 0, 1.0, others)
         return z - jnp.where(jnp.isfinite(step), step, 0.0)
 
-    z = jax.lax.fori_loop(0, _DURAND_KERNER_STEPS, improve, z)
-    upper = z[jnp.argsort(-z.imag)[:2]]
-    return upper.real, jnp.abs(upper.imag)
+    z = jax.lax.fori_loop(0, _DURAND_KERNER_STEPS, improve, above, unroll=4)
+    return z.real, jnp.abs(z.imag)

@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 from jaxgap._checks import is_concrete
 from jaxgap._compilation import program
 from jaxgap.curvature import residual_and_matrix
-from jaxgap.pairing import gap_residual, phase_jacobian
+from jaxgap.pairing import phase_jacobian
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor
@@ -83,13 +83,7 @@ def complex_matrix(
     sc: Superconductor, Delta: Complex[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE
 ) -> Float[Array, "n n"]:
     """M on real and imaginary parts."""
-    n = len(Delta)
-
-    def residual(x: Float[Array, "n"]) -> Any:
-        r = gap_residual(sc, x[:n] + 1j * x[n:], T, rule)
-        return jnp.concatenate([r.real, r.imag])
-
-    return jax.jacfwd(residual)(jnp.concatenate([Delta.real, Delta.imag]))
+    return residual_and_matrix(sc, Delta, T, rule)[1]
 
 
 def count_negative(block: Float[Array, "m m"]) -> Int[Array, ""]:

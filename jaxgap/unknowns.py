@@ -16,15 +16,13 @@ from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.implicit import at_root
-from jaxgap.newton import CAREFUL, MAX_STEPS, Root, Stride, differentiated, newton
-from jaxgap.pairing import gap_residual, thermal_energy
+from jaxgap.newton import CAREFUL, MAX_STEPS, Root, Stride, newton
+from jaxgap.pairing import gap_residual, pack, thermal_energy, unpack
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectrum import abs2
 from jaxgap.superconductor import Superconductor
 
 __all__ = [
-    "pack",
-    "unpack",
     "fixed_gauge_residual",
     "implicit_amplitudes",
     "search_root",
@@ -35,15 +33,6 @@ __all__ = [
     "gauge_directions",
     "theta_at",
 ]
-
-
-def pack(Delta: Inexact[Array, "channel"]) -> Float[Array, "n"]:
-    """Amplitudes as real unknowns: n for real ones, 2n for complex ones."""
-    return jnp.concatenate([Delta.real, Delta.imag]) if jnp.iscomplexobj(Delta) else Delta
-
-
-def unpack(x: Float[Array, "n"], n: int) -> Inexact[Array, "channel"]:
-    return x if x.shape[0] == n else x[:n] + 1j * x[n:]
 
 
 class Theta(NamedTuple):
@@ -132,13 +121,11 @@ def search_root(
     Fixed at the start instead, the term u (u . (x - x_0)) could balance r at amplitudes that solve nothing.
     """
 
-    def residual(x: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
-        return fixed_gauge_residual(x, jax.lax.stop_gradient(theta_at(theta[0], theta[1], x)), rule)
+    def equations(x: Float[Array, "n"], theta: Any) -> Any:
+        r, M = residual_and_matrix(theta[0], unpack(x, len(sc.channels)), theta[1], rule)
+        gauge = gauge_directions(theta[0], x)
+        return r, M + gauge.T @ gauge
 
-    def real(x: Float[Array, "n"], theta: Any) -> Any:
-        return residual_and_matrix(theta[0], x, theta[1], rule)
-
-    equations = real if x.shape[0] == len(sc.channels) else differentiated(residual)
     return newton(equations, x, (sc, T), max_steps, vanishing(sc, T), stride)
 
 

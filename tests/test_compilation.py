@@ -11,7 +11,7 @@ import pytest
 
 import jaxgap
 from jaxgap import _compilation
-from jaxgap._compilation import QUICK, compile_quickly, program
+from jaxgap._compilation import QUICK, barrier, compile_quickly, program
 
 
 @pytest.mark.parametrize("before", ["", "--xla_dump_to=nowhere"])
@@ -132,3 +132,25 @@ def test_solutions_of_kept_programs_are_those_of_traced_ones(kept, monkeypatch, 
     assert jax.tree.structure(made) == jax.tree.structure(traced)
     np.testing.assert_array_equal(made.Delta, loaded.Delta)
     np.testing.assert_allclose(made.Delta, traced.Delta, rtol=1e-13)
+
+
+def test_barrier_is_the_identity():
+    """For every number, and in derivatives."""
+    x = jnp.array([0.0, -0.0, 1.5, 1e-300, 1e308, jnp.inf, -jnp.inf, jnp.nan])
+    same = jax.jit(barrier)(x)
+    assert np.array_equal(same, x, equal_nan=True)
+    assert np.array_equal(np.signbit(same), np.signbit(x))
+    assert float(jax.grad(lambda y: jnp.sum(barrier({"y": y**2})["y"]))(3.0)) == 6.0
+
+
+def test_barrier_keeps_xla_from_repeating():
+    """What it is for: a chain of cheap operations that two sums use is compiled once, not once inside each."""
+
+    def sums(keep):
+        def function(x):
+            y = keep(x * x * x + 1)
+            return jnp.exp(y).sum(), jnp.cos(y).sum()
+
+        return jax.jit(function).lower(jnp.linspace(0, 1, 1000)).compile().as_text().count(" multiply(")
+
+    assert sums(barrier) < sums(lambda y: y)
