@@ -194,11 +194,9 @@ def _polished(sc: Superconductor, T: Any, rows: np.ndarray) -> list[Solution]:
         return []
     batch = in_chunks(partial(_solve_all, sc, T), STATES, rows)
     found = []
-    values = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    values = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch) if field.name != "superconductor"}
     for i in range(len(rows)):
-        one = Solution(
-            **({name: value[i] for name, value in values.items() if name != "superconductor"} | {"superconductor": sc})
-        )
+        one = Solution(superconductor=sc, **jax.device_put({name: value[i] for name, value in values.items()}))
         if int(one.status) == Status.INACCURATE:
             one = solve(sc, T, start=one, throw=False)
         if int(one.status) in (Status.CONVERGED, Status.INACCURATE, Status.TRIVIAL):
