@@ -189,7 +189,7 @@ def fit(
     progress = Console(stderr=True, highlight=False)
 
     def report(stage: str, step: int, steps: int, chi2: float) -> None:
-        if step % 50 == 0 or stage == "finish":
+        if step % 16 == 0 or step == steps:
             progress.print(f"{stage:>7} {step:4d}/{steps}  best chi^2 {chi2:.3e}")
 
     result = run_fit(config, sc, data, report)

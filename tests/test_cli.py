@@ -264,7 +264,7 @@ def test_fit(run, tmp_path):
     assert "16 of 16 starts" in done.out
     assert {"result.json", "fit.png"} <= {path.name for path in (tmp_path / "fit").iterdir()}
     report = json.loads((tmp_path / "fit" / "result.json").read_text(encoding="utf-8"))
-    assert report["schema"] == "jaxgap-fit-1"
+    assert report["schema"] == "jaxgap-fit-2"
     again = run("fit", "fit", "--json").json
     np.testing.assert_allclose(again["parameters"][0]["value"], report["parameters"][0]["value"], rtol=REPEATABLE)
 

@@ -6,4 +6,5 @@ from jaxgap.fitting.data import Datum as Datum
 from jaxgap.fitting.data import read_data as read_data
 from jaxgap.fitting.optimise import FitResult as FitResult
 from jaxgap.fitting.optimise import fit as fit
+from jaxgap.fitting.profile import Interval as Interval
 from jaxgap.fitting.report import write_report as write_report

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -42,6 +42,8 @@ class ParameterConfig(_Table):
 
     bounds: tuple[float, float]
     start: float | None = None
+    prior: tuple[float, Annotated[float, Field(gt=0)]] | None = None
+    """What is known beforehand: (value, one standard deviation). It counts as one more datum."""
     unit: str = ""
     sets: Annotated[dict[str, float], Field(min_length=1)]
     """Path -> factor: the leaf is factor times the parameter. Several paths tie several leaves to one parameter."""
@@ -62,21 +64,27 @@ class DataConfig(_Table):
     file: str = "data.csv"
     assumed_error_meV: Annotated[float, Field(gt=0)]
     assumed_error_K: Annotated[float, Field(gt=0)] = 1.0
+    loss: Literal["linear", "soft_l1", "cauchy"] = "linear"
+    """What a deviation of z sigmas costs: z^2; 2 (sqrt(1 + z^2) - 1); ln(1 + z^2). The last two forgive outliers."""
 
 
 class OptimiserConfig(_Table):
-    """Multi-start search (adam on amplitudes and parameters together), then lbfgs through the implicit derivative."""
+    """Multi-start search on amplitudes and parameters together, then least squares through the implicit derivative."""
 
     starts: Annotated[int, Field(ge=1, le=4096)] = 16
     seed: int = 0
+    search: Literal["least_squares", "adam"] = "least_squares"
+    search_steps: Annotated[int, Field(ge=1)] = 100
+    """Most evaluations of one start in the search by least squares."""
     adam_steps: Annotated[int, Field(ge=0)] = 300
     adam_learning_rate: Annotated[float, Field(gt=0)] = 0.05
     residual_scale_meV: Annotated[float, Field(gt=0)] = 0.05
     """Stiffness of the search: gap equations count as data with this error."""
-    lbfgs_steps: Annotated[int, Field(ge=1)] = 60
+    finish_steps: Annotated[int, Field(ge=1)] = 100
+    """Most evaluations of one start in the finish."""
     tolerance: Annotated[float, Field(gt=0)] = 1e-9
-    """A start has converged when no parameter moves the chi^2 any more: |gradient| (in sigmas per unit of the transformed
-    parameters) <= tolerance."""
+    """A start has converged when no parameter moves the chi^2 any more: |gradient times the room to the bound| <= tolerance
+    sqrt(1 + chi^2)."""
 
 
 class FitConfig(_Table):

@@ -2,12 +2,14 @@
 
 Columns (all must be there; a cell may be empty where it says so):
 
-- `quantity`: `branch_minimum[<branch>]`, `fermi_momentum[<band>]`, `T_c`, `branch_end`, or `-` for a number that the model
-  has no counterpart for;
+- `quantity`: `branch_minimum[<branch>]`, `fermi_momentum[<band>]`, `T_c`, `branch_end`; of two gaps at one temperature
+  `<gap> - <gap>` or `<gap> / <gap>`; `2 <gap> / k_B T_c`; or `-` for a number that the model has no counterpart for;
 - `T_K`: temperature [K]; empty if the source states none (such rows can be shown, not fitted), and for T_c and branch_end;
-- `value`, `unit`: the number, in `meV` or `K`; `error`: one standard deviation, empty if the source gives none;
+- `value`, `unit`: the number, in `meV` or `K`, or `1` for a ratio; `error`: one standard deviation, empty if the source gives
+  none (a ratio needs one);
 - `use`: `fit` (it counts), `predict` (compared with the fit's prediction) or `show` (drawn and listed only);
-- `technique`, `source`, `how_obtained`: where the number comes from.
+- `technique`, `source`, `how_obtained`: where the number comes from;
+- `limit` (optional column): `upper` or `lower` if the number is a limit, softened by its error; empty for a value.
 """
 
 import csv
@@ -25,8 +27,14 @@ __all__ = ["COLUMNS", "Datum", "read_data"]
 
 COLUMNS = ("quantity", "T_K", "value", "error", "unit", "use", "technique", "source", "how_obtained")
 USES = ("fit", "predict", "show")
+LIMITS = ("", "upper", "lower")
+GAPS = ("branch_minimum", "fermi_momentum")
+OVER_T_C = "2 / k_B T_c"
+"""The operator of 2 Delta / k_B T_c."""
 _UNITS = {"branch_minimum": "meV", "fermi_momentum": "meV", "T_c": "K", "branch_end": "K", "-": "meV"}
-_QUANTITY = re.compile(r"^(?P<kind>branch_minimum|fermi_momentum|T_c|branch_end|-)(?:\[(?P<of>[^\]]+)\])?$")
+_TERM = re.compile(r"(?P<kind>branch_minimum|fermi_momentum|T_c|branch_end|-)(?:\[(?P<of>[^\]]+)\])?")
+_PAIR = re.compile(r"(?P<first>[a-z_]+\[[^\]]+\])\s*(?P<operator>[-/])\s*(?P<second>[a-z_]+\[[^\]]+\])")
+_OVER_T_C = re.compile(r"2\s*(?P<first>[a-z_]+\[[^\]]+\])\s*/\s*k_B T_c")
 
 
 class Datum(NamedTuple):
@@ -48,11 +56,20 @@ class Datum(NamedTuple):
     how_obtained: str
     line: int
     """Line of the file."""
+    operator: str = ""
+    """"-" or "/" between two gaps, or "2 / k_B T_c"; empty for a single quantity."""
+    second: tuple[str, str] = ("", "")
+    """(kind, of) of the second gap."""
+    limit: str = ""
+    """upper or lower; empty for a value."""
 
     @property
     def quantity(self) -> str:
         """The quantity as it is written in the file."""
-        return f"{self.kind}[{self.of}]" if self.of else self.kind
+        first, second = (f"{kind}[{of}]" if of else kind for kind, of in ((self.kind, self.of), self.second))
+        if self.operator == OVER_T_C:
+            return f"2 {first} / k_B T_c"
+        return f"{first} {self.operator} {second}" if self.operator else first
 
 
 def read_data(path: str | Path, sc: Superconductor) -> tuple[Datum, ...]:
@@ -80,34 +97,65 @@ def _datum(row: dict[str, str], where: str, line: int, sc: Superconductor) -> Da
     if None in row or any(value is None for value in row.values()):
         raise InputError(f"{where}: the row must have {len(COLUMNS)} cells (quote a cell that contains a comma).")
     row = {key: value.strip() for key, value in row.items()}
-    match = _QUANTITY.match(row["quantity"])
-    if match is None:
-        raise InputError(
-            f"{where}: unknown quantity `{row['quantity']}`; see the header of jaxgap/fitting/data.py for those known."
-        )
-    kind, of = match["kind"], match["of"] or ""
-    _check_target(kind, of, sc, where)
+    operator, terms = _parsed(row["quantity"], where)
+    for kind, of in terms:
+        _check_target(kind, of, sc, where)
+    kind, of = terms[0]
     T, value, error = (_number(row, column, where) for column in ("T_K", "value", "error"))
     if value is None:
         raise InputError(f"{where}: the column `value` is empty.")
     if row["use"] not in USES:
         raise InputError(f"{where}: `use` must be one of {', '.join(USES)}, but is `{row['use']}`.")
-    if row["unit"] != _UNITS[kind]:
-        raise InputError(f"{where}: the unit of {kind} must be {_UNITS[kind]}, but is `{row['unit']}`.")
+    unit = "1" if operator in ("/", OVER_T_C) else _UNITS[kind]
+    if row["unit"] != unit:
+        raise InputError(f"{where}: the unit of `{row['quantity']}` must be {unit}, but is `{row['unit']}`.")
     if T is not None and T < 0:
         raise InputError(f"{where}: T_K must not be negative, but is {T:g}.")
     if error is not None and error <= 0:
         raise InputError(f"{where}: error must be positive, but is {error:g}.")
+    limit = row.get("limit", "")
+    if limit not in LIMITS:
+        raise InputError(f"{where}: `limit` must be upper, lower or empty, but is `{limit}`.")
     _check_use(kind, T, row["use"], where)
-    return Datum(kind, of, T, value, error, row["unit"], row["use"], row["technique"], row["source"], row["how_obtained"], line)
+    if error is None and row["use"] == "fit" and unit == "1":
+        raise InputError(f"{where}: a ratio that is fitted needs an error (none is assumed for it).")
+    return Datum(
+        kind,
+        of,
+        T,
+        value,
+        error,
+        unit,
+        row["use"],
+        row["technique"],
+        row["source"],
+        row["how_obtained"],
+        line,
+        operator,
+        terms[1] if len(terms) > 1 else ("", ""),
+        limit,
+    )
+
+
+def _parsed(quantity: str, where: str) -> tuple[str, list[tuple[str, str]]]:
+    """(operator, [(kind, of), ...]) of a quantity."""
+    if pair := _PAIR.fullmatch(quantity):
+        operator, texts = pair["operator"], [pair["first"], pair["second"]]
+    elif over := _OVER_T_C.fullmatch(quantity):
+        operator, texts = OVER_T_C, [over["first"]]
+    else:
+        operator, texts = "", [quantity]
+    matches = [_TERM.fullmatch(text) for text in texts]
+    terms = [(match["kind"], match["of"] or "") for match in matches if match is not None]
+    if len(terms) < len(texts) or (operator and any(kind not in GAPS for kind, _ in terms)):
+        raise InputError(f"{where}: unknown quantity `{quantity}`; see the header of jaxgap/fitting/data.py for those known.")
+    return operator, terms
 
 
 def _check_use(kind: str, T: float | None, use: str, where: str) -> None:
-    if use == "fit" and kind in ("branch_end", "-"):
-        raise InputError(f"{where}: `{kind}` cannot be fitted yet: set its `use` to predict or show.")
     if use != "show" and kind == "-":
         raise InputError(f"{where}: a row without a quantity can only be shown: set its `use` to show.")
-    if use != "show" and kind in ("branch_minimum", "fermi_momentum") and T is None:
+    if use != "show" and kind in GAPS and T is None:
         raise InputError(f"{where}: a gap that is used needs a temperature T_K (it is empty): set its `use` to show.")
 
 

@@ -7,7 +7,8 @@ branch need not exist at a trial theta. Then the amplitudes are unknowns of thei
 
 .. math:: \chi^2(\theta, \Delta) + \sum_T |r(\Delta_T; \theta)|^2 / s^2
 
-which is finite and smooth everywhere: such a theta is an ordinary point of the search, not a NaN.
+which is finite and smooth everywhere: such a theta is an ordinary point of the search, not a NaN. Both are sums of squares,
+and both come as residuals with their Jacobians, for least squares.
 """
 
 from typing import Any, NamedTuple
@@ -18,16 +19,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from jaxgap.branches import fold_temperature
 from jaxgap.critical import critical_temperature
+from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.config import FitConfig
-from jaxgap.fitting.data import Datum
+from jaxgap.fitting.data import OVER_T_C, Datum
 from jaxgap.labels import has_signs
 from jaxgap.observables.gaps import branch_minima_of, branch_names, fermi_momentum_gaps_of
 from jaxgap.pairing import gap_residual
+from jaxgap.spectrum import safe_sqrt
 from jaxgap.superconductor import Superconductor
+from jaxgap.units import k_B
 from jaxgap.unknowns import implicit_amplitudes, newton_amplitudes
 
-__all__ = ["Problem", "problem", "system_at", "predictions", "joint_objective", "nested", "Nested"]
+__all__ = ["Problem", "problem", "system_at", "predictions", "joint_objective", "joint", "Joint", "nested", "Nested"]
 
 Parameters = Float[Array, "parameter"]
 Amplitudes = Float[Array, "temperature channel"]
@@ -48,11 +53,24 @@ class Problem(eqx.Module):
     """s: residual of the gap equations [meV] that counts as one sigma in the search."""
     pattern: Float[Array, "band"]
     """Signs of the band amplitudes on the branch."""
+    prior: tuple[Parameters, Parameters]
+    """(value, standard deviation); infinite where nothing is known beforehand."""
     names: tuple[str, ...] = eqx.field(static=True)
     ties: tuple[tuple[tuple[str, float], ...], ...] = eqx.field(static=True)
     """For every parameter the (path, factor) of the leaves that it sets."""
-    rows: tuple[tuple[str, int, int], ...] = eqx.field(static=True)
-    """For every datum (kind, index of the branch or band, index of the temperature)."""
+    rows: tuple["Row", ...] = eqx.field(static=True)
+    loss: str = eqx.field(static=True)
+
+
+class Row(NamedTuple):
+    """What the model has to compute for a datum."""
+
+    terms: tuple[tuple[str, int], ...]
+    """(kind, index of the branch or band) of every term."""
+    T: int
+    """Index of the temperature (0 where there is none)."""
+    operator: str
+    limit: str
 
 
 def problem(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], pattern: Float[Array, "band"]) -> Problem:
@@ -60,11 +78,13 @@ def problem(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], patt
     fitted = [datum for datum in data if datum.use == "fit"]
     temperatures = sorted({datum.T for datum in fitted if datum.T is not None})
     targets = {"branch_minimum": branch_names(sc), "fermi_momentum": sc.band_names}
-    rows = tuple(
-        (d.kind, targets[d.kind].index(d.of) if d.of else 0, temperatures.index(d.T) if d.of and d.T is not None else 0)
-        for d in fitted
-    )
+    rows = []
+    for d in fitted:
+        terms = ((d.kind, d.of), d.second) if d.second[0] else ((d.kind, d.of),)
+        indices = tuple((kind, targets[kind].index(of) if of else 0) for kind, of in terms)
+        rows.append(Row(indices, temperatures.index(d.T) if d.of and d.T is not None else 0, d.operator, d.limit))
     bounds = np.array([parameter.bounds for parameter in config.parameters.values()], dtype=float)
+    prior = np.array([parameter.prior or (0.0, np.inf) for parameter in config.parameters.values()], dtype=float)
     return Problem(
         sc=sc,
         lower=jnp.asarray(bounds[:, 0]),
@@ -75,8 +95,10 @@ def problem(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], patt
         scale=jnp.asarray(config.optimiser.residual_scale_meV),
         names=tuple(config.parameters),
         ties=tuple(tuple(parameter.sets.items()) for parameter in config.parameters.values()),
-        rows=rows,
+        rows=tuple(rows),
+        loss=config.data.loss,
         pattern=pattern,
+        prior=(jnp.asarray(prior[:, 0]), jnp.asarray(prior[:, 1])),
     )
 
 
@@ -87,60 +109,119 @@ def error_of(datum: Datum, config: FitConfig) -> float:
     return config.data.assumed_error_meV if datum.unit == "meV" else config.data.assumed_error_K
 
 
-def bounded(p: Problem, u: Parameters) -> Parameters:
-    """Parameters inside their bounds from unconstrained ones: theta = lower + (upper - lower) / (1 + exp(-u))."""
-    return p.lower + (p.upper - p.lower) * jax.nn.sigmoid(u)
-
-
-def unbounded(p: Problem, theta: Parameters) -> Parameters:
-    """The inverse of `bounded`."""
-    share = (theta - p.lower) / (p.upper - p.lower)
-    return jnp.log(share) - jnp.log1p(-share)
-
-
 def system_at(p: Problem, theta: Parameters) -> Superconductor:
     """The system with the parameters (and all leaves tied to them) set."""
     return p.sc.set({path: factor * theta[k] for k, ties in enumerate(p.ties) for path, factor in ties})
 
 
 def predictions(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Array, "datum"]:
-    """What the model says for every fitted datum, from the amplitudes at every temperature."""
-    kinds = {kind for kind, _, _ in p.rows}
-    table: dict[str, Any] = {}
+    """What the model says for every fitted datum, from the amplitudes at every temperature; NaN for the end of the branch,
+    which they do not tell."""
+    kinds = {kind for row in p.rows for kind, _ in row.terms} | {"T_c" for row in p.rows if row.operator == OVER_T_C}
+    table: dict[str, Any] = {"branch_end": jnp.full((1, 1), jnp.nan)}
     if "branch_minimum" in kinds:
         table["branch_minimum"] = jax.vmap(lambda D: branch_minima_of(sc, D))(Delta)
     if "fermi_momentum" in kinds:
         table["fermi_momentum"] = jax.vmap(lambda D: fermi_momentum_gaps_of(sc, D).gap)(Delta)
     if "T_c" in kinds:
         table["T_c"] = jnp.full((1, 1), critical_temperature(sc))
-    return jnp.stack([table[kind][t, i] for kind, i, t in p.rows])
+    values = []
+    for row in p.rows:
+        first, *rest = (table[kind][row.T, i] for kind, i in row.terms)
+        if row.operator == OVER_T_C:
+            values.append(2 * first / (k_B * table["T_c"][0, 0]))
+        elif row.operator:
+            values.append(first - rest[0] if row.operator == "-" else first / rest[0])
+        else:
+            values.append(first)
+    return jnp.stack(values)
 
 
-def deviations(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Array, "datum"]:
-    """(prediction - measurement) / error of every fitted datum."""
-    return (predictions(p, sc, Delta) - p.value) / p.error
+def deviations(p: Problem, predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
+    r"""The residual of every datum: z = (prediction - measurement) / error, after the loss.
+
+    A limit costs -2 ln of the probability to measure no less (no more), with the error as its softness:
+
+    .. math:: \text{upper limit:} \quad z \to \sqrt{-2 \ln \Phi(-z)}, \qquad \text{lower limit:} \quad
+              z \to \sqrt{-2 \ln \Phi(z)}
+    """
+    z = (predicted - p.value) / p.error
+    sign = np.array([{"upper": -1.0, "lower": 1.0, "": 0.0}[row.limit] for row in p.rows])
+    z = jnp.where(sign != 0, safe_sqrt(-2 * jax.scipy.special.log_ndtr(sign * z)), z)
+    if p.loss == "linear":
+        return z
+    # sign(z) sqrt(loss), smooth at z = 0.
+    z2 = z**2
+    small = z2 < 1e-8
+    safe = jnp.where(small, 1.0, z2)
+    cost = {"soft_l1": lambda s: 2 * (jnp.sqrt(1 + s) - 1), "cauchy": jnp.log1p}[p.loss]
+    return z * jnp.where(small, 1.0, jnp.sqrt(cost(safe) / safe))
+
+
+def beforehand(p: Problem, theta: Parameters) -> Float[Array, "parameter"]:
+    """(parameter - value) / standard deviation of what is known beforehand; zero where nothing is."""
+    value, error = p.prior
+    return (theta - value) / error
+
+
+def _stiff(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Array, "temperature channel"]:
+    """r / s: the gap equations at all temperatures as data."""
+    return jax.vmap(lambda D, T: gap_residual(sc, D, T))(Delta, p.T) / p.scale
 
 
 def joint_objective(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, ""]:
     """chi^2(theta, Delta) + |r|^2 / s^2: finite whether or not `Delta` solves the gap equations."""
     sc = system_at(p, theta)
-    return jnp.sum(deviations(p, sc, Delta) ** 2) + jnp.sum(_stiff(p, sc, Delta) ** 2)
+    return sum(
+        (jnp.sum(part**2) for part in (_searched(p, sc, Delta), _stiff(p, sc, Delta), beforehand(p, theta))), jnp.zeros(())
+    )
 
 
-def _stiff(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Array, "equation"]:
-    """r / s: the gap equations at all temperatures as data."""
-    return (jax.vmap(lambda D, T: gap_residual(sc, D, T))(Delta, p.T) / p.scale).ravel()
+def _searched(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Array, "datum"]:
+    """The residuals of the data in the search, which knows nothing of the end of the branch."""
+    known = np.array([row.terms[0][0] != "branch_end" for row in p.rows])
+    return jnp.where(known, deviations(p, jnp.where(known, predictions(p, sc, Delta), p.value)), 0.0)
+
+
+class Joint(NamedTuple):
+    """The residuals whose squares add up to `joint_objective`, and their derivatives.
+
+    The derivatives with respect to the amplitudes are sparse: a datum depends on those at its own temperature, the gap
+    equations at one temperature on those at it.
+    """
+
+    deviations: Float[Array, "datum"]
+    """Of the data; then of what is known beforehand."""
+    stiff: Float[Array, "temperature channel"]
+    deviations_theta: Float[Array, "datum parameter"]
+    stiff_theta: Float[Array, "temperature channel parameter"]
+    deviations_Delta: Float[Array, "datum channel"]
+    stiff_Delta: Float[Array, "temperature channel channel"]
+
+
+def joint(p: Problem, theta: Parameters, Delta: Amplitudes) -> Joint:
+    """The residuals of the search at parameters and amplitudes, with their derivatives with respect to both."""
+
+    def terms(t: Parameters) -> Any:
+        sc = system_at(p, t)
+        both = jnp.append(_searched(p, sc, Delta), beforehand(p, t)), _stiff(p, sc, Delta)
+        return both, both
+
+    (d_theta, r_theta), (d, r) = jax.jacfwd(terms, has_aux=True)(theta)
+    sc = system_at(p, theta)
+    # All temperatures at once: a datum sees only the change at its own.
+    d_Delta = jax.jacfwd(lambda shift: _searched(p, sc, Delta + shift))(jnp.zeros(Delta.shape[1]))
+    M = jax.vmap(lambda D, T: residual_and_matrix(sc, D, T)[1])(Delta, p.T)
+    return Joint(d, r, d_theta, r_theta, d_Delta, M / p.scale)
 
 
 class Nested(NamedTuple):
-    """chi^2 at theta with the amplitudes that belong to it."""
+    """Residuals at theta with the amplitudes that belong to it."""
 
-    chi2: Float[Array, ""]
-    """chi^2, plus the stiff term where the branch does not exist."""
-    gradient: Float[Array, "parameter"]
-    deviations: Float[Array, "datum"]
-    """(prediction - measurement) / error."""
-    jacobian: Float[Array, "datum parameter"]
+    residuals: Float[Array, "residual"]
+    """Of every datum; of what is known beforehand; then r / s, zero where the branch exists."""
+    predicted: Float[Array, "datum"]
+    jacobian: Float[Array, "residual parameter"]
     """Their derivatives, through the implicit derivative."""
     Delta: Amplitudes
     on_branch: Bool[Array, ""]
@@ -148,9 +229,9 @@ class Nested(NamedTuple):
 
 
 def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
-    """chi^2 of the self-consistent solution near the amplitudes `near`, and its gradient by the implicit function theorem.
+    """Residuals of the self-consistent solution near the amplitudes `near`, differentiated by the implicit function theorem.
 
-    Where there is none on the branch, it is the joint objective at the amplitudes where the search for one ended.
+    Where there is none on the branch, they are those of the joint objective at the amplitudes where the search for one ended.
     """
     roots = jax.vmap(lambda D, T: newton_amplitudes(system_at(p, theta), T, D))(near, p.T)
     exists = (roots.converged & jax.vmap(lambda D: has_signs(D, p.pattern))(roots.x)).all()
@@ -161,8 +242,13 @@ def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
         Delta = jax.vmap(lambda D, J, T: implicit_amplitudes(sc, T, D, exists, J))(ended, roots.jacobian, p.T)
         # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed.
         Delta = jnp.where(exists, Delta, ended)
-        d, r = deviations(p, sc, Delta), jnp.where(exists, 0.0, _stiff(p, sc, ended))
-        return (d, r), (d, r)
+        predicted = predictions(p, sc, Delta)
+        at_end = np.array([row.terms[0][0] == "branch_end" for row in p.rows])
+        if at_end.any():
+            predicted = jnp.where(at_end, fold_temperature(sc, p.pattern), predicted)
+        stiff = jnp.where(exists, 0.0, _stiff(p, sc, ended)).ravel()
+        residuals = jnp.concatenate([deviations(p, predicted), beforehand(p, t), stiff])
+        return residuals, (residuals, predicted)
 
-    (J_d, J_r), (d, r) = jax.jacfwd(terms, has_aux=True)(theta)
-    return Nested(jnp.sum(d**2) + jnp.sum(r**2), 2 * (d @ J_d + r @ J_r), d, J_d, ended, exists)
+    jacobian, (residuals, predicted) = jax.jacfwd(terms, has_aux=True)(theta)
+    return Nested(residuals, predicted, jacobian, ended, exists)

@@ -1,10 +1,11 @@
-"""The fit itself: many starts at once, a search that no missing branch can stop, an exact finish, a verified end.
+"""The fit itself: many starts, a search that no missing branch can stop, an exact finish, a verified end.
 
-1. Search: adam on parameters and amplitudes together, the gap equations as stiff data (`joint_objective`).
-2. Finish: lbfgs on chi^2 of the self-consistent solution, through the implicit derivative (`nested`).
+1. Search: least squares on parameters and amplitudes together, the gap equations as stiff data (`joint`); or adam on the same.
+2. Finish: least squares on the self-consistent solution alone, through the implicit derivative (`nested`).
 3. Verify: `solve` finds the branch at the optimum from nothing, and must find the same amplitudes.
 
-The residuals are compiled once, batched over starts; the loops stay on the host, where they can report and be stopped.
+Least squares is `scipy.optimize.least_squares` (trust region, bounds respected exactly), with the exact Jacobian from one
+compiled program; the loops stay on the host, where they can report and be stopped.
 """
 
 import time
@@ -17,22 +18,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgap._checks import NotConvergedError
+from jaxgap._checks import NotConvergedError, check
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.branches import GapCurve, fold_temperature, gap_curve
 from jaxgap.critical import critical_temperature
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.data import Datum
-from jaxgap.fitting.objective import (
-    Problem,
-    bounded,
-    joint_objective,
-    nested,
-    problem,
-    system_at,
-    unbounded,
-)
+from jaxgap.fitting.minimise import minimise_nested, minimised
+from jaxgap.fitting.objective import Problem, joint, joint_objective, problem, system_at
+from jaxgap.fitting.profile import Interval, Minimum, profile
 from jaxgap.following import starting_amplitudes
 from jaxgap.labels import sign_pattern
 from jaxgap.superconductor import Superconductor
@@ -71,7 +66,11 @@ class FitResult(NamedTuple):
     infinite along directions that the data do not determine."""
     undetermined: np.ndarray
     """Directions in parameter space (rows, in units of the bounds' widths) that the data do not determine."""
+    intervals: tuple[Interval, ...]
+    """68.3 % intervals from the profile of chi^2, in the same order."""
     chi2: float
+    amplitudes: np.ndarray
+    """At the temperatures of the fitted data [meV], [temperature, channel]."""
     predicted: np.ndarray
     """Model value of every fitted datum."""
     predictions: tuple[Prediction, ...]
@@ -80,12 +79,33 @@ class FitResult(NamedTuple):
     start_chi2: np.ndarray
     """Where every start ended."""
     start_converged: np.ndarray
+    evaluations: int
+    """Evaluations of residuals and Jacobian, of all starts together."""
     seconds: float
 
     @property
     def uncertainty(self) -> np.ndarray:
         """One standard deviation of every parameter."""
         return np.sqrt(np.diag(self.covariance))
+
+    def interval(self, name: str, rise: float = 1.0) -> Interval:
+        """The interval in which chi^2, minimised over all other parameters, is less than `rise` above its minimum: 1 for
+        68.3 %, 3.841 for 95 %. Right where errors are not symmetric, and at bounds."""
+        names = list(self.config.parameters)
+        check(name in names, "name", f"be one of {', '.join(names)}", name)
+        pattern = sign_pattern(self.config.system.branch, len(self.superconductor.bands))
+        p = problem(self.config, self.superconductor, self.data, pattern)
+        minimum = Minimum(self.value, self.amplitudes, self.chi2, self.uncertainty)
+        return profile(p, self.config.optimiser, minimum, names.index(name), rise)
+
+    @property
+    def criteria(self) -> dict[str, float]:
+        """Information criteria of the fit, lower is better: chi^2 plus a price for every parameter. NaN where the data are
+        too few for the correction (AICc needs two more data than parameters)."""
+        n, k = len(self.fitted), len(self.value)
+        aic = self.chi2 + 2 * k
+        corrected = aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.nan
+        return {"AIC": aic, "AICc": corrected, "BIC": self.chi2 + k * np.log(n)}
 
     @property
     def fitted(self) -> tuple[Datum, ...]:
@@ -104,43 +124,50 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
     pattern = sign_pattern(config.system.branch, len(sc.bands))
     p = problem(config, sc, data, pattern)
 
-    theta, u, Delta = _starts(p, config)
+    theta, Delta = _starts(p, config)
     with ThreadPoolExecutor(2) as pool:
         # What comes after the search is run once, at a start, so that its compilation overlaps with the search's.
-        sc, T = system_at(p, theta), _curve_temperatures(p, 10.0, 20.0)
-        ahead: list[Future[Any]] = [pool.submit(_temperatures, p, theta), pool.submit(gap_curve, sc, T, config.system.branch)]
-        u, Delta = _search(p, config.optimiser, u, Delta, progress)
-        points = _finish(p, config.optimiser, u, Delta, progress)
+        first, T = jnp.asarray(theta[0]), _curve_temperatures(p, 10.0, 20.0)
+        ahead: list[Future[Any]] = [
+            pool.submit(_temperatures, p, first),
+            pool.submit(gap_curve, system_at(p, first), T, config.system.branch),
+        ]
+        search = _by_adam if config.optimiser.search == "adam" else _by_least_squares
+        theta, Delta, searched = search(p, config.optimiser, theta, Delta, progress)
+        points = _finish(p, config.optimiser, theta, Delta, progress)
         for compiled in ahead:
             compiled.result()
 
-    chi2, converged = points.chi2_on_branch, points.done(config.optimiser.tolerance)
+    chi2, converged = points.chi2_on_branch, points.done(p, config.optimiser.tolerance)
     best = _best(chi2, converged)
-    theta = jnp.asarray(points.theta[best])
+    value = points.theta[best]
     covariance, undetermined = _curvature(p, points.jacobian[best])
-    predicted = _predict(p, config, theta, covariance)
+    predicted = _predict(p, config, jnp.asarray(value), covariance)
     T = _curve_temperatures(p, *(prediction.value for prediction in predicted))
+    minimum = Minimum(value, points.Delta[best], float(chi2[best]), np.sqrt(np.diag(covariance)))
     return FitResult(
         config=config,
         data=data,
-        superconductor=system_at(p, theta),
-        curve=_verify(p, config, theta, points.Delta[best], T),
-        value=np.asarray(theta),
+        superconductor=system_at(p, jnp.asarray(value)),
+        curve=_verify(p, config, jnp.asarray(value), points.Delta[best], T),
+        value=value,
         covariance=covariance,
         undetermined=undetermined,
+        intervals=tuple(profile(p, config.optimiser, minimum, k) for k in range(len(value))),
         chi2=float(chi2[best]),
-        predicted=np.asarray(p.value) + np.asarray(p.error) * points.deviations[best],
+        amplitudes=points.Delta[best],
+        predicted=points.predicted[best],
         predictions=predicted,
         start_values=points.theta,
         start_chi2=chi2,
         start_converged=converged,
+        evaluations=searched + points.evaluations,
         seconds=time.perf_counter() - began,
     )
 
 
-def _starts(p: Problem, config: FitConfig) -> tuple[Any, Any, Any]:
-    """(the configured start; unbounded parameters of every start, that one first, the others spread over the bounds; their
-    amplitudes)."""
+def _starts(p: Problem, config: FitConfig) -> tuple[np.ndarray, np.ndarray]:
+    """(parameters of every start, the configured one first, the others spread over the bounds; their amplitudes)."""
     rng = np.random.default_rng(config.optimiser.seed)
     n, k = config.optimiser.starts, len(p.names)
     lower, upper = np.asarray(p.lower), np.asarray(p.upper)
@@ -149,25 +176,71 @@ def _starts(p: Problem, config: FitConfig) -> tuple[Any, Any, Any]:
     theta = lower + (upper - lower) * np.clip(share, 0.02, 0.98)
     configured = [parameter.start for parameter in config.parameters.values()]
     theta[0] = [t if start is None else start for t, start in zip(theta[0], configured, strict=True)]
-    return jnp.asarray(theta[0]), *_unknowns(p, jnp.asarray(theta))
+    return theta, np.asarray(_amplitudes(p, jnp.asarray(theta)))
 
 
 @program
-def _unknowns(p: Problem, theta: Any) -> tuple[Any, Any]:
-    """Unbounded parameters and amplitudes at every temperature to start from, for a batch of parameters."""
-    Delta = jax.vmap(lambda t: jnp.tile(starting_amplitudes(system_at(p, t), p.pattern)[0], (len(p.T), 1)))(theta)
-    return jax.vmap(lambda t: unbounded(p, t))(theta), Delta
+def _amplitudes(p: Problem, theta: Any) -> Any:
+    """Amplitudes at every temperature to start from, for a batch of parameters."""
+    return jax.vmap(lambda t: jnp.tile(starting_amplitudes(system_at(p, t), p.pattern)[0], (len(p.T), 1)))(theta)
 
 
-def _search(p: Problem, settings: OptimiserConfig, u: Any, Delta: Any, progress: Progress) -> tuple[Any, Any]:
-    """adam on parameters and amplitudes together, all starts in one batch."""
+# --- search: parameters and amplitudes together ------------------------------------------------------------------------
+
+
+@program
+def _joint(p: Problem, theta: Any, Delta: Any) -> Any:
+    return joint(p, theta, Delta)
+
+
+def _by_least_squares(
+    p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, progress: Progress
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """(parameters, amplitudes, evaluations) where least squares on both ends, from every start."""
+    k, shape = len(p.names), Delta.shape[1:]
+    width = np.asarray(p.upper - p.lower)
+    free = np.full(Delta[0].size, np.inf)
+    bounds = np.concatenate([np.asarray(p.lower), -free]), np.concatenate([np.asarray(p.upper), free])
+    # The row's own temperature is the only one whose amplitudes a datum depends on.
+    of_datum = np.array([row.T for row in p.rows])
+
+    def evaluate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = jax.tree.map(np.asarray, _joint(p, z[:k], z[k:].reshape(shape)))
+        T, n = shape
+        d_Delta = np.zeros((len(of_datum), T, n))
+        d_Delta[np.arange(len(of_datum)), of_datum] = found.deviations_Delta
+        r_Delta = np.zeros((T, n, T, n))
+        r_Delta[np.arange(T), :, np.arange(T)] = found.stiff_Delta
+        d_Delta = np.concatenate([d_Delta.reshape(len(of_datum), -1), np.zeros((k, T * n))])  # then what is known beforehand
+        upper = np.concatenate([found.deviations_theta, d_Delta], axis=1)
+        lower = np.concatenate([found.stiff_theta.reshape(T * n, -1), r_Delta.reshape(T * n, T * n)], axis=1)
+        return np.append(found.deviations, found.stiff), np.concatenate([upper, lower])
+
+    scale = np.concatenate([width, np.full(Delta[0].size, float(p.sc.Omega) / 10)])
+    theta, Delta, evaluations, lowest = theta.copy(), Delta.copy(), 0, np.inf
+    for i in range(len(theta)):
+        end = minimised(evaluate, np.append(theta[i], Delta[i]), bounds, scale, 1e-6, settings.search_steps)
+        theta[i], Delta[i] = end.x[:k], end.x[k:].reshape(shape)
+        evaluations, lowest = evaluations + end.nfev, min(lowest, 2 * end.cost)
+        progress("search", i + 1, len(theta), lowest)
+    return theta, Delta, evaluations
+
+
+def _by_adam(
+    p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, progress: Progress
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """The same by adam on the joint objective, all starts in one batch; parameters inside their bounds as sigmoids."""
     rate, total = settings.adam_learning_rate, settings.adam_steps
-    unknowns, state = (u, Delta), _adam(rate, total).init((u, Delta))
+    lower, width = np.asarray(p.lower), np.asarray(p.upper - p.lower)
+    share = (theta - lower) / width
+    unknowns = jax.tree.map(jnp.asarray, (np.log(share) - np.log1p(-share), Delta))
+    state = _adam(rate, total).init(unknowns)
     for done in range(0, total, _ADAM_CHUNK):
         steps = min(_ADAM_CHUNK, total - done)
         unknowns, state, value = _advance(p, unknowns, state, rate, total, steps)
         progress("search", done + steps, total, _lowest(value))
-    return unknowns
+    u, Delta = (np.asarray(part) for part in unknowns)
+    return lower + width / (1 + np.exp(-u)), Delta, total * len(theta)
 
 
 def _adam(learning_rate: float, steps: int) -> Any:
@@ -178,11 +251,13 @@ def _adam(learning_rate: float, steps: int) -> Any:
 def _advance(p: Problem, unknowns: Any, state: Any, rate: float, total: int, steps: int) -> tuple[Any, Any, Any]:
     """(unknowns, state, chi^2 before the last step) after steps of adam, which acts on every number by itself."""
     optimiser = _adam(rate, total)
-    objective = jax.vmap(jax.value_and_grad(lambda x: joint_objective(p, bounded(p, x[0]), x[1])))
+
+    def objective(x: Any) -> Any:
+        return joint_objective(p, p.lower + (p.upper - p.lower) * jax.nn.sigmoid(x[0]), x[1])
 
     def one(carry: Any, _: None) -> Any:
         unknowns, state = carry
-        value, gradient = objective(unknowns)
+        value, gradient = jax.vmap(jax.value_and_grad(objective))(unknowns)
         updates, state = optimiser.update(gradient, state)
         return (optax.apply_updates(unknowns, updates), state), value
 
@@ -190,24 +265,32 @@ def _advance(p: Problem, unknowns: Any, state: Any, rate: float, total: int, ste
     return unknowns, state, values[-1]
 
 
-class _Points(NamedTuple):
-    """Where all starts are, on the host: between two calls of compiled programs eager JAX would compile every operation."""
+# --- finish: parameters alone ------------------------------------------------------------------------------------------
 
-    u: np.ndarray
+
+class _Points(NamedTuple):
+    """Where all starts are."""
+
     theta: np.ndarray
-    """The parameters: `u` inside their bounds."""
-    chi2: np.ndarray
-    gradient: np.ndarray
-    """Of chi^2 in u."""
+    residuals: np.ndarray
+    """[start, residual], as in `Nested`."""
+    predicted: np.ndarray
+    jacobian: np.ndarray
     Delta: np.ndarray
     on_branch: np.ndarray
-    deviations: np.ndarray
-    jacobian: np.ndarray
-    """Of the deviations in the parameters."""
+    evaluations: int
 
-    def done(self, tolerance: float) -> np.ndarray:
-        """Which starts have converged."""
-        return self.on_branch & (np.linalg.norm(self.gradient, axis=1) <= tolerance * np.sqrt(1.0 + self.chi2))
+    def done(self, p: Problem, tolerance: float) -> np.ndarray:
+        """Which starts have converged: no parameter that can move lowers chi^2 any more."""
+        lower, upper = np.asarray(p.lower), np.asarray(p.upper)
+        gradient = 2 * np.einsum("sr,srk->sk", self.residuals, self.jacobian)
+        # A parameter at a bound, pushed against it, cannot move.
+        room = np.where(gradient > 0, self.theta - lower, upper - self.theta)
+        return self.on_branch & (np.linalg.norm(gradient * room, axis=1) <= tolerance * np.sqrt(1.0 + self.chi2))
+
+    @property
+    def chi2(self) -> np.ndarray:
+        return np.sum(self.residuals**2, axis=1)
 
     @property
     def chi2_on_branch(self) -> np.ndarray:
@@ -215,63 +298,19 @@ class _Points(NamedTuple):
         return np.where(self.on_branch, self.chi2, np.inf)
 
 
-def _finish(p: Problem, settings: OptimiserConfig, u: Any, Delta: Any, progress: Progress) -> _Points:
-    """lbfgs through the implicit derivative, all starts in one batch.
-
-    A step that does not lower chi^2 is tried again at a quarter of its length, each start for itself.
-    """
-    points = _evaluate(p, np.asarray(u), Delta)
-    direction, state = _host(_direction(points.gradient, None, points.u))
-    t = np.ones(len(points.u))
-    for count in range(settings.lbfgs_steps):
-        done = points.done(settings.tolerance)
-        progress("finish", count, settings.lbfgs_steps, _lowest(points.chi2_on_branch))
-        if done.all():
-            break
-        trial = _evaluate(p, points.u + t[:, None] * direction, points.Delta)
-        slope = np.sum(direction * points.gradient, axis=1)
-        lower = np.isfinite(trial.chi2) & (trial.chi2 <= points.chi2 + 1e-4 * t * slope) & ~done
-        points = _choose(lower, trial, points)
-        direction, state = _choose(lower, _host(_direction(points.gradient, state, points.u)), (direction, state))
-        t = np.where(lower, 1.0, t / 4)
-    progress("finish", settings.lbfgs_steps, settings.lbfgs_steps, _lowest(points.chi2_on_branch))
-    return points
-
-
-def _evaluate(p: Problem, u: np.ndarray, near: Any) -> _Points:
-    return _Points(u, *_host(_objective(p, u, near)))
-
-
-def _host(tree: Any) -> Any:
-    return jax.tree.map(np.asarray, tree)
-
-
-_LBFGS = optax.lbfgs(learning_rate=1.0, linesearch=None)
-"""Steps of full length: `_finish` shortens them itself, each start for itself."""
-
-
-@program
-def _objective(p: Problem, u: Any, near: Any) -> tuple[Any, ...]:
-    """(theta, chi^2, its gradient in u, amplitudes, on branch, deviations, their Jacobian in theta) of every start."""
-
-    def one(u: Any, near: Any) -> Any:
-        theta, slope = jax.jvp(lambda v: bounded(p, v), (u,), (jnp.ones_like(u),))
-        result = nested(p, theta, near)
-        gradient = result.gradient * slope
-        return theta, result.chi2, gradient, result.Delta, result.on_branch, result.deviations, result.jacobian
-
-    return jax.vmap(one)(u, near)
-
-
-@program
-def _direction(gradient: Any, state: Any, u: Any) -> tuple[Any, Any]:
-    """The lbfgs step of every start, and its new memory; without `state`, the first step."""
-    return jax.vmap(_LBFGS.update)(gradient, jax.vmap(_LBFGS.init)(u) if state is None else state, u)
-
-
-def _choose(which: Any, yes: Any, no: Any) -> Any:
-    """Per start: the leaves of `yes` where `which`, else those of `no`."""
-    return jax.tree.map(lambda a, b: np.where(which.reshape(-1, *[1] * (a.ndim - 1)), a, b), yes, no)
+def _finish(p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, progress: Progress) -> _Points:
+    """Least squares through the implicit derivative, from every start."""
+    ends, evaluations, lowest = [], 0, np.inf
+    for i in range(len(theta)):
+        x, end, used = minimise_nested(p, theta[i], Delta[i], settings)
+        ends.append((x, end))
+        evaluations += used
+        if end.on_branch:
+            lowest = min(lowest, float(np.sum(end.residuals**2)))
+        progress("finish", i + 1, len(theta), lowest)
+    points = jax.tree.map(lambda *parts: np.stack(parts), *(end for _, end in ends))
+    theta = np.stack([x for x, _ in ends])
+    return _Points(theta=theta, evaluations=evaluations, **points._asdict())
 
 
 def _lowest(values: Any) -> float:

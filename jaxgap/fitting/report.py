@@ -24,7 +24,7 @@ from jaxgap.superconductor import to_toml
 
 __all__ = ["SCHEMA", "as_json", "plot_fit", "print_report", "verdict", "write_report"]
 
-SCHEMA = "jaxgap-fit-1"
+SCHEMA = "jaxgap-fit-2"
 """Version of result.json's structure."""
 AT_BOUND = 0.01
 """A parameter is reported at its bound within 1 % of the range."""
@@ -74,7 +74,7 @@ def verdict(result: FitResult) -> str:
 def print_report(result: FitResult, console: Console) -> None:
     """The tables of a fit, and its verdict."""
     table = Table(title=result.config.title or "fit", title_justify="left")
-    for column in ("parameter", "value", "uncertainty", "bounds", "note"):
+    for column in ("parameter", "value", "uncertainty", "68 % interval", "bounds", "note"):
         table.add_column(column, justify="left" if column in ("parameter", "note") else "right")
     for name, value, error in _parameters(result):
         bounds = result.config.parameters[name].bounds
@@ -82,6 +82,7 @@ def print_report(result: FitResult, console: Console) -> None:
             escape(f"{name}{_unit(result, name, ' [{}]')}"),
             f"{value:.6g}",
             f"{error:.2g}",
+            _interval_text(result, name),
             f"{bounds[0]:g} .. {bounds[1]:g}",
             _note(value, error, bounds),
         )
@@ -117,6 +118,7 @@ def as_json(result: FitResult) -> dict[str, Any]:
             "name": name,
             "value": value,
             "uncertainty": _finite(error),
+            "interval_68": _interval(result, name),
             "bounds": list(result.config.parameters[name].bounds),
             "unit": result.config.parameters[name].unit,
             "sets": result.config.parameters[name].sets,
@@ -134,6 +136,7 @@ def as_json(result: FitResult) -> dict[str, Any]:
         "correlation": [[_finite(x) for x in row] for row in _correlation(result).tolist()],
         "undetermined_directions": result.undetermined.tolist(),
         "chi2": result.chi2,
+        "criteria": {name: _finite(value) for name, value in result.criteria.items()},
         "degrees_of_freedom": len(result.fitted) - len(parameters),
         "fitted": _rows(result),
         "predictions": [{**p._asdict(), "uncertainty": _finite(p.uncertainty)} for p in result.predictions],
@@ -144,6 +147,7 @@ def as_json(result: FitResult) -> dict[str, Any]:
             "values": result.start_values.tolist(),
             "chi2": [_finite(x) for x in result.start_chi2.tolist()],
             "converged": result.start_converged.tolist(),
+            "evaluations": result.evaluations,
         },
         "verdict": verdict(result),
         "seconds": result.seconds,
@@ -182,13 +186,13 @@ def _draw_data(result: FitResult, ax: Any) -> None:
     """Fitted data with their errors; data without a stated temperature at the left edge; measured temperatures on top."""
     names = branch_names(result.superconductor)
     for i, name in enumerate(names):
-        rows = [d for d in result.fitted if d.of == name and d.kind == "branch_minimum"]
+        rows = [d for d in result.fitted if d.quantity == f"branch_minimum[{name}]" and not d.limit]
         errors = [error_of(d, result.config) for d in rows]
         if rows:
             label = "fitted data" if i == len(names) - 1 else None
             style = {"fmt": "o", "ms": 6, "color": COLOURS[i % len(COLOURS)], "mec": "black", "capsize": 3}
             ax.errorbar([d.T for d in rows], [d.value for d in rows], yerr=errors, label=label, zorder=5, **style)
-    shown = [d for d in result.data if d.use == "show" and d.unit == "meV"]
+    shown = [d for d in result.data if d.use == "show" and d.unit == "meV" and not d.operator]
     left, right = ax.get_xlim()
     if shown:
         x = [-0.02 * (right - left) if d.T is None else d.T for d in shown]
@@ -224,6 +228,20 @@ def _rows(result: FitResult) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _interval(result: FitResult, name: str) -> dict[str, Any]:
+    """The ends of the profile's interval, and why they are there: chi2, bound or branch."""
+    interval = next(interval for interval in result.intervals if interval.name == name)
+    return {"lower": interval.lower._asdict(), "upper": interval.upper._asdict(), "profile": interval.points.tolist()}
+
+
+def _interval_text(result: FitResult, name: str) -> str:
+    """The interval; an end that is no crossing of chi^2 says so."""
+    interval = next(interval for interval in result.intervals if interval.name == name)
+    marks = {"chi2": "", "bound": " (bound)", "branch": " (branch ends)"}
+    lower, upper = (f"{side.value:.4g}{marks[side.reason]}" for side in (interval.lower, interval.upper))
+    return f"{lower} .. {upper}"
 
 
 def _note(value: float, error: float, bounds: tuple[float, float]) -> str:

@@ -1,0 +1,75 @@
+"""Least squares: scipy's trust region on residuals that come with their exact Jacobian from one compiled program."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from scipy.optimize import least_squares
+
+from jaxgap._compilation import program
+from jaxgap.fitting.config import OptimiserConfig
+from jaxgap.fitting.objective import Nested, Problem, nested
+
+__all__ = ["minimised", "minimise_nested"]
+
+REFUSED = 1e6
+"""Residual, in sigmas, of parameters at which the model has no value."""
+
+
+def minimised(evaluate: Any, x: np.ndarray, bounds: Any, scale: Any, tolerance: float, steps: int) -> Any:
+    """scipy's trust region on residuals that come with their Jacobian; what is not finite is refused like a step too long."""
+    last: dict[bytes, Any] = {}
+
+    def residuals(x: np.ndarray) -> np.ndarray:
+        r, J = evaluate(x)
+        if not (np.isfinite(r).all() and np.isfinite(J).all()):
+            r, J = np.full_like(r, REFUSED), np.zeros_like(J)
+        last.clear()
+        last[x.tobytes()] = J
+        return r
+
+    def jacobian(x: np.ndarray) -> np.ndarray:
+        if x.tobytes() not in last:
+            residuals(x)
+        return last[x.tobytes()]
+
+    # ftol is off: close to a minimum chi^2 changes by less than its rounding long before the parameters settle.
+    tolerances = {"ftol": None, "xtol": 1e-14, "gtol": tolerance}
+    inside = np.clip(x, bounds[0] + 1e-9 * scale, bounds[1] - 1e-9 * scale)
+    return least_squares(residuals, inside, jacobian, bounds, x_scale=scale, max_nfev=steps, **tolerances)
+
+
+@program
+def _nested(p: Problem, theta: Any, near: Any) -> Nested:
+    return nested(p, theta, near)
+
+
+def nested_at(p: Problem, theta: np.ndarray, near: np.ndarray) -> Nested:
+    """`nested`, compiled once for a fit, on the host."""
+    return jax.tree.map(np.asarray, _nested(p, theta, near))
+
+
+def minimise_nested(
+    p: Problem, theta: np.ndarray, Delta: np.ndarray, settings: OptimiserConfig, free: np.ndarray | None = None
+) -> tuple[np.ndarray, Nested, int]:
+    """(parameters, residuals there, evaluations) where least squares through the implicit derivative ends.
+
+    `free` says which parameters move (all, if it is not given). Newton starts at the amplitudes of the last evaluation.
+    """
+    lower, upper = np.asarray(p.lower), np.asarray(p.upper)
+    free = np.ones(len(theta), bool) if free is None else free
+    full, near = theta.copy(), Delta
+
+    def evaluate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        nonlocal near
+        full[free] = x
+        found = nested_at(p, full, near)
+        near = np.asarray(found.Delta) if found.on_branch else near
+        return np.asarray(found.residuals), np.asarray(found.jacobian)[:, free]
+
+    used = 0
+    if free.any():
+        bounds, scale = (lower[free], upper[free]), (upper - lower)[free]
+        end = minimised(evaluate, theta[free], bounds, scale, 0.1 * settings.tolerance, settings.finish_steps)
+        full[free], used = end.x, end.nfev
+    return full, nested_at(p, full, near), used + 1

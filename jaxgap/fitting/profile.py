@@ -1,0 +1,128 @@
+r"""Intervals that stay right where errors are not symmetric and where a bound is near: the profile of the likelihood.
+
+.. math:: \chi^2_p(v) = \min_{\theta : \, \theta_k = v} \chi^2(\theta), \qquad
+          \text{interval:} \quad \chi^2_p(v) - \chi^2_{\min} \le \Delta
+
+with Delta = 1 for 68.3 % and 3.84 for 95 % of one parameter (Wilks; James and Roos,
+Comput. Phys. Commun. 10, 343 (1975): MINOS).
+The other parameters are minimised anew at every v, from where they were at the last one. An interval ends where the
+profile has risen by Delta, at a bound, or where the branch ceases to exist: which of these is said.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq
+
+from jaxgap._checks import check
+from jaxgap.fitting.config import OptimiserConfig
+from jaxgap.fitting.minimise import minimise_nested
+from jaxgap.fitting.objective import Problem
+
+__all__ = ["Interval", "Minimum", "Side", "profile"]
+
+PRECISION = 1e-4
+"""The end of an interval is located to 1e-4 of its length."""
+GROWTH = 1.6
+"""Of the steps that look for an end; the first is one standard deviation."""
+
+
+class Side(NamedTuple):
+    """One end of an interval."""
+
+    value: float
+    reason: str
+    """"chi2" if the profile has risen there, "bound", or "branch" if the branch ceases to exist."""
+
+
+class Interval(NamedTuple):
+    """Where the profile of chi^2 is less than `rise` above its minimum."""
+
+    name: str
+    best: float
+    rise: float
+    lower: Side
+    upper: Side
+    points: np.ndarray
+    """(value, chi^2 above the minimum) of all points computed, by rising value, [point, 2]."""
+
+
+class Minimum(NamedTuple):
+    """Where a fit ended."""
+
+    theta: np.ndarray
+    Delta: np.ndarray
+    chi2: float
+    sigma: np.ndarray
+    """Standard deviations from the covariance: where to look first."""
+
+
+def profile(p: Problem, settings: OptimiserConfig, minimum: Minimum, k: int, rise: float = 1.0) -> Interval:
+    """The interval of parameter `k` in which chi^2, minimised over all others, is less than `rise` above its minimum.
+
+    Raises:
+        InputError: for a rise that is not positive.
+    """
+    check(rise > 0, "rise", "be positive", rise)
+    scan = _Scan(p, settings, minimum, k)
+    lower, upper = (scan.side(sign, rise) for sign in (-1, 1))
+    return Interval(p.names[k], float(minimum.theta[k]), rise, lower, upper, np.array(sorted(scan.seen.items())))
+
+
+class _Scan:
+    """chi^2_p(v) of one parameter; the others start where they were at the nearest point seen."""
+
+    def __init__(self, p: Problem, settings: OptimiserConfig, minimum: Minimum, k: int) -> None:
+        self.p, self.settings, self.k, self.chi2 = p, settings, k, minimum.chi2
+        self.free = np.arange(len(minimum.theta)) != k
+        self.best = float(minimum.theta[k])
+        self.states = {self.best: (minimum.theta, minimum.Delta)}
+        self.seen = {self.best: 0.0}
+        self.bounds = float(p.lower[k]), float(p.upper[k])
+        sigma = minimum.sigma[k]
+        self.step = float(sigma) if np.isfinite(sigma) and sigma > 0 else 0.1 * (self.bounds[1] - self.bounds[0])
+
+    def above(self, v: float) -> float:
+        """chi^2_p(v) - chi^2_min; infinite where the branch does not exist."""
+        closest = min(self.states, key=lambda seen: abs(seen - v))
+        theta, near = self.states[closest]
+        theta = theta.copy()
+        theta[self.k] = v
+        theta, end, _ = minimise_nested(self.p, theta, near, self.settings, self.free)
+        if not end.on_branch:
+            return np.inf
+        self.states[v] = theta, np.asarray(end.Delta)
+        self.seen[v] = float(np.sum(np.asarray(end.residuals) ** 2)) - self.chi2
+        return self.seen[v]
+
+    def side(self, sign: int, rise: float) -> Side:
+        """The end of the interval below (sign = -1) or above the minimum."""
+        bound, inside, step = self.bounds[(sign + 1) // 2], self.best, np.sqrt(rise) * self.step
+        while True:
+            v = self.best + sign * min(step, sign * (bound - self.best))
+            if (above := self.above(v)) >= rise:
+                break
+            if v == bound:
+                return Side(bound, "bound")
+            inside, step = v, GROWTH * step
+        if np.isinf(above):
+            v = self._edge(inside, v)
+            if self.seen[v] < rise:
+                return Side(v, "branch")
+            inside = max((x for x in self.seen if self.seen[x] < rise), key=lambda x: sign * x)
+        precision = PRECISION * abs(v - self.best)
+        return Side(float(brentq(lambda x: self._known(x) - rise, inside, v, xtol=precision)), "chi2")
+
+    def _edge(self, inside: float, outside: float) -> float:
+        """The last value at which the branch exists, to 1e-4 of its distance."""
+        precision = PRECISION * abs(outside - self.best)
+        while abs(outside - inside) > precision:
+            middle = (inside + outside) / 2
+            if np.isinf(self.above(middle)):
+                outside = middle
+            else:
+                inside = middle
+        return inside
+
+    def _known(self, v: float) -> float:
+        return self.seen[v] if v in self.seen else self.above(v)
