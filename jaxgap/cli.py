@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgap import __version__
-from jaxgap._checks import InputError, NotConvergedError
+from jaxgap._checks import InputError, NotConvergedError, check
 from jaxgap._compilation import compile_quickly, keep_programs
 from jaxgap._printing import (
     console,
@@ -28,8 +28,8 @@ from jaxgap._printing import (
 from jaxgap.branches import EndKind, branch_end, solve_temperatures
 from jaxgap.critical import critical_temperature
 from jaxgap.fitting import fit as run_fit
-from jaxgap.fitting import load_fit, write_report
-from jaxgap.fitting.report import as_json, print_report
+from jaxgap.fitting import load_fit, next_measurement, write_report
+from jaxgap.fitting.report import as_json, print_next, print_report
 from jaxgap.materials import MATERIALS
 from jaxgap.observables import branch_minima, branch_names, coherence_peaks
 from jaxgap.phase_diagram import phase_diagram
@@ -176,16 +176,21 @@ def gaps(
 @app.command()
 def fit(
     folder: Annotated[Path, typer.Argument(help="A folder with fit.toml and data.csv.")],
+    next_: Annotated[
+        str | None, typer.Option("--next", metavar="PARAMETER", help="Say which measurement would help this parameter most.")
+    ] = None,
     as_json_: JsonOption = False,
 ) -> None:
     """Fit couplings to measured gaps: table, result.json and fit.png beside the data.
 
-    Example: jaxgap fit fits/ba0.6k0.4fe2as2
+    Example: jaxgap fit fits/ba0.6k0.4fe2as2 --next lambda_13
     """
     import matplotlib as mpl
 
     mpl.use("agg")
     config, sc, data = load_fit(folder)
+    if next_ is not None:
+        check(next_ in config.parameters, "--next", f"be one of {', '.join(config.parameters)}", next_)
     progress = Console(stderr=True, highlight=False)
 
     def report(stage: str, step: int, steps: int, chi2: float) -> None:
@@ -194,10 +199,13 @@ def fit(
 
     result = run_fit(config, sc, data, report)
     json_path, figure_path = write_report(result, folder)
+    rows = next_measurement(result, next_) if next_ is not None else ()
     if as_json_:
-        print_json(as_json(result))
+        print_json(as_json(result) | ({"next": [row._asdict() for row in rows]} if rows else {}))
     else:
         print_report(result, console)
+        if next_ is not None:
+            print_next(next_, rows, float(result.uncertainty[list(config.parameters).index(next_)]), console)
         console.print(escape(f"Wrote {json_path} and {figure_path}."))
 
 

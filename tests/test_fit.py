@@ -11,7 +11,7 @@ import pytest
 from problems import relative_error
 
 from jaxgap import InputError, Label, NotConvergedError, Status, branch_end, critical_temperature, materials, solve
-from jaxgap.fitting import fit, load_fit, write_report
+from jaxgap.fitting import combinations, fit, load_fit, next_measurement, write_report
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.objective import deviations, joint, joint_objective, predictions, problem, system_at
 from jaxgap.fitting.optimise import _best, _curvature
@@ -397,6 +397,45 @@ def test_an_interval_may_end_at_a_bound_or_with_the_branch(shipped):
         shipped[0].interval("lambda_31")
     with pytest.raises(InputError, match="rise"):
         shipped[0].interval("Omega", -1.0)
+
+
+# === what data determine
+
+
+def test_combinations_are_the_directions_of_the_covariance(shipped):
+    """In relative changes: orthogonal, and together they give the covariance back."""
+    result = shipped[0]
+    found = combinations(result)
+    V = np.array([list(known.exponents.values()) for known in found])
+    np.testing.assert_allclose(V @ V.T, np.eye(2), atol=1e-12)
+    assert found[0].relative_error < found[1].relative_error
+    variance = V.T @ np.diag([known.relative_error**2 for known in found]) @ V
+    assert relative_error(variance * np.outer(result.value, result.value), result.covariance) < REPEATABLE
+    assert [known.text for known in found] == ["Omega", "lambda_13"]
+
+
+def test_the_next_measurement(shipped):
+    """One more small gap at a temperature where it is: as inverting the information with slopes of solved gaps says."""
+    result = shipped[0]
+    rows = next_measurement(result, "lambda_13")
+    assert [row.uncertainty for row in rows] == sorted(row.uncertainty for row in rows)
+    assert all(row.uncertainty <= result.uncertainty[0] * (1 + 1e-9) for row in rows)
+    best = next(row for row in rows if row.quantity == LOWER)
+    assert 0.9 * FOLD[0] < best.T < FOLD[0]
+
+    def gap(theta):
+        return float(branch_minima(solve(materials.ba122(*theta), best.T, branch="s+-"))[0])
+
+    steps = 1e-4 * np.diag(result.value)
+    slope = np.array([(gap(result.value + s) - gap(result.value - s)) / (2 * s.sum()) for s in steps]) / best.error
+    information = np.linalg.inv(result.covariance) + np.outer(slope, slope)
+    assert relative_error(best.uncertainty, np.sqrt(np.linalg.inv(information)[0, 0])) < COVARIANCE
+    again = next_measurement(result, "lambda_13", error_meV=1e6, error_K=1e6)
+    np.testing.assert_allclose([row.uncertainty for row in again], result.uncertainty[0], rtol=1e-6)
+    with pytest.raises(InputError, match="lambda_31"):
+        next_measurement(result, "lambda_31")
+    with pytest.raises(InputError, match="error_meV"):
+        next_measurement(result, "Omega", error_meV=0.0)
 
 
 # === kinds of data, losses, what is known beforehand

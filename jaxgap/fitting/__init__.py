@@ -4,6 +4,10 @@ from jaxgap.fitting.config import FitConfig as FitConfig
 from jaxgap.fitting.config import load_fit as load_fit
 from jaxgap.fitting.data import Datum as Datum
 from jaxgap.fitting.data import read_data as read_data
+from jaxgap.fitting.information import Combination as Combination
+from jaxgap.fitting.information import Measurement as Measurement
+from jaxgap.fitting.information import combinations as combinations
+from jaxgap.fitting.information import next_measurement as next_measurement
 from jaxgap.fitting.optimise import FitResult as FitResult
 from jaxgap.fitting.optimise import fit as fit
 from jaxgap.fitting.profile import Interval as Interval

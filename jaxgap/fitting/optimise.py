@@ -66,6 +66,8 @@ class FitResult(NamedTuple):
     infinite along directions that the data do not determine."""
     undetermined: np.ndarray
     """Directions in parameter space (rows, in units of the bounds' widths) that the data do not determine."""
+    jacobian: np.ndarray
+    """Derivatives of the residuals (data, then what is known beforehand) with respect to the parameters."""
     intervals: tuple[Interval, ...]
     """68.3 % intervals from the profile of chi^2, in the same order."""
     chi2: float
@@ -88,15 +90,16 @@ class FitResult(NamedTuple):
         """One standard deviation of every parameter."""
         return np.sqrt(np.diag(self.covariance))
 
-    def interval(self, name: str, rise: float = 1.0) -> Interval:
+    def interval(self, name: str, rise: float = 1.0, points: int = 0) -> Interval:
         """The interval in which chi^2, minimised over all other parameters, is less than `rise` above its minimum: 1 for
-        68.3 %, 3.841 for 95 %. Right where errors are not symmetric, and at bounds."""
+        68.3 %, 3.841 for 95 %. Right where errors are not symmetric, and at bounds. `points`: also the profile at so many
+        values spread evenly over it."""
         names = list(self.config.parameters)
         check(name in names, "name", f"be one of {', '.join(names)}", name)
         pattern = sign_pattern(self.config.system.branch, len(self.superconductor.bands))
         p = problem(self.config, self.superconductor, self.data, pattern)
         minimum = Minimum(self.value, self.amplitudes, self.chi2, self.uncertainty)
-        return profile(p, self.config.optimiser, minimum, names.index(name), rise)
+        return profile(p, self.config.optimiser, minimum, names.index(name), rise, points)
 
     @property
     def criteria(self) -> dict[str, float]:
@@ -153,6 +156,7 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
         value=value,
         covariance=covariance,
         undetermined=undetermined,
+        jacobian=points.jacobian[best][: len(p.rows) + len(p.names)],
         intervals=tuple(profile(p, config.optimiser, minimum, k) for k in range(len(value))),
         chi2=float(chi2[best]),
         amplitudes=points.Delta[best],

@@ -57,8 +57,9 @@ class Minimum(NamedTuple):
     """Standard deviations from the covariance: where to look first."""
 
 
-def profile(p: Problem, settings: OptimiserConfig, minimum: Minimum, k: int, rise: float = 1.0) -> Interval:
-    """The interval of parameter `k` in which chi^2, minimised over all others, is less than `rise` above its minimum.
+def profile(p: Problem, settings: OptimiserConfig, minimum: Minimum, k: int, rise: float = 1.0, points: int = 0) -> Interval:
+    """The interval of parameter `k` in which chi^2, minimised over all others, is less than `rise` above its minimum; with
+    `points` also the profile at so many values spread evenly over it, for a picture.
 
     Raises:
         InputError: for a rise that is not positive.
@@ -66,6 +67,9 @@ def profile(p: Problem, settings: OptimiserConfig, minimum: Minimum, k: int, ris
     check(rise > 0, "rise", "be positive", rise)
     scan = _Scan(p, settings, minimum, k)
     lower, upper = (scan.side(sign, rise) for sign in (-1, 1))
+    # Outwards from the minimum, so that every point starts close to one that is known.
+    for v in sorted(np.linspace(lower.value, upper.value, points), key=lambda v: abs(v - scan.best)):
+        scan.above(float(v))
     return Interval(p.names[k], float(minimum.theta[k]), rise, lower, upper, np.array(sorted(scan.seen.items())))
 
 

@@ -16,13 +16,14 @@ from rich.table import Table
 from jaxgap.branches import gap_curve
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
+from jaxgap.fitting.information import Measurement, combinations
 from jaxgap.fitting.objective import error_of
 from jaxgap.fitting.optimise import FitResult, Prediction
 from jaxgap.observables.gaps import branch_names
 from jaxgap.plotting import COLOURS, draw_curve
 from jaxgap.superconductor import to_toml
 
-__all__ = ["SCHEMA", "as_json", "plot_fit", "print_report", "verdict", "write_report"]
+__all__ = ["SCHEMA", "as_json", "plot_fit", "print_next", "print_report", "verdict", "write_report"]
 
 SCHEMA = "jaxgap-fit-2"
 """Version of result.json's structure."""
@@ -58,6 +59,8 @@ def verdict(result: FitResult) -> str:
         sentences.append(f"They do not determine {' and '.join(free)} (only a combination, or nothing at all).")
     elif k == 2:
         sentences.append(f"The two are correlated ({_correlation(result)[0, 1]:+.2f}).")
+    if k > 2 and n:
+        sentences.append(_known_combinations(result))
     if n <= k:
         sentences.append(
             f"{n} data for {k} parameters leave no degree of freedom: a perfect fit is no test of the model; only what was "
@@ -69,6 +72,15 @@ def verdict(result: FitResult) -> str:
         sentences.append(f"The sources give no error; {error:g} {unit} is assumed, and the uncertainties scale with it.")
     sentences += [_compare(prediction, result.config, result.data) for prediction in result.predictions]
     return " ".join(sentences)
+
+
+def _known_combinations(result: FitResult) -> str:
+    """What the data fix, from the best known combination of parameters to the worst."""
+    parts = []
+    for combination in combinations(result):
+        error = combination.relative_error
+        parts.append(f"{combination.text} {f'to {100 * error:.2g} %' if error < 1 else 'not at all'}")
+    return f"They fix, as products of powers: {'; '.join(parts)}."
 
 
 def print_report(result: FitResult, console: Console) -> None:
@@ -111,6 +123,19 @@ def print_report(result: FitResult, console: Console) -> None:
     console.print(verdict(result), highlight=False)
 
 
+def print_next(name: str, rows: tuple[Measurement, ...], now: float, console: Console, shown: int = 8) -> None:
+    """The measurements that would shrink the uncertainty of a parameter most."""
+    title = f"one more measurement: what becomes of the uncertainty of {name}, now {now:.2g}"
+    table = Table(title=title, title_justify="left")
+    for column in ("measurement", "T (K)", "error", "uncertainty then"):
+        table.add_column(column, justify="left" if column == "measurement" else "right")
+    for row in rows[:shown]:
+        unit = "K" if row.T is None else "meV"
+        T = "" if row.T is None else f"{row.T:.3g}"
+        table.add_row(escape(row.quantity), T, f"{row.error:g} {unit}", f"{row.uncertainty:.2g}")
+    console.print(table)
+
+
 def as_json(result: FitResult) -> dict[str, Any]:
     """Everything needed to reproduce and to judge the fit; numbers that do not exist are null."""
     parameters = [
@@ -135,6 +160,10 @@ def as_json(result: FitResult) -> dict[str, Any]:
         "covariance": [[_finite(x) for x in row] for row in result.covariance.tolist()],
         "correlation": [[_finite(x) for x in row] for row in _correlation(result).tolist()],
         "undetermined_directions": result.undetermined.tolist(),
+        "combinations": [
+            {"text": c.text, "exponents": c.exponents, "relative_error": _finite(c.relative_error)}
+            for c in combinations(result)
+        ],
         "chi2": result.chi2,
         "criteria": {name: _finite(value) for name, value in result.criteria.items()},
         "degrees_of_freedom": len(result.fitted) - len(parameters),

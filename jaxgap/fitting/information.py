@@ -1,0 +1,144 @@
+r"""What data determine: directions in parameter space by how well they are known, and which measurement would help most.
+
+With J the derivatives of all predictions over their errors, exact through the solution, the Fisher information in relative
+changes of the parameters, and the variance of a parameter after one more datum with derivative g and error sigma, are
+
+.. math:: I_{kl} = \theta_k (J^T J)_{kl} \theta_l, \qquad
+          C' = \Bigl( J^T J + \frac{g g^T}{\sigma^2} \Bigr)^{-1} .
+
+Eigenvectors of I are products of powers of the parameters; 1 / sqrt(eigenvalue) is the relative error of such a product.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgap._checks import InputError, check
+from jaxgap.fitting.minimise import nested_at
+from jaxgap.fitting.objective import Problem, Row, problem
+from jaxgap.fitting.optimise import FitResult
+from jaxgap.labels import sign_pattern
+from jaxgap.observables.gaps import branch_names
+
+__all__ = ["Combination", "Measurement", "combinations", "next_measurement"]
+
+NAMED = 0.3
+"""Share of the largest exponent from which a parameter is named in a combination."""
+
+LAST = 0.97
+"""Share of the branch's last temperature up to which gaps are considered: closer to a fold they change faster with T than any
+thermometer allows."""
+
+
+class Combination(NamedTuple):
+    """A product of powers of the parameters, and how well the data fix it."""
+
+    exponents: dict[str, float]
+    """By parameter, norm 1, the largest positive."""
+    relative_error: float
+    """Infinite if the data say nothing about it."""
+
+    @property
+    def text(self) -> str:
+        """Such as `lambda_13 Omega^-0.45`, small exponents left out."""
+        shown = {name: power for name, power in self.exponents.items() if abs(power) >= NAMED * max(self.exponents.values())}
+        largest = max(shown.values())
+        powers = {name: power / largest for name, power in shown.items()}
+        return " ".join(name if abs(power - 1) < 5e-3 else f"{name}^{power:.2f}" for name, power in powers.items())
+
+
+def combinations(result: FitResult) -> tuple[Combination, ...]:
+    """Independent combinations of the parameters, the best known first. Parameters that are zero cannot be in a product: they
+    count in units of their bounds' width."""
+    widths = np.array([hi - lo for lo, hi in (parameter.bounds for parameter in result.config.parameters.values())])
+    scale = np.where(result.value == 0, widths, np.abs(result.value))
+    _, s, V = np.linalg.svd(result.jacobian * scale, full_matrices=True)
+    s = np.concatenate([s, np.zeros(len(V) - len(s))])
+    found = []
+    for size, v in zip(s, V, strict=True):
+        v = v * np.where(result.value < 0, -1.0, 1.0)
+        v = v * np.sign(v[np.argmax(np.abs(v))])
+        exponents = dict(zip(result.config.parameters, v.tolist(), strict=True))
+        found.append(Combination(exponents, float(1 / size) if size > 1e-9 * max(s[0], 1e-300) else float("inf")))
+    return tuple(found)
+
+
+class Measurement(NamedTuple):
+    """One more datum, and what it would do."""
+
+    quantity: str
+    T: float | None
+    """Temperature [K]."""
+    error: float
+    """One standard deviation, as assumed for it."""
+    uncertainty: float
+    """Of the chosen parameter, with it."""
+
+
+def next_measurement(
+    result: FitResult, name: str, *, error_meV: float | None = None, error_K: float | None = None, temperatures: int = 12
+) -> tuple[Measurement, ...]:
+    """Which further measurement would shrink the uncertainty of a parameter most: gaps of every branch and band at several
+    temperatures of the fitted branch, T_c and the branch's end; the most useful first.
+
+    Args:
+        result: a fit.
+        name: the parameter.
+        error_meV, error_K: the error of one more gap, of one more temperature; by default those that the fit assumes.
+        temperatures: at how many temperatures gaps are considered.
+
+    Raises:
+        InputError: for an unknown parameter or an error that is not positive.
+    """
+    names = list(result.config.parameters)
+    check(name in names, "name", f"be one of {', '.join(names)}", name)
+    gap_error = result.config.data.assumed_error_meV if error_meV is None else error_meV
+    T_error = result.config.data.assumed_error_K if error_K is None else error_K
+    check(gap_error > 0, "error_meV", "be positive", gap_error)
+    check(T_error > 0, "error_K", "be positive", T_error)
+    p, near, labels = _candidates(result, temperatures)
+    found = nested_at(p, result.value, near)
+    slopes = np.asarray(found.jacobian)[: len(labels)]
+    widths = np.asarray(p.upper - p.lower)
+    information = (result.jacobian * widths).T @ (result.jacobian * widths)
+    rows, k = [], names.index(name)
+    for (quantity, T), slope in zip(labels, slopes, strict=True):
+        error = T_error if T is None else gap_error
+        if np.isfinite(slope).all():
+            g = slope * widths / error
+            rows.append(Measurement(quantity, T, error, float(widths[k] * _sigma(information + np.outer(g, g), k))))
+    return tuple(sorted(rows, key=lambda row: row.uncertainty))
+
+
+def _sigma(information: np.ndarray, k: int) -> float:
+    """Standard deviation of parameter k in units of its width; infinite if the data allow it 100 times that."""
+    values, vectors = np.linalg.eigh(information)
+    lost = values < 1e-4
+    if np.any(np.abs(vectors[k, lost]) > 1e-3):
+        return float("inf")
+    return float(np.sqrt(np.sum(vectors[k, ~lost] ** 2 / values[~lost])))
+
+
+def _candidates(result: FitResult, temperatures: int) -> tuple[Problem, np.ndarray, list[tuple[str, float | None]]]:
+    """(a problem whose data are the candidates with errors of 1, amplitudes at its temperatures, (quantity, T) of each)."""
+    sc = result.superconductor
+    pattern = sign_pattern(result.config.system.branch, len(sc.bands))
+    exists = np.flatnonzero(np.asarray(result.curve.solutions.converged))
+    if not len(exists):
+        raise InputError("The fit's curve has no point on its branch: there is nothing to measure.")
+    T = np.asarray(result.curve.T)[exists]
+    # Evenly spread over the branch, not as densely as its end is sampled.
+    chosen = exists[[int(np.argmin(np.abs(T - t))) for t in np.linspace(T[0], LAST * T[-1], temperatures)]]
+    T, near = np.asarray(result.curve.T)[chosen], np.asarray(result.curve.solutions.Delta)[chosen].real
+    rows = [Row((("T_c", 0),), 0, "", ""), Row((("branch_end", 0),), 0, "", "")]
+    labels: list[tuple[str, float | None]] = [("T_c", None), ("branch_end", None)]
+    for kind, targets in (("branch_minimum", branch_names(sc)), ("fermi_momentum", sc.band_names)):
+        for i, target in enumerate(targets):
+            rows += [Row(((kind, i),), t, "", "") for t in range(len(T))]
+            labels += [(f"{kind}[{target}]", float(t)) for t in T]
+    p, ones = problem(result.config, sc, result.data, pattern), jnp.ones(len(rows))
+    prior = jnp.zeros_like(p.lower), jnp.full_like(p.lower, jnp.inf)
+    p = replace(p, T=jnp.asarray(T), value=0 * ones, error=ones, prior=prior, rows=tuple(rows), loss="linear")
+    return p, near, labels
