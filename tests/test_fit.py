@@ -481,6 +481,13 @@ def test_limits_cost_nothing_when_kept(folder):
     assert np.isfinite(slope).all()
 
 
+def test_bad_columns(folder):
+    data(folder, HEADER.replace("how_obtained", "how_obtained,limits") + row(UPPER, 0, 12.4).rstrip() + ",upper\n")
+    assert "unknown column `limits`" in complaint(folder)
+    data(folder, HEADER.replace("how_obtained", "how_obtained,limit") + row(UPPER, 0, 12.4).rstrip() + ",most\n")
+    assert "`limit` must be upper, lower or empty" in complaint(folder)
+
+
 @pytest.mark.parametrize(("loss", "cost"), [("soft_l1", lambda s: 2 * (np.sqrt(1 + s) - 1)), ("cauchy", np.log1p)])
 def test_losses(folder, loss, cost):
     edit(folder, "[optimiser]", f'loss = "{loss}"\n\n[optimiser]')

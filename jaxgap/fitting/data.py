@@ -85,6 +85,9 @@ def read_data(path: str | Path, sc: Superconductor) -> tuple[Datum, ...]:
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise InputError(f"{path}:1: the column `{missing[0]}` is missing; the columns are {', '.join(COLUMNS)}.")
+    unknown = [column for column in reader.fieldnames or () if column not in (*COLUMNS, "limit")]
+    if unknown:
+        raise InputError(f"{path}:1: unknown column `{unknown[0]}`; the columns are {', '.join(COLUMNS)}, and may be limit.")
     data = tuple(_datum(row, f"{path}:{reader.line_num}", reader.line_num, sc) for row in reader)
     if not data:
         raise InputError(f"The data file `{path}` has no rows.")
@@ -95,7 +98,8 @@ def read_data(path: str | Path, sc: Superconductor) -> tuple[Datum, ...]:
 
 def _datum(row: dict[str, str], where: str, line: int, sc: Superconductor) -> Datum:
     if None in row or any(value is None for value in row.values()):
-        raise InputError(f"{where}: the row must have {len(COLUMNS)} cells (quote a cell that contains a comma).")
+        columns = sum(key is not None for key in row)
+        raise InputError(f"{where}: the row must have {columns} cells (quote a cell that contains a comma).")
     row = {key: value.strip() for key, value in row.items()}
     operator, terms = _parsed(row["quantity"], where)
     for kind, of in terms:

@@ -140,7 +140,7 @@ def predictions(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Arra
 def deviations(p: Problem, predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
     r"""The residual of every datum: z = (prediction - measurement) / error, after the loss.
 
-    A limit costs -2 ln of the probability to measure no less (no more), with the error as its softness:
+    A limit costs -2 ln of the probability that a reading of the model, scattered by the error, stays within it:
 
     .. math:: \text{upper limit:} \quad z \to \sqrt{-2 \ln \Phi(-z)}, \qquad \text{lower limit:} \quad
               z \to \sqrt{-2 \ln \Phi(z)}

@@ -27,6 +27,8 @@ __all__ = ["SCHEMA", "as_json", "plot_fit", "print_next", "print_report", "verdi
 
 SCHEMA = "jaxgap-fit-2"
 """Version of result.json's structure."""
+DEEPER = 1e-3
+"""By how much chi^2 has to fall on the way along a profile to be another minimum."""
 AT_BOUND = 0.01
 """A parameter is reported at its bound within 1 % of the range."""
 
@@ -61,6 +63,8 @@ def verdict(result: FitResult) -> str:
         sentences.append(f"The two are correlated ({_correlation(result)[0, 1]:+.2f}).")
     if k > 2 and n:
         sentences.append(_known_combinations(result))
+    if any(interval.points[:, 1].min() < -DEEPER for interval in result.intervals):
+        sentences.append("A lower chi^2 was found while looking for the intervals: raise `optimiser.starts`.")
     if n <= k:
         sentences.append(
             f"{n} data for {k} parameters leave no degree of freedom: a perfect fit is no test of the model; only what was "
@@ -70,7 +74,7 @@ def verdict(result: FitResult) -> str:
     for unit in assumed:
         error = result.config.data.assumed_error_meV if unit == "meV" else result.config.data.assumed_error_K
         sentences.append(f"The sources give no error; {error:g} {unit} is assumed, and the uncertainties scale with it.")
-    sentences += [_compare(prediction, result.config, result.data) for prediction in result.predictions]
+    sentences += [_compare(prediction, result.config, result.data) for prediction in _predicted(result)]
     return " ".join(sentences)
 
 
@@ -104,15 +108,21 @@ def print_report(result: FitResult, console: Console) -> None:
         table.add_column(column, justify="left" if column == "datum" else "right")
     for row in _rows(result):
         T = "" if row["T_K"] is None else f"{row['T_K']:g}"
+        limit = f" ({row['limit']} limit)" if row["limit"] else ""
         spread = f"{row['error']:g}{' (assumed)' if row['error_assumed'] else ''}"
         table.add_row(
-            escape(row["quantity"]), T, f"{row['value']:g}", spread, f"{row['model']:.4f}", f"{row['distance_sigma']:+.3f}"
+            escape(row["quantity"]) + limit,
+            T,
+            f"{row['value']:g}",
+            spread,
+            f"{row['model']:.4f}",
+            f"{row['distance_sigma']:+.3f}",
         )
     console.print(table)
     table = Table(title="predicted, not fitted", title_justify="left")
     for column in ("quantity", "value", "uncertainty", "measured"):
         table.add_column(column, justify="left" if column == "quantity" else "right")
-    for prediction in result.predictions:
+    for prediction in _predicted(result):
         datum = _measured(prediction, result.data)
         seen = "" if datum is None else f"{datum.value:g} ({datum.source.split(',')[0].split(' (')[0]})"
         table.add_row(
@@ -286,8 +296,18 @@ def _correlation(result: FitResult) -> np.ndarray:
         return result.covariance / np.outer(sigma, sigma)
 
 
+def _kind(prediction: Prediction) -> str:
+    return "T_c" if prediction.name.startswith("T_c") else "branch_end"
+
+
+def _predicted(result: FitResult) -> list[Prediction]:
+    """The predictions that were not fitted."""
+    fitted = {datum.kind for datum in result.fitted}
+    return [prediction for prediction in result.predictions if _kind(prediction) not in fitted]
+
+
 def _measured(prediction: Prediction, data: tuple[Datum, ...]) -> Datum | None:
-    kind = "T_c" if prediction.name.startswith("T_c") else "branch_end"
+    kind = _kind(prediction)
     return next((datum for datum in data if datum.kind == kind and datum.use == "predict"), None)
 
 
