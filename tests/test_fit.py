@@ -518,6 +518,17 @@ def test_the_shipped_fit_has_no_criteria_to_spare(shipped):
     assert np.isnan(criteria["AICc"])
 
 
+def test_what_is_known_beforehand_is_a_degree_of_freedom(shipped):
+    """As configuration says: one more datum."""
+    result = shipped[0]
+    assert result.degrees_of_freedom == 0
+    parameters = dict(result.config.parameters)
+    parameters["Omega"] = parameters["Omega"].model_copy(update={"prior": (38.0, 0.5)})
+    known = result._replace(config=result.config.model_copy(update={"parameters": parameters}))
+    assert known.degrees_of_freedom == 1
+    assert np.isclose(known.criteria["BIC"], 2 * np.log(3))
+
+
 @pytest.mark.slow
 def test_both_searches_find_the_same_minimum(folder, shipped):
     edit(folder, "seed = 0", 'seed = 0\nsearch = "adam"')

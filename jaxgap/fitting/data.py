@@ -123,22 +123,9 @@ def _datum(row: dict[str, str], where: str, line: int, sc: Superconductor) -> Da
     _check_use(kind, T, row["use"], where)
     if error is None and row["use"] == "fit" and unit == "1":
         raise InputError(f"{where}: a ratio that is fitted needs an error (none is assumed for it).")
-    return Datum(
-        kind,
-        of,
-        T,
-        value,
-        error,
-        unit,
-        row["use"],
-        row["technique"],
-        row["source"],
-        row["how_obtained"],
-        line,
-        operator,
-        terms[1] if len(terms) > 1 else ("", ""),
-        limit,
-    )
+    texts = {key: row[key] for key in ("use", "technique", "source", "how_obtained")}
+    second = terms[1] if len(terms) > 1 else ("", "")
+    return Datum(kind, of, T, value, error, unit, **texts, line=line, operator=operator, second=second, limit=limit)
 
 
 def _parsed(quantity: str, where: str) -> tuple[str, list[tuple[str, str]]]:

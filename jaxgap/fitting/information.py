@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgap._checks import InputError, check
+from jaxgap._checks import InputError, NotConvergedError, check
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.objective import Problem, Row, problem
 from jaxgap.fitting.optimise import FitResult
@@ -91,6 +91,7 @@ def next_measurement(
 
     Raises:
         InputError: for an unknown parameter or an error that is not positive.
+        NotConvergedError: if the branch is not found again at one of the temperatures.
     """
     names = list(result.config.parameters)
     check(name in names, "name", f"be one of {', '.join(names)}", name)
@@ -100,6 +101,9 @@ def next_measurement(
     check(T_error > 0, "error_K", "be positive", T_error)
     p, near, labels = _candidates(result, temperatures)
     found = nested_at(p, result.value, near)
+    if not found.on_branch:
+        # Else the derivatives of all gaps would be zero, and every measurement useless.
+        raise NotConvergedError("The fitted branch could not be found again at all temperatures: try fewer `temperatures`.")
     slopes = np.asarray(found.jacobian)[: len(labels)]
     widths = np.asarray(p.upper - p.lower)
     information = (result.jacobian * widths).T @ (result.jacobian * widths)

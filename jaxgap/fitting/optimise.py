@@ -102,10 +102,17 @@ class FitResult(NamedTuple):
         return profile(p, self.config.optimiser, minimum, names.index(name), rise, points)
 
     @property
+    def degrees_of_freedom(self) -> int:
+        """Data, and what is known of parameters beforehand, less the number of parameters."""
+        known = sum(parameter.prior is not None for parameter in self.config.parameters.values())
+        return len(self.fitted) + known - len(self.value)
+
+    @property
     def criteria(self) -> dict[str, float]:
         """Information criteria of the fit, lower is better: chi^2 plus a price for every parameter. NaN where the data are
         too few for the correction (AICc needs two more data than parameters)."""
-        n, k = len(self.fitted), len(self.value)
+        k = len(self.value)
+        n = self.degrees_of_freedom + k
         aic = self.chi2 + 2 * k
         corrected = aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.nan
         return {"AIC": aic, "AICc": corrected, "BIC": self.chi2 + k * np.log(n)}
@@ -328,7 +335,7 @@ def _best(chi2: np.ndarray, converged: np.ndarray) -> int:
     if not finite.any():
         raise NotConvergedError(
             "The fit did not converge: no start ended at parameters for which the asked-for branch exists. Widen the bounds, "
-            "raise `optimiser.starts` or `optimiser.adam_steps`, or check `system.branch` in fit.toml."
+            "raise `optimiser.starts` or `optimiser.search_steps`, or check `system.branch` in fit.toml."
         )
     usable = converged & finite if (converged & finite).any() else finite
     return int(np.argmin(np.where(usable, chi2, np.inf)))

@@ -65,7 +65,7 @@ def verdict(result: FitResult) -> str:
         sentences.append(_known_combinations(result))
     if any(interval.points[:, 1].min() < -DEEPER for interval in result.intervals):
         sentences.append("A lower chi^2 was found while looking for the intervals: raise `optimiser.starts`.")
-    if n <= k:
+    if result.degrees_of_freedom <= 0:
         sentences.append(
             f"{n} data for {k} parameters leave no degree of freedom: a perfect fit is no test of the model; only what was "
             "predicted and not fitted is."
@@ -176,7 +176,7 @@ def as_json(result: FitResult) -> dict[str, Any]:
         ],
         "chi2": result.chi2,
         "criteria": {name: _finite(value) for name, value in result.criteria.items()},
-        "degrees_of_freedom": len(result.fitted) - len(parameters),
+        "degrees_of_freedom": result.degrees_of_freedom,
         "fitted": _rows(result),
         "predictions": [{**p._asdict(), "uncertainty": _finite(p.uncertainty)} for p in result.predictions],
         "other_data": [{**d._asdict(), "quantity": d.quantity} for d in result.data if d.use != "fit"],
