@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar, cast
 
 import equinox as eqx
@@ -71,24 +72,31 @@ def program(function: F) -> F:
     `eqx.filter_jit`.
     """
     jitted = eqx.filter_jit(function)
-    loaded: dict[Any, Any] = {}
+    ready: dict[Any, Callable[[list[Any]], Any] | None] = {}
+    preparing = Lock()
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if _kept is None or jax.default_backend() != "cpu":
-            return jitted(*args, **kwargs)
         leaves, tree = jax.tree.flatten((args, kwargs))
         arrays = [x for x in leaves if _is_array(x)]
         if any(isinstance(x, jax.core.Tracer) for x in arrays):
             return jitted(*args, **kwargs)
-        key = (_kept, tree, tuple(_named(x) for x in leaves))
-        if key not in loaded:
+        kept = _kept if jax.default_backend() == "cpu" else None
+        key = (kept, tree, tuple(_named(x) for x in leaves))
+        if key not in ready:
             if None in key[2] or " at 0x" in str(tree):
                 return jitted(*args, **kwargs)
-            text = repr((function.__module__, function.__qualname__, str(tree), key[2]))
-            path = _kept / _house() / hashlib.sha256(text.encode()).hexdigest()
-            loaded[key] = _runnable(_read(path) or _write(path, _traced(function, leaves, tree)), arrays)
-        return loaded[key](arrays)
+            with preparing:  # Two threads that come first compile once.
+                if key not in ready and kept is None:
+                    result = jitted(*args, **kwargs)
+                    ready[key] = None
+                    return result
+                if key not in ready and kept is not None:
+                    text = repr((function.__module__, function.__qualname__, str(tree), key[2]))
+                    path = kept / _house() / hashlib.sha256(text.encode()).hexdigest()
+                    ready[key] = _runnable(_read(path) or _write(path, _traced(function, leaves, tree)), arrays)
+        run = ready[key]
+        return jitted(*args, **kwargs) if run is None else run(arrays)
 
     return cast(F, call)
 

@@ -224,9 +224,9 @@ def figure_dos() -> Figure:
         ax.plot(omega, N, color=COLOURS[0], lw=1.2)
         title = f"$\\lambda_{{33}}$ = {x:.4f}, {_stability_word(state)}\nmin $E_-$ = {state.gap:.3f} meV"
         ax.set_title(title, fontsize=9)
-        ax.set(xlabel=r"energy $\omega$ (meV)", ylim=(0, None))
+        ax.set(xlabel=r"energy $\omega$ (meV)")
         columns.append(N)
-    axes[0].set_ylabel(r"$N(\omega)\,/\,N(0)$")
+    axes[0].set(ylim=(0, None), ylabel=r"$N(\omega)\,/\,N(0)$")
     at_15 = states[0][1]
     statements = (
         Statement(

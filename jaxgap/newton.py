@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-__all__ = ["Root", "Stride", "CAREFUL", "newton", "differenced", "norm"]
+__all__ = ["Root", "Stride", "CAREFUL", "newton", "differenced", "solved", "norm"]
 
 MAX_STEPS = 60
 STEP_TOLERANCE = 1e-8
@@ -26,6 +26,9 @@ EXACT = 1e-15
 """|r| <= 1e-15 |x| cannot be improved."""
 SHORTEST = 1e-5
 """Shortest share of a Newton step that is tried before giving up."""
+ELIMINATED = 4
+"""Linear systems up to this size are eliminated in the open: for three unknowns 4 (16 at once) to 25 times (1024) as fast as
+a call of LAPACK on the CPU. Above, the compiler pays more for it than the calls cost."""
 DIFFERENCE = 1e-5
 """Step of `differenced` relative to |x|: truncation 1e-10, rounding 1e-11."""
 
@@ -120,7 +123,7 @@ def newton(
             x=jnp.where(taken, x, s.x),
             size=jnp.where(taken, size, s.size),
             jacobian=jnp.where(taken, jacobian, s.jacobian),
-            dx=jnp.where(taken, _limited(-jnp.linalg.solve(jacobian, r), x, stride.longest), s.dx),
+            dx=jnp.where(taken, _limited(-solved(jacobian, r), x, stride.longest), s.dx),
             t=jnp.where(taken, 1.0, s.t / 4),
             steps=s.steps + 1,
             done=arrived | (~taken & (s.t < SHORTEST)),
@@ -133,6 +136,29 @@ def newton(
     size = norm(end.x)
     small = end.size <= jnp.where(size <= floor, floor, RESIDUAL_TOLERANCE * size)
     return Root(end.x, end.size, end.jacobian, jnp.isfinite(end.x).all() & small, end.steps)
+
+
+def solved(A: Float[Array, "n n"], b: Float[Array, "n"]) -> Float[Array, "n"]:
+    """A^-1 b."""
+    n = len(b)
+    if n > ELIMINATED:
+        return jnp.linalg.solve(A, b)
+    # Gauss elimination with the largest pivot of every column, on scalars: batched, these are long vectors.
+    rows = [[*A[i], b[i]] for i in range(n)]
+    for k in range(n):
+        for i in range(k + 1, n):
+            swapped = jnp.abs(rows[i][k]) > jnp.abs(rows[k][k])
+            up, low = rows[k], rows[i]
+            rows[k] = [jnp.where(swapped, b, a) for a, b in zip(up, low, strict=True)]
+            rows[i] = [jnp.where(swapped, a, b) for a, b in zip(up, low, strict=True)]
+        for i in range(k + 1, n):
+            factor = rows[i][k] / rows[k][k]
+            rows[i] = [b - factor * a for a, b in zip(rows[k], rows[i], strict=True)]
+    x: list[Any] = []
+    for k in reversed(range(n)):
+        known = sum(row * x_j for row, x_j in zip(rows[k][k + 1 : n], x, strict=True))
+        x.insert(0, (rows[k][n] - known) / rows[k][k])
+    return jnp.stack(x)
 
 
 def _limited(dx: Float[Array, "n"], x: Float[Array, "n"], share: float) -> Float[Array, "n"]:

@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap._checks import check
+from jaxgap._chunks import in_chunks
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bifurcations import BifurcationKind, path
@@ -30,7 +31,7 @@ from jaxgap.observables.gaps import branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.phase_lines import NO_GROUND, NORMAL_GROUND, Grid, Plane, phase_lines
 from jaxgap.quadrature import DEFAULT_RULE
-from jaxgap.search import SEARCH_RULE, SEARCH_STEPS, half_way, in_chunks, iterated, real_starts
+from jaxgap.search import SEARCH_RULE, SEARCH_STEPS, half_way, iterated, real_starts
 from jaxgap.solve import checked_temperature
 from jaxgap.stability import negative_of_each, real_blocks
 from jaxgap.superconductor import Superconductor

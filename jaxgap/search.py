@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Complex, Float, Inexact
+from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from jaxgap._checks import check, check_finite
+from jaxgap._chunks import in_chunks
 from jaxgap._compilation import program
 from jaxgap.couplings import CONVENTIONS
 from jaxgap.newton import Stride
@@ -29,7 +30,6 @@ __all__ = [
     "real_starts",
     "iterated",
     "half_way",
-    "in_chunks",
     "coupled_groups",
     "as_real",
     "distinct",
@@ -74,13 +74,12 @@ def candidates(sc: Superconductor, T: Any, groups: list[np.ndarray], given: Any)
     one of them, and far from everything else.
     """
     starts, far, broken_starts = _starts(sc)
-    starts = np.concatenate([starts, _nearer(sc, T, far)])
     given = _given(given, len(sc.channels))
-    found = _ends(sc, T, groups, [starts, *(part for part in given if np.isrealobj(part))])
+    found = _ends(sc, T, groups, [starts, *(part for part in given if np.isrealobj(part))], far)
     found = _merged(found, _ends(sc, T, groups, [half_way(found.real)]), groups)
     displaced = _displaced(sc, T, found.real)
-    displaced = np.concatenate([displaced, _nearer(sc, T, displaced)])
-    more = _ends(sc, T, groups, [broken_starts, displaced, *(part for part in given if np.iscomplexobj(part))])
+    direct = [broken_starts, displaced, *(part for part in given if np.iscomplexobj(part))]
+    more = _ends(sc, T, groups, direct, displaced)
     return _merged(found, more, groups)
 
 
@@ -92,12 +91,14 @@ def _merged(one: Found, other: Found, groups: list[np.ndarray]) -> Found:
     return Found(rows[kept[kept < n_real]].real, rows[kept[kept >= n_real]])
 
 
-def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np.ndarray]) -> Found:
-    """Where batches of starts lead, the normal state left out."""
-    starts = np.concatenate(batches)
+def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np.ndarray], far: Any = ()) -> Found:
+    """Where batches of starts lead, and others (`far`) after plain iterations, the normal state left out."""
+    direct = np.concatenate(batches)
+    starts = np.concatenate([direct, far]) if len(far) else direct
     if not len(starts):
         return Found(starts.real, starts.astype(complex))
-    Delta, converged = in_chunks(partial(_search, sc, T), STARTS, starts)
+    iterations = np.where(np.arange(len(starts)) < len(direct), 0, ITERATIONS)
+    Delta, converged = in_chunks(partial(_search, sc, T), STARTS, starts, iterations)
     large = np.linalg.norm(Delta, axis=1) > SAME * np.max(np.abs(starts))
     rows, real = as_real(Delta[converged & large].astype(complex), groups)
     order = np.argsort(~real, kind="stable")
@@ -106,24 +107,17 @@ def _ends(sc: Superconductor, T: Any, groups: list[np.ndarray], batches: list[np
 
 
 @program
-def _search(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "start channel"]) -> tuple[Any, Any]:
-    """(amplitudes, converged) of Newton from every start."""
+def _search(
+    sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "start channel"], iterations: Int[Array, "start"]
+) -> tuple[Any, Any]:
+    """(amplitudes, converged) of Newton from every start, after so many plain iterations."""
 
-    def one(Delta: Any) -> Any:
+    def one(Delta: Any, iterations: Any) -> Any:
+        Delta = iterated(sc, T, Delta, iterations)
         root = search_root(sc, T, pack(Delta), SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE)
         return unpack(root.x, len(sc.channels)), root.converged
 
-    return jax.vmap(one)(starts)
-
-
-def in_chunks(program: Any, size: int, *rows: np.ndarray) -> Any:
-    """A batched program on pieces of `size` rows, the last one padded: one shape, compiled once."""
-    # All are begun before the first is read: the host prepares one piece while another is computed.
-    parts = [
-        program(*jax.device_put([np.resize(row[start : start + size], (size, *row.shape[1:])) for row in rows]))
-        for start in range(0, len(rows[0]), size)
-    ]
-    return jax.tree.map(lambda *pieces: np.concatenate(pieces)[: len(rows[0])], *parts)
+    return jax.vmap(one)(starts, iterations)
 
 
 # --- starts -----------------------------------------------------------------------------------------------------------
@@ -168,19 +162,11 @@ def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.concatenate([0.3 * size * real, own * real]), size * real, np.concatenate([size * broken, own * broken])
 
 
-def _nearer(sc: Superconductor, T: Any, starts: np.ndarray) -> np.ndarray:
-    """The starts after plain iterations."""
-    return in_chunks(partial(_iterated, sc, T), STARTS, starts) if len(starts) else starts
-
-
-@program
-def _iterated(sc: Superconductor, T: Float[Array, ""], starts: Inexact[Array, "start channel"]) -> Any:
-    return jax.vmap(lambda D: iterated(sc, T, D))(starts)
-
-
-def iterated(sc: Superconductor, T: Any, Delta: Inexact[Array, "channel"]) -> Inexact[Array, "channel"]:
+def iterated(
+    sc: Superconductor, T: Any, Delta: Inexact[Array, "channel"], iterations: Int[Array, ""] | int = ITERATIONS
+) -> Inexact[Array, "channel"]:
     """`Delta` [meV] after a few plain iterations Delta <- lambda P / N, which lead towards the stable solutions."""
-    return jax.lax.fori_loop(0, ITERATIONS, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), Delta)
+    return jax.lax.fori_loop(0, iterations, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), Delta)
 
 
 def _given(starts: Any, n: int) -> list[np.ndarray]:
@@ -268,10 +254,15 @@ def distances(a: np.ndarray, b: np.ndarray, groups: list[np.ndarray]) -> np.ndar
 
 def distinct(rows: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
     """Indices of the rows without repetitions, each time the first."""
-    kept, remaining = [], np.arange(len(rows))
-    while len(remaining):
-        first = remaining[0]
-        kept.append(first)
-        far = distances(rows[first], rows[remaining], groups) > SAME * np.linalg.norm(rows[first])
-        remaining = remaining[far]
+    size2 = np.sum(np.abs(rows) ** 2, axis=1)
+    # |a - b e^(i phi)|^2 = |a|^2 + |b|^2 - 2 |a . b*| at best: of all pairs at once, to 1e-8 of their size.
+    shared = np.zeros((len(rows), len(rows)))
+    for group in groups:
+        part = rows[:, group]
+        shared += np.maximum(np.abs(part @ part.T), np.abs(part @ np.conj(part).T))
+    same = size2[:, None] + size2 - 2 * shared <= SAME**2 * size2[:, None]
+    kept: list[int] = []
+    for i in range(len(rows)):
+        if not same[kept, i].any():
+            kept.append(i)
     return np.array(kept, dtype=int)

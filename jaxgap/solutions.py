@@ -18,13 +18,14 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap._checks import InputError, NotConvergedError, check, is_concrete
+from jaxgap._chunks import all_in_chunks
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.labels import Label
 from jaxgap.observables.gaps import GAPLESS, branch_minima_of
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.quadrature import DEFAULT_RULE
-from jaxgap.search import STATES, as_real, candidates, coupled_groups, distinct, in_chunks
+from jaxgap.search import STATES, as_real, candidates, coupled_groups, distinct
 from jaxgap.solution import Solution, Status
 from jaxgap.solve import checked_temperature, solve, solve_core
 from jaxgap.stability import complex_matrix, negative_of_each, real_blocks
@@ -163,7 +164,7 @@ def solutions(sc: Superconductor, T: Any, *, starts: Any = None) -> Solutions:
     groups = coupled_groups(sc)
     real, broken = candidates(sc, T, groups, starts)
     # The normal state is a solution at every temperature.
-    found = _polished(sc, T, np.concatenate([np.zeros((1, len(sc.channels))), real])) + _polished(sc, T, broken)
+    found = _polished(sc, T, np.concatenate([np.zeros((1, len(sc.channels))), real]), broken)
     rows, _ = as_real(np.stack([np.asarray(s.Delta) for s in found]), groups)
     states = judged(sc, [found[i] for i in distinct(rows, groups)])
     return Solutions(sc, float(T), tuple(sorted(states, key=_rank)))
@@ -188,19 +189,19 @@ def _solve_all(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "s
     return jax.vmap(lambda D: solve_core(sc, T, D, None, DEFAULT_RULE))(Delta)
 
 
-def _polished(sc: Superconductor, T: Any, rows: np.ndarray) -> list[Solution]:
-    """The rows solved to full accuracy; those that lead nowhere are dropped."""
-    if not len(rows):
-        return []
-    batch = in_chunks(partial(_solve_all, sc, T), STATES, rows)
+def _polished(sc: Superconductor, T: Any, *kinds: np.ndarray) -> list[Solution]:
+    """The rows of every kind (real, complex) solved to full accuracy; those that lead nowhere are dropped."""
     found = []
-    values = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch) if field.name != "superconductor"}
-    for i in range(len(rows)):
-        one = Solution(superconductor=sc, **jax.device_put({name: value[i] for name, value in values.items()}))
-        if int(one.status) == Status.INACCURATE:
-            one = solve(sc, T, start=one, throw=False)
-        if int(one.status) in (Status.CONVERGED, Status.INACCURATE, Status.TRIVIAL):
-            found.append(one)
+    for batch in all_in_chunks(STATES, *((partial(_solve_all, sc, T), rows) for rows in kinds if len(rows))):
+        names = [field.name for field in dataclasses.fields(batch) if field.name != "superconductor"]
+        for i in range(len(batch.Delta)):
+            one = Solution(superconductor=sc, **jax.device_put({name: getattr(batch, name)[i] for name in names}))
+            status = batch.status[i]
+            if status == Status.INACCURATE:
+                one = solve(sc, T, start=one, throw=False)
+                status = int(one.status)
+            if status in (Status.CONVERGED, Status.INACCURATE, Status.TRIVIAL):
+                found.append(one)
     return found
 
 
@@ -222,25 +223,28 @@ def _judge(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "state
 
 def judged(sc: Superconductor, found: list[Solution]) -> list[State]:
     """States from solutions of one system at one temperature."""
-    states = []
-    for real in (True, False):
-        batch = [s for s in found if np.any(np.imag(s.Delta)) != real]
-        if not batch:
-            continue
-        Delta = np.stack([np.asarray(s.Delta.real if real else s.Delta) for s in batch])
-        result = in_chunks(partial(_judge, sc, batch[0].T), STATES, Delta)
+    amplitudes = [np.asarray(s.Delta) for s in found]
+    broken = [bool(np.any(D.imag)) for D in amplitudes]
+    order = [i for kind in (False, True) for i in range(len(found)) if broken[i] == kind]
+    n_real = len(found) - sum(broken)
+    rows = [np.stack([amplitudes[i] for i in part]) for part in (order[:n_real], order[n_real:]) if part]
+    rows = [part if np.any(part.imag) else part.real for part in rows]
+    results = all_in_chunks(STATES, *((partial(_judge, sc, found[0].T), part) for part in rows))
+    states: list[State] = []
+    for result, part in zip(results, rows, strict=True):
+        real = np.isrealobj(part)
         counts = [negative_of_each(block) for block in (result.blocks if real else (result.blocks,))]
-        for i, s in enumerate(batch):
+        for i, D in enumerate(part):
             has_free_energy = bool(result.has_free_energy[i])
             states.append(
                 State(
-                    solution=s,
+                    solution=found[order[len(states)]],
                     free_energy=float(result.free_energy[i]) if has_free_energy else None,
                     unstable_amplitude=int(counts[0][i]),
                     unstable_phase=int(counts[1][i]) if real else 0,
                     phase_defined=has_free_energy,
                     gap=float(np.min(result.gaps[i])) if np.isfinite(result.gaps[i]).all() else float("nan"),
-                    crossband=_crossband(sc, Delta[i]),
+                    crossband=_crossband(sc, D),
                 )
             )
     return states

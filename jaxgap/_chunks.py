@@ -1,0 +1,60 @@
+"""Batches of any size through one program of a fixed size, on all cores."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from typing import Any
+
+import jax
+import numpy as np
+
+__all__ = ["in_chunks", "all_in_chunks"]
+
+
+def in_chunks(program: Callable[..., Any], size: int, *rows: np.ndarray) -> Any:
+    """A batched program on pieces of `size` rows, the last one padded: one shape, compiled once."""
+    return all_in_chunks(size, (program, *rows))[0]
+
+
+def all_in_chunks(size: int, *jobs: tuple[Any, ...]) -> list[Any]:
+    """`in_chunks` of several (program, *rows) at once.
+
+    JAX runs what one thread asks of the CPU one after the other, so every piece has a thread. Results do not depend on it.
+    """
+    device = getattr(jax.config, "jax_default_device")  # noqa: B009 (its type is not known to mypy)
+
+    def run(job: tuple[Any, ...], start: int) -> Any:
+        # Other threads know nothing of the caller's settings.
+        with jax.enable_x64(True), jax.default_device(device):
+            program, *rows = job
+            piece = [np.resize(row[start : start + size], (size, *row.shape[1:])) for row in rows]
+            return jax.tree.map(np.asarray, program(*jax.device_put(piece)))
+
+    pieces = [(job, start) for job in jobs for start in range(0, len(job[1]), size)]
+    if len(pieces) == 1:
+        done = [run(*pieces[0])]
+    else:
+        waiting = [_threads().submit(run, *piece) for piece in pieces]
+        try:
+            done = [one.result() for one in waiting]
+        except BaseException:
+            for one in waiting:
+                one.cancel()
+            raise
+    results = []
+    for _, *rows in jobs:
+        count = len(rows[0])
+        parts, done = done[: -(-count // size)], done[-(-count // size) :]
+        whole = jax.tree.map(lambda *ends: np.concatenate(ends), *parts)
+        results.append(jax.tree.map(partial(_first, count), whole))
+    return results
+
+
+def _first(count: int, x: np.ndarray) -> np.ndarray:
+    return x[:count]
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1)

@@ -1,0 +1,62 @@
+"""Batches in pieces on several threads, and the small linear systems of Newton's steps."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxgap import newton
+from jaxgap._chunks import all_in_chunks, in_chunks
+from jaxgap._compilation import program
+
+
+@program
+def _squares(x):
+    return {"square": x**2, "sum": x.sum(axis=1)}
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 13])
+def test_pieces_of_any_number_of_rows_are_put_together_in_order(count):
+    rows = np.random.default_rng(0).normal(size=(count, 3))
+    result = in_chunks(_squares, 4, rows)
+    np.testing.assert_array_equal(result["square"], rows**2)
+    assert result["sum"].shape == (count,)
+
+
+def test_several_programs_at_once():
+    one, other = np.arange(18.0).reshape(9, 2), np.arange(6.0).reshape(2, 3)
+    first, second = all_in_chunks(4, (_squares, one), (lambda x: x + 1, other))
+    np.testing.assert_array_equal(first["square"], one**2)
+    np.testing.assert_array_equal(second, other + 1)
+
+
+def test_pieces_compute_in_double_precision_where_only_the_caller_has_switched_it_on():
+    jax.config.update("jax_enable_x64", False)
+    try:
+        with jax.enable_x64(True):
+            assert in_chunks(lambda x: 1.0 * x, 1, np.arange(6.0)).dtype == np.float64
+    finally:
+        jax.config.update("jax_enable_x64", True)
+
+
+def test_an_error_in_one_piece_is_the_callers():
+    def broken(x):
+        if float(x[0]) == 3.0:
+            raise ValueError("the third piece")
+        return x
+
+    with pytest.raises(ValueError, match="the third piece"):
+        in_chunks(broken, 1, np.arange(6.0))
+
+
+@pytest.mark.parametrize("n", range(1, 7))
+def test_elimination_agrees_with_lapack(n):
+    rng = np.random.default_rng(n)
+    A, b = rng.normal(size=(200, n, n)), rng.normal(size=(200, n))
+    if n > 1:
+        A[::2, 0, 0] = 0.0  # needs another pivot
+    x = jax.vmap(newton.solved)(A, b)
+    np.testing.assert_allclose(np.einsum("kij,kj->ki", A, x), b, atol=1e-10)
+
+
+def test_elimination_of_a_singular_matrix_is_not_finite():
+    assert not np.isfinite(newton.solved(jax.numpy.ones((3, 3)), jax.numpy.arange(3.0))).all()
