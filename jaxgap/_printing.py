@@ -1,6 +1,7 @@
 """What the command line prints: tables for people, one JSON object for machines."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jaxgap._checks import InputError
+from jaxgap.fitting.compare import FULL, Comparison, log_evidence
 from jaxgap.labels import Label
 from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps
 from jaxgap.phase_diagram import PhaseDiagram
@@ -18,8 +21,10 @@ from jaxgap.superconductor import Superconductor
 from jaxgap.transition import Transition
 
 __all__ = [
+    "comparison_row",
     "console",
     "diagram_row",
+    "print_comparison",
     "print_diagram",
     "print_gaps",
     "print_json",
@@ -27,6 +32,7 @@ __all__ = [
     "gap_row",
     "solution_row",
     "state_row",
+    "write_json",
 ]
 
 console = Console(highlight=False)
@@ -139,9 +145,57 @@ def print_diagram(found: PhaseDiagram) -> None:
     console.print(table)
 
 
+def comparison_row(found: Comparison) -> dict[str, Any]:
+    best = min(fit.criteria["AICc"] for fit in [found.full, *found.held.values()])
+    models = {}
+    for name, fit in found.fits.items():
+        models[name] = {
+            "chi2": fit.chi2,
+            "data": len(fit.fitted),
+            "parameters": dict(zip(fit.config.parameters, fit.value.tolist(), strict=True)),
+            "uncertainties": dict(zip(fit.config.parameters, fit.uncertainty.tolist(), strict=True)),
+            "interval_68": {i.name: [i.lower.value, i.upper.value] for i in fit.intervals},
+            "criteria": fit.criteria,
+            "AICc_above_best": fit.criteria["AICc"] - best if name in found.held or name == FULL else None,
+            "log_evidence_laplace": log_evidence(fit),
+            "p_value": found.p_value(name) if name in found.held else None,
+        }
+    tension = found.tension
+    return {"models": models, "tension": tension._asdict() if tension else None, "verdict": found.verdict}
+
+
+def print_comparison(found: Comparison) -> None:
+    """Every model with what it costs; then what follows, in sentences."""
+    table = Table(title=found.full.config.title or "models", title_justify="left")
+    for column in ("model", "data", "parameters", "chi^2", "AICc", "BIC", "ln evidence", "p"):
+        table.add_column(column, justify="left" if column in ("model", "parameters") else "right")
+    for name, fit in found.fits.items():
+        pairs = zip(fit.config.parameters, fit.value, fit.uncertainty, strict=True)
+        comparable = name == FULL or name in found.held
+        table.add_row(
+            escape(name),
+            str(len(fit.fitted)),
+            escape("\n".join(f"{key} = {value:.4g} +- {error:.1g}" for key, value, error in pairs)),
+            f"{fit.chi2:.2f}",
+            *(f"{fit.criteria[key]:.2f}" if comparable else "" for key in ("AICc", "BIC")),
+            f"{log_evidence(fit):.2f}" if comparable else "",
+            f"{found.p_value(name):.2g}" if name in found.held else "",
+        )
+    console.print(table)
+    console.print(escape(found.verdict))
+
+
 def print_json(value: dict[str, Any]) -> None:
     """JSON with null for numbers that do not exist."""
     print(json.dumps(_plain(value), indent=1, allow_nan=False))
+
+
+def write_json(value: dict[str, Any], path: Path) -> None:
+    """The same into a file."""
+    try:
+        path.write_text(json.dumps(_plain(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"Cannot write `{path}`: {error}.") from None
 
 
 def _plain(value: Any) -> Any:

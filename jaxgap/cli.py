@@ -15,18 +15,22 @@ from jaxgap import __version__
 from jaxgap._checks import InputError, NotConvergedError, check
 from jaxgap._compilation import compile_quickly, keep_programs
 from jaxgap._printing import (
+    comparison_row,
     console,
     diagram_row,
     gap_row,
+    print_comparison,
     print_diagram,
     print_gaps,
     print_json,
     print_transition,
     solution_row,
     state_row,
+    write_json,
 )
 from jaxgap.branches import EndKind, branch_end, solve_temperatures
 from jaxgap.critical import critical_temperature
+from jaxgap.fitting import compare as compare_models
 from jaxgap.fitting import fit as run_fit
 from jaxgap.fitting import load_fit, next_measurement, write_report
 from jaxgap.fitting.report import as_json, print_next, print_report
@@ -207,6 +211,32 @@ def fit(
         if next_ is not None:
             print_next(next_, rows, float(result.uncertainty[list(config.parameters).index(next_)]), console)
         console.print(escape(f"Wrote {json_path} and {figure_path}."))
+
+
+@app.command()
+def compare(
+    folder: Annotated[Path, typer.Argument(help="A folder with fit.toml, which has [models.<name>], and data.csv.")],
+    as_json_: JsonOption = False,
+) -> None:
+    """Fit all models of fit.toml to the same data (or to those of some techniques) and compare them; comparison.json.
+
+    Example: jaxgap compare fits/mgb2
+    """
+    config, sc, data = load_fit(folder)
+    progress = Console(stderr=True, highlight=False)
+
+    def report(name: str, stage: str, step: int, steps: int, chi2: float) -> None:
+        if step == steps:
+            progress.print(escape(f"{name}: {stage} {steps} starts, best chi^2 {chi2:.3e}"))
+
+    found = compare_models(config, sc, data, report)
+    path = folder / "comparison.json"
+    write_json(comparison_row(found), path)
+    if as_json_:
+        print_json(comparison_row(found))
+    else:
+        print_comparison(found)
+        console.print(escape(f"Wrote {path}."))
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """Fitting couplings to measured gaps: data, parameters, objective, optimiser, uncertainty, report."""
 
+from jaxgap.fitting.compare import Comparison as Comparison
+from jaxgap.fitting.compare import compare as compare
 from jaxgap.fitting.config import FitConfig as FitConfig
 from jaxgap.fitting.config import load_fit as load_fit
 from jaxgap.fitting.data import Datum as Datum

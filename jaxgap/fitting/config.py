@@ -27,6 +27,8 @@ class SystemConfig(_Table):
     inline: dict[str, Any] | None = None
     branch: str
     """The branch that the data belong to: "s++", "s+-", or one sign per band."""
+    set: dict[str, float] = {}
+    """Path -> value: leaves that are changed and stay fixed."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "SystemConfig":
@@ -82,9 +84,23 @@ class OptimiserConfig(_Table):
     """Stiffness of the search: gap equations count as data with this error."""
     finish_steps: Annotated[int, Field(ge=1)] = 100
     """Most evaluations of one start in the finish."""
-    tolerance: Annotated[float, Field(gt=0)] = 1e-9
-    """A start has converged when no parameter moves the chi^2 any more: |gradient times the room to the bound| <= tolerance
-    sqrt(1 + chi^2)."""
+    tolerance: Annotated[float, Field(gt=0)] = 1e-7
+    """A start has converged when the minimum is this close, in standard deviations (`minimise.distance`)."""
+
+
+class ModelConfig(_Table):
+    """Another model for the same data, to be compared with: parameters held at a value, or some techniques only."""
+
+    hold: dict[str, float] = {}
+    """Parameter -> value at which it is held."""
+    techniques: tuple[str, ...] = ()
+    """Only rows of these techniques count (all, if it is not given)."""
+
+    @model_validator(mode="after")
+    def _differs(self) -> "ModelConfig":
+        if bool(self.hold) == bool(self.techniques):
+            raise ValueError("give exactly one of `hold` and `techniques`")
+        return self
 
 
 class FitConfig(_Table):
@@ -95,14 +111,31 @@ class FitConfig(_Table):
     parameters: Annotated[dict[str, ParameterConfig], Field(min_length=1)]
     data: DataConfig
     optimiser: OptimiserConfig = OptimiserConfig()
+    models: dict[str, ModelConfig] = {}
+    """Models to compare with (`jaxgap compare`)."""
+
+    @model_validator(mode="after")
+    def _held_exist(self) -> "FitConfig":
+        for name, model in self.models.items():
+            for parameter, value in model.hold.items():
+                if parameter not in self.parameters:
+                    raise ValueError(f"model `{name}` holds `{parameter}`, which is no parameter")
+                lo, hi = self.parameters[parameter].bounds
+                if not lo <= value <= hi:
+                    raise ValueError(f"model `{name}` holds `{parameter}` at {value:g}, outside its bounds {lo:g} and {hi:g}")
+            if len(model.hold) == len(self.parameters):
+                raise ValueError(f"model `{name}` holds every parameter: nothing is left to fit")
+        return self
 
     def superconductor(self, folder: Path) -> Superconductor:
-        """The system at its starting point."""
+        """The system at its starting point, with the leaves that are set."""
         if self.system.material is not None:
-            return MATERIALS[self.system.material]()
-        if self.system.file is not None:
-            return load(folder / self.system.file)
-        return from_table(self.system.inline or {}, str(folder / "fit.toml"))
+            sc = MATERIALS[self.system.material]()
+        elif self.system.file is not None:
+            sc = load(folder / self.system.file)
+        else:
+            sc = from_table(self.system.inline or {}, str(folder / "fit.toml"))
+        return sc.set(dict(self.system.set))
 
 
 def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum, ...]]:
@@ -117,7 +150,10 @@ def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum
         raise InputError(f"{path}: not valid TOML: {error}.") from None
     except ValidationError as error:
         raise InputError(f"{path}: {_sentence(error)}") from None
-    sc = config.superconductor(folder)
+    try:
+        sc = config.superconductor(folder)
+    except InputError as error:
+        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     sign_pattern(config.system.branch, len(sc.bands))
     _check_parameters(config, sc, path)
     return config, sc, read_data(folder / config.data.file, sc)
@@ -125,7 +161,7 @@ def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum
 
 def _check_parameters(config: FitConfig, sc: Superconductor, path: Path) -> None:
     """Every path exists, is set once, and both bounds make a valid system."""
-    owners: dict[str, str] = {}
+    owners = {sc.canonical(target): "system.set" for target in config.system.set}
     for name, parameter in config.parameters.items():
         for target, factor in parameter.sets.items():
             try:

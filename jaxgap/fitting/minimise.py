@@ -1,4 +1,12 @@
-"""Least squares: scipy's trust region on residuals that come with their exact Jacobian from one compiled program."""
+r"""Least squares: scipy's trust region on residuals that come with their exact Jacobian from one compiled program.
+
+It ends when the minimum is near in standard deviations, whatever the units: with J = U S V^T the step to the minimum of the
+linear problem is
+
+.. math:: |U^T r| = \sqrt{(\hat\theta - \theta)^T C^{-1} (\hat\theta - \theta)}
+
+long, where parameters at a bound that are pushed against it, and directions that move no residual, are left out.
+"""
 
 from typing import Any
 
@@ -10,14 +18,32 @@ from jaxgap._compilation import program
 from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.objective import Nested, Problem, nested
 
-__all__ = ["minimised", "minimise_nested"]
+__all__ = ["distance", "minimised", "minimise_nested"]
 
 REFUSED = 1e6
 """Residual, in sigmas, of parameters at which the model has no value."""
 
 
+STUCK = 1e-9
+"""A parameter is at a bound if it is within 1e-9 of its range, or could gain less than the tolerance on the way there."""
+BLIND = 0.01
+"""Directions along which a move by the whole range changes the residuals by less than this are left out."""
+
+
+def distance(r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Any, scale: Any, tolerance: float = 0.0) -> float:
+    """How far the minimum is, in standard deviations (the residuals' units)."""
+    g = J.T @ r
+    room = np.minimum(np.where(g > 0, x - bounds[0], bounds[1] - x), scale / BLIND)
+    moving = (room > STUCK * scale) & (np.abs(g) * room > tolerance**2)
+    if not moving.any():
+        return 0.0
+    U, s, _ = np.linalg.svd((J * scale)[:, moving], full_matrices=False)
+    return float(np.linalg.norm(U.T[s > BLIND] @ r))
+
+
 def minimised(evaluate: Any, x: np.ndarray, bounds: Any, scale: Any, tolerance: float, steps: int) -> Any:
-    """scipy's trust region on residuals that come with their Jacobian; what is not finite is refused like a step too long."""
+    """scipy's trust region on residuals that come with their Jacobian, until the minimum is `tolerance` standard deviations
+    away; what is not finite is refused like a step too long."""
     last: dict[bytes, Any] = {}
 
     def residuals(x: np.ndarray) -> np.ndarray:
@@ -25,16 +51,18 @@ def minimised(evaluate: Any, x: np.ndarray, bounds: Any, scale: Any, tolerance: 
         if not (np.isfinite(r).all() and np.isfinite(J).all()):
             r, J = np.full_like(r, REFUSED), np.zeros_like(J)
         last.clear()
-        last[x.tobytes()] = J
+        last[x.tobytes()] = r, J
         return r
 
     def jacobian(x: np.ndarray) -> np.ndarray:
         if x.tobytes() not in last:
             residuals(x)
-        return last[x.tobytes()]
+        r, J = last[x.tobytes()]
+        # Arrived: scipy ends where the gradient vanishes.
+        return 0 * J if distance(r, J, x, bounds, scale, tolerance) <= tolerance else J
 
     # ftol is off: close to a minimum chi^2 changes by less than its rounding long before the parameters settle.
-    tolerances = {"ftol": None, "xtol": 1e-14, "gtol": tolerance}
+    tolerances = {"ftol": None, "xtol": 1e-14, "gtol": 1e-15}
     inside = np.clip(x, bounds[0] + 1e-9 * scale, bounds[1] - 1e-9 * scale)
     return least_squares(residuals, inside, jacobian, bounds, x_scale=scale, max_nfev=steps, **tolerances)
 
@@ -70,6 +98,6 @@ def minimise_nested(
     used = 0
     if free.any():
         bounds, scale = (lower[free], upper[free]), (upper - lower)[free]
-        end = minimised(evaluate, theta[free], bounds, scale, 0.1 * settings.tolerance, settings.finish_steps)
+        end = minimised(evaluate, theta[free], bounds, scale, settings.tolerance, settings.finish_steps)
         full[free], used = end.x, end.nfev
     return full, nested_at(p, full, near), used + 1

@@ -25,7 +25,7 @@ from jaxgap.branches import GapCurve, fold_temperature, gap_curve
 from jaxgap.critical import critical_temperature
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.data import Datum
-from jaxgap.fitting.minimise import minimise_nested, minimised
+from jaxgap.fitting.minimise import distance, minimise_nested, minimised
 from jaxgap.fitting.objective import Problem, joint, joint_objective, problem, system_at
 from jaxgap.fitting.profile import Interval, Minimum, profile
 from jaxgap.following import starting_amplitudes
@@ -37,6 +37,8 @@ __all__ = ["FitResult", "Prediction", "fit"]
 Progress = Callable[[str, int, int, float], None]
 """Called as progress(stage, step, steps, best chi^2 so far)."""
 
+SEARCH_TOLERANCE = 1e-3
+"""The search ends this many standard deviations from its minimum; the finish does the rest."""
 _ADAM_CHUNK = 50
 
 
@@ -230,7 +232,7 @@ def _by_least_squares(
     scale = np.concatenate([width, np.full(Delta[0].size, float(p.sc.Omega) / 10)])
     theta, Delta, evaluations, lowest = theta.copy(), Delta.copy(), 0, np.inf
     for i in range(len(theta)):
-        end = minimised(evaluate, np.append(theta[i], Delta[i]), bounds, scale, 1e-6, settings.search_steps)
+        end = minimised(evaluate, np.append(theta[i], Delta[i]), bounds, scale, SEARCH_TOLERANCE, settings.search_steps)
         theta[i], Delta[i] = end.x[:k], end.x[k:].reshape(shape)
         evaluations, lowest = evaluations + end.nfev, min(lowest, 2 * end.cost)
         progress("search", i + 1, len(theta), lowest)
@@ -292,12 +294,12 @@ class _Points(NamedTuple):
     evaluations: int
 
     def done(self, p: Problem, tolerance: float) -> np.ndarray:
-        """Which starts have converged: no parameter that can move lowers chi^2 any more."""
-        lower, upper = np.asarray(p.lower), np.asarray(p.upper)
-        gradient = 2 * np.einsum("sr,srk->sk", self.residuals, self.jacobian)
-        # A parameter at a bound, pushed against it, cannot move.
-        room = np.where(gradient > 0, self.theta - lower, upper - self.theta)
-        return self.on_branch & (np.linalg.norm(gradient * room, axis=1) <= tolerance * np.sqrt(1.0 + self.chi2))
+        """Which starts have converged: the minimum is as close as asked for."""
+        bounds = np.asarray(p.lower), np.asarray(p.upper)
+        scale = bounds[1] - bounds[0]
+        rows = zip(self.residuals, self.jacobian, self.theta, strict=True)
+        near = [distance(r, J, x, bounds, scale, tolerance) <= tolerance for r, J, x in rows]
+        return self.on_branch & np.array(near)
 
     @property
     def chi2(self) -> np.ndarray:

@@ -1,0 +1,183 @@
+r"""Models compared on the same data: with and without cross-band pairing, and whether techniques agree with each other.
+
+A model with parameters held (`hold`) is nested in the full one. Beside chi^2 and its price for every parameter (AICc, BIC)
+
+.. math:: \chi^2_{\rm held} - \chi^2_{\rm full} \sim \chi^2_k
+
+if the held model is right (Wilks), k parameters held; one that is held at a bound of its range can only rise, and half of the
+probability sits at zero (Chernoff, Ann. Math. Stat. 25, 573 (1954)). The evidence is Laplace's,
+
+.. math:: \ln Z = -\tfrac12 \chi^2 + \tfrac{k}{2} \ln 2\pi + \tfrac12 \ln \det C - \sum_k \ln w_k ,
+
+C the covariance, w the widths between the bounds: uniform before the data; it has no value where data leave a parameter open.
+
+Models that use some `techniques` only answer another question: do the techniques agree? Fitted together they cost more than
+fitted apart,
+
+.. math:: \chi^2_{\rm together} - \sum_t \chi^2_t \sim \chi^2_{k (n_t - 1)} .
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import chi2 as chi2_distribution
+
+from jaxgap._checks import InputError
+from jaxgap.fitting.config import FitConfig, ModelConfig
+from jaxgap.fitting.data import Datum
+from jaxgap.fitting.optimise import FitResult, fit
+from jaxgap.superconductor import Superconductor
+
+__all__ = ["Comparison", "Tension", "compare", "log_evidence", "model"]
+
+FULL = "all"
+"""Name of the model as fit.toml has it."""
+
+
+class Comparison(NamedTuple):
+    """Fits of several models to the same data, or to parts of them."""
+
+    fits: dict[str, FitResult]
+    """The full model first."""
+
+    @property
+    def held(self) -> dict[str, FitResult]:
+        """Models with parameters held, by name."""
+        return {name: fit for name, fit in self.fits.items() if _model(self, name).hold}
+
+    @property
+    def parts(self) -> dict[str, FitResult]:
+        """Models that use some techniques only."""
+        return {name: fit for name, fit in self.fits.items() if _model(self, name).techniques}
+
+    @property
+    def full(self) -> FitResult:
+        """The model as fit.toml has it."""
+        return self.fits[FULL]
+
+    def p_value(self, name: str) -> float:
+        """Probability that chi^2 falls by as much as it does if the held model `name` is right and the rest is freedom only."""
+        hold, bounds = _model(self, name).hold, self.full.config.parameters
+        rise = max(self.fits[name].chi2 - self.full.chi2, 0.0)
+        at_bound = len(hold) == 1 and all(value in bounds[parameter].bounds for parameter, value in hold.items())
+        return float(chi2_distribution.sf(rise, len(hold)) * (0.5 if at_bound and rise > 0 else 1.0))
+
+    @property
+    def tension(self) -> "Tension | None":
+        """How badly the techniques disagree; None if fewer than two were fitted alone, or if they share data."""
+        rows = [datum.line for fit in self.parts.values() for datum in fit.fitted]
+        if len(self.parts) < 2 or sorted(rows) != sorted(datum.line for datum in self.full.fitted):
+            return None
+        apart = sum(fit.chi2 for fit in self.parts.values())
+        # A part with fewer data than parameters uses up only as many.
+        used = sum(min(len(fit.value), len(fit.fitted)) for fit in self.parts.values())
+        freedom = used - min(len(self.full.value), len(self.full.fitted))
+        rise = max(self.full.chi2 - apart, 0.0)
+        return Tension(self.full.chi2, apart, freedom, float(chi2_distribution.sf(rise, freedom)))
+
+    @property
+    def verdict(self) -> str:
+        """What the comparison says, in sentences."""
+        return " ".join([_preference(self, name) for name in self.held] + _agreement(self))
+
+
+class Tension(NamedTuple):
+    """Techniques fitted together and apart."""
+
+    together: float
+    """chi^2 of one fit to all."""
+    apart: float
+    """Sum of chi^2 of a fit to each."""
+    freedom: int
+    """Parameters that the separate fits have more."""
+    p_value: float
+    """Probability of such a rise of chi^2, or a larger one, if all techniques measure the same system."""
+
+
+DECISIVE = 0.01
+"""Probability below which a model is called excluded, and techniques in conflict."""
+LEVELING = 2.0
+"""Difference of AICc below which neither of two models is preferred."""
+
+
+def _preference(comparison: Comparison, name: str) -> str:
+    """The full model against one with parameters held."""
+    full, held = comparison.full, comparison.fits[name]
+    values = " and ".join(f"{key} = {value:g}" for key, value in _model(comparison, name).hold.items())
+    text = f"Holding {values} costs {held.chi2 - full.chi2:.2f} in chi^2 (p = {comparison.p_value(name):.2g})"
+    gain = held.criteria["AICc"] - full.criteria["AICc"]
+    if not np.isfinite(gain):
+        return f"{text}; the data are too few for AICc, and cannot tell the models apart."
+    if abs(gain) < LEVELING:
+        return f"{text}; AICc differs by {gain:+.2f}: the data do not prefer either."
+    better = "the full model" if gain > 0 else f"`{name}`"
+    return f"{text}; AICc prefers {better} by {abs(gain):.2f}."
+
+
+def _agreement(comparison: Comparison) -> list[str]:
+    tension = comparison.tension
+    if tension is None:
+        return []
+    verdict = "They are in conflict within this model." if tension.p_value < DECISIVE else "They can be fitted together."
+    names = ", ".join(comparison.parts)
+    return [
+        f"Fitted apart, {names} cost {tension.apart:.2f} in chi^2, fitted together {tension.together:.2f}, "
+        f"with {tension.freedom} parameters less (p = {tension.p_value:.2g}). {verdict}"
+    ]
+
+
+def _model(comparison: Comparison, name: str) -> ModelConfig:
+    return ModelConfig.model_construct() if name == FULL else comparison.full.config.models[name]
+
+
+def model(
+    config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], name: str
+) -> tuple[FitConfig, Superconductor, tuple[Datum, ...]]:
+    """(configuration, system, data) of the model `name` of `config.models`, to be fitted.
+
+    Raises:
+        InputError: for a technique that no fitted row has.
+    """
+    hold, techniques = config.models[name].hold, config.models[name].techniques
+    values = {path: factor * value for key, value in hold.items() for path, factor in config.parameters[key].sets.items()}
+    free = {key: parameter for key, parameter in config.parameters.items() if key not in hold}
+    known = {datum.technique for datum in data if datum.use == "fit"}
+    if missing := [technique for technique in techniques if technique not in known]:
+        raise InputError(
+            f"Model `{name}`: no fitted row has the technique `{missing[0]}`; there are {', '.join(sorted(known))}."
+        )
+    if techniques:
+        data = tuple(d._replace(use="show") if d.use == "fit" and d.technique not in techniques else d for d in data)
+    return config.model_copy(update={"parameters": free}), sc.set(values), data
+
+
+def compare(
+    config: FitConfig,
+    sc: Superconductor,
+    data: tuple[Datum, ...],
+    progress: Callable[[str, str, int, int, float], None] = lambda *_: None,
+) -> Comparison:
+    """Fit the model of `config` and all of `config.models` to the data; `progress` has the model's name first.
+
+    Raises:
+        InputError: if there are no models to compare with, or one names an unknown technique.
+        NotConvergedError: if one of the fits does not converge.
+    """
+    if not config.models:
+        raise InputError("fit.toml has no [models.<name>] to compare with: give one a `hold` or `techniques`.")
+    problems = {FULL: (config, sc, data)} | {name: model(config, sc, data, name) for name in config.models}
+
+    def reported(name: str) -> Callable[[str, int, int, float], None]:
+        return lambda *state: progress(name, *state)
+
+    return Comparison({name: fit(*problem, reported(name)) for name, problem in problems.items()})
+
+
+def log_evidence(result: FitResult) -> float:
+    """ln Z by Laplace's approximation, up to a constant of the data; NaN where the data leave a parameter open."""
+    if not np.isfinite(result.covariance).all():
+        return float("nan")
+    widths = [hi - lo for lo, hi in (parameter.bounds for parameter in result.config.parameters.values())]
+    _, logdet = np.linalg.slogdet(2 * np.pi * result.covariance)
+    return float(-result.chi2 / 2 + logdet / 2 - np.sum(np.log(widths)))
