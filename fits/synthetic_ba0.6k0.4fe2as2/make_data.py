@@ -17,7 +17,7 @@ from jaxgap.observables import branch_names
 
 TRUTH = {"lambda_13": 0.02, "Omega": 38.0}
 NOISE = 0.1
-TEMPERATURES = np.linspace(2.0, 40.0, 20)
+TEMPERATURES = np.linspace(1.0, 34.25, 20)
 
 
 def main() -> None:
