@@ -86,6 +86,7 @@ def test_the_pass_between_the_two_minima(fig2):
     assert np.all(complex_ones[0].unstable_amplitude[1:-1] == 1)
 
 
+@pytest.mark.slow
 def test_the_first_order_transition_of_fig2(fig2):
     (event,) = crossings(fig2)
     assert float(event.value()) == pytest.approx(PRINTED["equal F"], abs=LAST_DIGIT["equal F"])

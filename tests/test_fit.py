@@ -414,6 +414,7 @@ def test_combinations_are_the_directions_of_the_covariance(shipped):
     assert [known.text for known in found] == ["Omega", "lambda_13"]
 
 
+@pytest.mark.slow
 def test_the_next_measurement(shipped):
     """One more small gap at a temperature where it is: as inverting the information with slopes of solved gaps says."""
     result = shipped[0]

@@ -173,7 +173,7 @@ def _solutions(rule):
     return jax.jit(jax.vmap(lambda s, t, x: solve(s, t, start=x, rule=rule)))(sc, T, start)
 
 
-@pytest.mark.parametrize("rule", COARSE, ids=str)
+@pytest.mark.parametrize("rule", [COARSE[0], *(pytest.param(rule, marks=pytest.mark.slow) for rule in COARSE[1:])], ids=str)
 def test_reported_error_is_honest(rule):
     """Amplitudes above 1e-4 Omega, 2-norm of the relative errors, as the solution defines it."""
     true = _solutions(TRUE_RULE)

@@ -85,6 +85,7 @@ def test_only_the_normal_state_above_T_c():
     assert states.ground_state.label == Label.NORMAL
 
 
+@pytest.mark.slow
 def test_decoupled_clusters_count_relative_phases_once():
     """Without coupling the relative phase of two bands is free: (D1, D2), (D1, 0), (0, D2) and normal are all."""
     lam = np.diag([0.4, 0.3])

@@ -187,6 +187,7 @@ def test_phases_decide_in_fig2(branch, lambda_33, stable):
     assert bool(stability.phase_defined)
 
 
+@pytest.mark.slow
 def test_free_energies_cross_where_both_are_stable():
     """F of the two branches is equal at lambda_33 = .202509: a first-order change without hysteresis to speak of."""
 

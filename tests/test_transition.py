@@ -38,6 +38,7 @@ def test_linear_roots(ratio, roots):
     assert len(linear_temperatures(sarma(ratio * DELTA_3))) == roots
 
 
+@pytest.mark.slow
 def test_a_first_order_transition():
     """Between 1.22 and sqrt(2) no temperature makes the normal state unstable, and yet it is not the ground state below T_c:
     the free energies are equal there, below the fold."""
