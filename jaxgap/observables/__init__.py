@@ -1,5 +1,6 @@
 """What an experiment sees of a solved state: plain functions of a `Solution`, one file per experiment."""
 
+from jaxgap.observables.conductance import tunnelling_conductance as tunnelling_conductance
 from jaxgap.observables.density_of_states import DensityOfStates as DensityOfStates
 from jaxgap.observables.density_of_states import tunnelling_density_of_states as tunnelling_density_of_states
 from jaxgap.observables.dispersion import dispersion as dispersion

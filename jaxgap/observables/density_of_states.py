@@ -24,7 +24,7 @@ from jaxgap.solution import Solution
 from jaxgap.spectrum import abs2
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["DensityOfStates", "tunnelling_density_of_states"]
+__all__ = ["DensityOfStates", "local_green_function", "tunnelling_density_of_states"]
 
 _NODES = 24
 """Gauss nodes per piece; there are two pieces per root, eight for a pair of bands."""
@@ -55,14 +55,12 @@ def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any) -> 
 @program
 def _density_of_states(solution: Solution, omega: Float[Array, "omega"], Gamma: Float[Array, ""]) -> DensityOfStates:
     sc = solution.superconductor
-    G = jax.vmap(lambda w: _local_green_function(sc, solution.Delta, w + 1j * Gamma), out_axes=1)(omega)
+    G = jax.vmap(lambda w: local_green_function(sc, solution.Delta, w + 1j * Gamma), out_axes=1)(omega)
     bands = -G.imag / jnp.pi / jnp.sum(sc.N[: len(sc.bands)])
     return DensityOfStates(jnp.sum(bands, axis=0), bands)
 
 
-def _local_green_function(
-    sc: Superconductor, Delta: Complex[Array, "channel"], z: Complex[Array, ""]
-) -> Complex[Array, "band"]:
+def local_green_function(sc: Superconductor, Delta: Complex[Array, "channel"], z: Complex[Array, ""]) -> Complex[Array, "band"]:
     """sum_k G_ii(k, z) of every band [unit of N]; only the imaginary part converges without the bands' upper ends."""
     G = jnp.stack([_outside_shell(band, sc, z) for band in sc.bands])
     m, mu = parameters(sc)

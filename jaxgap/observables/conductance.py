@@ -1,0 +1,92 @@
+r"""Differential conductance of a tunnel junction between a normal tip and the superconductor.
+
+.. math:: \frac{dI}{dV}(V) \propto \int d\omega \; N(\omega) \left[ -f'(\omega - eV) \right], \qquad
+          -f'(x) = \frac{1}{4 k_B T \cosh^2(x / 2 k_B T)}, \qquad
+          N(\omega) = \sum_i w_i N_i(\omega)
+
+with N_i the density of states with Dynes broadening (`density_of_states`) and w_i the tunnelling weight of band i. 1 far from
+the gaps. The density of states is the imaginary part of a function G(omega + i Gamma) that is analytic above the real axis,
+and the poles of f' are pi k_B T away from it, so that the path of integration may run in between:
+
+.. math:: \frac{dI}{dV} \propto -\frac{1}{\pi} \, \mathrm{Im} \int dx \; \left[ -f'(x + i \eta) \right]
+          G(eV + x + i \eta + i \Gamma), \qquad \eta = \frac{\pi k_B T}{2}
+
+On it everything is smooth over pi k_B T / 2 however small Gamma is: the trapezoidal rule converges exponentially, no peak of N
+can fall between its nodes, and one set of nodes serves all voltages.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap._compilation import program
+from jaxgap.observables.density_of_states import local_green_function
+from jaxgap.pairing import thermal_energy
+from jaxgap.solution import Solution
+from jaxgap.superconductor import Superconductor
+
+__all__ = ["common_nodes", "conductance_of", "tunnelling_conductance"]
+
+STEP, REACH = 0.4, 22.0
+"""Of the nodes, in k_B T: the rule is right to some 200 exp(-pi^2 / STEP) = 4e-9; -f' is exp(-REACH) = 3e-10 where it ends."""
+
+
+def tunnelling_conductance(solution: Solution, V: Any, Gamma: Any, *, weights: Any = None) -> Float[Array, "voltage"]:
+    """dI/dV of a solved state at voltages V [mV], relative to the normal state's, smeared with the state's temperature.
+
+    Args:
+        solution: the state; its temperature is that of the junction.
+        V: voltages [mV].
+        Gamma: Dynes broadening [meV], positive.
+        weights: tunnelling weight of every band (any common factor drops out); by default bands tunnel equally.
+    """
+    sc = solution.superconductor
+    check_finite("V", V)
+    check_finite("Gamma", Gamma)
+    if is_concrete(Gamma):
+        check(bool(np.all(np.asarray(Gamma) > 0)), "Gamma", "be positive [meV]", Gamma)
+    weights = jnp.ones(len(sc.bands)) if weights is None else jnp.asarray(weights, jnp.float64)
+    check(weights.shape == (len(sc.bands),), "weights", f"have {len(sc.bands)} numbers, one per band", weights.shape)
+    if is_concrete(weights):
+        good = bool(np.all(np.isfinite(weights)) and np.all(np.asarray(weights) >= 0) and np.any(np.asarray(weights) > 0))
+        check(good, "weights", "be finite, not negative, and not all zero", weights)
+    V = jnp.atleast_1d(jnp.asarray(V, jnp.float64))
+    nodes = common_nodes(V, solution.T) if is_concrete((V, solution.T)) else None
+    return _conductance(sc, solution.Delta, solution.T, V, jnp.asarray(Gamma, jnp.float64), weights, nodes)
+
+
+def common_nodes(V: Any, T: Any) -> int | None:
+    """How many nodes over all voltages a shared grid needs; None where every voltage had better have its own (T near 0)."""
+    kT = float(thermal_energy(T))
+    count = (np.ptp(np.asarray(V)) / kT + 2 * REACH) / STEP + 2
+    own = np.size(V) * (2 * REACH / STEP + 1)
+    return int(np.ceil(count)) if count < own else None
+
+
+def conductance_of(
+    sc: Superconductor, Delta: Any, T: Any, V: Any, Gamma: Any, weights: Any, nodes: int | None = None
+) -> Float[Array, "voltage"]:
+    """`tunnelling_conductance` of given amplitudes, with `nodes` from `common_nodes`."""
+    kT, eta = thermal_energy(T), 0.5j * jnp.pi
+    s = jnp.asarray(np.arange(-REACH, REACH + STEP / 2, STEP)) if nodes is None else STEP * jnp.arange(nodes) - REACH
+    # x / k_B T at the nodes: around every voltage, or from the lowest voltage upwards.
+    first = V if nodes is None else jnp.broadcast_to(V[jnp.argmin(V)], V.shape)
+    x = s + (first - V)[:, None] / kT
+    z = (V[:, None] if nodes is None else V[jnp.argmin(V)]) + kT * s + 1j * Gamma + eta * kT
+    G = jax.vmap(lambda z: local_green_function(sc, Delta, z))(z.ravel()).reshape(*z.shape, -1)
+    kernel = STEP * _thermal(x + eta)
+    smeared = jnp.einsum("vs,vsi->vi", kernel, G) if nodes is None else kernel @ G
+    return -(smeared.imag @ weights) / (jnp.pi * (sc.N[: len(sc.bands)] @ weights))
+
+
+def _thermal(x: Any) -> Any:
+    """-k_B T f'(k_B T x) = e^-x / (1 + e^-x)^2, even; written for Re x >= 0, where nothing overflows."""
+    e = jnp.exp(jnp.where(x.real < 0, x, -x))
+    return e / (1 + e) ** 2
+
+
+_conductance = program(conductance_of)
