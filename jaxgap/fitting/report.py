@@ -1,6 +1,5 @@
-"""A fit on the terminal, table by table, and its files: result.json and fit.png."""
+"""A fit on the terminal, table by table, and its files: result.json, fit.png and report.html."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,21 +10,26 @@ from rich.table import Table
 
 from jaxgap.fitting.information import Measurement
 from jaxgap.fitting.optimise import FitResult
+from jaxgap.fitting.page import page
 from jaxgap.fitting.pictures import plot_fit
-from jaxgap.fitting.record import as_json
+from jaxgap.fitting.record import as_json, write_result
 from jaxgap.fitting.verdict import compared, fitted_rows, parameter_rows, starts_text, verdict
 
-__all__ = ["as_json", "plot_fit", "print_next", "print_report", "verdict", "write_report"]
+__all__ = ["as_json", "plot_fit", "print_next", "print_report", "verdict", "write_report", "write_views"]
 
 
-def write_report(result: FitResult, folder: str | Path) -> tuple[Path, Path]:
-    """Write result.json and fit.png into `folder`; returns their paths."""
-    folder = Path(folder)
-    paths = folder / "result.json", folder / "fit.png"
-    paths[0].write_text(json.dumps(as_json(result), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+def write_report(result: FitResult, folder: str | Path) -> tuple[Path, ...]:
+    """Write result.json, fit.png and report.html into `folder`; returns their paths."""
+    return write_result(result, folder), *write_views(result, folder)
+
+
+def write_views(result: FitResult, folder: str | Path) -> tuple[Path, Path]:
+    """Write what is made from result.json, fit.png and report.html, into `folder`; returns their paths."""
+    paths = Path(folder) / "fit.png", Path(folder) / "report.html"
     figure = plot_fit(result).figure
-    figure.savefig(paths[1], dpi=160)
+    figure.savefig(paths[0], dpi=160)
     plt.close(figure)
+    paths[1].write_text(page(result), encoding="utf-8")
     return paths
 
 

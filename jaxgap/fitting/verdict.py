@@ -117,10 +117,20 @@ class Comparison(NamedTuple):
 
     @property
     def distance(self) -> float:
-        """Prediction less measurement, in standard deviations of both together; NaN where either is missing."""
-        if self.datum is None:
+        """Prediction less measurement, in standard deviations of both together; NaN without a measurement, and where the
+        uncertainty is not known."""
+        if self.datum is None or not np.isfinite(self.prediction.uncertainty):
             return float("nan")
         return float((self.prediction.value - self.datum.value) / np.hypot(self.prediction.uncertainty, self.error))
+
+    @property
+    def judgement(self) -> str:
+        """What the measurement says of the prediction, in words."""
+        if self.datum is None:
+            return "not measured"
+        if np.isnan(self.distance):
+            return "of unknown uncertainty beside"
+        return "consistent with" if abs(self.distance) <= CONFLICT else "in conflict with"
 
     @property
     def source(self) -> str:
@@ -133,9 +143,7 @@ class Comparison(NamedTuple):
         text = f"Predicted, not fitted: {self.prediction.name} at {value} {self.prediction.unit}"
         if self.datum is None:
             return text + "."
-        spread = np.hypot(self.prediction.uncertainty, self.error)
-        agrees = "consistent with" if abs(self.prediction.value - self.datum.value) <= CONFLICT * spread else "in conflict with"
-        return f"{text}, {agrees} the measured {self.datum.value:g} {self.datum.unit}."
+        return f"{text}, {self.judgement} the measured {self.datum.value:g} {self.datum.unit}."
 
 
 def compared(result: FitResult) -> list[Comparison]:
@@ -152,9 +160,8 @@ def compared(result: FitResult) -> list[Comparison]:
 
 def correlation(result: FitResult) -> np.ndarray:
     """The covariance over the standard deviations; NaN where one is not finite."""
-    sigma = result.uncertainty
-    with np.errstate(invalid="ignore"):
-        return result.covariance / np.outer(sigma, sigma)
+    sigma = np.where(np.isfinite(result.uncertainty), result.uncertainty, np.nan)
+    return result.covariance / np.outer(sigma, sigma)
 
 
 def reached(result: FitResult) -> np.ndarray:
