@@ -1,6 +1,7 @@
 """The command line `jaxgap`: parse, call the library, print. Exit codes: 0 done, 2 bad input, 3 did not converge."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -30,10 +31,10 @@ from jaxgap._printing import (
 )
 from jaxgap.branches import EndKind, branch_end, solve_temperatures
 from jaxgap.critical import critical_temperature
+from jaxgap.fitting import FitResult, load_fit, load_result, next_measurement, write_report
 from jaxgap.fitting import compare as compare_models
 from jaxgap.fitting import fit as run_fit
-from jaxgap.fitting import load_fit, next_measurement, write_report
-from jaxgap.fitting.report import as_json, print_next, print_report
+from jaxgap.fitting.report import as_json, print_next, print_report, write_views
 from jaxgap.materials import MATERIALS
 from jaxgap.observables import branch_minima, branch_names, coherence_peaks
 from jaxgap.phase_diagram import phase_diagram
@@ -185,7 +186,7 @@ def fit(
     ] = None,
     as_json_: JsonOption = False,
 ) -> None:
-    """Fit couplings to measured gaps: table, result.json and fit.png beside the data.
+    """Fit couplings to measured gaps: tables here; result.json, fit.png and report.html beside the data.
 
     Example: jaxgap fit fits/ba0.6k0.4fe2as2 --next lambda_13
     """
@@ -197,12 +198,12 @@ def fit(
         check(next_ in config.parameters, "--next", f"be one of {', '.join(config.parameters)}", next_)
     progress = Console(stderr=True, highlight=False)
 
-    def report(stage: str, step: int, steps: int, chi2: float) -> None:
+    def show(stage: str, step: int, steps: int, chi2: float) -> None:
         if step % 16 == 0 or step == steps:
             progress.print(f"{stage:>7} {step:4d}/{steps}  best chi^2 {chi2:.3e}")
 
-    result = run_fit(config, sc, data, report)
-    json_path, figure_path = write_report(result, folder)
+    result = run_fit(config, sc, data, show)
+    paths = _written(write_report, result, folder)
     rows = next_measurement(result, next_) if next_ is not None else ()
     if as_json_:
         print_json(as_json(result) | ({"next": [row._asdict() for row in rows]} if rows else {}))
@@ -210,7 +211,22 @@ def fit(
         print_report(result, console)
         if next_ is not None:
             print_next(next_, rows, float(result.uncertainty[list(config.parameters).index(next_)]), console)
-        console.print(escape(f"Wrote {json_path} and {figure_path}."))
+        console.print(escape(f"Wrote {', '.join(map(str, paths))}."))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A folder with the result.json of a fit.")],
+) -> None:
+    """Make report.html and fit.png of a fit again from its result.json, without fitting.
+
+    Example: jaxgap report fits/ba0.6k0.4fe2as2
+    """
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    paths = _written(write_views, load_result(folder), folder)
+    console.print(escape(f"Wrote {', '.join(map(str, paths))}."))
 
 
 @app.command()
@@ -218,10 +234,14 @@ def compare(
     folder: Annotated[Path, typer.Argument(help="A folder with fit.toml, which has [models.<name>], and data.csv.")],
     as_json_: JsonOption = False,
 ) -> None:
-    """Fit all models of fit.toml to the same data (or to those of some techniques) and compare them; comparison.json.
+    """Fit all models of fit.toml to the same data (or to those of some techniques) and compare them: comparison.json, and
+    what `jaxgap fit` writes for the model as fit.toml has it.
 
     Example: jaxgap compare fits/mgb2
     """
+    import matplotlib as mpl
+
+    mpl.use("agg")
     config, sc, data = load_fit(folder)
     progress = Console(stderr=True, highlight=False)
 
@@ -230,13 +250,13 @@ def compare(
             progress.print(escape(f"{name}: {stage} {steps} starts, best chi^2 {chi2:.3e}"))
 
     found = compare_models(config, sc, data, report)
-    path = folder / "comparison.json"
-    write_json(comparison_row(found), path)
+    paths = [folder / "comparison.json", *_written(write_report, found.full, folder)]
+    write_json(comparison_row(found), paths[0])
     if as_json_:
         print_json(comparison_row(found))
     else:
         print_comparison(found)
-        console.print(escape(f"Wrote {path}."))
+        console.print(escape(f"Wrote {', '.join(map(str, paths))}."))
 
 
 @app.command()
@@ -295,6 +315,13 @@ def figures(
             raise InputError(f"Cannot write the figure `{name}` into `{folder}`: {error}.") from None
         console.print(escape(f"{name}: wrote {', '.join(str(path) for path in paths)}."))
         console.print(escape(paths[-1].read_text(encoding="utf-8")))
+
+
+def _written(write: Callable[..., tuple[Path, ...]], result: FitResult, folder: Path) -> tuple[Path, ...]:
+    try:
+        return write(result, folder)
+    except OSError as error:
+        raise InputError(f"Cannot write the report into `{folder}`: {error}.") from None
 
 
 def _print_version(wanted: bool | None) -> None:

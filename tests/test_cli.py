@@ -255,16 +255,16 @@ def test_fit_refuses_a_bad_folder(run, tmp_path):
 
 @pytest.mark.slow
 def test_fit(run, tmp_path):
-    shutil.copytree(SHIPPED, tmp_path / "fit", ignore=shutil.ignore_patterns("result.json", "fit.png"))
+    shutil.copytree(SHIPPED, tmp_path / "fit", ignore=shutil.ignore_patterns("result.json", "fit.png", "report.html"))
     done = run("fit", "fit")
     assert done.code == 0
     assert "search" in done.err
     assert "0.0312555" in done.out
     assert "40.9626" in done.out
     assert "16 of 16 starts" in done.out
-    assert {"result.json", "fit.png"} <= {path.name for path in (tmp_path / "fit").iterdir()}
+    assert {"result.json", "fit.png", "report.html"} <= {path.name for path in (tmp_path / "fit").iterdir()}
     report = json.loads((tmp_path / "fit" / "result.json").read_text(encoding="utf-8"))
-    assert report["schema"] == "jaxgap-fit-2"
+    assert report["schema"] == "jaxgap-fit-3"
     again = run("fit", "fit", "--json").json
     np.testing.assert_allclose(again["parameters"][0]["value"], report["parameters"][0]["value"], rtol=REPEATABLE)
 
@@ -275,7 +275,7 @@ def test_fit(run, tmp_path):
 def test_help_lists_the_commands(run):
     done = run("--help")
     assert done.code == 0
-    for command in ("solve", "solutions", "tc", "gaps", "fit", "diagram", "figures"):
+    for command in ("solve", "solutions", "tc", "gaps", "fit", "report", "diagram", "figures"):
         assert re.search(rf"^\W*{command}\b", done.out, re.MULTILINE)
     for command in ("solve", "tc", "gaps", "fit"):
         assert "Example" in run(command, "--help").out or command == "fit"

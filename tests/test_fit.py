@@ -11,11 +11,12 @@ import pytest
 from problems import relative_error
 
 from jaxgap import InputError, Label, NotConvergedError, Status, branch_end, critical_temperature, materials, solve
-from jaxgap.fitting import combinations, fit, load_fit, next_measurement, write_report
+from jaxgap.fitting import combinations, fit, load_fit, load_result, next_measurement, write_report
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.objective import deviations, joint, joint_objective, predictions, problem, system_at
-from jaxgap.fitting.optimise import _best, _curvature
+from jaxgap.fitting.optimise import _best
 from jaxgap.fitting.report import as_json, verdict
+from jaxgap.fitting.uncertainty import curvature, curve_sigma
 from jaxgap.labels import sign_pattern
 from jaxgap.observables import branch_minima
 from jaxgap.observables.gaps import branch_minima_of
@@ -56,7 +57,7 @@ ROWS = row(UPPER, 0, 12.4) + row(LOWER, 0, 6.2)
 @pytest.fixture
 def folder(tmp_path):
     """A copy of the shipped folder, to be changed."""
-    shutil.copytree(SHIPPED, tmp_path / "fit", ignore=shutil.ignore_patterns("result.json", "fit.png"))
+    shutil.copytree(SHIPPED, tmp_path / "fit", ignore=shutil.ignore_patterns("result.json", "fit.png", "report.html"))
     return tmp_path / "fit"
 
 
@@ -79,7 +80,7 @@ def data(folder, text):
 def shipped(tmp_path_factory):
     """The fit of Ba0.6K0.4Fe2As2, run once: (result, folder with the report, lines of progress)."""
     folder = tmp_path_factory.mktemp("ba122") / "fit"
-    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("result.json", "fit.png"))
+    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("result.json", "fit.png", "report.html"))
     progress = []
     result = fit(*load_fit(folder), lambda *line: progress.append(line))
     write_report(result, folder)
@@ -202,7 +203,7 @@ def strict(text):
 def test_result_json(shipped):
     result, folder, _ = shipped
     report = strict((folder / "result.json").read_text(encoding="utf-8"))
-    assert report["schema"] == "jaxgap-fit-2"
+    assert report["schema"] == "jaxgap-fit-3"
     assert report["title"] == result.config.title
     assert report["configuration"]["parameters"]["lambda_13"]["bounds"] == [0.0, 0.15]
     assert report["configuration"]["optimiser"]["seed"] == 0
@@ -218,15 +219,63 @@ def test_result_json(shipped):
     assert [f["value"] for f in report["fitted"]] == [12.4, 6.2]
     assert all(f["error_assumed"] and f["error"] == 0.2 and abs(f["distance_sigma"]) < 1e-5 for f in report["fitted"])
     assert [p["unit"] for p in report["predictions"]] == ["K", "K"]
-    assert len(report["other_data"]) == len(result.data) - 2
-    assert [s["T_K"] for s in report["solutions"]] == [0.0]
-    assert report["solutions"][0]["residual_meV"] < 1e-9
-    assert len(report["curve"]["T_K"]) == len(report["curve"]["branch_minima_meV"]) > 50
+    assert len(report["data"]) == len(result.data)
+    assert [report["data"][f["row"]]["use"] for f in report["fitted"]] == ["fit", "fit"]
+    assert [report["data"][f["row"]]["error"] for f in report["fitted"]] == [None, None]
+    assert report["curve"]["T_K"][0] == 0.0
+    assert report["curve"]["residual_meV"][0] < 1e-9
+    assert report["amplitudes_meV"] == result.amplitudes.tolist()
     assert report["curve"]["branch_minima_meV"][-1] == [None, None]  # beyond the end: no number, not NaN
     assert len(report["starts"]["values"]) == len(report["starts"]["chi2"]) == len(report["starts"]["converged"]) == 16
     assert {"versions", "python", "device", "precision"} <= set(report["provenance"])
     assert report["provenance"]["precision"] == "float64"
     assert report["verdict"] == verdict(result)
+
+
+def test_the_shapes_in_result_json(shipped):
+    """With nothing but json: what the header of jaxgap/fitting/record.py promises of every list."""
+    report = strict((shipped[1] / "result.json").read_text(encoding="utf-8"))
+    parameters, channels, branches = (len(report[key]) for key in ("parameters", "channels", "branches"))
+    assert (parameters, channels, branches) == (2, 3, 2)
+    for key in ("covariance", "correlation"):
+        assert [len(line) for line in report[key]] == [parameters] * parameters
+    assert [len(line) for line in report["jacobian"]] == [parameters] * (len(report["fitted"]) + parameters)
+    assert [len(line) for line in report["amplitudes_meV"]] == [channels] * len({f["T_K"] for f in report["fitted"]})
+    temperatures = len(report["curve"]["T_K"])
+    assert temperatures > 80
+    for curve in (report["curve"], report["comparison"]):
+        assert {len(values) for values in curve.values()} == {temperatures}
+        assert {len(line) for line in curve["branch_minima_meV"]} == {branches}
+        assert {len(line) for line in curve["Delta_real_meV"] + curve["Delta_imag_meV"]} == {channels}
+    assert {len(line) for line in report["curve"]["sigma_meV"]} == {branches}
+    for parameter in report["parameters"]:
+        ends = [parameter["interval_68"][end]["value"] for end in ("lower", "upper")]
+        inside = [v for v, above in parameter["interval_68"]["profile"] if ends[0] <= v <= ends[1] and above <= 1.0 + 1e-3]
+        assert len(inside) >= 11
+
+
+def leaves_of(result):
+    """Every number and text of a result."""
+    return jax.tree.leaves_with_path(result._replace(config=None), is_leaf=lambda x: x is None)
+
+
+def test_a_result_loads_again_to_the_last_bit(shipped):
+    result, folder, _ = shipped
+    again = load_result(folder)
+    assert again.config == result.config
+    assert jax.tree.structure(again._replace(config=None)) == jax.tree.structure(result._replace(config=None))
+    for (path, ours), (_, theirs) in zip(leaves_of(again), leaves_of(result), strict=True):
+        if isinstance(theirs, np.ndarray | jax.Array):
+            ours, theirs = np.ascontiguousarray(ours), np.ascontiguousarray(theirs)
+            assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape), path
+            # The bits, signs of zeros included; NaNs have no bits to speak of.
+            same = (ours.view(np.uint8) == theirs.view(np.uint8)).reshape(*ours.shape, -1).all(-1) if ours.size else True
+            assert np.all(same | (np.isnan(ours) & np.isnan(theirs))), path
+        else:
+            assert (type(ours), ours) == (type(theirs), theirs), path
+    assert again.criteria["BIC"] == result.criteria["BIC"]
+    assert verdict(again) == verdict(result)
+    assert again.interval("lambda_13").lower == result.intervals[0].lower
 
 
 def test_the_reported_system_loads_again(shipped):
@@ -245,6 +294,60 @@ def test_fit_png(shipped):
     height, width, *_ = imread(path).shape
     assert 600 < height < width < 2000
     assert imread(path)[..., :3].std() > 0.05  # not one colour
+
+
+def test_the_page_is_written(shipped):
+    assert shipped[0].config.title in (shipped[1] / "report.html").read_text(encoding="utf-8")
+
+
+# === the uncertainty of the curve
+
+
+@pytest.mark.parametrize("T", [0.0, 20.0, 34.8])
+def test_the_band_is_that_of_perturbed_solutions(shipped, T):
+    """g C g, with g from solutions at shifted parameters, close to the fold too (the shift moves that by some 1e-3 K)."""
+    result = shipped[0]
+    place = int(np.argmin(np.abs(np.asarray(result.curve.T) - T)))
+    T = float(result.curve.T[place])
+
+    def gaps(theta):
+        return np.asarray(branch_minima(solve(materials.ba122(*theta), T, branch="s+-")))
+
+    steps = 1e-4 * np.diag(result.value)
+    g = np.stack([(gaps(result.value + s) - gaps(result.value - s)) / (2 * s.sum()) for s in steps], axis=1)
+    assert relative_error(result.curve_sigma[place], np.sqrt(np.einsum("bk,kl,bl->b", g, result.covariance, g))) < COVARIANCE
+
+
+def test_the_band_passes_through_the_errors_of_the_data(shipped):
+    """Two data, two parameters: at their temperature the gaps are known as well as measured. No branch, no band."""
+    result = shipped[0]
+    np.testing.assert_allclose(result.curve_sigma[0], 0.2, rtol=1e-6)
+    exists = np.isfinite(np.asarray(result.curve.gaps))
+    np.testing.assert_array_equal(np.isfinite(result.curve_sigma), exists)
+    lower = result.curve_sigma[exists.all(axis=1), 0]
+    assert np.all(np.diff(lower) >= -1e-6)
+    assert lower[-1] > 10  # diverges at the fold
+
+
+def test_no_covariance_no_band(shipped):
+    result = shipped[0]
+    p = problem(result.config, result.superconductor, result.data, sign_pattern("s+-", 2))
+    sigma = curve_sigma(p, result.value, result.curve, np.diag([np.inf, 1.0]))
+    assert sigma.shape == result.curve_sigma.shape
+    assert np.isnan(sigma).all()
+
+
+def test_the_comparison_reaches_T_c(shipped):
+    """s++ of the same system; its smaller gap closes there."""
+    result = shipped[0]
+    T, gaps, T_c = np.asarray(result.comparison.T), np.asarray(result.comparison.gaps), result.predictions[1].value
+    np.testing.assert_array_equal(T, np.asarray(result.curve.T))
+    np.testing.assert_array_equal(np.isfinite(gaps).all(axis=1), T_c > T)
+    last = np.flatnonzero(T_c > T)[-1]
+    assert T_c - T[last] < 2e-4 * T_c
+    assert gaps[last, 0] < 0.02
+    steps = np.abs(np.diff(gaps[T_c > T, 0]))
+    assert steps.max() < 0.5  # [meV]: no jump at the end
 
 
 def test_the_verdict_warns(shipped):
@@ -579,7 +682,7 @@ def test_a_parameter_that_the_data_do_not_see(folder, shipped):
     config, sc, rows = load_fit(folder)
     p = problem(config, sc, rows, sign_pattern("s+-", 2))
     J = np.concatenate([deviation_slopes(shipped[0].value), np.zeros((2, 1))], axis=1)
-    covariance, undetermined = _curvature(p, J)
+    covariance, undetermined = curvature(p, J)
     np.testing.assert_allclose(np.abs(undetermined), [[0.0, 0.0, 1.0]], atol=COVARIANCE)
     assert np.isposinf(covariance[2, 2])
     assert relative_error(covariance[:2, :2], shipped[0].covariance) < COVARIANCE
@@ -608,9 +711,11 @@ def test_a_fit_says_what_the_data_do_not_determine(folder):
     assert np.all(np.isposinf(result.uncertainty))
     assert "do not determine" in verdict(result)
     report = strict(json.dumps(as_json(result), allow_nan=False))
-    assert [p["uncertainty"] for p in report["parameters"]] == [None] * 3
-    assert all(p["uncertainty"] is None for p in report["predictions"])
+    assert [p["uncertainty"] for p in report["parameters"]] == ["Infinity"] * 3
+    assert all(p["uncertainty"] == "Infinity" for p in report["predictions"])
+    assert np.isnan(result.curve_sigma).all()
     write_report(result, folder)
+    np.testing.assert_array_equal(load_result(folder).covariance, result.covariance)
 
 
 # === data with a known truth

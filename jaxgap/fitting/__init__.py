@@ -1,4 +1,4 @@
-"""Fitting couplings to measured gaps: data, parameters, objective, optimiser, uncertainty, report."""
+"""Fitting couplings to measured gaps: data, parameters, objective, optimiser, uncertainty, record, report."""
 
 from jaxgap.fitting.compare import Comparison as Comparison
 from jaxgap.fitting.compare import compare as compare
@@ -13,4 +13,5 @@ from jaxgap.fitting.information import next_measurement as next_measurement
 from jaxgap.fitting.optimise import FitResult as FitResult
 from jaxgap.fitting.optimise import fit as fit
 from jaxgap.fitting.profile import Interval as Interval
+from jaxgap.fitting.record import load_result as load_result
 from jaxgap.fitting.report import write_report as write_report

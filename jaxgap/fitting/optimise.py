@@ -3,6 +3,8 @@
 1. Search: least squares on parameters and amplitudes together, the gap equations as stiff data (`joint`); or adam on the same.
 2. Finish: least squares on the self-consistent solution alone, through the implicit derivative (`nested`).
 3. Verify: `solve` finds the branch at the optimum from nothing, and must find the same amplitudes.
+4. Uncertainty: covariance, profiles, and what they make of the curve and of predictions, by exact derivatives
+   (`jaxgap.fitting.uncertainty`).
 
 Least squares is `scipy.optimize.least_squares` (trust region, bounds respected exactly), with the exact Jacobian from one
 compiled program; the loops stay on the host, where they can report and be stopped.
@@ -21,15 +23,16 @@ import optax
 from jaxgap._checks import NotConvergedError, check
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
-from jaxgap.branches import GapCurve, fold_temperature, gap_curve
-from jaxgap.critical import critical_temperature
+from jaxgap.branches import GapCurve, gap_curve
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.minimise import distance, minimise_nested, minimised
 from jaxgap.fitting.objective import Problem, joint, joint_objective, problem, system_at
 from jaxgap.fitting.profile import Interval, Minimum, profile
+from jaxgap.fitting.uncertainty import Prediction, curvature, curve_sigma, end_and_T_c, gap_slopes, predict
 from jaxgap.following import starting_amplitudes
 from jaxgap.labels import sign_pattern
+from jaxgap.provenance import provenance
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["FitResult", "Prediction", "fit"]
@@ -40,16 +43,8 @@ Progress = Callable[[str, int, int, float], None]
 SEARCH_TOLERANCE = 1e-3
 """The search ends this many standard deviations from its minimum; the finish does the rest."""
 _ADAM_CHUNK = 50
-
-
-class Prediction(NamedTuple):
-    """A number that was predicted, not fitted."""
-
-    name: str
-    value: float
-    uncertainty: float
-    """Propagated from the parameters' covariance; NaN where the derivative does not exist."""
-    unit: str
+PICTURED = 11
+"""Points of every profile, spread over its interval, besides those that locate the ends."""
 
 
 class FitResult(NamedTuple):
@@ -61,6 +56,11 @@ class FitResult(NamedTuple):
     """The system at the optimum."""
     curve: GapCurve
     """The branch against temperature, found by `solve` from nothing; the fitted temperatures are among its own."""
+    curve_sigma: np.ndarray
+    """One standard deviation of the gaps of `curve` [meV], [temperature, branch], propagated from the covariance; NaN where
+    the branch or the derivative does not exist, or the covariance is infinite."""
+    comparison: GapCurve
+    """s++ (s+- if s++ was fitted) of the same system at the same temperatures."""
     value: np.ndarray
     """Best parameters, in the order of `config.parameters`."""
     covariance: np.ndarray
@@ -86,6 +86,8 @@ class FitResult(NamedTuple):
     evaluations: int
     """Evaluations of residuals and Jacobian, of all starts together."""
     seconds: float
+    provenance: dict[str, Any]
+    """Versions, device and precision of the run (`jaxgap.provenance`)."""
 
     @property
     def uncertainty(self) -> np.ndarray:
@@ -141,8 +143,9 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
         # What comes after the search is run once, at a start, so that its compilation overlaps with the search's.
         first, T = jnp.asarray(theta[0]), _curve_temperatures(p, 10.0, 20.0)
         ahead: list[Future[Any]] = [
-            pool.submit(_temperatures, p, first),
+            pool.submit(end_and_T_c, p, first),
             pool.submit(gap_curve, system_at(p, first), T, config.system.branch),
+            pool.submit(gap_slopes, p, first, jnp.asarray(T), jnp.ones((len(T), len(sc.channels)))),
         ]
         search = _by_adam if config.optimiser.search == "adam" else _by_least_squares
         theta, Delta, searched = search(p, config.optimiser, theta, Delta, progress)
@@ -153,20 +156,23 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
     chi2, converged = points.chi2_on_branch, points.done(p, config.optimiser.tolerance)
     best = _best(chi2, converged)
     value = points.theta[best]
-    covariance, undetermined = _curvature(p, points.jacobian[best])
-    predicted = _predict(p, config, jnp.asarray(value), covariance)
+    covariance, undetermined = curvature(p, points.jacobian[best])
+    predicted = predict(p, config, jnp.asarray(value), covariance)
     T = _curve_temperatures(p, *(prediction.value for prediction in predicted))
     minimum = Minimum(value, points.Delta[best], float(chi2[best]), np.sqrt(np.diag(covariance)))
+    curve = _verify(p, config, jnp.asarray(value), points.Delta[best], T)
     return FitResult(
         config=config,
         data=data,
         superconductor=system_at(p, jnp.asarray(value)),
-        curve=_verify(p, config, jnp.asarray(value), points.Delta[best], T),
+        curve=curve,
+        curve_sigma=curve_sigma(p, value, curve, covariance),
+        comparison=gap_curve(system_at(p, jnp.asarray(value)), T, other_branch(config.system.branch)),
         value=value,
         covariance=covariance,
         undetermined=undetermined,
         jacobian=points.jacobian[best][: len(p.rows) + len(p.names)],
-        intervals=tuple(profile(p, config.optimiser, minimum, k) for k in range(len(value))),
+        intervals=tuple(profile(p, config.optimiser, minimum, k, points=PICTURED) for k in range(len(value))),
         chi2=float(chi2[best]),
         amplitudes=points.Delta[best],
         predicted=points.predicted[best],
@@ -176,6 +182,7 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
         start_converged=converged,
         evaluations=searched + points.evaluations,
         seconds=time.perf_counter() - began,
+        provenance=provenance(),
     )
 
 
@@ -358,44 +365,12 @@ def _verify(p: Problem, config: FitConfig, theta: Any, near: Any, T: np.ndarray)
 
 
 def _curve_temperatures(p: Problem, end: float, T_c: float) -> np.ndarray:
-    """The fitted temperatures, and a grid from 0 to beyond T_c that is denser towards the end of the branch [K]."""
+    """The fitted temperatures, and a grid from 0 to beyond T_c that is denser towards the end of the branch and T_c [K]."""
     grid = np.linspace(0.0, 1.04 * max(end, T_c, 1.0), 60)
-    closer = end * (1 - np.geomspace(3e-5, 0.2, 24))
-    return np.sort(np.concatenate([np.asarray(p.T), grid, closer]))
+    closer = [end * (1 - np.geomspace(3e-5, 0.2, 24)), T_c * (1 - np.geomspace(1e-4, 0.02, 8))]
+    return np.sort(np.concatenate([np.asarray(p.T), grid, *closer]))
 
 
-def _curvature(p: Problem, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(covariance, undetermined directions) from the Jacobian of the deviations; infinite where nothing is determined."""
-    width = np.asarray(p.upper - p.lower)
-    _, s, V = np.linalg.svd(J * width, full_matrices=True)
-    s = np.concatenate([s, np.zeros(len(V) - len(s))])
-    # A direction is undetermined if the data allow it to move by more than 100 times the bounds.
-    free = s < 0.01
-    inverse = V.T @ np.diag(1 / np.where(free, np.inf, s) ** 2) @ V
-    covariance = inverse * np.outer(width, width)
-    lost = np.any(np.abs(V[free]) > 1e-3, axis=0) if free.any() else np.zeros(len(width), bool)
-    covariance[np.diag_indices(len(width))] = np.where(lost, np.inf, np.diag(covariance))
-    return covariance, V[free]
-
-
-def _predict(p: Problem, config: FitConfig, theta: Any, covariance: np.ndarray) -> tuple[Prediction, ...]:
-    """The temperature at which the branch ends, and T_c, with their propagated uncertainties."""
-    names = (f"end of the {config.system.branch} branch", "T_c of the normal state")
-    values, gradients = (np.asarray(part) for part in _temperatures(p, theta))
-    known = np.isfinite(covariance).all()
-    variances = [g @ covariance @ g if known else np.inf for g in gradients]
-    rows = zip(names, values, variances, strict=True)
-    return tuple(Prediction(name, float(value), float(np.sqrt(variance)), "K") for name, value, variance in rows)
-
-
-@program
-def _temperatures(p: Problem, theta: Any) -> tuple[Any, Any]:
-    """(end of the branch, T_c) [K] and their derivatives with respect to the parameters."""
-
-    def of(theta: Any) -> Any:
-        sc = system_at(p, theta)
-        T = jnp.stack([fold_temperature(sc, p.pattern), critical_temperature(sc)])
-        return T, T
-
-    gradients, values = jax.jacfwd(of, has_aux=True)(theta)
-    return values, gradients
+def other_branch(branch: str) -> str:
+    """The branch to compare with: s++, or s+- if that is the fitted one."""
+    return "s+-" if branch.removeprefix("s") == "++" else "s++"

@@ -69,7 +69,7 @@ def profile(p: Problem, settings: OptimiserConfig, minimum: Minimum, k: int, ris
     lower, upper = (scan.side(sign, rise) for sign in (-1, 1))
     # Outwards from the minimum, so that every point starts close to one that is known.
     for v in sorted(np.linspace(lower.value, upper.value, points), key=lambda v: abs(v - scan.best)):
-        scan.above(float(v))
+        scan.known(float(v))
     return Interval(p.names[k], float(minimum.theta[k]), rise, lower, upper, np.array(sorted(scan.seen.items())))
 
 
@@ -115,7 +115,7 @@ class _Scan:
                 return Side(v, "branch")
             inside = max((x for x in self.seen if self.seen[x] < rise), key=lambda x: sign * x)
         precision = PRECISION * abs(v - self.best)
-        return Side(float(brentq(lambda x: self._known(x) - rise, inside, v, xtol=precision)), "chi2")
+        return Side(float(brentq(lambda x: self.known(x) - rise, inside, v, xtol=precision)), "chi2")
 
     def _edge(self, inside: float, outside: float) -> float:
         """The last value at which the branch exists, to 1e-4 of its distance."""
@@ -128,5 +128,6 @@ class _Scan:
                 inside = middle
         return inside
 
-    def _known(self, v: float) -> float:
+    def known(self, v: float) -> float:
+        """`above`, computed once."""
         return self.seen[v] if v in self.seen else self.above(v)

@@ -1,0 +1,242 @@
+"""Pictures of a fit, from what its result holds: nothing is solved here.
+
+What a user has written (titles, names, sources) is drawn as it stands, never read as mathematical notation.
+"""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from jaxgap.branches import GapCurve
+from jaxgap.fitting.objective import error_of
+from jaxgap.fitting.optimise import FitResult, other_branch
+from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, fitted_rows, parameter_rows, reached
+from jaxgap.observables.gaps import branch_names
+from jaxgap.plotting import COLOURS, draw_curve
+
+__all__ = ["plot_correlation", "plot_fit", "plot_profiles", "plot_residuals", "plot_starts"]
+
+GREY = "0.35"
+AT_T_C = 1e-3
+"""A branch that ends within this share of T_c ends there."""
+LOWEST = 1e-6
+"""chi^2 above the lowest that is drawn as this: what is less is the same minimum."""
+
+
+# --- curves ------------------------------------------------------------------------------------------------------------
+
+
+def plot_fit(result: FitResult, ax: Any = None) -> Any:
+    """Gaps against temperature on the fitted branch with their uncertainty, the data, and the other branch beside it.
+
+    The band is one standard deviation, to first order in the parameters. It ends where the branch itself may have ended:
+    one standard deviation below its predicted end, where first order says nothing any more.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7.2, 5.0), layout="constrained")
+    branch, last = result.config.system.branch, float(result.curve.T[-1])
+    for i, name in enumerate(branch_names(result.superconductor)):
+        coloured = {"color": _colour(i), "lw": 2.2, "label": f"{branch}, {name.split()[-1]} branch", "zorder": 3}
+        _draw_branch(ax, result.curve, i, **coloured)
+        _draw_band(ax, result, i)
+    for i in range(result.comparison.gaps.shape[1]):
+        grey = {"color": "0.55", "lw": 1.2, "label": f"{other_branch(branch)} (not fitted)" if i == 0 else None}
+        _draw_branch(ax, result.comparison, i, **grey)
+    _draw_end(ax, result)
+    _draw_data(result, ax)
+    ax.plot([], [], color="0.3", ls=(0, (4, 2)), lw=1.2, label="dashed: unstable (phases: at equal rates)")
+    ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (minimum of the branch) (meV)", xlim=(-0.05 * last, last))
+    ax.set_ylim(0, 1.35 * ax.get_ylim()[1])
+    ax.set_title(result.config.title, fontsize=11, parse_math=False)
+    ax.legend(frameon=False, fontsize=8.5, loc="upper right", ncols=2)
+    return ax
+
+
+def _draw_branch(ax: Any, curve: GapCurve, i: int, **style: Any) -> None:
+    """One branch of quasiparticles along a curve."""
+    draw_curve(ax, curve.T, np.asarray(curve.gaps)[:, i], curve.stable, **style)
+
+
+def _draw_band(ax: Any, result: FitResult, i: int) -> None:
+    """Gap plus and minus one standard deviation, where that means something."""
+    T, gap, sigma = np.asarray(result.curve.T), np.asarray(result.curve.gaps)[:, i], result.curve_sigma[:, i]
+    shown = np.isfinite(sigma) & _before_the_end(result, T, gap, sigma)
+    if shown.any():
+        label = "one standard deviation" if i == result.curve_sigma.shape[1] - 1 else None
+        low, high = np.where(shown, np.maximum(gap - sigma, 0), np.nan), np.where(shown, gap + sigma, np.nan)
+        ax.fill_between(T, low, high, color=_colour(i), alpha=0.25, lw=0, label=label)
+
+
+def _before_the_end(result: FitResult, T: np.ndarray, gap: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Where the branch exists at one standard deviation; a branch that ends at T_c ends as surely as T_c is known. Where that
+    is not known, gaps known better than to themselves."""
+    end, T_c = result.predictions
+    spread = T_c.uncertainty if abs(end.value - T_c.value) < AT_T_C * T_c.value else end.uncertainty
+    return end.value - spread >= T if np.isfinite(spread) else sigma <= gap
+
+
+def _draw_end(ax: Any, result: FitResult) -> None:
+    """Where the branch ends, and how sure that is."""
+    end = result.predictions[0]
+    if not np.isfinite(end.value):
+        return
+    spread = ""
+    if np.isfinite(end.uncertainty) and end.uncertainty > 0:
+        spread = f" ± {end.uncertainty:.2g}"
+        ax.axvspan(end.value - end.uncertainty, end.value + end.uncertainty, ymax=0.7, color="0.93", lw=0, zorder=0)
+    ax.axvline(end.value, ymax=0.7, color="0.75", lw=1, zorder=0)
+    text = f"{result.config.system.branch} ends\n{end.value:.2f}{spread} K"
+    ax.annotate(text, (end.value, 0.5), xytext=(4, 0), textcoords="offset points", fontsize=9, color="0.3")
+
+
+def _draw_data(result: FitResult, ax: Any) -> None:
+    """Fitted data with their errors; data without a stated temperature at the left edge; measured temperatures on top."""
+    names = branch_names(result.superconductor)
+    for i, name in enumerate(names):
+        rows = [d for d in result.fitted if d.quantity == f"branch_minimum[{name}]" and not d.limit]
+        errors = [error_of(d, result.config) for d in rows]
+        if rows:
+            label = "fitted data" if i == len(names) - 1 else None
+            style = {"fmt": "o", "ms": 6, "color": _colour(i), "mec": "black", "capsize": 3}
+            ax.errorbar([d.T for d in rows], [d.value for d in rows], yerr=errors, label=label, zorder=5, **style)
+    shown = [d for d in result.data if d.use == "show" and d.unit == "meV" and not d.operator]
+    left, right = ax.get_xlim()
+    if shown:
+        x = [-0.02 * (right - left) if d.T is None else d.T for d in shown]
+        label = "other data (not fitted)" if any(d.T is not None for d in shown) else "other data, T not stated (not fitted)"
+        style = {"marker": "D", "s": 26, "facecolors": "none", "edgecolors": "0.25", "zorder": 4, "linewidths": 1}
+        ax.scatter(x, [d.value for d in shown], label=label, **style)
+
+
+def _colour(i: int) -> str:
+    return COLOURS[i % len(COLOURS)]
+
+
+# --- residuals, correlation --------------------------------------------------------------------------------------------
+
+
+def plot_residuals(result: FitResult, ax: Any = None) -> Any:
+    """Model less measurement of every fitted datum in standard deviations, named by quantity, technique and source."""
+    rows = fitted_rows(result)
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7.2, 1.2 + 0.44 * len(rows)), layout="constrained")
+    for width, shade in ((2, "0.95"), (1, "0.88")):
+        ax.axvspan(-width, width, color=shade, lw=0, zorder=0)
+    ax.axvline(0, color="0.5", lw=1, zorder=1)
+    for y, row in enumerate(rows):
+        marker = {"upper": "<", "lower": ">", "": "o"}[row.datum.limit]
+        ax.plot([0, row.distance], [y, y], color=COLOURS[0], lw=1.5)
+        ax.plot(row.distance, y, marker=marker, color=COLOURS[0], mec="black", ms=6)
+    reach = max([3.0, *(1.15 * abs(row.distance) for row in rows if np.isfinite(row.distance))])
+    ax.set(xlabel="(model − measurement) / error", xlim=(-reach, reach))
+    ax.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
+    ax.set_yticklabels([_residual_label(row) for row in rows], fontsize=8, parse_math=False)
+    return ax
+
+
+def _residual_label(row: FittedRow) -> str:
+    where = "" if row.datum.T is None else f", {row.datum.T:g} K"
+    origin = ", ".join(part for part in (row.datum.technique, row.datum.source) if part)
+    return f"{row.quantity}{where}\n{_short(origin, 52)}"
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def plot_correlation(result: FitResult, ax: Any = None) -> Any:
+    """The correlation matrix of the parameters, as colours and as numbers; a dash where the data determine too little."""
+    names, matrix = list(result.config.parameters), correlation(result)
+    n = len(names)
+    if ax is None:
+        _, ax = plt.subplots(figsize=(3.6 + 0.62 * n, 2.0 + 0.62 * n), layout="constrained")
+    # Colour-blind safe, and light where a number stands on it.
+    image = ax.imshow(matrix, cmap=plt.get_cmap("PuOr").with_extremes(bad="0.9"), vmin=-1.25, vmax=1.25)
+    bar = ax.figure.colorbar(image, ax=ax, label="correlation", shrink=0.85)
+    bar.ax.set_ylim(-1, 1)
+    for (i, k), value in np.ndenumerate(matrix):
+        strong = np.isfinite(value) and abs(value) > 0.85
+        text = f"{value:+.2f}".replace("-", "−") if np.isfinite(value) else "–"
+        ax.text(k, i, text, ha="center", va="center", color="white" if strong else "black")
+    ax.set(xticks=range(n), yticks=range(n))
+    ax.set_xticklabels(names, rotation=30, ha="right", parse_math=False)
+    ax.set_yticklabels(names, parse_math=False)
+    return ax
+
+
+# --- profiles, starts --------------------------------------------------------------------------------------------------
+
+
+def plot_profiles(result: FitResult) -> Any:
+    """chi^2 along every parameter, minimised over the others, with its 68 % interval and the covariance's parabola; returns
+    the figure."""
+    rows = parameter_rows(result)
+    columns = min(len(rows), 3)
+    lines = -(-len(rows) // columns)
+    size = (0.8 + 3.2 * columns, 0.6 + 2.9 * lines)
+    figure, axes = plt.subplots(lines, columns, figsize=size, layout="constrained", squeeze=False)
+    for ax, row in zip(axes.flat, rows, strict=False):
+        _draw_profile(ax, row)
+    for ax in axes.flat[len(rows) :]:
+        ax.remove()
+    for line in axes:
+        line[0].set_ylabel(r"$\chi^2 - \chi^2_{\min}$")
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5
+    )
+    return figure
+
+
+def _draw_profile(ax: Any, row: ParameterRow) -> None:
+    """The profile up to twice the rise that bounds its interval."""
+    interval, top = row.interval, 2.0 * row.interval.rise
+    value, above = interval.points.T
+    ax.axvspan(interval.lower.value, interval.upper.value, color="0.9", lw=0, zorder=0, label="68 % interval")
+    ax.axhline(interval.rise, color="0.6", lw=1, ls=":", zorder=1)
+    ax.plot(value, above, color=COLOURS[0], lw=1.8, marker="o", ms=3.5, label=r"minimum over all other parameters")
+    near = value[above <= top]
+    reach = [min(near.min(), interval.lower.value), max(near.max(), interval.upper.value)]
+    margin = 0.04 * (reach[1] - reach[0])
+    x = np.linspace(reach[0] - margin, reach[1] + margin, 200)
+    # A parameter that the data do not determine has no parabola; the legend names it all the same.
+    known = np.isfinite(row.error) and row.error > 0
+    parabola = ((x - row.value) / row.error) ** 2 if known else np.full_like(x, np.nan)
+    ax.plot(x, parabola, color=COLOURS[1], lw=1.4, ls=(0, (4, 2)), label="parabola of the covariance")
+    for bound in row.bounds:
+        if x[0] <= bound <= x[-1]:
+            ax.axvline(bound, color="black", lw=1.2)
+            side = -1 if bound == row.bounds[1] else 1
+            style = {"textcoords": "offset points", "ha": "right" if side < 0 else "left", "fontsize": 8}
+            ax.annotate("bound", (bound, top), xytext=(3 * side, -10), **style)
+    ax.set(xlim=(x[0], x[-1]), ylim=(min(0.0, float(above.min())) - 0.03 * top, top))
+    ax.set_xlabel(f"{row.name} ({row.unit})" if row.unit else row.name, parse_math=False)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def plot_starts(result: FitResult, ax: Any = None) -> Any:
+    """chi^2 above the lowest where every start ended, the best first."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(5.2, 2.8), layout="constrained")
+    order = np.argsort(result.start_chi2, kind="stable")
+    above = np.maximum(result.start_chi2[order] - result.chi2, LOWEST)
+    same, done, place = reached(result)[order], result.start_converged[order], np.arange(1, len(order) + 1)
+    exists = np.isfinite(above)
+    top = 10 * max(1.0, float(above[exists].max(initial=LOWEST)))
+    groups = (
+        (exists & same, "o", COLOURS[0], COLOURS[0], "reached the minimum"),
+        (exists & ~same & done, "s", COLOURS[1], COLOURS[1], "another minimum"),
+        (exists & ~same & ~done, "D", "none", GREY, "not converged"),
+        (~exists, "X", GREY, GREY, "no such branch (at the top)"),
+    )
+    for chosen, marker, face, edge, label in groups:
+        if chosen.any():
+            y = np.where(exists, above, top)[chosen]
+            ax.scatter(place[chosen], y, marker=marker, facecolors=face, edgecolors=edge, s=28, label=label, clip_on=False)
+    ax.set(yscale="log", ylim=(LOWEST / 3, top), xlim=(0.4, len(order) + 0.6))
+    ax.set(xlabel="start, sorted", ylabel=r"$\chi^2 - \chi^2_{\min}$")
+    ax.set_title(r"what is below $10^{-6}$ is drawn at $10^{-6}$", fontsize=8.5, color=GREY)
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    ax.legend(frameon=False, fontsize=8.5, loc="center right")
+    return ax

@@ -1,0 +1,304 @@
+"""result.json: everything needed to reproduce, to judge and to draw a fit again; written here, and read here.
+
+It is strict JSON. Numbers that may fail to exist are null (NaN), those that may be infinite `"Infinity"` or `"-Infinity"`; all
+others have the digits that give the same 64 bits back. Energies are in meV, temperatures in K.
+
+| key | what it holds |
+|---|---|
+| `schema` | `"jaxgap-fit-3"` |
+| `title`, `verdict` | text |
+| `configuration` | fit.toml with all defaults |
+| `system_toml` | the system at the optimum as a system.toml |
+| `parameters` | per parameter `name`, `unit`, `value`, `uncertainty` (one sigma), `interval_68`, `bounds`, `sets`, `at_bound` |
+| `parameters[].interval_68` | `lower`, `upper` (`value`, `reason`: chi2, bound or branch), `rise`, `profile` |
+| `....profile` | points [value, chi^2 above the minimum], minimised over the other parameters |
+| `covariance`, `correlation` | [parameter, parameter]; infinite and null where the data do not determine |
+| `undetermined_directions` | rows in units of the bounds' widths |
+| `jacobian` | [residual, parameter]: of the fitted data, then of what is known of each parameter beforehand |
+| `combinations` | products of powers, the best known first: `text`, `exponents` by parameter, `relative_error` |
+| `chi2`, `degrees_of_freedom`, `criteria` | of the fit; AIC, AICc (null where it does not exist) and BIC |
+| `data` | all rows of data.csv: `quantity`, what it was read as, `value`, `error` (null: none given), `use`, source, ... |
+| `fitted` | the rows that counted: `row` of `data` (from 0), `quantity`, `T_K`, `value`, `error` as used, ... |
+| `fitted[]` | ... `error_assumed` (the source gives none), `model`, `distance_sigma`: (model - value) / error |
+| `amplitudes_meV` | [temperature, channel] at the different temperatures of the fitted data, rising |
+| `predictions` | `name`, `value`, `uncertainty`, `unit` of the end of the branch and of T_c |
+| `channels`, `branches` | the orders of amplitudes and of gaps |
+| `curve` | the fitted branch against temperature: see below, and `sigma_meV` of its gaps, [temperature, branch] |
+| `comparison` | the other branch at the same temperatures |
+| `starts` | per start `values`, `chi2`, `converged`; `evaluations` of all together |
+| `seconds` | of the fit |
+| `provenance` | `versions`, `python`, `device`, `precision` |
+
+Of a curve, lists over its temperatures: `T_K`, `branch_minima_meV` [temperature, branch] (null where the branch does not
+exist), `stable_at_equal_rates`, `Delta_real_meV` and `Delta_imag_meV` [temperature, channel], `status` and `label` (the codes
+of `jaxgap.Status` and `jaxgap.Label`), `residual_meV`, `steps`, `sigma_min`, `quadrature_error`, `differentiable`.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from pydantic import ValidationError
+
+from jaxgap._checks import InputError
+from jaxgap.branches import GapCurve
+from jaxgap.fitting.config import FitConfig
+from jaxgap.fitting.data import Datum
+from jaxgap.fitting.information import combinations
+from jaxgap.fitting.optimise import FitResult
+from jaxgap.fitting.profile import Interval, Side
+from jaxgap.fitting.uncertainty import Prediction
+from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, fitted_rows, parameter_rows, verdict
+from jaxgap.observables.gaps import branch_names
+from jaxgap.solution import Solution
+from jaxgap.superconductor import Superconductor, from_toml, to_toml
+
+__all__ = ["SCHEMA", "as_json", "from_json", "load_result", "write_result"]
+
+SCHEMA = "jaxgap-fit-3"
+"""Version of result.json's structure."""
+
+
+# --- write -------------------------------------------------------------------------------------------------------------
+
+
+def write_result(result: FitResult, folder: str | Path) -> Path:
+    """Write result.json into `folder`; returns its path."""
+    path = Path(folder) / "result.json"
+    text = json.dumps(as_json(result), indent=1, allow_nan=False)
+    # Lists of numbers on one line; a line break in JSON is never part of a text.
+    text = re.sub(r"\[\n\s*([^\[\]{}]*?)\n\s*\]", lambda found: "[" + re.sub(r"\n\s*", " ", found[1]) + "]", text)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def as_json(result: FitResult) -> dict[str, Any]:
+    """The record of a fit, as the header of this module describes it."""
+    return {
+        "schema": SCHEMA,
+        "title": result.config.title,
+        "verdict": verdict(result),
+        "configuration": result.config.model_dump(mode="json"),
+        "system_toml": to_toml(result.superconductor),
+        "parameters": [_parameter(result, row) for row in parameter_rows(result)],
+        "covariance": _written(result.covariance),
+        "correlation": _written(correlation(result)),
+        "undetermined_directions": _written(result.undetermined),
+        "jacobian": _written(result.jacobian),
+        "combinations": _combinations(result),
+        "chi2": result.chi2,
+        "degrees_of_freedom": result.degrees_of_freedom,
+        "criteria": {name: _number(value) for name, value in result.criteria.items()},
+        "data": [{"quantity": datum.quantity, **datum._asdict()} for datum in result.data],
+        "fitted": _fitted(result),
+        "amplitudes_meV": _written(result.amplitudes),
+        "predictions": [{**p._asdict(), "uncertainty": _number(p.uncertainty)} for p in result.predictions],
+        "channels": list(result.superconductor.channels),
+        "branches": list(branch_names(result.superconductor)),
+        "curve": {**_curve(result.curve), "sigma_meV": _written(result.curve_sigma)},
+        "comparison": _curve(result.comparison),
+        "starts": _starts(result),
+        "seconds": result.seconds,
+        "provenance": result.provenance,
+    }
+
+
+def _parameter(result: FitResult, row: ParameterRow) -> dict[str, Any]:
+    """Value, uncertainty, and the ends of the profile's interval with why they are there."""
+    interval = row.interval
+    return {
+        "name": row.name,
+        "unit": row.unit,
+        "value": row.value,
+        "uncertainty": _number(row.error),
+        "interval_68": {
+            "lower": interval.lower._asdict(),
+            "upper": interval.upper._asdict(),
+            "rise": interval.rise,
+            "profile": _written(interval.points),
+        },
+        "bounds": list(row.bounds),
+        "sets": result.config.parameters[row.name].sets,
+        "at_bound": row.at_bound,
+    }
+
+
+def _combinations(result: FitResult) -> list[dict[str, Any]]:
+    return [
+        {"text": c.text, "exponents": c.exponents, "relative_error": _number(c.relative_error)} for c in combinations(result)
+    ]
+
+
+def _fitted(result: FitResult) -> list[dict[str, Any]]:
+    places = [i for i, datum in enumerate(result.data) if datum.use == "fit"]
+    return [_fitted_row(i, row) for i, row in zip(places, fitted_rows(result), strict=True)]
+
+
+def _fitted_row(place: int, row: FittedRow) -> dict[str, Any]:
+    return {
+        "row": place,
+        "quantity": row.datum.quantity,
+        "T_K": row.datum.T,
+        "value": row.datum.value,
+        "error": row.error,
+        "error_assumed": row.datum.error is None,
+        "model": _number(row.model),
+        "distance_sigma": _number(row.distance),
+    }
+
+
+def _curve(curve: GapCurve) -> dict[str, Any]:
+    s = curve.solutions
+    return {
+        "T_K": _written(s.T),
+        "branch_minima_meV": _written(curve.gaps),
+        "stable_at_equal_rates": _written(curve.stable),
+        "Delta_real_meV": _written(s.Delta.real),
+        "Delta_imag_meV": _written(s.Delta.imag),
+        "status": _written(s.status),
+        "label": _written(s.label),
+        "residual_meV": _written(s.residual),
+        "steps": _written(s.steps),
+        "sigma_min": _written(s.sigma_min),
+        "quadrature_error": _written(s.quadrature_error),
+        "differentiable": _written(s.differentiable),
+    }
+
+
+def _starts(result: FitResult) -> dict[str, Any]:
+    return {
+        "values": _written(result.start_values),
+        "chi2": _written(result.start_chi2),
+        "converged": _written(result.start_converged),
+        "evaluations": result.evaluations,
+    }
+
+
+def _written(array: Any) -> Any:
+    """An array as nested lists of what JSON can hold."""
+    array = np.asarray(array)
+    if array.ndim:
+        return [_written(part) for part in array]
+    return _number(array.item()) if array.dtype.kind == "f" else array.item()
+
+
+def _number(x: float) -> float | str | None:
+    if np.isinf(x):
+        return "Infinity" if x > 0 else "-Infinity"
+    return None if np.isnan(x) else float(x)
+
+
+# --- read --------------------------------------------------------------------------------------------------------------
+
+
+def load_result(folder: str | Path) -> FitResult:
+    """The fit whose result.json is in `folder`, equal to the last bit to the one that was written.
+
+    Raises:
+        InputError: if the file is missing, incomplete, of another schema, or not what jaxgap wrote.
+    """
+    path, again = Path(folder) / "result.json", f"run `jaxgap fit {folder}` to write it"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"The folder `{folder}` has no result.json: {again}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Cannot read `{path}`: {error}.") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is incomplete or not JSON ({error}): {again} again.") from None
+    schema = record.get("schema") if isinstance(record, dict) else None
+    if schema != SCHEMA:
+        raise InputError(f"{path} has the schema `{schema}`, and this version of jaxgap reads `{SCHEMA}`: {again} again.")
+    try:
+        return from_json(record)
+    except KeyError as error:
+        raise InputError(f"{path} lacks the key `{error.args[0]}`: {again} again.") from None
+    except (AttributeError, TypeError, ValueError, ValidationError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(f"{path} is not a result of jaxgap ({reason}): {again} again.") from None
+
+
+def from_json(record: dict[str, Any]) -> FitResult:
+    """The inverse of `as_json`; a record that it did not write raises KeyError, TypeError or ValueError."""
+    config, sc = FitConfig.model_validate(record["configuration"]), from_toml(record["system_toml"], "result.json")
+    parameters, starts = record["parameters"], record["starts"]
+    k, channels, branches = len(config.parameters), len(sc.channels), len(branch_names(sc))
+    return FitResult(
+        config=config,
+        data=tuple(_datum(row) for row in record["data"]),
+        superconductor=sc,
+        curve=_read_curve(record["curve"], sc),
+        curve_sigma=_read(record["curve"]["sigma_meV"], (-1, branches)),
+        comparison=_read_curve(record["comparison"], sc),
+        value=_read([row["value"] for row in parameters], (k,)),
+        covariance=_read(record["covariance"], (k, k)),
+        undetermined=_read(record["undetermined_directions"], (-1, k)),
+        jacobian=_read(record["jacobian"], (-1, k)),
+        intervals=tuple(_interval(row) for row in parameters),
+        chi2=float(record["chi2"]),
+        amplitudes=_read(record["amplitudes_meV"], (-1, channels)),
+        predicted=_read([row["model"] for row in record["fitted"]], (-1,)),
+        predictions=tuple(_prediction(row) for row in record["predictions"]),
+        start_values=_read(starts["values"], (-1, k)),
+        start_chi2=_read(starts["chi2"], (-1,)),
+        start_converged=_read(starts["converged"], (-1,), bool),
+        evaluations=int(starts["evaluations"]),
+        seconds=float(record["seconds"]),
+        provenance=record["provenance"],
+    )
+
+
+def _datum(row: dict[str, Any]) -> Datum:
+    values = {name: row[name] for name in Datum._fields}
+    return Datum(**{**values, "second": tuple(values["second"])})
+
+
+def _prediction(row: dict[str, Any]) -> Prediction:
+    return Prediction(row["name"], float(row["value"]), _value(row["uncertainty"]), row["unit"])
+
+
+def _interval(row: dict[str, Any]) -> Interval:
+    found = row["interval_68"]
+    lower, upper = (Side(float(found[end]["value"]), found[end]["reason"]) for end in ("lower", "upper"))
+    return Interval(row["name"], float(row["value"]), float(found["rise"]), lower, upper, _read(found["profile"], (-1, 2)))
+
+
+def _read_curve(record: dict[str, Any], sc: Superconductor) -> GapCurve:
+    n = len(record["T_K"])
+    # Amplitudes are complex: the parts are put together bit by bit (re + i im would lose the sign of a zero).
+    parts = [_read(record[name], (n, len(sc.channels))) for name in ("Delta_real_meV", "Delta_imag_meV")]
+    Delta = np.stack(parts, axis=-1).view(complex)[..., 0]
+    arrays = {name: _read(record[key], (n,)) for name, key in _DIAGNOSTICS.items()}
+    arrays |= {name: _read(record[name], (n,), int) for name in ("status", "label", "steps")}
+    arrays |= {"Delta": Delta, "differentiable": _read(record["differentiable"], (n,), bool)}
+    gaps = _read(record["branch_minima_meV"], (n, len(branch_names(sc))))
+    stable = _read(record["stable_at_equal_rates"], (n,), bool)
+    # A batch of solutions, made like one.
+    solutions = jax.vmap(lambda of_one: Solution(superconductor=sc, **of_one))(jax.tree.map(jnp.asarray, arrays))
+    return GapCurve(solutions, jnp.asarray(gaps), jnp.asarray(stable))
+
+
+_DIAGNOSTICS = {"T": "T_K", "residual": "residual_meV", "sigma_min": "sigma_min", "quadrature_error": "quadrature_error"}
+
+
+def _read(nested: Any, shape: tuple[int, ...], kind: type = float) -> np.ndarray:
+    """The array that `_written` made lists of, in a shape that an empty list does not tell (-1: any length)."""
+    values = [_value(x) if kind is float else x for x in _flat(nested)]
+    if -1 not in shape:
+        return np.array(values, dtype=kind).reshape(shape)
+    return np.array(values, dtype=kind).reshape((len(nested), *shape[1:]))
+
+
+def _flat(nested: Any) -> Iterable[Any]:
+    if not isinstance(nested, list):
+        return [nested]
+    return [x for part in nested for x in _flat(part)]
+
+
+def _value(x: Any) -> float:
+    return float("nan") if x is None else float(x)

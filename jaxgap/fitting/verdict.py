@@ -1,0 +1,259 @@
+"""What a fit says, in rows of numbers and in one paragraph: terminal, result.json and page all take it from here."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import chi2 as chi2_distribution
+
+from jaxgap.fitting.data import Datum
+from jaxgap.fitting.information import combinations
+from jaxgap.fitting.objective import error_of
+from jaxgap.fitting.optimise import FitResult, Prediction
+from jaxgap.fitting.profile import Interval
+
+__all__ = [
+    "ComparedRow",
+    "FittedRow",
+    "ParameterRow",
+    "compared",
+    "correlation",
+    "fitted_rows",
+    "p_value",
+    "parameter_rows",
+    "reached",
+    "starts_text",
+    "verdict",
+]
+
+MISFIT = 0.01
+"""Probability of so large a chi^2 below which a fit is called bad."""
+BAD_WITHOUT_FREEDOM = 9.0
+"""The same where there is no degree of freedom, and chi^2 could be zero."""
+DEEPER = 1e-3
+"""By how much chi^2 has to fall on the way along a profile to be another minimum."""
+AT_BOUND = 0.01
+"""A parameter is reported at its bound within 1 % of the range."""
+SAME = 1e-6
+"""chi^2 up to which two starts count as the same minimum."""
+CONFLICT = 3.0
+"""Combined standard deviations from which a prediction is in conflict with a measurement."""
+ENDS = {"chi2": "", "bound": " (bound)", "branch": " (branch ends)"}
+"""What is said of an interval's end that is no crossing of chi^2."""
+
+
+class ParameterRow(NamedTuple):
+    """A parameter at the optimum."""
+
+    name: str
+    unit: str
+    value: float
+    error: float
+    """One standard deviation; infinite if the data do not determine it."""
+    bounds: tuple[float, float]
+    interval: Interval
+
+    @property
+    def label(self) -> str:
+        """Name and unit."""
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+    @property
+    def at_bound(self) -> bool:
+        lo, hi = self.bounds
+        return min(self.value - lo, hi - self.value) < AT_BOUND * (hi - lo)
+
+    @property
+    def note(self) -> str:
+        if self.at_bound:
+            return "at a bound: the uncertainty is not to be trusted"
+        return "" if np.isfinite(self.error) else "not determined by the data"
+
+    @property
+    def interval_text(self) -> str:
+        """The 68 % interval; an end that is no crossing of chi^2 says so."""
+        ends = self.interval.lower, self.interval.upper
+        return " .. ".join(f"{side.value:.4g}{ENDS[side.reason]}" for side in ends)
+
+
+def parameter_rows(result: FitResult) -> list[ParameterRow]:
+    """The parameters in the order of the configuration."""
+    rows = zip(result.config.parameters.items(), result.value, result.uncertainty, result.intervals, strict=True)
+    return [
+        ParameterRow(name, parameter.unit, float(value), float(error), parameter.bounds, interval)
+        for (name, parameter), value, error, interval in rows
+    ]
+
+
+class FittedRow(NamedTuple):
+    """A datum that counted, beside the model."""
+
+    datum: Datum
+    error: float
+    """Its own, or the assumed one."""
+    model: float
+
+    @property
+    def distance(self) -> float:
+        """Model less measurement, in standard deviations."""
+        return (self.model - self.datum.value) / self.error
+
+    @property
+    def quantity(self) -> str:
+        """The quantity, and whether it is a limit."""
+        return f"{self.datum.quantity} ({self.datum.limit} limit)" if self.datum.limit else self.datum.quantity
+
+    @property
+    def error_text(self) -> str:
+        return f"{self.error:g}{' (assumed)' if self.datum.error is None else ''}"
+
+
+def fitted_rows(result: FitResult) -> list[FittedRow]:
+    """The data that counted, in the order of the file."""
+    rows = zip(result.fitted, result.predicted, strict=True)
+    return [FittedRow(datum, error_of(datum, result.config), float(model)) for datum, model in rows]
+
+
+class ComparedRow(NamedTuple):
+    """What was predicted and not fitted, beside the measurement if there is one."""
+
+    prediction: Prediction
+    datum: Datum | None
+    error: float
+    """Of the measurement; NaN if there is none."""
+
+    @property
+    def distance(self) -> float:
+        """Prediction less measurement, in standard deviations of both together; NaN without a measurement, and where the
+        uncertainty is not known."""
+        if self.datum is None or not np.isfinite(self.prediction.uncertainty):
+            return float("nan")
+        return float((self.prediction.value - self.datum.value) / np.hypot(self.prediction.uncertainty, self.error))
+
+    @property
+    def judgement(self) -> str:
+        """What the measurement says of the prediction, in words."""
+        if self.datum is None:
+            return "not measured"
+        if np.isnan(self.distance):
+            return "of unknown uncertainty beside"
+        return "consistent with" if abs(self.distance) <= CONFLICT else "in conflict with"
+
+    @property
+    def source(self) -> str:
+        """Who measured it, in short."""
+        return "" if self.datum is None else self.datum.source.split(",")[0].split(" (")[0]
+
+    @property
+    def sentence(self) -> str:
+        value = with_error(self.prediction.value, self.prediction.uncertainty)
+        text = f"Predicted, not fitted: {self.prediction.name} at {value} {self.prediction.unit}"
+        if self.datum is None:
+            return text + "."
+        return f"{text}, {self.judgement} the measured {self.datum.value:g} {self.datum.unit}."
+
+
+def compared(result: FitResult) -> list[ComparedRow]:
+    """The predictions that were not fitted."""
+    fitted = {datum.kind for datum in result.fitted}
+    rows = []
+    for prediction in result.predictions:
+        kind = "T_c" if prediction.name.startswith("T_c") else "branch_end"
+        datum = next((datum for datum in result.data if datum.kind == kind and datum.use == "predict"), None)
+        if kind not in fitted:
+            rows.append(ComparedRow(prediction, datum, float("nan") if datum is None else error_of(datum, result.config)))
+    return rows
+
+
+def p_value(result: FitResult) -> float:
+    """The probability that data scattered by their errors have a larger chi^2; NaN without a degree of freedom, and where
+    limits or a robust loss make chi^2 something else."""
+    plain = result.config.data.loss == "linear" and not any(datum.limit for datum in result.fitted)
+    if result.degrees_of_freedom <= 0 or not plain:
+        return float("nan")
+    return float(chi2_distribution.sf(result.chi2, result.degrees_of_freedom))
+
+
+def correlation(result: FitResult) -> np.ndarray:
+    """The covariance over the standard deviations; NaN where one is not finite."""
+    sigma = np.where(np.isfinite(result.uncertainty), result.uncertainty, np.nan)
+    return result.covariance / np.outer(sigma, sigma)
+
+
+def reached(result: FitResult) -> np.ndarray:
+    """Which starts ended, converged, at the reported minimum."""
+    return result.start_converged & (result.start_chi2 <= result.chi2 + SAME)
+
+
+def starts_text(result: FitResult) -> str:
+    best = reached(result)
+    return f"{int(best.sum())} of {len(best)} starts reached this minimum"
+
+
+def verdict(result: FitResult) -> str:
+    """One paragraph: what the data determine, and what they do not."""
+    sentences = [*_determined(result), *_warnings(result), *_assumptions(result)]
+    return " ".join(sentences + [row.sentence for row in compared(result)])
+
+
+def _determined(result: FitResult) -> list[str]:
+    """Which parameters the data fix, which they leave open, and what they fix of those."""
+    rows, n = parameter_rows(result), len(result.fitted)
+    fixed = [f"{row.name} = {with_error(row.value, row.error)} {row.unit}".rstrip() for row in rows if np.isfinite(row.error)]
+    free = [row.name for row in rows if not np.isfinite(row.error)]
+    sentences = []
+    if not result.start_converged.any():
+        sentences.append("NOT CONVERGED: no start met `optimiser.tolerance`; these numbers are provisional.")
+    if fixed:
+        held = "With everything else held at its value in fit.toml"
+        sentences.append(f"{held}, the {n} fitted data give {' and '.join(fixed)}.")
+    if free:
+        sentences.append(f"They do not determine {' and '.join(free)} (only a combination, or nothing at all).")
+    elif len(rows) == 2:
+        sentences.append(f"The two are correlated ({correlation(result)[0, 1]:+.2f}).")
+    if len(rows) > 2 and n:
+        sentences.append(_known_combinations(result))
+    return sentences
+
+
+def _known_combinations(result: FitResult) -> str:
+    """What the data fix, from the best known combination of parameters to the worst."""
+    parts = []
+    for combination in combinations(result):
+        error = combination.relative_error
+        parts.append(f"{combination.text} {f'to {100 * error:.2g} %' if error < 1 else 'not at all'}")
+    return f"They fix, as products of powers: {'; '.join(parts)}."
+
+
+def _warnings(result: FitResult) -> list[str]:
+    sentences = []
+    if any(interval.points[:, 1].min() < -DEEPER for interval in result.intervals):
+        sentences.append("A lower chi^2 was found while looking for the intervals: raise `optimiser.starts`.")
+    if (p := p_value(result)) < MISFIT or (np.isnan(p) and result.chi2 > BAD_WITHOUT_FREEDOM):
+        sentences.append(
+            f"The model does not describe these data: chi^2 = {result.chi2:.3g} for {result.degrees_of_freedom} degrees of "
+            "freedom; values and uncertainties then mean little."
+        )
+    elif result.degrees_of_freedom <= 0:
+        sentences.append(
+            f"{len(result.fitted)} data for {len(result.value)} parameters leave no degree of freedom: a perfect fit is no "
+            "test of the model; only what was predicted and not fitted is."
+        )
+    return sentences
+
+
+def _assumptions(result: FitResult) -> list[str]:
+    """The errors that no source gives."""
+    data, assumed = result.config.data, sorted({datum.unit for datum in result.fitted if datum.error is None})
+    errors = {unit: data.assumed_error_meV if unit == "meV" else data.assumed_error_K for unit in assumed}
+    return [
+        f"The sources give no error; {error:g} {unit} is assumed, and the uncertainties scale with it."
+        for unit, error in errors.items()
+    ]
+
+
+def with_error(value: float, error: float) -> str:
+    """A value and its error to the error's second digit."""
+    if not np.isfinite(error) or error <= 0:
+        return f"{value:.5g}"
+    digits = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"{value:.{digits}f} +- {error:.{digits}f}"

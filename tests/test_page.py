@@ -1,0 +1,272 @@
+"""report.html: complete, self-contained, well-formed, safe to open; made from result.json alone (the shipped one)."""
+
+import base64
+import json
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from jaxgap import InputError, cli
+from jaxgap.fitting import load_result
+from jaxgap.fitting.page import page
+from jaxgap.fitting.pictures import plot_fit, plot_residuals, plot_starts
+from jaxgap.fitting.profile import Interval, Side
+from jaxgap.fitting.record import SCHEMA
+from jaxgap.fitting.verdict import p_value
+
+mpl.use("agg")
+
+SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
+SECTIONS = ["Parameters", "Gaps on the fitted branch", "Fit quality", "Residuals", "Predicted, not fitted"]
+SECTIONS += ["Correlation of the parameters", "Profiles of χ²", "What the data fix", "All data", "Starts", "Provenance"]
+VOID = {"meta", "img"}
+EVIL = '$<script>alert("x & y")</script>_{\\nothing'
+"""HTML, and mathematical notation that is none."""
+
+
+class Page(HTMLParser):
+    """What a browser would see: text by element, attributes, and whether every element that opens closes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.texts = [], [], [], {}
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open:
+            self.texts.setdefault(self.open[-1], []).append(data)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return load_result(SHIPPED)
+
+
+@pytest.fixture(scope="module")
+def text(result):
+    return page(result)
+
+
+def pictures(text):
+    return [base64.b64decode(found) for found in re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', text)]
+
+
+def test_the_page_is_complete(result, text):
+    seen = Page(text)
+    assert seen.texts["h1"] == [result.config.title]
+    assert seen.texts["h2"] == SECTIONS
+    cells = seen.texts["td"]
+    for datum in result.data:
+        assert {datum.source, datum.how_obtained, datum.technique} <= set(cells)
+    assert {"lambda_13", "0.0312555", "0.02333 .. 0.03765", "Omega [meV]", "40.9626"} <= set(cells)
+    assert {"35.348", "consistent with", "79.037", "in conflict with"} <= set(cells)
+    assert "leave no degree of freedom" in seen.texts["p"][0]
+    assert text.count('<tr class="aside">') == sum(datum.use != "fit" for datum in result.data)
+    assert 'material = "ba122"' in "".join(seen.texts["pre"])
+    assert result.provenance["versions"]["jax"] in cells
+
+
+def test_the_page_is_self_contained(text):
+    """No scripts, no links, nothing to fetch: pictures are inside, and have text for who does not see them."""
+    seen = Page(text)
+    assert text.startswith("<!DOCTYPE html>")
+    assert not {"script", "link", "iframe", "object", "embed"} & set(seen.tags)
+    assert not any(name.startswith("on") or name == "href" for _, name, _ in seen.attributes)
+    assert all(value.startswith("data:image/svg+xml;base64,") for _, name, value in seen.attributes if name == "src")
+    assert seen.tags.count("img") == len([name for tag, name, value in seen.attributes if name == "alt" and value]) == 5
+    assert "url(" not in text
+    assert "@import" not in text
+    assert len(text) < 600_000
+
+
+def test_the_pictures_are_whole(text):
+    """Well-formed SVG that refers to nothing outside itself, of the same bytes at every run."""
+    for svg in pictures(text):
+        root = ElementTree.fromstring(svg)
+        assert root.tag.endswith("svg")
+        links = [value for element in root.iter() for name, value in element.attrib.items() if name.endswith("href")]
+        assert links
+        assert all(link.startswith(("#", "data:")) for link in links)
+
+
+def test_the_page_is_repeatable(result, text):
+    assert page(result) == text
+
+
+def test_what_users_write_is_escaped(result):
+    data = [datum._replace(source=EVIL, technique=EVIL, how_obtained=EVIL) for datum in result.data]
+    names = [EVIL, "Omega"]
+    parameters = dict(zip(names, result.config.parameters.values(), strict=True))
+    config = result.config.model_copy(update={"title": EVIL, "parameters": parameters})
+    intervals = tuple(interval._replace(name=name) for interval, name in zip(result.intervals, names, strict=True))
+    text = page(result._replace(data=tuple(data), config=config, intervals=intervals))
+    assert "<script" not in text
+    seen = Page(text)
+    assert seen.texts["h1"] == [EVIL]
+    assert seen.texts["td"].count(EVIL) >= 3 * len(data)
+    assert not any(b"<script" in svg for svg in pictures(text))
+
+
+def test_a_fit_that_determines_little(result):
+    """An infinite covariance, an interval from bound to end of the branch, starts on no branch: said, without a warning."""
+    covariance = np.diag([np.inf, np.inf])
+    points = np.array([[20.0, 0.3], [40.0, -0.1], [50.0, 0.2]])
+    interval = Interval("Omega", 40.0, 1.0, Side(20.0, "bound"), Side(50.0, "branch"), points)
+    predictions = tuple(prediction._replace(uncertainty=np.inf) for prediction in result.predictions)
+    poor = result._replace(
+        covariance=covariance,
+        curve_sigma=np.full_like(result.curve_sigma, np.nan),
+        intervals=(result.intervals[0], interval),
+        predictions=predictions,
+        start_chi2=np.where(np.arange(16) % 2, np.inf, result.start_chi2),
+        start_converged=np.arange(16) == 0,
+    )
+    seen = Page(page(poor))
+    assert {"infinite", "20 (bound) .. 50 (branch ends)", "not determined by the data"} <= set(seen.texts["td"])
+    assert "of unknown uncertainty beside" in seen.texts["td"]
+    notes = " ".join(seen.texts["p"])
+    assert "There is no uncertainty band" in notes
+    assert "1 of 16 starts reached this minimum; 15 ended elsewhere" in notes
+
+
+def test_p_value(result):
+    """1.96 standard deviations with one degree of freedom; none without, and none where chi^2 is something else."""
+    assert np.isnan(p_value(result))
+    parameters = dict(result.config.parameters)
+    parameters["Omega"] = parameters["Omega"].model_copy(update={"prior": (38.0, 0.5)})
+    known = result._replace(config=result.config.model_copy(update={"parameters": parameters}), chi2=3.841458820694124)
+    assert np.isclose(p_value(known), 0.05, rtol=1e-9)
+    forgiving = known.config.data.model_copy(update={"loss": "cauchy"})
+    assert np.isnan(p_value(known._replace(config=known.config.model_copy(update={"data": forgiving}))))
+    limits = (known.data[0]._replace(limit="upper"), *known.data[1:])
+    assert np.isnan(p_value(known._replace(data=limits)))
+
+
+# === pictures
+
+
+def bands(result):
+    """(temperatures, lower edge, upper edge) of every band in the picture of the fit."""
+    ax = plot_fit(result)
+    areas = [part.get_paths()[0].vertices for part in ax.collections if type(part).__name__ == "FillBetweenPolyCollection"]
+    mpl.pyplot.close(ax.figure)
+    return areas
+
+
+def test_the_band_stops_before_the_branch_may_end(result):
+    end = result.predictions[0]
+    areas = bands(result)
+    assert len(areas) == 2
+    for area in areas:
+        assert area[:, 0].min() == 0.0
+        assert end.value - end.uncertainty - 1.5 < area[:, 0].max() <= end.value - end.uncertainty
+    assert bands(result._replace(curve_sigma=np.full_like(result.curve_sigma, np.nan))) == []
+
+
+def test_a_branch_that_ends_at_T_c_has_a_band_up_to_it(result):
+    """The temperature of its end has no derivative of its own."""
+    end, T_c = result.predictions
+    at_T_c = end._replace(value=T_c.value - 1e-3, uncertainty=np.nan), T_c
+    sigma = np.full_like(result.curve_sigma, 0.1)
+    areas = bands(result._replace(predictions=at_T_c, curve=result.comparison, curve_sigma=sigma))
+    assert max(area[:, 0].max() for area in areas) > T_c.value - T_c.uncertainty - 1.5
+    lost = end._replace(uncertainty=np.nan), T_c
+    areas = bands(result._replace(predictions=lost))
+    assert max(area[:, 0].max() for area in areas) > 30
+
+
+def test_axes_have_labels_and_units(result):
+    for ax in (plot_fit(result), plot_residuals(result), plot_starts(result)):
+        assert ax.get_xlabel()
+        mpl.pyplot.close(ax.figure)
+    ax = plot_fit(result)
+    assert "(K)" in ax.get_xlabel()
+    assert "(meV)" in ax.get_ylabel()
+    mpl.pyplot.close(ax.figure)
+
+
+# === result.json, read again
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text[: len(text) // 2], "incomplete or not JSON"),
+        (lambda text: "", "incomplete or not JSON"),
+        (lambda text: "[1, 2]", "schema `None`"),
+        (lambda text: text.replace(SCHEMA, "jaxgap-fit-2", 1), "schema `jaxgap-fit-2`"),
+        (lambda text: text.replace('"amplitudes_meV"', '"amplitudes"', 1), "lacks the key `amplitudes_meV`"),
+        (lambda text: text.replace('"starts": {', '"starts": 3, "was": {', 1), "not a result"),
+        (lambda text: re.sub(r'"jacobian": \[\n', '"jacobian": [ [1.0],\n', text, count=1), "not a result"),
+        (lambda text: text.replace('"branch": "s+-"', '"brunch": "s+-"', 1), "not a result"),
+    ],
+)
+def test_a_bad_result_is_said_in_one_sentence(tmp_path, change, says):
+    old = (SHIPPED / "result.json").read_text(encoding="utf-8")
+    new = change(old)
+    assert new != old
+    (tmp_path / "result.json").write_text(new, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_result(tmp_path)
+    message = str(caught.value)
+    assert says in message
+    assert "jaxgap fit" in message
+    assert "\n" not in message
+    assert len(message) < 500
+
+
+def call(monkeypatch, *arguments):
+    """Exit code of a command."""
+    monkeypatch.setattr(cli, "keep_programs", lambda: None)
+    monkeypatch.setattr(cli, "compile_quickly", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["jaxgap", *arguments])
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_the_command_makes_the_page_again(tmp_path, monkeypatch, capsys, text):
+    """From result.json alone, without a fit, and without touching it."""
+    shutil.copy(SHIPPED / "result.json", tmp_path)
+    before = (tmp_path / "result.json").read_bytes()
+    monkeypatch.setattr(cli, "run_fit", lambda *_: pytest.fail("a fit was run"))
+    assert call(monkeypatch, "report", str(tmp_path)) == 0
+    assert "report.html" in capsys.readouterr().out
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == text
+    assert (tmp_path / "fit.png").stat().st_size > 20_000
+    assert (tmp_path / "result.json").read_bytes() == before
+
+
+def test_the_command_without_a_result(tmp_path, monkeypatch, capsys):
+    assert call(monkeypatch, "report", str(tmp_path)) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "has no result.json" in error
+
+
+def test_the_shipped_result_is_strict_json():
+    def refuse(constant):
+        raise ValueError(constant)
+
+    record = json.loads((SHIPPED / "result.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    assert record["schema"] == SCHEMA
