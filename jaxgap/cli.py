@@ -211,7 +211,7 @@ def fit(
         print_report(result, console)
         if next_ is not None:
             print_next(next_, rows, float(result.uncertainty[list(config.parameters).index(next_)]), console)
-        console.print(escape(f"Wrote {', '.join(map(str, paths))}."))
+        console.print(escape(f"Wrote {', '.join(map(str, paths))}."), soft_wrap=True)
 
 
 @app.command()
@@ -226,7 +226,7 @@ def report(
 
     mpl.use("agg")
     paths = _written(write_views, load_result(folder), folder)
-    console.print(escape(f"Wrote {', '.join(map(str, paths))}."))
+    console.print(escape(f"Wrote {', '.join(map(str, paths))}."), soft_wrap=True)
 
 
 @app.command()
@@ -256,7 +256,7 @@ def compare(
         print_json(comparison_row(found))
     else:
         print_comparison(found)
-        console.print(escape(f"Wrote {', '.join(map(str, paths))}."))
+        console.print(escape(f"Wrote {', '.join(map(str, paths))}."), soft_wrap=True)
 
 
 @app.command()
@@ -287,7 +287,7 @@ def diagram(
         print_json({**diagram_row(found), "files": [str(path) for path in paths]})
     else:
         print_diagram(found)
-        console.print(escape(f"Wrote {', '.join(str(path) for path in paths)}."))
+        console.print(escape(f"Wrote {', '.join(str(path) for path in paths)}."), soft_wrap=True)
 
 
 @app.command()
@@ -313,7 +313,7 @@ def figures(
             paths = write_figure(name, folder)
         except OSError as error:
             raise InputError(f"Cannot write the figure `{name}` into `{folder}`: {error}.") from None
-        console.print(escape(f"{name}: wrote {', '.join(str(path) for path in paths)}."))
+        console.print(escape(f"{name}: wrote {', '.join(str(path) for path in paths)}."), soft_wrap=True)
         console.print(escape(paths[-1].read_text(encoding="utf-8")))
 
 
