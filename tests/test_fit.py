@@ -563,7 +563,7 @@ def test_differences_ratios_and_limits(folder):
     upper, lower = gaps_at(theta)
     T_c = float(critical_temperature(materials.ba122(*theta)))
     wanted = [upper - lower, upper / lower, 2 * lower / (0.08617333262 * T_c), upper, T_c]
-    found = predictions(p, system_at(p, jnp.asarray(theta)), jnp.asarray(amplitudes_at(theta)))
+    found = predictions(p, jnp.asarray(theta), jnp.asarray(amplitudes_at(theta)))
     assert relative_error(found, wanted) < REPEATABLE
 
 
@@ -883,7 +883,7 @@ def test_bad_tables(folder, text, says):
         (row(f"{UPPER} / T_c", 0, 2.0, 0.1, unit="1"), "unknown quantity"),
         (row(f"{UPPER} * {LOWER}", 0, 2.0, 0.1, unit="1"), "unknown quantity"),
         (row(f"{UPPER} / {LOWER}", 0, 2.0, 0.1), "must be 1"),
-        (row(f"{UPPER} / {LOWER}", 0, 2.0, unit="1"), "a ratio that is fitted needs an error"),
+        (row(f"{UPPER} / {LOWER}", 0, 2.0, unit="1"), "a number without unit that is fitted needs an error"),
         (row(f"{UPPER} - fermi_momentum[gamma]", 0, 2.0), "must be of one of alpha, beta"),
         ("just,three,cells\n", "must have 9 cells"),
         (row(LOWER, 0, 6.2).strip() + ",one more\n", "must have 9 cells"),

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from jaxgap._checks import InputError
 from jaxgap.fitting.data import Datum, read_data
+from jaxgap.fitting.junctions import is_junction, tie
 from jaxgap.labels import sign_pattern
 from jaxgap.materials import MATERIALS
 from jaxgap.superconductor import Superconductor, from_table, load
@@ -60,6 +61,18 @@ class ParameterConfig(_Table):
         return self
 
 
+class JunctionConfig(_Table):
+    """A tunnel junction whose spectrum is fitted (`jaxgap.fitting.junctions`); a parameter may set any of these."""
+
+    Gamma: Annotated[float, Field(gt=0)]
+    """Dynes broadening [meV]."""
+    scale: float = 1.0
+    slope: float = 0.0
+    """Of the background [1/mV]."""
+    weights: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """Band -> tunnelling weight; 1 where it is not given."""
+
+
 class DataConfig(_Table):
     """The data file, and the errors assumed where a source gives none."""
 
@@ -110,6 +123,7 @@ class FitConfig(_Table):
     system: SystemConfig
     parameters: Annotated[dict[str, ParameterConfig], Field(min_length=1)]
     data: DataConfig
+    junctions: dict[str, JunctionConfig] = {}
     optimiser: OptimiserConfig = OptimiserConfig()
     models: dict[str, ModelConfig] = {}
     """Models to compare with (`jaxgap compare`)."""
@@ -156,23 +170,42 @@ def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum
         raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     sign_pattern(config.system.branch, len(sc.bands))
     _check_parameters(config, sc, path)
-    return config, sc, read_data(folder / config.data.file, sc)
+    data = read_data(folder / config.data.file, sc)
+    for datum in data:
+        if datum.kind == "dIdV" and datum.of not in config.junctions:
+            raise InputError(f"{path}: `{datum.quantity}` in the data needs a [junctions.{datum.of}] with its Gamma.")
+    return config, sc, data
 
 
 def _check_parameters(config: FitConfig, sc: Superconductor, path: Path) -> None:
     """Every path exists, is set once, and both bounds make a valid system."""
+    for name, junction in config.junctions.items():
+        if unknown := [band for band in junction.weights if band not in sc.band_names]:
+            bands = ", ".join(sc.band_names)
+            raise InputError(f"{path}: `junctions.{name}.weights`: there is no band `{unknown[0]}`; the bands are {bands}.")
     owners = {sc.canonical(target): "system.set" for target in config.system.set}
     for name, parameter in config.parameters.items():
         for target, factor in parameter.sets.items():
             try:
-                for bound in parameter.bounds:
-                    sc.set({target: factor * bound})
+                leaf = _leaf(config, sc, target, [factor * bound for bound in parameter.bounds])
             except InputError as error:
                 raise InputError(f"{path}: parameter `{name}`: {error}") from None
-            leaf = sc.canonical(target)
             if leaf in owners:
                 raise InputError(f"{path}: `{leaf}` is set by both `{owners[leaf]}` and `{name}`.")
             owners[leaf] = name
+
+
+def _leaf(config: FitConfig, sc: Superconductor, target: str, values: list[float]) -> str:
+    """The name of what a path sets; a path that leads nowhere, or values that it must not have, are refused."""
+    if not is_junction(target):
+        for value in values:
+            sc.set({target: value})
+        return sc.canonical(target)
+    found = tie(target, 1.0, list(config.junctions), sc.band_names)
+    if (found.leaf == "Gamma" and min(values) <= 0) or (found.leaf == "weight" and min(values) < 0):
+        must = "be positive" if found.leaf == "Gamma" else "not be negative"
+        raise InputError(f"`{target}` must {must}, but its bounds are {values[0]:g} and {values[1]:g}.")
+    return target
 
 
 def _sentence(error: ValidationError) -> str:

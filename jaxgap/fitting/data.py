@@ -3,13 +3,15 @@
 Columns (all must be there; a cell may be empty where it says so):
 
 - `quantity`: `branch_minimum[<branch>]`, `fermi_momentum[<band>]`, `T_c`, `branch_end`; of two gaps at one temperature
-  `<gap> - <gap>` or `<gap> / <gap>`; `2 <gap> / k_B T_c`; or `-` for a number that the model has no counterpart for;
+  `<gap> - <gap>` or `<gap> / <gap>`; `2 <gap> / k_B T_c`; `dIdV[<junction>]`, a point of a tunnelling spectrum; or `-` for a
+  number that the model has no counterpart for;
 - `T_K`: temperature [K]; empty if the source states none (such rows can be shown, not fitted), and for T_c and branch_end;
 - `value`, `unit`: the number, in `meV` or `K`, or `1` for a ratio; `error`: one standard deviation, empty if the source gives
   none (a ratio needs one);
 - `use`: `fit` (it counts), `predict` (compared with the fit's prediction) or `show` (drawn and listed only);
 - `technique`, `source`, `how_obtained`: where the number comes from;
-- `limit` (optional column): `upper` or `lower` if the number is a limit, softened by its error; empty for a value.
+- `limit` (optional column): `upper` or `lower` if the number is a limit, softened by its error; empty for a value;
+- `V_mV` (optional column): voltage of a point of a spectrum; empty for everything else.
 """
 
 import csv
@@ -26,13 +28,14 @@ from jaxgap.superconductor import Superconductor
 __all__ = ["COLUMNS", "Datum", "read_data"]
 
 COLUMNS = ("quantity", "T_K", "value", "error", "unit", "use", "technique", "source", "how_obtained")
+OPTIONAL = ("limit", "V_mV")
 USES = ("fit", "predict", "show")
 LIMITS = ("", "upper", "lower")
 GAPS = ("branch_minimum", "fermi_momentum")
 OVER_T_C = "2 / k_B T_c"
 """The operator of 2 Delta / k_B T_c."""
-_UNITS = {"branch_minimum": "meV", "fermi_momentum": "meV", "T_c": "K", "branch_end": "K", "-": "meV"}
-_TERM = re.compile(r"(?P<kind>branch_minimum|fermi_momentum|T_c|branch_end|-)(?:\[(?P<of>[^\]]+)\])?")
+_UNITS = {"branch_minimum": "meV", "fermi_momentum": "meV", "T_c": "K", "branch_end": "K", "dIdV": "1", "-": "meV"}
+_TERM = re.compile(r"(?P<kind>branch_minimum|fermi_momentum|T_c|branch_end|dIdV|-)(?:\[(?P<of>[^\]]+)\])?")
 _PAIR = re.compile(r"(?P<first>[a-z_]+\[[^\]]+\])\s*(?P<operator>[-/])\s*(?P<second>[a-z_]+\[[^\]]+\])")
 _OVER_T_C = re.compile(r"2\s*(?P<first>[a-z_]+\[[^\]]+\])\s*/\s*k_B T_c")
 
@@ -41,9 +44,9 @@ class Datum(NamedTuple):
     """One measured number."""
 
     kind: str
-    """branch_minimum, fermi_momentum, T_c, branch_end, or - ."""
+    """branch_minimum, fermi_momentum, T_c, branch_end, dIdV, or - ."""
     of: str
-    """The branch or band it belongs to; empty where there is none."""
+    """The branch, band or junction it belongs to; empty where there is none."""
     T: float | None
     """Temperature [K]; None if not stated."""
     value: float
@@ -62,11 +65,15 @@ class Datum(NamedTuple):
     """(kind, of) of the second gap."""
     limit: str = ""
     """upper or lower; empty for a value."""
+    V: float | None = None
+    """Voltage of a point of a spectrum [mV]."""
 
     @property
     def quantity(self) -> str:
         """The quantity as it is written in the file."""
         first, second = (f"{kind}[{of}]" if of else kind for kind, of in ((self.kind, self.of), self.second))
+        if self.V is not None:
+            return f"{first} at {self.V:g} mV"
         if self.operator == OVER_T_C:
             return f"2 {first} / k_B T_c"
         return f"{first} {self.operator} {second}" if self.operator else first
@@ -85,9 +92,10 @@ def read_data(path: str | Path, sc: Superconductor) -> tuple[Datum, ...]:
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise InputError(f"{path}:1: the column `{missing[0]}` is missing; the columns are {', '.join(COLUMNS)}.")
-    unknown = [column for column in reader.fieldnames or () if column not in (*COLUMNS, "limit")]
+    unknown = [column for column in reader.fieldnames or () if column not in (*COLUMNS, *OPTIONAL)]
     if unknown:
-        raise InputError(f"{path}:1: unknown column `{unknown[0]}`; the columns are {', '.join(COLUMNS)}, and may be limit.")
+        known = f"{', '.join(COLUMNS)}, and may be {' and '.join(OPTIONAL)}"
+        raise InputError(f"{path}:1: unknown column `{unknown[0]}`; the columns are {known}.")
     data = tuple(_datum(row, f"{path}:{reader.line_num}", reader.line_num, sc) for row in reader)
     if not data:
         raise InputError(f"The data file `{path}` has no rows.")
@@ -122,10 +130,18 @@ def _datum(row: dict[str, str], where: str, line: int, sc: Superconductor) -> Da
         raise InputError(f"{where}: `limit` must be upper, lower or empty, but is `{limit}`.")
     _check_use(kind, T, row["use"], where)
     if error is None and row["use"] == "fit" and unit == "1":
-        raise InputError(f"{where}: a ratio that is fitted needs an error (none is assumed for it).")
+        raise InputError(f"{where}: a number without unit that is fitted needs an error (none is assumed for it).")
+    V = _voltage(row, kind, where)
     texts = {key: row[key] for key in ("use", "technique", "source", "how_obtained")}
     second = terms[1] if len(terms) > 1 else ("", "")
-    return Datum(kind, of, T, value, error, unit, **texts, line=line, operator=operator, second=second, limit=limit)
+    return Datum(kind, of, T, value, error, unit, **texts, line=line, operator=operator, second=second, limit=limit, V=V)
+
+
+def _voltage(row: dict[str, str], kind: str, where: str) -> float | None:
+    V = _number(row, "V_mV", where) if "V_mV" in row else None
+    if (V is None) == (kind == "dIdV"):
+        raise InputError(f"{where}: a point of a spectrum needs its voltage in the column `V_mV`, and nothing else has one.")
+    return V
 
 
 def _parsed(quantity: str, where: str) -> tuple[str, list[tuple[str, str]]]:
@@ -146,8 +162,10 @@ def _parsed(quantity: str, where: str) -> tuple[str, list[tuple[str, str]]]:
 def _check_use(kind: str, T: float | None, use: str, where: str) -> None:
     if use != "show" and kind == "-":
         raise InputError(f"{where}: a row without a quantity can only be shown: set its `use` to show.")
-    if use != "show" and kind in GAPS and T is None:
-        raise InputError(f"{where}: a gap that is used needs a temperature T_K (it is empty): set its `use` to show.")
+    if use != "show" and kind in (*GAPS, "dIdV") and T is None:
+        raise InputError(
+            f"{where}: a gap or a spectrum that is used needs a temperature T_K (it is empty): set its `use` to show."
+        )
 
 
 def _check_target(kind: str, of: str, sc: Superconductor, where: str) -> None:
@@ -155,6 +173,10 @@ def _check_target(kind: str, of: str, sc: Superconductor, where: str) -> None:
     targets: Sequence[str] = {"branch_minimum": branch_names(sc), "fermi_momentum": sc.band_names}.get(kind, ())
     if targets and of not in targets:
         raise InputError(f"{where}: `{kind}` must be of one of {', '.join(targets)}, but is of `{of}`.")
+    if kind == "dIdV":
+        if not of:
+            raise InputError(f"{where}: `dIdV` takes the name of its junction in brackets, such as dIdV[tip].")
+        return
     if not targets and of:
         raise InputError(f"{where}: `{kind}` takes nothing in brackets, but has `{of}`.")
 

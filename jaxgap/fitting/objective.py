@@ -22,9 +22,11 @@ from jaxtyping import Array, Bool, Float
 from jaxgap.branches import fold_temperature
 from jaxgap.critical import critical_temperature
 from jaxgap.curvature import residual_and_matrix
-from jaxgap.fitting.config import FitConfig
+from jaxgap.fitting.config import FitConfig, JunctionConfig
 from jaxgap.fitting.data import OVER_T_C, Datum
+from jaxgap.fitting.junctions import Junction, Spectrum, Tie, is_junction, measured, tie, with_values
 from jaxgap.labels import has_signs
+from jaxgap.observables.conductance import common_nodes
 from jaxgap.observables.gaps import branch_minima_of, branch_names, fermi_momentum_gaps_of
 from jaxgap.pairing import gap_residual
 from jaxgap.spectrum import safe_sqrt
@@ -60,6 +62,13 @@ class Problem(eqx.Module):
     """For every parameter the (path, factor) of the leaves that it sets."""
     rows: tuple["Row", ...] = eqx.field(static=True)
     loss: str = eqx.field(static=True)
+    junctions: tuple[Junction, ...] = ()
+    """With the values of everything that is not fitted."""
+    V: tuple[Float[Array, "voltage"], ...] = ()
+    """Voltages of every spectrum [mV]."""
+    spectra: tuple[Spectrum, ...] = eqx.field(static=True, default=())
+    junction_ties: tuple[tuple[Tie, ...], ...] = eqx.field(static=True, default=())
+    """As `ties`, of the junctions."""
 
 
 class Row(NamedTuple):
@@ -71,20 +80,19 @@ class Row(NamedTuple):
     """Index of the temperature (0 where there is none)."""
     operator: str
     limit: str
+    point: int = 0
+    """Index of the voltage within its spectrum."""
 
 
 def problem(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], pattern: Float[Array, "band"]) -> Problem:
     """The arrays of a fit: only rows with use = fit enter."""
     fitted = [datum for datum in data if datum.use == "fit"]
     temperatures = sorted({datum.T for datum in fitted if datum.T is not None})
-    targets = {"branch_minimum": branch_names(sc), "fermi_momentum": sc.band_names}
-    rows = []
-    for d in fitted:
-        terms = ((d.kind, d.of), d.second) if d.second[0] else ((d.kind, d.of),)
-        indices = tuple((kind, targets[kind].index(of) if of else 0) for kind, of in terms)
-        rows.append(Row(indices, temperatures.index(d.T) if d.of and d.T is not None else 0, d.operator, d.limit))
-    bounds = np.array([parameter.bounds for parameter in config.parameters.values()], dtype=float)
-    prior = np.array([parameter.prior or (0.0, np.inf) for parameter in config.parameters.values()], dtype=float)
+    rows, voltages = _rows(sc, fitted, temperatures)
+    names = list(config.junctions)
+    parameters = config.parameters.values()
+    bounds = np.array([parameter.bounds for parameter in parameters], dtype=float)
+    prior = np.array([parameter.prior or (0.0, np.inf) for parameter in parameters], dtype=float)
     return Problem(
         sc=sc,
         lower=jnp.asarray(bounds[:, 0]),
@@ -94,12 +102,44 @@ def problem(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], patt
         error=jnp.asarray([error_of(d, config) for d in fitted]),
         scale=jnp.asarray(config.optimiser.residual_scale_meV),
         names=tuple(config.parameters),
-        ties=tuple(tuple(parameter.sets.items()) for parameter in config.parameters.values()),
-        rows=tuple(rows),
+        ties=tuple(tuple(tie for tie in parameter.sets.items() if not is_junction(tie[0])) for parameter in parameters),
+        rows=rows,
         loss=config.data.loss,
         pattern=pattern,
         prior=(jnp.asarray(prior[:, 0]), jnp.asarray(prior[:, 1])),
+        junctions=tuple(_junction(junction, sc) for junction in config.junctions.values()),
+        V=tuple(jnp.asarray(V) for V in voltages.values()),
+        spectra=tuple(Spectrum(names.index(of), T, common_nodes(V, temperatures[T])) for (of, T), V in voltages.items()),
+        junction_ties=tuple(
+            tuple(tie(path, factor, names, sc.band_names) for path, factor in parameter.sets.items() if is_junction(path))
+            for parameter in parameters
+        ),
     )
+
+
+def _rows(
+    sc: Superconductor, fitted: list[Datum], temperatures: list[float]
+) -> tuple[tuple[Row, ...], dict[tuple[str, int], list[float]]]:
+    """(what has to be computed for every datum, the voltages [mV] of every spectrum by junction and temperature)."""
+    targets = {"branch_minimum": branch_names(sc), "fermi_momentum": sc.band_names}
+    voltages: dict[tuple[str, int], list[float]] = {}
+    rows = []
+    for d in fitted:
+        T = temperatures.index(d.T) if d.of and d.T is not None else 0
+        if d.V is not None:
+            V = voltages.setdefault((d.of, T), [])
+            V.append(d.V)
+            rows.append(Row((("dIdV", list(voltages).index((d.of, T))),), T, "", d.limit, len(V) - 1))
+        else:
+            terms = ((d.kind, d.of), d.second) if d.second[0] else ((d.kind, d.of),)
+            indices = tuple((kind, targets[kind].index(of) if of else 0) for kind, of in terms)
+            rows.append(Row(indices, T, d.operator, d.limit))
+    return tuple(rows), voltages
+
+
+def _junction(config: JunctionConfig, sc: Superconductor) -> Junction:
+    weight = [config.weights.get(band, 1.0) for band in sc.band_names]
+    return Junction(*(jnp.asarray(part, jnp.float64) for part in (config.Gamma, config.scale, config.slope, weight)))
 
 
 def error_of(datum: Datum, config: FitConfig) -> float:
@@ -114,9 +154,10 @@ def system_at(p: Problem, theta: Parameters) -> Superconductor:
     return p.sc.set({path: factor * theta[k] for k, ties in enumerate(p.ties) for path, factor in ties})
 
 
-def predictions(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Array, "datum"]:
-    """What the model says for every fitted datum, from the amplitudes at every temperature; NaN for the end of the branch,
-    which they do not tell."""
+def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
+    """What the model says for every fitted datum, from the parameters and the amplitudes at every temperature; NaN for the end
+    of the branch, which they do not tell."""
+    sc = system_at(p, theta)
     kinds = {kind for row in p.rows for kind, _ in row.terms} | {"T_c" for row in p.rows if row.operator == OVER_T_C}
     table: dict[str, Any] = {"branch_end": jnp.full((1, 1), jnp.nan)}
     if "branch_minimum" in kinds:
@@ -125,8 +166,15 @@ def predictions(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Arra
         table["fermi_momentum"] = jax.vmap(lambda D: fermi_momentum_gaps_of(sc, D).gap)(Delta)
     if "T_c" in kinds:
         table["T_c"] = jnp.full((1, 1), critical_temperature(sc))
+    junctions = with_values(p.junctions, p.junction_ties, theta) if p.spectra else ()
+    curves = [
+        measured(sc, Delta[s.T], p.T[s.T], V, junctions[s.junction], s.nodes) for s, V in zip(p.spectra, p.V, strict=True)
+    ]
     values = []
     for row in p.rows:
+        if row.terms[0][0] == "dIdV":
+            values.append(curves[row.terms[0][1]][row.point])
+            continue
         first, *rest = (table[kind][row.T, i] for kind, i in row.terms)
         if row.operator == OVER_T_C:
             values.append(2 * first / (k_B * table["T_c"][0, 0]))
@@ -173,14 +221,14 @@ def joint_objective(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[A
     """chi^2(theta, Delta) + |r|^2 / s^2: finite whether or not `Delta` solves the gap equations."""
     sc = system_at(p, theta)
     return sum(
-        (jnp.sum(part**2) for part in (_searched(p, sc, Delta), _stiff(p, sc, Delta), beforehand(p, theta))), jnp.zeros(())
+        (jnp.sum(part**2) for part in (_searched(p, theta, Delta), _stiff(p, sc, Delta), beforehand(p, theta))), jnp.zeros(())
     )
 
 
-def _searched(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Array, "datum"]:
+def _searched(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
     """The residuals of the data in the search, which knows nothing of the end of the branch."""
     known = np.array([row.terms[0][0] != "branch_end" for row in p.rows])
-    return jnp.where(known, deviations(p, jnp.where(known, predictions(p, sc, Delta), p.value)), 0.0)
+    return jnp.where(known, deviations(p, jnp.where(known, predictions(p, theta, Delta), p.value)), 0.0)
 
 
 class Joint(NamedTuple):
@@ -204,13 +252,13 @@ def joint(p: Problem, theta: Parameters, Delta: Amplitudes) -> Joint:
 
     def terms(t: Parameters) -> Any:
         sc = system_at(p, t)
-        both = jnp.append(_searched(p, sc, Delta), beforehand(p, t)), _stiff(p, sc, Delta)
+        both = jnp.append(_searched(p, t, Delta), beforehand(p, t)), _stiff(p, sc, Delta)
         return both, both
 
     (d_theta, r_theta), (d, r) = jax.jacfwd(terms, has_aux=True)(theta)
     sc = system_at(p, theta)
     # All temperatures at once: a datum sees only the change at its own.
-    d_Delta = jax.jacfwd(lambda shift: _searched(p, sc, Delta + shift))(jnp.zeros(Delta.shape[1]))
+    d_Delta = jax.jacfwd(lambda shift: _searched(p, theta, Delta + shift))(jnp.zeros(Delta.shape[1]))
     M = jax.vmap(lambda D, T: residual_and_matrix(sc, D, T)[1])(Delta, p.T)
     return Joint(d, r, d_theta, r_theta, d_Delta, M / p.scale)
 
@@ -242,7 +290,7 @@ def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
         Delta = jax.vmap(lambda D, J, T: implicit_amplitudes(sc, T, D, exists, J))(ended, roots.jacobian, p.T)
         # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed.
         Delta = jnp.where(exists, Delta, ended)
-        predicted = predictions(p, sc, Delta)
+        predicted = predictions(p, t, Delta)
         at_end = np.array([row.terms[0][0] == "branch_end" for row in p.rows])
         if at_end.any():
             predicted = jnp.where(at_end, fold_temperature(sc, p.pattern), predicted)

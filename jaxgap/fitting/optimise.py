@@ -167,7 +167,7 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
         superconductor=system_at(p, jnp.asarray(value)),
         curve=curve,
         curve_sigma=curve_sigma(p, value, curve, covariance),
-        comparison=gap_curve(system_at(p, jnp.asarray(value)), T, other_branch(config.system.branch)),
+        comparison=gap_curve(system_at(p, jnp.asarray(value)), T, other_branch(config.system.branch, len(sc.bands))),
         value=value,
         covariance=covariance,
         undetermined=undetermined,
@@ -371,6 +371,8 @@ def _curve_temperatures(p: Problem, end: float, T_c: float) -> np.ndarray:
     return np.sort(np.concatenate([np.asarray(p.T), grid, *closer]))
 
 
-def other_branch(branch: str) -> str:
-    """The branch to compare with: s++, or s+- if that is the fitted one."""
-    return "s+-" if branch.removeprefix("s") == "++" else "s++"
+def other_branch(branch: str, n_bands: int) -> str:
+    """The branch to compare with: all bands alike, or, if that is the fitted one, the last band against the others."""
+    if (np.asarray(sign_pattern(branch, n_bands)) < 0).any():
+        return "s" + "+" * n_bands
+    return "s" + "+" * (n_bands - 1) + "-"

@@ -20,8 +20,18 @@ from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
 from jaxgap.fitting.objective import error_of
 from jaxgap.fitting.optimise import FitResult
-from jaxgap.fitting.pictures import plot_correlation, plot_fit, plot_profiles, plot_residuals, plot_starts
-from jaxgap.fitting.verdict import ComparedRow, compared, fitted_rows, p_value, parameter_rows, reached, starts_text, verdict
+from jaxgap.fitting.pictures import plot_correlation, plot_fit, plot_profiles, plot_residuals, plot_spectra, plot_starts
+from jaxgap.fitting.verdict import (
+    ComparedRow,
+    compared,
+    number_rows,
+    p_value,
+    parameter_rows,
+    reached,
+    spectra,
+    starts_text,
+    verdict,
+)
 from jaxgap.superconductor import to_toml
 
 __all__ = ["page"]
@@ -33,7 +43,8 @@ def page(result: FitResult) -> str:
         ("Parameters", _parameters(result)),
         ("Gaps on the fitted branch", _curves(result)),
         ("Fit quality", _quality(result)),
-        ("Residuals", _residuals(result)),
+        *([("Spectra", _spectra(result))] if spectra(result) else []),
+        *([("Residuals", _residuals(result))] if number_rows(result) else []),
         ("Predicted, not fitted", _predictions(result)),
         ("Correlation of the parameters", _correlation(result)),
         ("Profiles of χ²", _profiles(result)),
@@ -123,9 +134,18 @@ def _quality(result: FitResult) -> str:
     return _table("|#", rows) + _note(" ".join(notes))
 
 
+def _spectra(result: FitResult) -> str:
+    rows = [
+        (junction, f"{T:g}", str(len(points)), f"{sum(point.distance**2 for point in points):.1f}")
+        for (junction, T), points in spectra(result).items()
+    ]
+    picture = _picture(plot_spectra(result), "Tunnelling spectra with the fitted model")
+    return picture + _table("junction|#T (K)|#points|#χ²", rows)
+
+
 def _residuals(result: FitResult) -> str:
     rows = []
-    for row in fitted_rows(result):
+    for row in number_rows(result):
         measured = f"{row.datum.value:g} {_unit(row.datum)}", row.error_text
         rows.append((row.quantity, _T(row.datum), *measured, _number(row.model, ".4f"), _number(row.distance, "+.3f")))
     picture = _picture(plot_residuals(result).figure, "Residuals of the fitted data in standard deviations")

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from jaxgap.branches import GapCurve
 from jaxgap.fitting.objective import error_of
 from jaxgap.fitting.optimise import FitResult, other_branch
-from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, fitted_rows, parameter_rows, reached
+from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, number_rows, parameter_rows, reached, spectra
 from jaxgap.observables.gaps import branch_names
 from jaxgap.plotting import COLOURS, draw_curve
 
@@ -37,12 +37,13 @@ def plot_fit(result: FitResult, ax: Any = None) -> Any:
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 5.0), layout="constrained")
     branch, last = result.config.system.branch, float(result.curve.T[-1])
+    other = other_branch(branch, len(result.superconductor.bands))
     for i, name in enumerate(branch_names(result.superconductor)):
         coloured = {"color": _colour(i), "lw": 2.2, "label": f"{branch}, {name.split()[-1]} branch", "zorder": 3}
         _draw_branch(ax, result.curve, i, **coloured)
         _draw_band(ax, result, i)
     for i in range(result.comparison.gaps.shape[1]):
-        grey = {"color": "0.55", "lw": 1.2, "label": f"{other_branch(branch)} (not fitted)" if i == 0 else None}
+        grey = {"color": "0.55", "lw": 1.2, "label": f"{other} (not fitted)" if i == 0 else None}
         _draw_branch(ax, result.comparison, i, **grey)
     _draw_end(ax, result)
     _draw_data(result, ax)
@@ -119,7 +120,7 @@ def _colour(i: int) -> str:
 
 def plot_residuals(result: FitResult, ax: Any = None) -> Any:
     """Model less measurement of every fitted datum in standard deviations, named by quantity, technique and source."""
-    rows = fitted_rows(result)
+    rows = number_rows(result)
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 1.2 + 0.44 * len(rows)), layout="constrained")
     for width, shade in ((2, "0.95"), (1, "0.88")):
@@ -134,6 +135,33 @@ def plot_residuals(result: FitResult, ax: Any = None) -> Any:
     ax.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
     ax.set_yticklabels([_residual_label(row) for row in rows], fontsize=8, parse_math=False)
     return ax
+
+
+def plot_spectra(result: FitResult) -> Any:
+    """Every fitted spectrum with the model through it, and its residuals below."""
+    found = spectra(result)
+    figure, axes = plt.subplots(
+        2,
+        len(found),
+        figsize=(1.2 + 3.6 * len(found), 4.6),
+        height_ratios=(3, 1),
+        sharex="col",
+        squeeze=False,
+        layout="constrained",
+    )
+    for (top, bottom), ((junction, T), points) in zip(axes.T, found.items(), strict=True):
+        V, measured, model = np.array([(row.datum.V, row.datum.value, row.model) for row in points]).T
+        style = {"ms": 3, "color": "0.35", "lw": 0.8}
+        top.errorbar(V, measured, yerr=[row.error for row in points], fmt="o", label="data", zorder=1, **style)
+        top.plot(V, model, color=COLOURS[1], lw=1.8, label="model", zorder=2)
+        bottom.axhline(0, color="0.5", lw=1)
+        bottom.plot(V, [row.distance for row in points], "o", ms=3, color=COLOURS[1])
+        top.set_title(f"{junction}, {T:g} K", fontsize=10, parse_math=False)
+        bottom.set(xlabel="voltage $V$ (mV)")
+    axes[0, 0].set(ylabel="$dI/dV$ (normalised)")
+    axes[1, 0].set(ylabel="model − data\n(errors)")
+    axes[0, 0].legend(frameon=False, fontsize=8.5)
+    return figure
 
 
 def _residual_label(row: FittedRow) -> str:

@@ -11,9 +11,9 @@ from rich.table import Table
 from jaxgap.fitting.information import Measurement
 from jaxgap.fitting.optimise import FitResult
 from jaxgap.fitting.page import page
-from jaxgap.fitting.pictures import plot_fit
+from jaxgap.fitting.pictures import plot_fit, plot_spectra
 from jaxgap.fitting.record import as_json, write_result
-from jaxgap.fitting.verdict import compared, fitted_rows, parameter_rows, starts_text, verdict
+from jaxgap.fitting.verdict import compared, number_rows, parameter_rows, spectra, starts_text, verdict
 
 __all__ = ["as_json", "plot_fit", "print_next", "print_report", "verdict", "write_report", "write_views"]
 
@@ -23,14 +23,16 @@ def write_report(result: FitResult, folder: str | Path) -> tuple[Path, ...]:
     return write_result(result, folder), *write_views(result, folder)
 
 
-def write_views(result: FitResult, folder: str | Path) -> tuple[Path, Path]:
-    """Write what is made from result.json, fit.png and report.html, into `folder`; returns their paths."""
-    paths = Path(folder) / "fit.png", Path(folder) / "report.html"
-    figure = plot_fit(result).figure
-    figure.savefig(paths[0], dpi=160)
-    plt.close(figure)
-    paths[1].write_text(page(result), encoding="utf-8")
-    return paths
+def write_views(result: FitResult, folder: str | Path) -> tuple[Path, ...]:
+    """Write what is made from result.json, fit.png, report.html, and spectra.png if there are any, into `folder`."""
+    figures = {"fit.png": plot_fit(result).figure}
+    if spectra(result):
+        figures["spectra.png"] = plot_spectra(result)
+    for name, figure in figures.items():
+        figure.savefig(Path(folder) / name, dpi=160)
+        plt.close(figure)
+    (Path(folder) / "report.html").write_text(page(result), encoding="utf-8")
+    return tuple(Path(folder) / name for name in (*figures, "report.html"))
 
 
 def print_report(result: FitResult, console: Console) -> None:
@@ -51,9 +53,12 @@ def _parameters(result: FitResult) -> Table:
 
 def _fitted(result: FitResult) -> Table:
     rows = []
-    for row in fitted_rows(result):
+    for row in number_rows(result):
         T = "" if row.datum.T is None else f"{row.datum.T:g}"
         rows.append((row.quantity, T, f"{row.datum.value:g}", row.error_text, f"{row.model:.4f}", f"{row.distance:+.3f}"))
+    for (junction, T_of), points in spectra(result).items():
+        share = sum(point.distance**2 for point in points)
+        rows.append((f"dIdV[{junction}]", f"{T_of:g}", f"{len(points)} points", "", f"chi^2 {share:.1f}", ""))
     return _table("fitted data", "datum T_(K) measured error model sigmas_off", rows)
 
 

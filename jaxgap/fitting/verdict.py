@@ -18,9 +18,11 @@ __all__ = [
     "compared",
     "correlation",
     "fitted_rows",
+    "number_rows",
     "p_value",
     "parameter_rows",
     "reached",
+    "spectra",
     "starts_text",
     "verdict",
 ]
@@ -111,6 +113,19 @@ def fitted_rows(result: FitResult) -> list[FittedRow]:
     """The data that counted, in the order of the file."""
     rows = zip(result.fitted, result.predicted, strict=True)
     return [FittedRow(datum, error_of(datum, result.config), float(model)) for datum, model in rows]
+
+
+def number_rows(result: FitResult) -> list[FittedRow]:
+    """The fitted data that are not points of a spectrum."""
+    return [row for row in fitted_rows(result) if row.datum.V is None]
+
+
+def spectra(result: FitResult) -> dict[tuple[str, float], list[FittedRow]]:
+    """The points of every fitted spectrum by rising voltage, by junction and temperature [K]."""
+    found: dict[tuple[str, float], list[FittedRow]] = {}
+    for row in sorted((row for row in fitted_rows(result) if row.datum.V is not None), key=lambda row: row.datum.V or 0.0):
+        found.setdefault((row.datum.of, row.datum.T or 0.0), []).append(row)
+    return dict(sorted(found.items()))
 
 
 class ComparedRow(NamedTuple):

@@ -28,6 +28,7 @@ from jaxgap.observables.density_of_states import local_green_function
 from jaxgap.pairing import thermal_energy
 from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor
+from jaxgap.units import k_B
 
 __all__ = ["common_nodes", "conductance_of", "tunnelling_conductance"]
 
@@ -61,7 +62,7 @@ def tunnelling_conductance(solution: Solution, V: Any, Gamma: Any, *, weights: A
 
 def common_nodes(V: Any, T: Any) -> int | None:
     """How many nodes over all voltages a shared grid needs; None where every voltage had better have its own (T near 0)."""
-    kT = float(thermal_energy(T))
+    kT = max(k_B * float(T), 1e-30)
     count = (np.ptp(np.asarray(V)) / kT + 2 * REACH) / STEP + 2
     own = np.size(V) * (2 * REACH / STEP + 1)
     return int(np.ceil(count)) if count < own else None
@@ -77,7 +78,7 @@ def conductance_of(
     first = V if nodes is None else jnp.broadcast_to(V[jnp.argmin(V)], V.shape)
     x = s + (first - V)[:, None] / kT
     z = (V[:, None] if nodes is None else V[jnp.argmin(V)]) + kT * s + 1j * Gamma + eta * kT
-    G = jax.vmap(lambda z: local_green_function(sc, Delta, z))(z.ravel()).reshape(*z.shape, -1)
+    G = jax.vmap(lambda z: local_green_function(sc, Delta + 0j, z))(z.ravel()).reshape(*z.shape, -1)
     kernel = STEP * _thermal(x + eta)
     smeared = jnp.einsum("vs,vsi->vi", kernel, G) if nodes is None else kernel @ G
     return -(smeared.imag @ weights) / (jnp.pi * (sc.N[: len(sc.bands)] @ weights))
