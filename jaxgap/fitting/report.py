@@ -23,7 +23,7 @@ from jaxgap.observables.gaps import branch_names
 from jaxgap.plotting import COLOURS, draw_curve
 from jaxgap.superconductor import to_toml
 
-__all__ = ["SCHEMA", "as_json", "plot_fit", "print_next", "print_report", "verdict", "write_report"]
+__all__ = ["SCHEMA", "as_json", "plot_fit", "print_next", "print_report", "provenance", "verdict", "write_report"]
 
 SCHEMA = "jaxgap-fit-2"
 """Version of result.json's structure."""
@@ -190,7 +190,7 @@ def as_json(result: FitResult) -> dict[str, Any]:
         },
         "verdict": verdict(result),
         "seconds": result.seconds,
-        "provenance": _provenance(),
+        "provenance": provenance(),
     }
 
 
@@ -370,8 +370,9 @@ def _finite(x: float) -> float | None:
     return float(x) if np.isfinite(x) else None
 
 
-def _provenance() -> dict[str, Any]:
-    packages = {name: version(name) for name in ("jaxgap", "jax", "jaxlib", "equinox", "optax", "numpy")}
+def provenance(*more: str) -> dict[str, Any]:
+    """Versions (of `more` packages, too), device and precision of a result."""
+    packages = {name: version(name) for name in ("jaxgap", "jax", "jaxlib", "equinox", "optax", "numpy", *more)}
     device = jax.devices()[0]
     return {
         "versions": packages,
