@@ -84,21 +84,16 @@ def _effective(m: Any) -> float:
 
 def print_report(posterior: Posterior, console: Console) -> None:
     """The table of a posterior, its criteria, and its verdict."""
-    table = Table(title=f"posterior: {posterior.config.title or 'fit'}", title_justify="left")
-    for column in ("parameter", "mean", "sd", "68 % interval", "95 % interval", "optimum", "R-hat", "ESS bulk", "ESS tail"):
-        table.add_column(column, justify="left" if column == "parameter" else "right")
-    for m, optimum in zip(posterior.summary, posterior.optimum, strict=True):
-        table.add_row(
-            escape(m.name + (f" [{m.unit}]" if m.unit else "")),
-            f"{m.mean:.5g}",
-            f"{m.sd:.2g}",
-            f"{m.interval_68[0]:.4g} .. {m.interval_68[1]:.4g}",
-            f"{m.interval_95[0]:.4g} .. {m.interval_95[1]:.4g}",
-            f"{optimum:.5g}",
-            f"{m.r_hat:.4f}",
-            f"{m.ess_bulk:.0f}",
-            f"{m.ess_tail:.0f}",
-        )
+    names = [escape(m.name + (f" [{m.unit}]" if m.unit else "")) for m in posterior.summary]
+    # Two tables, since one would be wider than a terminal.
+    table = _table(f"posterior: {posterior.config.title or 'fit'}", "mean", "sd", "68 % interval", "95 % interval")
+    for name, m in zip(names, posterior.summary, strict=True):
+        intervals = [f"{low:.4g} .. {high:.4g}" for low, high in (m.interval_68, m.interval_95)]
+        table.add_row(name, f"{m.mean:.5g}", f"{m.sd:.2g}", *intervals)
+    console.print(table)
+    table = _table("the fit's optimum, and the chains", "optimum", "R-hat", "ESS bulk", "ESS tail")
+    for name, m, optimum in zip(names, posterior.summary, posterior.optimum, strict=True):
+        table.add_row(name, f"{optimum:.5g}", f"{m.r_hat:.4f}", f"{m.ess_bulk:.0f}", f"{m.ess_tail:.0f}")
     console.print(table)
     for c in posterior.criteria:
         k = "" if np.isnan(c.pareto_k) else f", largest Pareto k {c.pareto_k:.2f} (up to {PARETO} is good)"
@@ -107,6 +102,14 @@ def print_report(posterior: Posterior, console: Console) -> None:
         )
     console.print(f"{posterior.divergences} divergences; {posterior.seconds:.1f} s.", highlight=False)
     console.print(escape(verdict(posterior)), highlight=False)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("parameter")
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
 
 
 def text(posterior: Posterior) -> str:
