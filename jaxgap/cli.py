@@ -1,6 +1,10 @@
-"""The command line `jaxgap`: parse, call the library, print. Exit codes: 0 done, 2 bad input, 3 did not converge."""
+"""The command line `jaxgap`: parse, call the library, print.
+
+Exit codes: 0 done, 2 bad input, 3 did not converge, 130 interrupted.
+"""
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -31,10 +35,14 @@ from jaxgap._printing import (
 )
 from jaxgap.branches import EndKind, branch_end, solve_temperatures
 from jaxgap.critical import critical_temperature
-from jaxgap.fitting import FitResult, load_fit, load_result, next_measurement, write_report
+from jaxgap.fitting import FitResult, load_fit, load_result, next_measurement, posterior_report, write_posterior, write_report
 from jaxgap.fitting import compare as compare_models
 from jaxgap.fitting import fit as run_fit
+from jaxgap.fitting import posterior as draw_posterior
+from jaxgap.fitting.checkpoint import NAME, drawn_so_far
+from jaxgap.fitting.posterior import require_packages
 from jaxgap.fitting.report import as_json, print_next, print_report, write_views
+from jaxgap.fitting.sampler import Progress
 from jaxgap.materials import MATERIALS
 from jaxgap.observables import branch_minima, branch_names, coherence_peaks
 from jaxgap.phase_diagram import phase_diagram
@@ -46,6 +54,8 @@ from jaxgap.transition import transition
 
 __all__ = ["app", "main"]
 
+_progress = Console(stderr=True, highlight=False)
+
 app = typer.Typer(
     name="jaxgap",
     help="Gap equations of multiband superconductors with cross-band pairing. Energies in meV, temperatures in K.\n\n"
@@ -56,6 +66,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+_GO_ON = "the same command without --fresh goes on from there"
+_EVERY = 2.0
+"""Seconds between two lines of progress."""
 
 FIGURE_NAMES = ("fig2a", "fig2b", "fig2c", "dos", "fig3", "fig4", "fig5")
 
@@ -196,13 +210,7 @@ def fit(
     config, sc, data = load_fit(folder)
     if next_ is not None:
         check(next_ in config.parameters, "--next", f"be one of {', '.join(config.parameters)}", next_)
-    progress = Console(stderr=True, highlight=False)
-
-    def show(stage: str, step: int, steps: int, chi2: float) -> None:
-        if step % 16 == 0 or step == steps:
-            progress.print(f"{stage:>7} {step:4d}/{steps}  best chi^2 {chi2:.3e}")
-
-    result = run_fit(config, sc, data, show)
+    result = run_fit(config, sc, data, _print_starts)
     paths = _written(write_report, result, folder)
     rows = next_measurement(result, next_) if next_ is not None else ()
     if as_json_:
@@ -257,6 +265,46 @@ def compare(
     else:
         print_comparison(found)
         console.print(escape(f"Wrote {', '.join(map(str, paths))}."), soft_wrap=True)
+
+
+@app.command()
+def posterior(
+    folder: Annotated[Path, typer.Argument(help="A folder with fit.toml and data.csv.")],
+    draws: Annotated[int, typer.Option(help="Draws of every chain.")] = 1000,
+    warmup: Annotated[int, typer.Option(help="Draws before them, which adapt the sampler and are dropped.")] = 500,
+    chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew instead of going on from posterior.npz.")] = False,
+    as_json_: JsonOption = False,
+) -> None:
+    """Fit, then draw from the posterior: table, posterior.json and posterior.png beside the data.
+
+    Draws are kept in posterior.npz; the same command goes on after an interruption, and a larger --draws makes a finished run
+    longer. Needs numpyro and arviz: pip install "jaxgap[bayes]".
+
+    Example: jaxgap posterior fits/ba0.6k0.4fe2as2 --draws 2000
+    """
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    require_packages()
+    config, sc, data = load_fit(folder)
+    try:
+        result = run_fit(config, sc, data, _print_starts)
+        run = {"draws": draws, "warmup": warmup, "chains": chains, "seed": seed}
+        found = draw_posterior(result, **run, folder=folder, fresh=fresh, progress=_print_rate())
+        paths = write_posterior(found, folder)
+    except KeyboardInterrupt:
+        kept = drawn_so_far(folder / NAME)
+        print(f"jaxgap: Interrupted: {kept} draws of every chain are kept in `{folder / NAME}`; {_GO_ON}.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    except OSError as error:
+        raise InputError(f"Cannot write the posterior into `{folder}`: {error}.") from None
+    if as_json_:
+        print_json(posterior_report.as_json(found))
+    else:
+        posterior_report.print_report(found, console)
+        console.print(escape(f"Wrote {paths[0]} and {paths[1]}; the draws are in {folder / NAME}."), soft_wrap=True)
 
 
 @app.command()
@@ -354,6 +402,29 @@ def main() -> None:
 def _stop(error: Exception, code: int) -> None:
     print(f"jaxgap: {error}", file=sys.stderr)
     sys.exit(code)
+
+
+def _print_starts(stage: str, step: int, steps: int, chi2: float) -> None:
+    if step % 16 == 0 or step == steps:
+        _progress.print(f"{stage:>7} {step:4d}/{steps}  best chi^2 {chi2:.3e}")
+
+
+def _print_rate() -> Progress:
+    """Prints how many draws are done, at which rate, and how long the rest takes."""
+    stage_seen, begun, last, since = "", 0.0, 0.0, 0
+
+    def report(stage: str, step: int, steps: int) -> None:
+        nonlocal stage_seen, begun, last, since
+        now = time.monotonic()
+        if stage != stage_seen:
+            # The first step of a stage compiles: it is no part of the rate.
+            stage_seen, begun, since = stage, now, step
+        elif now - last >= _EVERY or step == steps:
+            last, rate = now, (step - since) / max(now - begun, 1e-9)
+            left = "" if step == steps else f"  {(steps - step) / rate:.0f} s left"
+            _progress.print(f"{stage:>7} {step:5d}/{steps}  {rate:.1f} per second and chain{left}")
+
+    return report
 
 
 def _system(name: str, assignments: list[str]) -> Superconductor:

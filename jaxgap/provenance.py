@@ -12,11 +12,11 @@ PACKAGES = ("jaxgap", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy")
 """What numbers depend on."""
 
 
-def provenance() -> dict[str, Any]:
-    """Versions of `PACKAGES` and of Python, the device, the precision."""
+def provenance(*more: str) -> dict[str, Any]:
+    """Versions of `PACKAGES` (and of `more`) and of Python, the device, the precision."""
     device = jax.devices()[0]
     return {
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in (*PACKAGES, *more)},
         "python": platform.python_version(),
         "device": f"{device.platform}: {device.device_kind}",
         "precision": "float64",

@@ -129,6 +129,6 @@ def search_root(
     return newton(equations, x, (sc, T), max_steps, vanishing(sc, T), stride)
 
 
-def newton_amplitudes(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "channel"]) -> Root:
+def newton_amplitudes(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "channel"], max_steps: int = 30) -> Root:
     """Safeguarded Newton from the real amplitudes `Delta`, without derivatives: the inner solve of a fit."""
-    return search_root(sc, T, Delta, DEFAULT_RULE, max_steps=30)
+    return search_root(sc, T, Delta, DEFAULT_RULE, max_steps=max_steps)

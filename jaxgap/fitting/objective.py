@@ -26,6 +26,7 @@ from jaxgap.fitting.config import FitConfig, JunctionConfig
 from jaxgap.fitting.data import OVER_T_C, Datum
 from jaxgap.fitting.junctions import Junction, Spectrum, Tie, is_junction, measured, tie, with_values
 from jaxgap.labels import has_signs
+from jaxgap.newton import Root
 from jaxgap.observables.conductance import common_nodes
 from jaxgap.observables.gaps import branch_minima_of, branch_names, fermi_momentum_gaps_of
 from jaxgap.pairing import gap_residual
@@ -281,13 +282,29 @@ def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
 
     Where there is none on the branch, they are those of the joint objective at the amplitudes where the search for one ended.
     """
-    roots = jax.vmap(lambda D, T: newton_amplitudes(system_at(p, theta), T, D))(near, p.T)
-    exists = (roots.converged & jax.vmap(lambda D: has_signs(D, p.pattern))(roots.x)).all()
+    roots, found = roots_near(p, theta, near)
     ended = jnp.where(jnp.isfinite(roots.x).all(), roots.x, near)
+    return nested_at_roots(p, theta, ended, roots.jacobian, found.all())
+
+
+def roots_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int = 30) -> tuple[Root, Bool[Array, "temperature"]]:
+    """(where Newton ends from `near` at every temperature, whether that is a solution on the asked-for branch)."""
+    roots = jax.vmap(lambda D, T: newton_amplitudes(system_at(p, theta), T, D, max_steps))(near, p.T)
+    return roots, roots.converged & jax.vmap(lambda D: has_signs(D, p.pattern))(roots.x)
+
+
+def nested_at_roots(
+    p: Problem,
+    theta: Parameters,
+    ended: Amplitudes,
+    matrices: Float[Array, "temperature channel channel"],
+    exists: Bool[Array, ""],
+) -> Nested:
+    """`nested` where Newton has ended: the amplitudes, dr/dDelta there, and whether all of them are solutions on the branch."""
 
     def terms(t: Parameters) -> Any:
         sc = system_at(p, t)
-        Delta = jax.vmap(lambda D, J, T: implicit_amplitudes(sc, T, D, exists, J))(ended, roots.jacobian, p.T)
+        Delta = jax.vmap(lambda D, J, T: implicit_amplitudes(sc, T, D, exists, J))(ended, matrices, p.T)
         # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed.
         Delta = jnp.where(exists, Delta, ended)
         predicted = predictions(p, t, Delta)

@@ -1,0 +1,148 @@
+r"""The posterior density of a fit, in coordinates without bounds.
+
+.. math:: p(\theta) \propto e^{-\chi^2(\theta) / 2}, \qquad \theta_k \text{ uniform between its bounds } a_k < b_k
+
+and zero where the branch does not exist. With the share of the bounds as a logistic function, theta = a + (b - a) s(u), and its
+Jacobian, samplers see a potential on all of R^n,
+
+.. math:: U(u) = \frac{\chi^2}{2} - \sum_k \ln s(u_k) \, s(-u_k), \qquad
+          \frac{\partial U}{\partial u} = \frac{\partial \theta}{\partial u} J^T r - \bigl( 1 - 2 s(u) \bigr)
+
+with the residuals r (data after the loss, limits, what is known beforehand) and their Jacobian J through the implicit
+derivative, as in the fit. Where the branch does not exist U is infinite and its gradient zero: a finite number that no
+sampler uses, since it rejects such a point.
+
+Newton starts at the amplitudes that the optimum's derivatives predict; where that fails, at the optimum's own. Both depend on
+theta alone, and so does U.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from jaxgap._compilation import program
+from jaxgap.fitting.objective import Amplitudes, Parameters, Problem, nested_at_roots, roots_near, system_at
+from jaxgap.newton import Root
+from jaxgap.unknowns import implicit_amplitudes
+
+__all__ = ["Density", "Evaluated", "density", "evaluated", "laplace", "potential", "share_of", "theta_of"]
+
+INSIDE = 0.01
+"""An optimum closer to a bound than this share of the range is taken to be there when a Gaussian is put on it."""
+
+
+NEWTON_STEPS = 20
+"""From either start. Convergence takes 3 to 8; where there is no branch, all of them are the price of finding that out."""
+
+
+class Density(eqx.Module):
+    """A fit's posterior: its problem, and from where Newton starts."""
+
+    p: Problem
+    theta: Parameters
+    """The optimum."""
+    Delta: Amplitudes
+    """Its amplitudes [meV]."""
+    slope: Float[Array, "temperature channel parameter"]
+    """Their derivatives with respect to the parameters; zero where there are none."""
+
+
+class Evaluated(NamedTuple):
+    """The potential at a point, and what it is made of."""
+
+    potential: Float[Array, ""]
+    """U up to a constant; infinite where the branch does not exist."""
+    gradient: Float[Array, "parameter"]
+    """dU/du; zero where the branch does not exist."""
+    deviations: Float[Array, "datum"]
+    """Of every datum in standard deviations, after the loss."""
+    chi2: Float[Array, ""]
+    exists: Bool[Array, ""]
+    """Whether the branch exists, and is differentiable, at every temperature of the data."""
+
+
+def density(p: Problem, theta: Any, Delta: Any) -> Density:
+    """The posterior around the optimum `theta` with the amplitudes `Delta` [meV] at the temperatures of the data."""
+    slope = np.asarray(_slope(p, jnp.asarray(theta), jnp.asarray(Delta)))
+    slope = np.where(np.isfinite(slope).all(), slope, 0.0)
+    return Density(p, jnp.asarray(theta), jnp.asarray(Delta), jnp.asarray(slope))
+
+
+@program
+def _slope(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "temperature channel parameter"]:
+    """dDelta/dtheta of the solution near `Delta`; NaN where there is none."""
+    roots, found = roots_near(p, theta, Delta)
+
+    def amplitudes(t: Parameters) -> Amplitudes:
+        sc = system_at(p, t)
+        solve = lambda D, M, T, good: implicit_amplitudes(sc, T, D, good, M)  # noqa: E731
+        return jax.vmap(solve)(roots.x, roots.jacobian, p.T, found)
+
+    return jax.jacfwd(amplitudes)(theta)
+
+
+def theta_of(p: Problem, u: Float[Array, "*batch parameter"]) -> Float[Array, "*batch parameter"]:
+    """The parameters at the coordinates u."""
+    return p.lower + (p.upper - p.lower) * jax.nn.sigmoid(u)
+
+
+def share_of(p: Problem, theta: Parameters) -> Float[Array, "parameter"]:
+    """The share of the bounds at which the parameters are, kept off the bounds themselves."""
+    return jnp.clip((theta - p.lower) / (p.upper - p.lower), INSIDE, 1 - INSIDE)
+
+
+def potential(d: Density, u: Float[Array, "parameter"]) -> Float[Array, ""]:
+    """U(u) with its exact gradient as first derivative."""
+    fixed = jax.lax.stop_gradient(u)
+    at = evaluated(d, fixed)
+    # The gradient is known with the value: nothing that found it (Newton, Jacobians) is differentiated again.
+    return at.potential + at.gradient @ (u - fixed)
+
+
+def evaluated(d: Density, u: Float[Array, "parameter"]) -> Evaluated:
+    """U(u), its gradient and the deviations of the data."""
+    p, theta = d.p, theta_of(d.p, u)
+    roots, found = _roots(d, theta)
+    ended = jnp.where(found[:, None], roots.x, d.Delta)
+    at = nested_at_roots(p, theta, ended, roots.jacobian, found.all())
+    rows = len(p.rows) + len(p.names)
+    r, J = at.residuals[:rows], at.jacobian[:rows]
+    share, chi2 = jax.nn.sigmoid(u), r @ r
+    U = chi2 / 2 - jnp.sum(jax.nn.log_sigmoid(u) + jax.nn.log_sigmoid(-u))
+    dU = (r @ J) * (p.upper - p.lower) * share * (1 - share) - (1 - 2 * share)
+    # A branch that is about to end has no derivative any more (`jaxgap.implicit.SINGULAR`).
+    exists = at.on_branch & jnp.isfinite(U) & jnp.isfinite(dU).all()
+    return Evaluated(
+        jnp.where(exists, U, jnp.inf), jnp.where(exists, dU, 0.0), r[: len(p.rows)], jnp.where(exists, chi2, jnp.inf), exists
+    )
+
+
+def _roots(d: Density, theta: Parameters) -> tuple[Root, Bool[Array, "temperature"]]:
+    """Newton from the predicted amplitudes, and where that fails from the optimum's own."""
+    starts = jnp.stack([d.Delta + d.slope @ (theta - d.theta), d.Delta])
+
+    def going(state: Any) -> Any:
+        return (state[0] < len(starts)) & ~state[2].all()
+
+    def attempt(state: Any) -> Any:
+        i, kept, found = state
+        new, on_branch = roots_near(d.p, theta, starts[i], NEWTON_STEPS)
+        kept = jax.tree.map(lambda a, b: jnp.where(found.reshape(-1, *[1] * (a.ndim - 1)), a, b), kept, new)
+        return i + 1, kept, found | on_branch
+
+    shapes = jax.eval_shape(lambda: roots_near(d.p, theta, d.Delta)[0])
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    _, roots, found = jax.lax.while_loop(going, attempt, (0, nothing, jnp.zeros(len(d.p.T), bool)))
+    return roots, found
+
+
+def laplace(p: Problem, theta: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(centre, covariance) in the coordinates u of the Gaussian that approximates the posterior, from the derivatives of the
+    residuals at the optimum. The bounds keep it finite where the data say nothing."""
+    share = np.asarray(share_of(p, jnp.asarray(theta)))
+    J = jacobian * np.asarray(p.upper - p.lower) * share * (1 - share)
+    return np.log(share) - np.log1p(-share), np.linalg.inv(J.T @ J + np.diag(2 * share * (1 - share)))
