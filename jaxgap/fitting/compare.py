@@ -27,6 +27,7 @@ from jaxgap._checks import InputError
 from jaxgap.fitting.config import FitConfig, ModelConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.optimise import FitResult, fit
+from jaxgap.fitting.verdict import misfit
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["Comparison", "Tension", "compare", "log_evidence", "model"]
@@ -79,7 +80,8 @@ class Comparison(NamedTuple):
     @property
     def verdict(self) -> str:
         """What the comparison says, in sentences."""
-        return " ".join([_preference(self, name) for name in self.held] + _agreement(self))
+        bad = [text for text in [misfit(self.full)] if text]
+        return " ".join(bad + [_preference(self, name) for name in self.held] + _agreement(self))
 
 
 class Tension(NamedTuple):
@@ -105,7 +107,7 @@ def _preference(comparison: Comparison, name: str) -> str:
     """The full model against one with parameters held."""
     full, held = comparison.full, comparison.fits[name]
     values = " and ".join(f"{key} = {value:g}" for key, value in _model(comparison, name).hold.items())
-    text = f"Holding {values} costs {held.chi2 - full.chi2:.2f} in chi^2 (p = {comparison.p_value(name):.2g})"
+    text = f"Holding {values} costs {max(held.chi2 - full.chi2, 0.0):.2f} in chi^2 (p = {comparison.p_value(name):.2g})"
     gain = held.criteria["AICc"] - full.criteria["AICc"]
     if not np.isfinite(gain):
         return f"{text}; the data are too few for AICc, and cannot tell the models apart."

@@ -18,6 +18,7 @@ __all__ = [
     "compared",
     "correlation",
     "fitted_rows",
+    "misfit",
     "number_rows",
     "p_value",
     "parameter_rows",
@@ -188,6 +189,16 @@ def p_value(result: FitResult) -> float:
     return float(chi2_distribution.sf(result.chi2, result.degrees_of_freedom))
 
 
+def misfit(result: FitResult) -> str:
+    """What to say of a chi^2 that is too large; empty if it is not."""
+    if (p := p_value(result)) >= MISFIT or (np.isnan(p) and result.chi2 <= BAD_WITHOUT_FREEDOM):
+        return ""
+    return (
+        f"The model does not describe these data: chi^2 = {result.chi2:.3g} for {result.degrees_of_freedom} degrees of "
+        "freedom; values and uncertainties then mean little."
+    )
+
+
 def correlation(result: FitResult) -> np.ndarray:
     """The covariance over the standard deviations; NaN where one is not finite."""
     sigma = np.where(np.isfinite(result.uncertainty), result.uncertainty, np.nan)
@@ -243,11 +254,8 @@ def _warnings(result: FitResult) -> list[str]:
     sentences = []
     if any(interval.points[:, 1].min() < -DEEPER for interval in result.intervals):
         sentences.append("A lower chi^2 was found while looking for the intervals: raise `optimiser.starts`.")
-    if (p := p_value(result)) < MISFIT or (np.isnan(p) and result.chi2 > BAD_WITHOUT_FREEDOM):
-        sentences.append(
-            f"The model does not describe these data: chi^2 = {result.chi2:.3g} for {result.degrees_of_freedom} degrees of "
-            "freedom; values and uncertainties then mean little."
-        )
+    if misfit(result):
+        sentences.append(misfit(result))
     elif result.degrees_of_freedom <= 0:
         sentences.append(
             f"{len(result.fitted)} data for {len(result.value)} parameters leave no degree of freedom: a perfect fit is no "
