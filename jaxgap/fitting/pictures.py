@@ -89,7 +89,11 @@ def _draw_end(ax: Any, result: FitResult) -> None:
         ax.axvspan(end.value - end.uncertainty, end.value + end.uncertainty, ymax=0.7, color="0.93", lw=0, zorder=0)
     ax.axvline(end.value, ymax=0.7, color="0.75", lw=1, zorder=0)
     text = f"{result.config.system.branch} ends\n{end.value:.2f}{spread} K"
-    ax.annotate(text, (end.value, 0.5), xytext=(4, 0), textcoords="offset points", fontsize=9, color="0.3")
+    late = end.value > 0.8 * float(result.curve.T[-1])  # then there is no room to the right of it
+    style = {"xytext": (-4 if late else 4, 0), "ha": "right" if late else "left", "fontsize": 9, "color": "0.3"}
+    ax.annotate(
+        text, (end.value, 0.6 if late else 0.03), xycoords=ax.get_xaxis_transform(), textcoords="offset points", **style
+    )
 
 
 def _draw_data(result: FitResult, ax: Any) -> None:
