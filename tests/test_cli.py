@@ -361,6 +361,7 @@ def test_the_command_line_leaves_x64_on(run):
     assert jax.config.jax_enable_x64
 
 
+@pytest.mark.slow
 def test_solutions(run):
     result = run("solutions", "two_band", "--T", "4.2", "--set", "lambda_33=0.2025", "--json")
     rows = result.json["solutions"]

@@ -27,7 +27,7 @@ def state():
     return solve(materials.ba122(), 4.2, branch="s+-")
 
 
-@pytest.mark.parametrize("V", [V, V[20:23]], ids=["shared nodes", "own nodes"])
+@pytest.mark.parametrize("V", [V, pytest.param(V[20:23], marks=pytest.mark.slow)], ids=["shared nodes", "own nodes"])
 def test_smearing_is_the_integral_with_the_fermi_function(state, V):
     kT = k_B * 4.2
     omega = np.linspace(-18 - 24 * kT, 18 + 24 * kT, 40001)
@@ -36,6 +36,7 @@ def test_smearing_is_the_integral_with_the_fermi_function(state, V):
     np.testing.assert_allclose(tunnelling_conductance(state, V, 0.3), wanted, atol=SMEARED)
 
 
+@pytest.mark.slow
 def test_at_zero_temperature_it_is_the_density_of_states():
     cold = solve(materials.ba122(), 0.0, branch="s+-")
     wanted = tunnelling_density_of_states(cold, V[:7], 0.2).bands
@@ -44,6 +45,7 @@ def test_at_zero_temperature_it_is_the_density_of_states():
     np.testing.assert_allclose(tunnelling_conductance(cold, V[:7], 0.2, weights=[1.0, 0.25]), weighted, atol=SMEARED)
 
 
+@pytest.mark.slow
 def test_no_peak_is_missed_however_small_the_broadening_is(state):
     """d/dGamma of the smeared spectrum is bounded: from 1e-3 to 1e-6 meV nothing changes any more."""
     fine, finest = (tunnelling_conductance(state, V, Gamma) for Gamma in (1e-3, 1e-6))
@@ -51,6 +53,7 @@ def test_no_peak_is_missed_however_small_the_broadening_is(state):
     assert np.isfinite(finest).all()
 
 
+@pytest.mark.slow
 def test_far_away_it_is_the_normal_conductance(state):
     assert np.asarray(tunnelling_conductance(state, [2000.0], 0.1))[0] == pytest.approx(1.0, abs=1e-4)
 

@@ -121,6 +121,7 @@ def at(d, theta):
 # === the density
 
 
+@pytest.mark.slow
 def test_the_potential_is_that_of_solved_gaps(curved):
     result, d = curved
     theta = np.array([[0.03, 37.0], [0.015, 38.2], [0.02, 30.0]])
@@ -230,6 +231,7 @@ def test_chi2_belongs_to_the_draws(linear):
     np.testing.assert_allclose(np.sum(found.deviations**2, axis=-1), found.chi2, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_bounds_are_respected(tmp_path):
     """A bound half a standard deviation above the optimum cuts the posterior there, and nothing goes beyond it."""
     result = fitted(tmp_path / "fit", NARROW)

@@ -100,6 +100,7 @@ def test_above_T_c_is_normal(excess):
     assert np.all(np.asarray(solution.Delta) == 0)
 
 
+@pytest.mark.slow
 def test_temperatures_at_once():
     sc = problem("lambda33=0.15").system
     T = np.array([0.0, 4.2, 30.0, 60.0])

@@ -94,6 +94,7 @@ def test_the_random_systems_are_not_all_easy():
     assert max(counts) >= 2
 
 
+@pytest.mark.slow
 def test_a_complex_saddle():
     """The reference's state with broken time reversal is unstable, and M has no amplitude and phase blocks there."""
     case = problem("complex saddle")
