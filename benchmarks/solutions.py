@@ -66,7 +66,7 @@ def examine(sc: Any, T: float, starts: int, rng: np.random.Generator) -> dict[st
 
     def is_known(state: Any) -> bool:
         Delta = np.asarray(state.solution.Delta)
-        return bool(np.min(distances(Delta, known, coupled_groups(sc))) <= SAME * np.linalg.norm(Delta))
+        return bool(np.min(distances(Delta[None], known, coupled_groups(sc))) <= SAME * np.linalg.norm(Delta))
 
     missed = [state for state in everything if not is_known(state)]
     superconducting = [state for state in everything if state.label != Label.NORMAL]

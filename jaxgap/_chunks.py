@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import jax
@@ -46,13 +46,13 @@ def all_in_chunks(size: int, *jobs: tuple[Any, ...]) -> list[Any]:
     for _, *rows in jobs:
         count = len(rows[0])
         parts, done = done[: -(-count // size)], done[-(-count // size) :]
-        whole = jax.tree.map(lambda *ends: np.concatenate(ends), *parts)
-        results.append(jax.tree.map(partial(_first, count), whole))
+        results.append(_joined(parts, count))
     return results
 
 
-def _first(count: int, x: np.ndarray) -> np.ndarray:
-    return x[:count]
+def _joined(parts: list[Any], count: int) -> Any:
+    """The pieces' results one after the other, without what was padded."""
+    return jax.tree.map(lambda *ends: np.concatenate(ends)[:count], *parts)
 
 
 @cache

@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgap._checks import InputError
-from jaxgap.fitting.compare import FULL, Comparison, log_evidence
+from jaxgap.fitting.compare import Comparison, log_evidence
+from jaxgap.fitting.config import FULL
 from jaxgap.labels import Label
 from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps
 from jaxgap.phase_diagram import PhaseDiagram
@@ -146,7 +147,6 @@ def print_diagram(found: PhaseDiagram) -> None:
 
 
 def comparison_row(found: Comparison) -> dict[str, Any]:
-    best = min(fit.criteria["AICc"] for fit in [found.full, *found.held.values()])
     models = {}
     for name, fit in found.fits.items():
         models[name] = {
@@ -156,7 +156,6 @@ def comparison_row(found: Comparison) -> dict[str, Any]:
             "uncertainties": dict(zip(fit.config.parameters, fit.uncertainty.tolist(), strict=True)),
             "interval_68": {i.name: [i.lower.value, i.upper.value] for i in fit.intervals},
             "criteria": fit.criteria,
-            "AICc_above_best": fit.criteria["AICc"] - best if name in found.held or name == FULL else None,
             "log_evidence_laplace": log_evidence(fit),
             "p_value": found.p_value(name) if name in found.held else None,
         }

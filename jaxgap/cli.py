@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import jax
+import matplotlib as mpl
 import numpy as np
 import typer
 from rich.console import Console
@@ -204,9 +205,6 @@ def fit(
 
     Example: jaxgap fit fits/ba0.6k0.4fe2as2 --next lambda_13
     """
-    import matplotlib as mpl
-
-    mpl.use("agg")
     config, sc, data = load_fit(folder)
     if next_ is not None:
         check(next_ in config.parameters, "--next", f"be one of {', '.join(config.parameters)}", next_)
@@ -230,9 +228,6 @@ def report(
 
     Example: jaxgap report fits/ba0.6k0.4fe2as2
     """
-    import matplotlib as mpl
-
-    mpl.use("agg")
     paths = _written(write_views, load_result(folder), folder)
     console.print(escape(f"Wrote {', '.join(map(str, paths))}."), soft_wrap=True)
 
@@ -247,21 +242,18 @@ def compare(
 
     Example: jaxgap compare fits/mgb2
     """
-    import matplotlib as mpl
-
-    mpl.use("agg")
     config, sc, data = load_fit(folder)
-    progress = Console(stderr=True, highlight=False)
 
     def report(name: str, stage: str, step: int, steps: int, chi2: float) -> None:
         if step == steps:
-            progress.print(escape(f"{name}: {stage} {steps} starts, best chi^2 {chi2:.3e}"))
+            _progress.print(escape(f"{name}: {stage} {steps} starts, best chi^2 {chi2:.3e}"))
 
     found = compare_models(config, sc, data, report)
     paths = [folder / "comparison.json", *_written(write_report, found.full, folder)]
-    write_json(comparison_row(found), paths[0])
+    row = comparison_row(found)
+    write_json(row, paths[0])
     if as_json_:
-        print_json(comparison_row(found))
+        print_json(row)
     else:
         print_comparison(found)
         console.print(escape(f"Wrote {', '.join(map(str, paths))}."), soft_wrap=True)
@@ -284,9 +276,6 @@ def posterior(
 
     Example: jaxgap posterior fits/ba0.6k0.4fe2as2 --draws 2000
     """
-    import matplotlib as mpl
-
-    mpl.use("agg")
     require_packages()
     config, sc, data = load_fit(folder)
     try:
@@ -321,9 +310,6 @@ def diagram(
 
     Example: jaxgap diagram two_band --x lambda_33=0.15:0.26:60 --y T=1:20:20
     """
-    import matplotlib as mpl
-
-    mpl.use("agg")
     from jaxgap.plotting import write_phase_diagram
 
     found = phase_diagram(_system(system, set_), T, _axis("--x", x), _axis("--y", y))
@@ -347,9 +333,6 @@ def figures(
 
     Example: jaxgap figures fig2a fig5 --folder figures
     """
-    import matplotlib as mpl
-
-    mpl.use("agg")
     from jaxgap.figures import write_figure
 
     wanted = names or list(FIGURE_NAMES)
@@ -391,6 +374,7 @@ def main() -> None:
     """Entry point: one sentence and an exit code instead of a traceback."""
     compile_quickly()
     keep_programs()
+    mpl.use("agg")
     try:
         app()
     except InputError as error:
@@ -480,9 +464,6 @@ def _float(name: str, text: str) -> float:
 
 
 def _plot_gaps(sc: Superconductor, T: np.ndarray, branch: str | None, path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("agg")
     from jaxgap.plotting import plot_gaps
 
     try:

@@ -227,7 +227,7 @@ def _contains(branch: Branch, p: float, Delta: np.ndarray) -> bool:
     if not rows:
         return False
     sc, _ = branch.path.at(p)
-    return bool(np.min(distances(Delta, np.stack(rows), coupled_groups(sc))) <= ON_BRANCH * np.linalg.norm(Delta))
+    return bool(np.min(distances(Delta[None], np.stack(rows), coupled_groups(sc))) <= ON_BRANCH * np.linalg.norm(Delta))
 
 
 ON_BRANCH = 1e-5

@@ -239,28 +239,21 @@ def as_real(Delta: np.ndarray, groups: list[np.ndarray]) -> tuple[np.ndarray, np
 
 
 def distances(a: np.ndarray, b: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
-    """|a - b| of one state and many (rows of b), up to the free phases and complex conjugation."""
-    total = np.zeros(len(b))
+    """|a - b| of every row of a and every row of b, [row of a, row of b], up to the free phases and complex conjugation; right
+    to about 1e-8 of their size.
+
+    Over the phases, |a - b e^(i phi)|^2 is |a|^2 + |b|^2 - 2 |a . b*| at best."""
+    squared = np.zeros((len(a), len(b)))
     for group in groups:
-        x, rows = a[group], b[:, group]
-        choices = []
-        for y in (rows, np.conj(rows)):
-            inner = np.conj(y) @ x
-            phase = np.where(np.abs(inner) > 0, inner / np.where(np.abs(inner) > 0, np.abs(inner), 1.0), 1.0)
-            choices.append(np.sum(np.abs(x - y * phase[:, None]) ** 2, axis=1))
-        total += np.minimum(*choices)
-    return np.sqrt(total)
+        x, y = a[:, group], b[:, group]
+        size = np.sum(np.abs(x) ** 2, axis=1)[:, None] + np.sum(np.abs(y) ** 2, axis=1)
+        squared += size - 2 * np.maximum(np.abs(x @ y.T), np.abs(x @ np.conj(y).T))
+    return np.sqrt(np.maximum(squared, 0.0))
 
 
 def distinct(rows: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
     """Indices of the rows without repetitions, each time the first."""
-    size2 = np.sum(np.abs(rows) ** 2, axis=1)
-    # |a - b e^(i phi)|^2 = |a|^2 + |b|^2 - 2 |a . b*| at best: of all pairs at once, to 1e-8 of their size.
-    shared = np.zeros((len(rows), len(rows)))
-    for group in groups:
-        part = rows[:, group]
-        shared += np.maximum(np.abs(part @ part.T), np.abs(part @ np.conj(part).T))
-    same = size2[:, None] + size2 - 2 * shared <= SAME**2 * size2[:, None]
+    same = distances(rows, rows, groups) <= SAME * np.linalg.norm(rows, axis=1)[:, None]
     kept: list[int] = []
     for i in range(len(rows)):
         if not same[kept, i].any():

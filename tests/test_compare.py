@@ -11,6 +11,7 @@ from jaxgap.fitting import Datum, FitConfig, FitResult, load_fit
 from jaxgap.fitting.compare import Comparison, compare, log_evidence, model
 from jaxgap.fitting.config import ParameterConfig
 from jaxgap.fitting.minimise import distance, minimised
+from jaxgap.fitting.verdict import misfit
 
 FITS = Path(__file__).parents[1] / "fits"
 TIGHT = 1e-9
@@ -55,6 +56,7 @@ def edited(tmp_path, old, new):
         ("{ lambda_i3 = 0.0 }", "{ lambda_i3 = 0.5 }", "outside its bounds"),
         ("{ lambda_i3 = 0.0 }", "{ lambda_i3 = 0.0, lambda_pi = 0.2, lambda_sigma = 0.3 }", "nothing is left to fit"),
         ("hold = { lambda_i3 = 0.0 }", "", "exactly one of `hold` and `techniques`"),
+        ("[models.without_cross_band_pairing]", "[models.all]", "a model cannot be called `all`"),
         ('branch = "s++"', 'branch = "s++"\nset = { "lam[pi, tau]" = 0.1 }', "tau"),
         ('branch = "s++"', 'branch = "s++"\nset = { "lam[pi, pi]" = 0.1 }', "is set by both `system.set` and `lambda_pi`"),
     ],
@@ -110,6 +112,38 @@ def test_tension_counts_the_parameters_that_separate_fits_have_more(ba122):
     assert "in conflict" in found.verdict
     shared = Comparison({**found.fits, "musr": fitted(config, 0.5, (1,))})
     assert shared.tension is None
+
+
+def test_a_special_case_that_fits_better_is_a_failed_search(mgb2, ba122):
+    held = Comparison({"all": fitted(mgb2[0], 10.0, range(9)), "without_cross_band_pairing": fitted(mgb2[0], 9.0, range(9))})
+    assert "which cannot be: raise `optimiser.starts`" in held.verdict
+    lines = {"arpes": (1, 2), "stm": (3, 4), "specific_heat": (5, 6), "lower_critical_field": (7, 8), "musr": (9,)}
+    parts = {name: fitted(ba122[0], 1.0, rows) for name, rows in lines.items()}
+    assert "which cannot be less" in Comparison({"all": fitted(ba122[0], 4.0, range(1, 10)), **parts}).verdict
+
+
+def test_few_data_can_still_exclude_a_model(mgb2):
+    def comparison(rise):
+        return Comparison(
+            {"all": fitted(mgb2[0], 0.0, range(3)), "without_cross_band_pairing": fitted(mgb2[0], rise, range(3))}
+        )
+
+    assert "excludes `without_cross_band_pairing`" in comparison(30.0).verdict
+    assert "does not tell the models apart" in comparison(1.0).verdict
+
+
+def test_a_misfit_is_called_one_only_where_chi2_has_its_distribution(mgb2):
+    def said(config, lines, chi2, limit=""):
+        result = fitted(config, chi2, range(lines))
+        return misfit(result._replace(data=tuple(d._replace(limit=limit) for d in result.data)))
+
+    config = mgb2[0]
+    robust = config.model_copy(update={"data": config.data.model_copy(update={"loss": "cauchy"})})
+    assert "does not describe" in said(config, 3, 20.0)
+    assert "does not describe" in said(config, 9, 60.0)
+    assert not said(config, 9, 10.0)
+    assert not said(robust, 3, 20.0)
+    assert not said(config, 30, 20.0, "upper")
 
 
 def test_the_evidence_of_a_linear_model_is_the_integral():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +12,7 @@ from jaxgap import InputError, materials, solve
 from jaxgap.fitting import load_fit
 from jaxgap.fitting.objective import joint, predictions, problem
 from jaxgap.labels import sign_pattern
-from jaxgap.observables import tunnelling_conductance, tunnelling_density_of_states
+from jaxgap.observables import conductance, tunnelling_conductance, tunnelling_density_of_states
 from jaxgap.units import k_B
 
 FITS = Path(__file__).parents[1] / "fits" / "synthetic_spectra"
@@ -51,6 +52,17 @@ def test_no_peak_is_missed_however_small_the_broadening_is(state):
     fine, finest = (tunnelling_conductance(state, V, Gamma) for Gamma in (1e-3, 1e-6))
     assert np.max(np.abs(fine - finest)) < 5e-3
     assert np.isfinite(finest).all()
+
+
+def test_temperatures_near_each_other_share_a_program(state, monkeypatch):
+    """The number of nodes is part of the program: it must not follow every temperature."""
+    nodes = []
+    run = conductance._conductance
+    monkeypatch.setattr(conductance, "_conductance", lambda *args: nodes.append(args[-1]) or run(*args))
+    for T in (4.2, 4.7, 5.3):
+        tunnelling_conductance(eqx.tree_at(lambda s: s.T, state, jnp.asarray(T)), V, 0.3)
+    assert len(set(nodes)) == 1
+    assert nodes[0] is not None
 
 
 @pytest.mark.slow

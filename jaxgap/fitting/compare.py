@@ -24,7 +24,7 @@ import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
 from jaxgap._checks import InputError
-from jaxgap.fitting.config import FitConfig, ModelConfig
+from jaxgap.fitting.config import FULL, FitConfig, ModelConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.optimise import FitResult, fit
 from jaxgap.fitting.verdict import misfit
@@ -32,8 +32,8 @@ from jaxgap.superconductor import Superconductor
 
 __all__ = ["Comparison", "Tension", "compare", "log_evidence", "model"]
 
-FULL = "all"
-"""Name of the model as fit.toml has it."""
+LOWER = 1e-3
+"""A model that is a special case of another one, and yet has a chi^2 lower by more than this, was fitted better."""
 
 
 class Comparison(NamedTuple):
@@ -45,12 +45,15 @@ class Comparison(NamedTuple):
     @property
     def held(self) -> dict[str, FitResult]:
         """Models with parameters held, by name."""
-        return {name: fit for name, fit in self.fits.items() if _model(self, name).hold}
+        return self._those(lambda model: bool(model.hold))
 
     @property
     def parts(self) -> dict[str, FitResult]:
         """Models that use some techniques only."""
-        return {name: fit for name, fit in self.fits.items() if _model(self, name).techniques}
+        return self._those(lambda model: bool(model.techniques))
+
+    def _those(self, wanted: Callable[[ModelConfig], bool]) -> dict[str, FitResult]:
+        return {name: self.fits[name] for name, model in self.full.config.models.items() if wanted(model)}
 
     @property
     def full(self) -> FitResult:
@@ -59,7 +62,7 @@ class Comparison(NamedTuple):
 
     def p_value(self, name: str) -> float:
         """Probability that chi^2 falls by as much as it does if the held model `name` is right and the rest is freedom only."""
-        hold, bounds = _model(self, name).hold, self.full.config.parameters
+        hold, bounds = self.full.config.models[name].hold, self.full.config.parameters
         rise = max(self.fits[name].chi2 - self.full.chi2, 0.0)
         at_bound = len(hold) == 1 and all(value in bounds[parameter].bounds for parameter, value in hold.items())
         return float(chi2_distribution.sf(rise, len(hold)) * (0.5 if at_bound and rise > 0 else 1.0))
@@ -80,8 +83,8 @@ class Comparison(NamedTuple):
     @property
     def verdict(self) -> str:
         """What the comparison says, in sentences."""
-        bad = [text for text in [misfit(self.full)] if text]
-        return " ".join(bad + [_preference(self, name) for name in self.held] + _agreement(self))
+        said = [misfit(self.full), *(_preference(self, name) for name in self.held), _agreement(self)]
+        return " ".join(text for text in said if text)
 
 
 class Tension(NamedTuple):
@@ -105,32 +108,34 @@ LEVELING = 2.0
 
 def _preference(comparison: Comparison, name: str) -> str:
     """The full model against one with parameters held."""
-    full, held = comparison.full, comparison.fits[name]
-    values = " and ".join(f"{key} = {value:g}" for key, value in _model(comparison, name).hold.items())
-    text = f"Holding {values} costs {max(held.chi2 - full.chi2, 0.0):.2f} in chi^2 (p = {comparison.p_value(name):.2g})"
+    full, held, p = comparison.full, comparison.fits[name], comparison.p_value(name)
+    values = " and ".join(f"{key} = {value:g}" for key, value in full.config.models[name].hold.items())
+    if held.chi2 < full.chi2 - LOWER:
+        return (
+            f"Holding {values} ended at a lower chi^2 ({held.chi2:.2f}) than the full model ({full.chi2:.2f}), which cannot "
+            "be: raise `optimiser.starts`."
+        )
+    text = f"Holding {values} costs {max(held.chi2 - full.chi2, 0.0):.2f} in chi^2 (p = {p:.2g})"
     gain = held.criteria["AICc"] - full.criteria["AICc"]
     if not np.isfinite(gain):
-        return f"{text}; the data are too few for AICc, and cannot tell the models apart."
+        excluded = f"excludes `{name}`" if p < DECISIVE else "does not tell the models apart"
+        return f"{text}, which {excluded}; the data are too few for AICc."
     if abs(gain) < LEVELING:
         return f"{text}; AICc differs by {gain:+.2f}: the data do not prefer either."
     better = "the full model" if gain > 0 else f"`{name}`"
     return f"{text}; AICc prefers {better} by {abs(gain):.2f}."
 
 
-def _agreement(comparison: Comparison) -> list[str]:
+def _agreement(comparison: Comparison) -> str:
     tension = comparison.tension
     if tension is None:
-        return []
-    verdict = "They are in conflict within this model." if tension.p_value < DECISIVE else "They can be fitted together."
+        return ""
     names = ", ".join(comparison.parts)
-    return [
-        f"Fitted apart, {names} cost {tension.apart:.2f} in chi^2, fitted together {tension.together:.2f}, "
-        f"with {tension.freedom} parameters less (p = {tension.p_value:.2g}). {verdict}"
-    ]
-
-
-def _model(comparison: Comparison, name: str) -> ModelConfig:
-    return ModelConfig.model_construct() if name == FULL else comparison.full.config.models[name]
+    text = f"Fitted apart, {names} cost {tension.apart:.2f} in chi^2, fitted together {tension.together:.2f}"
+    if tension.together < tension.apart - LOWER:
+        return f"{text}, which cannot be less: raise `optimiser.starts`."
+    verdict = "They are in conflict within this model." if tension.p_value < DECISIVE else "They can be fitted together."
+    return f"{text}, with {tension.freedom} parameters less (p = {tension.p_value:.2g}). {verdict}"
 
 
 def model(

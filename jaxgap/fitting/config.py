@@ -101,6 +101,10 @@ class OptimiserConfig(_Table):
     """A start has converged when the minimum is this close, in standard deviations (`minimise.distance`)."""
 
 
+FULL = "all"
+"""Name of the model as fit.toml has it, among those that it is compared with."""
+
+
 class ModelConfig(_Table):
     """Another model for the same data, to be compared with: parameters held at a value, or some techniques only."""
 
@@ -131,6 +135,8 @@ class FitConfig(_Table):
     @model_validator(mode="after")
     def _held_exist(self) -> "FitConfig":
         for name, model in self.models.items():
+            if name == FULL:
+                raise ValueError(f"a model cannot be called `{FULL}`: that is the one with everything free")
             for parameter, value in model.hold.items():
                 if parameter not in self.parameters:
                     raise ValueError(f"model `{name}` holds `{parameter}`, which is no parameter")

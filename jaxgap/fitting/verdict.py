@@ -183,15 +183,20 @@ def compared(result: FitResult) -> list[ComparedRow]:
 def p_value(result: FitResult) -> float:
     """The probability that data scattered by their errors have a larger chi^2; NaN without a degree of freedom, and where
     limits or a robust loss make chi^2 something else."""
-    plain = result.config.data.loss == "linear" and not any(datum.limit for datum in result.fitted)
-    if result.degrees_of_freedom <= 0 or not plain:
+    if result.degrees_of_freedom <= 0 or not _sum_of_squares(result):
         return float("nan")
     return float(chi2_distribution.sf(result.chi2, result.degrees_of_freedom))
 
 
+def _sum_of_squares(result: FitResult) -> bool:
+    """Whether chi^2 is one: no limit among the data, no robust loss."""
+    return result.config.data.loss == "linear" and not any(datum.limit for datum in result.fitted)
+
+
 def misfit(result: FitResult) -> str:
-    """What to say of a chi^2 that is too large; empty if it is not."""
-    if (p := p_value(result)) >= MISFIT or (np.isnan(p) and result.chi2 <= BAD_WITHOUT_FREEDOM):
+    """What to say of a chi^2 that is too large; empty if it is not, and where its distribution is not known."""
+    without_freedom = result.degrees_of_freedom <= 0 and result.chi2 > BAD_WITHOUT_FREEDOM and _sum_of_squares(result)
+    if not (without_freedom or p_value(result) < MISFIT):
         return ""
     return (
         f"The model does not describe these data: chi^2 = {result.chi2:.3g} for {result.degrees_of_freedom} degrees of "

@@ -57,6 +57,9 @@ def tunnelling_conductance(solution: Solution, V: Any, Gamma: Any, *, weights: A
         check(good, "weights", "be finite, not negative, and not all zero", weights)
     V = jnp.atleast_1d(jnp.asarray(V, jnp.float64))
     nodes = common_nodes(V, solution.T) if is_concrete((V, solution.T)) else None
+    if nodes is not None:
+        # One program for many temperatures and voltages: nodes beyond the reach of -f' add zeros.
+        nodes = 1 << (nodes - 1).bit_length()
     return _conductance(sc, solution.Delta, solution.T, V, jnp.asarray(Gamma, jnp.float64), weights, nodes)
 
 
