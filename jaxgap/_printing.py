@@ -1,17 +1,13 @@
-"""What the command line prints: tables for people, one JSON object for machines."""
+"""What the commands about a system print: tables for people, rows for machines."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jaxgap._checks import InputError
-from jaxgap.fitting.compare import Comparison, log_evidence
-from jaxgap.fitting.config import FULL
+from jaxgap._json import print_json
+from jaxgap._terminal import console
 from jaxgap.labels import Label
 from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps
 from jaxgap.phase_diagram import PhaseDiagram
@@ -22,21 +18,14 @@ from jaxgap.superconductor import Superconductor
 from jaxgap.transition import Transition
 
 __all__ = [
-    "comparison_row",
-    "console",
     "diagram_row",
-    "print_comparison",
     "print_diagram",
     "print_gaps",
-    "print_json",
     "print_transition",
     "gap_row",
     "solution_row",
     "state_row",
-    "write_json",
 ]
-
-console = Console(highlight=False)
 
 
 def solution_row(s: Solution) -> dict[str, Any]:
@@ -144,62 +133,3 @@ def print_diagram(found: PhaseDiagram) -> None:
         ranges = ("{:.6g} to {:.6g}".format(*line[name]) for name in (found.x_name, found.y_name))
         table.add_row(kind, str(line["points"]), *ranges)
     console.print(table)
-
-
-def comparison_row(found: Comparison) -> dict[str, Any]:
-    models = {}
-    for name, fit in found.fits.items():
-        models[name] = {
-            "chi2": fit.chi2,
-            "data": len(fit.fitted),
-            "parameters": dict(zip(fit.config.parameters, fit.value.tolist(), strict=True)),
-            "uncertainties": dict(zip(fit.config.parameters, fit.uncertainty.tolist(), strict=True)),
-            "interval_68": {i.name: [i.lower.value, i.upper.value] for i in fit.intervals},
-            "criteria": fit.criteria,
-            "log_evidence_laplace": log_evidence(fit),
-            "p_value": found.p_value(name) if name in found.held else None,
-        }
-    tension = found.tension
-    return {"models": models, "tension": tension._asdict() if tension else None, "verdict": found.verdict}
-
-
-def print_comparison(found: Comparison) -> None:
-    """Every model with what it costs; then what follows, in sentences."""
-    table = Table(title=found.full.config.title or "models", title_justify="left")
-    for column in ("model", "data", "parameters", "chi^2", "AICc", "BIC", "ln evidence", "p"):
-        table.add_column(column, justify="left" if column in ("model", "parameters") else "right")
-    for name, fit in found.fits.items():
-        pairs = zip(fit.config.parameters, fit.value, fit.uncertainty, strict=True)
-        comparable = name == FULL or name in found.held
-        table.add_row(
-            escape(name),
-            str(len(fit.fitted)),
-            escape("\n".join(f"{key} = {value:.4g} +- {error:.1g}" for key, value, error in pairs)),
-            f"{fit.chi2:.2f}",
-            *(f"{fit.criteria[key]:.2f}" if comparable else "" for key in ("AICc", "BIC")),
-            f"{log_evidence(fit):.2f}" if comparable else "",
-            f"{found.p_value(name):.2g}" if name in found.held else "",
-        )
-    console.print(table)
-    console.print(escape(found.verdict))
-
-
-def print_json(value: dict[str, Any]) -> None:
-    """JSON with null for numbers that do not exist."""
-    print(json.dumps(_plain(value), indent=1, allow_nan=False))
-
-
-def write_json(value: dict[str, Any], path: Path) -> None:
-    """The same into a file."""
-    try:
-        path.write_text(json.dumps(_plain(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"Cannot write `{path}`: {error}.") from None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -4,8 +4,6 @@ Exit codes: 0 done, 2 bad input, 3 did not converge, 130 interrupted.
 """
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,37 +11,26 @@ import jax
 import matplotlib as mpl
 import numpy as np
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from jaxgap import __version__
-from jaxgap._checks import InputError, NotConvergedError, check
+from jaxgap._checks import InputError, NotConvergedError
 from jaxgap._compilation import compile_quickly, keep_programs
+from jaxgap._json import print_json
 from jaxgap._printing import (
-    comparison_row,
-    console,
     diagram_row,
     gap_row,
-    print_comparison,
     print_diagram,
     print_gaps,
-    print_json,
     print_transition,
     solution_row,
     state_row,
-    write_json,
 )
+from jaxgap._terminal import JsonOption, console
 from jaxgap.branches import EndKind, branch_end, solve_temperatures
 from jaxgap.critical import critical_temperature
-from jaxgap.fitting import FitResult, load_fit, load_result, next_measurement, posterior_report, write_posterior, write_report
-from jaxgap.fitting import compare as compare_models
-from jaxgap.fitting import fit as run_fit
-from jaxgap.fitting import posterior as draw_posterior
-from jaxgap.fitting.checkpoint import NAME, drawn_so_far
-from jaxgap.fitting.posterior import require_packages
-from jaxgap.fitting.report import as_json, print_next, print_report, write_views
-from jaxgap.fitting.sampler import Progress
+from jaxgap.fitting.commands import fits
 from jaxgap.materials import MATERIALS
 from jaxgap.observables import branch_minima, branch_names, coherence_peaks
 from jaxgap.phase_diagram import phase_diagram
@@ -54,8 +41,6 @@ from jaxgap.superconductor import Superconductor, load
 from jaxgap.transition import transition
 
 __all__ = ["app", "main"]
-
-_progress = Console(stderr=True, highlight=False)
 
 app = typer.Typer(
     name="jaxgap",
@@ -68,9 +53,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_GO_ON = "the same command without --fresh goes on from there"
-_EVERY = 2.0
-"""Seconds between two lines of progress."""
+app.add_typer(fits)
 
 FIGURE_NAMES = ("fig2a", "fig2b", "fig2c", "dos", "fig3", "fig4", "fig5")
 
@@ -80,7 +63,6 @@ BranchOption = Annotated[
     str | None,
     typer.Option(help='Branch: "s++", "s+-", or one sign per band such as "++-". Default: the one connected to T_c.'),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 
 
 @app.command()
@@ -194,109 +176,6 @@ def gaps(
 
 
 @app.command()
-def fit(
-    folder: Annotated[Path, typer.Argument(help="A folder with fit.toml and data.csv.")],
-    next_: Annotated[
-        str | None, typer.Option("--next", metavar="PARAMETER", help="Say which measurement would help this parameter most.")
-    ] = None,
-    as_json_: JsonOption = False,
-) -> None:
-    """Fit couplings to measured gaps: tables here; result.json, fit.png and report.html beside the data.
-
-    Example: jaxgap fit fits/ba0.6k0.4fe2as2 --next lambda_13
-    """
-    config, sc, data = load_fit(folder)
-    if next_ is not None:
-        check(next_ in config.parameters, "--next", f"be one of {', '.join(config.parameters)}", next_)
-    result = run_fit(config, sc, data, _print_starts)
-    paths = _written(write_report, result, folder)
-    rows = next_measurement(result, next_) if next_ is not None else ()
-    if as_json_:
-        print_json(as_json(result) | ({"next": [row._asdict() for row in rows]} if rows else {}))
-    else:
-        print_report(result, console)
-        if next_ is not None:
-            print_next(next_, rows, float(result.uncertainty[list(config.parameters).index(next_)]), console)
-        console.print(escape(f"Wrote {', '.join(map(str, paths))}."), soft_wrap=True)
-
-
-@app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(help="A folder with the result.json of a fit.")],
-) -> None:
-    """Make report.html and fit.png of a fit again from its result.json, without fitting.
-
-    Example: jaxgap report fits/ba0.6k0.4fe2as2
-    """
-    paths = _written(write_views, load_result(folder), folder)
-    console.print(escape(f"Wrote {', '.join(map(str, paths))}."), soft_wrap=True)
-
-
-@app.command()
-def compare(
-    folder: Annotated[Path, typer.Argument(help="A folder with fit.toml, which has [models.<name>], and data.csv.")],
-    as_json_: JsonOption = False,
-) -> None:
-    """Fit all models of fit.toml to the same data (or to those of some techniques) and compare them: comparison.json, and
-    what `jaxgap fit` writes for the model as fit.toml has it.
-
-    Example: jaxgap compare fits/mgb2
-    """
-    config, sc, data = load_fit(folder)
-
-    def report(name: str, stage: str, step: int, steps: int, chi2: float) -> None:
-        if step == steps:
-            _progress.print(escape(f"{name}: {stage} {steps} starts, best chi^2 {chi2:.3e}"))
-
-    found = compare_models(config, sc, data, report)
-    paths = [folder / "comparison.json", *_written(write_report, found.full, folder)]
-    row = comparison_row(found)
-    write_json(row, paths[0])
-    if as_json_:
-        print_json(row)
-    else:
-        print_comparison(found)
-        console.print(escape(f"Wrote {', '.join(map(str, paths))}."), soft_wrap=True)
-
-
-@app.command()
-def posterior(
-    folder: Annotated[Path, typer.Argument(help="A folder with fit.toml and data.csv.")],
-    draws: Annotated[int, typer.Option(help="Draws of every chain.")] = 1000,
-    warmup: Annotated[int, typer.Option(help="Draws before them, which adapt the sampler and are dropped.")] = 500,
-    chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
-    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew instead of going on from posterior.npz.")] = False,
-    as_json_: JsonOption = False,
-) -> None:
-    """Fit, then draw from the posterior: table, posterior.json and posterior.png beside the data.
-
-    Draws are kept in posterior.npz; the same command goes on after an interruption, and a larger --draws makes a finished run
-    longer. Needs numpyro and arviz: pip install "jaxgap[bayes]".
-
-    Example: jaxgap posterior fits/ba0.6k0.4fe2as2 --draws 2000
-    """
-    require_packages()
-    config, sc, data = load_fit(folder)
-    try:
-        result = run_fit(config, sc, data, _print_starts)
-        run = {"draws": draws, "warmup": warmup, "chains": chains, "seed": seed}
-        found = draw_posterior(result, **run, folder=folder, fresh=fresh, progress=_print_rate())
-        paths = write_posterior(found, folder)
-    except KeyboardInterrupt:
-        kept = drawn_so_far(folder / NAME)
-        print(f"jaxgap: Interrupted: {kept} draws of every chain are kept in `{folder / NAME}`; {_GO_ON}.", file=sys.stderr)
-        raise typer.Exit(130) from None
-    except OSError as error:
-        raise InputError(f"Cannot write the posterior into `{folder}`: {error}.") from None
-    if as_json_:
-        print_json(posterior_report.as_json(found))
-    else:
-        posterior_report.print_report(found, console)
-        console.print(escape(f"Wrote {paths[0]} and {paths[1]}; the draws are in {folder / NAME}."), soft_wrap=True)
-
-
-@app.command()
 def diagram(
     system: SystemArgument,
     x: Annotated[str, typer.Option("--x", metavar="PATH=FROM:TO:POINTS", help="Horizontal axis: a leaf, or T [K].")],
@@ -348,13 +227,6 @@ def figures(
         console.print(escape(paths[-1].read_text(encoding="utf-8")))
 
 
-def _written(write: Callable[..., tuple[Path, ...]], result: FitResult, folder: Path) -> tuple[Path, ...]:
-    try:
-        return write(result, folder)
-    except OSError as error:
-        raise InputError(f"Cannot write the report into `{folder}`: {error}.") from None
-
-
 def _print_version(wanted: bool | None) -> None:
     if wanted:
         console.print(__version__)
@@ -386,29 +258,6 @@ def main() -> None:
 def _stop(error: Exception, code: int) -> None:
     print(f"jaxgap: {error}", file=sys.stderr)
     sys.exit(code)
-
-
-def _print_starts(stage: str, step: int, steps: int, chi2: float) -> None:
-    if step % 16 == 0 or step == steps:
-        _progress.print(f"{stage:>7} {step:4d}/{steps}  best chi^2 {chi2:.3e}")
-
-
-def _print_rate() -> Progress:
-    """Prints how many draws are done, at which rate, and how long the rest takes."""
-    stage_seen, begun, last, since = "", 0.0, 0.0, 0
-
-    def report(stage: str, step: int, steps: int) -> None:
-        nonlocal stage_seen, begun, last, since
-        now = time.monotonic()
-        if stage != stage_seen:
-            # The first step of a stage compiles: it is no part of the rate.
-            stage_seen, begun, since = stage, now, step
-        elif now - last >= _EVERY or step == steps:
-            last, rate = now, (step - since) / max(now - begun, 1e-9)
-            left = "" if step == steps else f"  {(steps - step) / rate:.0f} s left"
-            _progress.print(f"{stage:>7} {step:5d}/{steps}  {rate:.1f} per second and chain{left}")
-
-    return report
 
 
 def _system(name: str, assignments: list[str]) -> Superconductor:

@@ -27,8 +27,8 @@ EXACT = 1e-15
 SHORTEST = 1e-5
 """Shortest share of a Newton step that is tried before giving up."""
 ELIMINATED = 4
-"""Linear systems up to this size are eliminated in the open: for three unknowns 4 (16 at once) to 25 times (1024) as fast as
-a call of LAPACK on the CPU. Above, the compiler pays more for it than the calls cost."""
+"""Linear systems up to this size are eliminated in the open: several times as fast as a call of LAPACK on the CPU
+(`benchmarks/kernels.py`). Above, the compiler pays more for it than the calls cost."""
 DIFFERENCE = 1e-5
 """Step of `differenced` relative to |x|: truncation 1e-10, rounding 1e-11."""
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jaxgap import InputError, cli
-from jaxgap.fitting import load_result
+from jaxgap.fitting import commands, load_fit, load_result
 from jaxgap.fitting.page import page
 from jaxgap.fitting.pictures import plot_fit, plot_residuals, plot_starts
 from jaxgap.fitting.profile import Interval, Side
@@ -249,7 +249,7 @@ def test_the_command_makes_the_page_again(tmp_path, monkeypatch, capsys, text):
     """From result.json alone, without a fit, and without touching it."""
     shutil.copy(SHIPPED / "result.json", tmp_path)
     before = (tmp_path / "result.json").read_bytes()
-    monkeypatch.setattr(cli, "run_fit", lambda *_: pytest.fail("a fit was run"))
+    monkeypatch.setattr(commands, "run_fit", lambda *_: pytest.fail("a fit was run"))
     assert call(monkeypatch, "report", str(tmp_path)) == 0
     assert "report.html" in capsys.readouterr().out
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == text
@@ -270,3 +270,24 @@ def test_the_shipped_result_is_strict_json():
 
     record = json.loads((SHIPPED / "result.json").read_text(encoding="utf-8"), parse_constant=refuse)
     assert record["schema"] == SCHEMA
+
+
+def test_a_known_fit_is_used_again_only_if_nothing_changed(tmp_path, monkeypatch):
+    folder = shutil.copytree(SHIPPED, tmp_path / "fit")
+    new_fit = load_result(folder)._replace(chi2=-1.0)
+    monkeypatch.setattr(commands, "run_fit", lambda *_: new_fit)
+    monkeypatch.setattr(commands, "write_report", lambda *_: ())
+
+    def fit_of(old="", new="", name="data.csv"):
+        path = folder / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        found = commands._known_or_new(*load_fit(folder), folder)
+        path.write_text(text, encoding="utf-8")
+        return found
+
+    assert fit_of().chi2 == load_result(folder).chi2
+    assert fit_of("ARPES", "arpes") is new_fit
+    assert fit_of("starts = 16", "starts = 17", "fit.toml") is new_fit
+    assert fit_of("{", "", "result.json") is new_fit

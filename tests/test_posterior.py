@@ -18,7 +18,7 @@ import pytest
 from problems import relative_error
 
 from jaxgap import InputError, NotConvergedError, branch_end, cli, materials, solve
-from jaxgap.fitting import load_fit, plot_posterior, posterior
+from jaxgap.fitting import commands, load_fit, plot_posterior, posterior
 from jaxgap.fitting import posterior_report as report
 from jaxgap.fitting.checkpoint import drawn_so_far, load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import density, evaluated, laplace, potential, theta_of
@@ -459,7 +459,7 @@ def run(monkeypatch, capsys, linear, tmp_path):
     """Calls `jaxgap posterior` on a copy of the nearly linear problem, whose fit is known."""
     for name in ("keep_programs", "compile_quickly"):
         monkeypatch.setattr(cli, name, lambda: None)
-    monkeypatch.setattr(cli, "run_fit", lambda *_: linear[1])
+    monkeypatch.setattr(commands, "_known_or_new", lambda *_: linear[1])
     monkeypatch.setenv("COLUMNS", "200")
     folder = shutil.copytree(linear[2], tmp_path / "cli")
 
@@ -498,7 +498,7 @@ def test_an_interrupted_command_says_how_to_go_on(run, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "draw_posterior", stop)
+    monkeypatch.setattr(commands, "draw_posterior", stop)
     code, printed, _ = run()
     assert code == 130
     assert printed.err.count("\n") == 1

@@ -1,6 +1,5 @@
 """What a posterior says: a table with its warnings in sentences, posterior.json, and posterior.png."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from scipy.stats import gaussian_kde
 
+from jaxgap._json import write_json
 from jaxgap.fitting.posterior import EFFECTIVE, PARETO, R_HAT, Posterior
 from jaxgap.plotting import COLOURS
 from jaxgap.provenance import provenance
@@ -33,7 +33,7 @@ def write_posterior(posterior: Posterior, folder: str | Path) -> tuple[Path, Pat
     """Write posterior.json and posterior.png into `folder`; returns their paths."""
     folder = Path(folder)
     paths = folder / "posterior.json", folder / "posterior.png"
-    paths[0].write_text(json.dumps(as_json(posterior), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_json(as_json(posterior), paths[0])
     figure = plot_posterior(posterior)
     figure.savefig(paths[1], dpi=160)
     plt.close(figure)
@@ -46,8 +46,8 @@ def verdict(posterior: Posterior) -> str:
     total = posterior.diverging.size
     if n := posterior.divergences:
         sentences.append(
-            f"{n} of {total} trajectories ({100 * n / total:.2g} %) met parameters at which the branch does not exist and "
-            "turned back: the posterior ends at an edge there, which the chains explore slowly."
+            f"{n} of {total} trajectories ({100 * n / total:.2g} %) diverged: they met parameters at which the branch does not "
+            "exist, an edge of the posterior that the chains explore slowly, or a corner too narrow for their step."
         )
     if not all(criterion.trusted for criterion in posterior.criteria):
         sentences.append(
@@ -128,14 +128,11 @@ def as_json(posterior: Posterior) -> dict[str, Any]:
         "title": posterior.config.title,
         "configuration": posterior.config.model_dump(mode="json"),
         "parameters": [
-            {name: _finite(x) if isinstance(x, float) else x for name, x in m._asdict().items()}
-            | {"optimum": float(best), "bounds": list(posterior.config.parameters[m.name].bounds)}
+            m._asdict() | {"optimum": float(best), "bounds": list(posterior.config.parameters[m.name].bounds)}
             for m, best in zip(posterior.summary, posterior.optimum, strict=True)
         ],
-        "correlation": [[_finite(x) for x in row] for row in posterior.correlation.tolist()],
-        "criteria": [
-            {name: _finite(x) if isinstance(x, float) else x for name, x in c._asdict().items()} for c in posterior.criteria
-        ],
+        "correlation": posterior.correlation.tolist(),
+        "criteria": [c._asdict() for c in posterior.criteria],
         "chi2": {"mean": float(posterior.chi2.mean()), "lowest": float(posterior.chi2.min())},
         "chains": chains,
         "draws": draws,
@@ -148,10 +145,6 @@ def as_json(posterior: Posterior) -> dict[str, Any]:
         "seconds": posterior.seconds,
         "provenance": provenance("numpyro", "arviz"),
     }
-
-
-def _finite(x: float) -> float | None:
-    return x if np.isfinite(x) else None
 
 
 # --- the picture -------------------------------------------------------------------------------------------------------
@@ -268,7 +261,7 @@ def _legend(ax: Any, posterior: Posterior) -> None:
         Line2D([], [], color=COLOURS[1], marker="D", ms=5, lw=1.6, label=r"optimum; profile interval ($\Delta\chi^2 = 1$)"),
     ]
     if posterior.divergences:
-        handles.append(Line2D([], [], color="black", marker="x", ms=5, lw=0, label="draws whose trajectory met the edge"))
+        handles.append(Line2D([], [], color="black", marker="x", ms=5, lw=0, label="draws whose trajectory diverged"))
     if len(posterior.names) > 1:
         ax[0, -1].legend(handles=handles, frameon=False, fontsize=8.5, loc="upper right")
     else:
