@@ -11,7 +11,7 @@ EXPECTED = {  # value, tolerance: one unit of the last digit that the independen
     "T_c of the normal state": (79.04, 1e-2),
 }
 result = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-found = {row["name"]: row["value"] for row in [*result["parameters"], *result["predictions"]]}
+found = {row["name"]: row["value"] for row in [*result["parameters"], *result["samples"][0]["predictions"]]}
 wrong = [name for name, (value, tolerance) in EXPECTED.items() if not abs(found[name] - value) <= tolerance]
 for name, (value, _) in EXPECTED.items():
     print(f"{name:28s} found {found[name]:.6f} expected {value}{'  WRONG' if name in wrong else ''}")

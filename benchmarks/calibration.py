@@ -26,7 +26,6 @@ from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.minimise import minimise_nested
 from jaxgap.fitting.objective import Problem, problem
 from jaxgap.fitting.profile import Minimum, profile
-from jaxgap.labels import sign_pattern
 from jaxgap.observables import branch_minima
 
 SHIPPED = Path(__file__).parent.parent / "fits" / "ba0.6k0.4fe2as2"
@@ -51,7 +50,7 @@ def fitted_folder(folder: Path, noise: float) -> tuple[FitConfig, Problem, np.nd
     (folder / "data.csv").write_text("\n".join(rows) + "\n")
     (folder / "fit.toml").write_text((SHIPPED / "fit.toml").read_text())
     config, sc, data = load_fit(folder)
-    return config, problem(config, sc, data, sign_pattern("s+-", 2)), np.stack(Delta), np.array(gaps)
+    return config, problem(config, [sc], data), np.stack(Delta), np.array(gaps)
 
 
 def one(config: FitConfig, p: Problem, near: np.ndarray) -> tuple[Minimum, np.ndarray, bool]:

@@ -28,8 +28,6 @@ import numpy as np
 import jaxgap as jg
 from jaxgap.fitting import FitResult, fit, load_fit
 from jaxgap.fitting.minimise import nested_at
-from jaxgap.fitting.objective import problem
-from jaxgap.labels import sign_pattern
 from jaxgap.observables import branch_minima
 
 BAR = 10.0  # seconds for 64 starts of the two-parameter fit, second call
@@ -95,7 +93,7 @@ class Model:
     """chi^2 of the two-parameter fit for other minimisers, which count its calls."""
 
     def __init__(self, result: FitResult) -> None:
-        self.p = problem(result.config, result.superconductor, result.data, sign_pattern(result.config.system.branch, 2))
+        self.p = result.problem
         self.near, self.calls, self.names = result.amplitudes, 0, list(result.config.parameters)
 
     def at(self, theta: Any) -> Any:

@@ -20,8 +20,6 @@ import numpy as np
 from jaxgap._compilation import compile_quickly
 from jaxgap.fitting import load_result
 from jaxgap.fitting.density import density, potential
-from jaxgap.fitting.objective import problem
-from jaxgap.labels import sign_pattern
 from jaxgap.newton import solved
 from jaxgap.provenance import provenance
 
@@ -51,8 +49,7 @@ def elimination(n: int, batch: int) -> dict[str, Any]:
 
 def chains(number: int) -> dict[str, Any]:
     result = load_result(FITS)
-    sc = result.superconductor
-    p = problem(result.config, sc, result.data, sign_pattern(result.config.system.branch, len(sc.bands)))
+    p = result.problem
     d = density(p, result.value, result.amplitudes)
     share = (result.value - np.asarray(p.lower)) / np.asarray(p.upper - p.lower)
     u = jnp.tile(jnp.asarray(np.log(share) - np.log1p(-share)), (number, 1))

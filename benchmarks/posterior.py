@@ -24,6 +24,7 @@ from calibration import NOISES, TRUTH, fitted_folder
 from jaxgap._compilation import compile_quickly, keep_programs
 from jaxgap.fitting import FitResult, load_fit, posterior
 from jaxgap.fitting.minimise import minimise_nested
+from jaxgap.fitting.optimise import SampleResult
 from jaxgap.fitting.posterior import Posterior
 
 LEVELS = ("interval_68", "interval_95")
@@ -36,7 +37,8 @@ def drawn(folder: Path, noise: float, rng: np.random.Generator, known: Any, draw
     _, sc, rows = load_fit(folder)
     theta, end, _ = minimise_nested(replace(p, value=jnp.asarray(values)), TRUTH.copy(), near, config.optimiser)
     data = tuple(row._replace(value=float(value)) for row, value in zip(rows, values, strict=True))
-    known = {"config": config, "superconductor": sc, "data": data, "value": theta, "intervals": ()}
+    samples = (SampleResult(**{**dict.fromkeys(SampleResult._fields), "name": "", "superconductor": sc}),)
+    known = {"config": config, "samples": samples, "branch": "s+-", "data": data, "value": theta, "intervals": ()}
     known |= {"jacobian": np.asarray(end.jacobian)[: len(rows) + len(theta)], "amplitudes": np.asarray(end.Delta)}
     # The rest of a fit (curve, profile) is not asked for.
     result = FitResult(**{**dict.fromkeys(FitResult._fields), **known, "start_converged": np.array([bool(end.on_branch)])})

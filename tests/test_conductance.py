@@ -11,7 +11,6 @@ import pytest
 from jaxgap import InputError, materials, solve
 from jaxgap.fitting import load_fit
 from jaxgap.fitting.objective import joint, predictions, problem
-from jaxgap.labels import sign_pattern
 from jaxgap.observables import conductance, tunnelling_conductance, tunnelling_density_of_states
 from jaxgap.units import k_B
 
@@ -121,7 +120,7 @@ def test_spectra_and_their_derivatives(tmp_path):
     folder_with(tmp_path)
     (tmp_path / "data.csv").write_text("\n".join([lines[0], lines[25], lines[40], lines[75], lines[100]]) + "\n")
     config, sc, data = load_fit(tmp_path)
-    p = problem(config, sc, data, sign_pattern("s+-", 2))
+    p = problem(config, [sc], data)
     theta = jnp.array([0.02, 38.0, 0.4, 0.6, 1.05, 0.002])
     states = [solve(materials.ba122(0.02, 38.0), T, branch="s+-") for T in (4.2, 15.0)]
     Delta = jnp.stack([s.Delta.real for s in states])

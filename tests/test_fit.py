@@ -17,7 +17,6 @@ from jaxgap.fitting.objective import deviations, joint, joint_objective, predict
 from jaxgap.fitting.optimise import _best
 from jaxgap.fitting.report import as_json, verdict
 from jaxgap.fitting.uncertainty import curvature, curve_sigma
-from jaxgap.labels import sign_pattern
 from jaxgap.observables import branch_minima
 from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.pairing import gap_residual
@@ -99,7 +98,7 @@ def test_two_data_are_fitted_perfectly(shipped):
 
 
 def test_what_was_predicted_and_not_fitted(shipped):
-    fold, T_c = shipped[0].predictions
+    fold, T_c = shipped[0].samples[0].predictions
     assert "s+-" in fold.name
     assert abs(fold.value - FOLD[0]) < FOLD[1]
     assert abs(T_c.value - T_C[0]) < T_C[1]
@@ -119,7 +118,7 @@ def test_every_start_reaches_the_minimum(shipped):
 
 def test_the_solutions_are_verified(shipped):
     result = shipped[0]
-    solution = jax.tree.map(lambda leaf: leaf[0], result.curve.solutions)
+    solution = jax.tree.map(lambda leaf: leaf[0], result.samples[0].curve.solutions)
     assert float(solution.T) == 0.0
     assert int(solution.status) == Status.CONVERGED
     assert int(solution.label) == Label.S_PLUS_MINUS
@@ -129,8 +128,10 @@ def test_the_solutions_are_verified(shipped):
 def test_the_curve_follows_the_branch_to_its_end(shipped):
     """Gaps from 0 to beyond T_c: there up to the predicted end of the branch, absent beyond."""
     result = shipped[0]
-    T, gaps, stable = (np.asarray(part) for part in (result.curve.T, result.curve.gaps, result.curve.stable))
-    end, T_c = (prediction.value for prediction in result.predictions)
+    T, gaps, stable = (
+        np.asarray(part) for part in (result.samples[0].curve.T, result.samples[0].curve.gaps, result.samples[0].curve.stable)
+    )
+    end, T_c = (prediction.value for prediction in result.samples[0].predictions)
     assert np.all(np.diff(T) >= 0)
     assert T[0] == 0.0
     assert T[-1] > T_c
@@ -181,7 +182,7 @@ def test_the_uncertainty_of_a_prediction_is_propagated(shipped):
     shifts = zip(np.diag(steps), steps, strict=True)
     J = np.stack([(temperatures(result.value + s) - temperatures(result.value - s)) / (2 * h) for s, h in shifts], axis=1)
     wanted = np.sqrt(np.diag(J @ result.covariance @ J.T))
-    assert relative_error([p.uncertainty for p in result.predictions], wanted) < COVARIANCE
+    assert relative_error([p.uncertainty for p in result.samples[0].predictions], wanted) < COVARIANCE
 
 
 def test_progress_is_reported(shipped):
@@ -203,7 +204,7 @@ def strict(text):
 def test_result_json(shipped):
     result, folder, _ = shipped
     report = strict((folder / "result.json").read_text(encoding="utf-8"))
-    assert report["schema"] == "jaxgap-fit-3"
+    assert report["schema"] == "jaxgap-fit-4"
     assert report["title"] == result.config.title
     assert report["configuration"]["parameters"]["lambda_13"]["bounds"] == [0.0, 0.15]
     assert report["configuration"]["optimiser"]["seed"] == 0
@@ -218,14 +219,14 @@ def test_result_json(shipped):
     assert report["degrees_of_freedom"] == 0
     assert [f["value"] for f in report["fitted"]] == [12.4, 6.2]
     assert all(f["error_assumed"] and f["error"] == 0.2 and abs(f["distance_sigma"]) < 1e-5 for f in report["fitted"])
-    assert [p["unit"] for p in report["predictions"]] == ["K", "K"]
+    assert [p["unit"] for p in report["samples"][0]["predictions"]] == ["K", "K"]
     assert len(report["data"]) == len(result.data)
     assert [report["data"][f["row"]]["use"] for f in report["fitted"]] == ["fit", "fit"]
     assert [report["data"][f["row"]]["error"] for f in report["fitted"]] == [None, None]
-    assert report["curve"]["T_K"][0] == 0.0
-    assert report["curve"]["residual_meV"][0] < 1e-9
+    assert report["samples"][0]["curve"]["T_K"][0] == 0.0
+    assert report["samples"][0]["curve"]["residual_meV"][0] < 1e-9
     assert report["amplitudes_meV"] == result.amplitudes.tolist()
-    assert report["curve"]["branch_minima_meV"][-1] == [None, None]  # beyond the end: no number, not NaN
+    assert report["samples"][0]["curve"]["branch_minima_meV"][-1] == [None, None]  # beyond the end: no number, not NaN
     assert len(report["starts"]["values"]) == len(report["starts"]["chi2"]) == len(report["starts"]["converged"]) == 16
     assert {"versions", "python", "device", "precision"} <= set(report["provenance"])
     assert report["provenance"]["precision"] == "float64"
@@ -241,13 +242,13 @@ def test_the_shapes_in_result_json(shipped):
         assert [len(line) for line in report[key]] == [parameters] * parameters
     assert [len(line) for line in report["jacobian"]] == [parameters] * (len(report["fitted"]) + parameters)
     assert [len(line) for line in report["amplitudes_meV"]] == [channels] * len({f["T_K"] for f in report["fitted"]})
-    temperatures = len(report["curve"]["T_K"])
+    temperatures = len(report["samples"][0]["curve"]["T_K"])
     assert temperatures > 80
-    for curve in (report["curve"], report["comparison"]):
+    for curve in (report["samples"][0]["curve"], report["samples"][0]["comparison"]):
         assert {len(values) for values in curve.values()} == {temperatures}
         assert {len(line) for line in curve["branch_minima_meV"]} == {branches}
         assert {len(line) for line in curve["Delta_real_meV"] + curve["Delta_imag_meV"]} == {channels}
-    assert {len(line) for line in report["curve"]["sigma_meV"]} == {branches}
+    assert {len(line) for line in report["samples"][0]["curve"]["sigma_meV"]} == {branches}
     for parameter in report["parameters"]:
         ends = [parameter["interval_68"][end]["value"] for end in ("lower", "upper")]
         inside = [v for v, above in parameter["interval_68"]["profile"] if ends[0] <= v <= ends[1] and above <= 1.0 + 1e-3]
@@ -280,7 +281,7 @@ def test_a_result_loads_again_to_the_last_bit(shipped):
 
 def test_the_reported_system_loads_again(shipped):
     result, folder, _ = shipped
-    sc = from_toml(strict((folder / "result.json").read_text(encoding="utf-8"))["system_toml"])
+    sc = from_toml(strict((folder / "result.json").read_text(encoding="utf-8"))["samples"][0]["system_toml"])
     assert jax.tree.structure(sc) == jax.tree.structure(result.superconductor)
     for ours, theirs in zip(jax.tree.leaves(sc), jax.tree.leaves(result.superconductor), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -307,41 +308,48 @@ def test_the_page_is_written(shipped):
 def test_the_band_is_that_of_perturbed_solutions(shipped, T):
     """g C g, with g from solutions at shifted parameters, close to the fold too (the shift moves that by some 1e-3 K)."""
     result = shipped[0]
-    place = int(np.argmin(np.abs(np.asarray(result.curve.T) - T)))
-    T = float(result.curve.T[place])
+    place = int(np.argmin(np.abs(np.asarray(result.samples[0].curve.T) - T)))
+    T = float(result.samples[0].curve.T[place])
 
     def gaps(theta):
         return np.asarray(branch_minima(solve(materials.ba122(*theta), T, branch="s+-")))
 
     steps = 1e-4 * np.diag(result.value)
     g = np.stack([(gaps(result.value + s) - gaps(result.value - s)) / (2 * s.sum()) for s in steps], axis=1)
-    assert relative_error(result.curve_sigma[place], np.sqrt(np.einsum("bk,kl,bl->b", g, result.covariance, g))) < COVARIANCE
+    assert (
+        relative_error(result.samples[0].curve_sigma[place], np.sqrt(np.einsum("bk,kl,bl->b", g, result.covariance, g)))
+        < COVARIANCE
+    )
 
 
 def test_the_band_passes_through_the_errors_of_the_data(shipped):
     """Two data, two parameters: at their temperature the gaps are known as well as measured. No branch, no band."""
     result = shipped[0]
-    np.testing.assert_allclose(result.curve_sigma[0], 0.2, rtol=1e-6)
-    exists = np.isfinite(np.asarray(result.curve.gaps))
-    np.testing.assert_array_equal(np.isfinite(result.curve_sigma), exists)
-    lower = result.curve_sigma[exists.all(axis=1), 0]
+    np.testing.assert_allclose(result.samples[0].curve_sigma[0], 0.2, rtol=1e-6)
+    exists = np.isfinite(np.asarray(result.samples[0].curve.gaps))
+    np.testing.assert_array_equal(np.isfinite(result.samples[0].curve_sigma), exists)
+    lower = result.samples[0].curve_sigma[exists.all(axis=1), 0]
     assert np.all(np.diff(lower) >= -1e-6)
     assert lower[-1] > 10  # diverges at the fold
 
 
 def test_no_covariance_no_band(shipped):
     result = shipped[0]
-    p = problem(result.config, result.superconductor, result.data, sign_pattern("s+-", 2))
-    sigma = curve_sigma(p, result.value, result.curve, np.diag([np.inf, 1.0]))
-    assert sigma.shape == result.curve_sigma.shape
+    p = result.problem
+    sigma = curve_sigma(p, result.value, result.samples[0].curve, np.diag([np.inf, 1.0]))
+    assert sigma.shape == result.samples[0].curve_sigma.shape
     assert np.isnan(sigma).all()
 
 
 def test_the_comparison_reaches_T_c(shipped):
     """s++ of the same system; its smaller gap closes there."""
     result = shipped[0]
-    T, gaps, T_c = np.asarray(result.comparison.T), np.asarray(result.comparison.gaps), result.predictions[1].value
-    np.testing.assert_array_equal(T, np.asarray(result.curve.T))
+    T, gaps, T_c = (
+        np.asarray(result.samples[0].comparison.T),
+        np.asarray(result.samples[0].comparison.gaps),
+        result.samples[0].predictions[1].value,
+    )
+    np.testing.assert_array_equal(T, np.asarray(result.samples[0].curve.T))
     np.testing.assert_array_equal(np.isfinite(gaps).all(axis=1), T_c > T)
     last = np.flatnonzero(T_c > T)[-1]
     assert T_c - T[last] < 2e-4 * T_c
@@ -364,7 +372,7 @@ def test_the_verdict_warns(shipped):
 @pytest.fixture(scope="module")
 def fixed_problem():
     config, sc, rows = load_fit(SHIPPED)
-    return problem(config, sc, rows, sign_pattern("s+-", 2))
+    return problem(config, [sc], rows)
 
 
 def objective(p, theta, near):
@@ -558,7 +566,7 @@ def test_differences_ratios_and_limits(folder):
     data(folder, HEADER + "".join(rows))
     config, sc, read = load_fit(folder)
     assert [d.quantity for d in read][:3] == [pair, f"{UPPER} / {LOWER}", f"2 {LOWER} / k_B T_c"]
-    p = problem(config, sc, read, sign_pattern("s+-", 2))
+    p = problem(config, [sc], read)
     theta = (0.03, 41.0)
     upper, lower = gaps_at(theta)
     T_c = float(critical_temperature(materials.ba122(*theta)))
@@ -574,7 +582,7 @@ def test_limits_cost_nothing_when_kept(folder):
     text += row(LOWER, 0, 6.0, 0.5).rstrip() + ",lower\n"
     data(folder, text)
     config, sc, read = load_fit(folder)
-    p = problem(config, sc, read, sign_pattern("s+-", 2))
+    p = problem(config, [sc], read)
     far = deviations(p, jnp.array([12.4, 1.0, 1.0]))
     assert float(far[0]) == 0.0
     assert float(far[1]) < 1e-10
@@ -596,7 +604,7 @@ def test_bad_columns(folder):
 def test_losses(folder, loss, cost):
     edit(folder, "[optimiser]", f'loss = "{loss}"\n\n[optimiser]')
     config, sc, read = load_fit(folder)
-    p = problem(config, sc, read, sign_pattern("s+-", 2))
+    p = problem(config, [sc], read)
     for z in (0.0, 1e-6, 0.5, -3.0, 100.0):
         found = float(deviations(p, jnp.array([12.4 + 0.2 * z, 6.2]))[0])
         assert np.isclose(found**2, cost(z**2), rtol=1e-9)
@@ -608,7 +616,7 @@ def test_losses(folder, loss, cost):
 def test_what_is_known_beforehand_counts_as_a_datum(fixed_problem, folder):
     edit(folder, "bounds = [20.0, 50.0]", "bounds = [20.0, 50.0]\nprior = [38.0, 0.5]")
     config, sc, read = load_fit(folder)
-    p = problem(config, sc, read, sign_pattern("s+-", 2))
+    p = problem(config, [sc], read)
     theta, near = np.array([0.03, 41.0]), amplitudes_at((0.03, 41.0))
     without = np.sum(nested_at(fixed_problem, theta, near).residuals ** 2)
     assert np.isclose(np.sum(nested_at(p, theta, near).residuals ** 2), without + ((41.0 - 38.0) / 0.5) ** 2, rtol=1e-12)
@@ -645,7 +653,7 @@ def test_both_searches_find_the_same_minimum(folder, shipped):
 @pytest.mark.slow
 def test_the_end_of_the_branch_can_be_fitted(folder, shipped):
     """The upper gap and the temperature at which s+- ends, as the shipped fit predicts it: the same couplings."""
-    end = shipped[0].predictions[0].value
+    end = shipped[0].samples[0].predictions[0].value
     data(folder, HEADER + row(UPPER, 0, 12.4, 0.2) + row("branch_end", "", f"{end:.10f}", 0.5, unit="K"))
     edit(folder, "starts = 16", "starts = 4")
     result = fit(*load_fit(folder))
@@ -680,7 +688,7 @@ def test_a_parameter_that_the_data_do_not_see(folder, shipped):
     """A common mass of 2D bands drops out of everything; the other two parameters are as well determined as without it."""
     edit(folder, "[data]\n", MASS)
     config, sc, rows = load_fit(folder)
-    p = problem(config, sc, rows, sign_pattern("s+-", 2))
+    p = problem(config, [sc], rows)
     J = np.concatenate([deviation_slopes(shipped[0].value), np.zeros((2, 1))], axis=1)
     covariance, undetermined = curvature(p, J)
     np.testing.assert_allclose(np.abs(undetermined), [[0.0, 0.0, 1.0]], atol=COVARIANCE)
@@ -712,8 +720,8 @@ def test_a_fit_says_what_the_data_do_not_determine(folder):
     assert "do not determine" in verdict(result)
     report = strict(json.dumps(as_json(result), allow_nan=False))
     assert [p["uncertainty"] for p in report["parameters"]] == ["Infinity"] * 3
-    assert all(p["uncertainty"] == "Infinity" for p in report["predictions"])
-    assert np.isnan(result.curve_sigma).all()
+    assert all(p["uncertainty"] == "Infinity" for p in report["samples"][0]["predictions"])
+    assert np.isnan(result.samples[0].curve_sigma).all()
     write_report(result, folder)
     np.testing.assert_array_equal(load_result(folder).covariance, result.covariance)
 
@@ -734,7 +742,7 @@ def test_synthetic_data_recover_their_truth(folder):
     result = fit(*load_fit(folder))
     assert relative_error(result.value, truth) < TRUTH
     assert result.chi2 < PERFECT
-    assert {1.0, 15.0, 25.0} <= set(np.asarray(result.curve.T).tolist())
+    assert {1.0, 15.0, 25.0} <= set(np.asarray(result.samples[0].curve.T).tolist())
     assert np.isfinite(result.uncertainty).all()
     assert "no degree of freedom" not in verdict(result)
     assert "assumed" not in verdict(result)

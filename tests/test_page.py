@@ -130,12 +130,12 @@ def test_a_fit_that_determines_little(result):
     covariance = np.diag([np.inf, np.inf])
     points = np.array([[20.0, 0.3], [40.0, -0.1], [50.0, 0.2]])
     interval = Interval("Omega", 40.0, 1.0, Side(20.0, "bound"), Side(50.0, "branch"), points)
-    predictions = tuple(prediction._replace(uncertainty=np.inf) for prediction in result.predictions)
+    sample = result.samples[0]
+    predictions = tuple(prediction._replace(uncertainty=np.inf) for prediction in sample.predictions)
     poor = result._replace(
         covariance=covariance,
-        curve_sigma=np.full_like(result.curve_sigma, np.nan),
+        samples=(sample._replace(predictions=predictions, curve_sigma=np.full_like(sample.curve_sigma, np.nan)),),
         intervals=(result.intervals[0], interval),
-        predictions=predictions,
         start_chi2=np.where(np.arange(16) % 2, np.inf, result.start_chi2),
         start_converged=np.arange(16) == 0,
     )
@@ -163,6 +163,11 @@ def test_p_value(result):
 # === pictures
 
 
+def changed(result, **parts):
+    """The result with parts of what it says of its only sample replaced."""
+    return result._replace(samples=(result.samples[0]._replace(**parts),))
+
+
 def bands(result):
     """(temperatures, lower edge, upper edge) of every band in the picture of the fit."""
     ax = plot_fit(result)
@@ -172,24 +177,24 @@ def bands(result):
 
 
 def test_the_band_stops_before_the_branch_may_end(result):
-    end = result.predictions[0]
+    end = result.samples[0].predictions[0]
     areas = bands(result)
     assert len(areas) == 2
     for area in areas:
         assert area[:, 0].min() == 0.0
         assert end.value - end.uncertainty - 1.5 < area[:, 0].max() <= end.value - end.uncertainty
-    assert bands(result._replace(curve_sigma=np.full_like(result.curve_sigma, np.nan))) == []
+    assert bands(changed(result, curve_sigma=np.full_like(result.samples[0].curve_sigma, np.nan))) == []
 
 
 def test_a_branch_that_ends_at_T_c_has_a_band_up_to_it(result):
     """The temperature of its end has no derivative of its own."""
-    end, T_c = result.predictions
+    end, T_c = result.samples[0].predictions
     at_T_c = end._replace(value=T_c.value - 1e-3, uncertainty=np.nan), T_c
-    sigma = np.full_like(result.curve_sigma, 0.1)
-    areas = bands(result._replace(predictions=at_T_c, curve=result.comparison, curve_sigma=sigma))
+    sigma = np.full_like(result.samples[0].curve_sigma, 0.1)
+    areas = bands(changed(result, predictions=at_T_c, curve=result.samples[0].comparison, curve_sigma=sigma))
     assert max(area[:, 0].max() for area in areas) > T_c.value - T_c.uncertainty - 1.5
     lost = end._replace(uncertainty=np.nan), T_c
-    areas = bands(result._replace(predictions=lost))
+    areas = bands(changed(result, predictions=lost))
     assert max(area[:, 0].max() for area in areas) > 30
 
 

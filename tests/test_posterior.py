@@ -23,10 +23,9 @@ from jaxgap.fitting import posterior_report as report
 from jaxgap.fitting.checkpoint import drawn_so_far, load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import density, evaluated, laplace, potential, theta_of
 from jaxgap.fitting.objective import problem
-from jaxgap.fitting.optimise import FitResult
+from jaxgap.fitting.optimise import FitResult, SampleResult
 from jaxgap.fitting.profile import Interval, Side
 from jaxgap.fitting.sampler import _evaluated
-from jaxgap.labels import sign_pattern
 from jaxgap.observables import branch_minima
 
 SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
@@ -77,7 +76,16 @@ def fitted(folder, error, bounds=BOUNDS, **changes):
         Interval(name, value, 1.0, Side(value - s, "chi2"), Side(value + s, "chi2"), np.array([[value, 0.0]]))
         for name, value, s in zip(config.parameters, TRUTH.tolist(), sigma.tolist(), strict=True)
     ]
-    known = {"config": config, "data": data, "superconductor": sc, "value": TRUTH, "covariance": covariance, "jacobian": J}
+    samples = (SampleResult(**{**dict.fromkeys(SampleResult._fields), "name": "", "superconductor": sc}),)
+    known = {
+        "config": config,
+        "data": data,
+        "samples": samples,
+        "value": TRUTH,
+        "covariance": covariance,
+        "jacobian": J,
+        "branch": "s+-",
+    }
     known |= {"amplitudes": Delta, "chi2": 0.0, "intervals": tuple(intervals), "start_converged": np.array([True])}
     return FitResult(**{**dict.fromkeys(FitResult._fields), **known, **changes})
 
@@ -95,7 +103,7 @@ def linear(tmp_path_factory):
 
 
 def density_of(result):
-    p = problem(result.config, result.superconductor, result.data, sign_pattern("s+-", 2))
+    p = result.problem
     return density(p, result.value, result.amplitudes)
 
 
@@ -179,7 +187,7 @@ def test_the_end_of_the_branch_is_a_datum(tmp_path):
     with open(tmp_path / "fit" / "data.csv", "a", encoding="utf-8") as file:
         file.write("branch_end,,30,1,K,fit,synthetic,tests,calculated\n")
     config, sc, data = load_fit(tmp_path / "fit")
-    d = density(problem(config, sc, data, sign_pattern("s+-", 2)), TRUTH, gaps_at(TRUTH)[1])
+    d = density(problem(config, [sc], data), TRUTH, gaps_at(TRUTH)[1])
     f = jax.jit(lambda u: evaluated(d, u))
     theta = np.array([0.025, 38.5])
     u = coordinates(d, theta)
@@ -399,7 +407,8 @@ def test_a_checkpoint_of_another_fit_is_refused(linear, tmp_path):
     with pytest.raises(InputError, match=r"other fit\.toml.*fresh"):
         posterior(fitted(tmp_path / "fit", NARROW, ((0.0, 0.14), BOUNDS[1])), **RUN, draws=10, folder=tmp_path / "fit")
     changed = fitted(tmp_path / "fit", NARROW)
-    changed = changed._replace(superconductor=changed.superconductor.set({"mu[beta]": 49.0}))
+    other = changed.superconductor.set({"mu[beta]": 49.0})
+    changed = changed._replace(samples=(changed.samples[0]._replace(superconductor=other),))
     with pytest.raises(InputError, match=r"other system.*fresh"):
         posterior(changed, **RUN, draws=10, folder=tmp_path / "fit")
 

@@ -1,5 +1,6 @@
 """Fitting couplings to measured gaps: data, parameters, objective, optimiser, uncertainty, record, report."""
 
+from jaxgap.fitting.choice import fit as fit
 from jaxgap.fitting.compare import Comparison as Comparison
 from jaxgap.fitting.compare import compare as compare
 from jaxgap.fitting.config import FitConfig as FitConfig
@@ -11,7 +12,6 @@ from jaxgap.fitting.information import Measurement as Measurement
 from jaxgap.fitting.information import combinations as combinations
 from jaxgap.fitting.information import next_measurement as next_measurement
 from jaxgap.fitting.optimise import FitResult as FitResult
-from jaxgap.fitting.optimise import fit as fit
 from jaxgap.fitting.posterior import Marginal as Marginal
 from jaxgap.fitting.posterior import Posterior as Posterior
 from jaxgap.fitting.posterior import posterior as posterior

@@ -16,21 +16,20 @@ from jaxgap._json import print_json, write_json
 from jaxgap._terminal import JsonOption, console, progress
 from jaxgap.fitting import posterior_report
 from jaxgap.fitting.checkpoint import NAME, drawn_so_far
+from jaxgap.fitting.choice import fit as run_fit
 from jaxgap.fitting.compare import compare as compare_models
 from jaxgap.fitting.comparison_report import comparison_row, print_comparison
 from jaxgap.fitting.config import FitConfig, load_fit
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import next_measurement
-from jaxgap.fitting.objective import problem, system_at
+from jaxgap.fitting.objective import problem, systems_at
 from jaxgap.fitting.optimise import FitResult
-from jaxgap.fitting.optimise import fit as run_fit
 from jaxgap.fitting.posterior import posterior as draw_posterior
 from jaxgap.fitting.posterior import require_packages
 from jaxgap.fitting.posterior_report import write_posterior
 from jaxgap.fitting.record import load_result
 from jaxgap.fitting.report import as_json, print_next, print_report, write_report, write_views
 from jaxgap.fitting.sampler import Progress
-from jaxgap.labels import sign_pattern
 from jaxgap.superconductor import Superconductor, to_toml
 
 __all__ = ["fits"]
@@ -159,14 +158,19 @@ def _known_or_new(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...]
     if (folder / "result.json").exists():
         with suppress(InputError):  # What cannot be read is written anew.
             known = load_result(folder)
-            fitted = problem(config, sc, data, sign_pattern(config.system.branch, len(sc.bands)))
-            same = to_toml(system_at(fitted, jnp.asarray(known.value))) == to_toml(known.superconductor)
-            if known.config == config and known.data == data and same:
+            if known.config == config and known.data == data and _same_systems(known, sc):
                 progress.print(escape(f"The fit is that of {folder / 'result.json'}."))
                 return known
     result = run_fit(config, sc, data, _print_starts)
     _written(write_report, result, folder)
     return result
+
+
+def _same_systems(known: FitResult, sc: Superconductor) -> bool:
+    """Whether a fit's systems are what its parameters make of `sc`."""
+    p = problem(known.config, known.config.systems(sc), known.data)
+    made = systems_at(p, jnp.asarray(known.value))
+    return [to_toml(one) for one in made] == [to_toml(sample.superconductor) for sample in known.samples]
 
 
 def _print_starts(stage: str, step: int, steps: int, chi2: float) -> None:

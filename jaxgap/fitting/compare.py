@@ -24,9 +24,12 @@ import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
 from jaxgap._checks import InputError
-from jaxgap.fitting.config import FULL, FitConfig, ModelConfig
+from jaxgap.fitting.choice import fit
+from jaxgap.fitting.config import FULL, FitConfig, JunctionConfig, ModelConfig, changed
 from jaxgap.fitting.data import Datum
-from jaxgap.fitting.optimise import FitResult, fit
+from jaxgap.fitting.expressions import held, names_in
+from jaxgap.fitting.junctions import is_junction
+from jaxgap.fitting.optimise import FitResult
 from jaxgap.fitting.verdict import misfit
 from jaxgap.superconductor import Superconductor
 
@@ -147,7 +150,8 @@ def model(
         InputError: for a technique that no fitted row has.
     """
     hold, techniques = config.models[name].hold, config.models[name].techniques
-    values = {path: factor * value for key, value in hold.items() for path, factor in config.parameters[key].sets.items()}
+    shared, own, junctions = _held_leaves(config, hold)
+    samples = {key: part.model_copy(update={"set": part.set | own.get(key, {})}) for key, part in config.samples.items()}
     free = {key: parameter for key, parameter in config.parameters.items() if key not in hold}
     known = {datum.technique for datum in data if datum.use == "fit"}
     if missing := [technique for technique in techniques if technique not in known]:
@@ -156,7 +160,39 @@ def model(
         )
     if techniques:
         data = tuple(d._replace(use="show") if d.use == "fit" and d.technique not in techniques else d for d in data)
-    return config.model_copy(update={"parameters": free}), sc.set(values), data
+    ties = {path: held(text, _held_names(config, name)) for path, text in config.ties.items()}
+    update = {"parameters": free, "samples": samples, "junctions": junctions, "ties": ties}
+    return config.model_copy(update=update), sc.set(shared), data
+
+
+def _held_names(config: FitConfig, name: str) -> dict[str, float]:
+    """The values of held parameters by the names that [ties] use, which are those of all samples."""
+    hold, found = config.models[name].hold, {}
+    for short in {short for text in config.ties.values() for short in names_in(text)}:
+        values = {hold.get(config.named(sample)[short]) for sample in config.sample_names}
+        if len(values) > 1:
+            raise InputError(f"Model `{name}`: `{short}` is used in [ties]: hold it at one value in every sample, or in none.")
+        if (value := values.pop()) is not None:
+            found[short] = value
+    return found
+
+
+def _held_leaves(
+    config: FitConfig, hold: dict[str, float]
+) -> tuple[dict[str, float], dict[str, dict[str, float]], dict[str, JunctionConfig]]:
+    """What held parameters set: (leaves of all samples, leaves by sample, junctions)."""
+    shared: dict[str, float] = {}
+    own: dict[str, dict[str, float]] = {}
+    junctions = dict(config.junctions)
+    for name, value in hold.items():
+        parameter = config.parameters[name]
+        leaves = shared if parameter.sample is None else own.setdefault(parameter.sample, {})
+        for path, factor in parameter.sets.items():
+            if is_junction(path):
+                junctions = changed(junctions, path, factor * value)
+            else:
+                leaves[path] = factor * value
+    return shared, own, junctions
 
 
 def compare(

@@ -1,6 +1,7 @@
 """fit.toml: which system and branch, which parameters in which bounds, which errors are assumed, how to optimise."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,12 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from jaxgap._checks import InputError
 from jaxgap.fitting.data import Datum, read_data
-from jaxgap.fitting.junctions import is_junction, tie
+from jaxgap.fitting.expressions import evaluated, names_in
+from jaxgap.fitting.junctions import PATH, is_junction, tie
 from jaxgap.labels import sign_pattern
 from jaxgap.materials import MATERIALS
 from jaxgap.superconductor import Superconductor, from_table, load
 
 __all__ = ["FitConfig", "ParameterConfig", "load_fit"]
+
+
+ANY, GROUND_STATE = "any", "ground_state"
+"""What `system.branch` may say instead of a branch."""
 
 
 class _Table(BaseModel):
@@ -27,7 +33,7 @@ class SystemConfig(_Table):
     file: str | None = None
     inline: dict[str, Any] | None = None
     branch: str
-    """The branch that the data belong to: "s++", "s+-", or one sign per band."""
+    """The branch that the data belong to: "s++", "s+-", one sign per band, "ground_state", or "any" (`fitting.choice`)."""
     set: dict[str, float] = {}
     """Path -> value: leaves that are changed and stay fixed."""
 
@@ -48,8 +54,12 @@ class ParameterConfig(_Table):
     prior: tuple[float, Annotated[float, Field(gt=0)]] | None = None
     """What is known beforehand: (value, one standard deviation). It counts as one more datum."""
     unit: str = ""
-    sets: Annotated[dict[str, float], Field(min_length=1)]
-    """Path -> factor: the leaf is factor times the parameter. Several paths tie several leaves to one parameter."""
+    sets: dict[str, float] = {}
+    """Path -> factor: the leaf is factor times the parameter. Several paths tie several leaves to one parameter. May be empty
+    for a parameter that only [ties] use."""
+    sample: str | None = None
+    """The only sample whose system it sets; all of them, if not given. (In fit.toml `each = true` makes one such parameter
+    per sample, called `<name>@<sample>`.)"""
 
     @model_validator(mode="after")
     def _ordered(self) -> "ParameterConfig":
@@ -59,6 +69,13 @@ class ParameterConfig(_Table):
         if self.start is not None and not lo < self.start < hi:
             raise ValueError(f"the start {self.start:g} is not inside the bounds {lo:g} and {hi:g}")
         return self
+
+
+class SampleConfig(_Table):
+    """One of several samples (compositions, pressures) that are fitted together; rows of the data name theirs."""
+
+    set: dict[str, float] = {}
+    """Path -> value: leaves that this sample has different from the system, and that stay fixed."""
 
 
 class JunctionConfig(_Table):
@@ -128,6 +145,11 @@ class FitConfig(_Table):
     parameters: Annotated[dict[str, ParameterConfig], Field(min_length=1)]
     data: DataConfig
     junctions: dict[str, JunctionConfig] = {}
+    ties: dict[str, str] = {}
+    """Path -> expression: a leaf of every sample's system that follows from parameters (`jaxgap.fitting.expressions`); a
+    parameter of `each` sample has the name without the sample there."""
+    samples: dict[str, SampleConfig] = {}
+    """Samples fitted together; without any there is one, which has no name."""
     optimiser: OptimiserConfig = OptimiserConfig()
     models: dict[str, ModelConfig] = {}
     """Models to compare with (`jaxgap compare`)."""
@@ -147,6 +169,47 @@ class FitConfig(_Table):
                 raise ValueError(f"model `{name}` holds every parameter: nothing is left to fit")
         return self
 
+    @model_validator(mode="after")
+    def _samples_exist(self) -> "FitConfig":
+        for name, parameter in self.parameters.items():
+            if parameter.sample is not None and parameter.sample not in self.samples:
+                raise ValueError(f"parameter `{name}` is of the sample `{parameter.sample}`, which is not in [samples]")
+            if parameter.sample is not None and any(is_junction(path) for path in parameter.sets):
+                raise ValueError(f"parameter `{name}` sets a junction, which belongs to no sample: give each its own junction")
+        return self
+
+    @model_validator(mode="after")
+    def _ties_have_values(self) -> "FitConfig":
+        used = set()
+        for path, text in self.ties.items():
+            for sample in self.sample_names:
+                known = self.named(sample)
+                names = names_in(text)
+                if missing := [name for name in names if name not in known]:
+                    raise ValueError(f"the tie of `{path}` uses `{missing[0]}`, which is no parameter")
+                used |= {known[name] for name in names}
+        if idle := [name for name, parameter in self.parameters.items() if not parameter.sets and name not in used]:
+            raise ValueError(f"parameter `{idle[0]}` sets nothing: give it `sets`, or use it in [ties]")
+        return self
+
+    def named(self, sample: str) -> dict[str, str]:
+        """Parameters of a sample by the name that expressions use."""
+        own = {name: part.sample for name, part in self.parameters.items() if part.sample in (None, sample)}
+        return {name if only is None else name.removesuffix(f"@{only}"): name for name, only in own.items()}
+
+    @property
+    def sample_names(self) -> tuple[str, ...]:
+        """The samples in their order; one without a name if fit.toml has none."""
+        return tuple(self.samples) or ("",)
+
+    def with_branch(self, branch: str) -> "FitConfig":
+        """The same fit on a given branch."""
+        return self.model_copy(update={"system": self.system.model_copy(update={"branch": branch})})
+
+    def systems(self, sc: Superconductor) -> tuple[Superconductor, ...]:
+        """Every sample's system."""
+        return tuple(sc.set(dict(sample.set)) for sample in self.samples.values()) or (sc,)
+
     def superconductor(self, folder: Path) -> Superconductor:
         """The system at its starting point, with the leaves that are set."""
         if self.system.material is not None:
@@ -165,7 +228,9 @@ def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum
     if not path.is_file():
         raise InputError(f"The folder `{folder}` has no fit.toml.")
     try:
-        config = FitConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        config = FitConfig.model_validate(_with_each(tomllib.loads(path.read_text(encoding="utf-8"))))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}.") from None
     except ValidationError as error:
@@ -174,13 +239,44 @@ def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum
         sc = config.superconductor(folder)
     except InputError as error:
         raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
-    sign_pattern(config.system.branch, len(sc.bands))
+    if config.system.branch not in (ANY, GROUND_STATE):
+        sign_pattern(config.system.branch, len(sc.bands))
     _check_parameters(config, sc, path)
-    data = read_data(folder / config.data.file, sc)
+    data = read_data(folder / config.data.file, sc, tuple(config.samples))
     for datum in data:
         if datum.kind == "dIdV" and datum.of not in config.junctions:
             raise InputError(f"{path}: `{datum.quantity}` in the data needs a [junctions.{datum.of}] with its Gamma.")
     return config, sc, data
+
+
+def _with_each(table: dict[str, Any]) -> dict[str, Any]:
+    """The table of fit.toml in which a parameter with `each = true` is one parameter per sample, also where a model holds
+    it. What is not as it should be is left for the validation."""
+    parameters, samples, models = (table.get(key, {}) for key in ("parameters", "samples", "models"))
+    if not all(isinstance(part, dict) for part in (parameters, samples, models)):
+        return table
+    each = {name for name, part in parameters.items() if isinstance(part, dict) and part.get("each") is True}
+    if each and not samples:
+        raise InputError(f"parameter `{min(each)}` has `each = true`, but there are no [samples].")
+
+    def spread(part: dict[str, Any], of_sample: Callable[[Any, str], Any]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for name, value in part.items():
+            out |= {f"{name}@{sample}": of_sample(value, sample) for sample in samples} if name in each else {name: value}
+        return out
+
+    def own(value: dict[str, Any], sample: str) -> dict[str, Any]:
+        return {key: part for key, part in value.items() if key != "each"} | {"sample": sample}
+
+    table = table | {"parameters": spread(parameters, own)}
+    if models:
+        table["models"] = {
+            name: part | {"hold": spread(part["hold"], lambda value, _: value)}
+            if isinstance(part, dict) and isinstance(part.get("hold"), dict)
+            else part
+            for name, part in models.items()
+        }
+    return table
 
 
 def _check_parameters(config: FitConfig, sc: Superconductor, path: Path) -> None:
@@ -189,16 +285,52 @@ def _check_parameters(config: FitConfig, sc: Superconductor, path: Path) -> None
         if unknown := [band for band in junction.weights if band not in sc.band_names]:
             bands = ", ".join(sc.band_names)
             raise InputError(f"{path}: `junctions.{name}.weights`: there is no band `{unknown[0]}`; the bands are {bands}.")
-    owners = {sc.canonical(target): "system.set" for target in config.system.set}
+    owners = {key: {sc.canonical(target): "system.set" for target in config.system.set} for key in config.sample_names}
+    for key, own in config.samples.items():
+        try:
+            sc.set(dict(own.set))
+        except InputError as error:
+            raise InputError(f"{path}: sample `{key}`: {error}") from None
+        owners[key] |= {sc.canonical(target): f"samples.{key}.set" for target in own.set}
     for name, parameter in config.parameters.items():
         for target, factor in parameter.sets.items():
             try:
                 leaf = _leaf(config, sc, target, [factor * bound for bound in parameter.bounds])
             except InputError as error:
                 raise InputError(f"{path}: parameter `{name}`: {error}") from None
-            if leaf in owners:
-                raise InputError(f"{path}: `{leaf}` is set by both `{owners[leaf]}` and `{name}`.")
-            owners[leaf] = name
+            for sample in config.sample_names if parameter.sample is None else (parameter.sample,):
+                _own(owners[sample], leaf, name, path)
+    _check_ties(config, sc, path, owners)
+
+
+def _own(owners: dict[str, str], leaf: str, name: str, path: Path) -> None:
+    """Nothing is set twice."""
+    if leaf in owners:
+        raise InputError(f"{path}: `{leaf}` is set by both `{owners[leaf]}` and `{name}`.")
+    owners[leaf] = name
+
+
+def _check_ties(config: FitConfig, sc: Superconductor, path: Path, owners: dict[str, dict[str, str]]) -> None:
+    """Every tied leaf exists, is set once, and has valid values where all parameters are at one end of their bounds."""
+    for target, text in config.ties.items():
+        for sample in config.sample_names:
+            try:
+                for end in (0, 1):
+                    values = {short: config.parameters[name].bounds[end] for short, name in config.named(sample).items()}
+                    sc.set({target: evaluated(text, values)})
+                leaf = sc.canonical(target)
+            except InputError as error:
+                raise InputError(f"{path}: ties: {error}") from None
+            _own(owners[sample], leaf, "ties", path)
+
+
+def changed(junctions: dict[str, JunctionConfig], path: str, value: float) -> dict[str, JunctionConfig]:
+    """The junctions with the number at a `path` that was checked."""
+    found = PATH.fullmatch(path)
+    assert found is not None
+    name, leaf, band = found["name"], found["leaf"], found["band"]
+    update = {"weights": junctions[name].weights | {band: value}} if leaf == "weight" else {leaf: value}
+    return junctions | {name: junctions[name].model_copy(update=update)}
 
 
 def _leaf(config: FitConfig, sc: Superconductor, target: str, values: list[float]) -> str:

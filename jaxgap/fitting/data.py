@@ -11,7 +11,8 @@ Columns (all must be there; a cell may be empty where it says so):
 - `use`: `fit` (it counts), `predict` (compared with the fit's prediction) or `show` (drawn and listed only);
 - `technique`, `source`, `how_obtained`: where the number comes from;
 - `limit` (optional column): `upper` or `lower` if the number is a limit, softened by its error; empty for a value;
-- `V_mV` (optional column): voltage of a point of a spectrum; empty for everything else.
+- `V_mV` (optional column): voltage of a point of a spectrum; empty for everything else;
+- `sample` (optional column): which of fit.toml's [samples] it was measured on; may be empty only in rows that are shown.
 """
 
 import csv
@@ -28,7 +29,7 @@ from jaxgap.superconductor import Superconductor
 __all__ = ["COLUMNS", "Datum", "read_data"]
 
 COLUMNS = ("quantity", "T_K", "value", "error", "unit", "use", "technique", "source", "how_obtained")
-OPTIONAL = ("limit", "V_mV")
+OPTIONAL = ("limit", "V_mV", "sample")
 USES = ("fit", "predict", "show")
 LIMITS = ("", "upper", "lower")
 GAPS = ("branch_minimum", "fermi_momentum")
@@ -67,6 +68,13 @@ class Datum(NamedTuple):
     """upper or lower; empty for a value."""
     V: float | None = None
     """Voltage of a point of a spectrum [mV]."""
+    sample: str = ""
+    """Empty where there is only one."""
+
+    @property
+    def label(self) -> str:
+        """The quantity, and of which sample where there are several."""
+        return f"{self.sample}: {self.quantity}" if self.sample else self.quantity
 
     @property
     def quantity(self) -> str:
@@ -79,8 +87,9 @@ class Datum(NamedTuple):
         return f"{first} {self.operator} {second}" if self.operator else first
 
 
-def read_data(path: str | Path, sc: Superconductor) -> tuple[Datum, ...]:
-    """Rows of a data.csv, checked against the system; every complaint names the file and the line."""
+def read_data(path: str | Path, sc: Superconductor, samples: Sequence[str] = ()) -> tuple[Datum, ...]:
+    """Rows of a data.csv, checked against the system and the names of the samples; every complaint names the file and the
+    line."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -92,19 +101,23 @@ def read_data(path: str | Path, sc: Superconductor) -> tuple[Datum, ...]:
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise InputError(f"{path}:1: the column `{missing[0]}` is missing; the columns are {', '.join(COLUMNS)}.")
+    if samples and "sample" not in (reader.fieldnames or ()):
+        raise InputError(f"{path}:1: fit.toml has samples: the column `sample` must say which of {', '.join(samples)}.")
     unknown = [column for column in reader.fieldnames or () if column not in (*COLUMNS, *OPTIONAL)]
     if unknown:
         known = f"{', '.join(COLUMNS)}, and may be {' and '.join(OPTIONAL)}"
         raise InputError(f"{path}:1: unknown column `{unknown[0]}`; the columns are {known}.")
-    data = tuple(_datum(row, f"{path}:{reader.line_num}", reader.line_num, sc) for row in reader)
+    data = tuple(_datum(row, f"{path}:{reader.line_num}", reader.line_num, sc, samples) for row in reader)
     if not data:
         raise InputError(f"The data file `{path}` has no rows.")
     if not any(datum.use == "fit" for datum in data):
         raise InputError(f"The data file `{path}` has no row with use = fit: there is nothing to fit.")
+    if unused := [name for name in samples if not any(datum.sample == name and datum.use == "fit" for datum in data)]:
+        raise InputError(f"The data file `{path}` has no row with use = fit of the sample `{unused[0]}`.")
     return data
 
 
-def _datum(row: dict[str, str], where: str, line: int, sc: Superconductor) -> Datum:
+def _datum(row: dict[str, str], where: str, line: int, sc: Superconductor, samples: Sequence[str]) -> Datum:
     if None in row or any(value is None for value in row.values()):
         columns = sum(key is not None for key in row)
         raise InputError(f"{where}: the row must have {columns} cells (quote a cell that contains a comma).")
@@ -132,9 +145,18 @@ def _datum(row: dict[str, str], where: str, line: int, sc: Superconductor) -> Da
     if error is None and row["use"] == "fit" and unit == "1":
         raise InputError(f"{where}: a number without unit that is fitted needs an error (none is assumed for it).")
     V = _voltage(row, kind, where)
-    texts = {key: row[key] for key in ("use", "technique", "source", "how_obtained")}
+    sample = _sample(row, samples, where)
+    use, technique, source, how = (row[key] for key in ("use", "technique", "source", "how_obtained"))
     second = terms[1] if len(terms) > 1 else ("", "")
-    return Datum(kind, of, T, value, error, unit, **texts, line=line, operator=operator, second=second, limit=limit, V=V)
+    return Datum(kind, of, T, value, error, unit, use, technique, source, how, line, operator, second, limit, V, sample)
+
+
+def _sample(row: dict[str, str], samples: Sequence[str], where: str) -> str:
+    sample = row.get("sample", "")
+    if sample not in (samples if samples and row["use"] != "show" else ("", *samples)):
+        known = ", ".join(samples) or "none in fit.toml"
+        raise InputError(f"{where}: the column `sample` must name a sample ({known}), but is `{sample}`.")
+    return sample
 
 
 def _voltage(row: dict[str, str], kind: str, where: str) -> float | None:

@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgap._compilation import program
-from jaxgap.fitting.objective import Amplitudes, Parameters, Problem, nested_at_roots, roots_near, system_at
+from jaxgap.fitting.objective import Amplitudes, Parameters, Problem, at_conditions, nested_at_roots, roots_near
 from jaxgap.newton import Root
 from jaxgap.unknowns import implicit_amplitudes
 
@@ -47,7 +47,7 @@ class Density(eqx.Module):
     """The optimum."""
     Delta: Amplitudes
     """Its amplitudes [meV]."""
-    slope: Float[Array, "temperature channel parameter"]
+    slope: Float[Array, "condition channel parameter"]
     """Their derivatives with respect to the parameters; zero where there are none."""
 
 
@@ -62,25 +62,24 @@ class Evaluated(NamedTuple):
     """Of every datum in standard deviations, after the loss."""
     chi2: Float[Array, ""]
     exists: Bool[Array, ""]
-    """Whether the branch exists, and is differentiable, at every temperature of the data."""
+    """Whether the branch exists, and is differentiable, at every condition of the data."""
 
 
 def density(p: Problem, theta: Any, Delta: Any) -> Density:
-    """The posterior around the optimum `theta` with the amplitudes `Delta` [meV] at the temperatures of the data."""
+    """The posterior around the optimum `theta` with the amplitudes `Delta` [meV] at the conditions of the data."""
     slope = np.asarray(_slope(p, jnp.asarray(theta), jnp.asarray(Delta)))
     slope = np.where(np.isfinite(slope).all(), slope, 0.0)
     return Density(p, jnp.asarray(theta), jnp.asarray(Delta), jnp.asarray(slope))
 
 
 @program
-def _slope(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "temperature channel parameter"]:
+def _slope(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "condition channel parameter"]:
     """dDelta/dtheta of the solution near `Delta`; NaN where there is none."""
     roots, found = roots_near(p, theta, Delta)
 
     def amplitudes(t: Parameters) -> Amplitudes:
-        sc = system_at(p, t)
-        solve = lambda D, M, T, good: implicit_amplitudes(sc, T, D, good, M)  # noqa: E731
-        return jax.vmap(solve)(roots.x, roots.jacobian, p.T, found)
+        solve = lambda sc, T, D, M, good: implicit_amplitudes(sc, T, D, good, M)  # noqa: E731
+        return at_conditions(p, t, solve, roots.x, roots.jacobian, found)
 
     return jax.jacfwd(amplitudes)(theta)
 
@@ -121,7 +120,7 @@ def evaluated(d: Density, u: Float[Array, "parameter"]) -> Evaluated:
     )
 
 
-def _roots(d: Density, theta: Parameters) -> tuple[Root, Bool[Array, "temperature"]]:
+def _roots(d: Density, theta: Parameters) -> tuple[Root, Bool[Array, "condition"]]:
     """Newton from the predicted amplitudes, and where that fails from the optimum's own."""
     starts = jnp.stack([d.Delta + d.slope @ (theta - d.theta), d.Delta])
 

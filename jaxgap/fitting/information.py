@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgap._checks import InputError, NotConvergedError, check
+from jaxgap.branches import GapCurve
 from jaxgap.fitting.minimise import nested_at
-from jaxgap.fitting.objective import Problem, Row, problem
+from jaxgap.fitting.objective import Problem, Row
 from jaxgap.fitting.optimise import FitResult
-from jaxgap.labels import sign_pattern
 from jaxgap.observables.gaps import branch_names
 
 __all__ = ["Combination", "Measurement", "combinations", "next_measurement"]
@@ -126,23 +126,35 @@ def _sigma(information: np.ndarray, k: int) -> float:
 
 
 def _candidates(result: FitResult, temperatures: int) -> tuple[Problem, np.ndarray, list[tuple[str, float | None]]]:
-    """(a problem whose data are the candidates with errors of 1, amplitudes at its temperatures, (quantity, T) of each)."""
-    sc = result.superconductor
-    pattern = sign_pattern(result.config.system.branch, len(sc.bands))
-    exists = np.flatnonzero(np.asarray(result.curve.solutions.converged))
+    """(a problem whose data are the candidates with errors of 1, amplitudes at its conditions, (quantity, T) of each)."""
+    rows: list[Row] = []
+    labels: list[tuple[str, float | None]] = []
+    places: list[tuple[int, float]] = []
+    near = []
+    for sample, found in enumerate(result.samples):
+        sc, curve = found.superconductor, found.curve
+        of = f"{found.name}: " if found.name else ""
+        chosen = _places(curve, temperatures)
+        rows += [Row(((kind, 0),), 0, "", "", sample=sample) for kind in ("T_c", "branch_end")]
+        labels += [(f"{of}T_c", None), (f"{of}branch_end", None)]
+        T, first = np.asarray(curve.T)[chosen].tolist(), len(places)
+        for kind, targets in (("branch_minimum", branch_names(sc)), ("fermi_momentum", sc.band_names)):
+            for i, target in enumerate(targets):
+                rows += [Row(((kind, i),), first + t, "", "", sample=sample) for t in range(len(T))]
+                labels += [(f"{of}{kind}[{target}]", t) for t in T]
+        places += [(sample, t) for t in T]
+        near.append(np.asarray(curve.solutions.Delta)[chosen].real)
+    p, ones = result.problem, jnp.ones(len(rows))
+    prior = jnp.zeros_like(p.lower), jnp.full_like(p.lower, jnp.inf)
+    at, of_place = jnp.asarray([t for _, t in places]), tuple(i for i, _ in places)
+    p = replace(p, T=at, sample=of_place, value=0 * ones, error=ones, prior=prior, rows=tuple(rows), loss="linear")
+    return replace(p, spectra=(), V=()), np.concatenate(near), labels
+
+
+def _places(curve: GapCurve, temperatures: int) -> np.ndarray:
+    """Where to measure: evenly spread over the branch, not as densely as its end is sampled."""
+    exists = np.flatnonzero(np.asarray(curve.solutions.converged))
     if not len(exists):
         raise InputError("The fit's curve has no point on its branch: there is nothing to measure.")
-    T = np.asarray(result.curve.T)[exists]
-    # Evenly spread over the branch, not as densely as its end is sampled.
-    chosen = exists[[int(np.argmin(np.abs(T - t))) for t in np.linspace(T[0], LAST * T[-1], temperatures)]]
-    T, near = np.asarray(result.curve.T)[chosen], np.asarray(result.curve.solutions.Delta)[chosen].real
-    rows = [Row((("T_c", 0),), 0, "", ""), Row((("branch_end", 0),), 0, "", "")]
-    labels: list[tuple[str, float | None]] = [("T_c", None), ("branch_end", None)]
-    for kind, targets in (("branch_minimum", branch_names(sc)), ("fermi_momentum", sc.band_names)):
-        for i, target in enumerate(targets):
-            rows += [Row(((kind, i),), t, "", "") for t in range(len(T))]
-            labels += [(f"{kind}[{target}]", float(t)) for t in T]
-    p, ones = problem(result.config, sc, result.data, pattern), jnp.ones(len(rows))
-    prior = jnp.zeros_like(p.lower), jnp.full_like(p.lower, jnp.inf)
-    p = replace(p, T=jnp.asarray(T), value=0 * ones, error=ones, prior=prior, rows=tuple(rows), loss="linear")
-    return p, near, labels
+    T = np.asarray(curve.T)[exists]
+    return exists[[int(np.argmin(np.abs(T - t))) for t in np.linspace(T[0], LAST * T[-1], temperatures)]]

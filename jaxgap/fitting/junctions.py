@@ -17,9 +17,9 @@ from jaxgap._checks import InputError
 from jaxgap.observables.conductance import conductance_of
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["Junction", "Spectrum", "Tie", "is_junction", "measured", "tie", "with_values"]
+__all__ = ["PATH", "Junction", "Spectrum", "Tie", "is_junction", "measured", "tie", "with_values"]
 
-_PATH = re.compile(r"junction\[(?P<name>[^\]]+)\]\.(?P<leaf>Gamma|scale|slope|weight)(?:\[(?P<band>[^\]]+)\])?")
+PATH = re.compile(r"junction\[(?P<name>[^\]]+)\]\.(?P<leaf>Gamma|scale|slope|weight)(?:\[(?P<band>[^\]]+)\])?")
 
 
 class Junction(NamedTuple):
@@ -47,8 +47,8 @@ class Spectrum(NamedTuple):
     """The points of one junction at one temperature."""
 
     junction: int
-    T: int
-    """Index of the temperature."""
+    condition: int
+    """Index of sample and temperature."""
     nodes: int | None
     """As `conductance.common_nodes` has it."""
 
@@ -60,7 +60,7 @@ def is_junction(path: str) -> bool:
 
 def tie(path: str, factor: float, names: list[str], bands: tuple[str, ...]) -> Tie:
     """The number at `path`, of the junctions `names` of a system with `bands`."""
-    found = _PATH.fullmatch(path)
+    found = PATH.fullmatch(path)
     if found is None or (found["leaf"] == "weight") == (found["band"] is None):
         raise InputError(
             f"Unknown path `{path}`: a junction has `junction[<name>].Gamma`, `.scale`, `.slope` and `.weight[<band>]`."

@@ -9,8 +9,12 @@ branch need not exist at a trial theta. Then the amplitudes are unknowns of thei
 
 which is finite and smooth everywhere: such a theta is an ordinary point of the search, not a NaN. Both are sums of squares,
 and both come as residuals with their Jacobians, for least squares.
+
+Several samples (compositions, pressures) may be fitted together: systems of one kind that share some parameters and not
+others. Every sample at every temperature at which it was measured is a condition, with amplitudes of its own.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -23,9 +27,10 @@ from jaxgap.branches import fold_temperature
 from jaxgap.critical import critical_temperature
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.config import FitConfig, JunctionConfig
-from jaxgap.fitting.data import OVER_T_C, Datum
+from jaxgap.fitting.data import GAPS, OVER_T_C, Datum
+from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.junctions import Junction, Spectrum, Tie, is_junction, measured, tie, with_values
-from jaxgap.labels import has_signs
+from jaxgap.labels import has_signs, sign_pattern
 from jaxgap.newton import Root
 from jaxgap.observables.conductance import common_nodes
 from jaxgap.observables.gaps import branch_minima_of, branch_names, fermi_momentum_gaps_of
@@ -35,21 +40,34 @@ from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
 from jaxgap.unknowns import implicit_amplitudes, newton_amplitudes
 
-__all__ = ["Problem", "problem", "system_at", "predictions", "joint_objective", "joint", "Joint", "nested", "Nested"]
+__all__ = [
+    "Joint",
+    "Nested",
+    "Problem",
+    "at_conditions",
+    "joint",
+    "joint_objective",
+    "leaves_at",
+    "nested",
+    "predictions",
+    "problem",
+    "system_at",
+    "systems_at",
+]
 
 Parameters = Float[Array, "parameter"]
-Amplitudes = Float[Array, "temperature channel"]
+Amplitudes = Float[Array, "condition channel"]
 
 
 class Problem(eqx.Module):
     """A fit, as arrays and static structure."""
 
-    sc: Superconductor
-    """The system, with the values of everything that is not fitted."""
+    systems: tuple[Superconductor, ...]
+    """Every sample's system, with the values of everything that is not fitted."""
     lower: Parameters
     upper: Parameters
-    T: Float[Array, "temperature"]
-    """The different temperatures of the fitted data [K]."""
+    T: Float[Array, "condition"]
+    """The different temperatures of the fitted data [K], rising within every sample."""
     value: Float[Array, "datum"]
     error: Float[Array, "datum"]
     scale: Float[Array, ""]
@@ -61,6 +79,12 @@ class Problem(eqx.Module):
     names: tuple[str, ...] = eqx.field(static=True)
     ties: tuple[tuple[tuple[str, float], ...], ...] = eqx.field(static=True)
     """For every parameter the (path, factor) of the leaves that it sets."""
+    only: tuple[int | None, ...] = eqx.field(static=True)
+    """For every parameter the sample whose system it sets; None: all of them."""
+    expressions: tuple[tuple[tuple[str, str, tuple[tuple[str, int], ...]], ...], ...] = eqx.field(static=True)
+    """For every sample the (path, expression, (name in it, index of the parameter)) of its tied leaves."""
+    sample: tuple[int, ...] = eqx.field(static=True)
+    """Of every condition."""
     rows: tuple["Row", ...] = eqx.field(static=True)
     loss: str = eqx.field(static=True)
     junctions: tuple[Junction, ...] = ()
@@ -77,64 +101,81 @@ class Row(NamedTuple):
 
     terms: tuple[tuple[str, int], ...]
     """(kind, index of the branch or band) of every term."""
-    T: int
-    """Index of the temperature (0 where there is none)."""
+    condition: int
+    """Index of sample and temperature (0 where there is none)."""
     operator: str
     limit: str
     point: int = 0
     """Index of the voltage within its spectrum."""
+    sample: int = 0
 
 
-def problem(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], pattern: Float[Array, "band"]) -> Problem:
-    """The arrays of a fit: only rows with use = fit enter."""
+def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Datum, ...]) -> Problem:
+    """The arrays of a fit of every sample's system: only rows with use = fit enter."""
     fitted = [datum for datum in data if datum.use == "fit"]
-    temperatures = sorted({datum.T for datum in fitted if datum.T is not None})
-    rows, voltages = _rows(sc, fitted, temperatures)
+    samples = config.sample_names
+    conditions = sorted({(samples.index(datum.sample), datum.T) for datum in fitted if datum.T is not None})
+    rows, voltages = _rows(systems[0], fitted, samples, conditions)
     names = list(config.junctions)
     parameters = config.parameters.values()
     bounds = np.array([parameter.bounds for parameter in parameters], dtype=float)
     prior = np.array([parameter.prior or (0.0, np.inf) for parameter in parameters], dtype=float)
     return Problem(
-        sc=sc,
+        systems=tuple(systems),
         lower=jnp.asarray(bounds[:, 0]),
         upper=jnp.asarray(bounds[:, 1]),
-        T=jnp.asarray(temperatures, jnp.float64),
+        T=jnp.asarray([T for _, T in conditions], jnp.float64),
         value=jnp.asarray([d.value for d in fitted]),
         error=jnp.asarray([error_of(d, config) for d in fitted]),
         scale=jnp.asarray(config.optimiser.residual_scale_meV),
         names=tuple(config.parameters),
         ties=tuple(tuple(tie for tie in parameter.sets.items() if not is_junction(tie[0])) for parameter in parameters),
+        only=tuple(None if parameter.sample is None else samples.index(parameter.sample) for parameter in parameters),
+        expressions=tuple(_expressions(config, sample) for sample in samples),
+        sample=tuple(sample for sample, _ in conditions),
         rows=rows,
         loss=config.data.loss,
-        pattern=pattern,
+        pattern=sign_pattern(config.system.branch, len(systems[0].bands)),
         prior=(jnp.asarray(prior[:, 0]), jnp.asarray(prior[:, 1])),
-        junctions=tuple(_junction(junction, sc) for junction in config.junctions.values()),
+        junctions=tuple(_junction(junction, systems[0]) for junction in config.junctions.values()),
         V=tuple(jnp.asarray(V) for V in voltages.values()),
-        spectra=tuple(Spectrum(names.index(of), T, common_nodes(V, temperatures[T])) for (of, T), V in voltages.items()),
+        spectra=tuple(
+            Spectrum(names.index(junction), condition, common_nodes(V, conditions[condition][1]))
+            for (junction, condition), V in voltages.items()
+        ),
         junction_ties=tuple(
-            tuple(tie(path, factor, names, sc.band_names) for path, factor in parameter.sets.items() if is_junction(path))
+            tuple(tie(to, factor, names, systems[0].band_names) for to, factor in parameter.sets.items() if is_junction(to))
             for parameter in parameters
         ),
     )
 
 
+def _expressions(config: FitConfig, sample: str) -> tuple[tuple[str, str, tuple[tuple[str, int], ...]], ...]:
+    known, order = config.named(sample), list(config.parameters)
+    return tuple(
+        (path, text, tuple((name, order.index(known[name])) for name in names_in(text))) for path, text in config.ties.items()
+    )
+
+
 def _rows(
-    sc: Superconductor, fitted: list[Datum], temperatures: list[float]
+    sc: Superconductor, fitted: list[Datum], samples: tuple[str, ...], conditions: list[tuple[int, float]]
 ) -> tuple[tuple[Row, ...], dict[tuple[str, int], list[float]]]:
-    """(what has to be computed for every datum, the voltages [mV] of every spectrum by junction and temperature)."""
+    """(what to compute for every datum, the voltages of every spectrum by junction and condition)."""
     targets = {"branch_minimum": branch_names(sc), "fermi_momentum": sc.band_names}
     voltages: dict[tuple[str, int], list[float]] = {}
     rows = []
     for d in fitted:
-        T = temperatures.index(d.T) if d.of and d.T is not None else 0
+        sample = samples.index(d.sample)
+        condition = conditions.index((sample, d.T)) if d.of and d.T is not None else 0
         if d.V is not None:
-            V = voltages.setdefault((d.of, T), [])
+            V = voltages.setdefault((d.of, condition), [])
             V.append(d.V)
-            rows.append(Row((("dIdV", list(voltages).index((d.of, T))),), T, "", d.limit, len(V) - 1))
+            spectrum = list(voltages).index((d.of, condition))
+            rows.append(Row((("dIdV", spectrum),), condition, "", d.limit, len(V) - 1, sample))
         else:
             terms = ((d.kind, d.of), d.second) if d.second[0] else ((d.kind, d.of),)
             indices = tuple((kind, targets[kind].index(of) if of else 0) for kind, of in terms)
-            rows.append(Row(indices, T, d.operator, d.limit))
+            rows.append(Row(indices, condition, d.operator, d.limit, sample=sample))
     return tuple(rows), voltages
 
 
@@ -150,40 +191,68 @@ def error_of(datum: Datum, config: FitConfig) -> float:
     return config.data.assumed_error_meV if datum.unit == "meV" else config.data.assumed_error_K
 
 
-def system_at(p: Problem, theta: Parameters) -> Superconductor:
-    """The system with the parameters (and all leaves tied to them) set."""
-    return p.sc.set({path: factor * theta[k] for k, ties in enumerate(p.ties) for path, factor in ties})
+def system_at(p: Problem, theta: Parameters, sample: int = 0) -> Superconductor:
+    """A sample's system with the parameters (and all leaves tied to them) set."""
+    return p.systems[sample].set(leaves_at(p, theta, sample))
+
+
+def leaves_at(p: Problem, theta: Parameters, sample: int) -> dict[str, Float[Array, ""]]:
+    """Path -> value of the leaves that depend on parameters."""
+    own = [k for k, only in enumerate(p.only) if only in (None, sample)]
+    simple = {path: factor * theta[k] for k in own for path, factor in p.ties[k]}
+    tied = {path: evaluated(text, {name: theta[k] for name, k in names}) for path, text, names in p.expressions[sample]}
+    return simple | {path: jnp.asarray(value, jnp.float64) for path, value in tied.items()}
+
+
+def systems_at(p: Problem, theta: Parameters) -> list[Superconductor]:
+    return [system_at(p, theta, sample) for sample in range(len(p.systems))]
+
+
+def at_conditions(p: Problem, theta: Parameters, f: Callable[..., Any], *batched: Any) -> Any:
+    """f(system, T, ...) at every condition, with its own row of what is `batched`."""
+    systems = systems_at(p, theta)
+    if len(systems) == 1:
+        return jax.vmap(lambda T, *own: f(systems[0], T, *own))(p.T, *batched)
+    of_condition = jax.tree.map(lambda *leaves: jnp.stack(leaves)[np.array(p.sample, int)], *systems)
+    return jax.vmap(f)(of_condition, p.T, *batched)
 
 
 def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
-    """What the model says for every fitted datum, from the parameters and the amplitudes at every temperature; NaN for the end
+    """What the model says for every fitted datum, from the parameters and the amplitudes at every condition; NaN for the end
     of the branch, which they do not tell."""
-    sc = system_at(p, theta)
     kinds = {kind for row in p.rows for kind, _ in row.terms} | {"T_c" for row in p.rows if row.operator == OVER_T_C}
-    table: dict[str, Any] = {"branch_end": jnp.full((1, 1), jnp.nan)}
+    table: dict[str, Any] = {"branch_end": jnp.full((len(p.systems), 1), jnp.nan)}
     if "branch_minimum" in kinds:
-        table["branch_minimum"] = jax.vmap(lambda D: branch_minima_of(sc, D))(Delta)
+        table["branch_minimum"] = at_conditions(p, theta, lambda sc, _, D: branch_minima_of(sc, D), Delta)
     if "fermi_momentum" in kinds:
-        table["fermi_momentum"] = jax.vmap(lambda D: fermi_momentum_gaps_of(sc, D).gap)(Delta)
+        table["fermi_momentum"] = at_conditions(p, theta, lambda sc, _, D: fermi_momentum_gaps_of(sc, D).gap, Delta)
     if "T_c" in kinds:
-        table["T_c"] = jnp.full((1, 1), critical_temperature(sc))
-    junctions = with_values(p.junctions, p.junction_ties, theta) if p.spectra else ()
-    curves = [
-        measured(sc, Delta[s.T], p.T[s.T], V, junctions[s.junction], s.nodes) for s, V in zip(p.spectra, p.V, strict=True)
-    ]
+        table["T_c"] = jnp.stack([critical_temperature(sc) for sc in systems_at(p, theta)])[:, None]
+    curves = _spectra(p, theta, Delta)
     values = []
     for row in p.rows:
         if row.terms[0][0] == "dIdV":
             values.append(curves[row.terms[0][1]][row.point])
             continue
-        first, *rest = (table[kind][row.T, i] for kind, i in row.terms)
+        first, *rest = (table[kind][row.condition if kind in GAPS else row.sample, i] for kind, i in row.terms)
         if row.operator == OVER_T_C:
-            values.append(2 * first / (k_B * table["T_c"][0, 0]))
+            values.append(2 * first / (k_B * table["T_c"][row.sample, 0]))
         elif row.operator:
             values.append(first - rest[0] if row.operator == "-" else first / rest[0])
         else:
             values.append(first)
     return jnp.stack(values)
+
+
+def _spectra(p: Problem, theta: Parameters, Delta: Amplitudes) -> list[Float[Array, "voltage"]]:
+    """Every spectrum at its voltages."""
+    if not p.spectra:
+        return []
+    systems, junctions = systems_at(p, theta), with_values(p.junctions, p.junction_ties, theta)
+    return [
+        measured(systems[p.sample[s.condition]], Delta[s.condition], p.T[s.condition], V, junctions[s.junction], s.nodes)
+        for s, V in zip(p.spectra, p.V, strict=True)
+    ]
 
 
 def deviations(p: Problem, predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
@@ -213,17 +282,15 @@ def beforehand(p: Problem, theta: Parameters) -> Float[Array, "parameter"]:
     return (theta - value) / error
 
 
-def _stiff(p: Problem, sc: Superconductor, Delta: Amplitudes) -> Float[Array, "temperature channel"]:
-    """r / s: the gap equations at all temperatures as data."""
-    return jax.vmap(lambda D, T: gap_residual(sc, D, T))(Delta, p.T) / p.scale
+def _stiff(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "condition channel"]:
+    """r / s: the gap equations at all conditions as data."""
+    return at_conditions(p, theta, lambda sc, T, D: gap_residual(sc, D, T), Delta) / p.scale
 
 
 def joint_objective(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, ""]:
     """chi^2(theta, Delta) + |r|^2 / s^2: finite whether or not `Delta` solves the gap equations."""
-    sc = system_at(p, theta)
-    return sum(
-        (jnp.sum(part**2) for part in (_searched(p, theta, Delta), _stiff(p, sc, Delta), beforehand(p, theta))), jnp.zeros(())
-    )
+    parts = _searched(p, theta, Delta), _stiff(p, theta, Delta), beforehand(p, theta)
+    return sum((jnp.sum(part**2) for part in parts), jnp.zeros(()))
 
 
 def _searched(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
@@ -235,32 +302,30 @@ def _searched(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, 
 class Joint(NamedTuple):
     """The residuals whose squares add up to `joint_objective`, and their derivatives.
 
-    The derivatives with respect to the amplitudes are sparse: a datum depends on those at its own temperature, the gap
-    equations at one temperature on those at it.
+    The derivatives with respect to the amplitudes are sparse: a datum depends on those at its own condition, the gap
+    equations at one condition on those at it.
     """
 
     deviations: Float[Array, "datum"]
     """Of the data; then of what is known beforehand."""
-    stiff: Float[Array, "temperature channel"]
+    stiff: Float[Array, "condition channel"]
     deviations_theta: Float[Array, "datum parameter"]
-    stiff_theta: Float[Array, "temperature channel parameter"]
+    stiff_theta: Float[Array, "condition channel parameter"]
     deviations_Delta: Float[Array, "datum channel"]
-    stiff_Delta: Float[Array, "temperature channel channel"]
+    stiff_Delta: Float[Array, "condition channel channel"]
 
 
 def joint(p: Problem, theta: Parameters, Delta: Amplitudes) -> Joint:
     """The residuals of the search at parameters and amplitudes, with their derivatives with respect to both."""
 
     def terms(t: Parameters) -> Any:
-        sc = system_at(p, t)
-        both = jnp.append(_searched(p, t, Delta), beforehand(p, t)), _stiff(p, sc, Delta)
+        both = jnp.append(_searched(p, t, Delta), beforehand(p, t)), _stiff(p, t, Delta)
         return both, both
 
     (d_theta, r_theta), (d, r) = jax.jacfwd(terms, has_aux=True)(theta)
-    sc = system_at(p, theta)
-    # All temperatures at once: a datum sees only the change at its own.
+    # All conditions at once: a datum sees only the change at its own.
     d_Delta = jax.jacfwd(lambda shift: _searched(p, theta, Delta + shift))(jnp.zeros(Delta.shape[1]))
-    M = jax.vmap(lambda D, T: residual_and_matrix(sc, D, T)[1])(Delta, p.T)
+    M = at_conditions(p, theta, lambda sc, T, D: residual_and_matrix(sc, D, T)[1], Delta)
     return Joint(d, r, d_theta, r_theta, d_Delta, M / p.scale)
 
 
@@ -274,7 +339,7 @@ class Nested(NamedTuple):
     """Their derivatives, through the implicit derivative."""
     Delta: Amplitudes
     on_branch: Bool[Array, ""]
-    """Whether the solution exists, on the asked-for branch, at every temperature."""
+    """Whether the solution exists, on the asked-for branch, at every condition."""
 
 
 def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
@@ -287,9 +352,9 @@ def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
     return nested_at_roots(p, theta, ended, roots.jacobian, found.all())
 
 
-def roots_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int = 30) -> tuple[Root, Bool[Array, "temperature"]]:
-    """(where Newton ends from `near` at every temperature, whether that is a solution on the asked-for branch)."""
-    roots = jax.vmap(lambda D, T: newton_amplitudes(system_at(p, theta), T, D, max_steps))(near, p.T)
+def roots_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int = 30) -> tuple[Root, Bool[Array, "condition"]]:
+    """(where Newton ends from `near` at every condition, whether that is a solution on the asked-for branch)."""
+    roots = at_conditions(p, theta, lambda sc, T, D: newton_amplitudes(sc, T, D, max_steps), near)
     return roots, roots.converged & jax.vmap(lambda D: has_signs(D, p.pattern))(roots.x)
 
 
@@ -297,21 +362,21 @@ def nested_at_roots(
     p: Problem,
     theta: Parameters,
     ended: Amplitudes,
-    matrices: Float[Array, "temperature channel channel"],
+    matrices: Float[Array, "condition channel channel"],
     exists: Bool[Array, ""],
 ) -> Nested:
     """`nested` where Newton has ended: the amplitudes, dr/dDelta there, and whether all of them are solutions on the branch."""
 
     def terms(t: Parameters) -> Any:
-        sc = system_at(p, t)
-        Delta = jax.vmap(lambda D, J, T: implicit_amplitudes(sc, T, D, exists, J))(ended, matrices, p.T)
+        Delta = at_conditions(p, t, lambda sc, T, D, J: implicit_amplitudes(sc, T, D, exists, J), ended, matrices)
         # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed.
         Delta = jnp.where(exists, Delta, ended)
         predicted = predictions(p, t, Delta)
         at_end = np.array([row.terms[0][0] == "branch_end" for row in p.rows])
         if at_end.any():
-            predicted = jnp.where(at_end, fold_temperature(sc, p.pattern), predicted)
-        stiff = jnp.where(exists, 0.0, _stiff(p, sc, ended)).ravel()
+            ends = jnp.stack([fold_temperature(sc, p.pattern) for sc in systems_at(p, t)])
+            predicted = jnp.where(at_end, ends[np.array([row.sample for row in p.rows])], predicted)
+        stiff = jnp.where(exists, 0.0, _stiff(p, t, ended)).ravel()
         residuals = jnp.concatenate([deviations(p, predicted), beforehand(p, t), stiff])
         return residuals, (residuals, predicted)
 

@@ -27,15 +27,15 @@ from jaxgap.branches import GapCurve, gap_curve
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.minimise import distance, minimise_nested, minimised
-from jaxgap.fitting.objective import Problem, joint, joint_objective, problem, system_at
+from jaxgap.fitting.objective import Problem, joint, joint_objective, problem, system_at, systems_at
 from jaxgap.fitting.profile import Interval, Minimum, profile
-from jaxgap.fitting.uncertainty import Prediction, curvature, curve_sigma, end_and_T_c, gap_slopes, predict
+from jaxgap.fitting.uncertainty import Prediction, curvature, curve_sigma, end_and_T_c, gap_slopes, leaves, predict
 from jaxgap.following import starting_amplitudes
 from jaxgap.labels import sign_pattern
 from jaxgap.provenance import provenance
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["FitResult", "Prediction", "fit"]
+__all__ = ["FitResult", "Prediction", "SampleResult", "Tried", "fit_branch"]
 
 Progress = Callable[[str, int, int, float], None]
 """Called as progress(stage, step, steps, best chi^2 so far)."""
@@ -47,11 +47,11 @@ PICTURED = 11
 """Points of every profile, spread over its interval, besides those that locate the ends."""
 
 
-class FitResult(NamedTuple):
-    """The best fit, its uncertainty, and how the starts ended."""
+class SampleResult(NamedTuple):
+    """What a fit says of one sample."""
 
-    config: FitConfig
-    data: tuple[Datum, ...]
+    name: str
+    """Empty if there is only one."""
     superconductor: Superconductor
     """The system at the optimum."""
     curve: GapCurve
@@ -61,6 +61,27 @@ class FitResult(NamedTuple):
     the branch or the derivative does not exist, or the covariance is infinite."""
     comparison: GapCurve
     """s++ (s+- if s++ was fitted) of the same system at the same temperatures."""
+    predictions: tuple[Prediction, ...]
+    """The end of the branch, and T_c."""
+
+
+class Tried(NamedTuple):
+    """A branch that was fitted because fit.toml leaves open which one it is."""
+
+    branch: str
+    chi2: float
+    """NaN if no start ended on it."""
+    remark: str
+    """Why it was not taken, other than for its chi^2."""
+
+
+class FitResult(NamedTuple):
+    """The best fit, its uncertainty, and how the starts ended."""
+
+    config: FitConfig
+    data: tuple[Datum, ...]
+    samples: tuple[SampleResult, ...]
+    """In the order of `config.sample_names`."""
     value: np.ndarray
     """Best parameters, in the order of `config.parameters`."""
     covariance: np.ndarray
@@ -74,11 +95,9 @@ class FitResult(NamedTuple):
     """68.3 % intervals from the profile of chi^2, in the same order."""
     chi2: float
     amplitudes: np.ndarray
-    """At the temperatures of the fitted data [meV], [temperature, channel]."""
+    """At every sample and temperature of the fitted data [meV], [condition, channel]."""
     predicted: np.ndarray
     """Model value of every fitted datum."""
-    predictions: tuple[Prediction, ...]
-    """The end of the branch, and T_c."""
     start_values: np.ndarray
     start_chi2: np.ndarray
     """Where every start ended."""
@@ -88,6 +107,21 @@ class FitResult(NamedTuple):
     seconds: float
     provenance: dict[str, Any]
     """Versions, device and precision of the run (`jaxgap.provenance`)."""
+    branch: str
+    """The fitted branch."""
+    tried: tuple[Tried, ...] = ()
+    """All branches, if fit.toml leaves open which one it is."""
+
+    @property
+    def superconductor(self) -> Superconductor:
+        """The system at the optimum, of a fit of one sample."""
+        check(len(self.samples) == 1, "superconductor", "be that of one of `samples`: this fit has several", len(self.samples))
+        return self.samples[0].superconductor
+
+    @property
+    def problem(self) -> Problem:
+        """What was minimised."""
+        return problem(self.config.with_branch(self.branch), [sample.superconductor for sample in self.samples], self.data)
 
     @property
     def uncertainty(self) -> np.ndarray:
@@ -100,10 +134,8 @@ class FitResult(NamedTuple):
         values spread evenly over it."""
         names = list(self.config.parameters)
         check(name in names, "name", f"be one of {', '.join(names)}", name)
-        pattern = sign_pattern(self.config.system.branch, len(self.superconductor.bands))
-        p = problem(self.config, self.superconductor, self.data, pattern)
         minimum = Minimum(self.value, self.amplitudes, self.chi2, self.uncertainty)
-        return profile(p, self.config.optimiser, minimum, names.index(name), rise, points)
+        return profile(self.problem, self.config.optimiser, minimum, names.index(name), rise, points)
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -127,63 +159,74 @@ class FitResult(NamedTuple):
         return tuple(datum for datum in self.data if datum.use == "fit")
 
 
-def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress: Progress = lambda *_: None) -> FitResult:
-    """Fit the parameters of `config` to the rows of `data` that count (`load_fit` reads all three from a folder).
+def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress: Progress) -> FitResult:
+    """The fit on the branch that `config` names.
 
     Raises:
         NotConvergedError: if no start ends at a solution on the asked-for branch.
     """
     require_float64()
     began = time.perf_counter()
-    pattern = sign_pattern(config.system.branch, len(sc.bands))
-    p = problem(config, sc, data, pattern)
-
-    theta, Delta = _starts(p, config)
-    with ThreadPoolExecutor(2) as pool:
-        # What comes after the search is run once, at a start, so that its compilation overlaps with the search's.
-        first, T = jnp.asarray(theta[0]), _curve_temperatures(p, 10.0, 20.0)
-        ahead: list[Future[Any]] = [
-            pool.submit(end_and_T_c, p, first),
-            pool.submit(gap_curve, system_at(p, first), T, config.system.branch),
-            pool.submit(gap_slopes, p, first, jnp.asarray(T), jnp.ones((len(T), len(sc.channels)))),
-        ]
-        search = _by_adam if config.optimiser.search == "adam" else _by_least_squares
-        theta, Delta, searched = search(p, config.optimiser, theta, Delta, progress)
-        points = _finish(p, config.optimiser, theta, Delta, progress)
-        for compiled in ahead:
-            compiled.result()
-
+    p = problem(config, config.systems(sc), data)
+    points, searched = _minima(p, config, progress)
     chi2, converged = points.chi2_on_branch, points.done(p, config.optimiser.tolerance)
     best = _best(chi2, converged)
     value = points.theta[best]
     covariance, undetermined = curvature(p, points.jacobian[best])
-    predicted = predict(p, config, jnp.asarray(value), covariance)
-    T = _curve_temperatures(p, *(prediction.value for prediction in predicted))
     minimum = Minimum(value, points.Delta[best], float(chi2[best]), np.sqrt(np.diag(covariance)))
-    curve = _verify(p, config, jnp.asarray(value), points.Delta[best], T)
     return FitResult(
         config=config,
         data=data,
-        superconductor=system_at(p, jnp.asarray(value)),
-        curve=curve,
-        curve_sigma=curve_sigma(p, value, curve, covariance),
-        comparison=gap_curve(system_at(p, jnp.asarray(value)), T, other_branch(config.system.branch, len(sc.bands))),
+        samples=tuple(_sample(p, config, i, value, covariance, points.Delta[best]) for i in range(len(p.systems))),
         value=value,
         covariance=covariance,
         undetermined=undetermined,
         jacobian=points.jacobian[best][: len(p.rows) + len(p.names)],
         intervals=tuple(profile(p, config.optimiser, minimum, k, points=PICTURED) for k in range(len(value))),
-        chi2=float(chi2[best]),
+        chi2=minimum.chi2,
         amplitudes=points.Delta[best],
         predicted=points.predicted[best],
-        predictions=predicted,
         start_values=points.theta,
         start_chi2=chi2,
         start_converged=converged,
         evaluations=searched + points.evaluations,
         seconds=time.perf_counter() - began,
         provenance=provenance(),
+        branch=config.system.branch,
     )
+
+
+def _minima(p: Problem, config: FitConfig, progress: Progress) -> tuple["_Points", int]:
+    """(where all starts end, evaluations of the search)."""
+    theta, Delta = _starts(p, config)
+    with ThreadPoolExecutor(2) as pool:
+        # What comes after the search is run once, at a start, so that its compilation overlaps with the search's.
+        first, T, paths = system_at(p, jnp.asarray(theta[0])), _curve_temperatures(p, 0, 10.0, 20.0), leaves(p, theta[0], 0)[0]
+        ahead: list[Future[Any]] = [
+            pool.submit(end_and_T_c, first, p.pattern, paths),
+            pool.submit(gap_curve, first, T, config.system.branch),
+            pool.submit(gap_slopes, first, paths, jnp.asarray(T), jnp.ones((len(T), len(first.channels)))),
+        ]
+        search = _by_adam if config.optimiser.search == "adam" else _by_least_squares
+        theta, Delta, searched = search(p, config.optimiser, theta, Delta, progress)
+        points = _finish(p, config.optimiser, theta, Delta, progress)
+        for compiled in ahead:
+            compiled.result()
+    return points, searched
+
+
+def _sample(
+    p: Problem, config: FitConfig, sample: int, value: np.ndarray, covariance: np.ndarray, Delta: np.ndarray
+) -> SampleResult:
+    """What the optimum says of one sample, whose branch is found again from nothing."""
+    theta = jnp.asarray(value)
+    sc, predicted = system_at(p, theta, sample), predict(p, config, theta, covariance, sample)
+    T = _curve_temperatures(p, sample, *(prediction.value for prediction in predicted))
+    own = np.array(p.sample, int) == sample
+    curve = _verified(sc, config.system.branch, T, np.asarray(p.T)[own], Delta[own])
+    other = gap_curve(sc, T, other_branch(config.system.branch, len(sc.bands)))
+    sigma = curve_sigma(p, value, curve, covariance, sample)
+    return SampleResult(config.sample_names[sample], sc, curve, sigma, other, predicted)
 
 
 def _starts(p: Problem, config: FitConfig) -> tuple[np.ndarray, np.ndarray]:
@@ -201,8 +244,13 @@ def _starts(p: Problem, config: FitConfig) -> tuple[np.ndarray, np.ndarray]:
 
 @program
 def _amplitudes(p: Problem, theta: Any) -> Any:
-    """Amplitudes at every temperature to start from, for a batch of parameters."""
-    return jax.vmap(lambda t: jnp.tile(starting_amplitudes(system_at(p, t), p.pattern)[0], (len(p.T), 1)))(theta)
+    """Amplitudes at every condition to start from, for a batch of parameters."""
+
+    def one(t: Any) -> Any:
+        of_sample = jnp.stack([starting_amplitudes(sc, p.pattern)[0] for sc in systems_at(p, t)])
+        return of_sample[np.array(p.sample, int)]
+
+    return jax.vmap(one)(theta)
 
 
 # --- search: parameters and amplitudes together ------------------------------------------------------------------------
@@ -221,8 +269,8 @@ def _by_least_squares(
     width = np.asarray(p.upper - p.lower)
     free = np.full(Delta[0].size, np.inf)
     bounds = np.concatenate([np.asarray(p.lower), -free]), np.concatenate([np.asarray(p.upper), free])
-    # The row's own temperature is the only one whose amplitudes a datum depends on.
-    of_datum = np.array([row.T for row in p.rows])
+    # The row's own condition is the only one whose amplitudes a datum depends on.
+    of_datum = np.array([row.condition for row in p.rows])
 
     def evaluate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         found = jax.tree.map(np.asarray, _joint(p, z[:k], z[k:].reshape(shape)))
@@ -236,7 +284,7 @@ def _by_least_squares(
         lower = np.concatenate([found.stiff_theta.reshape(T * n, -1), r_Delta.reshape(T * n, T * n)], axis=1)
         return np.append(found.deviations, found.stiff), np.concatenate([upper, lower])
 
-    scale = np.concatenate([width, np.full(Delta[0].size, float(p.sc.Omega) / 10)])
+    scale = np.concatenate([width, np.full(Delta[0].size, float(p.systems[0].Omega) / 10)])
     theta, Delta, evaluations, lowest = theta.copy(), Delta.copy(), 0, np.inf
     for i in range(len(theta)):
         end = minimised(evaluate, np.append(theta[i], Delta[i]), bounds, scale, SEARCH_TOLERANCE, settings.search_steps)
@@ -350,25 +398,29 @@ def _best(chi2: np.ndarray, converged: np.ndarray) -> int:
     return int(np.argmin(np.where(usable, chi2, np.inf)))
 
 
-def _verify(p: Problem, config: FitConfig, theta: Any, near: Any, T: np.ndarray) -> GapCurve:
+def _verified(sc: Superconductor, branch: str, T: np.ndarray, fitted: np.ndarray, near: np.ndarray) -> GapCurve:
     """The branch at the optimum, from nothing: at every fitted temperature it must have the amplitudes of the fit."""
-    curve = gap_curve(system_at(p, theta), T, config.system.branch)
-    index = np.searchsorted(T, np.asarray(p.T))
+    curve = gap_curve(sc, T, branch)
+    index = np.searchsorted(T, fitted)
     found, converged = np.asarray(curve.solutions.Delta).real[index], np.asarray(curve.solutions.converged)[index]
-    good = np.isclose(found, np.asarray(near), rtol=1e-6, atol=1e-8 * float(p.sc.Omega)).all(axis=1) & converged
+    good = np.isclose(found, near, rtol=1e-6, atol=1e-8 * float(sc.Omega)).all(axis=1) & converged
     if not good.all():
         raise NotConvergedError(
-            f"The fit ended on another solution than the branch {config.system.branch} at T = {T[index][~good][0]:g} K: "
+            f"The fit ended on another solution than the branch {branch} at T = {T[index][~good][0]:g} K: "
             "raise `optimiser.starts`, or give a start in fit.toml."
         )
     return curve
 
 
-def _curve_temperatures(p: Problem, end: float, T_c: float) -> np.ndarray:
-    """The fitted temperatures, and a grid from 0 to beyond T_c that is denser towards the end of the branch and T_c [K]."""
+def _curve_temperatures(p: Problem, sample: int, end: float, T_c: float) -> np.ndarray:
+    """The fitted temperatures, and a grid from 0 to beyond T_c that is denser towards the end of the branch and T_c [K]; the
+    same number for every sample."""
+    own = np.asarray(p.T)[np.array(p.sample, int) == sample]
+    most = max((p.sample.count(i) for i in range(len(p.systems))), default=0)
+    own = np.append(own, np.full(most - len(own), own[-1] if len(own) else 0.0))
     grid = np.linspace(0.0, 1.04 * max(end, T_c, 1.0), 60)
     closer = [end * (1 - np.geomspace(3e-5, 0.2, 24)), T_c * (1 - np.geomspace(1e-4, 0.02, 8))]
-    return np.sort(np.concatenate([np.asarray(p.T), grid, *closer]))
+    return np.sort(np.concatenate([own, grid, *closer]))
 
 
 def other_branch(branch: str, n_bands: int) -> str:

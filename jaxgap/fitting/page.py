@@ -20,7 +20,7 @@ from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
 from jaxgap.fitting.objective import error_of
 from jaxgap.fitting.optimise import FitResult
-from jaxgap.fitting.pictures import plot_correlation, plot_fit, plot_profiles, plot_residuals, plot_spectra, plot_starts
+from jaxgap.fitting.pictures import plot_correlation, plot_profiles, plot_residuals, plot_samples, plot_spectra, plot_starts
 from jaxgap.fitting.verdict import (
     ComparedRow,
     compared,
@@ -111,13 +111,13 @@ def _parameters(result: FitResult) -> str:
 
 
 def _curves(result: FitResult) -> str:
-    if np.isfinite(result.curve_sigma).any():
+    if any(np.isfinite(sample.curve_sigma).any() for sample in result.samples):
         band = "The band is one standard deviation of the gap, to first order in the parameters. It stops one standard "
         band += "deviation before the predicted end of the branch (grey): there the branch may not exist, and first order says "
         band += "nothing."
     else:
         band = "There is no uncertainty band: the data do not determine all parameters."
-    return _picture(plot_fit(result).figure, "Gaps against temperature with data and uncertainty") + _note(band)
+    return _picture(plot_samples(result), "Gaps against temperature with data and uncertainty") + _note(band)
 
 
 def _quality(result: FitResult) -> str:
@@ -203,7 +203,7 @@ def _data(result: FitResult) -> str:
         error = given if d.error is not None or d.use == "show" else f"{error_of(d, result.config):g} (assumed)"
         use = {"fit": "fitted", "predict": "compared", "show": "only shown"}[d.use]
         value = f"{d.value:g} {_unit(d)}{f' ({d.limit} limit)' if d.limit else ''}"
-        rows.append((use, d.quantity, _T(d), value, error, d.technique, d.source, d.how_obtained))
+        rows.append((use, d.label, _T(d), value, error, d.technique, d.source, d.how_obtained))
         classes.append("" if d.use == "fit" else "aside")
     note = "In italics: rows that did not count in the fit."
     return _table("use|quantity|#T (K)|#value|#error|technique|source|how obtained", rows, classes) + _note(note)
@@ -224,7 +224,10 @@ def _provenance(result: FitResult) -> str:
     rows += [(name, str(number)) for name, number in known.get("versions", {}).items()]
     configuration = tomli_w.dumps(result.config.model_dump(mode="json", exclude_none=True))
     parts = [_table("|", rows), _folded("Configuration (fit.toml with all defaults)", configuration)]
-    return "".join([*parts, _folded("The system at the optimum (system.toml)", to_toml(result.superconductor))])
+    for sample in result.samples:
+        of = f" of {sample.name}" if sample.name else ""
+        parts.append(_folded(f"The system{of} at the optimum (system.toml)", to_toml(sample.superconductor)))
+    return "".join(parts)
 
 
 # --- elements ----------------------------------------------------------------------------------------------------------

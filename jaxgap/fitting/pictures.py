@@ -11,12 +11,12 @@ from matplotlib.ticker import MaxNLocator
 
 from jaxgap.branches import GapCurve
 from jaxgap.fitting.objective import error_of
-from jaxgap.fitting.optimise import FitResult, other_branch
+from jaxgap.fitting.optimise import FitResult, SampleResult, other_branch
 from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, number_rows, parameter_rows, reached, spectra
 from jaxgap.observables.gaps import branch_names
 from jaxgap.plotting import COLOURS, draw_curve
 
-__all__ = ["plot_correlation", "plot_fit", "plot_profiles", "plot_residuals", "plot_starts"]
+__all__ = ["plot_correlation", "plot_fit", "plot_profiles", "plot_residuals", "plot_samples", "plot_spectra", "plot_starts"]
 
 GREY = "0.35"
 AT_T_C = 1e-3
@@ -28,29 +28,46 @@ LOWEST = 1e-6
 # --- curves ------------------------------------------------------------------------------------------------------------
 
 
-def plot_fit(result: FitResult, ax: Any = None) -> Any:
-    """Gaps against temperature on the fitted branch with their uncertainty, the data, and the other branch beside it.
+def plot_samples(result: FitResult) -> Any:
+    """`plot_fit` of every sample, side by side; returns the figure."""
+    n = len(result.samples)
+    figure, axes = plt.subplots(
+        1, n, figsize=(7.2 if n == 1 else 5.8 * n, 5.0), squeeze=False, sharey=True, layout="constrained"
+    )
+    for ax, sample in zip(axes[0], result.samples, strict=True):
+        plot_fit(result, ax, sample.name)
+    top = max(ax.get_ylim()[1] for ax in axes[0])
+    for ax in axes[0]:
+        ax.set_ylim(0, top)
+        ax.label_outer()
+    return figure
+
+
+def plot_fit(result: FitResult, ax: Any = None, sample: str = "") -> Any:
+    """Gaps against temperature on the fitted branch with their uncertainty, the data, and the other branch beside it, of one
+    sample.
 
     The band is one standard deviation, to first order in the parameters. It ends where the branch itself may have ended:
     one standard deviation below its predicted end, where first order says nothing any more.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 5.0), layout="constrained")
-    branch, last = result.config.system.branch, float(result.curve.T[-1])
-    other = other_branch(branch, len(result.superconductor.bands))
-    for i, name in enumerate(branch_names(result.superconductor)):
+    found = next(one for one in result.samples if one.name == sample)
+    branch, last = result.branch, float(found.curve.T[-1])
+    other = other_branch(branch, len(found.superconductor.bands))
+    for i, name in enumerate(branch_names(found.superconductor)):
         coloured = {"color": _colour(i), "lw": 2.2, "label": f"{branch}, {name.split()[-1]} branch", "zorder": 3}
-        _draw_branch(ax, result.curve, i, **coloured)
-        _draw_band(ax, result, i)
-    for i in range(result.comparison.gaps.shape[1]):
+        _draw_branch(ax, found.curve, i, **coloured)
+        _draw_band(ax, found, i)
+    for i in range(found.comparison.gaps.shape[1]):
         grey = {"color": "0.55", "lw": 1.2, "label": f"{other} (not fitted)" if i == 0 else None}
-        _draw_branch(ax, result.comparison, i, **grey)
-    _draw_end(ax, result)
-    _draw_data(result, ax)
+        _draw_branch(ax, found.comparison, i, **grey)
+    _draw_end(ax, found, branch)
+    _draw_data(result, found, ax)
     ax.plot([], [], color="0.3", ls=(0, (4, 2)), lw=1.2, label="dashed: unstable (phases: at equal rates)")
     ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (minimum of the branch) (meV)", xlim=(-0.05 * last, last))
     ax.set_ylim(0, 1.35 * ax.get_ylim()[1])
-    ax.set_title(result.config.title, fontsize=11, parse_math=False)
+    ax.set_title(": ".join(part for part in (result.config.title, sample) if part), fontsize=11, parse_math=False)
     ax.legend(frameon=False, fontsize=8.5, loc="upper right", ncols=2)
     return ax
 
@@ -60,27 +77,27 @@ def _draw_branch(ax: Any, curve: GapCurve, i: int, **style: Any) -> None:
     draw_curve(ax, curve.T, np.asarray(curve.gaps)[:, i], curve.stable, **style)
 
 
-def _draw_band(ax: Any, result: FitResult, i: int) -> None:
+def _draw_band(ax: Any, found: SampleResult, i: int) -> None:
     """Gap plus and minus one standard deviation, where that means something."""
-    T, gap, sigma = np.asarray(result.curve.T), np.asarray(result.curve.gaps)[:, i], result.curve_sigma[:, i]
-    shown = np.isfinite(sigma) & _before_the_end(result, T, gap, sigma)
+    T, gap, sigma = np.asarray(found.curve.T), np.asarray(found.curve.gaps)[:, i], found.curve_sigma[:, i]
+    shown = np.isfinite(sigma) & _before_the_end(found, T, gap, sigma)
     if shown.any():
-        label = "one standard deviation" if i == result.curve_sigma.shape[1] - 1 else None
+        label = "one standard deviation" if i == found.curve_sigma.shape[1] - 1 else None
         low, high = np.where(shown, np.maximum(gap - sigma, 0), np.nan), np.where(shown, gap + sigma, np.nan)
         ax.fill_between(T, low, high, color=_colour(i), alpha=0.25, lw=0, label=label)
 
 
-def _before_the_end(result: FitResult, T: np.ndarray, gap: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+def _before_the_end(found: SampleResult, T: np.ndarray, gap: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """Where the branch exists at one standard deviation; a branch that ends at T_c ends as surely as T_c is known. Where that
     is not known, gaps known better than to themselves."""
-    end, T_c = result.predictions
+    end, T_c = found.predictions
     spread = T_c.uncertainty if abs(end.value - T_c.value) < AT_T_C * T_c.value else end.uncertainty
     return end.value - spread >= T if np.isfinite(spread) else sigma <= gap
 
 
-def _draw_end(ax: Any, result: FitResult) -> None:
+def _draw_end(ax: Any, found: SampleResult, branch: str) -> None:
     """Where the branch ends, and how sure that is."""
-    end = result.predictions[0]
+    end = found.predictions[0]
     if not np.isfinite(end.value):
         return
     spread = ""
@@ -88,25 +105,25 @@ def _draw_end(ax: Any, result: FitResult) -> None:
         spread = f" ± {end.uncertainty:.2g}"
         ax.axvspan(end.value - end.uncertainty, end.value + end.uncertainty, ymax=0.7, color="0.93", lw=0, zorder=0)
     ax.axvline(end.value, ymax=0.7, color="0.75", lw=1, zorder=0)
-    text = f"{result.config.system.branch} ends\n{end.value:.2f}{spread} K"
-    late = end.value > 0.8 * float(result.curve.T[-1])  # then there is no room to the right of it
+    text = f"{branch} ends\n{end.value:.2f}{spread} K"
+    late = end.value > 0.8 * float(found.curve.T[-1])  # then there is no room to the right of it
     style = {"xytext": (-4 if late else 4, 0), "ha": "right" if late else "left", "fontsize": 9, "color": "0.3"}
     ax.annotate(
         text, (end.value, 0.6 if late else 0.03), xycoords=ax.get_xaxis_transform(), textcoords="offset points", **style
     )
 
 
-def _draw_data(result: FitResult, ax: Any) -> None:
+def _draw_data(result: FitResult, found: SampleResult, ax: Any) -> None:
     """Fitted data with their errors; data without a stated temperature at the left edge; measured temperatures on top."""
-    names = branch_names(result.superconductor)
+    names = branch_names(found.superconductor)
     for i, name in enumerate(names):
-        rows = [d for d in result.fitted if d.quantity == f"branch_minimum[{name}]" and not d.limit]
+        rows = [d for d in result.fitted if d.quantity == f"branch_minimum[{name}]" and not d.limit and d.sample == found.name]
         errors = [error_of(d, result.config) for d in rows]
         if rows:
             label = "fitted data" if i == len(names) - 1 else None
             style = {"fmt": "o", "ms": 6, "color": _colour(i), "mec": "black", "capsize": 3}
             ax.errorbar([d.T for d in rows], [d.value for d in rows], yerr=errors, label=label, zorder=5, **style)
-    shown = [d for d in result.data if d.use == "show" and d.unit == "meV" and not d.operator]
+    shown = [d for d in result.data if d.use == "show" and d.unit == "meV" and not d.operator and d.sample in ("", found.name)]
     left, right = ax.get_xlim()
     if shown:
         x = [-0.02 * (right - left) if d.T is None else d.T for d in shown]

@@ -30,12 +30,11 @@ from jaxgap.fitting.checkpoint import NAME
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.density import density, laplace
-from jaxgap.fitting.objective import Problem, error_of, problem, system_at
+from jaxgap.fitting.objective import Problem, error_of, systems_at
 from jaxgap.fitting.optimise import FitResult
 from jaxgap.fitting.profile import Interval
 from jaxgap.fitting.sampler import Draws, Progress, sampled
-from jaxgap.labels import sign_pattern
-from jaxgap.superconductor import Superconductor, to_toml
+from jaxgap.superconductor import to_toml
 
 __all__ = ["Criterion", "Marginal", "Posterior", "posterior", "require_packages"]
 
@@ -168,7 +167,7 @@ class Posterior:
             log_likelihood={"data": self.log_likelihood},
             sample_stats={"diverging": self.diverging, "n_steps": self.steps, "lp": -self.chi2 / 2},
             observed_data={"data": np.array([d.value for d in self.fitted])},
-            coords={"datum": [f"{d.quantity} {'' if d.T is None else f'at {d.T:g} K'}".strip() for d in self.fitted]},
+            coords={"datum": [f"{d.label} {'' if d.T is None else f'at {d.T:g} K'}".strip() for d in self.fitted]},
             dims={"data": ["datum"]},
         )
 
@@ -220,7 +219,7 @@ def posterior(
     path = None if folder is None else Path(folder) / NAME
     if fresh and path is not None:
         path.unlink(missing_ok=True)
-    p = problem(result.config, result.superconductor, result.data, sign_pattern(result.config.system.branch, _bands(result)))
+    p = result.problem
     around = laplace(p, result.value, result.jacobian)
     run = _settings(result.config, p, result.fitted) | {"seed": seed, "warmup": warmup, "chains": chains}
     d = density(p, result.value, result.amplitudes)
@@ -239,10 +238,6 @@ def require_packages() -> None:
         raise InputError(f'Posteriors need {" and ".join(missing)}: pip install "jaxgap[bayes]".')
 
 
-def _bands(result: FitResult) -> int:
-    return len(result.superconductor.bands)
-
-
 def _posterior(result: FitResult, drawn: Draws, seed: int, warmup: int, seconds: float) -> Posterior:
     """With chains first, and nothing that can be written to."""
     parts: dict[str, Any] = {name: np.ascontiguousarray(np.swapaxes(part, 0, 1)) for name, part in drawn._asdict().items()}
@@ -255,12 +250,12 @@ def _posterior(result: FitResult, drawn: Draws, seed: int, warmup: int, seconds:
 
 def _settings(config: FitConfig, p: Problem, fitted: tuple[Datum, ...]) -> dict[str, Any]:
     """Everything that the draws depend on, besides the numbers of the run: by hashes, so that a difference can be named."""
-    rows = [(d.quantity, d.T, d.value, error_of(d, config), d.limit) for d in fitted]
+    rows = [(d.label, d.T, d.value, error_of(d, config), d.limit) for d in fitted]
     chosen = config.model_dump(mode="json", exclude={"title", "optimiser"})
     versions = ", ".join(f"{name} {version(name)}" for name in ("jaxgap", "jax", "jaxlib", "numpyro"))
     # The fitted leaves are set: a system is what it is besides the parameters.
-    system: Superconductor = system_at(p, jnp.asarray(p.lower))
-    return {"fit.toml": _hash(chosen), "data": _hash(rows), "system": _hash(to_toml(system)), "versions": versions}
+    systems = [to_toml(sc) for sc in systems_at(p, jnp.asarray(p.lower))]
+    return {"fit.toml": _hash(chosen), "data": _hash(rows), "system": _hash(systems), "versions": versions}
 
 
 def _hash(content: Any) -> str:

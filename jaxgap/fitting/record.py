@@ -5,10 +5,9 @@ others have the digits that give the same 64 bits back. Energies are in meV, tem
 
 | key | what it holds |
 |---|---|
-| `schema` | `"jaxgap-fit-3"` |
+| `schema` | `"jaxgap-fit-4"` |
 | `title`, `verdict` | text |
 | `configuration` | fit.toml with all defaults |
-| `system_toml` | the system at the optimum as a system.toml |
 | `parameters` | per parameter `name`, `unit`, `value`, `uncertainty` (one sigma), `interval_68`, `bounds`, `sets`, `at_bound` |
 | `parameters[].interval_68` | `lower`, `upper` (`value`, `reason`: chi2, bound or branch), `rise`, `profile` |
 | `....profile` | points [value, chi^2 above the minimum], minimised over the other parameters |
@@ -20,11 +19,15 @@ others have the digits that give the same 64 bits back. Energies are in meV, tem
 | `data` | all rows of data.csv: `quantity`, what it was read as, `value`, `error` (null: none given), `use`, source, ... |
 | `fitted` | the rows that counted: `row` of `data` (from 0), `quantity`, `T_K`, `value`, `error` as used, ... |
 | `fitted[]` | ... `error_assumed` (the source gives none), `model`, `distance_sigma`: (model - value) / error |
-| `amplitudes_meV` | [temperature, channel] at the different temperatures of the fitted data, rising |
-| `predictions` | `name`, `value`, `uncertainty`, `unit` of the end of the branch and of T_c |
+| `amplitudes_meV` | [condition, channel] at the different samples and temperatures of the fitted data, rising |
 | `channels`, `branches` | the orders of amplitudes and of gaps |
-| `curve` | the fitted branch against temperature: see below, and `sigma_meV` of its gaps, [temperature, branch] |
-| `comparison` | the other branch at the same temperatures |
+| `samples` | one per sample; one without a name if fit.toml has no samples |
+| `samples[].system_toml` | the system at the optimum as a system.toml |
+| `samples[].predictions` | `name`, `value`, `uncertainty`, `unit` of the end of the branch and of T_c |
+| `samples[].curve` | the fitted branch against temperature: see below, and `sigma_meV` of its gaps, [temperature, branch] |
+| `samples[].comparison` | the other branch at the same temperatures |
+| `branch` | the fitted branch |
+| `branches_tried` | if fit.toml leaves it open: `branch`, `chi2`, `remark` of each |
 | `starts` | per start `values`, `chi2`, `converged`; `evaluations` of all together |
 | `seconds` | of the fit |
 | `provenance` | `versions`, `python`, `device`, `precision` |
@@ -50,7 +53,7 @@ from jaxgap.branches import GapCurve
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
-from jaxgap.fitting.optimise import FitResult
+from jaxgap.fitting.optimise import FitResult, SampleResult, Tried
 from jaxgap.fitting.profile import Interval, Side
 from jaxgap.fitting.uncertainty import Prediction
 from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, fitted_rows, parameter_rows, verdict
@@ -60,7 +63,7 @@ from jaxgap.superconductor import Superconductor, from_toml, to_toml
 
 __all__ = ["SCHEMA", "as_json", "from_json", "load_result", "write_result"]
 
-SCHEMA = "jaxgap-fit-3"
+SCHEMA = "jaxgap-fit-4"
 """Version of result.json's structure."""
 
 
@@ -84,7 +87,6 @@ def as_json(result: FitResult) -> dict[str, Any]:
         "title": result.config.title,
         "verdict": verdict(result),
         "configuration": result.config.model_dump(mode="json"),
-        "system_toml": to_toml(result.superconductor),
         "parameters": [_parameter(result, row) for row in parameter_rows(result)],
         "covariance": _written(result.covariance),
         "correlation": _written(correlation(result)),
@@ -97,14 +99,24 @@ def as_json(result: FitResult) -> dict[str, Any]:
         "data": [{"quantity": datum.quantity, **datum._asdict()} for datum in result.data],
         "fitted": _fitted(result),
         "amplitudes_meV": _written(result.amplitudes),
-        "predictions": [{**p._asdict(), "uncertainty": _number(p.uncertainty)} for p in result.predictions],
-        "channels": list(result.superconductor.channels),
-        "branches": list(branch_names(result.superconductor)),
-        "curve": {**_curve(result.curve), "sigma_meV": _written(result.curve_sigma)},
-        "comparison": _curve(result.comparison),
+        "channels": list(result.samples[0].superconductor.channels),
+        "branches": list(branch_names(result.samples[0].superconductor)),
+        "samples": [_sample(sample) for sample in result.samples],
+        "branch": result.branch,
+        "branches_tried": [{**one._asdict(), "chi2": _number(one.chi2)} for one in result.tried],
         "starts": _starts(result),
         "seconds": result.seconds,
         "provenance": result.provenance,
+    }
+
+
+def _sample(sample: SampleResult) -> dict[str, Any]:
+    return {
+        "name": sample.name,
+        "system_toml": to_toml(sample.superconductor),
+        "predictions": [{**p._asdict(), "uncertainty": _number(p.uncertainty)} for p in sample.predictions],
+        "curve": {**_curve(sample.curve), "sigma_meV": _written(sample.curve_sigma)},
+        "comparison": _curve(sample.comparison),
     }
 
 
@@ -225,16 +237,13 @@ def load_result(folder: str | Path) -> FitResult:
 
 def from_json(record: dict[str, Any]) -> FitResult:
     """The inverse of `as_json`; a record that it did not write raises KeyError, TypeError or ValueError."""
-    config, sc = FitConfig.model_validate(record["configuration"]), from_toml(record["system_toml"], "result.json")
-    parameters, starts = record["parameters"], record["starts"]
-    k, channels, branches = len(config.parameters), len(sc.channels), len(branch_names(sc))
+    config, parameters, starts = FitConfig.model_validate(record["configuration"]), record["parameters"], record["starts"]
+    samples = tuple(_read_sample(sample) for sample in record["samples"])
+    k, channels = len(config.parameters), len(samples[0].superconductor.channels)
     return FitResult(
         config=config,
         data=tuple(_datum(row) for row in record["data"]),
-        superconductor=sc,
-        curve=_read_curve(record["curve"], sc),
-        curve_sigma=_read(record["curve"]["sigma_meV"], (-1, branches)),
-        comparison=_read_curve(record["comparison"], sc),
+        samples=samples,
         value=_read([row["value"] for row in parameters], (k,)),
         covariance=_read(record["covariance"], (k, k)),
         undetermined=_read(record["undetermined_directions"], (-1, k)),
@@ -243,13 +252,26 @@ def from_json(record: dict[str, Any]) -> FitResult:
         chi2=float(record["chi2"]),
         amplitudes=_read(record["amplitudes_meV"], (-1, channels)),
         predicted=_read([row["model"] for row in record["fitted"]], (-1,)),
-        predictions=tuple(_prediction(row) for row in record["predictions"]),
         start_values=_read(starts["values"], (-1, k)),
         start_chi2=_read(starts["chi2"], (-1,)),
         start_converged=_read(starts["converged"], (-1,), bool),
         evaluations=int(starts["evaluations"]),
         seconds=float(record["seconds"]),
         provenance=record["provenance"],
+        branch=record["branch"],
+        tried=tuple(Tried(row["branch"], _value(row["chi2"]), row["remark"]) for row in record["branches_tried"]),
+    )
+
+
+def _read_sample(record: dict[str, Any]) -> SampleResult:
+    sc = from_toml(record["system_toml"], "result.json")
+    return SampleResult(
+        name=record["name"],
+        superconductor=sc,
+        curve=_read_curve(record["curve"], sc),
+        curve_sigma=_read(record["curve"]["sigma_meV"], (-1, len(branch_names(sc)))),
+        comparison=_read_curve(record["comparison"], sc),
+        predictions=tuple(_prediction(row) for row in record["predictions"]),
     )
 
 

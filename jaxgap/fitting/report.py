@@ -11,7 +11,7 @@ from rich.table import Table
 from jaxgap.fitting.information import Measurement
 from jaxgap.fitting.optimise import FitResult
 from jaxgap.fitting.page import page
-from jaxgap.fitting.pictures import plot_fit, plot_spectra
+from jaxgap.fitting.pictures import plot_fit, plot_samples, plot_spectra
 from jaxgap.fitting.record import as_json, write_result
 from jaxgap.fitting.verdict import compared, number_rows, parameter_rows, spectra, starts_text, verdict
 
@@ -25,7 +25,7 @@ def write_report(result: FitResult, folder: str | Path) -> tuple[Path, ...]:
 
 def write_views(result: FitResult, folder: str | Path) -> tuple[Path, ...]:
     """Write what is made from result.json, fit.png, report.html, and spectra.png if there are any, into `folder`."""
-    figures = {"fit.png": plot_fit(result).figure}
+    figures = {"fit.png": plot_samples(result)}
     if spectra(result):
         figures["spectra.png"] = plot_spectra(result)
     for name, figure in figures.items():

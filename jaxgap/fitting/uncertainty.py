@@ -3,7 +3,8 @@ r"""How sure a fit is of its parameters, of the gaps on its branch and of what i
 .. math:: C = (J^T J)^{-1}, \qquad \sigma^2_y = g^T C \, g, \qquad g = \frac{dy}{d\theta}
 
 with J the derivatives of the residuals, and g through the solution by the implicit function theorem. At a fold, where
-the branch ends, g diverges: close to it sigma says that the gap is unknown, not by how much.
+the branch ends, g diverges: close to it sigma says that the gap is unknown, not by how much. g is taken with respect to the
+leaves of a sample's system, and from there to the parameters: one program serves all samples.
 """
 
 from typing import Any, NamedTuple
@@ -18,11 +19,12 @@ from jaxgap.branches import GapCurve, fold_temperature
 from jaxgap.critical import critical_temperature
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.config import FitConfig
-from jaxgap.fitting.objective import Problem, system_at
+from jaxgap.fitting.objective import Problem, leaves_at, system_at
 from jaxgap.observables.gaps import branch_minima_of
+from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import implicit_amplitudes
 
-__all__ = ["Prediction", "curvature", "curve_sigma", "end_and_T_c", "gap_slopes", "predict"]
+__all__ = ["Prediction", "curvature", "curve_sigma", "end_and_T_c", "gap_slopes", "leaves", "predict"]
 
 
 class Prediction(NamedTuple):
@@ -49,37 +51,46 @@ def curvature(p: Problem, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return covariance, V[free]
 
 
-def predict(p: Problem, config: FitConfig, theta: Any, covariance: np.ndarray) -> tuple[Prediction, ...]:
-    """The temperature at which the branch ends, and T_c, with their propagated uncertainties."""
-    names = (f"end of the {config.system.branch} branch", "T_c of the normal state")
-    values, gradients = (np.asarray(part) for part in end_and_T_c(p, theta))
+def leaves(p: Problem, theta: Any, sample: int) -> tuple[tuple[str, ...], np.ndarray]:
+    """(paths of a sample's leaves that depend on parameters, their derivatives with respect to all parameters)."""
+    slopes = jax.jacfwd(lambda t: leaves_at(p, t, sample))(jnp.asarray(theta))
+    return tuple(slopes), np.stack([np.asarray(slope) for slope in slopes.values()]) if slopes else np.zeros((0, len(theta)))
+
+
+def predict(p: Problem, config: FitConfig, theta: Any, covariance: np.ndarray, sample: int) -> tuple[Prediction, ...]:
+    """The temperature at which a sample's branch ends, and T_c, with their propagated uncertainties."""
+    of = f" of {config.sample_names[sample]}" if config.samples else ""
+    names = (f"end of the {config.system.branch} branch{of}", f"T_c of the normal state{of}")
+    paths, factors = leaves(p, theta, sample)
+    values, slopes = (np.asarray(part) for part in end_and_T_c(system_at(p, theta, sample), p.pattern, paths))
     known = np.isfinite(covariance).all()
-    variances = [g @ covariance @ g if known else np.inf for g in gradients]
+    variances = [g @ covariance @ g if known else np.inf for g in slopes @ factors]
     rows = zip(names, values, variances, strict=True)
     return tuple(Prediction(name, float(value), float(np.sqrt(variance)), "K") for name, value, variance in rows)
 
 
 @program
-def end_and_T_c(p: Problem, theta: Any) -> tuple[Any, Any]:
-    """(end of the branch, T_c) [K] and their derivatives with respect to the parameters."""
+def end_and_T_c(sc: Superconductor, pattern: Float[Array, "band"], paths: tuple[str, ...]) -> tuple[Any, Any]:
+    """(end of the branch, T_c) [K] and their derivatives with respect to the leaves at `paths`."""
 
-    def of(theta: Any) -> Any:
-        sc = system_at(p, theta)
-        T = jnp.stack([fold_temperature(sc, p.pattern), critical_temperature(sc)])
+    def of(values: Any) -> Any:
+        changed = sc.set(dict(zip(paths, values, strict=True)))
+        T = jnp.stack([fold_temperature(changed, pattern), critical_temperature(changed)])
         return T, T
 
-    gradients, values = jax.jacfwd(of, has_aux=True)(theta)
+    gradients, values = jax.jacfwd(of, has_aux=True)(_values(sc, paths))
     return values, gradients
 
 
-def curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covariance: np.ndarray) -> np.ndarray:
-    """One standard deviation of the gaps along a branch [meV], [temperature, branch]; NaN where the branch or the derivative
-    does not exist, or the data do not determine all parameters."""
+def curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covariance: np.ndarray, sample: int = 0) -> np.ndarray:
+    """One standard deviation of the gaps along a sample's branch [meV], [temperature, branch]; NaN where the branch or the
+    derivative does not exist, or the data do not determine all parameters."""
     gaps = np.asarray(curve.gaps)
     if not np.isfinite(covariance).all():
         return np.full_like(gaps, np.nan)
     Delta = np.asarray(curve.solutions.Delta).real
-    slopes = np.asarray(gap_slopes(p, jnp.asarray(theta), curve.T, jnp.asarray(Delta)))
+    paths, factors = leaves(p, theta, sample)
+    slopes = np.asarray(gap_slopes(system_at(p, jnp.asarray(theta), sample), paths, curve.T, jnp.asarray(Delta))) @ factors
     variance = np.einsum("tbk,kl,tbl->tb", slopes, covariance, slopes)
     exists = np.isfinite(gaps) & np.asarray(curve.solutions.differentiable)[:, None]
     # C is positive definite up to rounding, which must not make a NaN of a gap that no parameter moves.
@@ -88,18 +99,21 @@ def curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covariance: np.n
 
 @program
 def gap_slopes(
-    p: Problem, theta: Float[Array, "parameter"], T: Float[Array, "temperature"], Delta: Float[Array, "temperature channel"]
-) -> Float[Array, "temperature branch parameter"]:
-    """d gap / d theta of solutions `Delta` [meV] at the temperatures `T` [K]; NaN where it does not exist."""
-    fixed = system_at(p, theta)
+    sc: Superconductor, paths: tuple[str, ...], T: Float[Array, "temperature"], Delta: Float[Array, "temperature channel"]
+) -> Float[Array, "temperature branch leaf"]:
+    """d gap / d leaf of solutions `Delta` [meV] at the temperatures `T` [K]; NaN where it does not exist."""
 
     def at(t: Any, D: Any) -> Any:
-        M = residual_and_matrix(fixed, D, t)[1]
+        M = residual_and_matrix(sc, D, t)[1]
 
-        def gaps(theta: Any) -> Any:
-            sc = system_at(p, theta)
-            return branch_minima_of(sc, implicit_amplitudes(sc, t, D, jnp.isfinite(D).all(), M))
+        def gaps(values: Any) -> Any:
+            changed = sc.set(dict(zip(paths, values, strict=True)))
+            return branch_minima_of(changed, implicit_amplitudes(changed, t, D, jnp.isfinite(D).all(), M))
 
-        return jax.jacfwd(gaps)(theta)
+        return jax.jacfwd(gaps)(_values(sc, paths))
 
     return jax.vmap(at)(T, Delta)
+
+
+def _values(sc: Superconductor, paths: tuple[str, ...]) -> Float[Array, "leaf"]:
+    return jnp.stack([sc.get(path) for path in paths]) if paths else jnp.zeros(0)

@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
+from jaxgap.fitting.config import GROUND_STATE
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
 from jaxgap.fitting.objective import error_of
-from jaxgap.fitting.optimise import FitResult, Prediction
+from jaxgap.fitting.optimise import FitResult, Prediction, Tried
 from jaxgap.fitting.profile import Interval
 
 __all__ = [
@@ -102,8 +103,8 @@ class FittedRow(NamedTuple):
 
     @property
     def quantity(self) -> str:
-        """The quantity, and whether it is a limit."""
-        return f"{self.datum.quantity} ({self.datum.limit} limit)" if self.datum.limit else self.datum.quantity
+        """The quantity, of which sample, and whether it is a limit."""
+        return f"{self.datum.label} ({self.datum.limit} limit)" if self.datum.limit else self.datum.label
 
     @property
     def error_text(self) -> str:
@@ -122,11 +123,15 @@ def number_rows(result: FitResult) -> list[FittedRow]:
 
 
 def spectra(result: FitResult) -> dict[tuple[str, float], list[FittedRow]]:
-    """The points of every fitted spectrum by rising voltage, by junction and temperature [K]."""
+    """The points of every fitted spectrum by rising voltage, by junction (and sample) and temperature [K]."""
     found: dict[tuple[str, float], list[FittedRow]] = {}
     for row in sorted((row for row in fitted_rows(result) if row.datum.V is not None), key=lambda row: row.datum.V or 0.0):
-        found.setdefault((row.datum.of, row.datum.T or 0.0), []).append(row)
+        found.setdefault((_junction(row.datum), row.datum.T or 0.0), []).append(row)
     return dict(sorted(found.items()))
+
+
+def _junction(datum: Datum) -> str:
+    return f"{datum.sample}: {datum.of}" if datum.sample else datum.of
 
 
 class ComparedRow(NamedTuple):
@@ -170,13 +175,14 @@ class ComparedRow(NamedTuple):
 
 def compared(result: FitResult) -> list[ComparedRow]:
     """The predictions that were not fitted."""
-    fitted = {datum.kind for datum in result.fitted}
+    fitted = {(datum.kind, datum.sample) for datum in result.fitted}
     rows = []
-    for prediction in result.predictions:
-        kind = "T_c" if prediction.name.startswith("T_c") else "branch_end"
-        datum = next((datum for datum in result.data if datum.kind == kind and datum.use == "predict"), None)
-        if kind not in fitted:
-            rows.append(ComparedRow(prediction, datum, float("nan") if datum is None else error_of(datum, result.config)))
+    for sample in result.samples:
+        for prediction, kind in zip(sample.predictions, ("branch_end", "T_c"), strict=True):
+            measured = [d for d in result.data if d.kind == kind and d.use == "predict" and d.sample == sample.name]
+            datum = measured[0] if measured else None
+            if (kind, sample.name) not in fitted:
+                rows.append(ComparedRow(prediction, datum, float("nan") if datum is None else error_of(datum, result.config)))
     return rows
 
 
@@ -222,8 +228,22 @@ def starts_text(result: FitResult) -> str:
 
 def verdict(result: FitResult) -> str:
     """One paragraph: what the data determine, and what they do not."""
-    sentences = [*_determined(result), *_warnings(result), *_assumptions(result)]
+    sentences = [*_branches(result), *_determined(result), *_warnings(result), *_assumptions(result)]
     return " ".join(sentences + [row.sentence for row in compared(result)])
+
+
+def _branches(result: FitResult) -> list[str]:
+    """Which branch it is, if that was left open."""
+    if not result.tried:
+        return []
+    others = [f"{one.branch} {_fate(one)}" for one in result.tried if one.branch != result.branch]
+    asked = "is the ground state and " if result.config.system.branch == GROUND_STATE else ""
+    return [f"The branch that {asked}fits best is {result.branch} (chi^2 = {result.chi2:.3g}); {', '.join(others)}."]
+
+
+def _fate(tried: Tried) -> str:
+    chi2 = "" if np.isnan(tried.chi2) else f"has chi^2 = {tried.chi2:.3g}"
+    return " but is ".join(part for part in (chi2, tried.remark) if part) if chi2 else f"was {tried.remark}"
 
 
 def _determined(result: FitResult) -> list[str]:

@@ -1,0 +1,68 @@
+"""Which branch the data belong to: the one that was asked for, the ground state, or whichever fits best, with all others named.
+
+`system.branch = "any"` fits every pattern of relative signs of the bands in turn and keeps the one of lowest chi^2.
+`"ground_state"` keeps the lowest among those that are, at the optimum, the ground state at every temperature of the data
+(`jaxgap.ground_state`): a branch that would be the ground state at neighbouring parameters only is not found this way.
+"""
+
+import itertools
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgap._checks import NotConvergedError
+from jaxgap.fitting.config import ANY, GROUND_STATE, FitConfig
+from jaxgap.fitting.data import Datum
+from jaxgap.fitting.optimise import FitResult, Progress, Tried, fit_branch
+from jaxgap.labels import has_signs, sign_pattern
+from jaxgap.search import as_real, coupled_groups
+from jaxgap.solutions import ground_state
+from jaxgap.superconductor import Superconductor
+
+__all__ = ["branches", "fit"]
+
+
+def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress: Progress = lambda *_: None) -> FitResult:
+    """Fit the parameters of `config` to the rows of `data` that count (`load_fit` reads all three from a folder).
+
+    Raises:
+        NotConvergedError: if no start ends at a solution on the asked-for branch.
+    """
+    asked = config.system.branch
+    if asked not in (ANY, GROUND_STATE):
+        return fit_branch(config, sc, data, progress)
+    fits: list[FitResult] = []
+    tried: list[Tried] = []
+    for branch in branches(len(sc.bands)):
+        try:
+            found = fit_branch(config.with_branch(branch), sc, data, progress)
+        except NotConvergedError:
+            tried.append(Tried(branch, float("nan"), "not found"))
+            continue
+        T = not_ground(found) if asked == GROUND_STATE else None
+        tried.append(Tried(branch, found.chi2, "" if T is None else f"not the ground state at {T:g} K"))
+        if T is None:
+            fits.append(found)
+    if not fits:
+        said = "; ".join(f"{one.branch}: {one.remark}" for one in tried)
+        raise NotConvergedError(f"No branch is what was asked for ({asked}): {said}.")
+    best = min(fits, key=lambda found: found.chi2)
+    return best._replace(config=config, tried=tuple(tried))
+
+
+def branches(n_bands: int) -> tuple[str, ...]:
+    """Every pattern of relative signs: `s++` and `s+-` for two bands, else one sign per band."""
+    if n_bands == 2:
+        return "s++", "s+-"
+    return tuple("+" + "".join(signs) for signs in itertools.product("+-", repeat=n_bands - 1))
+
+
+def not_ground(result: FitResult) -> float | None:
+    """The first temperature [K] of the data at which the fitted state is not the ground state; None if there is none."""
+    p = result.problem
+    for place, T in zip(p.sample, np.asarray(p.T).tolist(), strict=True):
+        sc = result.samples[place].superconductor
+        Delta, real = as_real(np.asarray(ground_state(sc, T).Delta, complex)[None], coupled_groups(sc))
+        if not (real[0] and bool(has_signs(jnp.asarray(Delta[0].real), sign_pattern(result.branch, len(sc.bands))))):
+            return T
+    return None
