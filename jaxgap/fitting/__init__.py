@@ -1,5 +1,7 @@
 """Fitting couplings to measured gaps: data, parameters, objective, optimiser, uncertainty, record, report."""
 
+from jaxgap.fitting.bootstrap import Bootstrap as Bootstrap
+from jaxgap.fitting.bootstrap import bootstrap as bootstrap
 from jaxgap.fitting.choice import fit as fit
 from jaxgap.fitting.compare import Comparison as Comparison
 from jaxgap.fitting.compare import compare as compare

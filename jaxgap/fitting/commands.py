@@ -1,4 +1,4 @@
-"""The commands about a fit folder: fit, report, compare, posterior. They parse, call the library, and print."""
+"""The commands about a fit folder: fit, report, compare, posterior, bootstrap. They parse, call the library, and print."""
 
 import sys
 import time
@@ -14,7 +14,8 @@ from rich.markup import escape
 from jaxgap._checks import InputError, check
 from jaxgap._json import print_json, write_json
 from jaxgap._terminal import JsonOption, console, progress
-from jaxgap.fitting import posterior_report
+from jaxgap.fitting import bootstrap_report, posterior_report
+from jaxgap.fitting.bootstrap import bootstrap as draw_sets
 from jaxgap.fitting.checkpoint import NAME, drawn_so_far
 from jaxgap.fitting.choice import fit as run_fit
 from jaxgap.fitting.compare import compare as compare_models
@@ -144,6 +145,36 @@ def posterior(
     else:
         posterior_report.print_report(found, console)
         console.print(escape(f"Wrote {paths[0]} and {paths[1]}; the draws are in {folder / NAME}."), soft_wrap=True)
+
+
+@fits.command()
+def bootstrap(
+    folder: Annotated[Path, typer.Argument(help="A folder with fit.toml and data.csv.")],
+    sets: Annotated[int, typer.Option(help="Sets of data drawn from the fitted model.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    as_json_: JsonOption = False,
+) -> None:
+    """Draw data from the fitted model and fit them again: table, and bootstrap.json beside the data.
+
+    The fit is that of result.json if fit.toml and data.csv are still the same; else it is made first, as `jaxgap fit` does.
+
+    Example: jaxgap bootstrap fits/synthetic_ba0.6k0.4fe2as2
+    """
+    config, sc, data = load_fit(folder)
+    result = _known_or_new(config, sc, data, folder)
+
+    def report(done: int, of: int) -> None:
+        if done % 50 == 0 or done == of:
+            progress.print(f"bootstrap {done:4d}/{of}")
+
+    found = draw_sets(result, sets=sets, seed=seed, progress=report)
+    row, path = bootstrap_report.as_json(found), folder / "bootstrap.json"
+    write_json(row, path)
+    if as_json_:
+        print_json(row)
+    else:
+        bootstrap_report.print_report(found, console)
+        console.print(escape(f"Wrote {path}."), soft_wrap=True)
 
 
 def _written(write: Callable[..., tuple[Path, ...]], result: FitResult, folder: Path) -> tuple[Path, ...]:
