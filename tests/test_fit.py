@@ -17,7 +17,7 @@ from jaxgap.fitting.objective import deviations, joint, joint_objective, predict
 from jaxgap.fitting.optimise import _best
 from jaxgap.fitting.report import as_json, verdict
 from jaxgap.fitting.uncertainty import curvature, curve_sigma
-from jaxgap.observables import branch_minima
+from jaxgap.observables import branch_minima, coherence_peaks, fermi_momentum_gaps
 from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.pairing import gap_residual
 from jaxgap.superconductor import from_toml
@@ -562,6 +562,8 @@ def test_differences_ratios_and_limits(folder):
         row(f"2 {LOWER} / k_B T_c", 0, 3.0, 0.2, unit="1"),
         row(UPPER, 0, 12.0, 0.5),
         row("T_c", "", 79.0, 1.0, unit="K"),
+        row("coherence_peak[alpha:beta upper]", 0, 12.0),
+        row("fermi_momentum[beta]", 0, 6.0),
     ]
     data(folder, HEADER + "".join(rows))
     config, sc, read = load_fit(folder)
@@ -570,7 +572,10 @@ def test_differences_ratios_and_limits(folder):
     theta = (0.03, 41.0)
     upper, lower = gaps_at(theta)
     T_c = float(critical_temperature(materials.ba122(*theta)))
+    state = solve(materials.ba122(*theta), 0.0, branch="s+-")
+    strongest = max((p for p in coherence_peaks(state) if "upper" in p.branch and p.weight > 0), key=lambda p: p.weight)
     wanted = [upper - lower, upper / lower, 2 * lower / (0.08617333262 * T_c), upper, T_c]
+    wanted += [strongest.energy, float(fermi_momentum_gaps(state).gap[1])]
     found = predictions(p, jnp.asarray(theta), jnp.asarray(amplitudes_at(theta)))
     assert relative_error(found, wanted) < REPEATABLE
 

@@ -26,7 +26,7 @@ from jaxgap.observables import (
     tunnelling_density_of_states,
     wave_vector,
 )
-from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of
+from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
 
 REFERENCE = 1e-7
 """[meV] The reference minimised E over kappa to about 1e-8."""
@@ -448,6 +448,22 @@ def test_peak_weight_is_the_density_of_states_near_the_peak():
     curvature = float(E[row, 0] - 2 * E[row, 1] + E[row, 2]) / h**2
     wanted = float(rho(jnp.asarray(peak.kappa), 3)) * np.sqrt(2 / curvature)
     assert relative_error(peak.weight, wanted) < 1e-5  # second differences: h^2 E'''' / 12 E'' and rounding / h^2
+
+
+@pytest.mark.parametrize("name", ["distance", pytest.param("3D", marks=pytest.mark.slow)])
+def test_the_strongest_peak_of_every_branch(name):
+    """The one of the list with the largest weight; its derivatives against differences."""
+    sc, Delta = bands(name), jnp.asarray(PEAKED[name])
+    run = jax.jit(strongest_peaks_of)
+    found = np.asarray(run(sc, Delta))
+    for label, energy in zip(branch_names(sc), found, strict=True):
+        smooth = [p for p in peaks_of(name) if p.branch == label and p.weight > 0]
+        wanted = max(smooth, key=lambda p: p.weight).energy if smooth else np.nan
+        np.testing.assert_allclose(energy, wanted, atol=EXTREMUM)
+    slopes = np.asarray(jax.jit(jax.jacfwd(strongest_peaks_of, argnums=1))(sc, Delta))
+    for k in range(3):
+        high, low = (np.asarray(run(sc, Delta.at[k].add(h))) for h in (1e-4, -1e-4))
+        np.testing.assert_allclose(slopes[:, k], (high - low) / 2e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("d", [0.0, 10.0])

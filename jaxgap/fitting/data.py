@@ -2,7 +2,8 @@
 
 Columns (all must be there; a cell may be empty where it says so):
 
-- `quantity`: `branch_minimum[<branch>]`, `fermi_momentum[<band>]`, `T_c`, `branch_end`; of two gaps at one temperature
+- `quantity`: `branch_minimum[<branch>]`, `fermi_momentum[<band>]`, `coherence_peak[<branch>]` (its strongest; the three
+  definitions are those of jaxgap/observables/gaps.py), `T_c`, `branch_end`; of two gaps at one temperature
   `<gap> - <gap>` or `<gap> / <gap>`; `2 <gap> / k_B T_c`; `dIdV[<junction>]`, a point of a tunnelling spectrum; or `-` for a
   number that the model has no counterpart for;
 - `T_K`: temperature [K]; empty if the source states none (such rows can be shown, not fitted), and for T_c and branch_end;
@@ -26,17 +27,17 @@ from jaxgap._checks import InputError
 from jaxgap.observables.gaps import branch_names
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["COLUMNS", "Datum", "read_data"]
+__all__ = ["COLUMNS", "Datum", "gap_names", "read_data"]
 
 COLUMNS = ("quantity", "T_K", "value", "error", "unit", "use", "technique", "source", "how_obtained")
 OPTIONAL = ("limit", "V_mV", "sample")
 USES = ("fit", "predict", "show")
 LIMITS = ("", "upper", "lower")
-GAPS = ("branch_minimum", "fermi_momentum")
+GAPS = ("branch_minimum", "fermi_momentum", "coherence_peak")
 OVER_T_C = "2 / k_B T_c"
 """The operator of 2 Delta / k_B T_c."""
-_UNITS = {"branch_minimum": "meV", "fermi_momentum": "meV", "T_c": "K", "branch_end": "K", "dIdV": "1", "-": "meV"}
-_TERM = re.compile(r"(?P<kind>branch_minimum|fermi_momentum|T_c|branch_end|dIdV|-)(?:\[(?P<of>[^\]]+)\])?")
+_UNITS = {**dict.fromkeys(GAPS, "meV"), "T_c": "K", "branch_end": "K", "dIdV": "1", "-": "meV"}
+_TERM = re.compile(r"(?P<kind>branch_minimum|fermi_momentum|coherence_peak|T_c|branch_end|dIdV|-)(?:\[(?P<of>[^\]]+)\])?")
 _PAIR = re.compile(r"(?P<first>[a-z_]+\[[^\]]+\])\s*(?P<operator>[-/])\s*(?P<second>[a-z_]+\[[^\]]+\])")
 _OVER_T_C = re.compile(r"2\s*(?P<first>[a-z_]+\[[^\]]+\])\s*/\s*k_B T_c")
 
@@ -45,7 +46,7 @@ class Datum(NamedTuple):
     """One measured number."""
 
     kind: str
-    """branch_minimum, fermi_momentum, T_c, branch_end, dIdV, or - ."""
+    """branch_minimum, fermi_momentum, coherence_peak, T_c, branch_end, dIdV, or - ."""
     of: str
     """The branch, band or junction it belongs to; empty where there is none."""
     T: float | None
@@ -181,6 +182,11 @@ def _parsed(quantity: str, where: str) -> tuple[str, list[tuple[str, str]]]:
     return operator, terms
 
 
+def gap_names(sc: Superconductor) -> dict[str, Sequence[str]]:
+    """What the gaps of every definition belong to: branches, or bands."""
+    return {"branch_minimum": branch_names(sc), "fermi_momentum": sc.band_names, "coherence_peak": branch_names(sc)}
+
+
 def _check_use(kind: str, T: float | None, use: str, where: str) -> None:
     if use != "show" and kind == "-":
         raise InputError(f"{where}: a row without a quantity can only be shown: set its `use` to show.")
@@ -192,7 +198,7 @@ def _check_use(kind: str, T: float | None, use: str, where: str) -> None:
 
 def _check_target(kind: str, of: str, sc: Superconductor, where: str) -> None:
     """Gaps belong to a branch or a band of the system; T_c and branch_end to none."""
-    targets: Sequence[str] = {"branch_minimum": branch_names(sc), "fermi_momentum": sc.band_names}.get(kind, ())
+    targets = gap_names(sc).get(kind, ())
     if targets and of not in targets:
         raise InputError(f"{where}: `{kind}` must be of one of {', '.join(targets)}, but is of `{of}`.")
     if kind == "dIdV":

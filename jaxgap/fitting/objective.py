@@ -27,13 +27,13 @@ from jaxgap.branches import fold_temperature
 from jaxgap.critical import critical_temperature
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.config import FitConfig, JunctionConfig
-from jaxgap.fitting.data import GAPS, OVER_T_C, Datum
+from jaxgap.fitting.data import GAPS, OVER_T_C, Datum, gap_names
 from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.junctions import Junction, Spectrum, Tie, is_junction, measured, tie, with_values
 from jaxgap.labels import has_signs, sign_pattern
 from jaxgap.newton import Root
 from jaxgap.observables.conductance import common_nodes
-from jaxgap.observables.gaps import branch_minima_of, branch_names, fermi_momentum_gaps_of
+from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
 from jaxgap.pairing import gap_residual
 from jaxgap.spectrum import safe_sqrt
 from jaxgap.superconductor import Superconductor
@@ -161,7 +161,7 @@ def _rows(
     sc: Superconductor, fitted: list[Datum], samples: tuple[str, ...], conditions: list[tuple[int, float]]
 ) -> tuple[tuple[Row, ...], dict[tuple[str, int], list[float]]]:
     """(what to compute for every datum, the voltages of every spectrum by junction and condition)."""
-    targets = {"branch_minimum": branch_names(sc), "fermi_momentum": sc.band_names}
+    targets = gap_names(sc)
     voltages: dict[tuple[str, int], list[float]] = {}
     rows = []
     for d in fitted:
@@ -174,7 +174,7 @@ def _rows(
             rows.append(Row((("dIdV", spectrum),), condition, "", d.limit, len(V) - 1, sample))
         else:
             terms = ((d.kind, d.of), d.second) if d.second[0] else ((d.kind, d.of),)
-            indices = tuple((kind, targets[kind].index(of) if of else 0) for kind, of in terms)
+            indices = tuple((kind, list(targets[kind]).index(of) if of else 0) for kind, of in terms)
             rows.append(Row(indices, condition, d.operator, d.limit, sample=sample))
     return tuple(rows), voltages
 
@@ -226,6 +226,8 @@ def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array
         table["branch_minimum"] = at_conditions(p, theta, lambda sc, _, D: branch_minima_of(sc, D), Delta)
     if "fermi_momentum" in kinds:
         table["fermi_momentum"] = at_conditions(p, theta, lambda sc, _, D: fermi_momentum_gaps_of(sc, D).gap, Delta)
+    if "coherence_peak" in kinds:
+        table["coherence_peak"] = at_conditions(p, theta, lambda sc, _, D: strongest_peaks_of(sc, D), Delta)
     if "T_c" in kinds:
         table["T_c"] = jnp.stack([critical_temperature(sc) for sc in systems_at(p, theta)])[:, None]
     curves = _spectra(p, theta, Delta)

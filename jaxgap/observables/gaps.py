@@ -5,7 +5,8 @@ r"""Excitation gaps, in the three definitions that are in use; they differ, so t
   to d/2), and further extrema of E_- are not in it.
 - `fermi_momentum`: what symmetrised photoemission reads: E at band i's Fermi momentum, on the branch with the larger weight
   |u_i|^2 + |v_i|^2 of that band.
-- `coherence_peak`: what tunnelling sees: the extrema of E_+-(kappa) with their weight in the density of states.
+- `coherence_peak`: what tunnelling sees: the extrema of E_+-(kappa) with their weight in the density of states; of a branch
+  that has several, a fit takes the one of the largest weight.
 """
 
 from functools import partial
@@ -34,6 +35,7 @@ __all__ = [
     "fermi_momentum_gaps",
     "CoherencePeak",
     "coherence_peaks",
+    "strongest_peaks_of",
 ]
 
 
@@ -303,3 +305,40 @@ def _bisected(slope: Any, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarr
         same = (np.asarray(slope(middle)) >= 0) == rising
         left, right = np.where(same, middle, left), np.where(same, right, middle)
     return left, right
+
+
+def strongest_peaks_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
+    """Energy of every branch's extremum of the largest weight [meV], in the order of `branch_names`, for given amplitudes; NaN
+    where a branch has none inside the shell. Differentiable, except where two extrema have the same weight."""
+    peaks: list[Any] = []
+    for cluster in sc.clusters:
+        if len(cluster.bands) == 1:
+            peaks.append(spectrum.safe_sqrt(spectrum.abs2(Delta[cluster.bands[0]])))
+        else:
+            peaks += list(jax.vmap(lambda upper, c=cluster: _strongest(sc, Delta, c, upper))(jnp.array([False, True])))
+    return jnp.stack(peaks)
+
+
+@partial(jax.jit, static_argnames="cluster")
+def _strongest(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array, ""]) -> Float[Array, ""]:
+    theta = (sc, Delta, upper)
+    fixed = jax.lax.stop_gradient(theta)
+    slope = jax.grad(lambda kappa: _energy(kappa, fixed, cluster))
+    # The shell's edges are no extrema; nodes of an empty piece coincide.
+    grid = _grid(sc, Delta, cluster)[1:-1]
+    slopes, width = jax.vmap(slope)(grid), jnp.diff(grid)
+    turns = ((slopes[:-1] >= 0) != (slopes[1:] >= 0)) & (width > 0)
+    curvature = jnp.abs(jnp.diff(slopes)) / jnp.where(turns, width, 1.0)
+    density = jax.vmap(lambda kappa: rho(kappa, sc.dimension))((grid[:-1] + grid[1:]) / 2)
+    weight = jnp.where(turns, density / jnp.sqrt(jnp.where(turns, curvature, 1.0)), -1.0)
+    place = jnp.argmax(weight)
+    rising = slopes[place] >= 0
+
+    def bisect(_: Any, bracket: Any) -> Any:
+        middle = (bracket[0] + bracket[1]) / 2
+        same = (slope(middle) >= 0) == rising
+        return jnp.where(same, middle, bracket[0]), jnp.where(same, bracket[1], middle)
+
+    left, right = jax.lax.fori_loop(0, 80, bisect, (grid[place], grid[place + 1]))
+    kappa = at_root(partial(_stationary, cluster=cluster), ((left + right) / 2)[None], theta, turns[place])[0]
+    return jnp.where(turns[place], _energy(kappa, theta, cluster), jnp.nan)
