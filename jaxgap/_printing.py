@@ -107,7 +107,8 @@ def diagram_row(found: PhaseDiagram) -> dict[str, Any]:
     shares = {
         "superconducting": np.sum(found.ground >= 0) / points,
         "normal": np.sum(found.ground == NORMAL_GROUND) / points,
-        "no_stable_real_state": np.sum(found.ground == NO_GROUND) / points,
+        "time_reversal_broken": np.sum(found.ground_broken) / points,
+        "no_stable_state_found": np.sum(found.ground == NO_GROUND) / points,
         "several_stable_states": np.sum(found.stable_states > 1) / points,
     }
     lines = {

@@ -39,7 +39,7 @@ from jaxgap.quadrature import DEFAULT_RULE
 from jaxgap.solve import checked_temperature
 from jaxgap.stability import phase_block
 from jaxgap.superconductor import Superconductor
-from jaxgap.unknowns import group_directions, search_root, vanishing
+from jaxgap.unknowns import fixed_gauge_residual, group_directions, search_root, theta_at, vanishing
 
 __all__ = [
     "Path",
@@ -124,9 +124,9 @@ class Bifurcation(eqx.Module):
     kind: BifurcationKind = eqx.field(static=True)
     path: Path
     p: Float[Array, ""]
-    Delta: Float[Array, "channel"]
-    """Amplitudes there [meV]."""
-    direction: Float[Array, "channel"]
+    Delta: Inexact[Array, "channel"]
+    """Amplitudes there [meV]; complex only at a crossing with a state that breaks time reversal."""
+    direction: Inexact[Array, "channel"]
     """The null vector: the change of the amplitudes (of their imaginary parts, at a pitchfork of phases); at a crossing the
     amplitudes of the other branch; zero at a gapless state, where nothing bifurcates."""
     converged: Bool[Array, ""]
@@ -201,6 +201,18 @@ def _crossing(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
     # In units of meV, like the gap equations.
     balance = (F - F_other) / (jnp.sum(sc.N) * sc.Omega)
     return jnp.concatenate([*(gap_residual(sc, Delta, T) for Delta in states), balance[None]])
+
+
+def _crossing_broken(z: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
+    """`_crossing` of complex amplitudes, real parts before imaginary ones, which do not turn relative to `origin`."""
+    path, origin = theta
+    m = len(origin) // 2
+    sc, T = path.at(z[-1])
+    r, F = [], []
+    for part in (slice(0, m), slice(m, 2 * m)):
+        r.append(fixed_gauge_residual(z[part], theta_at(sc, T, origin[part]), DEFAULT_RULE))
+        F.append(free_energy_of(sc, unpack(z[part], len(sc.channels)), T))
+    return jnp.concatenate([*r, (F[0] - F[1])[None] / (jnp.sum(sc.N) * sc.Omega)])
 
 
 def _gapless(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
@@ -290,16 +302,22 @@ def locate_normal(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""
 
 @program
 def locate_crossing(
-    path: Path, Delta: Float[Array, "channel"], other: Float[Array, "channel"], p: Float[Array, ""]
+    path: Path, Delta: Inexact[Array, "channel"], other: Inexact[Array, "channel"], p: Float[Array, ""]
 ) -> Bifurcation:
-    """The point near p where two real branches, near `Delta` and `other` [meV], have equal free energies.
+    """The point near p where two branches, near `Delta` and `other` [meV], have equal free energies.
 
-    `other` may be zero: the crossing with the normal state, a first-order transition out of superconductivity. Not
-    converged if g is not symmetric: then there are no free energies.
+    `other` may be zero: the crossing with the normal state, a first-order transition out of superconductivity. With complex
+    amplitudes (both arrays then) one of them or both break time reversal. Not converged if g is not symmetric: then there are
+    no free energies.
     """
     Delta, other, p = jax.lax.stop_gradient((Delta, other, p))
-    z = jnp.concatenate([Delta, other, p[None]])
-    return _located(BifurcationKind.CROSSING, _crossing, path, z, None, len(Delta))
+    states = jnp.concatenate([pack(Delta), pack(other)])
+    z, n = jnp.append(states, p), len(Delta)
+    if not jnp.iscomplexobj(Delta):
+        return _located(BifurcationKind.CROSSING, _crossing, path, z, None, n)
+    event = _located(BifurcationKind.CROSSING, _crossing_broken, path, z, states, 2 * n)
+    both = unpack(event.Delta, n), unpack(event.direction, n)
+    return Bifurcation(event.kind, path, event.p, *both, event.converged, event.steps)
 
 
 @program

@@ -113,7 +113,11 @@ class GapCurve(eqx.Module):
 
 
 def gap_curve(sc: Superconductor, T: Any, branch: str | None = None) -> GapCurve:
-    """Excitation gaps and stability along a branch (default: the one connected to T_c) at the temperatures `T` [K]."""
+    """Excitation gaps and stability along a branch (default: the one connected to T_c) at the temperatures `T` [K].
+
+    The branch is that of `solve`: the one that exists from T = 0 up to `branch_end`, and nothing beyond, even if the state
+    connected to T_c has its signs there.
+    """
     pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
     return _gap_curve(sc, _temperatures(T), pattern)
 

@@ -1,16 +1,14 @@
 r"""Phase diagrams: the ground state and all metastable states over two parameters, and the lines between them.
 
-The search begins anew, from a set of starts and from the points half way between the states found, at some points of some
-columns. The states are then carried over the plane by Newton, along x and along y, forwards and backwards, so that a state
-found anywhere reaches every point at which it exists and to which a row or a column leads. The lines (first order, spinodals,
+States are found at some points and carried over the plane (`jaxgap.phase_sweep`): all real ones, and of those that break time
+reversal the stable ones, since an unstable one is neither ground state nor metastable. The lines (first order, spinodals,
 continuous, gapless) are located on every edge of the grid by their own equations (`jaxgap.phase_lines`).
 
-Real states only. A real state that is unstable towards complex amplitudes is marked by its phase count; where the normal state
-is unstable and no real state is stable, as in frustrated systems whose ground state breaks time reversal, the ground state is
-`NO_GROUND`, and `jaxgap.solutions` finds the complex one.
+A real state that is unstable towards complex amplitudes is marked by its phase count. Where the normal state is unstable and no
+stable state was found, the ground state is `NO_GROUND`. If g is not symmetric no complex states are looked for: in general none
+exists.
 """
 
-import itertools
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Inexact
 
 from jaxgap._checks import check
 from jaxgap._chunks import in_chunks
@@ -26,31 +24,27 @@ from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bifurcations import BifurcationKind, path
 from jaxgap.critical import highest_temperature, linear_kernel
-from jaxgap.newton import norm
 from jaxgap.observables.gaps import branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
-from jaxgap.phase_lines import NO_GROUND, NORMAL_GROUND, Grid, Plane, phase_lines
+from jaxgap.pairing import pack, unpack
+from jaxgap.phase_lines import BROKEN_GROUND, NO_GROUND, NORMAL_GROUND, Grid, Plane, phase_lines
+from jaxgap.phase_sweep import breaks_time_reversal, broken_states, groups_of, real_states
 from jaxgap.quadrature import DEFAULT_RULE
-from jaxgap.search import SEARCH_RULE, SEARCH_STEPS, half_way, iterated, real_starts
+from jaxgap.search import SEARCH_STEPS, as_real
 from jaxgap.solve import checked_temperature
 from jaxgap.stability import negative_of_each, real_blocks
 from jaxgap.superconductor import Superconductor
-from jaxgap.unknowns import search_root, vanishing
+from jaxgap.unknowns import search_root
 
 __all__ = ["PhaseDiagram", "phase_diagram"]
 
-SLOTS = 6
-"""States kept at every point."""
-SEARCHED = (12, 24)
-"""(columns, rows) at whose crossings the search begins anew, evenly spread."""
-SAME = 1e-5
-CHUNK = 256
+CHUNK, BROKEN_CHUNK = 256, 32
 COLDEST = 1e-14
 """In units of the highest possible T_c: the normal state's stability at T = 0 is that at this temperature."""
 
 
 class PhaseDiagram(NamedTuple):
-    """States over a grid; NaN and -1 where a point has fewer than `SLOTS` states."""
+    """States over a grid: all real ones, and the stable ones that break time reversal; NaN and -1 where a point has fewer."""
 
     superconductor: Superconductor
     x_name: str
@@ -58,12 +52,13 @@ class PhaseDiagram(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     Delta: np.ndarray
-    """Amplitudes [meV], [row, column, state, channel]; by rising free energy (if g is not symmetric: by falling size). The
-    normal state is not among them: its free energy is zero."""
+    """Amplitudes [meV], complex, [row, column, state, channel]; by rising free energy (if g is not symmetric: by falling size).
+    Imaginary parts are exactly zero unless the state breaks time reversal. The normal state is not among them: its free energy
+    is zero."""
     free_energy: np.ndarray
     """[row, column, state]; NaN if g is not symmetric."""
     unstable_amplitude: np.ndarray
-    """[row, column, state]."""
+    """[row, column, state]; for complex amplitudes of all of M (0: unstable ones are not kept)."""
     unstable_phase: np.ndarray
     """[row, column, state]; for equal relaxation rates."""
     gap: np.ndarray
@@ -77,6 +72,17 @@ class PhaseDiagram(NamedTuple):
     def stable(self) -> np.ndarray:
         """[row, column, state]."""
         return (self.unstable_amplitude == 0) & (self.unstable_phase == 0)
+
+    @property
+    def broken(self) -> np.ndarray:
+        """Whether the state breaks time reversal, [row, column, state]."""
+        return np.any(np.imag(self.Delta) != 0, axis=3) & np.isfinite(self.gap)
+
+    @property
+    def ground_broken(self) -> np.ndarray:
+        """Whether the ground state breaks time reversal, [row, column]."""
+        of_ground = np.take_along_axis(self.broken, np.maximum(self.ground, 0)[..., None], axis=2)[..., 0]
+        return of_ground & (self.ground >= 0)
 
     @property
     def stable_states(self) -> np.ndarray:
@@ -137,11 +143,23 @@ def phase_diagram(sc: Superconductor, T: Any, x: Any, y: Any) -> PhaseDiagram:
         for end in (values[0], values[-1]):
             path(sc, T, {name: (end, end)})
     plane = Plane(sc, T, x_name, y_name)
-    Delta, F, amplitude, phase, gap, excess = _judged(plane, xs, ys, _swept(plane, xs, ys), bool(sc.has_free_energy))
+    has_free_energy = bool(sc.has_free_energy)
     normal_stable = _normal_stable(plane, xs, ys)
-    diagram = PhaseDiagram(sc, x_name, y_name, xs, ys, Delta, F, amplitude, phase, gap, normal_stable, {})
-    grid = Grid(xs, ys, Delta, amplitude, phase, excess, diagram.ground)
-    return diagram._replace(lines=phase_lines(plane, grid, bool(sc.has_free_energy)))
+    states = _judged(plane, xs, ys, real_states(plane, xs, ys))
+    if has_free_energy:
+        states = _with_broken(plane, xs, ys, states, normal_stable)
+    states = _ranked(states, has_free_energy)
+    diagram = PhaseDiagram(sc, x_name, y_name, xs, ys, *states[:5], normal_stable, {})
+    return diagram._replace(lines=phase_lines(plane, _grid(diagram, states.excess), has_free_energy))
+
+
+def _grid(diagram: PhaseDiagram, excess: np.ndarray) -> Grid:
+    """What the lines are found from: the real states, and the ground states that break time reversal."""
+    d, broken = diagram, diagram.broken
+    amplitude, phase = (np.where(broken, -1, count) for count in (d.unstable_amplitude, d.unstable_phase))
+    real = np.where(broken[..., None], np.nan, d.Delta.real)
+    ground = np.where(d.ground_broken, BROKEN_GROUND, d.ground)
+    return Grid(d.x, d.y, real, amplitude, phase, excess, ground, np.where(d.ground_broken[..., None], d.ground_Delta, np.nan))
 
 
 def _axis(argument: str, axis: Any) -> tuple[str, np.ndarray]:
@@ -152,130 +170,80 @@ def _axis(argument: str, axis: Any) -> tuple[str, np.ndarray]:
     return name, np.linspace(lo, hi, int(points))
 
 
-# --- sweep ------------------------------------------------------------------------------------------------------------
-
-
-@program
-def _roots(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"]) -> tuple[Any, Any]:
-    """(amplitudes, converged to a superconducting state) of Newton from every start at its own point."""
-
-    def one(x: Any, y: Any, D: Any) -> Any:
-        sc, T = plane.at(x, y)
-        root = search_root(sc, T, D, SEARCH_RULE, SEARCH_STEPS)
-        return root.x, root.converged & (norm(root.x) > 2 * vanishing(sc, T))
-
-    return jax.vmap(one)(x, y, starts)
-
-
-@program
-def _iterated(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"]) -> Float[Array, "start channel"]:
-    """Every start after a few plain iterations at its own point."""
-    return jax.vmap(lambda x, y, D: iterated(*plane.at(x, y), D))(x, y, starts)
-
-
-def _swept(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    """States at every point, [row, column, slot, channel], NaN where there are fewer."""
-    found = np.full((len(ys), len(xs), SLOTS, len(plane.sc.channels)), np.nan)
-    columns, rows = (
-        np.unique(np.linspace(0, n - 1, most).round().astype(int)) for n, most in zip((len(xs), len(ys)), SEARCHED, strict=True)
-    )
-    for k in columns:
-        found[rows, k] = _searched(plane, np.full(len(rows), xs[k]), ys[rows])
-    X, Y = np.meshgrid(xs, ys)
-    # Views: what is found enters `found`. Along the columns first (few hold anything), along the rows, along all columns.
-    for x, y, states in ((X, Y, found), (X.T, Y.T, found.swapaxes(0, 1)), (X, Y, found)):
-        for order in (range(len(x)), range(len(x) - 1, -1, -1)):
-            for before, here in itertools.pairwise(order):
-                carried = _newton(plane, x[here], y[here], states[before])
-                states[here] = _distinct(np.concatenate([states[here], carried], axis=1))
-    return found
-
-
-def _searched(plane: Plane, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """States at the points of one column, from fresh starts (some after a few plain iterations) and half way between the
-    states that these lead to, [point, slot, channel]."""
-    # Starts depend on the couplings: those of the first and of the last point.
-    ends = [real_starts(plane.at(float(x[i]), float(y[i]))[0]) for i in (0, -1)]
-    direct, far = (
-        np.broadcast_to(starts, (len(y), *starts.shape))
-        for starts in (np.unique(np.concatenate(part), axis=0) for part in zip(*ends, strict=True))
-    )
-    flat = [np.repeat(part, far.shape[1], axis=0) for part in (x, y)] + [far.reshape(-1, far.shape[2])]
-    after = in_chunks(partial(_iterated, plane), CHUNK, *flat).reshape(far.shape)
-    states = _distinct(_newton(plane, x, y, np.concatenate([direct, after], axis=1)))
-    return _distinct(np.concatenate([states, _newton(plane, x, y, half_way(states))], axis=1))
-
-
-def _newton(plane: Plane, x: np.ndarray, y: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Where Newton ends from every start (that is not NaN) of every point; NaN if it does not converge, or becomes normal."""
-    ended = np.full_like(starts, np.nan)
-    present = np.isfinite(starts).all(axis=2)
-    if present.any():
-        point, _ = np.nonzero(present)
-        Delta, converged = in_chunks(partial(_roots, plane), CHUNK, x[point], y[point], starts[present])
-        ended[present] = np.where(converged[:, None], Delta, np.nan)
-    return ended
-
-
-def _distinct(candidates: np.ndarray) -> np.ndarray:
-    """The different states of every row, up to sign, in `SLOTS` slots: [row, slot, channel]."""
-    rows, _, n = candidates.shape
-    left = np.isfinite(candidates).all(axis=2)
-    kept = np.full((rows, SLOTS, n), np.nan)
-    for slot in range(SLOTS):
-        first = np.argmax(left, axis=1)
-        state = np.where(left.any(axis=1)[:, None], candidates[np.arange(rows), first], np.nan)
-        kept[:, slot] = state
-        size = np.linalg.norm(state, axis=1)[:, None]
-        near = np.minimum(*(np.linalg.norm(candidates - sign * state[:, None], axis=2) for sign in (1.0, -1.0)))
-        left &= ~(near <= SAME * size) & np.isfinite(size)
-    return kept
-
-
 # --- judge ------------------------------------------------------------------------------------------------------------
 
 
+class _States(NamedTuple):
+    """The fields of `PhaseDiagram`, and `gapless_excess` of real amplitudes, [row, column, state, pair]."""
+
+    Delta: np.ndarray
+    free_energy: np.ndarray
+    unstable_amplitude: np.ndarray
+    unstable_phase: np.ndarray
+    gap: np.ndarray
+    excess: np.ndarray
+
+
 @program
-def _judge(plane: Plane, x: Any, y: Any, Delta: Any) -> Any:
+def _judge(plane: Plane, x: Any, y: Any, Delta: Inexact[Array, "state channel"]) -> Any:
+    """(Delta, good, F, gap, excess, blocks of M) of the states near `Delta`: real ones, or those that break time reversal."""
+
     def one(x: Any, y: Any, D: Any) -> Any:
         sc, T = plane.at(x, y)
-        root = search_root(sc, T, D, DEFAULT_RULE, SEARCH_STEPS)
-        return (
-            root.x,
-            root.converged,
-            free_energy_of(sc, root.x, T),
-            jnp.min(branch_minima_of(sc, root.x)),
-            gapless_excess(sc, root.x),
-            real_blocks(sc, root.x, T),
-        )
+        root = search_root(sc, T, pack(D), DEFAULT_RULE, SEARCH_STEPS)
+        solved = unpack(root.x, len(sc.channels))
+        if jnp.iscomplexobj(D):
+            good, excess = root.converged & breaks_time_reversal(sc, solved), jnp.full(max(len(sc.cross), 1), jnp.nan)
+            blocks: tuple[Any, ...] = (root.jacobian,)
+        else:
+            good, excess, blocks = root.converged, gapless_excess(sc, solved), real_blocks(sc, solved, T)
+        return solved, good, free_energy_of(sc, solved, T), jnp.min(branch_minima_of(sc, solved)), excess, blocks
 
     return jax.vmap(one)(x, y, Delta)
 
 
-def _judged(plane: Plane, xs: np.ndarray, ys: np.ndarray, Delta: np.ndarray, has_free_energy: bool) -> tuple[np.ndarray, ...]:
-    """(Delta, F, unstable in amplitude, in phase, gap, excess), states sorted by free energy, else by size."""
+def _judged(plane: Plane, xs: np.ndarray, ys: np.ndarray, Delta: np.ndarray) -> _States:
+    """What every state is worth; NaN and -1 where there is none."""
     shape = Delta.shape[:3]
     present = np.isfinite(Delta).all(axis=3)
     row, column, _ = np.nonzero(present)
-    x, y, D = xs[column], ys[row], Delta[present]
-    pairs = max(len(plane.sc.cross), 1)
-    kinds = {"F": (float, ()), "amplitude": (int, ()), "phase": (int, ()), "gap": (float, ()), "excess": (float, (pairs,))}
-    out = {name: np.full((*shape, *more), np.nan if kind is float else -1) for name, (kind, more) in kinds.items()}
-    Delta = np.full_like(Delta, np.nan)
-    if len(D):
-        solved, good, F, gap, excess, blocks = in_chunks(partial(_judge, plane), CHUNK, x, y, D)
-        amplitude, phase = (negative_of_each(block) for block in blocks)
+    nothing = np.full(shape, np.nan)
+    excess = np.full((*shape, max(len(plane.sc.cross), 1)), np.nan)
+    out = _States(np.full_like(Delta, np.nan), nothing, np.full(shape, -1), np.full(shape, -1), nothing.copy(), excess)
+    if len(row):
+        size = BROKEN_CHUNK if np.iscomplexobj(Delta) else CHUNK
+        solved, good, F, gap, excess, blocks = in_chunks(partial(_judge, plane), size, xs[column], ys[row], Delta[present])
+        amplitude, phase = [*(negative_of_each(block) for block in blocks), np.zeros(len(row), int)][:2]
+        if np.iscomplexobj(Delta):
+            good &= amplitude == 0
+            solved = as_real(solved, groups_of(plane, xs, ys))[0]
         kept = np.zeros(shape, bool)
         kept[present] = good
-        Delta[kept] = solved[good]
-        for name, values in {"F": F, "amplitude": amplitude, "phase": phase, "gap": gap, "excess": excess}.items():
-            out[name][kept] = values[good]
+        for field, values in zip(out, (solved, F, amplitude, phase, gap, excess), strict=True):
+            field[kept] = values[good]
+    return out
+
+
+def _with_broken(plane: Plane, xs: np.ndarray, ys: np.ndarray, real: _States, normal_stable: np.ndarray) -> _States:
+    """The real states and, in further slots if there are any, the stable ones that break time reversal."""
+    lacking = ~normal_stable & ~np.any((real.unstable_amplitude == 0) & (real.unstable_phase == 0), axis=2)
+    soft = (real.unstable_amplitude == 0) & (real.unstable_phase > 0)
+    found = broken_states(plane, xs, ys, np.where(soft[..., None], real.Delta, np.nan), lacking)
+    broken = _judged(plane, xs, ys, found)
+    if not np.isfinite(broken.gap).any():
+        return real
+    return _States(*(np.concatenate(parts, axis=2) for parts in zip(real, broken, strict=True)))
+
+
+def _ranked(states: _States, has_free_energy: bool) -> _States:
+    """Sorted by free energy, else by size."""
     if not has_free_energy:
-        out["F"][:] = np.nan
-    key = out["F"] if has_free_energy else -np.linalg.norm(Delta, axis=3)
+        states = states._replace(free_energy=np.full_like(states.free_energy, np.nan))
+    key = states.free_energy if has_free_energy else -np.linalg.norm(states.Delta, axis=3)
     order = np.argsort(key, axis=2, kind="stable")
-    ordered = [np.take_along_axis(array, order[..., None] if array.ndim > 3 else order, axis=2) for array in out.values()]
-    return np.take_along_axis(Delta, order[..., None], axis=2), *ordered
+    fields = (np.take_along_axis(field, order[..., None] if field.ndim > 3 else order, axis=2) for field in states)
+    ranked = _States(*fields)
+    return ranked._replace(Delta=ranked.Delta.astype(complex))
 
 
 @program

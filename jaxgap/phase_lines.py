@@ -26,10 +26,11 @@ from jaxgap.bifurcations import (
 )
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["Plane", "Grid", "phase_lines", "NORMAL_GROUND", "NO_GROUND"]
+__all__ = ["Plane", "Grid", "phase_lines", "NORMAL_GROUND", "NO_GROUND", "BROKEN_GROUND"]
 
-NORMAL_GROUND, NO_GROUND = -1, -2
-"""Instead of an index: the ground state is the normal state; no stable state was found."""
+NORMAL_GROUND, NO_GROUND, BROKEN_GROUND = -1, -2, -3
+"""Instead of an index: the ground state is the normal state; no stable state was found; the ground state breaks time reversal
+and is not among the real ones (in a `Grid` only)."""
 LIKE = 0.5
 """Two states of neighbouring points can be the same if they differ by less than half their size, and an event belongs to a
 state if its amplitudes do."""
@@ -58,7 +59,7 @@ class Plane(eqx.Module):
 
 
 class Grid(NamedTuple):
-    """The states at every point of the grid: NaN and -1 where a point has fewer."""
+    """The real states at every point of the grid: NaN and -1 where a point has fewer."""
 
     x: np.ndarray
     y: np.ndarray
@@ -71,6 +72,8 @@ class Grid(NamedTuple):
     """`gapless_excess`, [row, column, state, pair]."""
     ground: np.ndarray
     """Index of the ground state, [row, column]."""
+    broken: np.ndarray
+    """Amplitudes of the ground state where it breaks time reversal, else NaN, [row, column, channel]."""
 
 
 class _Edges(NamedTuple):
@@ -100,23 +103,26 @@ def phase_lines(plane: Plane, grid: Grid, has_free_energy: bool) -> dict[Bifurca
     """Points (x, y) of every line, [point, 2], by kind.
 
     `CROSSING`: the ground state changes by a jump (first order; only with a free energy). `NORMAL`: it vanishes continuously.
-    `FOLD`: a state that is stable in its amplitudes ends (a spinodal). `PITCHFORK`: the phases of a state that is stable in
-    its amplitudes become unstable. `GAPLESS`: the smallest excitation energy of a stable state touches zero.
+    `FOLD`: a real state that is stable in its amplitudes ends (a spinodal). `PITCHFORK`: the phases of a real state that is
+    stable in its amplitudes become unstable; where it is the ground state on one side and time reversal is broken on the other,
+    this is the continuous onset of broken time reversal. `GAPLESS`: the smallest excitation energy of a stable real state
+    touches zero. Of states that break time reversal only ground states have lines (not the end of a metastable one).
     """
     edges = _edges(grid)
     partner = _partners(edges)
     looked_for = {
-        BifurcationKind.FOLD: _ending(edges, partner),
-        BifurcationKind.PITCHFORK: _destabilised(edges, partner),
-        BifurcationKind.GAPLESS: _closing(edges, partner),
-        BifurcationKind.CROSSING: _jumping(edges, partner),
-        BifurcationKind.NORMAL: _vanishing(edges),
+        BifurcationKind.FOLD: [_ending(edges, partner)],
+        BifurcationKind.PITCHFORK: [_destabilised(edges, partner)],
+        BifurcationKind.GAPLESS: [_closing(edges, partner)],
+        BifurcationKind.CROSSING: [_jumping(edges, partner), _jumping_broken(edges, partner)],
+        BifurcationKind.NORMAL: [_vanishing(edges)],
     }
     if not has_free_energy:
         del looked_for[BifurcationKind.CROSSING]
     lines, on = {}, {}
-    for kind, candidates in looked_for.items():
-        on[kind], lines[kind] = _located(kind, plane, edges, candidates)
+    for kind, parts in looked_for.items():
+        found = [_located(kind, plane, edges, candidates) for candidates in parts]
+        on[kind], lines[kind] = (np.concatenate(each) for each in zip(*found, strict=True))
     # Where the ground state jumps to the normal state, the vanishing of another state is no transition.
     jumped = np.isin(on[BifurcationKind.NORMAL], on.get(BifurcationKind.CROSSING, []))
     lines[BifurcationKind.NORMAL] = lines[BifurcationKind.NORMAL][~jumped]
@@ -221,13 +227,50 @@ def _jumping(edges: _Edges, partner: np.ndarray) -> _Candidates:
     return _Candidates(edge, np.where(swap, other, D), np.where(swap, D, other), np.full(len(edge), 0.5))
 
 
+def _jumping_broken(edges: _Edges, partner: np.ndarray) -> _Candidates:
+    """Edges whose ends have different ground states, at least one of them with broken time reversal; complex.
+
+    Not those on which the phases of the real one become unstable: there time reversal breaks continuously, at the pitchfork.
+    """
+    a, b = (_ground(grid) for grid in (edges.one, edges.other))
+    broken = [grid.ground == BROKEN_GROUND for grid in (edges.one, edges.other)]
+    size = np.maximum(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
+    same = broken[0] & broken[1] & (_apart(a, b) < LIKE * size)
+    continuous = _softening(edges, partner) | _softening(edges.turned(), _turned_partners(partner))
+    edge = np.flatnonzero((broken[0] | broken[1]) & ~same & ~continuous & np.isfinite(size))
+    swap = ~broken[0][edge, None]
+    D, other = np.where(swap, b[edge], a[edge]), np.where(swap, a[edge], b[edge])
+    return _Candidates(edge, D, other, np.full(len(edge), 0.5))
+
+
+def _softening(edges: _Edges, partner: np.ndarray) -> np.ndarray:
+    """Whether the ground state of the first end is real and, at the other end, unstable in its phases, [edge]."""
+    edge, slot = np.arange(len(partner)), np.maximum(edges.one.ground, 0)
+    there = partner[edge, slot]
+    return (edges.one.ground >= 0) & (there >= 0) & (edges.other.phase[edge, there] > 0)
+
+
+def _ground(grid: Grid) -> np.ndarray:
+    """Amplitudes of the ground state, complex, NaN if there is none, [edge, channel]."""
+    real = grid.Delta[np.arange(len(grid.ground)), np.maximum(grid.ground, 0)]
+    real = np.where((grid.ground >= 0)[:, None], real, np.where((grid.ground == NORMAL_GROUND)[:, None], 0.0, np.nan))
+    return np.where((grid.ground == BROKEN_GROUND)[:, None], grid.broken, real)
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> Any:
+    """|a - b| up to the global phase and complex conjugation, [..., channel]."""
+    shared = np.maximum(*(np.abs(np.sum(a * other, axis=-1)) for other in (b, np.conj(b))))
+    return np.sqrt(np.maximum(np.sum(np.abs(a) ** 2 + np.abs(b) ** 2, axis=-1) - 2 * shared, 0.0))
+
+
 def _vanishing(edges: _Edges) -> _Candidates:
     """Edges of which just one end has the normal state as its ground state."""
     normal = [grid.ground == NORMAL_GROUND for grid in (edges.one, edges.other)]
     found = []
     for p, state, here in ((0.0, edges.one, ~normal[0] & normal[1]), (1.0, edges.other, normal[0] & ~normal[1])):
-        edge = np.flatnonzero(here & (state.ground >= 0))
-        D = state.Delta[edge, state.ground[edge]]
+        edge = np.flatnonzero(here & (state.ground != NO_GROUND))
+        # T_c depends on real couplings only: the larger part of complex amplitudes, which are as real as can be, shows the way.
+        D = _ground(state)[edge].real
         found.append(_Candidates(edge, D, np.zeros_like(D), np.full(len(D), p)))
     return _joined(found)
 
@@ -287,5 +330,5 @@ def _belongs(event: Bifurcation, Delta: np.ndarray, other: np.ndarray) -> bool:
         second = np.asarray(event.direction)
         near &= np.linalg.norm(second - other) <= LIKE * np.linalg.norm(other)
         # Newton may have led both to one state.
-        near &= min(np.linalg.norm(D - second), np.linalg.norm(D + second)) > 1e-3 * size
+        near &= _apart(D, second) > 1e-3 * size
     return bool(near)

@@ -93,8 +93,9 @@ LINES = {
 
 
 def plot_phase_diagram(diagram: PhaseDiagram, ax: Any = None) -> Any:
-    """The smallest gap of the ground state as colour, hatched where several superconducting states are stable, and the lines:
-    every dot is a point located by the line's own equations on an edge of the grid."""
+    """The smallest gap of the ground state as colour, and the lines: every dot is a point located by the line's own equations
+    on an edge of the grid. Hatched (black) where several superconducting states are stable, and (white, the other way) where
+    the ground state breaks time reversal."""
     ax = _axes(ax, 7.6, 4.8)
     gap = np.ma.masked_invalid(diagram.ground_gap)
     colours = plt.get_cmap("cividis").with_extremes(bad="0.8")
@@ -107,20 +108,40 @@ def plot_phase_diagram(diagram: PhaseDiagram, ax: Any = None) -> Any:
             size, edge = (3.5, "black") if marker == "d" else (3.0, colour)
             style = {"marker": marker, "ms": size, "ls": "none", "color": colour, "mec": edge, "mew": 0.4}
             handles += ax.plot(*points.T, label=label, **style)
-    several = diagram.stable_states > 1
-    if several.any():
-        ax.contourf(diagram.x, diagram.y, several, levels=[0.5, 1.5], colors="none", hatches=["////"])
-        handles.append(Patch(facecolor="none", edgecolor="black", hatch="////", label="several stable states"))
+    handles += _hatched(ax, diagram, diagram.stable_states > 1, "////", "black", "several stable states")
+    handles += _hatched(ax, diagram, diagram.ground_broken, r"\\", "white", "ground state breaks time reversal")
     if gap.mask.any():
-        handles.append(Patch(facecolor="0.8", label="no stable real state"))
+        handles.append(Patch(facecolor="0.8", label="no stable state found"))
     ax.set(xlabel=_axis_label(diagram.x_name), ylabel=_axis_label(diagram.y_name))
     if handles:
         ax.figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False, markerscale=1.5)
     return ax
 
 
+def _hatched(ax: Any, diagram: PhaseDiagram, where: Any, hatch: str, colour: str, label: str) -> list[Patch]:
+    """Hatch the points of a diagram at which `where` holds; its handle for the legend, if there are any."""
+    if not where.any():
+        return []
+    # Every point has its cell, as the colours have: contours through the points would leave out what is one point wide.
+    corners = [np.repeat(_cell_ends(axis), 2)[1:-1] for axis in (diagram.x, diagram.y)]
+    cells = np.repeat(np.repeat(where, 2, axis=0), 2, axis=1)
+    contours = ax.contourf(*corners, cells, levels=[0.5, 1.5], colors="none", hatches=[hatch])
+    contours.set(edgecolor=colour, linewidth=0.0)
+    return [Patch(facecolor="0.4" if colour == "white" else "none", edgecolor=colour, hatch=hatch, label=label)]
+
+
+def _cell_ends(points: np.ndarray) -> np.ndarray:
+    """The ends of the cells around evenly spaced points."""
+    half = (points[1] - points[0]) / 2
+    return np.append(points - half, points[-1] + half)
+
+
 def write_phase_diagram(diagram: PhaseDiagram, folder: str | Path) -> tuple[Path, ...]:
-    """Write diagram.png and .pdf, states.csv (every state at every point) and lines.csv into `folder`; returns the paths."""
+    """Write diagram.png and .pdf, states.csv and lines.csv into `folder`; returns the paths.
+
+    states.csv has a row for every state at every point: whether it is the ground state (`ground`) and breaks time reversal
+    (`broken`: its amplitudes have imaginary parts, the last columns), 1 or 0.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     png, pdf, states, lines = paths = tuple(folder / name for name in ("diagram.png", "diagram.pdf", "states.csv", "lines.csv"))
@@ -128,8 +149,9 @@ def write_phase_diagram(diagram: PhaseDiagram, folder: str | Path) -> tuple[Path
     figure.savefig(png, dpi=160)
     figure.savefig(pdf)
     plt.close(figure)
-    channels = [f"Delta_{name}_meV" for name in diagram.superconductor.channels]
-    counts = ("free_energy", "gap_meV", "unstable_amplitude", "unstable_phase", "ground")
+    names = diagram.superconductor.channels
+    channels = [f"Delta_{name}_meV" for name in names] + [f"Delta_{name}_imaginary_meV" for name in names]
+    counts = ("free_energy", "gap_meV", "unstable_amplitude", "unstable_phase", "ground", "broken")
     write_csv(states, (diagram.x_name, diagram.y_name, *counts, *channels), _state_rows(diagram))
     points = [(kind.name.lower(), *map(float, point)) for kind, line in diagram.lines.items() for point in line]
     write_csv(lines, ("line", diagram.x_name, diagram.y_name), points)
@@ -137,12 +159,18 @@ def write_phase_diagram(diagram: PhaseDiagram, folder: str | Path) -> tuple[Path
 
 
 def _state_rows(diagram: PhaseDiagram) -> Iterator[tuple[Any, ...]]:
-    ground = diagram.ground
+    ground, broken = diagram.ground, diagram.broken
     for i, k, state in zip(*np.nonzero(np.isfinite(diagram.gap)), strict=True):
         at = i, k, state
         energy = float(diagram.free_energy[at]), float(diagram.gap[at])
-        counts = int(diagram.unstable_amplitude[at]), int(diagram.unstable_phase[at]), int(ground[i, k] == state)
-        yield float(diagram.x[k]), float(diagram.y[i]), *energy, *counts, *map(float, diagram.Delta[at])
+        counts = (
+            int(diagram.unstable_amplitude[at]),
+            int(diagram.unstable_phase[at]),
+            int(ground[i, k] == state),
+            int(broken[at]),
+        )
+        amplitudes = np.concatenate([diagram.Delta[at].real, diagram.Delta[at].imag])
+        yield float(diagram.x[k]), float(diagram.y[i]), *energy, *counts, *map(float, amplitudes)
 
 
 def _axis_label(name: str) -> str:

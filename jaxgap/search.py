@@ -28,8 +28,10 @@ from jaxgap.unknowns import coupled_channels, search_root
 __all__ = [
     "candidates",
     "real_starts",
+    "complex_starts",
     "iterated",
     "half_way",
+    "displaced",
     "coupled_groups",
     "as_real",
     "distinct",
@@ -150,6 +152,11 @@ def real_starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray]:
     return _starts(sc)[:2]
 
 
+def complex_starts(sc: Superconductor) -> np.ndarray:
+    """Complex amplitudes to start from [meV], [start, channel], with phases spread evenly."""
+    return _starts(sc)[2]
+
+
 def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(real, real before plain iterations, complex) amplitudes to start from [meV]: the shapes at the size that the largest
     eigenvalue of lambda suggests, at a smaller one, and at every channel's own."""
@@ -201,14 +208,18 @@ def _phase_blocks(sc: Superconductor, T: Float[Array, ""], Delta: Float[Array, "
 
 
 def _displaced(sc: Superconductor, T: Any, states: np.ndarray) -> np.ndarray:
-    """Complex starts: real states moved along their unstable phases, by a little and by more."""
-    starts = [np.zeros((0, len(sc.channels)), complex)]
+    """Complex starts: real states moved along their unstable phases."""
     blocks = in_chunks(partial(_phase_blocks, sc, T), STATES, states) if len(states) else []
-    for D, (values, vectors) in zip(states, map(np.linalg.eig, blocks), strict=True):
-        w = vectors.real.T[values.real < -MARGINAL]
-        w *= np.linalg.norm(D) / np.linalg.norm(w, axis=1, keepdims=True)
-        starts += [D + 1j * share * w for share in DISPLACEMENTS]
+    starts = [np.zeros((0, len(sc.channels)), complex), *map(displaced, states, blocks)]
     return np.concatenate(starts)
+
+
+def displaced(Delta: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """Real amplitudes moved along the unstable phases of their phase block, by a little and by more, [start, channel]."""
+    values, vectors = np.linalg.eig(block)
+    w = vectors.real.T[values.real < -MARGINAL]
+    w *= np.linalg.norm(Delta) / np.linalg.norm(w, axis=1, keepdims=True)
+    return np.concatenate([Delta + 1j * share * w for share in DISPLACEMENTS])
 
 
 # --- the same solution ------------------------------------------------------------------------------------------------

@@ -49,7 +49,10 @@ def solve(
         sc: the system.
         T: temperature [K], one number, 0 allowed; for many temperatures use `jax.vmap`.
         start: amplitudes to start from [meV], one per channel, or a `Solution`. A real start keeps every phase real.
-        branch: the branch to take: "s++", "s+-", or one sign per band such as "++-".
+        branch: the branch to take: "s++", "s+-", or one sign per band such as "++-". It is the branch whose band amplitudes
+            have these signs at T = 0, followed up to T for as long as it lasts and they keep them. Beyond its end
+            (`branch_end`) the status is `LEFT_BRANCH`, also where another state has the same signs: without `branch`, the
+            one connected to T_c is found.
         rule: quadrature nodes per piece.
         throw: raise `NotConvergedError` with the status's sentence unless the solution is the one asked for. Under
             `jit`, `vmap` and `grad` nothing raises: each element carries its own status.

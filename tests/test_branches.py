@@ -14,6 +14,7 @@ from jaxgap import (
     Status,
     branch_end,
     critical_temperature,
+    gap_curve,
     solve,
     solve_temperatures,
     symmetrised,
@@ -200,6 +201,43 @@ def test_batched_temperatures_are_single_solves(temperatures):
     for i in (0, 20, 40, -6):
         s = element(temperatures, i)
         assert relative_error(solve(ba122(), float(s.T), branch="s+-").Delta, s.Delta) < REPEATABLE
+
+
+@pytest.fixture(scope="module")
+def four_states():
+    """Below 37 K four states: s++ ends there in a fold with one of small beta amplitude; s+- goes on to T_c = 71 K, and its
+    beta amplitude changes sign at 47 K, so that above it is s++, too."""
+    x = 0.0192
+    lam = {f"lam[{band}, alpha:beta]": x for band in ("alpha", "beta")}
+    lam |= {f"lam[alpha:beta, {band}]": x / 2 for band in ("alpha", "beta")}
+    return ba122().set({**lam, "Omega": 37.878})
+
+
+MANY_T = np.linspace(0.0, 75.0, 151)
+
+
+@pytest.mark.parametrize(("branch", "kind", "last"), [("s++", EndKind.FOLD, 36.0), ("s+-", EndKind.OTHER, 47.0)])
+def test_a_named_branch_is_one_interval(four_states, branch, kind, last):
+    """From T = 0 to its end, nowhere else: neither at 48 to 71 K, where the state connected to T_c is s++, nor by steps that
+    jump on to it."""
+    end = branch_end(four_states, branch)
+    assert int(end.kind) == kind
+    assert last < float(end.T) < last + 1.0
+    curve = gap_curve(four_states, MANY_T, branch)
+    below = float(end.T) > MANY_T
+    np.testing.assert_array_equal(np.isfinite(curve.gaps).all(axis=1), below)
+    np.testing.assert_array_equal(curve.solutions.status, np.where(below, Status.CONVERGED, Status.LEFT_BRANCH))
+
+
+def test_the_branch_from_T_c_is_one_branch(four_states):
+    """It goes down to s+- at T = 0, through the change of sign, and never on to the states beside it."""
+    solutions = gap_curve(four_states, MANY_T).solutions
+    exists = float(critical_temperature(four_states)) > MANY_T
+    np.testing.assert_array_equal(solutions.status, np.where(exists, Status.CONVERGED, Status.NORMAL))
+    s_plus_minus = solve_temperatures(four_states, MANY_T, branch="s+-")
+    below = np.asarray(s_plus_minus.converged)
+    assert relative_error(np.asarray(solutions.Delta)[below], np.asarray(s_plus_minus.Delta)[below]) < REPEATABLE
+    np.testing.assert_array_equal(np.asarray(solutions.label)[exists & ~below], Label.S_PLUS_PLUS)
 
 
 def test_conditioning_worsens_towards_the_fold(temperatures):
