@@ -185,7 +185,8 @@ def diagram(
     set_: SetOption = [],  # noqa: B006
     as_json_: JsonOption = False,
 ) -> None:
-    """Phase diagram over two leaves: all real states and the stable complex ones at every point, and the lines between them, as picture and tables.
+    """Phase diagram over two leaves: all real states, the stable complex ones, and the lines between them, as picture and
+    tables.
 
     Example: jaxgap diagram two_band --x lambda_33=0.15:0.26:60 --y T=1:20:20
     """
