@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
-from jaxgap._checks import is_concrete
+from jaxgap._checks import check, is_concrete
 from jaxgap.labels import Label
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["Solution", "Status", "promised_accuracy"]
+__all__ = ["Solution", "Status", "check_single", "promised_accuracy"]
 
 
 class Status(IntEnum):
@@ -102,6 +102,12 @@ class Solution(eqx.Module):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+def check_single(solution: Solution, function: str) -> None:
+    """Observables are of one state; of a batch they would mix states up."""
+    shape = jnp.shape(solution.T)
+    check(shape == (), "solution", f"be one state (for a batch: jax.vmap({function})(solution))", f"a batch of shape {shape}")
 
 
 def _lines(s: Solution) -> list[str]:

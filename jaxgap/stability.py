@@ -21,7 +21,7 @@ from jaxgap._compilation import program
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.pairing import phase_jacobian
 from jaxgap.quadrature import DEFAULT_RULE, Rule
-from jaxgap.solution import Solution
+from jaxgap.solution import Solution, check_single
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["Stability", "unstable_directions"]
@@ -43,6 +43,7 @@ class Stability(NamedTuple):
 
 def unstable_directions(solution: Solution) -> Stability:
     """Count the unstable directions of a solution."""
+    check_single(solution, "unstable_directions")
     if is_concrete(solution) and jnp.ndim(solution.T) == 0 and bool(solution.is_real):
         return _of_real(solution.superconductor, solution.Delta.real, solution.T)
     return _of_any(solution)

@@ -23,10 +23,12 @@ from jaxgap.observables import (
     free_energy,
     phase_difference,
     relative_signs,
+    tunnelling_conductance,
     tunnelling_density_of_states,
     wave_vector,
 )
 from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
+from jaxgap.stability import unstable_directions
 
 REFERENCE = 1e-7
 """[meV] The reference minimised E over kappa to about 1e-8."""
@@ -698,3 +700,30 @@ def test_no_free_energy_without_detailed_balance():
     with pytest.raises(InputError, match="not symmetric"):
         free_energy(s)
     assert np.isnan(_free_energy(s))
+
+
+# === one state at a time
+
+
+ONE_STATE = {
+    "branch_minima": branch_minima,
+    "coherence_peaks": coherence_peaks,
+    "dispersion": lambda s: dispersion(s, [50.0]),
+    "excitation_gaps": excitation_gaps,
+    "fermi_momentum_gaps": fermi_momentum_gaps,
+    "free_energy": free_energy,
+    "phase_difference": phase_difference,
+    "relative_signs": relative_signs,
+    "tunnelling_conductance": lambda s: tunnelling_conductance(s, [1.0], 0.1),
+    "tunnelling_density_of_states": lambda s: tunnelling_density_of_states(s, [1.0], 0.1),
+    "unstable_directions": unstable_directions,
+}
+
+
+@pytest.mark.parametrize("name", ONE_STATE)
+def test_a_batch_of_states_is_refused(name):
+    """`relative_signs` of a batch would compare temperatures."""
+    one = state(materials.two_band(), np.array([6.5, 4.3, 2.2]))
+    batch = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), one)
+    with pytest.raises(InputError, match=r"must be one state \(for a batch: jax.vmap\(.*\)\(solution\)\), but got a batch of"):
+        ONE_STATE[name](batch)

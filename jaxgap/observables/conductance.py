@@ -26,7 +26,7 @@ from jaxgap._checks import check, check_finite, is_concrete
 from jaxgap._compilation import program
 from jaxgap.observables.density_of_states import local_green_function
 from jaxgap.pairing import thermal_energy
-from jaxgap.solution import Solution
+from jaxgap.solution import Solution, check_single
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
 
@@ -45,6 +45,7 @@ def tunnelling_conductance(solution: Solution, V: Any, Gamma: Any, *, weights: A
         Gamma: Dynes broadening [meV], positive.
         weights: tunnelling weight of every band (any common factor drops out); by default bands tunnel equally.
     """
+    check_single(solution, "lambda s: tunnelling_conductance(s, ...)")
     sc = solution.superconductor
     check_finite("V", V)
     check_finite("Gamma", Gamma)

@@ -20,7 +20,7 @@ from jaxgap._checks import check, check_finite, is_concrete
 from jaxgap._compilation import program
 from jaxgap.bands import Band, rho, shell, zeta
 from jaxgap.pairing import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
-from jaxgap.solution import Solution
+from jaxgap.solution import Solution, check_single
 from jaxgap.spectrum import abs2
 from jaxgap.superconductor import Superconductor
 
@@ -44,6 +44,7 @@ def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any) -> 
 
     Bands tunnel with equal weight: N(0) is the sum of the bands' densities of states.
     """
+    check_single(solution, "lambda s: tunnelling_density_of_states(s, ...)")
     check_finite("omega", omega)
     check_finite("Gamma", Gamma)
     if is_concrete(Gamma):

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from jaxgap import spectrum
 from jaxgap.bands import zeta
-from jaxgap.solution import Solution
+from jaxgap.solution import Solution, check_single
 from jaxgap.units import hbar2_over_2m_e
 
 __all__ = ["dispersion", "wave_vector"]
@@ -24,6 +24,7 @@ def dispersion(solution: Solution, kappa: Any) -> Float[Array, "branch kappa"]:
 
     Rows are the branches in the order of `branch_names`: of a band alone, its E; of two cross-paired bands, E_- then E_+.
     """
+    check_single(solution, "lambda s: dispersion(s, ...)")
     kappa = jnp.atleast_1d(jnp.asarray(kappa, jnp.float64))
     sc, rows = solution.superconductor, []
     for cluster in sc.clusters:

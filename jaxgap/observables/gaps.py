@@ -23,7 +23,7 @@ from jaxgap._compilation import program
 from jaxgap.bands import kappa_F, rho, zeta
 from jaxgap.implicit import at_root
 from jaxgap.pairing import overlap_interval, overlap_nodes, pairs
-from jaxgap.solution import Solution
+from jaxgap.solution import Solution, check_single
 from jaxgap.superconductor import Cluster, Superconductor
 
 __all__ = [
@@ -80,6 +80,7 @@ def branch_minima(solution: Solution) -> Float[Array, "branch"]:
     NaN where the shells of two cross-paired bands do not overlap. Differentiable to every order: the k of a minimum is
     itself a root, dE/dkappa = 0. The derivative is NaN where the minimum is a kink (an exactly gapless or crossing branch).
     """
+    check_single(solution, "branch_minima")
     return branch_minima_of(solution.superconductor, solution.Delta)
 
 
@@ -193,10 +194,15 @@ class FermiMomentumGaps(NamedTuple):
     """That weight |u_i|^2 + |v_i|^2: 1/2 is a tie between the branches, 1 a band that pairs alone."""
 
 
-@program
 def fermi_momentum_gaps(solution: Solution) -> FermiMomentumGaps:
     """E at k_F,i of every band i, on the branch that carries more of the band, and the weight it carries."""
-    return fermi_momentum_gaps_of(solution.superconductor, solution.Delta)
+    check_single(solution, "fermi_momentum_gaps")
+    return _fermi_momentum_gaps(solution.superconductor, solution.Delta)
+
+
+@program
+def _fermi_momentum_gaps(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> FermiMomentumGaps:
+    return fermi_momentum_gaps_of(sc, Delta)
 
 
 def fermi_momentum_gaps_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> FermiMomentumGaps:
@@ -247,6 +253,7 @@ class CoherencePeak(NamedTuple):
 
 def coherence_peaks(solution: Solution) -> list[CoherencePeak]:
     """All extrema of E_-+(kappa) inside the shell, lowest energy first; those at the shell's edge are named as such."""
+    check_single(solution, "coherence_peaks")
     peaks: list[CoherencePeak] = []
     names = iter(branch_names(solution.superconductor))
     sc = solution.superconductor

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap._checks import InputError, is_concrete
 from jaxgap.pairing import FREE_ENERGY_RULE, anomalous_densities, quasiparticle_free_energy
 from jaxgap.quadrature import Rule
-from jaxgap.solution import Solution
+from jaxgap.solution import Solution, check_single
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["free_energy"]
@@ -27,6 +27,7 @@ def free_energy(solution: Solution, rule: Rule = FREE_ENERGY_RULE) -> Float[Arra
         InputError: if g = lambda / N is not symmetric: then no free energy exists, and that of a symmetrised system would
             be another system's. Under tracing the result is NaN instead.
     """
+    check_single(solution, "free_energy")
     sc = solution.superconductor
     symmetric = sc.has_free_energy
     if is_concrete(symmetric) and not bool(jnp.all(symmetric)):
