@@ -2,8 +2,9 @@
 
     python benchmarks/fit.py [--starts 64] [--output results.json]
 
-Two problems. Two parameters: the shipped fit of Ba0.6K0.4Fe2As2 (two gaps). Six parameters: the same system's couplings and
-Omega from gaps at eight temperatures, SYNTHETIC (calculated at known couplings, with noise of 0.05 meV from a fixed seed).
+Three problems. Two parameters: the shipped fit of Ba0.6K0.4Fe2As2 (two gaps). Six parameters: the same system's couplings and
+Omega from gaps at eight temperatures, SYNTHETIC (calculated at known couplings, with noise of 0.05 meV from a fixed seed), which
+do not determine them; and the same with T_c, the end of the branch and couplings known beforehand to some 5 %, which do.
 Rows: search by least squares and by adam, first call (with compilation, nothing kept) and second call, evaluations, and the
 share of starts that converged within 1e-6 of the best chi^2. Then MIGRAD, HESSE and MINOS of iminuit and the least squares of
 lmfit on the two-parameter problem, driving the same compiled model with the same derivatives, from jaxgap's
@@ -35,6 +36,8 @@ SHIPPED = Path(__file__).parent.parent / "fits" / "ba0.6k0.4fe2as2"
 TRUTH = {"lambda_13": 0.02, "Omega": 38.0}
 TEMPERATURES = (1.0, 5.0, 10.0, 14.0, 18.0, 22.0, 25.0, 28.0)
 NOISE = 0.05
+KNOWN = {"lambda_11": (0.5, 0.025), "lambda_22": (0.4, 0.02), "lambda_33": (0.24, 0.0125), "lambda_12": (-0.01, 0.01)}
+"""(value, standard deviation), off the truth (.51, .39, .25, -.005) by up to one of these."""
 SIX = {
     "lambda_11": ((0.4, 0.6), {"lam[alpha, alpha]": 1.0}),
     "lambda_22": ((0.3, 0.5), {"lam[beta, beta]": 1.0}),
@@ -43,11 +46,12 @@ SIX = {
 }
 
 
-def six(folder: Path) -> Path:
-    """A fit folder with six parameters and synthetic data."""
+def six(folder: Path, determined: bool) -> Path:
+    """A fit folder with six parameters and synthetic data; with what determines them, or without."""
+    folder.mkdir()
     toml = (SHIPPED / "fit.toml").read_text()
     for name, ((lo, hi), sets) in SIX.items():
-        lines = [f"[parameters.{name}]", f"bounds = [{lo}, {hi}]", f"[parameters.{name}.sets]"]
+        lines = [f"[parameters.{name}]", f"bounds = [{lo}, {hi}]", *known(name, determined), f"[parameters.{name}.sets]"]
         toml = toml.replace(
             "[data]\n", "\n".join([*lines, *(f'"{path}" = {factor}' for path, factor in sets.items())]) + "\n\n[data]\n"
         )
@@ -60,8 +64,18 @@ def six(folder: Path) -> Path:
             f"branch_minimum[alpha:beta {name}],{T},{gap:.6f},{NOISE},meV,fit,synthetic,benchmarks/fit.py,calculated with noise"
             for name, gap in zip(("lower", "upper"), gaps, strict=True)
         ]
+    if determined:
+        end, T_c = float(jg.branch_end(sc, "s+-").T), float(jg.critical_temperature(sc))
+        rows += [
+            f"{quantity},,{T + rng.normal():.4f},1.0,K,fit,synthetic,benchmarks/fit.py,calculated with noise"
+            for quantity, T in (("branch_end", end), ("T_c", T_c))
+        ]
     (folder / "data.csv").write_text("\n".join(rows) + "\n")
     return folder
+
+
+def known(name: str, determined: bool) -> list[str]:
+    return ["prior = [{}, {}]".format(*KNOWN[name])] if determined else []
 
 
 def row(name: str, folder: Path, search: str, starts: int) -> dict[str, Any]:
@@ -161,7 +175,11 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        problems = {"two parameters": SHIPPED, "six parameters, synthetic": six(Path(folder))}
+        problems = {
+            "two parameters": SHIPPED,
+            "six parameters, synthetic": six(Path(folder) / "open", False),
+            "six parameters, synthetic, determined": six(Path(folder) / "determined", True),
+        }
         for name, where in problems.items():
             for search in ("least_squares", "adam"):
                 rows.append(row(name, where, search, arguments.starts))
