@@ -3,8 +3,8 @@
     python benchmarks/fit.py [--starts 64] [--output results.json]
 
 Three problems. Two parameters: the shipped fit of Ba0.6K0.4Fe2As2 (two gaps). Six parameters: the same system's couplings and
-Omega from gaps at eight temperatures, SYNTHETIC (calculated at known couplings, with noise of 0.05 meV from a fixed seed), which
-do not determine them; and the same with T_c, the end of the branch and couplings known beforehand to some 5 %, which do.
+Omega from gaps at eight temperatures, SYNTHETIC (calculated at known couplings, with noise of 0.05 meV from a fixed seed),
+which do not determine them; and the same with T_c, the end of the branch and couplings known beforehand to some 5 %, which do.
 Rows: search by least squares and by adam, first call (with compilation, nothing kept) and second call, evaluations, and the
 share of starts that converged within 1e-6 of the best chi^2. Then MIGRAD, HESSE and MINOS of iminuit and the least squares of
 lmfit on the two-parameter problem, driving the same compiled model with the same derivatives, from jaxgap's
