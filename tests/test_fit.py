@@ -12,7 +12,7 @@ from problems import relative_error
 
 from jaxgap import InputError, Label, NotConvergedError, Status, branch_end, critical_temperature, materials, solve
 from jaxgap.fitting import combinations, fit, load_fit, load_result, next_measurement, write_report
-from jaxgap.fitting.minimise import nested_at
+from jaxgap.fitting.minimise import distance, nested_at
 from jaxgap.fitting.objective import deviations, joint, joint_objective, predictions, problem, system_at
 from jaxgap.fitting.optimise import _best
 from jaxgap.fitting.report import as_json, verdict
@@ -755,7 +755,17 @@ def test_synthetic_data_recover_their_truth(folder):
 
 def test_no_start_on_the_branch_is_said():
     with pytest.raises(NotConvergedError, match="no start ended at parameters"):
-        _best(np.array([np.inf, np.inf]), np.array([False, False]))
+        _best(np.array([np.inf, np.inf]), np.array([False, False]), np.array([True, True]))
+
+
+def test_an_end_without_derivatives_is_no_minimum():
+    """A NaN in the Jacobian used to count as converged, and could be the best start."""
+    chi2, yes, no = np.array([1.0, 2.0]), np.array([True, True]), np.array([False, True])
+    assert _best(chi2, yes, no) == 1
+    with pytest.raises(NotConvergedError, match="has no derivative"):
+        _best(chi2, yes, ~yes)
+    bounds = np.zeros(1), np.ones(1)
+    assert distance(np.ones(1), np.array([[np.nan]]), np.full(1, 0.5), bounds, np.ones(1)) == np.inf
 
 
 # === bad input

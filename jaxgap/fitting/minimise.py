@@ -31,7 +31,9 @@ BLIND = 0.01
 
 
 def distance(r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Any, scale: Any, tolerance: float = 0.0) -> float:
-    """How far the minimum is, in standard deviations (the residuals' units)."""
+    """How far the minimum is, in standard deviations (the residuals' units); infinite where there is no derivative."""
+    if not (np.isfinite(r).all() and np.isfinite(J).all()):
+        return float("inf")
     g = J.T @ r
     room = np.minimum(np.where(g > 0, x - bounds[0], bounds[1] - x), scale / BLIND)
     moving = (room > STUCK * scale) & (np.abs(g) * room > tolerance**2)

@@ -170,7 +170,7 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
     p = problem(config, config.systems(sc), data)
     points, searched = _minima(p, config, progress)
     chi2, converged = points.chi2_on_branch, points.done(p, config.optimiser.tolerance)
-    best = _best(chi2, converged)
+    best = _best(chi2, converged, np.isfinite(points.jacobian).all(axis=(1, 2)))
     value = points.theta[best]
     covariance, undetermined = curvature(p, points.jacobian[best])
     minimum = Minimum(value, points.Delta[best], float(chi2[best]), np.sqrt(np.diag(covariance)))
@@ -386,13 +386,18 @@ def _lowest(values: Any) -> float:
     return float(np.min(values[np.isfinite(values)], initial=np.inf))
 
 
-def _best(chi2: np.ndarray, converged: np.ndarray) -> int:
+def _best(chi2: np.ndarray, converged: np.ndarray, differentiable: np.ndarray) -> int:
     """The lowest chi^2 among the starts that converged, or, if none did, among those on the branch."""
-    finite = np.isfinite(chi2)
-    if not finite.any():
+    if not np.isfinite(chi2).any():
         raise NotConvergedError(
             "The fit did not converge: no start ended at parameters for which the asked-for branch exists. Widen the bounds, "
             "raise `optimiser.starts` or `optimiser.search_steps`, or check `system.branch` in fit.toml."
+        )
+    finite = np.isfinite(chi2) & differentiable
+    if not finite.any():
+        raise NotConvergedError(
+            "The fit did not converge: every start ended where a fitted number has no derivative (branches that cross, or a "
+            "fold). Check the data, widen the bounds, or raise `optimiser.starts`."
         )
     usable = converged & finite if (converged & finite).any() else finite
     return int(np.argmin(np.where(usable, chi2, np.inf)))
