@@ -381,7 +381,12 @@ def objective(p, theta, near):
     return np.sum(found.residuals**2), 2 * found.residuals @ found.jacobian, found.Delta, bool(found.on_branch)
 
 
-_joint = jax.jit(joint_objective)
+_joint_and_slopes = jax.jit(jax.value_and_grad(joint_objective, argnums=(1, 2)))
+_residuals = jax.jit(joint)
+
+
+def _joint(*arguments):
+    return _joint_and_slopes(*arguments)[0]
 
 
 def amplitudes_at(theta):
@@ -427,8 +432,8 @@ def test_the_joint_residuals(fixed_problem, away):
     """Their squares add up to the joint objective, and their sparse derivatives to its gradient."""
     theta = jnp.array([0.02, 38.0])
     Delta = jnp.asarray(amplitudes_at((0.02, 38.0)) + away)
-    found = jax.jit(joint)(fixed_problem, theta, Delta)
-    value, slopes = jax.jit(jax.value_and_grad(joint_objective, argnums=(1, 2)))(fixed_problem, theta, Delta)
+    found = _residuals(fixed_problem, theta, Delta)
+    value, slopes = _joint_and_slopes(fixed_problem, theta, Delta)
     assert relative_error(jnp.sum(found.deviations**2) + jnp.sum(found.stiff**2), value) < REPEATABLE
     gradient = 2 * (found.deviations @ found.deviations_theta + jnp.einsum("tc,tck->k", found.stiff, found.stiff_theta))
     np.testing.assert_allclose(gradient, slopes[0], rtol=REPEATABLE, atol=REPEATABLE * float(value))
