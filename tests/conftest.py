@@ -5,6 +5,7 @@ themselves (`problems.generator`): none reads the clock or a global generator.
 """
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,14 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgap._compilation import compile_quickly, keep_programs
+from jaxgap._compilation import KNOWN, compile_quickly, keep_programs
 
+UNOPTIMISED = ("--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1")
+"""Most programs of the tests run once: LLVM leaves them as they are, which halves what they cost to compile."""
+
+if jax.__version_info__[:2] in KNOWN:
+    given = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = " ".join([given, *(flag for flag in UNOPTIMISED if flag.split("=")[0] not in given)]).strip()
 compile_quickly()
 keep_programs(Path(__file__).parent.parent / ".pytest_cache" / "xla")
 

@@ -82,10 +82,10 @@ def installed(*arguments):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory):
-    """The installed command keeps its compiled programs: not in the home directory of whoever runs the tests."""
+def _cache():
+    """The installed command keeps its compiled programs where the tests do: not in the home directory of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(jax.config.jax_compilation_cache_dir))
         yield
 
 

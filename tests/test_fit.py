@@ -11,9 +11,9 @@ import pytest
 from problems import relative_error
 
 from jaxgap import InputError, Label, NotConvergedError, Status, branch_end, critical_temperature, materials, solve
-from jaxgap.fitting import combinations, fit, load_fit, load_result, next_measurement, write_report
+from jaxgap.fitting import combinations, fit, load_fit, load_result, next_measurement, optimise, write_report
 from jaxgap.fitting.minimise import distance, nested_at
-from jaxgap.fitting.objective import deviations, joint, joint_objective, predictions, problem, system_at
+from jaxgap.fitting.objective import deviations, joint_objective, predictions, problem, system_at
 from jaxgap.fitting.optimise import _best
 from jaxgap.fitting.report import as_json, verdict
 from jaxgap.fitting.uncertainty import curvature, curve_sigma
@@ -381,7 +381,11 @@ def objective(p, theta, near):
     return np.sum(found.residuals**2), 2 * found.residuals @ found.jacobian, found.Delta, bool(found.on_branch)
 
 
-_joint = jax.jit(joint_objective)
+_joint_and_slopes = jax.jit(jax.value_and_grad(joint_objective, argnums=(1, 2)))
+
+
+def _joint(*arguments):
+    return _joint_and_slopes(*arguments)[0]
 
 
 def amplitudes_at(theta):
@@ -427,8 +431,8 @@ def test_the_joint_residuals(fixed_problem, away):
     """Their squares add up to the joint objective, and their sparse derivatives to its gradient."""
     theta = jnp.array([0.02, 38.0])
     Delta = jnp.asarray(amplitudes_at((0.02, 38.0)) + away)
-    found = jax.jit(joint)(fixed_problem, theta, Delta)
-    value, slopes = jax.jit(jax.value_and_grad(joint_objective, argnums=(1, 2)))(fixed_problem, theta, Delta)
+    found = optimise._joint(fixed_problem, theta, Delta)
+    value, slopes = _joint_and_slopes(fixed_problem, theta, Delta)
     assert relative_error(jnp.sum(found.deviations**2) + jnp.sum(found.stiff**2), value) < REPEATABLE
     gradient = 2 * (found.deviations @ found.deviations_theta + jnp.einsum("tc,tck->k", found.stiff, found.stiff_theta))
     np.testing.assert_allclose(gradient, slopes[0], rtol=REPEATABLE, atol=REPEATABLE * float(value))
@@ -576,7 +580,7 @@ def test_differences_ratios_and_limits(folder):
     strongest = max((p for p in coherence_peaks(state) if "upper" in p.branch and p.weight > 0), key=lambda p: p.weight)
     wanted = [upper - lower, upper / lower, 2 * lower / (0.08617333262 * T_c), upper, T_c]
     wanted += [strongest.energy, float(fermi_momentum_gaps(state).gap[1])]
-    found = predictions(p, jnp.asarray(theta), jnp.asarray(amplitudes_at(theta)))
+    found = jax.jit(predictions)(p, jnp.asarray(theta), jnp.asarray(amplitudes_at(theta)))
     assert relative_error(found, wanted) < REPEATABLE
 
 
@@ -588,13 +592,14 @@ def test_limits_cost_nothing_when_kept(folder):
     data(folder, text)
     config, sc, read = load_fit(folder)
     p = problem(config, [sc], read)
-    far = deviations(p, jnp.array([12.4, 1.0, 1.0]))
+    deviations_of = jax.jit(lambda y: deviations(p, y))
+    far = deviations_of(jnp.array([12.4, 1.0, 1.0]))
     assert float(far[0]) == 0.0
     assert float(far[1]) < 1e-10
     assert 10 < float(far[2]) < 10.5
-    at = deviations(p, jnp.array([12.4, 6.0, 6.0]))
+    at = deviations_of(jnp.array([12.4, 6.0, 6.0]))
     np.testing.assert_allclose(at[1:] ** 2, 2 * np.log(2), rtol=1e-12)
-    slope = jax.jacfwd(lambda y: deviations(p, y))(jnp.array([12.4, -30.0, 60.0]))
+    slope = jax.jit(jax.jacfwd(deviations_of))(jnp.array([12.4, -30.0, 60.0]))
     assert np.isfinite(slope).all()
 
 
@@ -610,11 +615,12 @@ def test_losses(folder, loss, cost):
     edit(folder, "[optimiser]", f'loss = "{loss}"\n\n[optimiser]')
     config, sc, read = load_fit(folder)
     p = problem(config, [sc], read)
+    deviations_of = jax.jit(lambda y: deviations(p, y))
     for z in (0.0, 1e-6, 0.5, -3.0, 100.0):
-        found = float(deviations(p, jnp.array([12.4 + 0.2 * z, 6.2]))[0])
+        found = float(deviations_of(jnp.array([12.4 + 0.2 * z, 6.2]))[0])
         assert np.isclose(found**2, cost(z**2), rtol=1e-9)
         assert np.sign(found) == np.sign(z)
-    slope = jax.jacfwd(lambda y: deviations(p, y))(jnp.array([12.4, 6.2]))
+    slope = jax.jit(jax.jacfwd(deviations_of))(jnp.array([12.4, 6.2]))
     np.testing.assert_allclose(slope, np.eye(2) / 0.2, rtol=1e-12)
 
 

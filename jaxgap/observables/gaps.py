@@ -123,6 +123,7 @@ def _stationary(x: Float[Array, "1"], theta: Any, cluster: Cluster) -> Float[Arr
     return jax.grad(_energy)(x[0], theta, cluster)[None]
 
 
+@partial(jax.jit, static_argnames="cluster")
 def _grid(sc: Superconductor, Delta: Any, cluster: Cluster) -> Float[Array, "grid"]:
     """Increasing kappa, dense where the spectrum bends: the quadrature's nodes, and the ends."""
     sc, Delta = jax.lax.stop_gradient((sc, Delta))
@@ -277,24 +278,40 @@ def _single_peak(solution: Solution, i: int, name: str) -> CoherencePeak:
 def _pair_peaks(solution: Solution, cluster: Cluster, upper: bool, name: str) -> list[CoherencePeak]:
     sc = solution.superconductor
     theta = (sc, solution.Delta, jnp.asarray(upper))
-    E = jax.jit(lambda kappa: _energy(kappa, theta, cluster))
-    slope = jax.jit(jax.vmap(jax.grad(E)))
     grid = np.asarray(_grid(sc, solution.Delta, cluster))
     lo, hi = grid[0], grid[-1]
     if not hi > lo:
         return []
+
+    def orders(kappa: np.ndarray) -> list[np.ndarray]:
+        # As many as the grid has, whatever the number of extrema: one program.
+        padded = np.concatenate([kappa, np.full(len(grid) - len(kappa), lo)])
+        return [np.asarray(part)[: len(kappa)] for part in _orders(padded, theta, cluster)]
+
+    def slope(kappa: np.ndarray) -> np.ndarray:
+        return orders(kappa)[1]
+
     brackets = _rising_or_falling(slope, np.unique(grid)[1:-1])
     left, right = _bisected(slope, *brackets)
-    around = [np.asarray(slope(kappa)) for kappa in (left - 1e-9 * hi, right + 1e-9 * hi, *brackets)]
+    around = [slope(kappa) for kappa in (left - 1e-9 * hi, right + 1e-9 * hi, *brackets)]
     kinks = np.abs(around[1] - around[0]) > KINK * np.abs(around[3] - around[2])
-    curvature = np.asarray(jax.vmap(jax.grad(jax.grad(E)))((left + right) / 2))
+    middle = (left + right) / 2
+    energies, _, curvature = orders(middle)
     peaks = []
-    for kappa, kink, E2 in zip((left + right) / 2, kinks, curvature, strict=True):
-        energy = float(E(kappa))
+    for kappa, energy, kink, E2 in zip(middle, energies, kinks, curvature, strict=True):
         kind = "kink" if kink else ("minimum" if E2 > 0 else "maximum")
         weight = float("nan") if kink else float(rho(jnp.asarray(kappa), sc.dimension)) * (2 / abs(E2)) ** 0.5
-        peaks.append(CoherencePeak(name, energy, float(kappa), kind, float(weight)))
-    return peaks + [CoherencePeak(name, float(E(end)), float(end), "shell edge", float("nan")) for end in (lo, hi)]
+        peaks.append(CoherencePeak(name, float(energy), float(kappa), kind, float(weight)))
+    ends = zip((lo, hi), orders(np.array([lo, hi]))[0], strict=True)
+    return peaks + [CoherencePeak(name, float(E), float(end), "shell edge", float("nan")) for end, E in ends]
+
+
+@partial(jax.jit, static_argnames="cluster")
+def _orders(kappa: Float[Array, "point"], theta: Any, cluster: Cluster) -> tuple[Any, Any, Any]:
+    """(E, dE/dkappa, d^2E/dkappa^2) at every kappa."""
+    slope = jax.grad(_energy)
+    curvature = jax.grad(lambda k: slope(k, theta, cluster))
+    return jax.vmap(lambda k: (_energy(k, theta, cluster), slope(k, theta, cluster), curvature(k)))(kappa)
 
 
 def _rising_or_falling(slope: Any, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
