@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap._checks import NotConvergedError
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bifurcations import Bifurcation, BifurcationKind, path
@@ -117,12 +118,16 @@ def transition(sc: Superconductor) -> Transition:
     equations there has the sign that keeps the branch below. Else superconducting branches are followed from T near 0 until
     they end; the highest crossing of a stable one's free energy with zero, if it lies above T_c,lin, is a first-order
     transition.
+
+    Raises:
+        NotConvergedError: if a superconducting state beats the normal one above T_c,lin and where it ceases to was not located.
     """
     require_float64()
     linear = linear_temperatures(sc)
     T_lin = linear[0] if linear else 0.0
     coldest = 0.01 * T_lin if linear else 1e-4 * float(highest_temperature(sc))
-    largest = max((float(np.max(np.abs(state.Delta))) for state in solutions(sc, coldest)), default=0.0)
+    cold = solutions(sc, coldest)
+    largest = max((float(np.max(np.abs(state.Delta))) for state in cold), default=0.0)
     if largest == 0.0:
         return Transition(0.0, TransitionKind.NONE, linear, None, None)
     # No gap ratio Delta / k_B T_c is below 1/2 for the largest amplitude: twice that temperature lies above every branch.
@@ -136,6 +141,12 @@ def transition(sc: Superconductor) -> Transition:
         return Transition(T_lin, TransitionKind.UNDEFINED, linear, None, superheating)
     first = [e for e in crossings(found) if not np.any(np.asarray(e.direction)) and float(e.value()) > T_lin]
     if not first:
+        # Whatever beats the normal state there ends, or is beaten, further up: a crossing must exist.
+        if any(state.free_energy is not None and state.free_energy < 0 for state in (above if linear else cold)):
+            raise NotConvergedError(
+                f"A superconducting state beats the normal one {f'above T_c,lin = {T_lin:.6g} K' if linear else 'near T = 0'}, "
+                "but the temperature at which their free energies are equal was not located."
+            )
         kind = TransitionKind.CONTINUOUS if linear else TransitionKind.NONE
         return Transition(T_lin, kind, linear, None, superheating)
     event = max(first, key=lambda e: float(e.value()))

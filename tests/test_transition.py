@@ -1,12 +1,24 @@
 """The kind of the transition: continuous, or of first order as in the Sarma/Clogston problem of pure cross pairing."""
 
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from problems import ba122, system
 
-from jaxgap import TransitionKind, critical_temperature, linear_temperatures, materials, path, solve, symmetrised, transition
+from jaxgap import (
+    NotConvergedError,
+    TransitionKind,
+    critical_temperature,
+    linear_temperatures,
+    materials,
+    path,
+    solve,
+    symmetrised,
+    transition,
+)
 from jaxgap.bifurcations import locate_crossing
 
 
@@ -84,3 +96,11 @@ def test_continuous_transitions(sc):
 def test_no_transition():
     found = transition(sarma(2.0 * DELTA_3))
     assert (found.kind, found.T_c, found.linear) == (TransitionKind.NONE, 0.0, ())
+
+
+def test_a_crossing_that_is_not_located_is_no_continuous_transition(monkeypatch):
+    module = sys.modules["jaxgap.transition"]
+    monkeypatch.setattr(module, "crossings", lambda _: [])
+    monkeypatch.setattr(module, "branches", lambda *_, **__: [])
+    with pytest.raises(NotConvergedError, match="was not located"):
+        transition(sarma(1.3 * DELTA_3))
