@@ -34,6 +34,16 @@ def _legacy_generator_is_fixed() -> None:
     np.random.seed(SEED)
 
 
+@pytest.fixture(scope="module")
+def optimised() -> Iterator[None]:
+    """For files that run their programs thousands of times: those of `jaxgap._compilation.program` as `compile_quickly` wants."""
+    compile_ = jax.stages.Lowered.compile
+    with pytest.MonkeyPatch.context() as patch:
+        options = {"xla_backend_optimization_level": 1}
+        patch.setattr(jax.stages.Lowered, "compile", lambda lowered: compile_(lowered, options))
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_programs_are_dropped() -> Iterator[None]:
     """Thousands of compiled programs in one process use up its memory maps (65530 by default), and LLVM then crashes."""

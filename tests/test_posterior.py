@@ -28,6 +28,7 @@ from jaxgap.fitting.profile import Interval, Side
 from jaxgap.fitting.sampler import _evaluated
 from jaxgap.observables import branch_minima
 
+pytestmark = pytest.mark.usefixtures("optimised")
 SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
 TRUTH = np.array([0.02, 38.0])
 TEMPERATURES = (5.0, 20.0)
