@@ -36,7 +36,7 @@ def _legacy_generator_is_fixed() -> None:
 
 @pytest.fixture(scope="module")
 def optimised() -> Iterator[None]:
-    """For files that run their programs thousands of times: those of `jaxgap._compilation.program` as `compile_quickly` wants."""
+    """For files that run their programs thousands of times: they are compiled as `compile_quickly` wants."""
     compile_ = jax.stages.Lowered.compile
     with pytest.MonkeyPatch.context() as patch:
         options = {"xla_backend_optimization_level": 1}
