@@ -31,9 +31,8 @@ LOWEST = 1e-6
 def plot_samples(result: FitResult) -> Any:
     """`plot_fit` of every sample, side by side; returns the figure."""
     n = len(result.samples)
-    figure, axes = plt.subplots(
-        1, n, figsize=(7.2 if n == 1 else 5.8 * n, 5.0), squeeze=False, sharey=True, layout="constrained"
-    )
+    size = (7.2 if n == 1 else 5.8 * n, 5.0)
+    figure, axes = plt.subplots(1, n, figsize=size, squeeze=False, layout="constrained")
     for ax, sample in zip(axes[0], result.samples, strict=True):
         plot_fit(result, ax, sample.name)
     top = max(ax.get_ylim()[1] for ax in axes[0])
@@ -108,8 +107,14 @@ def _draw_end(ax: Any, found: SampleResult, branch: str) -> None:
     text = f"{branch} ends\n{end.value:.2f}{spread} K"
     late = end.value > 0.8 * float(found.curve.T[-1])  # then there is no room to the right of it
     style = {"xytext": (-4 if late else 4, 0), "ha": "right" if late else "left", "fontsize": 9, "color": "0.3"}
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
     ax.annotate(
-        text, (end.value, 0.6 if late else 0.03), xycoords=ax.get_xaxis_transform(), textcoords="offset points", **style
+        text,
+        (end.value, 0.6 if late else 0.03),
+        xycoords=ax.get_xaxis_transform(),
+        textcoords="offset points",
+        bbox=box,
+        **style,
     )
 
 
