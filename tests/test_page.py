@@ -16,7 +16,7 @@ import pytest
 from jaxgap import InputError, cli
 from jaxgap.fitting import commands, load_fit, load_result
 from jaxgap.fitting.page import page
-from jaxgap.fitting.pictures import plot_fit, plot_residuals, plot_starts
+from jaxgap.fitting.pictures import plot_fit, plot_residuals, plot_samples, plot_starts
 from jaxgap.fitting.profile import Interval, Side
 from jaxgap.fitting.record import SCHEMA
 from jaxgap.fitting.verdict import p_value
@@ -296,3 +296,23 @@ def test_a_known_fit_is_used_again_only_if_nothing_changed(tmp_path, monkeypatch
     assert fit_of("ARPES", "arpes") is new_fit
     assert fit_of("starts = 16", "starts = 17", "fit.toml") is new_fit
     assert fit_of("{", "", "result.json") is new_fit
+
+
+# === several samples
+
+
+def test_a_page_of_two_samples():
+    """One picture with an axis for each, the same scale, every row with its sample."""
+    result = load_result(SHIPPED.parent / "synthetic_two_samples")
+    figure = plot_samples(result)
+    axes = figure.axes
+    assert [ax.get_title().rpartition(": ")[2] for ax in axes] == ["under", "optimal"]
+    assert len({ax.get_ylim() for ax in axes}) == 1
+    assert axes[0].get_ylim()[1] < 1.5 * max(row.value for row in result.fitted)
+    mpl.pyplot.close(figure)
+    seen = Page(page(result))
+    assert "end of the s+- branch of optimal [K]" in seen.texts["td"]
+    assert "under: branch_minimum[alpha:beta lower]" in seen.texts["td"]
+    assert "The system of under at the optimum (system.toml)" in seen.texts["summary"]
+    with pytest.raises(InputError, match="this fit has several"):
+        _ = result.superconductor
