@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from jaxgap._checks import check, check_finite, check_identifier, is_concrete
 
-__all__ = ["Band", "parabolic_band", "zeta", "kappa_F", "rho", "density_of_states", "shell"]
+__all__ = ["Band", "parabolic_band", "zeta", "kappa_F", "rho", "density_of_states", "shell", "larger", "smaller"]
 
 
 class Band(eqx.Module):
@@ -81,4 +81,18 @@ def density_of_states(band: Band, dimension: int) -> Float[Array, ""]:
 def shell(band: Band, Omega: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """The interval of kappa in which |zeta| <= Omega: |m| (|mu| -+ Omega), cut at the band's edge kappa = 0 [meV]."""
     m, mu = jnp.abs(band.mass), jnp.abs(band.mu)
-    return jnp.maximum(m * (mu - Omega), 0.0), m * (mu + Omega)
+    return larger(m * (mu - Omega), jnp.zeros(())), m * (mu + Omega)
+
+
+def larger(x: Float[Array, ""], y: Float[Array, ""]) -> Float[Array, ""]:
+    """max(x, y), with the mean of both derivatives where they are equal.
+
+    JAX's own derivatives of max and min compare x and y with the result. XLA may compute x once more for that, and round it
+    differently: it then equals neither, and the derivative is 0 (`jnp.maximum`) or NaN (`jnp.max` of an array).
+    """
+    return jnp.where(x > y, x, jnp.where(x < y, y, (x + y) / 2))
+
+
+def smaller(x: Float[Array, ""], y: Float[Array, ""]) -> Float[Array, ""]:
+    """min(x, y), as `larger`."""
+    return jnp.where(x < y, x, jnp.where(x > y, y, (x + y) / 2))

@@ -15,7 +15,7 @@ complex. A channel (i, j) acts where |zeta_i| <= Omega and |zeta_j| <= Omega: tw
 with all three amplitudes, and edges where only one band is inside its shell and pairs alone.
 """
 
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap import spectrum
-from jaxgap.bands import shell, zeta
+from jaxgap.bands import larger, shell, smaller, zeta
 from jaxgap.quadrature import DEFAULT_RULE, Rule, panels
 from jaxgap.spectrum import abs2, safe_sqrt
 from jaxgap.superconductor import Cluster, Superconductor
@@ -75,9 +75,9 @@ def pairs(sc: Superconductor) -> list[Cluster]:
 
 def overlap_interval(sc: Superconductor, cluster: Cluster) -> tuple[Scalar, Scalar]:
     """The interval of kappa in which all bands of a cluster are inside the shell (empty if its ends are equal)."""
-    a, b = (jnp.stack(side) for side in zip(*(shell(sc.bands[i], sc.Omega) for i in cluster.bands), strict=True))
-    lo = jnp.max(a)
-    return lo, jnp.maximum(lo, jnp.min(b))
+    a, b = zip(*(shell(sc.bands[i], sc.Omega) for i in cluster.bands), strict=True)
+    lo = reduce(larger, a)
+    return lo, larger(lo, reduce(smaller, b))
 
 
 def overlap_nodes(sc: Superconductor, cluster: Cluster, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False) -> Nodes:
@@ -94,7 +94,7 @@ def single_intervals(sc: Superconductor) -> tuple[tuple[int, ...], Float[Array, 
     """(bands, a, b): where a band is inside its shell and pairs alone.
 
     That is the whole shell of a band without cross channel; of a cross-paired one it is what its partner's shell leaves,
-    on either side. The ends are cut by max and min instead of comparisons: where two shells are equal (d = 0), the
+    on either side. The ends are cut by `larger` and `smaller`: where two shells are equal (d = 0), the
     derivative of an edge is then the mean of both sides.
     """
     ends = []
@@ -104,7 +104,7 @@ def single_intervals(sc: Superconductor) -> tuple[tuple[int, ...], Float[Array, 
             ends.append((cluster.bands[0], *edges[0]))
             continue
         for i, (a, b), (a_other, b_other) in zip(cluster.bands, edges, edges[::-1], strict=True):
-            ends += [(i, a, jnp.clip(a_other, a, b)), (i, jnp.clip(b_other, a, b), b)]
+            ends += [(i, a, smaller(larger(a_other, a), b)), (i, smaller(larger(b_other, a), b), b)]
     bands, lower, upper = zip(*ends, strict=True)
     return bands, jnp.stack(lower), jnp.stack(upper)
 

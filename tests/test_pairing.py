@@ -15,6 +15,7 @@ from problems import generator, problem, random_system, relative_error, scaled_e
 from scipy import optimize
 
 from jaxgap import Rule, solve
+from jaxgap.bands import larger, smaller
 from jaxgap.pairing import (
     anomalous_densities,
     free_energy_functional,
@@ -290,6 +291,15 @@ def test_both_functionals_agree_at_a_solution_where_g_has_an_inverse():
     sc, T = case.system, jnp.asarray(case.T)
     Delta = solve(sc, case.T, start=case.Delta).Delta.real
     assert relative_error(_F_of_pairs(sc, _P(sc, Delta, T), T), _F(sc, Delta, T)) < GRADIENT
+
+
+def test_larger_and_smaller():
+    """Their derivatives: of either, of both where they are equal, and never lost."""
+    x, y = jnp.array([1.0, 2.0, 3.0, jnp.nan]), jnp.full(4, 2.0)
+    for chosen, reference, slopes in ((larger, np.maximum, [0.0, 0.5, 1.0]), (smaller, np.minimum, [1.0, 0.5, 0.0])):
+        np.testing.assert_array_equal(chosen(x, y), reference(x, y))
+        for k, slope in enumerate(slopes):
+            assert jax.grad(chosen, argnums=(0, 1))(x[k], y[k]) == (slope, 1 - slope)
 
 
 def test_convention_changes_nothing_but_the_meaning_of_lambda():
