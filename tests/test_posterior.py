@@ -28,7 +28,6 @@ from jaxgap.fitting.profile import Interval, Side
 from jaxgap.fitting.sampler import _evaluated
 from jaxgap.observables import branch_minima
 
-pytestmark = pytest.mark.usefixtures("optimised")
 SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
 TRUTH = np.array([0.02, 38.0])
 TEMPERATURES = (5.0, 20.0)
@@ -97,7 +96,7 @@ def sample(folder, draws, progress=lambda *_: None, block=20, **changes):
 
 
 @pytest.fixture(scope="module")
-def linear(tmp_path_factory):
+def linear(optimised, tmp_path_factory):
     """(draws of the nearly linear problem, its fit, its folder)."""
     folder = tmp_path_factory.mktemp("linear") / "fit"
     return sample(folder, 300), fitted(folder, NARROW), folder
