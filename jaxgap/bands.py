@@ -84,7 +84,7 @@ def shell(band: Band, Omega: Float[Array, ""]) -> tuple[Float[Array, ""], Float[
     return larger(m * (mu - Omega), jnp.zeros(())), m * (mu + Omega)
 
 
-def larger(x: Float[Array, ""], y: Float[Array, ""]) -> Float[Array, ""]:
+def larger(x: Float[Array, "*shape"], y: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """max(x, y), with the mean of both derivatives where they are equal.
 
     JAX's own derivatives of max and min compare x and y with the result. XLA may compute x once more for that, and round it
@@ -93,6 +93,6 @@ def larger(x: Float[Array, ""], y: Float[Array, ""]) -> Float[Array, ""]:
     return jnp.where(x > y, x, jnp.where(x < y, y, (x + y) / 2))
 
 
-def smaller(x: Float[Array, ""], y: Float[Array, ""]) -> Float[Array, ""]:
+def smaller(x: Float[Array, "*shape"], y: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """min(x, y), as `larger`."""
     return jnp.where(x < y, x, jnp.where(x > y, y, (x + y) / 2))

@@ -213,7 +213,7 @@ def four_states():
     return ba122().set({**lam, "Omega": 37.878})
 
 
-MANY_T = np.linspace(0.0, 75.0, 151)
+MANY_T = np.linspace(0.0, 75.0, 31)
 
 
 @pytest.mark.parametrize(("branch", "kind", "last"), [("s++", EndKind.FOLD, 36.0), ("s+-", EndKind.OTHER, 47.0)])
@@ -229,6 +229,7 @@ def test_a_named_branch_is_one_interval(four_states, branch, kind, last):
     np.testing.assert_array_equal(curve.solutions.status, np.where(below, Status.CONVERGED, Status.LEFT_BRANCH))
 
 
+@pytest.mark.slow
 def test_the_branch_from_T_c_is_one_branch(four_states):
     """It goes down to s+- at T = 0, through the change of sign, and never on to the states beside it."""
     solutions = gap_curve(four_states, MANY_T).solutions

@@ -58,6 +58,7 @@ def test_only_ground_states_are_kept(known, monkeypatch):
     assert "s++ has chi^2 = 1.5 but is not the ground state at 4 K" in verdict(found)
 
 
+@pytest.mark.slow
 def test_the_state_of_the_shipped_fit_is_the_ground_state():
     """Below 27 K s+- is the only stable state (PHYSICS.md); s++ is not."""
     result = load_result(SHIPPED)
