@@ -1,6 +1,7 @@
-"""Execute every notebook in place of a reader; a cell that raises fails the run. Kept outputs are not touched."""
+"""Execute every notebook in place of a reader, two at a time; a cell that raises fails the run. Outputs are not touched."""
 
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -8,10 +9,20 @@ from nbclient import NotebookClient
 
 from jaxgap._compilation import compile_quickly
 
-compile_quickly()  # of the kernels, which inherit it
-paths = sorted(Path(sys.argv[1]).glob("*.ipynb"))
-if not paths:
-    sys.exit("no notebooks found")
-for path in paths:
-    NotebookClient(nbformat.read(path, as_version=4), timeout=600, resources={"metadata": {"path": path.parent}}).execute()
-    print(f"executed {path}")
+
+def execute(path: Path) -> None:
+    compile_quickly()  # of the kernel, which inherits it
+    NotebookClient(nbformat.read(path, as_version=4), timeout=900, resources={"metadata": {"path": path.parent}}).execute()
+    print(f"executed {path}", flush=True)
+
+
+def main() -> None:
+    paths = sorted(Path(sys.argv[1]).glob("*.ipynb"), key=lambda path: -path.stat().st_size)
+    if not paths:
+        sys.exit("no notebooks found")
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(execute, paths))  # raises what a cell raised
+
+
+if __name__ == "__main__":
+    main()

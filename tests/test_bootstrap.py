@@ -14,7 +14,7 @@ from jaxgap.fitting.bootstrap import Bootstrap
 from jaxgap.fitting.bootstrap_report import verdict
 
 FITS = Path(__file__).parents[1] / "fits"
-SETS = 300
+SETS = 150
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def found(result):
 def test_the_scatter_of_a_linear_fit_is_its_covariance(found):
     assert found.lost == 0
     scatter = np.cov(found.values.T)
-    # Of 300 sets a variance is known to 8 %.
-    np.testing.assert_allclose(np.diag(scatter), np.diag(found.fit.covariance), rtol=0.25)
+    # Of 150 sets a variance is known to 12 %.
+    np.testing.assert_allclose(np.diag(scatter), np.diag(found.fit.covariance), rtol=0.35)
     correlation = scatter[0, 1] / np.sqrt(scatter[0, 0] * scatter[1, 1])
     expected = found.fit.covariance[0, 1] / np.prod(found.fit.uncertainty)
-    assert correlation == pytest.approx(expected, abs=0.15)
+    assert correlation == pytest.approx(expected, abs=0.2)
     for k, row in enumerate(found.summary):
         assert abs(row.mean - row.best) < 5 * found.fit.uncertainty[k] / SETS**0.5
         assert row.interval_95[0] < row.interval_68[0] < row.best < row.interval_68[1] < row.interval_95[1]

@@ -114,6 +114,7 @@ def test_a_wrong_folder_is_one_sentence(tmp_path, toml, csv, complaint):
         load_fit(folder_with(tmp_path, toml, csv))
 
 
+@pytest.mark.slow
 def test_spectra_and_their_derivatives(tmp_path):
     """Four points at two temperatures: values by the observable, derivatives by central differences."""
     lines = (FITS / "data.csv").read_text().splitlines()

@@ -85,7 +85,9 @@ def test_reentrance_is_continuous():
     assert (found.kind, len(found.linear)) == (TransitionKind.CONTINUOUS, 2)
 
 
-@pytest.mark.parametrize("sc", [materials.two_band(0.1), symmetrised(ba122())], ids=["two_band", "symmetrised ba122"])
+@pytest.mark.parametrize(
+    "sc", [pytest.param(materials.two_band(0.1), marks=pytest.mark.slow), symmetrised(ba122())], ids=["two_band", "ba122"]
+)
 def test_continuous_transitions(sc):
     found = transition(sc)
     assert found.kind == TransitionKind.CONTINUOUS
