@@ -27,8 +27,9 @@ EXACT = 1e-15
 SHORTEST = 1e-5
 """Shortest share of a Newton step that is tried before giving up."""
 ELIMINATED = 4
-"""Linear systems up to this size are eliminated in the open: several times as fast as a call of LAPACK on the CPU
-(`benchmarks/kernels.py`). Above, the compiler pays more for it than the calls cost."""
+"""Linear systems up to this size are eliminated in the open: 1024 at once take a quarter of LAPACK's time or less on the CPU
+(`benchmarks/kernels.py`; for 16 at once neither is faster as a call of its own). Above, the compiler pays more for it than the
+calls cost."""
 DIFFERENCE = 1e-5
 """Step of `differenced` relative to |x|: truncation 1e-10, rounding 1e-11."""
 
