@@ -24,6 +24,7 @@ from jaxgap.bifurcations import (
     locate_pitchfork,
     root_at,
 )
+from jaxgap.search import distances
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["Plane", "Grid", "phase_lines", "NORMAL_GROUND", "NO_GROUND", "BROKEN_GROUND"]
@@ -259,8 +260,7 @@ def _ground(grid: Grid) -> np.ndarray:
 
 def _apart(a: np.ndarray, b: np.ndarray) -> Any:
     """|a - b| up to the global phase and complex conjugation, [..., channel]."""
-    shared = np.maximum(*(np.abs(np.sum(a * other, axis=-1)) for other in (b, np.conj(b))))
-    return np.sqrt(np.maximum(np.sum(np.abs(a) ** 2 + np.abs(b) ** 2, axis=-1) - 2 * shared, 0.0))
+    return distances(a[..., None, :], b[..., None, :], [np.arange(a.shape[-1])])[..., 0, 0]
 
 
 def _vanishing(edges: _Edges) -> _Candidates:

@@ -33,6 +33,7 @@ from jaxgap.search import (
     complex_starts,
     coupled_groups,
     displaced,
+    distances,
     half_way,
     iterated,
     real_starts,
@@ -132,18 +133,13 @@ def _distinct(candidates: np.ndarray, groups: list[np.ndarray], slots: int) -> n
     """The different states of every row, up to the free phases and conjugation, in `slots` slots: [row, slot, channel]."""
     rows, _, n = candidates.shape
     left = np.isfinite(candidates).all(axis=2)
-    size2 = np.sum(np.abs(candidates) ** 2, axis=2)
     kept = np.full((rows, slots, n), np.nan, candidates.dtype)
     for slot in range(slots):
         first = np.argmax(left, axis=1)
         state = np.where(left.any(axis=1)[:, None], candidates[np.arange(rows), first], np.nan)
         kept[:, slot] = state
-        shared = np.zeros_like(size2)
-        for group in groups:
-            a, b = state[:, None, group], candidates[:, :, group]
-            shared += np.maximum(*(np.abs(np.sum(a * other, axis=2)) for other in (b, np.conj(b))))
-        own = np.sum(np.abs(state) ** 2, axis=1)[:, None]
-        left &= ~(own + size2 - 2 * shared <= SAME**2 * own) & np.isfinite(own)
+        apart = distances(state[:, None], candidates, groups)[:, 0]
+        left &= ~(apart <= SAME * np.linalg.norm(state, axis=1)[:, None]) & np.isfinite(state[:, :1])
     return kept
 
 

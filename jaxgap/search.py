@@ -250,15 +250,15 @@ def as_real(Delta: np.ndarray, groups: list[np.ndarray]) -> tuple[np.ndarray, np
 
 
 def distances(a: np.ndarray, b: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
-    """|a - b| of every row of a and every row of b, [row of a, row of b], up to the free phases and complex conjugation; right
-    to about 1e-8 of their size.
+    """|a - b| of every row of a and every row of b, [..., row of a, row of b], up to the free phases and complex conjugation;
+    right to about 1e-8 of their size.
 
     Over the phases, |a - b e^(i phi)|^2 is |a|^2 + |b|^2 - 2 |a . b*| at best."""
-    squared = np.zeros((len(a), len(b)))
+    squared: Any = 0.0
     for group in groups:
-        x, y = a[:, group], b[:, group]
-        size = np.sum(np.abs(x) ** 2, axis=1)[:, None] + np.sum(np.abs(y) ** 2, axis=1)
-        squared += size - 2 * np.maximum(np.abs(x @ y.T), np.abs(x @ np.conj(y).T))
+        x, y = a[..., group], np.swapaxes(b[..., group], -1, -2)
+        size = np.sum(np.abs(x) ** 2, axis=-1)[..., None] + np.sum(np.abs(y) ** 2, axis=-2)[..., None, :]
+        squared = squared + size - 2 * np.maximum(np.abs(x @ y), np.abs(x @ np.conj(y)))
     return np.sqrt(np.maximum(squared, 0.0))
 
 

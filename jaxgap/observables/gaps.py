@@ -9,6 +9,7 @@ r"""Excitation gaps, in the three definitions that are in use; they differ, so t
   that has several, a fit takes the one of the largest weight.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -86,13 +87,18 @@ def branch_minima(solution: Solution) -> Float[Array, "branch"]:
 
 def branch_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
     """`branch_minima` of given amplitudes, whether or not they solve the gap equations."""
-    gaps: list[Any] = []
+    return _of_branches(sc, Delta, _minimum)
+
+
+def _of_branches(sc: Superconductor, Delta: Inexact[Array, "channel"], of_pair: Callable[..., Any]) -> Float[Array, "branch"]:
+    """|Delta| of every band alone, of_pair(sc, Delta, cluster, upper) of both branches of every pair: by `branch_names`."""
+    values: list[Any] = []
     for cluster in sc.clusters:
         if len(cluster.bands) == 1:
-            gaps.append(spectrum.safe_sqrt(spectrum.abs2(Delta[cluster.bands[0]])))
+            values.append(spectrum.safe_sqrt(spectrum.abs2(Delta[cluster.bands[0]])))
         else:
-            gaps += list(jax.vmap(lambda upper, c=cluster: _minimum(sc, Delta, c, upper))(jnp.array([False, True])))
-    return jnp.stack(gaps)
+            values += list(jax.vmap(lambda upper, c=cluster: of_pair(sc, Delta, c, upper))(jnp.array([False, True])))
+    return jnp.stack(values)
 
 
 @partial(jax.jit, static_argnames="cluster")
@@ -141,19 +147,25 @@ def _argmin(E: Any, theta: Any, ends: Any, grid: Float[Array, "grid"]) -> tuple[
     after = jnp.searchsorted(grid, grid[lowest], side="right")
     bracket = grid[jnp.maximum(before, 0)], grid[jnp.minimum(after, grid.shape[0] - 1)]
 
-    def bisect(_: Any, bracket: Any) -> Any:
-        left, right = bracket
-        middle = (left + right) / 2
-        falling = slope(middle) < 0
-        return jnp.where(falling, middle, left), jnp.where(falling, right, middle)
-
-    left, right = jax.lax.fori_loop(0, 80, bisect, bracket)
+    left, right = _turning_point(slope, bracket, rising=False)
     tiny = 1e-13 * ends[1]
     at_lo, at_hi = left <= ends[0] + tiny, right >= ends[1] - tiny
     # A kink keeps a finite slope on both sides of the root, a smooth minimum does not.
     jump = slope(right + 1e3 * tiny) - slope(left - 1e3 * tiny)
     kappa = jnp.where(at_lo, ends[0], jnp.where(at_hi, ends[1], (left + right) / 2))
     return kappa, jnp.abs(jump) < KINK * jnp.abs(slope(bracket[1]) - slope(bracket[0]))
+
+
+def _turning_point(slope: Any, bracket: Any, rising: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """A bracket at whose left end E is `rising` and at whose right end it is not (or the reverse), narrowed to the last bit."""
+
+    def bisect(_: Any, bracket: Any) -> Any:
+        middle = (bracket[0] + bracket[1]) / 2
+        same = (slope(middle) >= 0) == rising
+        return jnp.where(same, middle, bracket[0]), jnp.where(same, bracket[1], middle)
+
+    left, right = jax.lax.fori_loop(0, 80, bisect, bracket)
+    return left, right
 
 
 KINK = 0.1
@@ -334,13 +346,7 @@ def _bisected(slope: Any, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarr
 def strongest_peaks_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
     """Energy of every branch's extremum of the largest weight [meV], in the order of `branch_names`, for given amplitudes; NaN
     where a branch has none inside the shell. Differentiable, except where two extrema have the same weight."""
-    peaks: list[Any] = []
-    for cluster in sc.clusters:
-        if len(cluster.bands) == 1:
-            peaks.append(spectrum.safe_sqrt(spectrum.abs2(Delta[cluster.bands[0]])))
-        else:
-            peaks += list(jax.vmap(lambda upper, c=cluster: _strongest(sc, Delta, c, upper))(jnp.array([False, True])))
-    return jnp.stack(peaks)
+    return _of_branches(sc, Delta, _strongest)
 
 
 @partial(jax.jit, static_argnames="cluster")
@@ -356,13 +362,6 @@ def _strongest(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Arr
     density = jax.vmap(lambda kappa: rho(kappa, sc.dimension))((grid[:-1] + grid[1:]) / 2)
     weight = jnp.where(turns, density / jnp.sqrt(jnp.where(turns, curvature, 1.0)), -1.0)
     place = jnp.argmax(weight)
-    rising = slopes[place] >= 0
-
-    def bisect(_: Any, bracket: Any) -> Any:
-        middle = (bracket[0] + bracket[1]) / 2
-        same = (slope(middle) >= 0) == rising
-        return jnp.where(same, middle, bracket[0]), jnp.where(same, bracket[1], middle)
-
-    left, right = jax.lax.fori_loop(0, 80, bisect, (grid[place], grid[place + 1]))
+    left, right = _turning_point(slope, (grid[place], grid[place + 1]), slopes[place] >= 0)
     kappa = at_root(partial(_stationary, cluster=cluster), ((left + right) / 2)[None], theta, turns[place])[0]
     return jnp.where(turns[place], _energy(kappa, theta, cluster), jnp.nan)
