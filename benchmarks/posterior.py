@@ -24,8 +24,8 @@ from calibration import NOISES, TRUTH, fitted_folder
 from jaxgap._compilation import compile_quickly, keep_programs
 from jaxgap.fitting import FitResult, load_fit, posterior
 from jaxgap.fitting.minimise import minimise_nested
-from jaxgap.fitting.optimise import SampleResult
 from jaxgap.fitting.posterior import Posterior
+from jaxgap.fitting.result import SampleResult
 
 LEVELS = ("interval_68", "interval_95")
 

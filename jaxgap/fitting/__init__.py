@@ -13,7 +13,6 @@ from jaxgap.fitting.information import Combination as Combination
 from jaxgap.fitting.information import Measurement as Measurement
 from jaxgap.fitting.information import combinations as combinations
 from jaxgap.fitting.information import next_measurement as next_measurement
-from jaxgap.fitting.optimise import FitResult as FitResult
 from jaxgap.fitting.posterior import Marginal as Marginal
 from jaxgap.fitting.posterior import Posterior as Posterior
 from jaxgap.fitting.posterior import posterior as posterior
@@ -22,3 +21,4 @@ from jaxgap.fitting.posterior_report import write_posterior as write_posterior
 from jaxgap.fitting.profile import Interval as Interval
 from jaxgap.fitting.record import load_result as load_result
 from jaxgap.fitting.report import write_report as write_report
+from jaxgap.fitting.result import FitResult as FitResult

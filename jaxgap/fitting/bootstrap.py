@@ -19,7 +19,7 @@ import numpy as np
 from jaxgap._checks import NotConvergedError, check
 from jaxgap._precision import require_float64
 from jaxgap.fitting.minimise import distance, minimise_nested
-from jaxgap.fitting.optimise import FitResult
+from jaxgap.fitting.result import FitResult
 
 __all__ = ["Bootstrap", "Scatter", "bootstrap"]
 

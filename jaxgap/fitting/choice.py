@@ -7,19 +7,21 @@
 
 import itertools
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgap._checks import NotConvergedError
 from jaxgap.fitting.config import ANY, GROUND_STATE, FitConfig
 from jaxgap.fitting.data import Datum
-from jaxgap.fitting.optimise import FitResult, Progress, Tried, fit_branch
-from jaxgap.labels import has_signs, sign_pattern
-from jaxgap.search import as_real, coupled_groups
+from jaxgap.fitting.optimise import Progress, fit_branch
+from jaxgap.fitting.result import FitResult, Tried
+from jaxgap.search import coupled_groups, distances
 from jaxgap.solutions import ground_state
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["branches", "fit"]
+
+SAME = 1e-6
+"""Two solutions are one if their amplitudes differ by less than 1e-6 of their size."""
 
 
 def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress: Progress = lambda *_: None) -> FitResult:
@@ -60,9 +62,10 @@ def branches(n_bands: int) -> tuple[str, ...]:
 def not_ground(result: FitResult) -> float | None:
     """The first temperature [K] of the data at which the fitted state is not the ground state; None if there is none."""
     p = result.problem
-    for place, T in zip(p.sample, np.asarray(p.T).tolist(), strict=True):
+    for place, T, Delta in zip(p.sample, np.asarray(p.T).tolist(), result.amplitudes, strict=True):
         sc = result.samples[place].superconductor
-        Delta, real = as_real(np.asarray(ground_state(sc, T).Delta, complex)[None], coupled_groups(sc))
-        if not (real[0] and bool(has_signs(jnp.asarray(Delta[0].real), sign_pattern(result.branch, len(sc.bands))))):
+        # By its amplitudes: several states can have the same signs.
+        ground = np.asarray(ground_state(sc, T).Delta)
+        if distances(Delta[None], ground[None], coupled_groups(sc))[0, 0] > SAME * np.linalg.norm(Delta):
             return T
     return None

@@ -24,12 +24,12 @@ from jaxgap.fitting.config import FitConfig, load_fit
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import next_measurement
 from jaxgap.fitting.objective import problem, systems_at
-from jaxgap.fitting.optimise import FitResult
 from jaxgap.fitting.posterior import posterior as draw_posterior
 from jaxgap.fitting.posterior import require_packages
 from jaxgap.fitting.posterior_report import write_posterior
 from jaxgap.fitting.record import load_result
 from jaxgap.fitting.report import as_json, print_next, print_report, write_report, write_views
+from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.sampler import Progress
 from jaxgap.superconductor import Superconductor, to_toml
 

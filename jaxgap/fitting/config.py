@@ -268,8 +268,9 @@ def _with_each(table: dict[str, Any]) -> dict[str, Any]:
     def own(value: dict[str, Any], sample: str) -> dict[str, Any]:
         return {key: part for key, part in value.items() if key != "each"} | {"sample": sample}
 
-    table = table | {"parameters": spread(parameters, own)}
-    if models:
+    if each:
+        table = table | {"parameters": spread(parameters, own)}
+    if each and models:
         table["models"] = {
             name: part | {"hold": spread(part["hold"], lambda value, _: value)}
             if isinstance(part, dict) and isinstance(part.get("hold"), dict)
@@ -285,22 +286,23 @@ def _check_parameters(config: FitConfig, sc: Superconductor, path: Path) -> None
         if unknown := [band for band in junction.weights if band not in sc.band_names]:
             bands = ", ".join(sc.band_names)
             raise InputError(f"{path}: `junctions.{name}.weights`: there is no band `{unknown[0]}`; the bands are {bands}.")
+    systems = {key: sc for key in config.sample_names}
     owners = {key: {sc.canonical(target): "system.set" for target in config.system.set} for key in config.sample_names}
     for key, own in config.samples.items():
         try:
-            sc.set(dict(own.set))
+            systems[key] = sc.set(dict(own.set))
         except InputError as error:
             raise InputError(f"{path}: sample `{key}`: {error}") from None
         owners[key] |= {sc.canonical(target): f"samples.{key}.set" for target in own.set}
     for name, parameter in config.parameters.items():
         for target, factor in parameter.sets.items():
-            try:
-                leaf = _leaf(config, sc, target, [factor * bound for bound in parameter.bounds])
-            except InputError as error:
-                raise InputError(f"{path}: parameter `{name}`: {error}") from None
             for sample in config.sample_names if parameter.sample is None else (parameter.sample,):
+                try:
+                    leaf = _leaf(config, systems[sample], target, [factor * bound for bound in parameter.bounds])
+                except InputError as error:
+                    raise InputError(f"{path}: parameter `{name}`: {error}") from None
                 _own(owners[sample], leaf, name, path)
-    _check_ties(config, sc, path, owners)
+    _check_ties(config, systems, path, owners)
 
 
 def _own(owners: dict[str, str], leaf: str, name: str, path: Path) -> None:
@@ -310,10 +312,10 @@ def _own(owners: dict[str, str], leaf: str, name: str, path: Path) -> None:
     owners[leaf] = name
 
 
-def _check_ties(config: FitConfig, sc: Superconductor, path: Path, owners: dict[str, dict[str, str]]) -> None:
+def _check_ties(config: FitConfig, systems: dict[str, Superconductor], path: Path, owners: dict[str, dict[str, str]]) -> None:
     """Every tied leaf exists, is set once, and has valid values where all parameters are at one end of their bounds."""
     for target, text in config.ties.items():
-        for sample in config.sample_names:
+        for sample, sc in systems.items():
             try:
                 for end in (0, 1):
                     values = {short: config.parameters[name].bounds[end] for short, name in config.named(sample).items()}

@@ -18,14 +18,15 @@ _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.Div: jnp.divide,  # by zero: infinite, and refused as such
-    ast.Pow: operator.pow,
+    # Python's own raise for 1 / 0 and 10.0 ** 400, and make (-1) ** 0.5 complex; these give what no system accepts.
+    ast.Div: jnp.divide,
+    ast.Pow: jnp.power,
 }
 _SIGNS: dict[type, Callable[[Any], Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos}
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {"sqrt": jnp.sqrt, "exp": jnp.exp, "log": jnp.log}
 
-
 LARGEST = 1e300
+"""A number in an expression is smaller: an integer beyond this is no float."""
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -51,7 +52,8 @@ def held(text: str, values: Mapping[str, float]) -> str:
 
     class Numbers(ast.NodeTransformer):
         def visit_Name(self, node: ast.Name) -> ast.expr:
-            return ast.Constant(values[node.id]) if node.id in values else node
+            # As the parser writes it: a negative number is a sign and a number, and keeps its brackets in (-2) ** 2.
+            return _tree(repr(values[node.id])) if node.id in values else node
 
     return ast.unparse(Numbers().visit(_tree(text)))
 

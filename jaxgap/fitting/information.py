@@ -19,7 +19,7 @@ from jaxgap._checks import InputError, NotConvergedError, check
 from jaxgap.branches import GapCurve
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.objective import Problem, Row
-from jaxgap.fitting.optimise import FitResult
+from jaxgap.fitting.result import FitResult
 from jaxgap.observables.gaps import branch_names
 
 __all__ = ["Combination", "Measurement", "combinations", "next_measurement"]

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgap._checks import NotConvergedError, check
+from jaxgap._checks import NotConvergedError
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.branches import GapCurve, gap_curve
@@ -28,14 +28,15 @@ from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.minimise import distance, minimise_nested, minimised
 from jaxgap.fitting.objective import Problem, joint, joint_objective, problem, system_at, systems_at
-from jaxgap.fitting.profile import Interval, Minimum, profile
-from jaxgap.fitting.uncertainty import Prediction, curvature, curve_sigma, end_and_T_c, gap_slopes, leaves, predict
+from jaxgap.fitting.profile import Minimum, profile
+from jaxgap.fitting.result import FitResult, SampleResult
+from jaxgap.fitting.uncertainty import curvature, curve_sigma, end_and_T_c, gap_slopes, leaves, predict
 from jaxgap.following import starting_amplitudes
 from jaxgap.labels import sign_pattern
 from jaxgap.provenance import provenance
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["FitResult", "Prediction", "SampleResult", "Tried", "fit_branch"]
+__all__ = ["Progress", "fit_branch", "other_branch"]
 
 Progress = Callable[[str, int, int, float], None]
 """Called as progress(stage, step, steps, best chi^2 so far)."""
@@ -45,118 +46,6 @@ SEARCH_TOLERANCE = 1e-3
 _ADAM_CHUNK = 50
 PICTURED = 11
 """Points of every profile, spread over its interval, besides those that locate the ends."""
-
-
-class SampleResult(NamedTuple):
-    """What a fit says of one sample."""
-
-    name: str
-    """Empty if there is only one."""
-    superconductor: Superconductor
-    """The system at the optimum."""
-    curve: GapCurve
-    """The branch against temperature, found by `solve` from nothing; the fitted temperatures are among its own."""
-    curve_sigma: np.ndarray
-    """One standard deviation of the gaps of `curve` [meV], [temperature, branch], propagated from the covariance; NaN where
-    the branch or the derivative does not exist, or the covariance is infinite."""
-    comparison: GapCurve
-    """s++ (s+- if s++ was fitted) of the same system at the same temperatures."""
-    predictions: tuple[Prediction, ...]
-    """The end of the branch, and T_c."""
-
-
-class Tried(NamedTuple):
-    """A branch that was fitted because fit.toml leaves open which one it is."""
-
-    branch: str
-    chi2: float
-    """NaN if no start ended on it."""
-    remark: str
-    """Why it was not taken, other than for its chi^2."""
-
-
-class FitResult(NamedTuple):
-    """The best fit, its uncertainty, and how the starts ended."""
-
-    config: FitConfig
-    data: tuple[Datum, ...]
-    samples: tuple[SampleResult, ...]
-    """In the order of `config.sample_names`."""
-    value: np.ndarray
-    """Best parameters, in the order of `config.parameters`."""
-    covariance: np.ndarray
-    """From the curvature of chi^2 at the optimum (Gauss-Newton, exact derivatives), with the errors as given or assumed;
-    infinite along directions that the data do not determine."""
-    undetermined: np.ndarray
-    """Directions in parameter space (rows, in units of the bounds' widths) that the data do not determine."""
-    jacobian: np.ndarray
-    """Derivatives of the residuals (data, then what is known beforehand) with respect to the parameters."""
-    intervals: tuple[Interval, ...]
-    """68.3 % intervals from the profile of chi^2, in the same order."""
-    chi2: float
-    amplitudes: np.ndarray
-    """At every sample and temperature of the fitted data [meV], [condition, channel]."""
-    predicted: np.ndarray
-    """Model value of every fitted datum."""
-    start_values: np.ndarray
-    start_chi2: np.ndarray
-    """Where every start ended."""
-    start_converged: np.ndarray
-    evaluations: int
-    """Evaluations of residuals and Jacobian, of all starts together."""
-    seconds: float
-    provenance: dict[str, Any]
-    """Versions, device and precision of the run (`jaxgap.provenance`)."""
-    branch: str
-    """The fitted branch."""
-    tried: tuple[Tried, ...] = ()
-    """All branches, if fit.toml leaves open which one it is."""
-
-    @property
-    def superconductor(self) -> Superconductor:
-        """The system at the optimum, of a fit of one sample."""
-        check(len(self.samples) == 1, "superconductor", "be that of one of `samples`: this fit has several", len(self.samples))
-        return self.samples[0].superconductor
-
-    @property
-    def problem(self) -> Problem:
-        """What was minimised."""
-        return problem(self.config.with_branch(self.branch), [sample.superconductor for sample in self.samples], self.data)
-
-    @property
-    def uncertainty(self) -> np.ndarray:
-        """One standard deviation of every parameter."""
-        return np.sqrt(np.diag(self.covariance))
-
-    def interval(self, name: str, rise: float = 1.0, points: int = 0) -> Interval:
-        """The interval in which chi^2, minimised over all other parameters, is less than `rise` above its minimum: 1 for
-        68.3 %, 3.841 for 95 %. Right where errors are not symmetric, and at bounds. `points`: also the profile at so many
-        values spread evenly over it."""
-        names = list(self.config.parameters)
-        check(name in names, "name", f"be one of {', '.join(names)}", name)
-        minimum = Minimum(self.value, self.amplitudes, self.chi2, self.uncertainty)
-        return profile(self.problem, self.config.optimiser, minimum, names.index(name), rise, points)
-
-    @property
-    def degrees_of_freedom(self) -> int:
-        """Data, and what is known of parameters beforehand, less the number of parameters."""
-        known = sum(parameter.prior is not None for parameter in self.config.parameters.values())
-        return len(self.fitted) + known - len(self.value)
-
-    @property
-    def criteria(self) -> dict[str, float]:
-        """Information criteria of the fit, lower is better: chi^2 plus a price for every parameter. NaN where the data are
-        too few for the correction (AICc needs two more data than parameters)."""
-        k = len(self.value)
-        n = self.degrees_of_freedom + k
-        aic = self.chi2 + 2 * k
-        corrected = aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.nan
-        return {"AIC": aic, "AICc": corrected, "BIC": self.chi2 + k * np.log(n)}
-
-    @property
-    def fitted(self) -> tuple[Datum, ...]:
-        """The rows that counted."""
-        return tuple(datum for datum in self.data if datum.use == "fit")
 
 
 def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress: Progress) -> FitResult:

@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from jaxgap.branches import GapCurve
 from jaxgap.fitting.objective import error_of
-from jaxgap.fitting.optimise import FitResult, SampleResult, other_branch
+from jaxgap.fitting.optimise import other_branch
+from jaxgap.fitting.result import FitResult, SampleResult
 from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, number_rows, parameter_rows, reached, spectra
 from jaxgap.observables.gaps import branch_names
 from jaxgap.plotting import COLOURS, draw_curve

@@ -31,8 +31,8 @@ from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.density import density, laplace
 from jaxgap.fitting.objective import Problem, error_of, systems_at
-from jaxgap.fitting.optimise import FitResult
 from jaxgap.fitting.profile import Interval
+from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.sampler import Draws, Progress, sampled
 from jaxgap.superconductor import to_toml
 
@@ -221,7 +221,9 @@ def posterior(
         path.unlink(missing_ok=True)
     p = result.problem
     around = laplace(p, result.value, result.jacobian)
-    run = _settings(result.config, p, result.fitted) | {"seed": seed, "warmup": warmup, "chains": chains}
+    # With the branch that was taken: one that fit.toml leaves open may be another one in another run.
+    run = _settings(result.config.with_branch(result.branch), p, result.fitted)
+    run |= {"seed": seed, "warmup": warmup, "chains": chains}
     d = density(p, result.value, result.amplitudes)
     drawn, seconds = sampled(d, around, run, draws, block, path, progress)
     return _posterior(result, drawn, seed, warmup, seconds)

@@ -53,8 +53,8 @@ from jaxgap.branches import GapCurve
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
-from jaxgap.fitting.optimise import FitResult, SampleResult, Tried
 from jaxgap.fitting.profile import Interval, Side
+from jaxgap.fitting.result import FitResult, SampleResult, Tried
 from jaxgap.fitting.uncertainty import Prediction
 from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, fitted_rows, parameter_rows, verdict
 from jaxgap.observables.gaps import branch_names

@@ -9,10 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgap.fitting.information import Measurement
-from jaxgap.fitting.optimise import FitResult
 from jaxgap.fitting.page import page
 from jaxgap.fitting.pictures import plot_fit, plot_samples, plot_spectra
 from jaxgap.fitting.record import as_json, write_result
+from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.verdict import compared, number_rows, parameter_rows, spectra, starts_text, verdict
 
 __all__ = ["as_json", "plot_fit", "print_next", "print_report", "verdict", "write_report", "write_views"]

@@ -2,7 +2,7 @@ r"""Markov chains of a fit's posterior: the No-U-Turn sampler (Hoffman and Gelma
 
 numpyro's sampler is advanced by one draw of all chains at a time, from a loop on the host that reports, keeps and can be
 stopped. The chains are one batch: one chain is too small to fill a processor, and the potential with its gradient costs four
-together far less than four times one (`benchmarks/kernels.py`); waiting for the longest of four trajectories takes less of
+together two to three times one (`benchmarks/kernels.py`); waiting for the longest of four trajectories takes less of
 that back than it gains. A draw depends on the state before it and on nothing else, so a run that was interrupted and goes on
 is bit for bit the run that was not.
 """

@@ -9,8 +9,9 @@ from jaxgap.fitting.config import GROUND_STATE
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
 from jaxgap.fitting.objective import error_of
-from jaxgap.fitting.optimise import FitResult, Prediction, Tried
 from jaxgap.fitting.profile import Interval
+from jaxgap.fitting.result import FitResult, Tried
+from jaxgap.fitting.uncertainty import Prediction
 
 __all__ = [
     "ComparedRow",
