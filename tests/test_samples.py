@@ -212,7 +212,7 @@ def test_the_shipped_fit_of_two_samples():
         ('= "lambda_13 / 2"', '= "lambda_13 / 0"', "ties"),
         ("sets = { Omega = 1.0 }", "", "parameter `Omega` sets nothing"),
         ('= "lambda_13 / 2"', '= "lambda_13 ** -400"', "ties"),
-        ('"mu[beta]" = 54.0', '"mu[beta]" = -10.0', "Omega"),
+        ('"mu[beta]" = 54.0', '"mu[beta]" = -10.0', "sample `optimal`: Argument `mu[beta]` must have the sign of the mass"),
     ],
 )
 def test_what_can_be_wrong(tmp_path, old, new, complaint):
