@@ -24,7 +24,7 @@ import jaxgap as jg
 from jaxgap.fitting import load_fit
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.minimise import minimise_nested
-from jaxgap.fitting.objective import Problem, problem
+from jaxgap.fitting.problem import Problem, problem
 from jaxgap.fitting.profile import Minimum, profile
 from jaxgap.observables import branch_minima
 

@@ -38,6 +38,7 @@ from jaxgap.end_points import GaplessLimits as GaplessLimits
 from jaxgap.end_points import critical_end_point as critical_end_point
 from jaxgap.end_points import gapless_limits as gapless_limits
 from jaxgap.implicit import at_root as at_root
+from jaxgap.jumps import jump_temperature as jump_temperature
 from jaxgap.labels import Label as Label
 from jaxgap.phase_diagram import PhaseDiagram as PhaseDiagram
 from jaxgap.phase_diagram import phase_diagram as phase_diagram

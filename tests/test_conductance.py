@@ -10,7 +10,8 @@ import pytest
 
 from jaxgap import InputError, materials, solve
 from jaxgap.fitting import load_fit
-from jaxgap.fitting.objective import joint, problem
+from jaxgap.fitting.objective import joint
+from jaxgap.fitting.problem import problem
 from jaxgap.observables import conductance, tunnelling_conductance, tunnelling_density_of_states
 from jaxgap.units import k_B
 

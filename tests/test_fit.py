@@ -13,8 +13,9 @@ from problems import relative_error
 from jaxgap import InputError, Label, NotConvergedError, Status, branch_end, critical_temperature, materials, solve
 from jaxgap.fitting import combinations, fit, load_fit, load_result, next_measurement, optimise, write_report
 from jaxgap.fitting.minimise import distance, nested_at
-from jaxgap.fitting.objective import deviations, joint_objective, predictions, problem, system_at
+from jaxgap.fitting.objective import deviations, joint_objective, predictions
 from jaxgap.fitting.optimise import _best
+from jaxgap.fitting.problem import problem, system_at
 from jaxgap.fitting.report import as_json, verdict
 from jaxgap.fitting.uncertainty import curvature, curve_sigma
 from jaxgap.observables import branch_minima, coherence_peaks, fermi_momentum_gaps

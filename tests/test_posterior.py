@@ -22,7 +22,7 @@ from jaxgap.fitting import commands, load_fit, plot_posterior, posterior
 from jaxgap.fitting import posterior_report as report
 from jaxgap.fitting.checkpoint import drawn_so_far, load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import density, evaluated, laplace, potential, theta_of
-from jaxgap.fitting.objective import problem
+from jaxgap.fitting.problem import problem
 from jaxgap.fitting.profile import Interval, Side
 from jaxgap.fitting.result import FitResult, SampleResult
 from jaxgap.fitting.sampler import _evaluated

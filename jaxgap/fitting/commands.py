@@ -23,10 +23,10 @@ from jaxgap.fitting.comparison_report import comparison_row, print_comparison
 from jaxgap.fitting.config import FitConfig, load_fit
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import next_measurement
-from jaxgap.fitting.objective import problem, systems_at
 from jaxgap.fitting.posterior import posterior as draw_posterior
 from jaxgap.fitting.posterior import require_packages
 from jaxgap.fitting.posterior_report import write_posterior
+from jaxgap.fitting.problem import problem, systems_at
 from jaxgap.fitting.record import load_result
 from jaxgap.fitting.report import as_json, print_next, print_report, write_report, write_views
 from jaxgap.fitting.result import FitResult

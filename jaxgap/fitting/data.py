@@ -3,13 +3,14 @@
 Columns (all must be there; a cell may be empty where it says so):
 
 - `quantity`: `branch_minimum[<branch>]`, `fermi_momentum[<band>]`, `coherence_peak[<branch>]` (its strongest; the three
-  definitions are those of jaxgap/observables/gaps.py), `T_c`, `branch_end`; of two gaps at one temperature
+  definitions are those of jaxgap/observables/gaps.py), `T_c`, `branch_end`, `jump[<state>]` (the first-order transition from
+  the fitted branch to a state such as s++, or to the normal one: `jaxgap.jump_temperature`); of two gaps at one temperature
   `<gap> - <gap>` or `<gap> / <gap>`; `2 <gap> / k_B T_c`; `dIdV[<junction>]`, a point of a tunnelling spectrum; or `-` for a
   number that the model has no counterpart for;
-- `T_K`: temperature [K]; empty if the source states none (such rows can be shown, not fitted), and for T_c and branch_end;
+- `T_K`: temperature [K]; empty if the source states none (such rows can be shown, not fitted), and for T_c, branch_end, jump;
 - `value`, `unit`: the number, in `meV` or `K`, or `1` for a ratio; `error`: one standard deviation, empty if the source gives
   none (a ratio needs one);
-- `use`: `fit` (it counts), `predict` (compared with the fit's prediction) or `show` (drawn and listed only);
+- `use`: `fit` (it counts), `predict` (of T_c and branch_end: compared with what the fit predicts) or `show` (drawn and listed);
 - `technique`, `source`, `how_obtained`: where the number comes from;
 - `limit` (optional column): `upper` or `lower` if the number is a limit, softened by its error; empty for a value;
 - `V_mV` (optional column): voltage of a point of a spectrum; empty for everything else;
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxgap._checks import InputError
+from jaxgap.jumps import state_pattern
 from jaxgap.observables.gaps import branch_names
 from jaxgap.superconductor import Superconductor
 
@@ -36,8 +38,8 @@ LIMITS = ("", "upper", "lower")
 GAPS = ("branch_minimum", "fermi_momentum", "coherence_peak")
 OVER_T_C = "2 / k_B T_c"
 """The operator of 2 Delta / k_B T_c."""
-_UNITS = {**dict.fromkeys(GAPS, "meV"), "T_c": "K", "branch_end": "K", "dIdV": "1", "-": "meV"}
-_TERM = re.compile(r"(?P<kind>branch_minimum|fermi_momentum|coherence_peak|T_c|branch_end|dIdV|-)(?:\[(?P<of>[^\]]+)\])?")
+_UNITS = {**dict.fromkeys(GAPS, "meV"), "T_c": "K", "branch_end": "K", "jump": "K", "dIdV": "1", "-": "meV"}
+_TERM = re.compile(r"(?P<kind>branch_minimum|fermi_momentum|coherence_peak|T_c|branch_end|jump|dIdV|-)(?:\[(?P<of>[^\]]+)\])?")
 _PAIR = re.compile(r"(?P<first>[a-z_]+\[[^\]]+\])\s*(?P<operator>[-/])\s*(?P<second>[a-z_]+\[[^\]]+\])")
 _OVER_T_C = re.compile(r"2\s*(?P<first>[a-z_]+\[[^\]]+\])\s*/\s*k_B T_c")
 
@@ -46,9 +48,9 @@ class Datum(NamedTuple):
     """One measured number."""
 
     kind: str
-    """branch_minimum, fermi_momentum, coherence_peak, T_c, branch_end, dIdV, or - ."""
+    """branch_minimum, fermi_momentum, coherence_peak, T_c, branch_end, jump, dIdV, or - ."""
     of: str
-    """The branch, band or junction it belongs to; empty where there is none."""
+    """The branch, band, junction or state it belongs to; empty where there is none."""
     T: float | None
     """Temperature [K]; None if not stated."""
     value: float
@@ -190,6 +192,8 @@ def gap_names(sc: Superconductor) -> dict[str, Sequence[str]]:
 def _check_use(kind: str, T: float | None, use: str, where: str) -> None:
     if use != "show" and kind == "-":
         raise InputError(f"{where}: a row without a quantity can only be shown: set its `use` to show.")
+    if use == "predict" and kind == "jump":
+        raise InputError(f"{where}: a `jump` can be fitted or shown; no prediction is made to compare it with.")
     if use != "show" and kind in (*GAPS, "dIdV") and T is None:
         raise InputError(
             f"{where}: a gap or a spectrum that is used needs a temperature T_K (it is empty): set its `use` to show."
@@ -201,12 +205,24 @@ def _check_target(kind: str, of: str, sc: Superconductor, where: str) -> None:
     targets = gap_names(sc).get(kind, ())
     if targets and of not in targets:
         raise InputError(f"{where}: `{kind}` must be of one of {', '.join(targets)}, but is of `{of}`.")
+    if kind == "jump":
+        _check_state(of, sc, where)
+        return
     if kind == "dIdV":
         if not of:
             raise InputError(f"{where}: `dIdV` takes the name of its junction in brackets, such as dIdV[tip].")
         return
     if not targets and of:
         raise InputError(f"{where}: `{kind}` takes nothing in brackets, but has `{of}`.")
+
+
+def _check_state(state: str, sc: Superconductor, where: str) -> None:
+    try:
+        state_pattern(state, len(sc.bands))
+    except InputError:
+        raise InputError(
+            f"{where}: `jump` takes the state after it in brackets, normal or such as s++, but has `{state}`."
+        ) from None
 
 
 def _number(row: dict[str, str], column: str, where: str) -> float | None:

@@ -25,7 +25,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgap._compilation import program
-from jaxgap.fitting.objective import Amplitudes, Parameters, Problem, at_conditions, nested_at_roots, roots_near
+from jaxgap.fitting.objective import Amplitudes, Parameters, nested_at_roots, roots_near
+from jaxgap.fitting.problem import Problem, at_conditions
 from jaxgap.newton import Root
 from jaxgap.unknowns import implicit_amplitudes
 

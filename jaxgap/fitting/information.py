@@ -18,7 +18,7 @@ import numpy as np
 from jaxgap._checks import InputError, NotConvergedError, check
 from jaxgap.branches import GapCurve
 from jaxgap.fitting.minimise import nested_at
-from jaxgap.fitting.objective import Problem, Row
+from jaxgap.fitting.problem import Problem, Row
 from jaxgap.fitting.result import FitResult
 from jaxgap.observables.gaps import branch_names
 

@@ -16,7 +16,8 @@ from scipy.optimize import least_squares
 
 from jaxgap._compilation import program
 from jaxgap.fitting.config import OptimiserConfig
-from jaxgap.fitting.objective import Nested, Problem, nested
+from jaxgap.fitting.objective import Nested, nested
+from jaxgap.fitting.problem import Problem
 
 __all__ = ["distance", "minimised", "minimise_nested"]
 

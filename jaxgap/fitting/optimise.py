@@ -27,7 +27,8 @@ from jaxgap.branches import GapCurve, gap_curve
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.minimise import distance, minimise_nested, minimised
-from jaxgap.fitting.objective import Problem, joint, joint_objective, problem, system_at, systems_at
+from jaxgap.fitting.objective import joint, joint_objective
+from jaxgap.fitting.problem import Problem, problem, system_at, systems_at
 from jaxgap.fitting.profile import Minimum, profile
 from jaxgap.fitting.result import FitResult, SampleResult
 from jaxgap.fitting.uncertainty import curvature, curve_sigma, end_and_T_c, gap_slopes, leaves, predict

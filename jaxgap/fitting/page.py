@@ -18,8 +18,8 @@ import tomli_w
 
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
-from jaxgap.fitting.objective import error_of
 from jaxgap.fitting.pictures import plot_correlation, plot_profiles, plot_residuals, plot_samples, plot_spectra, plot_starts
+from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.verdict import (
     ComparedRow,

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from jaxgap.branches import GapCurve
-from jaxgap.fitting.objective import error_of
 from jaxgap.fitting.optimise import other_branch
+from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.result import FitResult, SampleResult
 from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, number_rows, parameter_rows, reached, spectra
 from jaxgap.observables.gaps import branch_names

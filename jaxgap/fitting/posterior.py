@@ -30,7 +30,7 @@ from jaxgap.fitting.checkpoint import NAME
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.density import density, laplace
-from jaxgap.fitting.objective import Problem, error_of, systems_at
+from jaxgap.fitting.problem import Problem, error_of, systems_at
 from jaxgap.fitting.profile import Interval
 from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.sampler import Draws, Progress, sampled

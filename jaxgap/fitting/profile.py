@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 from jaxgap._checks import check
 from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.minimise import minimise_nested
-from jaxgap.fitting.objective import Problem
+from jaxgap.fitting.problem import Problem
 
 __all__ = ["Interval", "Minimum", "Side", "profile"]
 

@@ -8,7 +8,7 @@ from jaxgap._checks import check
 from jaxgap.branches import GapCurve
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
-from jaxgap.fitting.objective import Problem, problem
+from jaxgap.fitting.problem import Problem, problem
 from jaxgap.fitting.profile import Interval, Minimum, profile
 from jaxgap.fitting.uncertainty import Prediction
 from jaxgap.superconductor import Superconductor

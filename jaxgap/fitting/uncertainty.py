@@ -19,7 +19,7 @@ from jaxgap.branches import GapCurve, fold_temperature
 from jaxgap.critical import critical_temperature
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.config import FitConfig
-from jaxgap.fitting.objective import Problem, leaves_at, system_at
+from jaxgap.fitting.problem import Problem, leaves_at, system_at
 from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import implicit_amplitudes

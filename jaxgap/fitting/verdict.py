@@ -8,7 +8,7 @@ from scipy.stats import chi2 as chi2_distribution
 from jaxgap.fitting.config import GROUND_STATE
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
-from jaxgap.fitting.objective import error_of
+from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.profile import Interval
 from jaxgap.fitting.result import FitResult, Tried
 from jaxgap.fitting.uncertainty import Prediction
