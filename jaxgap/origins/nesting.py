@@ -16,6 +16,7 @@ with equality for all q_c only if the shift makes the weighted surfaces equal: p
 band, and nothing is better. The ratio of both sides is the `relative` effectiveness, between 0 and 1.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -29,19 +30,23 @@ from jaxgap._precision import require_float64
 from jaxgap.implicit import at_root
 from jaxgap.origins.fermi_surface import FermiSurface
 
-__all__ = ["Effectiveness", "Shift", "best_shift", "couplings", "difference_distribution", "effectiveness", "share"]
+__all__ = ["Effectiveness", "Shift", "best_shift", "couplings", "difference_distribution", "effectiveness", "local_share", "share"]
 
-COARSE = 48
+COARSE = 32
 """Points of each surface that the search for Q begins with."""
-CANDIDATES = 12
+CANDIDATES = 9
 """Differences between so many points of each surface are where it begins."""
-FINALISTS = 6
-"""So many of them are followed to the end with all points."""
-MEAN_SHIFTS, ASCENTS = 40, 40
+FINALISTS, FINE = 6, 192
+"""So many of them are followed to the end, with so many points; the best one then with all points."""
+MEAN_SHIFTS, ASCENTS = 25, 40
 CLOSE = 1e-12
 """A step of this share of q_c is the last."""
 ROUNDING = 1e-14
 """By this share eta may fall in a step that rises."""
+ASIDE = (0.03, 0.05, 0.02)
+"""By how much of q_c an ascent begins beside where it would."""
+EQUAL = 1e-9
+"""Shares that differ by less are equally good."""
 FLAT = 1e-6
 """A direction along which eta curves less than this share of 2 eta/q_c^2 is free: Q is kept where the search found it."""
 
@@ -120,6 +125,20 @@ def effectiveness(u: FermiSurface, o: FermiSurface, q_c: Any, *, reciprocal: Any
     """
     q_c, reciprocal = _checked(u, o, q_c, reciprocal)
     return _effectiveness(u, o, q_c, reciprocal)
+
+
+def local_share(u: FermiSurface, o: FermiSurface, q_c: Any, Q: Any) -> Float[Array, "point"]:
+    """What every point of u contributes to eta(Q) / eta_uu(0): 1 where the other surface lies there as its own does.
+
+    With Q of `best_shift` it shows which parts of a surface find partners; the mean with the weights dS/v is the ratio.
+    """
+    q_c, reciprocal = _checked(u, o, q_c, None)
+    (k, w), (K, W) = _normalised(u), _normalised(o)
+    towards, within = (
+        jnp.sum(jnp.exp(-jnp.sum(_differences(k, x, shift, reciprocal)[0] ** 2, axis=-1) / q_c**2) * y, axis=1)
+        for x, y, shift in ((K, W, jnp.asarray(Q, jnp.float64)), (k, w, jnp.zeros(k.shape[1])))
+    )
+    return towards / (w @ within)
 
 
 def difference_distribution(u: FermiSurface, o: FermiSurface, edges: Any, Q: Any = None) -> Float[Array, "bin"]:
@@ -255,17 +274,28 @@ def _search(u: Any, o: Any, q_c: Any, reciprocal: Any) -> tuple[Float[Array, "d"
     start = jnp.concatenate([start, centres[None], jnp.zeros((1, len(centres)))])
     # Coarse points are further apart than fine momenta reach: these begin wider.
     wide = jnp.maximum(q_c, 2 * jnp.max(jnp.stack([_gap(x[0]) for x in many])))
-    rough, value = jax.lax.map(lambda Q: _mean_shifts(*many, wide, Q, reciprocal), start, batch_size=32)
-    finalists = jnp.concatenate([rough[_distinct(rough, value, wide / 4)], centres[None]])
-    found, value = jax.lax.map(lambda Q: _ascend(u, o, q_c, Q, reciprocal), finalists)
-    Q = found[jnp.argmax(value)]
+    rough = jax.lax.map(lambda Q: _mean_shifts(*many, wide, Q, reciprocal), start, batch_size=32)
+    # What is best for wide momenta need not be for narrow ones, so that all compete once more.
+    pool, most = jnp.concatenate([rough, start]), [_thinned(x, FINE) for x in (u, o)]
+    wide = jnp.maximum(q_c, 2 * jnp.max(jnp.stack([_gap(x[0]) for x in most])))
+    value = jax.lax.map(lambda Q: _eta(*most, wide, Q, reciprocal), pool)
+    finalists = jnp.concatenate([pool[_distinct(pool, value, wide / 4)], start[-2:]])
+    aside = wide * jnp.asarray(ASIDE[: len(centres)])  # where symmetry makes a minimum or a saddle stationary, too
+    found, value = jax.lax.map(lambda Q: _ascend(*most, wide, Q + aside, reciprocal), finalists)
+    # Of equal ones the shortest.
+    length = jnp.sum(found**2, axis=1)
+    chosen = jnp.argmin(jnp.where(value >= jnp.max(value) * (1 - EQUAL), length, jnp.inf))
+    Q, _ = _ascend(u, o, q_c, found[chosen], reciprocal)
     curvature, axes = jnp.linalg.eigh(_local(u, o, q_c, Q, reciprocal).curvature)
     return Q, (axes * (jnp.abs(curvature) <= FLAT)) @ axes.T
 
 
 def _thinned(surface: Any, points: int) -> Any:
+    """About so many of the points, evenly; in 3D, where points are rows of rings, by a stride that visits all of a ring."""
     k, w = surface
     every = max(len(k) // points, 1)
+    while k.shape[1] == 3 and math.gcd(every, len(k)) > 1:
+        every += 1
     return k[::every], w[::every] / jnp.sum(w[::every])
 
 
@@ -285,14 +315,9 @@ def _distinct(Q: Float[Array, "start d"], value: Float[Array, "start"], apart: A
     return jnp.stack(taken)
 
 
-def _mean_shifts(u: Any, o: Any, q_c: Any, Q: Float[Array, "d"], reciprocal: Any) -> tuple[Float[Array, "d"], Float[Array, ""]]:
-    """Q moved to the kernel-weighted mean of the differences, again and again, which never descends; and eta there."""
-
-    def step(_: int, state: Any) -> Any:
-        here = _local(u, o, q_c, state[0], reciprocal)
-        return state[0] + here.mean, here.eta
-
-    return jax.lax.fori_loop(0, MEAN_SHIFTS, step, (Q, jnp.zeros(())))
+def _mean_shifts(u: Any, o: Any, q_c: Any, Q: Float[Array, "d"], reciprocal: Any) -> Float[Array, "d"]:
+    """Q moved to the kernel-weighted mean of the differences, again and again, which never descends."""
+    return jax.lax.fori_loop(0, MEAN_SHIFTS, lambda _, Q: Q + _local(u, o, q_c, Q, reciprocal).mean, Q)
 
 
 def _ascend(u: Any, o: Any, q_c: Any, Q: Float[Array, "d"], reciprocal: Any) -> tuple[Float[Array, "d"], Float[Array, ""]]:
@@ -311,7 +336,7 @@ def _ascend(u: Any, o: Any, q_c: Any, Q: Float[Array, "d"], reciprocal: Any) -> 
         tried = _local(u, o, q_c, Q + dQ, reciprocal)
         rises = tried.eta >= best.eta * (1 - ROUNDING)
         careful = Q + best.mean
-        there = jax.tree.map(lambda a, b: jnp.where(rises, a, b), tried, _local(u, o, q_c, careful, reciprocal))
+        there = jax.lax.cond(rises, lambda: tried, lambda: _local(u, o, q_c, careful, reciprocal))
         length = jnp.where(rises, jnp.sqrt(dQ @ dQ), jnp.sqrt(best.mean @ best.mean))
         return jnp.where(rises, Q + dQ, careful), there, length, steps + 1
 
