@@ -139,7 +139,9 @@ def square_lattice(t: Any, t_diagonal: Any = 0.0, mu: Any = 0.0, a: float = 1.0)
     """Hopping t to the four neighbours and t_diagonal to the four across the diagonal [meV], lattice constant a [angstrom]."""
     check(a > 0, "a", "be positive [angstrom]", a)
     R = a * np.array([[1, 0], [0, 1], [1, 1], [1, -1]])
-    return tight_binding(jnp.stack([jnp.asarray(x, jnp.float64) for x in (t, t, t_diagonal, t_diagonal)]), R, mu, cell=a * np.eye(2))
+    return tight_binding(
+        jnp.stack([jnp.asarray(x, jnp.float64) for x in (t, t, t_diagonal, t_diagonal)]), R, mu, cell=a * np.eye(2)
+    )
 
 
 def layered(layer: Any, c: Any, t_z: Any = 0.0) -> Layered:

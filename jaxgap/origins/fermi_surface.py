@@ -4,8 +4,8 @@ r"""Fermi surfaces as points with the weights of the integrals over them.
           \sum_k \delta(\zeta_k) \, f(k) = \oint \frac{dS}{(2\pi)^d \, |v|} \, f(k), \qquad
           N = \oint \frac{dS}{(2\pi)^d \, |v|}
 
-dS is the element of length in 2D and of area in 3D. The points are a smooth periodic function of their number, so that the plain
-sum over them converges exponentially, and lengths follow from the derivative of a trigonometric interpolation.
+dS is the element of length in 2D and of area in 3D. The points are a smooth periodic function of their number, so that the
+plain sum over them converges exponentially, and lengths follow from the derivative of a trigonometric interpolation.
 
 Finding and differentiating are separate: a contour is traced on the host for given numbers, and `follow` puts its points onto
 the surface of any nearby dispersion as differentiable roots. Elliptic pockets and the surfaces of 3D need no tracing.
@@ -108,7 +108,9 @@ def fermi_surface(dispersion: Any, window: Any, points: int = 256, grid: int = 2
     """
     require_float64()
     window = np.asarray(window, float)
-    check(window.shape == (2, 2) and bool(np.all(window[:, 1] > window[:, 0])), "window", "hold two rising pairs", window.tolist())
+    check(
+        window.shape == (2, 2) and bool(np.all(window[:, 1] > window[:, 0])), "window", "hold two rising pairs", window.tolist()
+    )
     check(points >= 8, "points", "be at least 8", points)
     traced = [_resampled(line, window, points) for line in _lines(dispersion, window, grid)]
     check(len(traced) > 0, "window", "contain a Fermi surface: zeta has no zero in it", window.tolist())
@@ -150,7 +152,9 @@ def closed_surface(dispersion: Any, reach: Any, centre: Any = (0.0, 0.0, 0.0), p
     return _on_rays(dispersion, origin, jnp.asarray(direction), reach, jnp.asarray(dOmega), 2)
 
 
-def layered_surface(dispersion: Any, reach: Any, c: Any, centre: Any = (0.0, 0.0), points: tuple[int, int] = (48, 16)) -> FermiSurface:
+def layered_surface(
+    dispersion: Any, reach: Any, c: Any, centre: Any = (0.0, 0.0), points: tuple[int, int] = (48, 16)
+) -> FermiSurface:
     """A (warped) cylinder of a 3D dispersion along k_z: dS = r dphi dk_z |v| / |v . e_r|.
 
     Args:
@@ -172,7 +176,9 @@ def layered_surface(dispersion: Any, reach: Any, c: Any, centre: Any = (0.0, 0.0
 # --- points onto surfaces ---------------------------------------------------------------------------------------------
 
 
-def _surface(dispersion: Any, k: Float[Array, "point 2"], drift: Float[Array, "sheet 2"], sheets: tuple[int, ...]) -> FermiSurface:
+def _surface(
+    dispersion: Any, k: Float[Array, "point 2"], drift: Float[Array, "sheet 2"], sheets: tuple[int, ...]
+) -> FermiSurface:
     """Velocities and elements of length of points on a 2D surface."""
     ends = np.cumsum((0, *sheets))
     dS = [_lengths(k[a:b], step) for a, b, step in zip(ends[:-1], ends[1:], drift, strict=True)]

@@ -19,7 +19,17 @@ from jaxgap.origins.fermi_surface import FermiSurface, closed_surface, layered_s
 from jaxgap.origins.nesting import Effectiveness, effectiveness, share
 from jaxgap.units import hbar2_over_2m_e
 
-__all__ = ["Pair", "close", "crossing", "effectiveness_over", "in_three_dimensions", "mgb2_like", "nested", "pnictide_like", "ranking_range"]
+__all__ = [
+    "Pair",
+    "close",
+    "crossing",
+    "effectiveness_over",
+    "in_three_dimensions",
+    "mgb2_like",
+    "nested",
+    "pnictide_like",
+    "ranking_range",
+]
 
 K_F = 0.5
 """Size of the surfaces of Fig. 3 [1/angstrom]."""
@@ -70,7 +80,9 @@ def pnictide_like() -> Pair:
     return Pair(pocket([1.2, 2.0], 60.0, (np.pi / 2.8, 0.0)), pocket([-1.5, -1.5], -60.0))
 
 
-def in_three_dimensions(pair: Pair, c: float | None = None, t_z: float = 0.0, points: int = 16) -> tuple[FermiSurface, FermiSurface]:
+def in_three_dimensions(
+    pair: Pair, c: float | None = None, t_z: float = 0.0, points: int = 16
+) -> tuple[FermiSurface, FermiSurface]:
     """The surfaces of a pair in 3D: cylinders of layers at the distance c [angstrom], warped by t_z [meV], or closed ones.
 
     A closed one is the pair's ellipse with the geometric mean of its axes as the third (c = None).

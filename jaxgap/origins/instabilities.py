@@ -4,8 +4,9 @@ r"""Which comes first: the charge density wave or superconductivity, for one att
 
 Both responses are those of `jaxgap.origins.response`, per cell and spin; g > 0 [meV] is an attraction at one site (that of the
 Hubbard model with U = -g: its random-phase charge response diverges at the first, its pair response at the second temperature).
-Perfect nesting, zeta_{k+Q} = -zeta_k, makes the two temperatures equal; where it is imperfect, chi(Q) stops growing and the charge
-density wave falls behind, like pairs in a field: zeta_{k+Q} = -zeta_k - 2 delta with one delta for all k gives, in weak coupling,
+Perfect nesting, zeta_{k+Q} = -zeta_k, makes the two temperatures equal; where it is imperfect, chi(Q) stops growing and the
+charge density wave falls behind, like pairs in a field: zeta_{k+Q} = -zeta_k - 2 delta with one delta for all k gives, in weak
+coupling,
 
 .. math:: \ln\frac{T_{CDW}}{T_c} = \psi\left(\tfrac12\right)
           - \mathrm{Re} \, \psi\left(\tfrac12 + \frac{i \delta}{2 \pi k_B T_{CDW}}\right) .

@@ -4,11 +4,11 @@ r"""How well the momenta of the lattice join two Fermi surfaces: W18's argument 
           \qquad \eta(Q) = \int dq \; w(q - Q) \, P(q)
 
 W18 (Whangbo, Deng, Koehler, Simon) argues with a sketch: interband pairing is weak between surfaces that cross, strong between
-similar and close ones, and strong between nested ones, for the momentum Q that nests them. There is no formula in the paper. THIS
-IS JAXGAP'S READING of that sketch: pairs are excited from one surface to the other by lattice displacements whose momenta reach
-as far as q_c (further for a higher average phonon frequency) around one common shift Q, and eta, the share of all differences q
-that they supply at the best Q, measures how effective that is. With w = exp(-q^2/q_c^2) (in 2D of the same area as the disc |q| <
-q_c; the sharp disc is there too) eta is smooth, and because this w is positive definite,
+similar and close ones, and strong between nested ones, for the momentum Q that nests them. There is no formula in the paper.
+THIS IS JAXGAP'S READING of that sketch: pairs are excited from one surface to the other by lattice displacements whose momenta
+reach as far as q_c (further for a higher average phonon frequency) around one common shift Q, and eta, the share of all
+differences q that they supply at the best Q, measures how effective that is. With w = exp(-q^2/q_c^2) (in 2D of the same area
+as the disc |q| < q_c; the sharp disc is there too) eta is smooth, and because this w is positive definite,
 
 .. math:: \eta_{uo}(Q) \le \sqrt{\eta_{uu}(0) \, \eta_{oo}(0)} \quad \text{for every } Q,
 
@@ -17,6 +17,7 @@ band, and nothing is better. The ratio of both sides is the `relative` effective
 """
 
 import math
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -30,7 +31,16 @@ from jaxgap._precision import require_float64
 from jaxgap.implicit import at_root
 from jaxgap.origins.fermi_surface import FermiSurface
 
-__all__ = ["Effectiveness", "Shift", "best_shift", "couplings", "difference_distribution", "effectiveness", "local_share", "share"]
+__all__ = [
+    "Effectiveness",
+    "Shift",
+    "best_shift",
+    "couplings",
+    "difference_distribution",
+    "effectiveness",
+    "local_share",
+    "share",
+]
 
 COARSE = 32
 """Points of each surface that the search for Q begins with."""
@@ -75,12 +85,12 @@ class Effectiveness(NamedTuple):
     @property
     def relative(self) -> Float[Array, ""]:
         """eta_uo / sqrt(eta_uu eta_oo): 1 for perfect nesting, never more."""
-        return self.share / jnp.sqrt(self.intraband[0] * self.intraband[1])
+        return self.share / jnp.sqrt(self.intraband[..., 0] * self.intraband[..., 1])
 
     @property
     def relative_as_drawn(self) -> Float[Array, ""]:
         """The same without a shift."""
-        return self.as_drawn / jnp.sqrt(self.intraband[0] * self.intraband[1])
+        return self.as_drawn / jnp.sqrt(self.intraband[..., 0] * self.intraband[..., 1])
 
 
 def share(
@@ -354,10 +364,10 @@ def _disc_share(u: FermiSurface, o: FermiSurface, radius: Any, Q: Any) -> Float[
 
 @program
 def _cumulative(u: FermiSurface, o: FermiSurface, radii: Float[Array, "radius"], Q: Any) -> Float[Array, "radius"]:
-    """Share of the differences with |q - Q| <= radius: from every point of u, the parts of the segments of o inside a circle."""
+    """Share of the differences with |q - Q| <= radius: from every point of u, the parts of o's segments inside a circle."""
     (k, w), (K, W) = _normalised(u), _normalised(o)
     ends = np.cumsum((0, *o.sheets))
-    following = np.concatenate([np.roll(np.arange(a, b), -1) for a, b in zip(ends[:-1], ends[1:], strict=True)])
+    following = np.concatenate([np.roll(np.arange(a, b), -1) for a, b in pairwise(ends)])
     K_next = K[following].at[ends[1:] - 1].add(o.drift)
     w_o = (W + W[following]) / 2
     a, b = (jnp.sum((x[None, :] - k[:, None] - Q) ** 2, axis=-1) for x in (K, K_next))

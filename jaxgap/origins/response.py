@@ -5,12 +5,12 @@ r"""The two static responses that compete in Fig. 1 of W18: of charge density wa
           C(q) = \frac12 \sum_k K(\zeta_{k+}, \zeta_{-k+}), \qquad
           K(x, y) = \frac{\tanh(x / 2 k_B T) + \tanh(y / 2 k_B T)}{x + y}
 
-with k+- = k +- q/2, per spin: chi is Lindhard's response, in which one electron is lifted from k- to k+, C the Cooper response, in
-which a pair of total momentum q forms. They are one function, and differ in the sign of one energy. C(0) grows as N ln(1/T) on any
-Fermi surface, since zeta_k = zeta_-k always. chi(Q) grows only with the states that Q nests, zeta_{k+Q} = -zeta_k: if it nests all
-of them, as in a half-filled chain or square lattice, it is the same number as C(0); Q = 2 k_F of a chain that is not half filled
-takes one Fermi point to the other but not back, and chi grows half as fast. In W18 both are arrows in a sketch; that these
-responses carry the argument is jaxgap's reading.
+with k+- = k +- q/2, per spin: chi is Lindhard's response, in which one electron is lifted from k- to k+, C the Cooper
+response, in which a pair of total momentum q forms. They are one function, and differ in the sign of one energy. C(0) grows as
+N ln(1/T) on any Fermi surface, since zeta_k = zeta_-k always. chi(Q) grows only with the states that Q nests, zeta_{k+Q} =
+-zeta_k: if it nests all of them, as in a half-filled chain or square lattice, it is the same number as C(0); Q = 2 k_F of a
+chain that is not half filled takes one Fermi point to the other but not back, and chi grows half as fast. In W18 both are
+arrows in a sketch; that these responses carry the argument is jaxgap's reading.
 
 In units of the density of states, electron gases at T = 0 have, with x = q / 2 k_F,
 
@@ -86,9 +86,9 @@ def gas_cooper(band: Band, T: Any, Omega: Any, dimension: int = 1) -> Float[Arra
     r"""C(0) / N of a parabolic band with pairing inside the shell |zeta| <= Omega [meV], smaller than mu.
 
     .. math:: \frac{C}{N} = \int_{-\Omega}^{\Omega} d\zeta \left(1 + \frac{\zeta}{\mu}\right)^{d/2-1}
-              \frac{\tanh(\zeta / 2 k_B T)}{2 \zeta} \to \ln\frac{2 e^\gamma \Omega}{\pi k_B T}, \quad \frac{2 e^\gamma}{\pi} = 1.134
+              \frac{\tanh(\zeta / 2 k_B T)}{2 \zeta} \to \ln\frac{2 e^\gamma \Omega}{\pi k_B T}
 
-    for k_B T << Omega << mu. In 2D this is the K_i of `jaxgap.critical`.
+    (2 e^gamma / pi = 1.134) for k_B T << Omega << mu. In 2D this is the K_i of `jaxgap.critical`.
     """
     _check_gas(band, T, dimension)
     if is_concrete(band, Omega):
@@ -120,7 +120,7 @@ def cooper(lattice: Lattice, T: Any, q: Any = None, points: int | None = None) -
 
 
 def lowest_temperature(lattice: Lattice, points: int | None = None) -> Float[Array, ""]:
-    """The temperature [K] below which so many points do not resolve f: k_B T is the largest step in energy between neighbours."""
+    """The lowest T [K] at which so many points resolve f: k_B T is the largest step in energy between neighbours."""
     return _lowest(lattice, zone_points(lattice, points)) / k_B
 
 
@@ -171,7 +171,7 @@ def _zone_mean(lattice: Lattice, at: tuple[Any, Any, int], sign: int) -> Float[A
 
 
 def response(lattice: Lattice, q: Float[Array, "d"], T: Any, points: int, sign: int) -> Float[Array, ""]:
-    """`lindhard` (sign -1) or `cooper` (+1) [1/meV] without checks. For pairs zeta_{-k+} = zeta_{k-}: the bands are even in k."""
+    """`lindhard` (sign -1) or `cooper` (+1) [1/meV] without checks; for pairs zeta(-k + q/2) = zeta(k - q/2)."""
     k = _grid(lattice, points)
     above, below = jax.vmap(lattice)(k + q / 2), jax.vmap(lattice)(k - q / 2)
     return jnp.mean(pair_susceptibility(above, sign * below, k_B * T)) / 2
@@ -207,7 +207,8 @@ def _gas(x: Float[Array, ""], tau: Float[Array, ""], dimension: int) -> Float[Ar
 
 
 def _one_dimensional(x: Float[Array, ""], tau: Float[Array, ""], mu: Float[Array, ""]) -> Float[Array, ""]:
-    """I(mu) = int dp K(zeta(p + x), -zeta(p - x)) / 2, zeta(p) = p^2 - mu; the poles of f are at p = +-x +- sqrt(mu + i pi tau)."""
+    """I(mu) = int dp K(zeta(p + x), -zeta(p - x)) / 2 with zeta(p) = p^2 - mu."""
+    # The poles of f are at p = +-x +- sqrt(mu + i pi tau).
     pole = jnp.sqrt(mu + 1j * jnp.pi * tau)
     centre = jnp.stack([jnp.abs(pole.real - x), pole.real + x])
     end = x + jnp.sqrt(jnp.maximum(mu, 0.0) + TAIL * tau)
