@@ -24,6 +24,7 @@ from jaxgap.origins.nesting import best_shift as best_shift
 from jaxgap.origins.nesting import couplings as couplings
 from jaxgap.origins.nesting import difference_distribution as difference_distribution
 from jaxgap.origins.nesting import effectiveness as effectiveness
+from jaxgap.origins.nesting import local_share as local_share
 from jaxgap.origins.nesting import share as share
 from jaxgap.origins.response import cooper as cooper
 from jaxgap.origins.response import gas_cooper as gas_cooper

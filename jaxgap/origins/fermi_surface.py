@@ -34,6 +34,8 @@ ON_SURFACE = 1e-11
 """|zeta| <= 1e-11 |v| |k|: rounding of the energy."""
 SMOOTH = 8
 """A traced contour keeps its lowest points / 8 harmonics before its points are put onto the surface."""
+UNEVEN = 2.0
+"""Between neighbouring points |v| changes less: towards v = 0 it is 1 : 3 : 5 however many points there are."""
 BISECTIONS = 52
 
 
@@ -104,7 +106,8 @@ def fermi_surface(dispersion: Any, window: Any, points: int = 256, grid: int = 2
 
     Raises:
         InputError: if there is no surface in the window, or a sheet leaves it.
-        NotConvergedError: if traced points cannot be put onto the surface, as at a crossing of sheets, where v = 0.
+        NotConvergedError: if traced points cannot be put onto the surface, or do not resolve how 1/v varies along it, as at a
+            crossing of sheets, where v = 0.
     """
     require_float64()
     window = np.asarray(window, float)
@@ -121,6 +124,11 @@ def fermi_surface(dispersion: Any, window: Any, points: int = 256, grid: int = 2
         raise NotConvergedError(
             f"{int(jnp.sum(~found))} of {len(k)} traced points are not on the Fermi surface after {NEWTON_STEPS} Newton steps: "
             "sheets cross or nearly touch there (v = 0). Move the chemical potential, or take a finer `grid`."
+        )
+    if _unevenness(surface) > UNEVEN:
+        raise NotConvergedError(
+            f"The Fermi velocity changes more than {UNEVEN:g}-fold between neighbouring points: sheets cross or nearly touch "
+            "(v = 0). Move the chemical potential, or take more `points`."
         )
     return surface
 
@@ -165,12 +173,18 @@ def layered_surface(
         points: in phi and in k_z.
     """
     phi, z = (2 * np.pi * np.arange(n) / n for n in points)
-    direction = np.stack([np.cos(phi), np.sin(phi), 0 * phi], axis=1)
+    around = jnp.asarray(np.stack([np.cos(phi), np.sin(phi), 0 * phi], axis=1))
     axis = jnp.asarray(np.stack([0 * z, 0 * z, z], axis=1)) / c
     origin = axis + jnp.concatenate([jnp.asarray(centre, jnp.float64), jnp.zeros(1)])
-    origin, direction = jnp.repeat(origin, points[0], axis=0), jnp.tile(jnp.asarray(direction), (points[1], 1))
+    origin, direction = jnp.repeat(origin, points[0], axis=0), jnp.tile(around, (points[1], 1))
     cells = jnp.full(len(origin), (2 * jnp.pi) ** 2 / (points[0] * points[1])) / c
     return _on_rays(dispersion, origin, direction, reach, cells, 1)
+
+
+def _unevenness(surface: FermiSurface) -> float:
+    """The largest ratio of |v| at neighbouring points of a sheet."""
+    speed = np.split(np.linalg.norm(np.asarray(surface.velocity), axis=1), np.cumsum(surface.sheets)[:-1])
+    return max(float(np.exp(np.max(np.abs(np.log(v / np.roll(v, 1)))))) for v in speed)
 
 
 # --- points onto surfaces ---------------------------------------------------------------------------------------------
@@ -204,7 +218,7 @@ def _polished(
     fixed = eqx.combine(jax.lax.stop_gradient(numbers), rest)
     size = jnp.sqrt(jnp.mean(jnp.sum((k - jnp.mean(k, axis=0)) ** 2, axis=1)))
 
-    def step(_: int, k: Float[Array, "2"]) -> Float[Array, "2"]:
+    def step(_: Any, k: Float[Array, "2"]) -> Float[Array, "2"]:
         energy, v = jax.value_and_grad(fixed)(k)
         # Never further than a tenth of the surface, and nowhere at all where v = 0.
         move = energy * v / jnp.maximum(v @ v, 1e-300)
@@ -252,7 +266,7 @@ def _on_rays(
         crossed = sign != sign[0]
         first = jnp.argmax(crossed)
 
-        def halve(_: int, ends: Any) -> Any:
+        def halve(_: Any, ends: Any) -> Any:
             lo, hi = ends
             middle = (lo + hi) / 2
             inside = jnp.sign(energy(middle)) == sign[0]
@@ -276,7 +290,7 @@ def _on_rays(
 
 def _lines(dispersion: Any, window: np.ndarray, grid: int) -> list[np.ndarray]:
     """Contour lines of zeta = 0 as polygons."""
-    x, y = (np.linspace(*ends, grid) for ends in window)
+    x, y = (np.linspace(lo, hi, grid) for lo, hi in window)
     k = jnp.asarray(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
     energy = np.asarray(jax.vmap(dispersion)(k)).reshape(grid, grid)
     if not np.isfinite(energy).all():

@@ -180,8 +180,8 @@ def _draw_competition(ax: Any) -> tuple[list[tuple[Any, ...]], tuple[Statement, 
             "charge density waves and superconductivity compete",
             f"perfect nesting (half filling) makes them equal, |T_CDW / T_c - 1| = {abs(cdw[0] / pairs[0] - 1):.0e} (chain) "
             f"and {abs(equal[0] / equal[1] - 1):.0e} (square lattice); imperfect nesting lets superconductivity win: at "
-            f"delta = {x[at]:.2f} k_B T_c(0), T_CDW (Q = pi/a) is {cdw[at]:.3f} and T_c {pairs[at]:.3f} of T_c(0); on the square "
-            f"lattice with t' = {BENT:g} t and g = 2.5 t, T_CDW / T_c = {bent[0] / bent[1]:.3f}",
+            f"delta = {x[at]:.2f} k_B T_c(0), T_CDW (Q = pi/a) is {cdw[at]:.3f} and T_c {pairs[at]:.3f} of T_c(0); on the "
+            f"square lattice with t' = {BENT:g} t and g = 2.5 t, T_CDW / T_c = {bent[0] / bent[1]:.3f}",
             "yes" if cdw[at] < pairs[at] and bent[0] < bent[1] else "no",
         ),
     )

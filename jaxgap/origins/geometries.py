@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float
 from scipy.optimize import brentq
 
 from jaxgap._checks import check
@@ -62,7 +61,8 @@ def crossing(elongation: float = 1.8) -> Pair:
 
 def close(separation: float = 0.1) -> Pair:
     """Two circles about one centre, k_F (1 +- separation / 2): similar and close (W18: effective)."""
-    return Pair(ellipse(*[K_F * (1 + separation / 2)] * 2, sign=-1), ellipse(*[K_F * (1 - separation / 2)] * 2, sign=-1))
+    large, small = K_F * (1 + separation / 2), K_F * (1 - separation / 2)
+    return Pair(ellipse(large, large, sign=-1), ellipse(small, small, sign=-1))
 
 
 def nested(distance: float = 3.0) -> Pair:
@@ -133,7 +133,7 @@ def _positive(f: Callable[[float], float], x: np.ndarray) -> list[tuple[float, f
     return list(zip(ends[::2], ends[1::2], strict=True))
 
 
-def effectiveness_over(pair: Pair, q_c: Float[Array, "q_c"], points: int = 256) -> Effectiveness:
+def effectiveness_over(pair: Pair, q_c: Any, points: int = 256) -> Effectiveness:
     """`effectiveness` of a pair in 2D at every q_c [1/angstrom]."""
     u, o = pair.surfaces(points)
     found = [effectiveness(u, o, q) for q in q_c]

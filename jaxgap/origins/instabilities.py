@@ -79,8 +79,8 @@ def instabilities(lattice: Lattice, g: Any, Q: Any, points: int | None = None) -
 @program
 def _instabilities(lattice: Lattice, g: Float[Array, ""], Q: Float[Array, "d"], points: int) -> Instabilities:
     lowest = jax.lax.stop_gradient(lowest_temperature(lattice, points))
-    found = [_highest(lattice, g, q, lowest, points, sign) for q, sign in ((Q, -1), (jnp.zeros_like(Q), 1))]
-    return Instabilities(*found, lowest)
+    T_CDW = _highest(lattice, g, Q, lowest, points, -1)
+    return Instabilities(T_CDW, _highest(lattice, g, jnp.zeros_like(Q), lowest, points, 1), lowest)
 
 
 def _highest(lattice: Lattice, g: Any, q: Any, lowest: Any, points: int, sign: int) -> Float[Array, ""]:
@@ -99,7 +99,7 @@ def _highest(lattice: Lattice, g: Any, q: Any, lowest: Any, points: int, sign: i
     exists = jnp.any(unstable)
     first = jnp.argmax(unstable)
 
-    def halve(_: int, ends: Any) -> Any:
+    def halve(_: Any, ends: Any) -> Any:
         hot, cold = ends
         middle = (hot + cold) / 2
         below = residual(middle[None], fixed)[0] >= 0

@@ -278,26 +278,29 @@ def _stationary(Q: Float[Array, "d"], theta: Any) -> Float[Array, "d"]:
 
 def _search(u: Any, o: Any, q_c: Any, reciprocal: Any) -> tuple[Float[Array, "d"], Float[Array, "d d"]]:
     """(the best Q, projector on the directions along which eta does not curve)."""
-    few, many = [_thinned(x, CANDIDATES) for x in (u, o)], [_thinned(x, COARSE) for x in (u, o)]
     centres = o[1] @ o[0] - u[1] @ u[0]
-    start = (few[1][0][None, :] - few[0][0][:, None]).reshape(-1, len(centres))
+    start = (_thinned(o, CANDIDATES)[0][None, :] - _thinned(u, CANDIDATES)[0][:, None]).reshape(-1, len(centres))
     start = jnp.concatenate([start, centres[None], jnp.zeros((1, len(centres)))])
-    # Coarse points are further apart than fine momenta reach: these begin wider.
-    wide = jnp.maximum(q_c, 2 * jnp.max(jnp.stack([_gap(x[0]) for x in many])))
-    rough = jax.lax.map(lambda Q: _mean_shifts(*many, wide, Q, reciprocal), start, batch_size=32)
+    few = _coarser(u, o, q_c, COARSE)
+    rough = jax.lax.map(lambda Q: _mean_shifts(*few, Q, reciprocal), start, batch_size=32)
     # What is best for wide momenta need not be for narrow ones, so that all compete once more.
-    pool, most = jnp.concatenate([rough, start]), [_thinned(x, FINE) for x in (u, o)]
-    wide = jnp.maximum(q_c, 2 * jnp.max(jnp.stack([_gap(x[0]) for x in most])))
-    value = jax.lax.map(lambda Q: _eta(*most, wide, Q, reciprocal), pool)
-    finalists = jnp.concatenate([pool[_distinct(pool, value, wide / 4)], start[-2:]])
-    aside = wide * jnp.asarray(ASIDE[: len(centres)])  # where symmetry makes a minimum or a saddle stationary, too
-    found, value = jax.lax.map(lambda Q: _ascend(*most, wide, Q + aside, reciprocal), finalists)
+    pool, many = jnp.concatenate([rough, start]), _coarser(u, o, q_c, FINE)
+    value = jax.lax.map(lambda Q: _eta(*many, Q, reciprocal), pool)
+    finalists = jnp.concatenate([pool[_distinct(pool, value, many[2] / 4)], start[-2:]])
+    aside = many[2] * jnp.asarray(ASIDE[: len(centres)])  # where symmetry makes a minimum or a saddle stationary, too
+    found, value = jax.lax.map(lambda Q: _ascend(*many, Q + aside, reciprocal), finalists)
     # Of equal ones the shortest.
     length = jnp.sum(found**2, axis=1)
     chosen = jnp.argmin(jnp.where(value >= jnp.max(value) * (1 - EQUAL), length, jnp.inf))
     Q, _ = _ascend(u, o, q_c, found[chosen], reciprocal)
     curvature, axes = jnp.linalg.eigh(_local(u, o, q_c, Q, reciprocal).curvature)
     return Q, (axes * (jnp.abs(curvature) <= FLAT)) @ axes.T
+
+
+def _coarser(u: Any, o: Any, q_c: Any, points: int) -> tuple[Any, Any, Any]:
+    """Both surfaces with fewer points, and a q_c that these resolve."""
+    u, o = _thinned(u, points), _thinned(o, points)
+    return u, o, jnp.maximum(q_c, 2 * jnp.maximum(_gap(u[0]), _gap(o[0])))
 
 
 def _thinned(surface: Any, points: int) -> Any:

@@ -103,8 +103,8 @@ def lindhard(lattice: Lattice, q: Any, T: Any, points: int | None = None) -> Flo
     Args:
         lattice: from `tight_binding` or `square_lattice`, in 1, 2 or 3 dimensions.
         q: wave vector, one component per dimension [1/angstrom].
-        T: temperature [K], at least `lowest_temperature`, where the error is about exp(-2 pi^2) = 3e-9 of the response; it
-            falls exponentially with T and with the number of points.
+        T: temperature [K], at least `lowest_temperature`, where the error is 1e-7 of the response or less; it falls
+            exponentially with T and with the number of points.
         points: of the zone, per direction (4096, 256 and 64 by default in 1, 2 and 3 dimensions).
 
     Raises:
