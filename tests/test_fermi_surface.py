@@ -94,11 +94,13 @@ def test_the_density_of_states_of_a_lattice_is_that_of_its_zone():
         assert abs(smeared / N - 1) < 4e-5 * width**2
 
 
-@pytest.mark.parametrize("k_F", [0.3, 1.7])
-def test_areas_of_spheres_and_cylinders(k_F):
+def test_areas_of_spheres_and_cylinders():
+    k_F = 1.7
     masses = hbar2_over_2m_e * k_F**2 * np.ones(3)
     sphere = closed_surface(pocket(masses, 1.0), 3 * k_F, points=12)
     assert float(sphere.size) == pytest.approx(4 * np.pi * k_F**2, rel=EXACT)
+    slope = jax.grad(lambda mu: closed_surface(pocket(masses, mu), 3 * k_F, points=12).size)(1.0)
+    assert float(slope) == pytest.approx(4 * np.pi * k_F**2, rel=EXACT)  # the area goes as mu
     cylinder = layered_surface(layered(pocket(masses[:2], 1.0), c=5.0), 3 * k_F, 5.0, points=(12, 4))
     assert float(cylinder.size) == pytest.approx(2 * np.pi * k_F * 2 * np.pi / 5.0, rel=EXACT)
 
@@ -267,6 +269,9 @@ def test_the_ranking_of_the_sketch():
     weak, strong = (effectiveness(*pair.surfaces(POINTS), q_c) for pair in (crossing(), close()))
     assert float(weak.relative_as_drawn) < 0.2
     assert float(weak.relative) < 0.5 * float(strong.relative)
+    # As drawn the sharp disc says the same.
+    disc = [share(*pair.surfaces(POINTS), q_c, profile="disc") for pair in (crossing(), close(), nested(0.0))]
+    assert float(disc[0] / disc[2]) < 0.2 < 0.6 < float(disc[1] / disc[2])
     assert float(effectiveness(*pnictide_like().surfaces(POINTS), q_c).relative) > 0.9
     ((low, high),) = ranking_range(close(), crossing(), K_F * np.array([0.055, 0.08, 0.3, 1.0]), shifted=False)
     assert 0.055 * K_F < low < 0.1 * K_F
@@ -301,6 +306,7 @@ def test_layers_win_only_below_the_separation():
         (lambda: fermi_surface(pocket([1, 1], 50.0), [(3, 4), (3, 4)]), "`window` must contain a Fermi surface"),
         (lambda: fermi_surface(pocket([1, 1], 50.0), [(0, 1), (-1, 1)]), "`window` must contain every sheet"),
         (lambda: fermi_surface(pocket([1, 1], 50.0), [(1, 0), (-1, 1)]), "`window` must hold two rising pairs"),
+        (lambda: closed_surface(pocket([1, 1, 1], 50.0), 0.01, points=12), "`reach` must make every ray meet"),
         (lambda: share(circle(0.5), circle(0.6), 0.0), "`q_c` must be positive"),
         (lambda: share(circle(0.5), circle(0.6), 0.001), "`q_c` must be at least the spacing"),
         (lambda: share(circle(0.5), circle(0.6), 0.1, profile="square"), "`profile` must be"),

@@ -3,6 +3,7 @@ arXiv:1810.04305) made computable and differentiable. Where the paper gives no f
 jaxgap's reading.
 """
 
+from jaxgap.origins.common_shift import Shift as Shift
 from jaxgap.origins.dispersions import Lattice as Lattice
 from jaxgap.origins.dispersions import Layered as Layered
 from jaxgap.origins.dispersions import Pocket as Pocket
@@ -11,15 +12,12 @@ from jaxgap.origins.dispersions import pocket as pocket
 from jaxgap.origins.dispersions import square_lattice as square_lattice
 from jaxgap.origins.dispersions import tight_binding as tight_binding
 from jaxgap.origins.fermi_surface import FermiSurface as FermiSurface
-from jaxgap.origins.fermi_surface import closed_surface as closed_surface
 from jaxgap.origins.fermi_surface import fermi_surface as fermi_surface
 from jaxgap.origins.fermi_surface import follow as follow
-from jaxgap.origins.fermi_surface import layered_surface as layered_surface
 from jaxgap.origins.fermi_surface import pocket_surface as pocket_surface
 from jaxgap.origins.instabilities import Instabilities as Instabilities
 from jaxgap.origins.instabilities import instabilities as instabilities
 from jaxgap.origins.nesting import Effectiveness as Effectiveness
-from jaxgap.origins.nesting import Shift as Shift
 from jaxgap.origins.nesting import best_shift as best_shift
 from jaxgap.origins.nesting import couplings as couplings
 from jaxgap.origins.nesting import difference_distribution as difference_distribution
@@ -32,3 +30,5 @@ from jaxgap.origins.response import gas_lindhard as gas_lindhard
 from jaxgap.origins.response import lindhard as lindhard
 from jaxgap.origins.response import lindhard_function as lindhard_function
 from jaxgap.origins.response import lowest_temperature as lowest_temperature
+from jaxgap.origins.three_dimensions import closed_surface as closed_surface
+from jaxgap.origins.three_dimensions import layered_surface as layered_surface

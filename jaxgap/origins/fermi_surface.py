@@ -8,7 +8,8 @@ dS is the element of length in 2D and of area in 3D. The points are a smooth per
 plain sum over them converges exponentially, and lengths follow from the derivative of a trigonometric interpolation.
 
 Finding and differentiating are separate: a contour is traced on the host for given numbers, and `follow` puts its points onto
-the surface of any nearby dispersion as differentiable roots. Elliptic pockets and the surfaces of 3D need no tracing.
+the surface of any nearby dispersion as differentiable roots. Elliptic pockets need no tracing, nor do the surfaces of 3D
+(`jaxgap.origins.three_dimensions`).
 """
 
 from typing import Any
@@ -26,7 +27,7 @@ from jaxgap._precision import require_float64
 from jaxgap.implicit import at_root
 from jaxgap.origins.dispersions import Pocket, rotated
 
-__all__ = ["FermiSurface", "closed_surface", "fermi_surface", "follow", "layered_surface", "pocket_surface"]
+__all__ = ["FermiSurface", "fermi_surface", "follow", "pocket_surface"]
 
 NEWTON_STEPS = 30
 """From a traced contour five are enough; the rest is for `follow` over a distance."""
@@ -36,7 +37,6 @@ SMOOTH = 8
 """A traced contour keeps its lowest points / 8 harmonics before its points are put onto the surface."""
 UNEVEN = 2.0
 """Between neighbouring points |v| changes less: towards v = 0 it is 1 : 3 : 5 however many points there are."""
-BISECTIONS = 52
 
 
 class FermiSurface(eqx.Module):
@@ -142,45 +142,6 @@ def follow(surface: FermiSurface, dispersion: Any) -> FermiSurface:
     return eqx.tree_at(lambda s: s.dS, moved, jnp.where(found, moved.dS, jnp.nan))
 
 
-def closed_surface(dispersion: Any, reach: Any, centre: Any = (0.0, 0.0, 0.0), points: int = 24) -> FermiSurface:
-    """A closed surface of a 3D dispersion, star-shaped about `centre`: dS = r^2 dOmega |v| / |v . e_r|.
-
-    Args:
-        dispersion: k (3,) [1/angstrom] -> energy [meV].
-        reach: how far from the centre the surface is looked for [1/angstrom]; the first crossing on a ray counts.
-        centre: [1/angstrom].
-        points: Gauss nodes in cos(theta); twice as many in phi.
-    """
-    cos, weight = np.polynomial.legendre.leggauss(points)
-    phi = np.pi * np.arange(2 * points) / points
-    sin = np.sqrt(1 - cos**2)[:, None]
-    direction = np.stack([sin * np.cos(phi), sin * np.sin(phi), cos[:, None] + 0 * phi], axis=-1).reshape(-1, 3)
-    dOmega = np.repeat(weight * np.pi / points, 2 * points)
-    origin = jnp.broadcast_to(jnp.asarray(centre, jnp.float64), direction.shape)
-    return _on_rays(dispersion, origin, jnp.asarray(direction), reach, jnp.asarray(dOmega), 2)
-
-
-def layered_surface(
-    dispersion: Any, reach: Any, c: Any, centre: Any = (0.0, 0.0), points: tuple[int, int] = (48, 16)
-) -> FermiSurface:
-    """A (warped) cylinder of a 3D dispersion along k_z: dS = r dphi dk_z |v| / |v . e_r|.
-
-    Args:
-        dispersion: k (3,) [1/angstrom] -> energy [meV], of period 2 pi / c in k_z.
-        reach: how far from the axis the surface is looked for [1/angstrom].
-        c: distance of the layers [angstrom].
-        centre: (k_x, k_y) of the axis [1/angstrom].
-        points: in phi and in k_z.
-    """
-    phi, z = (2 * np.pi * np.arange(n) / n for n in points)
-    around = jnp.asarray(np.stack([np.cos(phi), np.sin(phi), 0 * phi], axis=1))
-    axis = jnp.asarray(np.stack([0 * z, 0 * z, z], axis=1)) / c
-    origin = axis + jnp.concatenate([jnp.asarray(centre, jnp.float64), jnp.zeros(1)])
-    origin, direction = jnp.repeat(origin, points[0], axis=0), jnp.tile(around, (points[1], 1))
-    cells = jnp.full(len(origin), (2 * jnp.pi) ** 2 / (points[0] * points[1])) / c
-    return _on_rays(dispersion, origin, direction, reach, cells, 1)
-
-
 def _unevenness(surface: FermiSurface) -> float:
     """The largest ratio of |v| at neighbouring points of a sheet."""
     speed = np.split(np.linalg.norm(np.asarray(surface.velocity), axis=1), np.cumsum(surface.sheets)[:-1])
@@ -241,48 +202,6 @@ def _polished(
 
     k, found = jax.vmap(one)(k)
     return _surface(dispersion, k, drift, sheets), found
-
-
-@program
-def _on_rays(
-    dispersion: Any, origin: Float[Array, "point 3"], direction: Float[Array, "point 3"], reach: Any, cells: Any, power: int
-) -> FermiSurface:
-    """The first crossing on every ray; NaN where there is none. A cell of directions covers dS = r^power cell |v| / |v . e|."""
-    numbers, rest = eqx.partition(dispersion, eqx.is_array)
-
-    def residual(r: Float[Array, "1"], theta: Any) -> Float[Array, "1"]:
-        numbers, origin, e, scale = theta
-        return eqx.combine(numbers, rest)(origin + r[0] * e)[None] / scale
-
-    def one(origin: Float[Array, "3"], e: Float[Array, "3"]) -> Float[Array, ""]:
-        fixed, o = jax.lax.stop_gradient((numbers, origin))
-
-        def energy(r: Any) -> Float[Array, ""]:
-            return eqx.combine(fixed, rest)(o + r * e)
-
-        radii = jax.lax.stop_gradient(reach) * jnp.linspace(0.0, 1.0, 65)[1:]
-        sign = jnp.sign(jax.vmap(energy)(radii))
-        # The ray begins inside, also where its origin itself is degenerate.
-        crossed = sign != sign[0]
-        first = jnp.argmax(crossed)
-
-        def halve(_: Any, ends: Any) -> Any:
-            lo, hi = ends
-            middle = (lo + hi) / 2
-            inside = jnp.sign(energy(middle)) == sign[0]
-            return jnp.where(inside, middle, lo), jnp.where(inside, hi, middle)
-
-        lo, hi = jax.lax.fori_loop(0, BISECTIONS, halve, (radii[jnp.maximum(first - 1, 0)], radii[first]))
-        slope = jnp.abs(jax.grad(energy)((lo + hi) / 2))
-        exists = jnp.any(crossed) & (slope > 0)
-        r = at_root(residual, ((lo + hi) / 2)[None], (numbers, origin, e, jnp.where(exists, slope, 1.0)), exists)[0]
-        return jnp.where(exists, r, jnp.nan)
-
-    r = jax.vmap(one)(origin, direction)
-    k = origin + r[:, None] * direction
-    v = jax.vmap(jax.grad(dispersion))(k)
-    dS = r**power * cells * jnp.sqrt(jnp.sum(v**2, axis=1)) / jnp.abs(jnp.sum(v * direction, axis=1))
-    return FermiSurface(k, dS, v, jnp.zeros((1, 3)), (len(cells),))
 
 
 # --- tracing ----------------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def figure_w18_1() -> Figure:
         ),
         Statement(
             "pair excitations need no nesting",
-            f"C(q) is largest at q = 0 and grows by {slopes[1]:.3f} N ln(1/T), twice as fast away from half filling",
+            f"C(q) is largest at q = 0 and grows by {slopes[1]:.3f} N ln(1/T), {slopes[1] / slopes[0]:.2f} times as fast",
             within(slopes[1], 0.95, 1.05),
         ),
         *statements,
@@ -205,12 +205,12 @@ REACH = 0.15
 def figure_w18_3() -> Figure:
     """Fig. 3: crossing, close and nested Fermi surfaces, how effective each pair is against q_c, and the differences q."""
     cases = {"crossing": crossing(), "close": close(), "nested": nested()}
-    figure, axes = plt.subplot_mosaic("aaabbbccccc;dddddeeeeee", figsize=(11.0, 7.0), layout="constrained")
+    figure, axes = plt.subplot_mosaic("aaabbbcccccc;ddddddeeeeee", figsize=(11.6, 6.8), layout="constrained")
     colours = dict(zip(cases, (COLOURS[1], COLOURS[2], COLOURS[0]), strict=True))
     shade: Any = None
     for panel, (name, pair) in zip("abc", cases.items(), strict=True):
         shade = _draw_surfaces(axes[panel], f"({panel}) {name}", pair)
-    figure.colorbar(shade, ax=axes["c"], label="local share / intraband", ticks=[0, 0.5, 1])
+    figure.colorbar(shade, ax=axes["c"], label=f"local share / intraband\n($q_c$ = {REACH:g} $k_F$)", ticks=[0, 0.5, 1])
     x = np.geomspace(0.04, 3.0, 25)
     over = {name: effectiveness_over(pair, x * K_F) for name, pair in cases.items()}
     spans = [ranking_range(close(), crossing(), K_F * x[::4], factor, shifted) for factor, shifted in ((1, False), (2, True))]
@@ -237,8 +237,8 @@ def _draw_surfaces(ax: Any, title: str, pair: Pair) -> Any:
         ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "lw": 1.6, "color": "0.3", "shrinkA": 0, "shrinkB": 0})
         ax.text(*((start + end) / 2 + (0, 0.12)), "$Q$", ha="center", fontsize=11)
     ax.set(xlabel="$k_x$ ($k_F$)", ylabel="$k_y$ ($k_F$)", aspect="equal", title=title)
-    ax.margins(0.12)
-    ax.set(ylim=(-1.6, 1.6))
+    right = 1.6 + float(np.max(np.asarray(pair.u.centre))) / K_F
+    ax.set(xlim=(-1.6, right), ylim=(-1.6, 1.6))
     return dots
 
 
@@ -250,7 +250,7 @@ def _draw_effectiveness(ax: Any, x: np.ndarray, over: dict[str, Any], colours: d
     ax.plot([], [], color="0.3", ls="--", label="dashed: as drawn, $Q = 0$")
     ax.set(xlabel=r"range of lattice momenta $q_c\,/\,k_F$", ylabel="interband / intraband effectiveness", ylim=(0, 1.45))
     ax.set(xlim=(x[0], x[-1]), yticks=np.linspace(0, 1, 6), title="(d) how effective")
-    ax.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
+    ax.legend(frameon=False, fontsize=8, loc="upper left", ncols=2, columnspacing=1.0)
 
 
 def _draw_differences(ax: Any, cases: dict[str, Pair], colours: dict[str, str]) -> list[tuple[Any, ...]]:
@@ -321,10 +321,12 @@ def _layers_statement() -> Statement:
         float(effectiveness(*pair, q_c[1]).relative)
         for pair in (crossing().surfaces(128), in_three_dimensions(crossing(), points=12))
     ]
+    narrow, wide = float(layers[0] / spheres[0]), float(layers[1] / spheres[1])
     return Statement(
         "interband pairing is more likely in 2D layered than in 3D metals",
         f"close surfaces, q_c half their separation: {layers[0]:.3f} between cylinders, {spheres[0]:.3f} between spheres; q_c "
         f"twice the separation: {layers[1]:.3f} and {spheres[1]:.3f}; crossing ones there: {unlike[0]:.3f} between cylinders, "
         f"{unlike[1]:.3f} between ellipsoids",
-        "only for momenta shorter than the separation; by this measure not in general",
+        f"q_c below the separation: {'yes' if narrow > 1.01 else 'no'}; above: {'yes' if wide > 1.01 else 'no'}; crossing "
+        f"surfaces: {'yes' if unlike[0] > unlike[1] else 'no'}",
     )

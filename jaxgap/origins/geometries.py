@@ -14,8 +14,9 @@ from scipy.optimize import brentq
 
 from jaxgap._checks import check
 from jaxgap.origins.dispersions import Pocket, layered, pocket
-from jaxgap.origins.fermi_surface import FermiSurface, closed_surface, layered_surface, pocket_surface
+from jaxgap.origins.fermi_surface import FermiSurface, pocket_surface
 from jaxgap.origins.nesting import Effectiveness, effectiveness, share
+from jaxgap.origins.three_dimensions import closed_surface, layered_surface
 from jaxgap.units import hbar2_over_2m_e
 
 __all__ = [
