@@ -205,12 +205,14 @@ REACH = 0.15
 def figure_w18_3() -> Figure:
     """Fig. 3: crossing, close and nested Fermi surfaces, how effective each pair is against q_c, and the differences q."""
     cases = {"crossing": crossing(), "close": close(), "nested": nested()}
-    figure, axes = plt.subplot_mosaic("aaabbbcccccc;ddddddeeeeee", figsize=(11.6, 6.8), layout="constrained")
+    figure, axes = plt.subplot_mosaic("aaabbbccccc;dddddeeeeee", figsize=(11.6, 7.0), layout="constrained")
     colours = dict(zip(cases, (COLOURS[1], COLOURS[2], COLOURS[0]), strict=True))
     shade: Any = None
     for panel, (name, pair) in zip("abc", cases.items(), strict=True):
         shade = _draw_surfaces(axes[panel], f"({panel}) {name}", pair)
-    figure.colorbar(shade, ax=axes["c"], label=f"local share / intraband\n($q_c$ = {REACH:g} $k_F$)", ticks=[0, 0.5, 1])
+    figure.colorbar(
+        shade, ax=axes["c"], label=f"local share / intraband\n($q_c$ = {REACH:g} $k_F$)", ticks=[0, 0.5, 1], shrink=0.75
+    )
     x = np.geomspace(0.04, 3.0, 25)
     over = {name: effectiveness_over(pair, x * K_F) for name, pair in cases.items()}
     spans = [ranking_range(close(), crossing(), K_F * x[::4], factor, shifted) for factor, shifted in ((1, False), (2, True))]
@@ -231,7 +233,7 @@ def _draw_surfaces(ax: Any, title: str, pair: Pair) -> Any:
     for surface, partner, shift in ((u, o, Q), (o, u, -Q)):
         share = np.asarray(local_share(surface, partner, REACH * K_F, shift))
         k = np.asarray(surface.k) / K_F
-        dots = ax.scatter(*k.T, c=share, cmap="cividis_r", vmin=0, vmax=1, s=14, lw=0)
+        dots = ax.scatter(*k.T, c=share, cmap="cividis_r", vmin=0, vmax=1, s=9, lw=0)
     if float(jnp.sum(Q**2)) > 0:
         start, end = (np.asarray(band.centre) / K_F for band in (pair.u, pair.o))
         ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "lw": 1.6, "color": "0.3", "shrinkA": 0, "shrinkB": 0})
