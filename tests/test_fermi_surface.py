@@ -24,7 +24,17 @@ from jaxgap.origins import (
     square_lattice,
     tight_binding,
 )
-from jaxgap.origins.geometries import K_F, Pair, close, crossing, ellipse, nested, pnictide_like, ranking_range
+from jaxgap.origins.geometries import (
+    K_F,
+    Pair,
+    close,
+    crossing,
+    effectiveness_over,
+    ellipse,
+    nested,
+    pnictide_like,
+    ranking_range,
+)
 from jaxgap.units import hbar2_over_2m_e
 
 EXACT = 1e-12
@@ -273,6 +283,9 @@ def test_the_ranking_of_the_sketch():
     disc = [share(*pair.surfaces(POINTS), q_c, profile="disc") for pair in (crossing(), close(), nested(0.0))]
     assert float(disc[0] / disc[2]) < 0.2 < 0.6 < float(disc[1] / disc[2])
     assert float(effectiveness(*pnictide_like().surfaces(POINTS), q_c).relative) > 0.9
+    further = effectiveness_over(close(), K_F * np.array([0.15, 0.3, 1.0]), POINTS).relative
+    assert float(further[0]) == pytest.approx(float(strong.relative), rel=EXACT)
+    assert np.all(np.diff(further) > 0)
     ((low, high),) = ranking_range(close(), crossing(), K_F * np.array([0.055, 0.08, 0.3, 1.0]), shifted=False)
     assert 0.055 * K_F < low < 0.1 * K_F
     assert high == pytest.approx(K_F)

@@ -213,7 +213,7 @@ def figure_w18_3() -> Figure:
     figure.colorbar(
         shade, ax=axes["c"], label=f"local share / intraband\n($q_c$ = {REACH:g} $k_F$)", ticks=[0, 0.5, 1], shrink=0.75
     )
-    x = np.geomspace(0.04, 3.0, 25)
+    x = np.geomspace(0.04, 3.0, 21)
     over = {name: effectiveness_over(pair, x * K_F) for name, pair in cases.items()}
     spans = [ranking_range(close(), crossing(), K_F * x[::4], factor, shifted) for factor, shifted in ((1, False), (2, True))]
     _draw_effectiveness(axes["d"], x, over, colours, [end / K_F for end in spans[1][0]])

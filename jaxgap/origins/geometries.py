@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import brentq
 
@@ -138,4 +139,4 @@ def effectiveness_over(pair: Pair, q_c: Any, points: int = 256) -> Effectiveness
     """`effectiveness` of a pair in 2D at every q_c [1/angstrom]."""
     u, o = pair.surfaces(points)
     found = [effectiveness(u, o, q) for q in q_c]
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)

@@ -45,22 +45,22 @@ __all__ = [
 class Effectiveness(NamedTuple):
     """Interband effectiveness beside the intraband ones, all at the same q_c."""
 
-    share: Float[Array, ""]
+    share: Float[Array, "*batch"]
     """eta_uo at the best shift."""
-    Q: Float[Array, "d"]
+    Q: Float[Array, "*batch d"]
     """That shift [1/angstrom]."""
-    as_drawn: Float[Array, ""]
+    as_drawn: Float[Array, "*batch"]
     """eta_uo without a shift."""
-    intraband: Float[Array, "2"]
+    intraband: Float[Array, "*batch 2"]
     """eta_uu(0) and eta_oo(0)."""
 
     @property
-    def relative(self) -> Float[Array, ""]:
+    def relative(self) -> Float[Array, "*batch"]:
         """eta_uo / sqrt(eta_uu eta_oo): 1 for perfect nesting, never more."""
         return self.share / jnp.sqrt(self.intraband[..., 0] * self.intraband[..., 1])
 
     @property
-    def relative_as_drawn(self) -> Float[Array, ""]:
+    def relative_as_drawn(self) -> Float[Array, "*batch"]:
         """The same without a shift."""
         return self.as_drawn / jnp.sqrt(self.intraband[..., 0] * self.intraband[..., 1])
 
