@@ -55,7 +55,7 @@ app = typer.Typer(
 
 app.add_typer(fits)
 
-FIGURE_NAMES = ("fig2a", "fig2b", "fig2c", "dos", "fig3", "fig4", "fig5")
+FIGURE_NAMES = ("fig2a", "fig2b", "fig2c", "dos", "fig3", "fig4", "fig5", "w18_fig1", "w18_fig3")
 
 SystemArgument = Annotated[str, typer.Argument(metavar="SYSTEM", help="A material's name or a system.toml.")]
 SetOption = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Set a leaf of the system; may be repeated.")]
@@ -209,7 +209,8 @@ def figures(
     names: Annotated[list[str] | None, typer.Argument(help=f"Which: {', '.join(FIGURE_NAMES)}. Default: all.")] = None,
     folder: Annotated[Path, typer.Option(help="Where to write them.")] = Path("figures"),
 ) -> None:
-    """The figures of Phys. Rev. B 101, 094516: PNG, PDF, data (csv), and a table of the paper's statements (md).
+    """The figures of Phys. Rev. B 101, 094516, and (w18_...) of ChemPhysChem 19, 3191: PNG, PDF, data (csv), and a table of
+    the paper's statements (md).
 
     Example: jaxgap figures fig2a fig5 --folder figures
     """

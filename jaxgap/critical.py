@@ -25,7 +25,7 @@ from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
 
-__all__ = ["critical_temperature", "linear_kernel", "Instability", "instability", "highest_temperature"]
+__all__ = ["critical_temperature", "linear_kernel", "Instability", "instability", "highest_temperature", "pair_susceptibility"]
 
 LOWEST = -32.0
 """T is searched down to e^-32 = 1e-14 of the highest temperature: couplings down to about 0.03."""
@@ -67,17 +67,17 @@ def linear_kernel(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_
     m, mu = parameters(sc)
     bands, nodes = single_nodes(sc, normal, T, rule.single)
     z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
-    K = normal.at[jnp.array(bands)].add(nodes.integral(_pair_susceptibility(z, z, kT)) / 2)
+    K = normal.at[jnp.array(bands)].add(nodes.integral(pair_susceptibility(z, z, kT)) / 2)
     for cluster in pairs(sc):
         nodes = overlap_nodes(sc, cluster, normal, T, rule.overlap)
         z1, z2 = (zeta(sc.bands[i], nodes.kappa) for i in cluster.bands)
         z = jnp.stack([jnp.stack([z1, z1]), jnp.stack([z2, z2]), jnp.stack([z1, z2])])
         share = jnp.array([0.5, 0.5, 1.0])
-        K = K.at[jnp.array(cluster.channels)].add(share * nodes.integral(_pair_susceptibility(z[:, 0], z[:, 1], kT)))
+        K = K.at[jnp.array(cluster.channels)].add(share * nodes.integral(pair_susceptibility(z[:, 0], z[:, 1], kT)))
     return K / sc.N
 
 
-def _pair_susceptibility(z1: Float[Array, "*k"], z2: Float[Array, "*k"], kT: Any) -> Float[Array, "*k"]:
+def pair_susceptibility(z1: Float[Array, "*k"], z2: Float[Array, "*k"], kT: Any) -> Float[Array, "*k"]:
     """[tanh(z1/2kT) + tanh(z2/2kT)] / (z1 + z2), by sinh(x + y)/(cosh x cosh y), which has no 0/0 at z1 = -z2."""
     x, y = z1 / (2 * kT), z2 / (2 * kT)
     s = jnp.abs(x + y)

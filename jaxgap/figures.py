@@ -3,13 +3,13 @@
 Each figure is written as PNG and PDF with its data beside it (csv), and with a table: what the paper states in words, what
 jaxgap computes, under which convention, and whether they agree. Nothing is tuned to agree. A published curve shows the
 solution that an iteration found; here all branches are drawn, solid where stable and dashed where not (phases: for equal
-relaxation rates, which matters only where g is not symmetric).
+relaxation rates, which matters only where g is not symmetric). The figures of W18 are in `jaxgap.origins.figures`.
 """
 
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import matplotlib.pyplot as plt
@@ -21,9 +21,11 @@ from jaxgap.branches import branch_end
 from jaxgap.continuation import Branch, branches, solutions_on
 from jaxgap.critical import critical_temperature
 from jaxgap.crossings import crossings
+from jaxgap.figure import Figure, Statement, within
 from jaxgap.labels import Label
 from jaxgap.materials import ba122, mgb2, two_band
 from jaxgap.observables import branch_names, dispersion, tunnelling_density_of_states
+from jaxgap.origins.figures import figure_w18_1, figure_w18_3
 from jaxgap.plotting import COLOURS, draw_curve
 from jaxgap.solutions import State, judged, solutions
 from jaxgap.solve import solve
@@ -36,23 +38,6 @@ TEMPERATURE = 4.2
 """Of Figs. 2 and 3 [K]."""
 BROADENING = 0.05
 """Dynes broadening of the DOS panels [meV]; the paper does not state one."""
-
-
-class Statement(NamedTuple):
-    """What the paper says against what comes out."""
-
-    paper: str
-    jaxgap: str
-    agrees: str
-
-
-class Figure(NamedTuple):
-    """A picture, its data and its table."""
-
-    figure: Any
-    columns: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
-    statements: tuple[Statement, ...]
 
 
 def write_figure(name: str, folder: str | Path) -> tuple[Path, ...]:
@@ -88,11 +73,6 @@ def _events(found: tuple[Branch, ...], kind: BifurcationKind) -> list[Bifurcatio
 
 def _listed(values: Iterable[float], digits: int = 7) -> str:
     return ", ".join(f"{x:.{digits}f}" for x in values) or "nowhere"
-
-
-def _within(value: float, lo: float, hi: float) -> str:
-    """Whether a computed number lies in the range that the paper's words leave."""
-    return "yes" if lo <= value <= hi else "no"
 
 
 def _draw(
@@ -139,7 +119,7 @@ def _fig2_statements(found: tuple[Branch, ...]) -> tuple[Statement, ...]:
             "the change from intraband- to crossband-dominated pairing is near lambda_33 = .15 to .175, roughly half the "
             "average of lambda_11 and lambda_22",
             f"equal free energies at {_listed(equal)} (mean convention): a first-order change",
-            f"{_within(equal[0], 0.15, 0.175)} (under the sum convention it sits near .37)",
+            f"{within(equal[0], 0.15, 0.175)} (under the sum convention it sits near .37)",
         ),
         Statement(
             "one solution is shown",
@@ -234,7 +214,7 @@ def figure_dos() -> Figure:
             f"min E_- = {at_15.gap:.2f} meV there (mean convention); the gapless real solution is at lambda_33 = "
             f"{gapless_at:.8f} and has {gapless.unstable_amplitude} + {gapless.unstable_phase} unstable directions (amplitude "
             "+ phase) at 4.2 K",
-            _within(at_15.gap, 0.0, BROADENING),
+            within(at_15.gap, 0.0, BROADENING),
         ),
         Statement(
             "(gapped panels beside the gapless one)",
@@ -267,7 +247,7 @@ def figure_3() -> Figure:
     statement = Statement(
         "towards the gapless state E_- becomes linear (V-shaped)",
         f"E_- = |zeta| there to {deviation:.1e} meV out to 10 meV, on a solution that is {_stability_word(gapless)} at 4.2 K",
-        f"the shape: {_within(deviation, 0.0, 1e-3)}; that the state is realised at 4.2 K: {'yes' if gapless.stable else 'no'}",
+        f"the shape: {within(deviation, 0.0, 1e-3)}; that the state is realised at 4.2 K: {'yes' if gapless.stable else 'no'}",
     )
     names = [f"{E}_at_lambda_33={x:.7f}_meV" for x, _ in states for E in ("E_minus", "E_plus")]
     rows = [tuple(map(float, row)) for row in zip(*columns, strict=True)]
@@ -319,9 +299,9 @@ def figure_4() -> Figure:
         Statement(
             "lambda_i3 = .01 splits the sigma gaps by about 2 meV",
             f"{splits[1]:.2f} meV (and {splits[0]:.2f} at 0)",
-            _within(splits[1], 1.75, 2.25),
+            within(splits[1], 1.75, 2.25),
         ),
-        Statement("it raises T_c by about 1 K", f"{rise:+.2f} K (mean convention)", _within(rise, 0.5, 1.5)),
+        Statement("it raises T_c by about 1 K", f"{rise:+.2f} K (mean convention)", within(rise, 0.5, 1.5)),
     )
     return Figure(figure, ("lambda_i3", *_branch_columns(mgb2(), "T_K")), rows, statements)
 
@@ -350,8 +330,8 @@ def figure_5() -> Figure:
             f"{high:.2f} and {low:.2f} meV on s+- (lambda_13 and Omega are fitted to these two)",
             "fitted",
         ),
-        Statement("the gaps of s+- cease at about 36 K", f"s+- ends in a fold at {end:.4f} K", _within(end, 35.0, 37.0)),
-        Statement("T_c about 80 K", f"{T_c:.2f} K, of the s++ branch", _within(T_c, 78.0, 82.0)),
+        Statement("the gaps of s+- cease at about 36 K", f"s+- ends in a fold at {end:.4f} K", within(end, 35.0, 37.0)),
+        Statement("T_c about 80 K", f"{T_c:.2f} K, of the s++ branch", within(T_c, 78.0, 82.0)),
     )
     return Figure(figure, _branch_columns(sc, "T_K"), _branch_rows(found), statements)
 
@@ -364,5 +344,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "fig3": figure_3,
     "fig4": figure_4,
     "fig5": figure_5,
+    "w18_fig1": figure_w18_1,
+    "w18_fig3": figure_w18_3,
 }
 """The figures by the names that the command line takes."""
