@@ -40,7 +40,7 @@ __all__ = [
     "plot_temperature_derivative",
 ]
 
-Number = Float[Array, "*batch"]
+Number = Float[Array, "*#batch"]
 
 
 def _exponential(lam: Number, mu_star: Number) -> Number:

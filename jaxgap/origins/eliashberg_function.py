@@ -73,13 +73,14 @@ def eliashberg_function(omega: Any, alpha2F: Any, unit: str = "meV") -> Eliashbe
 
 
 def _check_values(omega: np.ndarray, alpha2F: np.ndarray) -> None:
-    check(omega[0] >= 0, "omega", "not be negative", f"{omega[0]:g} meV")
-    falls = np.flatnonzero(np.diff(omega) <= 0)
-    check(not len(falls), "omega", "increase", f"{omega[falls[:1] + 1]} meV after {omega[falls[:1]]} meV")
-    negative = np.flatnonzero(alpha2F < 0)
-    check(not len(negative), "alpha2F", "not be negative", f"{alpha2F[negative[:1]]} at {omega[negative[:1]]} meV")
-    check(bool(np.any(alpha2F > 0)), "alpha2F", "not vanish everywhere", "zeros")
-    check(omega[0] > 0 or alpha2F[0] == 0, "alpha2F", "vanish at zero frequency, where lambda would diverge", alpha2F[0])
+    check(bool(omega[0] >= 0), "omega", "not be negative", f"{omega[0]:g} meV")
+    for k in np.flatnonzero(np.diff(omega) <= 0):
+        check(False, "omega", "increase", f"{omega[k + 1]:g} meV after {omega[k]:g} meV")
+    for k in np.flatnonzero(alpha2F < 0):
+        check(False, "alpha2F", "not be negative", f"{alpha2F[k]:g} at {omega[k]:g} meV")
+    check(bool(np.any(alpha2F > 0)), "alpha2F", "not vanish everywhere", "zeros only")
+    vanishes = bool(omega[0] > 0 or alpha2F[0] == 0)
+    check(vanishes, "alpha2F", "vanish at zero frequency, where lambda would diverge", f"{alpha2F[0]:g}")
 
 
 def read_eliashberg_function(path: str | Path, unit: str, column: int = 2) -> EliashbergFunction:
