@@ -4,6 +4,8 @@ import matplotlib as mpl
 
 mpl.use("agg")
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
@@ -127,7 +129,7 @@ def test_moments_against_scipy(start):
     omega, alpha2F = table(20, start)
 
     def integral(weight):
-        pieces = zip(omega[:-1], omega[1:], strict=True)
+        pieces = itertools.pairwise(omega)
         f = lambda x: np.interp(x, omega, alpha2F) * weight(x)  # noqa: E731
         return 2 * sum(integrate.quad(f, a, b, epsabs=0, epsrel=1e-13)[0] for a, b in pieces)
 

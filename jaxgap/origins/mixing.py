@@ -28,13 +28,17 @@ from jaxtyping import Array, Float
 from jaxgap._checks import check, check_finite
 from jaxgap.bands import Band
 from jaxgap.couplings import _canonical
-from jaxgap.critical import critical_temperature
+from jaxgap.critical import instability
 from jaxgap.observables import branch_minima, branch_names
 from jaxgap.plotting import COLOURS, _axes
 from jaxgap.solve import solve
 from jaxgap.superconductor import Superconductor, superconductor
+from jaxgap.units import k_B
 
 __all__ = ["mixing_vector", "with_mixing", "superconductor_from_mixing", "plot_mixing"]
+
+BCS_RATIO = 1.764
+"""Delta(0) / k_B T_c of weak coupling, for starts."""
 
 
 def mixing_vector(C: Any) -> Float[Array, "3"]:
@@ -58,7 +62,7 @@ def with_mixing(sc: Superconductor, C: Any, g_0: Any, cross: str | None = None) 
     """
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     check_finite("g_0", g_0)
-    check(jnp.shape(g_0) == (), "g_0", "be one number", f"shape {jnp.shape(g_0)}")
+    check(np.shape(g_0) == (), "g_0", "be one number", f"shape {np.shape(g_0)}")
     names = sc.channels[len(sc.bands) :]
     check(len(names) > 0, "sc", "have a cross channel", "none")
     check(cross is not None or len(names) == 1, "cross", f"name one of {', '.join(names)}", repr(cross))
@@ -98,7 +102,8 @@ def plot_mixing(
 
     Args:
         system: makes the superconductor from (C_1, C_2).
-        T: temperature of the gaps (branch minima of the state connected to T_c). Where it is not found there is no point.
+        T: temperature of the gaps: branch minima of the state that Newton reaches from the direction in which the normal state
+            gives way, at the size of BCS theory. Where it reaches none there is no point.
         angles: mixing angles, C = (cos, sin); from 0 to pi/4 if left out.
     """
     ax = _axes(ax)
@@ -106,10 +111,12 @@ def plot_mixing(
     gaps, T_c = [], []
     for angle in angles:
         sc = system(jnp.array([np.cos(angle), np.sin(angle)]))
-        solution = solve(sc, T, throw=False)
+        onset = instability(sc)
+        T_c.append(float(onset.T_c))
+        start = BCS_RATIO * k_B * onset.T_c * onset.direction
+        solution = solve(sc, T, start=start, throw=False)
         found = bool(solution.converged)
         gaps.append(np.asarray(branch_minima(solution)) if found else np.full(len(branch_names(sc)), np.nan))
-        T_c.append(float(critical_temperature(sc)))
     C_2_squared = np.sin(angles) ** 2
     for name, gap, colour in zip(branch_names(sc), np.array(gaps).T, COLOURS, strict=False):
         ax.plot(C_2_squared, gap, "o-", ms=3, color=colour, label=name)
