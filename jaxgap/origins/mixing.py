@@ -26,11 +26,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap._checks import check, check_finite
+from jaxgap._compilation import program
 from jaxgap.bands import Band
 from jaxgap.couplings import _canonical
 from jaxgap.critical import instability
 from jaxgap.observables import branch_minima, branch_names
 from jaxgap.plotting import COLOURS, _axes
+from jaxgap.search import iterated
 from jaxgap.solve import solve
 from jaxgap.superconductor import Superconductor, superconductor
 from jaxgap.units import k_B
@@ -95,6 +97,11 @@ def superconductor_from_mixing(
     return with_mixing(eqx.tree_at(lambda s: s.lam, alone, g * alone.N[None, :]), C, g_0)
 
 
+@program
+def _start(sc: Superconductor, T: Float[Array, ""], Delta: Float[Array, "channel"]) -> Float[Array, "channel"]:
+    return iterated(sc, T, Delta)
+
+
 def plot_mixing(
     system: Callable[[Float[Array, "2"]], Superconductor], T: float, angles: Any = None, ax: Any = None
 ) -> tuple[Any, Any]:
@@ -102,8 +109,8 @@ def plot_mixing(
 
     Args:
         system: makes the superconductor from (C_1, C_2).
-        T: temperature of the gaps: branch minima of the state that Newton reaches from the direction in which the normal state
-            gives way, at the size of BCS theory. Where it reaches none there is no point.
+        T: temperature of the gaps: branch minima of the state that iterations lead to from the direction in which the normal
+            state gives way. Where Newton does not find it there is no point.
         angles: mixing angles, C = (cos, sin); from 0 to pi/4 if left out.
     """
     ax = _axes(ax)
@@ -113,7 +120,7 @@ def plot_mixing(
         sc = system(jnp.array([np.cos(angle), np.sin(angle)]))
         onset = instability(sc)
         T_c.append(float(onset.T_c))
-        start = BCS_RATIO * k_B * onset.T_c * onset.direction
+        start = _start(sc, jnp.asarray(T, jnp.float64), BCS_RATIO * k_B * onset.T_c * onset.direction)
         solution = solve(sc, T, start=start, throw=False)
         found = bool(solution.converged)
         gaps.append(np.asarray(branch_minima(solution)) if found else np.full(len(branch_names(sc)), np.nan))
