@@ -82,6 +82,8 @@ def vibronic_model(*, delta: Any, kappa: Any, omega: Any, M: Any) -> VibronicMod
 
 def isotope(model: VibronicModel, M: Any) -> VibronicModel:
     """The same electrons with nuclei of mass M: delta, kappa and the force constant M omega^2 stay, omega follows M^(-1/2)."""
+    check_finite("M", M)
+    check(not is_concrete(M) or bool(np.all(np.asarray(M) > 0)), "M", "be positive", M)
     return vibronic_model(delta=model.delta, kappa=model.kappa, omega=model.omega * jnp.sqrt(model.M / M), M=M)
 
 

@@ -1,8 +1,8 @@
 """Where the Born-Oppenheimer approximation breaks down: maps over two of delta, kappa, omega and M, and pictures.
 
 Two rules come out, which W18 (arXiv:1810.04305) states in words: the breakdown is large where the two bands are near in energy
-(delta of the order of hbar omega or less), and for light atoms (at fixed force constant both deviations grow as 1/M and
-M^(-3/2)).
+(delta of the order of hbar omega or less), and for light atoms (at fixed force constant and delta >> hbar omega,
+E_exact - E_BO grows as 1/M and E_BH - E_exact as M^(-3/2)).
 """
 
 from typing import Any, NamedTuple
