@@ -327,6 +327,11 @@ def test_map_shows_near_degeneracy_and_light_atoms():
     for deviation in (found.exact_minus_born_oppenheimer, -found.exact_minus_born_huang):
         assert np.all(np.diff(deviation, axis=1) < 0)
         assert np.all(np.diff(deviation, axis=0) < 0)
+    both = breakdown_map(one, "omega", [20.0, 60.0], "M", [4.0, 10.0])  # both as they are
+    wanted = breakdown(vibronic_model(delta=100.0, kappa=300.0, omega=60.0, M=4.0))
+    assert relative_error(both.exact_minus_born_huang[0, 1], wanted.exact_minus_born_huang) < 1e-8
+    with pytest.raises(InputError, match="at least two points"):
+        plot_breakdown_map(breakdown_map(one, "omega", [20.0], "M", [4.0, 10.0]))
     axes = plt.subplots()[1]
     assert plot_breakdown_map(found, ax=axes) is axes
     assert "(meV)" in axes.get_xlabel()

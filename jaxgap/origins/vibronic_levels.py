@@ -232,7 +232,7 @@ def breakdown(model: VibronicModel, size: int = SIZE) -> Breakdown:
     """The exact, Born-Oppenheimer and Born-Huang energies of the vibronic ground state [meV], differentiable.
 
     The ground state has Pi = -1, exactly and in either approximation. Sizes and errors as in `exact_levels`. Differences carry
-    the rounding errors of the energies, about 1e-12 hbar omega.
+    the rounding errors of the energies, about 1e-12 of hbar omega, and 1e-14 of delta where that is much larger.
     """
     require_float64()
     return converged_result(lambda n: _breakdown(model, n), lambda found: found.converged, "The breakdown", size)

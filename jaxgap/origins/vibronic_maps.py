@@ -30,7 +30,7 @@ LABELS = {
     "delta": r"distance of the bands $\delta$ (meV)",
     "kappa": r"coupling $\kappa$ (meV Å$^{-1}$)",
     "omega": r"phonon energy $\hbar\omega$ (meV)",
-    "M": "mass $M$ at fixed force constant (u)",
+    "M": "mass $M$ (u)",
 }
 QUANTITIES = {
     "exact_minus_born_oppenheimer": r"$E_\mathrm{exact} - E_\mathrm{BO}$ (meV)",
@@ -57,7 +57,8 @@ class BreakdownMap(NamedTuple):
 def breakdown_map(model: VibronicModel, x_name: str, x: Any, y_name: str, y: Any) -> BreakdownMap:
     """The breakdown over two of `delta`, `kappa`, `omega` and `M`, the others as in `model`.
 
-    M is varied at fixed force constant (`isotope`), since that is what electrons set; omega then follows.
+    M is varied at fixed force constant (`isotope`), since that is what electrons set; omega then follows, unless it is the
+    other parameter.
     """
     for argument, name in (("x_name", x_name), ("y_name", y_name)):
         check(name in LEAVES, argument, f"be one of {', '.join(LEAVES)}", repr(name))
@@ -75,7 +76,9 @@ def breakdown_map(model: VibronicModel, x_name: str, x: Any, y_name: str, y: Any
 def _changed(model: VibronicModel, values: dict[str, float]) -> VibronicModel:
     leaves = {leaf: getattr(model, leaf) for leaf in LEAVES} | {leaf: v for leaf, v in values.items() if leaf != "M"}
     changed = vibronic_model(**leaves)
-    return isotope(changed, values["M"]) if "M" in values else changed
+    if "M" not in values:
+        return changed
+    return vibronic_model(**(leaves | values)) if "omega" in values else isotope(changed, values["M"])
 
 
 @program
@@ -88,8 +91,10 @@ def _ground_state(row: Float[Array, "4"], size: int) -> Float[Array, "3"]:
 
 
 def plot_breakdown_map(found: BreakdownMap, quantity: str = "exact_minus_born_oppenheimer", ax: Any = None) -> Any:
-    """One quantity of a map as colour (logarithmic), with the mixing C_2 as contours; both axes logarithmic."""
+    """One quantity of a map as colour (logarithmic), with the mixing C_2 as contours; both axes logarithmic. Grey is what has
+    not converged, or what rounding hides."""
     check(quantity in QUANTITIES, "quantity", f"be one of {', '.join(QUANTITIES)}", repr(quantity))
+    check(min(found.mixing.shape) >= 2, "found", "have at least two points along either axis", f"shape {found.mixing.shape}")
     ax = _axes(ax)
     size = np.ma.masked_invalid(np.abs(getattr(found, quantity)))
     # Below 1e-9 meV a difference of energies is rounding.
@@ -104,7 +109,9 @@ def plot_breakdown_map(found: BreakdownMap, quantity: str = "exact_minus_born_op
     for text in ax.clabel(lines, fmt="%g", fontsize=8):
         text.set_path_effects(outline)
     ax.set(xscale="log", yscale="log", xlabel=LABELS[found.x_name], ylabel=LABELS[found.y_name])
-    ax.set_title("lines: mixing $C_2$; grey: not converged, or below rounding", fontsize=9)
+    names = {found.x_name, found.y_name}
+    fixed = "; fixed force constant" if "M" in names and "omega" not in names else ""
+    ax.set_title(f"lines: mixing $C_2${fixed}", fontsize=9)
     return ax
 
 
