@@ -13,3 +13,15 @@ k_B = _k_B_SI / _e_SI * 1e3
 
 hbar2_over_2m_e = _hbar_SI**2 / (2 * _m_e_SI) / _e_SI * 1e3 * 1e20
 """hbar^2 / 2 m_e [meV angstrom^2], so that kappa = hbar2_over_2m_e * k**2 with k in 1/angstrom."""
+
+_u_SI = 1.66053906660e-27  # kg, CODATA 2018
+_h_SI = 6.62607015e-34  # J s, exact
+
+hbar2_over_2u = _hbar_SI**2 / (2 * _u_SI) / _e_SI * 1e3 * 1e20
+"""hbar^2 / 2 u [meV angstrom^2] with the atomic mass unit u, for nuclei: 2.0900..."""
+
+meV_per_THz = _h_SI / _e_SI * 1e3 * 1e12
+"""h times 1 THz [meV], for frequencies nu (not angular ones): 4.1356..."""
+
+meV_per_Ry = 13.605693122994e3
+"""The Rydberg [meV], CODATA 2018."""
