@@ -84,7 +84,7 @@ def test_it_is_infinite_at_the_singularity_only():
     assert np.isfinite(got[2])
 
 
-@pytest.mark.parametrize("name", BANDS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "3D" else ()) for name in BANDS])
 @pytest.mark.parametrize("Delta", AMPLITUDES)
 def test_it_is_the_limit_of_small_broadening(name, Delta):
     """Another route: quadrature of the Green's function 1e-6 meV above the real axis."""
@@ -110,7 +110,7 @@ def test_states_are_conserved(name, Delta):
     t, width = np.pi / 4 * (1 + x), np.diff(cuts)[:, None]
     omega = cuts[:-1, None] + width * np.sin(t) ** 2
     weight = np.pi / 4 * w * width * np.sin(2 * t)
-    padded = np.concatenate([omega.ravel(), np.full(-omega.size % 4000, 100.0)])
+    padded = np.concatenate([omega.ravel(), np.full(-omega.size % 4096, 100.0)])
     run = jax.jit(jax.vmap(lambda D, e: clean_density_of_states_of(s.superconductor, D, e), (None, 0)))
     paired, normal = (np.asarray(run(D, padded))[: omega.size] for D in (s.Delta, 0 * s.Delta))
     moved = (paired - normal).reshape(*omega.shape, 2) * weight[..., None]
@@ -120,7 +120,7 @@ def test_states_are_conserved(name, Delta):
 
 @pytest.mark.parametrize(("D1", "D2", "d"), [(6.0, 4.0, 0.0), (6.0, 4.0, 10.0), (8.0, 2.0, 12.0)])
 def test_a_gapless_line_has_a_constant_density_of_states(D1, D2, d):
-    """N / c of the one gapless branch, half of it relative to two bands; omega = 0 is the limit from either side."""
+    """N / c of the one gapless branch, half of it relative to two bands; omega = 0 is read as the limit."""
     sc = system(LAM, [200.0, 200.0 + d])
     Delta = [D1, D2, np.sqrt(D1 * D2 * (1 + (d / (D1 + D2)) ** 2))]
     t, asymmetry = d / (D1 + D2), (D1 - D2) / (D1 + D2)
@@ -166,6 +166,7 @@ def test_it_differentiates():
         assert scaled_error(slopes[:, k], (run(x + step) - run(x - step)) / (2 * h)) < DIFFERENCES
 
 
+@pytest.mark.slow
 def test_the_conductance_without_broadening():
     """At a temperature the limit of small broadening; at T = 0 the density of states."""
     start = problem("s+- branch, T=1.0").Delta.real

@@ -29,8 +29,8 @@ from jaxgap.superconductor import Cluster, Superconductor
 
 __all__ = ["clean_density_of_states_of", "electron_weights"]
 
-ZERO = 1e-9
-"""omega = 0 is read as the limit from above, at 1e-9 Omega: there the two roots beside a gapless line are still two."""
+ZERO = 1e-6
+"""Energies closer to zero than 1e-6 Omega are read as that: there the two roots beside a gapless line are still told apart."""
 REAL = 1e-6
 """Roots within 1e-6 Omega |m| of the real axis are candidates (rounding moves a double root by less); Newton decides."""
 FOUND = 1e-9
@@ -102,8 +102,6 @@ def _refined(one: Band, two: Band, Delta: Any, kappa: Any, size: Any, tolerance:
         E, slope = jax.jvp(energies, (kappa,), (jnp.ones_like(kappa),))
         return tuple(jnp.where(upper, *pair) for pair in (E, slope))
 
-    # On a gapless line itself there is no slope to follow.
-    kappa = jnp.where((size < tolerance * 2) & (value_and_slope(kappa)[1] == 0), kappa * (1 + 1e-9), kappa)
     for _ in range(3):
         E, slope = value_and_slope(kappa)
         kappa = kappa - jnp.where(slope == 0, 0.0, (E - size) / jnp.where(slope == 0, 1.0, slope))
