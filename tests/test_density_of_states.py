@@ -139,6 +139,12 @@ def test_branches_that_are_one_everywhere():
         np.testing.assert_allclose(found.bands[0], wanted / 2, atol=CLOSED_FORM)
 
 
+def test_the_normal_density_of_states_is_one():
+    """Also at the energy d/2 at which the bands cross, and at zero."""
+    total = tunnelling_density_of_states(state(bands("distance"), np.zeros(3)), [-40.0, -3.5, 0.0, 3.5, 29.0, 40.0], 0.0).total
+    np.testing.assert_allclose(total, 1.0, rtol=1e-12)
+
+
 @pytest.mark.parametrize("Gamma", [0.0, 0.2])
 def test_weights(Gamma):
     s, omega = state(bands("unequal masses"), AMPLITUDES["real"]), [2.0, 6.5, 40.0]

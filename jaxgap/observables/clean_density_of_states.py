@@ -47,9 +47,19 @@ def clean_density_of_states_of(
     for i, a, b in zip(*single_intervals(sc), strict=True):
         N = N.at[i].add(_alone(sc.bands[i], sc, safe_sqrt(abs2(Delta[i])), omega, (a, b)))
     for cluster in pairs(sc):
-        found = _together(sc, cluster, pick(Delta, cluster.channels), omega)
-        N = N.at[jnp.array(cluster.bands)].add(found)
+        N = N.at[jnp.array(cluster.bands)].add(_pair(sc, cluster, Delta, omega))
     return N
+
+
+def _pair(sc: Superconductor, cluster: Cluster, Delta: Any, omega: Float[Array, ""]) -> Float[Array, "2"]:
+    """N_1 and N_2 of two cross-paired bands where both are inside the shell."""
+    amplitudes = pick(Delta, cluster.channels)
+    ends = overlap_interval(sc, cluster)
+    apart = [_alone(sc.bands[i], sc, safe_sqrt(abs2(Delta[i])), omega, ends) for i in cluster.bands]
+    # Without a cross amplitude branches cross: each has a kink there, the bands have none.
+    none = abs2(amplitudes[2]) == 0
+    together = _together(sc, cluster, jnp.where(none, jnp.ones_like(amplitudes), amplitudes), omega, ends)
+    return jnp.where(none, jnp.stack(apart), together)
 
 
 def _outside_shell(band: Band, sc: Superconductor, omega: Float[Array, ""]) -> Float[Array, ""]:
@@ -69,16 +79,17 @@ def _alone(band: Band, sc: Superconductor, gap: Any, omega: Float[Array, ""], en
     return jnp.sum(jnp.where(inside, density * (1 + z / omega) / 2 * size / jnp.abs(z), 0.0))
 
 
-def _together(sc: Superconductor, cluster: Cluster, Delta: Any, omega: Float[Array, ""]) -> Float[Array, "2"]:
-    """N_1 and N_2 of two cross-paired bands where both are inside the shell."""
+def _together(
+    sc: Superconductor, cluster: Cluster, Delta: Any, omega: Float[Array, ""], ends: tuple[Any, Any]
+) -> Float[Array, "2"]:
+    """Both bands with a cross amplitude, from the roots of the pair."""
     one, two = (sc.bands[i] for i in cluster.bands)
     roots = pair_roots(one.mass, one.mu, two.mass, two.mu, Delta, omega)
     width = sc.Omega * jnp.maximum(jnp.abs(one.mass), jnp.abs(two.mass))
-    lo, hi = overlap_interval(sc, cluster)
 
     def at(root: Any) -> Float[Array, "2"]:
         kappa, slope, upper, found = _refined(one, two, Delta, root.real, jnp.abs(omega), FOUND * sc.Omega)
-        found &= (jnp.abs(root.imag) <= REAL * width) & (kappa >= lo) & (kappa <= hi)
+        found &= (jnp.abs(root.imag) <= REAL * width) & (kappa >= ends[0]) & (kappa <= ends[1])
         kappa = jnp.where(found, kappa, jnp.abs(one.mass * one.mu))
         weights = electron_weights(zeta(one, kappa), zeta(two, kappa), Delta, omega, jnp.where(upper, 1.0, -1.0))
         return jnp.where(found, rho(kappa, sc.dimension) * weights / jnp.where(found, jnp.abs(slope), 1.0), 0.0)
