@@ -49,7 +49,7 @@ def state():
     ("experiment", "library"),
     [
         ("dos", lambda s, x: tunnelling_density_of_states(s, x, 0.0, weights=[1.0, 0.5]).total),
-        ("tunnelling", lambda s, x: tunnelling_conductance(s, x, 0.1, weights=[1.0, 0.5])),
+        pytest.param("tunnelling", lambda s, x: tunnelling_conductance(s, x, 0.1, weights=[1.0, 0.5]), marks=pytest.mark.slow),
         pytest.param("andreev", lambda s, x: andreev_conductance(s, x, 0.1, 0.7, weights=[1.0, 0.5]), marks=pytest.mark.slow),
     ],
 )

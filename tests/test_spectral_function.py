@@ -216,6 +216,7 @@ def test_tracing_needs_a_mesh():
         jax.jit(lambda Gamma: photoemission(s, [0.2], [0.0], Gamma, energy_resolution=1.0))(0.3)
 
 
+@pytest.mark.slow
 def test_systems_of_several_bands():
     """Bands of a pair and a band alone, each with its own sum rule and k_F."""
     sc = system(np.diag([0.4, 0.3, 0.3, 0.1]), [200.0, 205.0, 150.0])
