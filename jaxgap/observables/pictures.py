@@ -138,7 +138,8 @@ def draw(spectra: Spectra, ax: Any = None) -> Any:
             ax.plot(at, np.interp(at, spectra.x, curve), "v", color=colour, ms=6, mec="black", mew=0.5, zorder=5)
     ax.set(xlabel=spectra.x_label, ylabel=spectra.y_label, xlim=(spectra.x[0], spectra.x[-1]))
     low, high = (float(f([f(curve) for curve in spectra.curves.values()])) for f in (np.min, np.max))
-    if spectra.top is not None or low < high / 2:
+    # From zero, unless all that matters lies far above it.
+    if spectra.top is not None or low < high / 2 or high - low < 0.1 * high:
         low = 0.0
     # Room above for the legend where it would lie on peaks.
     high = spectra.top or high + (0.3 if spectra.marks else 0.05) * (high - low)
