@@ -2,7 +2,7 @@
 
     python benchmarks/observables.py [--output results.json]
 
-The least of 200 calls: the others were disturbed.
+The least of 100 calls: the others were disturbed.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from jaxgap.observables import (
 )
 from jaxgap.provenance import provenance
 
-CALLS = 200
+CALLS = 100
 ENERGIES = 500
 
 
