@@ -4,6 +4,7 @@ An experiment is a function of a `Request` that returns a `Drawing`; `EXPERIMENT
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -32,20 +33,27 @@ __all__ = ["EXPERIMENTS", "Drawing", "Request", "observations"]
 observations = typer.Typer()
 
 
+@dataclass(frozen=True)
 class Request:
     """What is to be seen: states of systems at temperatures on branches, and the experiment's own numbers."""
 
-    def __init__(self, systems: dict[str, Superconductor], branches: tuple[str | None, ...], T: np.ndarray, **options: Any):
-        self.systems, self.branches, self.T = systems, branches, T
-        self.Gamma: float | None = options.pop("Gamma", None)
-        self.Z: float = options.pop("Z", 0.5)
-        self.weights: np.ndarray | None = options.pop("weights", None)
-        self.energy_resolution: float = options.pop("energy_resolution", 2.0)
-        self.momentum_resolution: float = options.pop("momentum_resolution", 0.0)
-        self.given_reach: float | None = options.pop("reach", None)
-        if options:
-            raise TypeError(f"unknown options {sorted(options)}")
-        curves = len(systems) * len(branches) * len(T)
+    systems: dict[str, Superconductor]
+    branches: tuple[str | None, ...]
+    T: np.ndarray
+    """[K]"""
+    Gamma: float | None
+    """[meV]; None: the experiment's own."""
+    Z: float
+    weights: np.ndarray | None
+    energy_resolution: float
+    """[meV]"""
+    momentum_resolution: float
+    """[1/angstrom]"""
+    given_reach: float | None
+    """[meV]; None: from the gaps."""
+
+    def __post_init__(self) -> None:
+        curves = len(self.systems) * len(self.branches) * len(self.T)
         check(1 <= curves <= len(COLOURS), "--T", f"make at most {len(COLOURS)} curves with the systems and branches", curves)
 
     @cached_property
@@ -189,9 +197,9 @@ def observe(
     branches = (None,) if branch is None else tuple(part.strip() for part in branch.split(","))
     if reach is not None:
         check(np.isfinite(reach) and reach > 0, "--reach", "be positive [meV]", reach)
-    options = {"Z": Z, "energy_resolution": resolution, "momentum_resolution": momentum_resolution, "reach": reach}
     weighted = None if weights is None else numbers("--weights", weights)
-    request = Request(systems, branches, parse_temperatures(T), Gamma=Gamma, weights=weighted, **options)
+    states = (systems, branches, parse_temperatures(T))
+    request = Request(*states, Gamma, Z, weighted, resolution, momentum_resolution, reach)
     drawing = EXPERIMENTS[experiment](request)
     paths = _written(drawing, Path(f"{'_'.join(systems)}_{experiment}.png") if out is None else out)
     if as_json_:
