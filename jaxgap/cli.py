@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgap import __version__
+from jaxgap._arguments import SetOption, named_system, number, parse_temperatures
 from jaxgap._checks import InputError, NotConvergedError
 from jaxgap._compilation import compile_quickly, keep_programs
 from jaxgap._json import print_json
@@ -33,11 +34,12 @@ from jaxgap.critical import critical_temperature
 from jaxgap.fitting.commands import fits
 from jaxgap.materials import MATERIALS
 from jaxgap.observables import branch_minima, branch_names, coherence_peaks
+from jaxgap.observables.commands import observations
 from jaxgap.phase_diagram import phase_diagram
 from jaxgap.solution import Status
 from jaxgap.solutions import solutions as find_solutions
 from jaxgap.solve import solve as run_solve
-from jaxgap.superconductor import Superconductor, load
+from jaxgap.superconductor import Superconductor
 from jaxgap.transition import transition
 
 __all__ = ["app", "main"]
@@ -54,11 +56,11 @@ app = typer.Typer(
 )
 
 app.add_typer(fits)
+app.add_typer(observations)
 
 FIGURE_NAMES = ("fig2a", "fig2b", "fig2c", "dos", "fig3", "fig4", "fig5", "w18_fig1", "w18_fig3")
 
 SystemArgument = Annotated[str, typer.Argument(metavar="SYSTEM", help="A material's name or a system.toml.")]
-SetOption = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Set a leaf of the system; may be repeated.")]
 BranchOption = Annotated[
     str | None,
     typer.Option(help='Branch: "s++", "s+-", or one sign per band such as "++-". Default: the one connected to T_c.'),
@@ -78,7 +80,7 @@ def solve(
 
     Example: jaxgap solve ba122 --T 1 --branch s+-
     """
-    sc = _system(system, set_)
+    sc = named_system(system, set_)
     solution = run_solve(sc, T, branch=branch, start=_start(start), throw=False)
     if as_json_:
         print_json(solution_row(solution))
@@ -101,7 +103,7 @@ def solutions(
 
     Example: jaxgap solutions two_band --T 4.2 --set lambda_33=0.2025
     """
-    states = find_solutions(_system(system, set_), T)
+    states = find_solutions(named_system(system, set_), T)
     if as_json_:
         print_json({"T_K": states.T, "solutions": [state_row(state) for state in states]})
     else:
@@ -119,7 +121,7 @@ def tc(
 
     Example: jaxgap tc mgb2 --set "lam[sigma1, sigma1:sigma2]=0.01"
     """
-    sc = _system(system, set_)
+    sc = named_system(system, set_)
     if kind:
         print_transition(transition(sc), as_json_)
         return
@@ -154,7 +156,7 @@ def gaps(
 
     Example: jaxgap gaps ba122 --branch s+- --T 0:36:13
     """
-    sc, temperatures = _system(system, set_), _temperatures(T)
+    sc, temperatures = named_system(system, set_), parse_temperatures(T)
     solutions = solve_temperatures(sc, temperatures, branch=branch)
     rows = [gap_row(jax.tree.map(lambda leaf, i=i: leaf[i], solutions)) for i in range(len(temperatures))]
     end = None if branch is None else branch_end(sc, branch)
@@ -192,7 +194,7 @@ def diagram(
     """
     from jaxgap.plotting import write_phase_diagram
 
-    found = phase_diagram(_system(system, set_), T, _axis("--x", x), _axis("--y", y))
+    found = phase_diagram(named_system(system, set_), T, _axis("--x", x), _axis("--y", y))
     try:
         paths = write_phase_diagram(found, folder)
     except OSError as error:
@@ -262,23 +264,6 @@ def _stop(error: Exception, code: int) -> None:
     sys.exit(code)
 
 
-def _system(name: str, assignments: list[str]) -> Superconductor:
-    """The system called `name`, with the leaves of --set changed."""
-    if name in MATERIALS:
-        sc = MATERIALS[name]()
-    elif Path(name).is_file():
-        sc = load(name)
-    else:
-        raise InputError(f"Unknown system `{name}`: it is neither a material ({', '.join(MATERIALS)}) nor a file.")
-    values = {}
-    for assignment in assignments:
-        path, equals, text = assignment.rpartition("=")
-        if not equals:
-            raise InputError(f"Argument `--set` must look like PATH=VALUE, but got `{assignment}`.")
-        values[path.strip()] = _float("--set", text)
-    return sc.set(values)
-
-
 def _start(text: str | None) -> np.ndarray | None:
     if text is None:
         return None
@@ -289,29 +274,13 @@ def _start(text: str | None) -> np.ndarray | None:
     return amplitudes if np.any(amplitudes.imag) else amplitudes.real
 
 
-def _temperatures(text: str) -> np.ndarray:
-    if ":" not in text:
-        return np.array([_float("--T", part) for part in text.split(",")])
-    parts = text.split(":")
-    if len(parts) != 3 or not parts[2].strip().isdigit() or int(parts[2]) < 1:
-        raise InputError(f"Argument `--T` must be a number, a list 1,5,10 or start:stop:count, but got `{text}`.")
-    return np.linspace(_float("--T", parts[0]), _float("--T", parts[1]), int(parts[2]))
-
-
 def _axis(option: str, text: str) -> dict[str, tuple[float, float, int]]:
     """{name: (from, to, points)} from PATH=FROM:TO:POINTS."""
     name, equals, numbers = text.rpartition("=")
     parts = numbers.split(":")
     if not equals or len(parts) != 3 or not parts[2].strip().isdigit():
         raise InputError(f"Argument `{option}` must look like PATH=FROM:TO:POINTS, such as T=1:20:40, but got `{text}`.")
-    return {name.strip(): (_float(option, parts[0]), _float(option, parts[1]), int(parts[2]))}
-
-
-def _float(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"Argument `{name}` must hold a number, but got `{text}`.") from None
+    return {name.strip(): (number(option, parts[0]), number(option, parts[1]), int(parts[2]))}
 
 
 def _plot_gaps(sc: Superconductor, T: np.ndarray, branch: str | None, path: Path) -> None:

@@ -73,7 +73,7 @@ def test_far_away_it_is_the_normal_conductance(state):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"Gamma": 0.0}, "Gamma"),
+        ({"Gamma": -0.1}, "Gamma"),
         ({"V": [np.nan]}, "V"),
         ({"weights": [1.0]}, "weights"),
         ({"weights": [0.0, 0.0]}, "weights"),

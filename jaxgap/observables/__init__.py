@@ -1,5 +1,8 @@
 """What an experiment sees of a solved state: plain functions of a `Solution`, one file per experiment."""
 
+from jaxgap.observables.andreev import AndreevReflection as AndreevReflection
+from jaxgap.observables.andreev import andreev_conductance as andreev_conductance
+from jaxgap.observables.andreev import andreev_reflection as andreev_reflection
 from jaxgap.observables.conductance import tunnelling_conductance as tunnelling_conductance
 from jaxgap.observables.density_of_states import DensityOfStates as DensityOfStates
 from jaxgap.observables.density_of_states import tunnelling_density_of_states as tunnelling_density_of_states
@@ -15,4 +18,13 @@ from jaxgap.observables.gaps import fermi_momentum_gaps as fermi_momentum_gaps
 from jaxgap.observables.gaps import gapless_excess as gapless_excess
 from jaxgap.observables.phases import phase_difference as phase_difference
 from jaxgap.observables.phases import relative_signs as relative_signs
+from jaxgap.observables.spectral_function import Mesh as Mesh
+from jaxgap.observables.spectral_function import fermi_wave_vector as fermi_wave_vector
+from jaxgap.observables.spectral_function import photoemission as photoemission
+from jaxgap.observables.spectral_function import photoemission_mesh as photoemission_mesh
+from jaxgap.observables.spectral_function import spectral_function as spectral_function
+from jaxgap.observables.symmetrised import GapComparison as GapComparison
+from jaxgap.observables.symmetrised import gap_comparison as gap_comparison
+from jaxgap.observables.symmetrised import symmetrised_edc as symmetrised_edc
+from jaxgap.observables.symmetrised import symmetrised_gap as symmetrised_gap
 from jaxgap.observables.thermodynamics import free_energy as free_energy

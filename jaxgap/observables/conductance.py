@@ -22,9 +22,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap._checks import check_finite, is_concrete
 from jaxgap._compilation import program
-from jaxgap.observables.density_of_states import local_green_function
+from jaxgap.observables.density_of_states import (
+    check_not_negative,
+    local_green_function,
+    tunnelling_density_of_states,
+    tunnelling_weights,
+)
 from jaxgap.pairing import thermal_energy
 from jaxgap.solution import Solution, check_single
 from jaxgap.superconductor import Superconductor
@@ -42,25 +47,21 @@ def tunnelling_conductance(solution: Solution, V: Any, Gamma: Any, *, weights: A
     Args:
         solution: the state; its temperature is that of the junction.
         V: voltages [mV].
-        Gamma: Dynes broadening [meV], positive.
+        Gamma: Dynes broadening [meV], not negative: 0 is exact at every temperature.
         weights: tunnelling weight of every band (any common factor drops out); by default bands tunnel equally.
     """
     check_single(solution, "lambda s: tunnelling_conductance(s, ...)")
     sc = solution.superconductor
     check_finite("V", V)
-    check_finite("Gamma", Gamma)
-    if is_concrete(Gamma):
-        check(bool(np.all(np.asarray(Gamma) > 0)), "Gamma", "be positive [meV]", Gamma)
-    weights = jnp.ones(len(sc.bands)) if weights is None else jnp.asarray(weights, jnp.float64)
-    check(weights.shape == (len(sc.bands),), "weights", f"have {len(sc.bands)} numbers, one per band", weights.shape)
-    if is_concrete(weights):
-        good = bool(np.all(np.isfinite(weights)) and np.all(np.asarray(weights) >= 0) and np.any(np.asarray(weights) > 0))
-        check(good, "weights", "be finite, not negative, and not all zero", weights)
+    check_not_negative("Gamma", Gamma)
+    weights = tunnelling_weights(sc, weights)
+    if is_concrete((Gamma, solution.T)) and float(Gamma) == 0.0 == float(solution.T):
+        return tunnelling_density_of_states(solution, V, 0.0, weights=weights).total
     V = jnp.atleast_1d(jnp.asarray(V, jnp.float64))
     nodes = common_nodes(V, solution.T) if is_concrete((V, solution.T)) else None
     if nodes is not None:
         # One program for many temperatures and voltages: nodes beyond the reach of -f' add zeros.
-        nodes = 1 << (nodes - 1).bit_length()
+        nodes = 128 * -(-nodes // 128)
     return _conductance(sc, solution.Delta, solution.T, V, jnp.asarray(Gamma, jnp.float64), weights, nodes)
 
 
@@ -83,15 +84,23 @@ def conductance_of(
     x = s + (first - V)[:, None] / kT
     z = (V[:, None] if nodes is None else V[jnp.argmin(V)]) + kT * s + 1j * Gamma + eta * kT
     G = jax.vmap(lambda z: local_green_function(sc, Delta + 0j, z))(z.ravel()).reshape(*z.shape, -1)
-    kernel = STEP * _thermal(x + eta)
-    smeared = jnp.einsum("vs,vsi->vi", kernel, G) if nodes is None else kernel @ G
-    return -(smeared.imag @ weights) / (jnp.pi * (sc.N[: len(sc.bands)] @ weights))
+    real, imag = (STEP * part for part in _thermal(x))
+    if nodes is None:
+        smeared = jnp.einsum("vs,vsi->vi", real, G.imag) + jnp.einsum("vs,vsi->vi", imag, G.real)
+    else:
+        smeared = real @ G.imag + imag @ G.real
+    return -(smeared @ weights) / (jnp.pi * (sc.N[: len(sc.bands)] @ weights))
 
 
-def _thermal(x: Any) -> Any:
-    """-k_B T f'(k_B T x) = e^-x / (1 + e^-x)^2, even; written for Re x >= 0, where nothing overflows."""
-    e = jnp.exp(jnp.where(x.real < 0, x, -x))
-    return e / (1 + e) ** 2
+def _thermal(x: Any) -> tuple[Any, Any]:
+    r"""Real and imaginary part of -k_B T f'(k_B T (x + i \pi/2)), with e = e^{-|x|}, where nothing overflows.
+
+    .. math:: \frac{-f'}{1 / k_B T} = \frac{2 e^2 - i \, \mathrm{sgn}(x) \, e (1 - e^2)}{(1 + e^2)^2}
+    """
+    sign = jnp.where(x < 0, -1.0, 1.0)
+    e = jnp.exp(-sign * x)
+    norm = (1 + e**2) ** 2
+    return 2 * e**2 / norm, -sign * e * (1 - e**2) / norm
 
 
 _conductance = program(conductance_of)

@@ -1,4 +1,4 @@
-r"""Tunnelling density of states with Dynes broadening.
+r"""Tunnelling density of states, with and without Dynes broadening.
 
 .. math:: N_i(\omega) = -\frac{1}{\pi} \,\mathrm{Im} \sum_k G_{ii}(k, \omega + i\Gamma), \qquad
           G = \left[ z - \zeta - \Delta (z + \zeta)^{-1} \Delta^\dagger \right]^{-1}
@@ -6,7 +6,7 @@ r"""Tunnelling density of states with Dynes broadening.
 the electron part of the Green's function of the cross-paired bands (both branches with their coherence factors), with
 z = omega + i Gamma as in R. C. Dynes, V. Narayanamurti, J. P. Garno, Phys. Rev. Lett. 41, 1509 (1978). Nodes are placed at
 the complex roots of (z^2 - E_+^2)(z^2 - E_-^2) = 0 in kappa, so a small Gamma costs no accuracy; states outside the shell
-are normal and are integrated analytically.
+are normal and are integrated analytically. Without broadening it is `clean_density_of_states`.
 """
 
 from typing import Any, NamedTuple
@@ -19,19 +19,21 @@ from jaxtyping import Array, Complex, Float
 from jaxgap._checks import check, check_finite, is_concrete
 from jaxgap._compilation import program
 from jaxgap.bands import Band, rho, shell, zeta
+from jaxgap.observables.clean_density_of_states import clean_density_of_states_of
+from jaxgap.observables.roots import pair_roots
 from jaxgap.pairing import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
 from jaxgap.solution import Solution, check_single
 from jaxgap.spectrum import abs2
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["DensityOfStates", "local_green_function", "tunnelling_density_of_states"]
+__all__ = ["DensityOfStates", "local_green_function", "tunnelling_density_of_states", "tunnelling_weights"]
 
 _NODES = 24
 """Gauss nodes per piece; there are two pieces per root, eight for a pair of bands."""
 
 
 class DensityOfStates(NamedTuple):
-    """Density of states relative to the normal state's."""
+    """Density of states relative to the normal state's, weighted as bands tunnel."""
 
     total: Float[Array, "omega"]
     """Sum over the bands; 1 far from the gaps."""
@@ -39,25 +41,69 @@ class DensityOfStates(NamedTuple):
     """Contribution of every band; they add up to the total."""
 
 
-def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any) -> DensityOfStates:
-    """N(omega) / N(0) of a solved state at energies omega [meV] with the Dynes broadening Gamma > 0 [meV].
+def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any, *, weights: Any = None) -> DensityOfStates:
+    r"""N(omega) / N(0) of a solved state, as a tunnel junction weighs its bands.
 
-    Bands tunnel with equal weight: N(0) is the sum of the bands' densities of states.
+    .. math:: N(\omega) / N(0) = \sum_i w_i N_i(\omega) / \sum_i w_i N_i(0)
+
+    Args:
+        solution: the state.
+        omega: energies [meV].
+        Gamma: Dynes broadening [meV], not negative. At exactly 0 (a number, not traced) the density of states is that of sharp
+            quasiparticles (`clean_density_of_states`): infinite at the van Hove singularities themselves.
+        weights: tunnelling weight of every band (any common factor drops out); by default bands tunnel equally.
     """
     check_single(solution, "lambda s: tunnelling_density_of_states(s, ...)")
     check_finite("omega", omega)
     check_finite("Gamma", Gamma)
-    if is_concrete(Gamma):
-        check(bool(np.all(np.asarray(Gamma) > 0)), "Gamma", "be positive [meV]", Gamma)
+    check_not_negative("Gamma", Gamma)
     omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
-    return _density_of_states(solution, omega, jnp.asarray(Gamma, jnp.float64))
+    weights = tunnelling_weights(solution.superconductor, weights)
+    if is_concrete(Gamma) and float(Gamma) == 0.0:
+        return _clean_density_of_states(solution, omega, weights)
+    return _density_of_states(solution, omega, jnp.asarray(Gamma, jnp.float64), weights)
+
+
+def check_not_negative(name: str, value: Any) -> None:
+    """A broadening or a resolution [meV]: finite, one number, not negative."""
+    check_finite(name, value)
+    check(jnp.shape(value) == (), name, "be one number [meV]", f"shape {jnp.shape(value)}")
+    if is_concrete(value):
+        check(float(value) >= 0, name, "not be negative [meV]", value)
+
+
+def tunnelling_weights(sc: Superconductor, weights: Any) -> Float[Array, "band"]:
+    """One weight per band, ones by default."""
+    weights = jnp.ones(len(sc.bands)) if weights is None else jnp.asarray(weights, jnp.float64)
+    check(weights.shape == (len(sc.bands),), "weights", f"have {len(sc.bands)} numbers, one per band", weights.shape)
+    if is_concrete(weights):
+        good = bool(np.all(np.isfinite(weights)) and np.all(np.asarray(weights) >= 0) and np.any(np.asarray(weights) > 0))
+        check(good, "weights", "be finite, not negative, and not all zero", weights)
+    return weights
 
 
 @program
-def _density_of_states(solution: Solution, omega: Float[Array, "omega"], Gamma: Float[Array, ""]) -> DensityOfStates:
+def _density_of_states(
+    solution: Solution, omega: Float[Array, "omega"], Gamma: Float[Array, ""], weights: Float[Array, "band"]
+) -> DensityOfStates:
     sc = solution.superconductor
     G = jax.vmap(lambda w: local_green_function(sc, solution.Delta, w + 1j * Gamma), out_axes=1)(omega)
-    bands = -G.imag / jnp.pi / jnp.sum(sc.N[: len(sc.bands)])
+    return _weighted(sc, -G.imag / jnp.pi, weights)
+
+
+@program
+def _clean_density_of_states(
+    solution: Solution, omega: Float[Array, "omega"], weights: Float[Array, "band"]
+) -> DensityOfStates:
+    sc = solution.superconductor
+    N = jax.vmap(lambda w: clean_density_of_states_of(sc, solution.Delta, w), out_axes=1)(omega)
+    return _weighted(sc, N, weights)
+
+
+def _weighted(sc: Superconductor, N: Float[Array, "band omega"], weights: Float[Array, "band"]) -> DensityOfStates:
+    # A band that does not tunnel adds 0, also where its density of states is infinite.
+    weighted = jnp.where(weights[:, None] > 0, weights[:, None] * N, 0.0)
+    bands = weighted / (sc.N[: len(sc.bands)] @ weights)
     return DensityOfStates(jnp.sum(bands, axis=0), bands)
 
 
@@ -74,7 +120,7 @@ def local_green_function(sc: Superconductor, Delta: Complex[Array, "channel"], z
     for cluster in pairs(sc):
         i, j = cluster.bands
         amplitudes = Delta[jnp.array(cluster.channels)]
-        roots = _pair_roots(m[i], mu[i], m[j], mu[j], amplitudes, z)
+        roots = pair_roots(m[i], mu[i], m[j], mu[j], amplitudes, z)
         nodes = _nodes_at(sc, *overlap_interval(sc, cluster), roots)
         x1, x2 = (zeta(sc.bands[k], nodes.kappa) for k in cluster.bands)
         for k, g in zip((i, j), _pair_green_functions(x1, x2, amplitudes, z), strict=True):
@@ -92,18 +138,6 @@ def _pair_green_functions(x1: Any, x2: Any, Delta: Any, z: Any) -> tuple[Any, An
     M21 = -(D3 * jnp.conj(D1) * h1 + D2 * jnp.conj(D3) * h2)
     det = M11 * M22 - M12 * M21
     return M22 / det, M11 / det
-
-
-def _pair_roots(m1: Any, mu1: Any, m2: Any, mu2: Any, Delta: Any, z: Any) -> Complex[Array, "4"]:
-    """The four kappa at which E_+ or E_- equals z: roots of z^4 - A z^2 + det, a quartic in kappa."""
-    x1, x2 = jnp.array([1 / m1, -mu1]), jnp.array([1 / m2, -mu2])
-    s1, s2, s3 = abs2(Delta)
-    x11, x22, x12 = jnp.polymul(x1, x1), jnp.polymul(x2, x2), jnp.polymul(x1, x2)
-    A = (x11 + x22).at[-1].add(s1 + s2 + 2 * s3)
-    det = jnp.polymul(x12, x12).at[2:].add(2 * s3 * x12 + s2 * x11 + s1 * x22)
-    constant = s3**2 + s1 * s2 - 2 * jnp.real(jnp.conj(Delta[0] * Delta[1]) * Delta[2] ** 2)
-    quartic = det.astype(complex).at[2:].add(-(z**2) * A).at[-1].add(constant + z**4)
-    return jnp.roots(jax.lax.stop_gradient(quartic), strip_zeros=False)
 
 
 def _nodes_at(sc: Superconductor, a: Any, b: Any, roots: Complex[Array, "root"]) -> Nodes:

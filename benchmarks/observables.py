@@ -1,0 +1,89 @@
+"""What a spectrum of 500 energies costs, compiled, for two cross-paired bands and with a third band beside them.
+
+    python benchmarks/observables.py [--output results.json]
+
+The least of 100 calls: the others were disturbed.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgap import Solution, materials, solve
+from jaxgap._compilation import compile_quickly
+from jaxgap.observables import (
+    andreev_conductance,
+    andreev_reflection,
+    fermi_wave_vector,
+    photoemission,
+    spectral_function,
+    symmetrised_gap,
+    tunnelling_conductance,
+    tunnelling_density_of_states,
+)
+from jaxgap.provenance import provenance
+
+CALLS = 100
+ENERGIES = 500
+
+
+def milliseconds(call: Callable[[], Any]) -> float:
+    """The least of a call that is compiled."""
+    jax.block_until_ready(call())
+    times = []
+    for _ in range(CALLS):
+        began = time.perf_counter()
+        jax.block_until_ready(call())
+        times.append(time.perf_counter() - began)
+    return 1e3 * min(times)
+
+
+def spectra(s: Solution, reach: float) -> dict[str, float]:
+    """Milliseconds of every spectrum of one state."""
+    x = np.linspace(-reach, reach, ENERGIES)
+    band = s.superconductor.bands[0]
+    kappa, k = float(band.mass * band.mu), fermi_wave_vector(s.superconductor, band.name)
+    widths = {"energy_resolution": 2.0, "momentum_resolution": 0.005}
+    calls: dict[str, Callable[[], Any]] = {
+        "density of states, no broadening": lambda: tunnelling_density_of_states(s, x, 0.0),
+        "density of states, Gamma .3": lambda: tunnelling_density_of_states(s, x, 0.3),
+        "dI/dV of a tunnel junction, Gamma .3": lambda: tunnelling_conductance(s, x, 0.3),
+        "dI/dV of a tunnel junction, Gamma 0": lambda: tunnelling_conductance(s, x, 0.0),
+        "spectral function at k_F, Gamma .5": lambda: spectral_function(s, kappa, x, 0.5),
+        "EDC, resolution 2 meV and .005 1/A": lambda: photoemission(s, k, x, 0.5, **widths),
+        "gap of the symmetrised EDC": lambda: symmetrised_gap(s, band.name, 0.5, *widths.values()),
+        "Andreev reflection, Gamma .3": lambda: andreev_reflection(s, x, 0.3, 0.5),
+        "dI/dV of a point contact, Gamma .3": lambda: andreev_conductance(s, x, 0.3, 0.5),
+    }
+    return {name: milliseconds(call) for name, call in calls.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, help="Also write the JSON here.")
+    arguments = parser.parse_args()
+    compile_quickly()
+    found = {
+        "energies": ENERGIES,
+        "milliseconds": {
+            "ba122, s+-, 4.2 K": spectra(solve(materials.ba122(), 4.2, branch="s+-"), 30.0),
+            "mgb2, lambda_i3 = .01, 4.2 K": spectra(solve(materials.mgb2(0.01), 4.2), 20.0),
+        },
+        "provenance": provenance(),
+    }
+    for state, rows in found["milliseconds"].items():
+        print(state)
+        for name, taken in rows.items():
+            print(f"  {name:40} {taken:7.2f} ms")
+    if arguments.output:
+        arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+r"""Andreev reflection at a point contact between a normal metal and the superconductor (BTK), with cross-paired bands.
+
+.. math:: \frac{\sigma_i(\omega)}{\sigma_N} = \frac{1 + \sum_j A_{ji} - \sum_j B_{ji}}{1 - R}, \qquad
+          R = \frac{Z^2}{1 + Z^2}, \quad A_{ji} = |a_{ji}|^2, \quad B_{ji} = |b_{ji}|^2
+
+.. math:: a = (1 - R) \, \gamma \, (1 - R \tilde\gamma \gamma)^{-1}, \qquad
+          b = r \, (1 - \tilde\gamma \gamma) (1 - R \tilde\gamma \gamma)^{-1}, \quad |r|^2 = R
+
+An electron that comes in band i goes back as a hole (A) or as an electron (B) of band j, through a delta barrier of strength
+Z. For a band alone gamma = Delta^* / (z + sqrt(z^2 - |Delta|^2)) with z = omega + i Gamma, and this is the formula of G. E.
+Blonder, M. Tinkham, T. M. Klapwijk, Phys. Rev. B 25, 4515 (1982), "BTK", with the broadening of A. Plecenik et al., Phys.
+Rev. B 49, 10016 (1994). Bands that do not pair across conduct as channels side by side.
+
+For two cross-paired bands gamma is a matrix. That is jaxgap's reading: no paper known to us has the formula. Andreev's
+equations of both bands, linear in kappa, have waves psi = (u_1, u_2, v_1, v_2) with
+
+.. math:: \kappa \, \psi = K \psi, \qquad K = m \tau_3 \left[ z + \mu \tau_3 -
+          \begin{pmatrix} 0 & \hat\Delta \\ \hat\Delta^\dagger & 0 \end{pmatrix} \right]
+
+and gamma maps u on v for the two waves that decay into the superconductor, Im kappa > 0. The Green's function summed over k
+is sign(-i K), whose square is one as Eilenberger's normalisation wants, and whose blocks g (electron-electron) and f
+(hole-electron) give gamma = f (1 + g)^{-1}: the ratio of coherence factors v / u of one band, as matrices. It follows that
+without barrier and broadening exactly twice the normal current flows below both branches (every electron comes back as a
+hole, of its own band or of the other), and that a strong barrier gives the local density of states, sigma_i -> Re g_ii =
+N_i(omega) / N_i.
+
+The shell is taken as wide (omega << Omega), the barrier as the same for all bands, and two cross-paired bands must have masses
+of one sign: beside a hole band an electron band reflects electrons even without barrier, which is not BTK's geometry.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float
+
+from jaxgap._checks import InputError, check, check_finite, is_concrete
+from jaxgap._compilation import program
+from jaxgap.implicit import at_root
+from jaxgap.observables.density_of_states import tunnelling_weights
+from jaxgap.observables.gaps import strongest_peaks_of
+from jaxgap.observables.roots import pair_roots
+from jaxgap.observables.spectral_function import check_width
+from jaxgap.pairing import pack, pairs, parameters, pick, thermal_energy, unpack
+from jaxgap.quadrature import panels
+from jaxgap.solution import Solution, check_single
+from jaxgap.superconductor import Cluster, Superconductor
+from jaxgap.units import k_B
+
+__all__ = ["AndreevReflection", "andreev_conductance", "andreev_reflection"]
+
+REACH = 22.0
+"""-f' is exp(-REACH) = 3e-10 where the voltages' common integral ends, in k_B T from the outermost."""
+SPACING = 8.0
+"""Distance of the centres of the nodes, in k_B T or Gamma: pieces half as long, over which ten Gauss nodes follow both."""
+NODES = 10
+OWN = 44
+"""Centres around a voltage that has nodes of its own."""
+
+
+class AndreevReflection(NamedTuple):
+    """What becomes of an electron that comes in each band, and what conducts."""
+
+    andreev: Float[Array, "band omega"]
+    """Sum over j of A_ji: the share that goes back as a hole."""
+    normal: Float[Array, "band omega"]
+    """Sum over j of B_ji: the share that goes back as an electron."""
+    conductance: Float[Array, "band omega"]
+    """(1 + A - B) / (1 - R): relative to the normal state."""
+
+
+def andreev_reflection(solution: Solution, omega: Any, Gamma: Any, Z: Any) -> AndreevReflection:
+    """A, B and the conductance of every band at energies omega [meV], without thermal smearing.
+
+    Args:
+        solution: the state.
+        omega: energies [meV].
+        Gamma: broadening [meV], positive.
+        Z: strength of the barrier, not negative: 0 is a clear contact, some 5 a tunnel junction.
+    """
+    check_single(solution, "lambda s: andreev_reflection(s, ...)")
+    _check(solution, omega, "omega", Gamma, Z)
+    omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
+    return _reflection(solution.superconductor, solution.Delta, omega, jnp.asarray(Gamma, jnp.float64), _number(Z))
+
+
+def andreev_conductance(solution: Solution, V: Any, Gamma: Any, Z: Any, *, weights: Any = None) -> Float[Array, "voltage"]:
+    r"""dI/dV of a point contact at voltages V [mV], relative to the normal state's, smeared with the state's temperature.
+
+    .. math:: \frac{dI}{dV} \propto \int d\omega \, [-f'(\omega - eV)] \sum_i w_i N_i \sigma_i(\omega)
+
+    The arguments are those of `andreev_reflection`; the bands count as in `tunnelling_conductance`.
+    """
+    check_single(solution, "lambda s: andreev_conductance(s, ...)")
+    _check(solution, V, "V", Gamma, Z)
+    sc = solution.superconductor
+    weights = tunnelling_weights(sc, weights)
+    V, Gamma, Z = jnp.atleast_1d(jnp.asarray(V, jnp.float64)), jnp.asarray(Gamma, jnp.float64), _number(Z)
+    if is_concrete(solution.T) and float(solution.T) == 0.0:
+        return _total(sc, weights, _reflection(sc, solution.Delta, V, Gamma, Z).conductance)
+    centres = common_centres(V, solution.T, Gamma) if is_concrete((V, solution.T, Gamma)) else None
+    return _conductance(sc, solution.Delta, solution.T, V, Gamma, Z, weights, centres)
+
+
+def _number(Z: Any) -> Float[Array, ""]:
+    return jnp.asarray(Z, jnp.float64)
+
+
+def _check(solution: Solution, energies: Any, name: str, Gamma: Any, Z: Any) -> None:
+    check_finite(name, energies)
+    check_width("Gamma", Gamma)
+    check_finite("Z", Z)
+    check(jnp.shape(Z) == (), "Z", "be one number", f"shape {jnp.shape(Z)}")
+    if is_concrete(Z):
+        check(float(Z) >= 0, "Z", "not be negative", Z)
+    sc = solution.superconductor
+    for cluster in pairs(sc):
+        one, two = (sc.bands[i] for i in cluster.bands)
+        if is_concrete((one, two)) and float(one.mass) * float(two.mass) < 0:
+            raise InputError(
+                f"Andreev reflection is defined for cross-paired bands with masses of one sign only, but {one.name} and "
+                f"{two.name} are an electron and a hole band."
+            )
+
+
+# --- one energy ---------------------------------------------------------------------------------------------------------
+
+
+def reflection_of(sc: Superconductor, Delta: Complex[Array, "channel"], z: Complex[Array, ""], Z: Any) -> AndreevReflection:
+    """`andreev_reflection` at one z = omega + i Gamma."""
+    R = Z**2 / (1 + Z**2)
+    A, B = [jnp.zeros(())] * len(sc.bands), [jnp.zeros(())] * len(sc.bands)
+    for cluster in sc.clusters:
+        gamma, gamma_tilde = (_alone if len(cluster.bands) == 1 else _together)(sc, cluster, Delta, z)
+        both = gamma_tilde @ gamma
+        one = jnp.eye(len(cluster.bands))
+        inverse = _inverse(one - R * both)
+        a, b = (1 - R) * gamma @ inverse, jnp.sqrt(R) * (one - both) @ inverse
+        for k, i in enumerate(cluster.bands):
+            A[i], B[i] = (jnp.sum(x.real**2 + x.imag**2) for x in (a[:, k], b[:, k]))
+    andreev, normal = jnp.stack(A), jnp.stack(B)
+    return AndreevReflection(andreev, normal, (1 + andreev - normal) / (1 - R))
+
+
+def _alone(sc: Superconductor, cluster: Cluster, Delta: Any, z: Any) -> tuple[Any, Any]:
+    """gamma = Delta^* / (z + sqrt(z^2 - |Delta|^2)), with the square root that has Im > 0."""
+    D = Delta[cluster.bands[0]]
+    # |Delta|^2 as it stands: |Delta| has no derivative at 0.
+    root = jnp.sqrt(z**2 - D * jnp.conj(D))
+    root = jnp.where(root.imag < 0, -root, root)
+    return (jnp.conj(D) / (z + root))[None, None], (D / (z + root))[None, None]
+
+
+def _together(sc: Superconductor, cluster: Cluster, Delta: Any, z: Any) -> tuple[Any, Any]:
+    """gamma and gamma~ of two cross-paired bands, in amplitudes whose squares are currents: u_i / sqrt(m_i).
+
+    (K - kappa_3)(K - kappa_4), with the roots that grow into the superconductor, maps everything on the waves that decay. Holes
+    that come in see Im kappa < 0, which is the transposed problem with conjugate amplitudes.
+    """
+    m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
+    m = jnp.abs(m)
+    D1, D2, D3 = pick(Delta, cluster.channels)
+    # Counted from between the Fermi surfaces.
+    centre = jnp.mean(m * mu)
+    roots = pair_roots(m[0], mu[0], m[1], mu[1], jnp.stack([D1, D2, D3]), z) - jax.lax.stop_gradient(centre)
+    growing = jnp.sum(roots.imag[:, None] > roots.imag, axis=1) < 2
+    total, product = jnp.sum(jnp.where(growing, roots, 0.0)), jnp.prod(jnp.where(growing, roots, 1.0))
+    root_m = jnp.sqrt(m)
+    B = jnp.stack([jnp.stack([D1, D3]), jnp.stack([D3, D2])]) * root_m[:, None] * root_m
+    electron, hole = m * (mu + z) - centre, m * (mu - z) - centre  # the diagonal of K; beside it stand -B and B^+
+
+    def of(B: Any) -> Any:
+        C = jnp.conj(B).T
+        u = jnp.diag(electron**2 - total * electron + product) - B @ C
+        v = C * electron + hole[:, None] * C - total * C
+        gamma = jax.lax.stop_gradient(v @ _inverse(u))
+        found = at_root(_riccati, pack(gamma.ravel()), (m, mu, pack(B.ravel()), pack(z[None])))
+        return unpack(found, 4).reshape(2, 2)
+
+    return of(B), of(jnp.conj(B)).T
+
+
+def _riccati(x: Float[Array, "8"], theta: Any) -> Float[Array, "8"]:
+    """K maps (1, gamma) on itself: B^+ + m (mu - z) gamma - gamma m (mu + z) + gamma B gamma = 0 [meV]."""
+    m, mu, B, z = theta
+    gamma, B, z = unpack(x, 4).reshape(2, 2), unpack(B, 4).reshape(2, 2), unpack(z, 1)[0]
+    left = (m * (mu - z))[:, None] * gamma - gamma * (m * (mu + z))
+    return pack((jnp.conj(B).T + left + gamma @ B @ gamma).ravel())
+
+
+def _inverse(X: Any) -> Any:
+    """Of a 1 x 1 or 2 x 2 matrix, in the open."""
+    if X.shape[0] == 1:
+        return 1 / X
+    det = X[0, 0] * X[1, 1] - X[0, 1] * X[1, 0]
+    return jnp.stack([jnp.stack([X[1, 1], -X[0, 1]]), jnp.stack([-X[1, 0], X[0, 0]])]) / det
+
+
+@program
+def _reflection(sc: Superconductor, Delta: Any, omega: Float[Array, "omega"], Gamma: Any, Z: Any) -> AndreevReflection:
+    return jax.vmap(lambda w: reflection_of(sc, Delta, w + 1j * Gamma, Z), out_axes=1)(omega)
+
+
+# --- smeared ------------------------------------------------------------------------------------------------------------
+
+
+def common_centres(V: Any, T: Any, Gamma: Any) -> int:
+    """How many centres of nodes all voltages need together; rounded, so that spectra share programs."""
+    kT = k_B * float(T)
+    count = (np.ptp(np.asarray(V)) + 2 * REACH * kT) / (SPACING * min(kT, max(float(Gamma), kT / 4)))
+    return 16 * int(np.ceil(count / 16))
+
+
+def andreev_conductance_of(
+    sc: Superconductor, Delta: Any, T: Any, V: Any, Gamma: Any, Z: Any, weights: Any, centres: int | None = None
+) -> Float[Array, "voltage"]:
+    """`andreev_conductance` of given amplitudes, with `centres` from `common_centres` (None: every voltage has its own)."""
+    kT = thermal_energy(T)
+    peaks = jnp.nan_to_num(jax.lax.stop_gradient(strongest_peaks_of(sc, Delta)))
+
+    def integral(voltages: Any, centres: int) -> Any:
+        a, b = (jax.lax.stop_gradient(end) for end in (jnp.min(voltages) - REACH * kT, jnp.max(voltages) + REACH * kT))
+        spacing = (b - a) / centres
+        lattice = a + spacing * (jnp.arange(centres) + 0.5)
+        centre = jnp.concatenate([lattice, peaks, -peaks])
+        width = jnp.concatenate([jnp.full(centres, spacing / 2), jnp.full(2 * len(peaks), jax.lax.stop_gradient(Gamma))])
+        omega, weight = panels(a, b, centre, width, NODES)
+        bands = jax.vmap(lambda w: reflection_of(sc, Delta, w + 1j * Gamma, Z).conductance, out_axes=1)(omega)
+        e = jnp.exp(-jnp.abs(omega - voltages[:, None]) / kT)
+        return (e / (1 + e) ** 2 / kT) @ (_total(sc, weights, bands) * weight)
+
+    if centres is not None:
+        return integral(V, centres)
+    return jax.lax.map(lambda one: integral(one[None], OWN)[0], V)
+
+
+_conductance = program(andreev_conductance_of)
+
+
+def _total(sc: Superconductor, weights: Any, bands: Float[Array, "band omega"]) -> Float[Array, "omega"]:
+    shares = weights * sc.N[: len(sc.bands)]
+    return shares @ bands / jnp.sum(shares)

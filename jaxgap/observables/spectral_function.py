@@ -1,0 +1,243 @@
+r"""Spectral function A_i(k, omega) of the cross-paired bands: what angle-resolved photoemission (ARPES) sees.
+
+.. math:: A_i(k, \omega) = -\frac{1}{\pi} \, \mathrm{Im} \, G_{ii}(k, \omega + i\Gamma)
+          = \sum_{b=\pm} \left[ |u_{ib}|^2 L_\Gamma(\omega - E_b) + |v_{ib}|^2 L_\Gamma(\omega + E_b) \right], \qquad
+          G = \left[ z - \zeta - \Delta (z + \zeta)^{-1} \Delta^\dagger \right]^{-1}
+
+with L_Gamma a Lorentzian of half width Gamma: every band has weight on both branches, so its spectrum has four peaks, not two.
+A is positive and integrates to one over omega, per band and spin. The measured intensity is
+
+.. math:: I(k, \omega) = \int dk' \, R_k(k - k') \int d\omega' \, R_\omega(\omega - \omega') \, f(\omega')
+          \sum_i M_i A_i(k', \omega')
+
+with the Fermi function f, the matrix elements M_i, and Gaussian resolutions R (A. Damascelli, Z. Hussain, Z.-X. Shen, Rev. Mod.
+Phys. 75, 473 (2003), section II). Both convolutions are trapezoidal sums, which converge exponentially as long as the steps
+stay below Gamma, pi k_B T and the resolutions: `photoemission` chooses them.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float
+
+from jaxgap import spectrum
+from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap._compilation import program
+from jaxgap.bands import zeta
+from jaxgap.observables.density_of_states import check_not_negative, tunnelling_weights
+from jaxgap.observables.dispersion import wave_vector
+from jaxgap.pairing import thermal_energy
+from jaxgap.solution import Solution, check_single
+from jaxgap.spectrum import abs2
+from jaxgap.superconductor import Superconductor
+from jaxgap.units import hbar2_over_2m_e, k_B
+
+__all__ = [
+    "Mesh",
+    "fermi_wave_vector",
+    "green_function",
+    "intensity_before_resolution",
+    "photoemission",
+    "photoemission_mesh",
+    "spectral_function",
+]
+
+FWHM = 2 * (2 * np.log(2)) ** 0.5
+"""Full width at half maximum of a Gaussian of standard deviation 1; resolutions are quoted as such."""
+REACH = 5.6
+"""Gaussians are summed up to 5.6 standard deviations: 2e-8 lies beyond."""
+STEP = 0.34
+"""Step of the trapezoidal sums, as a share of the distance of the nearest pole: exp(-2 pi / STEP) = 1e-8."""
+
+
+def spectral_function(solution: Solution, kappa: Any, omega: Any, Gamma: Any) -> Float[Array, "band kappa omega"]:
+    """A_i(k, omega) [1/meV] of every band at kappa = hbar^2 k^2 / 2 m_e [meV] and energies omega [meV].
+
+    Gamma is the half width of the peaks [meV], positive. Outside its shell a band is normal, as in `dispersion`.
+    """
+    check_single(solution, "lambda s: spectral_function(s, ...)")
+    check_finite("omega", omega)
+    kappa = jnp.atleast_1d(jnp.asarray(kappa, jnp.float64))
+    if is_concrete(kappa):
+        good = bool(np.all(np.isfinite(kappa)) and np.all(np.asarray(kappa) >= 0))
+        check(good, "kappa", "be finite and not negative [meV]", np.min(np.asarray(kappa)))
+    check_width("Gamma", Gamma)
+    omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
+    return _spectral_function(solution, kappa, omega, jnp.asarray(Gamma, jnp.float64))
+
+
+def check_width(name: str, value: Any) -> None:
+    """A width [meV]: one positive number."""
+    check_not_negative(name, value)
+    if is_concrete(value):
+        check(float(value) > 0, name, "be positive [meV]", value)
+
+
+@program
+def _spectral_function(
+    solution: Solution, kappa: Float[Array, "kappa"], omega: Float[Array, "omega"], Gamma: Float[Array, ""]
+) -> Float[Array, "band kappa omega"]:
+    sc = solution.superconductor
+    return -green_function(sc, solution.Delta, kappa[:, None], omega + 1j * Gamma).imag / jnp.pi
+
+
+def green_function(
+    sc: Superconductor, Delta: Complex[Array, "channel"], kappa: Any, z: Complex[Array, "*omega"]
+) -> Complex[Array, "band *k"]:
+    """G_ii(kappa, z) of every band [1/meV], for arrays kappa and z that broadcast against each other."""
+    G: list[Any] = [None] * len(sc.bands)
+    for cluster in sc.clusters:
+        x = [zeta(sc.bands[i], kappa) for i in cluster.bands]
+        inside = [jnp.abs(energy) <= sc.Omega for energy in x]
+        D = [jnp.where(s, Delta[i], 0.0) for s, i in zip(inside, cluster.bands, strict=True)]
+        if len(x) == 1:
+            G[cluster.bands[0]] = (z + x[0]) / (z**2 - x[0] ** 2 - abs2(D[0]))
+            continue
+        D.append(jnp.where(inside[0] & inside[1], Delta[cluster.channels[2]], 0.0))
+        G[cluster.bands[0]], G[cluster.bands[1]] = _of_pair(x[0], x[1], D, z)
+    return jnp.stack([jnp.broadcast_to(g, jnp.broadcast_shapes(jnp.shape(kappa), z.shape)) for g in G])
+
+
+def _of_pair(x1: Any, x2: Any, Delta: Any, z: Any) -> tuple[Any, Any]:
+    r"""G_11 and G_22 as cofactors over (z^2 - E_+^2)(z^2 - E_-^2).
+
+    One complex division: half the work of inverting G^-1 as the density of states does, whose nodes come so near to the poles
+    that this product would cancel.
+    """
+    s1, s2, s3 = (abs2(D) for D in Delta)
+    A = x1**2 + x2**2 + s1 + s2 + 2 * s3
+    z2 = z**2
+    inverse = 1 / ((z2 - A) * z2 + spectrum.determinant(x1, x2, *Delta))
+    first = (z + x1) * (z2 - x2**2 - s2) - s3 * (z + x2)
+    second = (z + x2) * (z2 - x1**2 - s1) - s3 * (z + x1)
+    return first * inverse, second * inverse
+
+
+# --- photoemission ----------------------------------------------------------------------------------------------------
+
+
+class Mesh(NamedTuple):
+    """How many nodes the sums over k' and omega' take (static)."""
+
+    k: int
+    omega: int
+
+
+def photoemission(
+    solution: Solution,
+    k: Any,
+    omega: Any,
+    Gamma: Any,
+    *,
+    energy_resolution: float = 0.0,
+    momentum_resolution: float = 0.0,
+    weights: Any = None,
+    fermi: bool = True,
+    mesh: Mesh | None = None,
+) -> Float[Array, "k omega"]:
+    """I(k, omega) [1/meV] at wave vectors k [1/angstrom] and energies omega from the Fermi level [meV].
+
+    A row is an energy distribution curve (EDC), a column a momentum distribution curve.
+
+    Args:
+        solution: the state; its temperature is that of the Fermi function.
+        k: wave vectors [1/angstrom].
+        omega: energies [meV].
+        Gamma: half width of the peaks of A [meV], positive.
+        energy_resolution: full width at half maximum of R_omega [meV]; 0: none.
+        momentum_resolution: full width at half maximum of R_k [1/angstrom]; 0: none.
+        weights: matrix elements M_i of the bands; by default all one.
+        fermi: whether only occupied states are seen. At T = 0 their edge is a step, which no trapezoidal sum resolves:
+            together with an energy resolution it needs a temperature.
+        mesh: how many nodes the sums take. Chosen for these widths by default; where JAX traces any of them or the solution,
+            take that of a state with numbers, `photoemission_mesh`.
+    """
+    check_single(solution, "lambda s: photoemission(s, ...)")
+    check_finite("k", k)
+    check_finite("omega", omega)
+    check_width("Gamma", Gamma)
+    check_not_negative("energy_resolution", energy_resolution)
+    check_not_negative("momentum_resolution", momentum_resolution)
+    k, omega = (jnp.atleast_1d(jnp.asarray(x, jnp.float64)) for x in (k, omega))
+    weights = tunnelling_weights(solution.superconductor, weights)
+    if mesh is None:
+        mesh = photoemission_mesh(solution, k, omega, Gamma, energy_resolution, momentum_resolution, fermi)
+    sigmas = jnp.asarray(energy_resolution, jnp.float64) / FWHM, jnp.asarray(momentum_resolution, jnp.float64) / FWHM
+    return _photoemission(solution, k, omega, jnp.asarray(Gamma, jnp.float64), sigmas, weights, mesh, fermi)
+
+
+def photoemission_mesh(
+    solution: Solution,
+    k: Any,
+    omega: Any,
+    Gamma: Any,
+    energy_resolution: Any = 0.0,
+    momentum_resolution: Any = 0.0,
+    fermi: bool = True,
+) -> Mesh:
+    """The numbers of nodes that these widths need, rounded up so that similar spectra share a program."""
+    concrete = is_concrete((k, omega, Gamma, energy_resolution, momentum_resolution, solution))
+    check(concrete, "mesh", "be given (by `photoemission_mesh`) where the state or a width is traced", "None")
+    Gamma, sigma, sigma_k = float(Gamma), float(energy_resolution) / FWHM, float(momentum_resolution) / FWHM
+    n_omega = n_k = 0
+    if sigma > 0:
+        edge = np.pi * k_B * float(solution.T) if fermi else np.inf
+        check(edge > 0, "T", "be positive [K] for photoemission with an energy resolution and the Fermi function", 0.0)
+        step = min(STEP * Gamma, STEP * edge, sigma)
+        n_omega = _rounded((np.ptp(np.asarray(omega)) + 2 * REACH * sigma) / step)
+    if sigma_k > 0:
+        lightest = min(abs(float(band.mass)) for band in solution.superconductor.bands)
+        top = np.max(np.abs(np.asarray(k))) + REACH * sigma_k
+        velocity = 2 * hbar2_over_2m_e * top / lightest
+        n_k = _rounded(2 * REACH * sigma_k / min(STEP * Gamma / velocity, sigma_k))
+    return Mesh(n_k, n_omega)
+
+
+def _rounded(count: float) -> int:
+    return 32 * int(np.ceil((count + 1) / 32))
+
+
+def photoemission_of(
+    solution: Solution, k: Any, omega: Any, Gamma: Any, sigmas: Any, weights: Any, mesh: Mesh, fermi: bool
+) -> Float[Array, "k omega"]:
+    """`photoemission` in plain arrays, on a given mesh."""
+    sigma = sigmas[0]
+    energies = omega
+    if mesh.omega:
+        energies = jnp.linspace(jnp.min(omega) - REACH * sigma, jnp.max(omega) + REACH * sigma, mesh.omega)
+    rows = jax.lax.map(
+        lambda one: intensity_before_resolution(solution, one, energies, Gamma, sigmas[1], weights, mesh.k, fermi), k
+    )
+    if not mesh.omega:
+        return rows
+    return rows @ gaussian(omega[:, None] - energies, sigma).T * (energies[1] - energies[0])
+
+
+_photoemission = program(photoemission_of)
+
+
+def intensity_before_resolution(
+    solution: Solution, k: Any, energies: Any, Gamma: Any, sigma_k: Any, weights: Any, n_k: int, fermi: bool
+) -> Float[Array, "omega"]:
+    """f(omega) sum_i M_i A_i at one k, averaged over the momentum resolution but not over the energy resolution."""
+    t = jnp.linspace(-REACH, REACH, n_k) if n_k else jnp.zeros(1)
+    share = jnp.exp(-(t**2) / 2) / jnp.sum(jnp.exp(-(t**2) / 2))
+    kappa = hbar2_over_2m_e * (k + sigma_k * t) ** 2
+    G = green_function(solution.superconductor, solution.Delta, kappa[:, None], energies + 1j * Gamma)
+    A = -jnp.einsum("i,k,ikw->w", weights, share, G.imag) / jnp.pi
+    return A * jax.nn.sigmoid(-energies / thermal_energy(solution.T)) if fermi else A
+
+
+def gaussian(x: Float[Array, "*s"], sigma: Any) -> Float[Array, "*s"]:
+    """The normalised Gaussian of standard deviation sigma."""
+    return jnp.exp(-((x / sigma) ** 2) / 2) / (sigma * (2 * jnp.pi) ** 0.5)
+
+
+def fermi_wave_vector(sc: Superconductor, band: str) -> Float[Array, ""]:
+    """k_F of the band [1/angstrom]."""
+    names = sc.band_names
+    check(band in names, "band", f"be one of {', '.join(names)}", repr(band))
+    one = sc.bands[names.index(band)]
+    return wave_vector(one.mass * one.mu)

@@ -1,0 +1,197 @@
+r"""The gap that photoemission reads: the peak of the symmetrised energy distribution curve (EDC) at k_F.
+
+.. math:: S_i(\omega) = I_i(k_{F,i}, \omega) + I_i(k_{F,i}, -\omega), \qquad \frac{dS_i}{d\omega}(\Delta_i^{\mathrm{EDC}}) = 0
+
+M. R. Norman et al., Nature 392, 157 (1998): for a band alone A is even in omega at k_F, so that no Fermi function is left in
+S, f(omega) + f(-omega) = 1, and its peaks lie at the gap, up to broadening and resolution. The spectrum of a cross-paired
+band is not even and has two peaks on either side, one per branch. At k_B T well below the gap only the occupied side is seen:
+S has them with the weights |v_b|^2, and its highest peak is the branch with the larger |v_b|^2. That need not be the branch
+with the larger |u_b|^2 + |v_b|^2, which `fermi_momentum_gaps` takes; where broadening and resolution exceed the distance of
+the two, the peak lies between them. Both are energies at k_F, not the smallest ones over all k (`branch_minima`):
+`gap_comparison` has all three.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxgap import spectrum
+from jaxgap._checks import check, check_finite
+from jaxgap._compilation import program
+from jaxgap.bands import kappa_F, zeta
+from jaxgap.implicit import at_root
+from jaxgap.observables.clean_density_of_states import electron_weights
+from jaxgap.observables.density_of_states import check_not_negative
+from jaxgap.observables.gaps import branch_minima, branch_names
+from jaxgap.observables.spectral_function import (
+    FWHM,
+    REACH,
+    Mesh,
+    check_width,
+    fermi_wave_vector,
+    gaussian,
+    intensity_before_resolution,
+    photoemission,
+    photoemission_mesh,
+)
+from jaxgap.solution import Solution, check_single
+from jaxgap.superconductor import Cluster
+
+__all__ = ["GapComparison", "gap_comparison", "symmetrised_edc", "symmetrised_gap"]
+
+SCAN = 512
+"""Energies among which the highest is found before it is refined."""
+
+
+def symmetrised_edc(solution: Solution, band: str, omega: Any, Gamma: Any, **options: Any) -> Float[Array, "omega"]:
+    """I(k_F, omega) + I(k_F, -omega) [1/meV] at the Fermi momentum of `band`; the options are those of `photoemission`.
+
+    By default the matrix elements select the band.
+    """
+    options.setdefault("weights", _only(solution, band))
+    omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
+    k = fermi_wave_vector(solution.superconductor, band)
+    both = photoemission(solution, k, jnp.concatenate([omega, -omega]), Gamma, **options)[0]
+    return both[: len(omega)] + both[len(omega) :]
+
+
+def _only(solution: Solution, band: str) -> Float[Array, "band"]:
+    names = solution.superconductor.band_names
+    fermi_wave_vector(solution.superconductor, band)  # checks the name
+    return jnp.asarray(np.array(names) == band, jnp.float64)
+
+
+def symmetrised_gap(
+    solution: Solution,
+    band: str,
+    Gamma: Any,
+    energy_resolution: Any,
+    momentum_resolution: Any = 0.0,
+    *,
+    weights: Any = None,
+    reach: float | None = None,
+    mesh: Mesh | None = None,
+) -> Float[Array, ""]:
+    """Energy of the highest peak of the symmetrised EDC at k_F of `band` [meV]; 0 where it is at the Fermi level.
+
+    Args:
+        solution: the state, at a temperature above 0.
+        band: whose k_F, and by default whose intensity alone.
+        Gamma: half width of the peaks of A [meV].
+        energy_resolution: full width at half maximum [meV], positive.
+        momentum_resolution: full width at half maximum [1/angstrom].
+        weights: matrix elements of the bands.
+        reach: the highest energy at which a peak is looked for [meV]; by default the sum of all amplitudes and 4 Gamma.
+        mesh: as in `photoemission`; together with `reach` it must be given where JAX traces the solution.
+    """
+    check_single(solution, "lambda s: symmetrised_gap(s, ...)")
+    check_width("Gamma", Gamma)
+    check_width("energy_resolution", energy_resolution)
+    check_not_negative("momentum_resolution", momentum_resolution)
+    k = fermi_wave_vector(solution.superconductor, band)
+    weights = _only(solution, band) if weights is None else jnp.asarray(weights, jnp.float64)
+    if mesh is None:
+        reach = highest_peak(solution, Gamma) if reach is None else reach
+        ends = np.array([-reach, reach])
+        mesh = photoemission_mesh(solution, k, ends, Gamma, energy_resolution, momentum_resolution)
+    check(reach is not None, "reach", "be given together with `mesh`", "None")
+    check_finite("reach", reach)
+    sigmas = jnp.asarray(energy_resolution, jnp.float64) / FWHM, jnp.asarray(momentum_resolution, jnp.float64) / FWHM
+    Gamma, top = jnp.asarray(Gamma, jnp.float64), jnp.asarray(reach, jnp.float64)
+    return _symmetrised_gap(solution, k, Gamma, sigmas, weights, top, mesh)
+
+
+def highest_peak(solution: Solution, Gamma: Any) -> float:
+    """Sum of all amplitudes and 4 Gamma [meV], rounded up to 5 meV."""
+    return 5.0 * float(np.ceil((np.abs(np.asarray(solution.Delta)).sum() + 4 * float(Gamma)) / 5.0))
+
+
+@program
+def _symmetrised_gap(
+    solution: Solution, k: Any, Gamma: Any, sigmas: Any, weights: Any, reach: Float[Array, ""], mesh: Mesh
+) -> Float[Array, ""]:
+    sigma = sigmas[0]
+    top = jax.lax.stop_gradient(reach + REACH * sigma)
+    energies = jnp.linspace(-top, top, mesh.omega)
+    bare = intensity_before_resolution(solution, k, energies, Gamma, sigmas[1], weights, mesh.k, True)
+    theta = (energies, bare + bare[::-1], sigma)  # of one sign only: the mesh is even
+    frozen = jax.lax.stop_gradient(theta)
+    scan = jnp.linspace(0.0, reach, SCAN)
+    place = jnp.argmax(jax.vmap(lambda w: _symmetrised(w, frozen))(scan))
+    left, right = scan[jnp.maximum(place - 1, 0)], scan[jnp.minimum(place + 1, SCAN - 1)]
+
+    def bisect(_: Any, bracket: Any) -> Any:
+        middle = (bracket[0] + bracket[1]) / 2
+        rising = _slope(middle[None], frozen)[0] > 0
+        return jnp.where(rising, middle, bracket[0]), jnp.where(rising, bracket[1], middle)
+
+    left, right = jax.lax.fori_loop(0, 60, bisect, (left, right))
+    peak = at_root(_slope, ((left + right) / 2)[None], theta)[0]
+    return jnp.where(place == 0, 0.0, jnp.where(place == SCAN - 1, jnp.nan, peak))
+
+
+def _symmetrised(omega: Float[Array, ""], theta: Any) -> Float[Array, ""]:
+    energies, bare, sigma = theta
+    return gaussian(omega - energies, sigma) @ bare * (energies[1] - energies[0])
+
+
+def _slope(x: Float[Array, "1"], theta: Any) -> Float[Array, "1"]:
+    """dS/domega over S at the peak's place: of order 1/meV whatever the units of the intensity."""
+    return jax.grad(_symmetrised)(x[0], theta)[None] / jax.lax.stop_gradient(_symmetrised(x[0], theta))
+
+
+# --- the three answers --------------------------------------------------------------------------------------------------
+
+
+class GapComparison(NamedTuple):
+    """The gaps of one band, as three definitions have them [meV]."""
+
+    band: str
+    at_fermi_momentum: tuple[float, ...]
+    """Energies of the branches at k_F of the band, lower first."""
+    weights: tuple[float, ...]
+    """|u|^2 + |v|^2 of the band on these branches."""
+    occupied: tuple[float, ...]
+    """|v|^2 of the band on these branches: what photoemission sees of them at low temperature."""
+    symmetrised: float
+    """Peak of the symmetrised EDC."""
+    minima: tuple[float, ...]
+    """Minima over k of the same branches."""
+
+
+def gap_comparison(
+    solution: Solution, Gamma: float, energy_resolution: float, momentum_resolution: float = 0.0
+) -> tuple[GapComparison, ...]:
+    """What photoemission with these widths reads at k_F of every band, beside the energies that are there (on the host)."""
+    check_single(solution, "gap_comparison")
+    sc = solution.superconductor
+    minima = dict(zip(branch_names(sc), np.asarray(branch_minima(solution)), strict=True))
+    rows = []
+    for cluster in sc.clusters:
+        for i in cluster.bands:
+            name = sc.bands[i].name
+            peak = symmetrised_gap(solution, name, Gamma, energy_resolution, momentum_resolution)
+            at_k_F = _at_fermi_momentum(solution, cluster, i)
+            lowest = [float(gap) for branch, gap in minima.items() if name in branch.split()[0].split(":")]
+            rows.append(GapComparison(name, at_k_F[0], at_k_F[1], at_k_F[2], float(peak), tuple(lowest)))
+    return tuple(rows)
+
+
+def _at_fermi_momentum(solution: Solution, cluster: Cluster, i: int) -> tuple[tuple[float, ...], ...]:
+    """Energies of both branches at k_F of band i, lower first, and the band's weights |u|^2 + |v|^2 and |v|^2 on them."""
+    sc, kappa = solution.superconductor, kappa_F(solution.superconductor.bands[i])
+    z = [zeta(sc.bands[j], kappa) for j in cluster.bands]
+    if len(z) == 1 or any(abs(float(x)) > float(sc.Omega) for x in z):
+        return (float(abs(solution.Delta[i])),), (1.0,), (0.5,)
+    amplitudes = [solution.Delta[c] for c in cluster.channels]
+    upper, lower = spectrum.energies(z[0], z[1], *amplitudes)
+    place = cluster.bands.index(i)
+    weights, occupied = [], []
+    for E, sign in ((lower, -1.0), (upper, 1.0)):
+        u2, v2 = (float(electron_weights(z[0], z[1], amplitudes, w, sign)[place]) for w in (E, -E))
+        weights.append(u2 + v2)
+        occupied.append(v2)
+    return (float(lower), float(upper)), tuple(weights), tuple(occupied)

@@ -1,0 +1,116 @@
+"""The command `jaxgap observe`: pictures with their data, several states in one, and what is said about bad input."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from jaxgap import cli, materials, solve
+from jaxgap.observables import andreev_conductance, tunnelling_conductance, tunnelling_density_of_states
+from jaxgap.observables.commands import EXPERIMENTS
+
+WRITTEN = 1e-9
+"""Tables have ten digits."""
+
+
+@pytest.fixture
+def observe(monkeypatch, capsys, tmp_path):
+    """Calls the entry point in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setattr(cli, "keep_programs", lambda: None)
+    monkeypatch.setattr(cli, "compile_quickly", lambda: None)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["jaxgap", "observe", *arguments])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def table(path):
+    """Column names and columns of a table."""
+    lines = path.read_text().splitlines()
+    return lines[0].split(","), np.array([[float(x) for x in line.split(",")] for line in lines[1:]]).T
+
+
+@pytest.fixture(scope="module")
+def state():
+    return solve(materials.ba122(), 2.0, branch="s+-")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "library"),
+    [
+        ("dos", lambda s, x: tunnelling_density_of_states(s, x, 0.0, weights=[1.0, 0.5]).total),
+        pytest.param("tunnelling", lambda s, x: tunnelling_conductance(s, x, 0.1, weights=[1.0, 0.5]), marks=pytest.mark.slow),
+        pytest.param("andreev", lambda s, x: andreev_conductance(s, x, 0.1, 0.7, weights=[1.0, 0.5]), marks=pytest.mark.slow),
+    ],
+)
+def test_curves_are_the_library_s(observe, tmp_path, state, experiment, library):
+    code, out, _ = observe("ba122", experiment, "--branch", "s+-", "--weights", "1,0.5", "--Z", "0.7", "--reach", "20")
+    assert code == 0
+    assert f"Wrote ba122_{experiment}.png and ba122_{experiment}.csv." in out
+    assert (tmp_path / f"ba122_{experiment}.png").read_bytes().startswith(b"\x89PNG")
+    _, (x, y) = table(tmp_path / f"ba122_{experiment}.csv")
+    assert (x[0], x[-1]) == (-20.0, 20.0)
+    np.testing.assert_allclose(y, library(state, x), rtol=WRITTEN, atol=WRITTEN)
+
+
+def test_several_states_make_several_curves(observe, tmp_path):
+    code, out, _ = observe("ba122", "dos", "--branch", "s+-,s++", "--T", "2,20", "--out", "both.pdf", "--json")
+    assert code == 0
+    assert json.loads(out)["states"] == ["s+-, 2 K", "s+-, 20 K", "s++, 2 K", "s++, 20 K"]
+    lines = (tmp_path / "both.csv").read_text().splitlines()
+    assert lines[0] == 'omega_meV,"s+-, 2 K","s+-, 20 K","s++, 2 K","s++, 20 K"'
+    assert len({line.split(",")[k] for line in lines[1:] for k in (1, 2)}) > 500
+    assert (tmp_path / "both.pdf").exists()
+
+
+def test_photoemission_reads_gaps(observe, tmp_path):
+    code, out, _ = observe("ba122", "arpes", "--branch", "s+-", "--Gamma", "0.1", "--resolution", "0.2")
+    assert code == 0
+    assert "alpha: reads 12.54 meV; at k_F (weight) 11.42 (0.33), 12.54 (0.67); branch minima 6.20, 12.41" in out
+    columns, (omega, alpha, beta) = table(tmp_path / "ba122_arpes.csv")
+    assert columns == ["omega_meV", "alpha", "beta"]
+    assert abs(omega[np.argmax(alpha)]) == pytest.approx(12.54, abs=0.1)
+    assert abs(omega[np.argmax(beta)]) == pytest.approx(6.20, abs=0.1)
+
+
+@pytest.mark.slow
+def test_a_map_and_a_normal_state(observe, tmp_path):
+    assert observe("mgb2", "map", "--T", "50")[0] == 0
+    columns, (_, _, intensity) = table(tmp_path / "mgb2_map.csv")
+    assert columns == ["k_per_angstrom", "omega_meV", "intensity_per_meV"]
+    assert np.min(intensity) >= 0
+    for experiment in EXPERIMENTS:
+        assert observe("ba122", experiment, "--T", "90")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (("ba122", "heat"), 2, "Argument `EXPERIMENT` must be one of dos, tunnelling, andreev, arpes, map, but got `heat`."),
+        (("lead", "dos"), 2, "Unknown system `lead`"),
+        (("ba122", "dos", "--T", "1:9:9"), 2, "must make at most 6 curves"),
+        (("ba122", "dos", "--T", "x"), 2, "Argument `--T` must hold a number, but got `x`."),
+        (("ba122", "dos", "--weights", "1"), 2, "Argument `weights` must have 2 numbers"),
+        (("ba122", "dos", "--reach", "-1"), 2, "Argument `--reach` must be positive"),
+        (("ba122", "dos", "--branch", "s+-", "--set", "Omega"), 2, "Argument `--set` must look like PATH=VALUE"),
+        (("ba122", "map", "--branch", "s+-,s++"), 2, "leave one state for a map"),
+        (("ba122", "dos", "--branch", "s+-", "--out", "nowhere/x.png"), 2, "Cannot write the picture `nowhere/x.png`"),
+        (("ba122", "arpes", "--T", "0"), 2, "Argument `T` must be positive [K] for photoemission"),
+        (("ba122", "dos", "--branch", "s+-", "--T", "50"), 3, "does not reach this temperature"),
+    ],
+)
+def test_bad_input_is_one_sentence(observe, arguments, code, complaint):
+    found, _, err = observe(*arguments)
+    assert found == code
+    assert complaint in err
+    assert len(err.strip().splitlines()) == 1
