@@ -93,7 +93,7 @@ def relaxation_rate_of(
     thermal = weight * decay / (1 + decay) ** 2
 
     def rate(*spectra: Any) -> Float[Array, ""]:
-        return sum(jnp.real(jnp.einsum("w,wi,ij,wj->", thermal, X, A, jnp.conj(X))) for X in spectra)
+        return jnp.sum(jnp.stack([jnp.real(jnp.einsum("w,wi,ij,wj->", thermal, X, A, jnp.conj(X))) for X in spectra]))
 
     # Both signs of omega; M is odd.
     return rate(local.G.imag / jnp.pi, local.below.imag / jnp.pi, local.M, local.M) / rate(*normal)
