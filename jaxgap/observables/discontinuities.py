@@ -26,7 +26,7 @@ from jaxgap._checks import check
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.critical import instability, linear_kernel
-from jaxgap.observables.thermodynamics import HEAT_RULE, entropy_of, normal_specific_heat_of
+from jaxgap.observables.thermodynamics import entropy_of, normal_specific_heat_of
 from jaxgap.pairing import gap_residual
 from jaxgap.superconductor import Superconductor
 
@@ -34,7 +34,7 @@ __all__ = ["specific_heat_jump", "latent_heat"]
 
 
 def specific_heat_jump(sc: Superconductor) -> Float[Array, ""]:
-    """(C - C_n) / C_n just below T_c,lin, from quasiparticle occupations.
+    """(C - C_n) / C_n just below T_c,lin, from quasiparticle occupations; rounding in the cubic term leaves 1e-9.
 
     NaN where nothing condenses, and where the branch sets out towards higher temperatures: then the transition is of first
     order, and has a latent heat. It can be of first order otherwise, too, which only `jaxgap.transition` sees.
@@ -49,7 +49,7 @@ def _jump(sc: Superconductor) -> Float[Array, ""]:
     T = jnp.where(T_c > 0, T_c, 1.0)
     K, slope = jax.jvp(lambda t: linear_kernel(sc, t), (T,), (jnp.ones(()),))
     w = _left_null_vector(jnp.eye(len(v)) - sc.lam * K, v)
-    c = w @ jax.jacfwd(jax.jacfwd(jax.jacfwd(lambda e: gap_residual(sc, e * v, T, HEAT_RULE))))(jnp.zeros(()))
+    c = w @ jax.jacfwd(jax.jacfwd(jax.jacfwd(lambda e: gap_residual(sc, e * v, T))))(jnp.zeros(()))
     growth = 6 * (w @ sc.lam @ (slope * v)) / c  # d(epsilon^2)/dT
     jump = T * growth * jnp.sum(sc.N * slope * v**2) / normal_specific_heat_of(sc, T)
     return jnp.where((T_c > 0) & (growth < 0), jump, jnp.nan)
