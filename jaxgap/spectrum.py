@@ -27,8 +27,11 @@ __all__ = [
     "pair_sums",
     "Curvatures",
     "curvatures",
+    "ThermalDerivatives",
+    "thermal_derivatives",
     "single_curvature",
     "log_sum",
+    "entropy_sum",
     "energies",
     "band_weights",
     "determinant",
@@ -134,6 +137,38 @@ def pair_sums(x: Branches, kT: Float[Array, ""]) -> tuple[Energy, Energy]:
     return barrier((jnp.where(gapped, S, 0.0), jnp.where(gapped, R, 0.0)))
 
 
+class ThermalDerivatives(NamedTuple):
+    """First and second derivatives of Lambda = L(E_+) + L(E_-) with respect to u = E_+ + E_- and v^2 = (E_+ - E_-)^2."""
+
+    u: Energy
+    v: Energy
+    uu: Energy
+    uv: Energy
+    vv: Energy
+
+
+def thermal_derivatives(x: Branches, kT: Float[Array, ""]) -> ThermalDerivatives:
+    r"""Derivatives of Lambda = u + 2 k_B T ln D, in the notation of `pair_sums`, even in v, hence smooth at b = 0.
+
+    .. math:: \Lambda_u = (1 - x_+ x_-)/D, \quad \Lambda_{v^2} = H / 2D, \quad
+              \Lambda_{uu} = \frac{x_+ x_- + \Lambda_u (x_+ x_- + (x_+ + x_-)/2)}{k_B T D}, \quad
+              \Lambda_{uv^2} = -\frac{\Lambda_u \Lambda_{v^2}}{2 k_B T}, \quad
+              \Lambda_{v^2v^2} = \frac{\partial H / \partial v^2}{2D} - \frac{\Lambda_{v^2}^2}{2 k_B T}
+
+    Since L' = 1 - 2f with the Fermi function f, they are its divided differences at E_+, E_- and -E_-:
+
+    .. math:: f[E_+, -E_-] = -\Lambda_u / u, \quad f[E_+, E_-] = -2 \Lambda_{v^2}, \quad
+              f'(E_+) + f'(E_-) = -2 \Lambda_{uu}, \quad f'[E_+, E_-] = -4 \Lambda_{uv^2}, \quad
+              f[E_+, E_+, E_-, E_-] = -8 \Lambda_{v^2v^2} .
+    """
+    e = _exponentials(x, kT)
+    cosh, H, H_v, both = barrier((*_thermal(e, kT), _thermal_slope(e, kT), e.scale**2))  # both: x_+ x_-
+    D = 1 + both + cosh
+    L_u, L_v = -jnp.expm1(-x.u / kT) / D, H / (2 * D)
+    L_uu = (both / kT + L_u * (both + cosh / 2) / kT) / D
+    return ThermalDerivatives(L_u, L_v, L_uu, -L_u * L_v / (2 * kT), H_v / (2 * D) - L_v**2 / (2 * kT))
+
+
 class Curvatures(NamedTuple):
     """First and second derivatives of Lambda = L(E_+) + L(E_-) with respect to A = E_+^2 + E_-^2 and q = E_+ E_-."""
 
@@ -146,30 +181,17 @@ class Curvatures(NamedTuple):
 
 
 def curvatures(x: Branches, kT: Float[Array, ""]) -> Curvatures:
-    r"""Derivatives of Lambda = u + 2 k_B T ln D, in the notation of `pair_sums`.
+    r"""Derivatives of Lambda with respect to A and q, from those with respect to u and v^2 (`thermal_derivatives`).
 
     Since u^2 = A + 2q and v^2 = A - 2q,
 
-    .. math:: \Lambda_A = \Lambda_u / 2u + \Lambda_{v^2}, \quad \Lambda_q = \Lambda_u / u - 2 \Lambda_{v^2}, \quad
-              \Lambda_u = (1 - x_+ x_-)/D, \quad \Lambda_{v^2} = H / 2D
+    .. math:: \Lambda_A = \Lambda_u / 2u + \Lambda_{v^2}, \quad \Lambda_q = \Lambda_u / u - 2 \Lambda_{v^2}
 
-    and the second derivatives follow from
-
-    .. math:: \Lambda_{uu} = \frac{x_+ x_- + \Lambda_u (x_+ x_- + (x_+ + x_-)/2)}{k_B T D}, \quad
-              \Lambda_{uv^2} = -\frac{\Lambda_u \Lambda_{v^2}}{2 k_B T}, \quad
-              \Lambda_{v^2v^2} = \frac{\partial H / \partial v^2}{2D} - \frac{\Lambda_{v^2}^2}{2 k_B T} .
-
-    Only the last term of the last of the five is divided by q.
+    and so on. Only the last term of the last of the five is divided by q.
     """
     gapped = x.q > 0
     x = barrier(Branches(*(jnp.where(gapped, part, 1.0) for part in x)))
-    e = _exponentials(x, kT)
-    cosh, H, H_v, both = barrier((*_thermal(e, kT), _thermal_slope(e, kT), e.scale**2))  # both: x_+ x_-
-    D = 1 + both + cosh
-    L_u, L_v = -jnp.expm1(-x.u / kT) / D, H / (2 * D)
-    L_uu = (both / kT + L_u * (both + cosh / 2) / kT) / D
-    L_uv = -L_u * L_v / (2 * kT)
-    L_vv = H_v / (2 * D) - L_v**2 / (2 * kT)
+    L_u, L_v, L_uu, L_uv, L_vv = thermal_derivatives(x, kT)
     u2 = x.u**2
     curvature = Curvatures(
         A=L_u / (2 * x.u) + L_v,
@@ -202,6 +224,20 @@ def log_sum(x: Branches, kT: Float[Array, ""]) -> Energy:
     r"""L(E_+) + L(E_-) [meV] with L(E) = E + 2 k_B T ln(1 + exp(-E / k_B T)): u + 2 k_B T ln D."""
     cosh, _ = _thermal(_exponentials(x, kT), kT)
     return x.u + 2 * kT * jnp.log1p(jnp.exp(-x.u / kT) + cosh)
+
+
+def entropy_sum(x: Branches, kT: Float[Array, ""]) -> Energy:
+    r"""s(E_+) + s(E_-) [k_B] of both spins, the derivative of `log_sum` with respect to k_B T.
+
+    .. math:: s(E) = -2 [f \ln f + (1 - f) \ln(1 - f)] = 2 \ln(1 + e^{-E/k_BT}) + \frac{2E}{k_BT} f(E)
+
+    .. math:: s(E_+) + s(E_-) = 2 \ln D + \frac{2u x_+x_- + u (x_- + x_+) - v^2 H}{k_BT D}
+    """
+    e = _exponentials(x, kT)
+    cosh, H = _thermal(e, kT)
+    both = e.scale**2
+    excited = both + cosh
+    return 2 * jnp.log1p(excited) + (2 * x.u * both + x.u * cosh - x.v2 * H) / (kT * (1 + excited))
 
 
 def bdg_matrix(zeta: Float[Array, "band"], Delta: Inexact[Array, "band band"]) -> Inexact[Array, "2*band 2*band"]:

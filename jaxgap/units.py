@@ -1,21 +1,22 @@
 """Units of jaxgap: energies in meV, temperatures in K, masses in electron masses, wave vectors in 1/angstrom.
 
-All constants follow from the exact SI values of e, h and k_B and the CODATA 2018 electron mass.
+All constants follow from the exact SI values of e, h, k_B and N_A, the CODATA 2018 electron mass and magnetic constant.
 """
 
 _k_B_SI = 1.380649e-23  # J/K, exact
 _e_SI = 1.602176634e-19  # C, exact
 _hbar_SI = 1.054571817646156e-34  # J s, h/(2 pi) with h exact
 _m_e_SI = 9.1093837015e-31  # kg, CODATA 2018
+_u_SI = 1.66053906660e-27  # kg, CODATA 2018
+_h_SI = 6.62607015e-34  # J s, exact
+_mu_0_SI = 1.25663706212e-6  # N/A^2, CODATA 2018
+_N_A = 6.02214076e23  # 1/mol, exact
 
 k_B = _k_B_SI / _e_SI * 1e3
 """Boltzmann's constant [meV/K]: 0.08617333262145..."""
 
 hbar2_over_2m_e = _hbar_SI**2 / (2 * _m_e_SI) / _e_SI * 1e3 * 1e20
 """hbar^2 / 2 m_e [meV angstrom^2], so that kappa = hbar2_over_2m_e * k**2 with k in 1/angstrom."""
-
-_u_SI = 1.66053906660e-27  # kg, CODATA 2018
-_h_SI = 6.62607015e-34  # J s, exact
 
 hbar2_over_2u = _hbar_SI**2 / (2 * _u_SI) / _e_SI * 1e3 * 1e20
 """hbar^2 / 2 u [meV angstrom^2] with the atomic mass unit u, for nuclei: 2.0900..."""
@@ -25,3 +26,12 @@ meV_per_THz = _h_SI / _e_SI * 1e3 * 1e12
 
 meV_per_Ry = 13.605693122994e3
 """The Rydberg [meV], CODATA 2018."""
+
+joule_per_mole = _e_SI * 1e-3 * _N_A
+"""1 meV per formula unit in J/mol: 96.48533..."""
+
+magnetic_energy = (_e_SI * 1e-3 * 1e30) * 2 * _mu_0_SI
+"""2 mu_0 times 1 meV/angstrom^3 [T^2]: a field B has the energy density B^2 / 2 mu_0."""
+
+london_density = _m_e_SI / (_mu_0_SI * _e_SI**2) * 1e18 / 1e30
+"""m_e / mu_0 e^2 [nm^2/angstrom^3], so that lambda^2 = london_density / n for n electrons of mass m_e per angstrom^3."""

@@ -1,11 +1,16 @@
 """What an experiment sees of a solved state: plain functions of a `Solution`, one file per experiment."""
 
+from jaxgap.observables.absolute import molar as molar
+from jaxgap.observables.absolute import sommerfeld_coefficient as sommerfeld_coefficient
+from jaxgap.observables.absolute import states_per_volume as states_per_volume
 from jaxgap.observables.andreev import AndreevReflection as AndreevReflection
 from jaxgap.observables.andreev import andreev_conductance as andreev_conductance
 from jaxgap.observables.andreev import andreev_reflection as andreev_reflection
 from jaxgap.observables.conductance import tunnelling_conductance as tunnelling_conductance
 from jaxgap.observables.density_of_states import DensityOfStates as DensityOfStates
 from jaxgap.observables.density_of_states import tunnelling_density_of_states as tunnelling_density_of_states
+from jaxgap.observables.discontinuities import latent_heat as latent_heat
+from jaxgap.observables.discontinuities import specific_heat_jump as specific_heat_jump
 from jaxgap.observables.dispersion import dispersion as dispersion
 from jaxgap.observables.dispersion import wave_vector as wave_vector
 from jaxgap.observables.gaps import CoherencePeak as CoherencePeak
@@ -16,6 +21,7 @@ from jaxgap.observables.gaps import coherence_peaks as coherence_peaks
 from jaxgap.observables.gaps import excitation_gaps as excitation_gaps
 from jaxgap.observables.gaps import fermi_momentum_gaps as fermi_momentum_gaps
 from jaxgap.observables.gaps import gapless_excess as gapless_excess
+from jaxgap.observables.nmr import relaxation_rate as relaxation_rate
 from jaxgap.observables.phases import phase_difference as phase_difference
 from jaxgap.observables.phases import relative_signs as relative_signs
 from jaxgap.observables.spectral_function import Mesh as Mesh
@@ -23,8 +29,17 @@ from jaxgap.observables.spectral_function import fermi_wave_vector as fermi_wave
 from jaxgap.observables.spectral_function import photoemission as photoemission
 from jaxgap.observables.spectral_function import photoemission_mesh as photoemission_mesh
 from jaxgap.observables.spectral_function import spectral_function as spectral_function
+from jaxgap.observables.superfluid_density import SuperfluidDensity as SuperfluidDensity
+from jaxgap.observables.superfluid_density import penetration_depth as penetration_depth
+from jaxgap.observables.superfluid_density import superfluid_density as superfluid_density
 from jaxgap.observables.symmetrised import GapComparison as GapComparison
 from jaxgap.observables.symmetrised import gap_comparison as gap_comparison
 from jaxgap.observables.symmetrised import symmetrised_edc as symmetrised_edc
 from jaxgap.observables.symmetrised import symmetrised_gap as symmetrised_gap
+from jaxgap.observables.thermodynamics import condensation_energy as condensation_energy
+from jaxgap.observables.thermodynamics import critical_field as critical_field
+from jaxgap.observables.thermodynamics import entropy as entropy
 from jaxgap.observables.thermodynamics import free_energy as free_energy
+from jaxgap.observables.thermodynamics import normal_entropy as normal_entropy
+from jaxgap.observables.thermodynamics import normal_specific_heat as normal_specific_heat
+from jaxgap.observables.thermodynamics import specific_heat as specific_heat

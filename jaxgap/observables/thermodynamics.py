@@ -1,23 +1,78 @@
-r"""Free energy of a solved state.
+r"""Thermodynamics of a solved state: free energy, entropy, specific heat, critical field.
 
 .. math:: F = \Delta^\dagger g^{-1} \Delta + \varphi = \mathrm{Re}\, \Delta^\dagger P + \varphi \text{ at a solution}
 
-(the second form needs no inverse, so rank-one couplings are allowed). It exists only if g is symmetric.
+(the second form needs no inverse, so rank-one couplings are allowed). It exists only if g is symmetric. Entropy and specific
+heat are those of the quasiparticles, with f the Fermi function and both spins counted,
+
+.. math:: S = -2 k_B \sum_{k, b} [f_b \ln f_b + (1 - f_b) \ln(1 - f_b)], \quad f_b = f(E_b), \qquad
+          C = T \frac{dS}{dT} = T \Bigl[ \frac{\partial S}{\partial T}
+              - \frac{\partial S}{\partial \Delta} M^{-1} \frac{\partial r}{\partial T} \Bigr]
+
+(J. Bardeen, L. N. Cooper, J. R. Schrieffer, Phys. Rev. 108, 1175 (1957), section III), where the last term is the change of
+the amplitudes with temperature, dDelta/dT = -M^-1 dr/dT from the gap equations r = 0. In the shell the sum runs over
+the branches b = +-; outside it over the bands' normal states, which exist in the superconductor as in the normal metal: with
+them S and C are those of whole bands (at a fixed chemical potential), and the normal state's C/T is that of all states within
+reach of k_B T, (2 pi^2 / 3) k_B^2 sum_i N_i for k_B T << |mu_i|. Relative to the normal state they cancel.
+
+Where F exists, S - S_n = -dF/dT and F_n - F = mu_0 H_c^2 / 2. Where it does not (asymmetric g), S and C are still the entropy
+and the heat of quasiparticles that fill the levels E_b(T), but no more than that: they are no derivatives of any free
+energy, and the area between C/T and its normal value is no condensation energy.
 """
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap._checks import InputError, is_concrete
-from jaxgap.pairing import FREE_ENERGY_RULE, anomalous_densities, quasiparticle_free_energy
-from jaxgap.quadrature import Rule
+from jaxgap import spectrum
+from jaxgap._checks import InputError, check, check_finite, is_concrete
+from jaxgap._compilation import program
+from jaxgap.bands import Band, kappa_F, larger, shell, smaller, zeta
+from jaxgap.curvature import residual_and_matrix
+from jaxgap.observables.absolute import states_per_volume
+from jaxgap.pairing import (
+    FREE_ENERGY_RULE,
+    Nodes,
+    anomalous_densities,
+    gap_residual,
+    nodes_on,
+    overlap_nodes,
+    pack,
+    pairs,
+    parameters,
+    pick,
+    quasiparticle_free_energy,
+    single_nodes,
+    thermal_energy,
+    unpack,
+)
+from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, check_single
+from jaxgap.spectrum import abs2, safe_sqrt
 from jaxgap.superconductor import Superconductor
+from jaxgap.units import k_B, magnetic_energy
+from jaxgap.unknowns import gauge_directions
 
-__all__ = ["free_energy"]
+__all__ = [
+    "free_energy",
+    "condensation_energy",
+    "critical_field",
+    "entropy",
+    "specific_heat",
+    "normal_entropy",
+    "normal_specific_heat",
+]
+
+REACH = 40.0
+"""Normal states further than 40 k_B T from the Fermi level have no entropy: e^-40 = 4e-18."""
+HEAT_RULE = Rule(64, 48)
+"""More nodes: at low T the entropy sits in peaks at the gap, much narrower than those of the gap equations."""
+
+
+# --- free energy ------------------------------------------------------------------------------------------------------
 
 
 def free_energy(solution: Solution, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
@@ -46,3 +101,127 @@ def free_energy_of(
     condensate = jnp.real(jnp.vdot(Delta, anomalous_densities(sc, Delta, T, rule)))
     F = condensate + quasiparticle_free_energy(sc, Delta, T, rule)
     return jnp.where(sc.has_free_energy, F, jnp.nan)
+
+
+def condensation_energy(solution: Solution) -> Float[Array, ""]:
+    """F_n - F of a state [meV^2 times the unit of N], positive where it beats the normal state; see `free_energy`."""
+    return -free_energy(solution)
+
+
+def critical_field(solution: Solution, layer_spacing: Any = None) -> Float[Array, ""]:
+    r"""Thermodynamic critical field mu_0 H_c [T]; NaN where the normal state has the lower free energy.
+
+    .. math:: (\mu_0 H_c)^2 / 2 \mu_0 = (F_n - F) / V
+
+    The densities of states are absolute, from the masses (`jaxgap.observables.absolute`).
+
+    Args:
+        solution: the state.
+        layer_spacing: distance of the layers [angstrom] of 2D bands; 3D bands take none.
+    """
+    energy = condensation_energy(solution) * states_per_volume(solution.superconductor, layer_spacing)
+    return jnp.where(energy >= 0, safe_sqrt(magnetic_energy * energy), jnp.nan)
+
+
+# --- entropy and specific heat ----------------------------------------------------------------------------------------
+
+
+@program
+def entropy(solution: Solution) -> Float[Array, ""]:
+    """Entropy S of the quasiparticles and of the normal states outside the shell [meV^2/K times the unit of N]."""
+    check_single(solution, "entropy")
+    return entropy_of(solution.superconductor, solution.Delta, solution.T)
+
+
+@program
+def specific_heat(solution: Solution) -> Float[Array, ""]:
+    """Specific heat C = T dS/dT along the state's branch [meV^2/K times the unit of N].
+
+    It diverges at a fold, where the branch ends. See `specific_heat_jump` for T_c itself.
+    """
+    check_single(solution, "specific_heat")
+    return specific_heat_of(solution.superconductor, solution.Delta, solution.T)
+
+
+def normal_entropy(sc: Superconductor, T: Any) -> Float[Array, ""]:
+    """Entropy S_n of the normal state at T [K], from whole bands [meV^2/K times the unit of N]."""
+    return _normal_entropy(sc, _temperature(T))
+
+
+def normal_specific_heat(sc: Superconductor, T: Any) -> Float[Array, ""]:
+    """Specific heat C_n of the normal state at T [K], from whole bands [meV^2/K times the unit of N]."""
+    return _normal_specific_heat(sc, _temperature(T))
+
+
+def _temperature(T: Any) -> Float[Array, ""]:
+    check_finite("T", T)
+    check(jnp.shape(T) == (), "T", "be one number [K] (for many temperatures: jax.vmap)", f"shape {jnp.shape(T)}")
+    if is_concrete(T):
+        check(float(T) >= 0, "T", "not be negative [K]", float(T))
+    return jnp.asarray(T, jnp.float64)
+
+
+def entropy_of(
+    sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""], rule: Rule = HEAT_RULE
+) -> Float[Array, ""]:
+    """`entropy` of given amplitudes: a sum of positive numbers, however small."""
+    kT = thermal_energy(T)
+    m, mu = parameters(sc)
+    bands, nodes = single_nodes(sc, Delta, T, rule.single)
+    z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
+    E = safe_sqrt(z**2 + abs2(pick(Delta, bands))[:, None])
+    S = jnp.sum(nodes.integral(_entropy_single(E, kT)))
+    for cluster in pairs(sc):
+        nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap)
+        z1, z2 = (zeta(sc.bands[i], nodes.kappa) for i in cluster.bands)
+        S += nodes.integral(spectrum.entropy_sum(spectrum.branches(z1, z2, *pick(Delta, cluster.channels)), kT))
+    for band in sc.bands:
+        (a, b), (lo, hi) = shell(band, sc.Omega), _within_reach(band, T)
+        S += _normal_entropy_on(sc, band, smaller(lo, a), a, T, rule) + _normal_entropy_on(sc, band, b, larger(hi, b), T, rule)
+    return k_B * S
+
+
+def normal_entropy_of(sc: Superconductor, T: Float[Array, ""], rule: Rule = HEAT_RULE) -> Float[Array, ""]:
+    """`normal_entropy` of a temperature that is an array."""
+    return k_B * jnp.sum(jnp.stack([_normal_entropy_on(sc, band, *_within_reach(band, T), T, rule) for band in sc.bands]))
+
+
+def _within_reach(band: Band, T: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The interval of kappa with |zeta| <= 40 k_B T. Where it ends does not matter, so it does not move with T or the band."""
+    band, T = jax.lax.stop_gradient((band, T))
+    return shell(band, REACH * thermal_energy(T))
+
+
+def _normal_entropy_on(sc: Superconductor, band: Band, a: Any, b: Any, T: Any, rule: Rule) -> Float[Array, ""]:
+    """Entropy [k_B] of a band's normal states with kappa in [a, b]."""
+    kT = thermal_energy(T)
+    centre, width = jax.lax.stop_gradient((kappa_F(band), jnp.pi * kT * jnp.abs(band.mass)))
+    nodes: Nodes = nodes_on(sc, a, b, centre[None], width[None], rule.single)
+    return nodes.integral(_entropy_single(jnp.abs(zeta(band, nodes.kappa)), kT))
+
+
+def _entropy_single(E: Float[Array, "*k"], kT: Float[Array, ""]) -> Float[Array, "*k"]:
+    """s(E) = 2 ln(1 + exp(-E / k_B T)) + (2E / k_B T) f(E) [k_B], for both spins."""
+    x = E / kT
+    decay = jnp.exp(-x)
+    return 2 * jnp.log1p(decay) + 2 * x * decay / (1 + decay)
+
+
+def specific_heat_of(
+    sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""], rule: Rule = HEAT_RULE
+) -> Float[Array, ""]:
+    """`specific_heat` of amplitudes that solve the gap equations."""
+    x, n = pack(Delta), len(sc.channels)
+    M = residual_and_matrix(sc, Delta, T, DEFAULT_RULE)[1]
+    gauge = gauge_directions(sc, x)
+    r_T = jax.jvp(lambda t: pack(gap_residual(sc, Delta, t)), (T,), (jnp.ones(()),))[1]
+    dx = -jnp.linalg.solve(M + gauge.T @ gauge, r_T)
+    return T * jax.jvp(lambda x, t: entropy_of(sc, unpack(x, n), t, rule), (x, T), (dx, jnp.ones(())))[1]
+
+
+def normal_specific_heat_of(sc: Superconductor, T: Float[Array, ""], rule: Rule = HEAT_RULE) -> Float[Array, ""]:
+    """`normal_specific_heat` of a temperature that is an array."""
+    return T * jax.jvp(lambda t: normal_entropy_of(sc, t, rule), (T,), (jnp.ones(()),))[1]
+
+
+_normal_entropy, _normal_specific_heat = program(normal_entropy_of), program(normal_specific_heat_of)

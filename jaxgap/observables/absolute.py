@@ -1,0 +1,71 @@
+r"""From jaxgap's units of N to those of a laboratory.
+
+The masses of the bands fix their densities of states absolutely. One unit of the sum over k stands for, per spin,
+
+.. math:: \sum_k = \int d\kappa \, \rho(\kappa) \quad\leftrightarrow\quad
+          \int \frac{d^2k}{(2\pi)^2 c} = \frac{m_e}{2\pi\hbar^2 c} \int d\kappa \;\;\text{(2D)}, \qquad
+          \int \frac{d^3k}{(2\pi)^3} = \frac{1}{4\pi^2} \Bigl(\frac{2m_e}{\hbar^2}\Bigr)^{3/2} \int d\kappa \, \sqrt\kappa
+          \;\;\text{(3D)}
+
+states per volume, with kappa = hbar^2 k^2 / 2 m_e and c the distance of the layers, each of which has every 2D band once. So
+N_i = m_i / 2 pi hbar^2 per spin and area of a layer. These are the densities of the bands as they are given: with
+masses from a band calculation nothing is renormalised by phonons.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxgap._checks import InputError, check, check_finite, is_concrete
+from jaxgap.superconductor import Superconductor
+from jaxgap.units import hbar2_over_2m_e, joule_per_mole, k_B
+
+__all__ = ["states_per_volume", "molar", "sommerfeld_coefficient", "positive"]
+
+
+def states_per_volume(sc: Superconductor, layer_spacing: Any = None) -> Float[Array, ""]:
+    """States per spin [1/(meV angstrom^3)] for which one unit of N stands.
+
+    Args:
+        sc: the system.
+        layer_spacing: distance of the layers c [angstrom] of 2D bands; 3D bands take none.
+
+    Raises:
+        InputError: if 2D bands come without a layer spacing, or 3D bands with one.
+    """
+    if sc.dimension == 3:
+        check(layer_spacing is None, "layer_spacing", "not be given: the bands are three-dimensional", layer_spacing)
+        return jnp.asarray(1 / (4 * jnp.pi**2 * hbar2_over_2m_e**1.5))
+    if layer_spacing is None:
+        raise InputError("Argument `layer_spacing` [angstrom] must be given: the bands are two-dimensional.")
+    return 1 / (4 * jnp.pi * hbar2_over_2m_e * positive("layer_spacing", layer_spacing, "angstrom"))
+
+
+def molar(value: Any, sc: Superconductor, formula_volume: Any, layer_spacing: Any = None) -> Float[Array, "*k"]:
+    """`value` [meV^2/K^n times the unit of N] in mJ/(mol K^n): an energy, an entropy, a specific heat, or one over T.
+
+    Args:
+        value: what `condensation_energy`, `entropy`, `specific_heat` and the like return.
+        sc: the system.
+        formula_volume: volume of one formula unit [angstrom^3].
+        layer_spacing: distance of the layers [angstrom] of 2D bands; 3D bands take none.
+    """
+    per_formula = states_per_volume(sc, layer_spacing) * positive("formula_volume", formula_volume, "angstrom^3")
+    return jnp.asarray(value) * per_formula * joule_per_mole * 1e3
+
+
+def sommerfeld_coefficient(sc: Superconductor, formula_volume: Any, layer_spacing: Any = None) -> Float[Array, ""]:
+    """gamma = (2 pi^2 / 3) k_B^2 sum_i N_i(0) [mJ/(mol K^2)] of the normal state, N_i per spin."""
+    N = jnp.sum(sc.N[: len(sc.bands)])
+    return molar(2 * jnp.pi**2 / 3 * k_B**2 * N, sc, formula_volume, layer_spacing)
+
+
+def positive(name: str, value: Any, unit: str) -> Float[Array, ""]:
+    """`value` as one positive number."""
+    check_finite(name, value)
+    check(jnp.shape(value) == (), name, f"be one number [{unit}]", f"shape {jnp.shape(value)}")
+    if is_concrete(value):
+        check(float(np.asarray(value)) > 0, name, f"be positive [{unit}]", value)
+    return jnp.asarray(value, jnp.float64)

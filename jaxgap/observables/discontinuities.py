@@ -1,0 +1,78 @@
+r"""What is discontinuous at a transition: the specific heat where it is continuous, the entropy where it is of first order.
+
+Below a continuous transition Delta = epsilon v, with v the critical direction, (1 - lambda K) v = 0, and w the left one. To
+lowest order the gap equations are
+
+.. math:: w \cdot r = -\epsilon \, (T - T_c) \, w \lambda K'(T_c) v + \frac{\epsilon^3}{6} c = 0, \qquad
+          c = w \cdot \frac{d^3 r(\epsilon v)}{d\epsilon^3}
+
+and the entropy is S - S_n = epsilon^2 sum_c N_c K_c'(T) v_c^2, since phi = -epsilon^2 sum_c N_c K_c v_c^2, so that
+
+.. math:: \Delta C = T_c \, \frac{d\epsilon^2}{dT} \sum_c N_c K_c' v_c^2
+          = \frac{6 T_c}{c} \; w \lambda K' v \; \sum_c N_c K_c' v_c^2 .
+
+Nothing here is taken from the neighbourhood of T_c, where everything is ill-conditioned. For one band in weak coupling it is
+Delta C / C_n = 12 / 7 zeta(3) = 1.42613 (Bardeen, Cooper, Schrieffer, Phys. Rev. 108, 1175 (1957)). At a first-order
+transition the latent heat is L = T (S' - S) of the two states with equal free energies.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgap._checks import check
+from jaxgap._compilation import program
+from jaxgap._precision import require_float64
+from jaxgap.critical import instability, linear_kernel
+from jaxgap.observables.thermodynamics import entropy_of, normal_specific_heat_of
+from jaxgap.pairing import gap_residual
+from jaxgap.superconductor import Superconductor
+
+__all__ = ["specific_heat_jump", "latent_heat"]
+
+
+def specific_heat_jump(sc: Superconductor) -> Float[Array, ""]:
+    """(C - C_n) / C_n just below T_c,lin, from quasiparticle occupations; rounding in the cubic term leaves 1e-9.
+
+    NaN where nothing condenses, and where the branch sets out towards higher temperatures: then the transition is of first
+    order, and has a latent heat. It can be of first order otherwise, too, which only `jaxgap.transition` sees.
+    """
+    require_float64()
+    return _jump(sc)
+
+
+@program
+def _jump(sc: Superconductor) -> Float[Array, ""]:
+    T_c, v = instability(sc)
+    T = jnp.where(T_c > 0, T_c, 1.0)
+    K, slope = jax.jvp(lambda t: linear_kernel(sc, t), (T,), (jnp.ones(()),))
+    w = _left_null_vector(jnp.eye(len(v)) - sc.lam * K, v)
+    c = w @ jax.jacfwd(jax.jacfwd(jax.jacfwd(lambda e: gap_residual(sc, e * v, T))))(jnp.zeros(()))
+    growth = 6 * (w @ sc.lam @ (slope * v)) / c  # d(epsilon^2)/dT
+    jump = T * growth * jnp.sum(sc.N * slope * v**2) / normal_specific_heat_of(sc, T)
+    return jnp.where((T_c > 0) & (growth < 0), jump, jnp.nan)
+
+
+def _left_null_vector(matrix: Float[Array, "n n"], v: Float[Array, "n"]) -> Float[Array, "n"]:
+    """w with w matrix = 0 and w . v = 1, for the right null vector v: a linear system, which is differentiable."""
+    bordered = jnp.block([[matrix.T, v[:, None]], [v[None, :], jnp.zeros((1, 1))]])
+    return jnp.linalg.solve(bordered, jnp.append(jnp.zeros_like(v), 1.0))[:-1]
+
+
+def latent_heat(event: Any) -> Float[Array, ""]:
+    """Latent heat T |S' - S| of a first-order transition driven by temperature [meV^2 times the unit of N]; `molar` converts.
+
+    Args:
+        event: a crossing of free energies along a path on which the temperature changes: `jaxgap.transition(sc).event` (the
+            other state is then the normal one) or one of `jaxgap.crossings(...)`. Differentiable, as its position is.
+    """
+    check(event.kind.name == "CROSSING", "event", "be a crossing of two free energies", event.kind.name)
+    sc, T = event.path.at(event.p)
+    return _latent_heat(sc, event.Delta, event.direction, T)
+
+
+@program
+def _latent_heat(sc: Superconductor, Delta: Any, other: Any, T: Float[Array, ""]) -> Float[Array, ""]:
+    return T * jnp.abs(entropy_of(sc, Delta, T) - entropy_of(sc, other, T))

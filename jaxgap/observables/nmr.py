@@ -1,0 +1,137 @@
+r"""Nuclear spin-lattice relaxation, 1/T_1, with coherence factors.
+
+.. math:: \frac{1}{T_1 T} \propto \int d\omega \, [-f'(\omega)] \sum_{ij} A_{ij}
+          \left[ N_i(\omega) N_j(\omega) + \mathrm{Re}\, M_i(\omega) M_j^*(\omega) \right]
+
+L. C. Hebel, C. P. Slichter, Phys. Rev. 113, 1504 (1959), with the local spectral functions of the cross-paired bands in place
+of BCS densities: N_i = -(1/pi) Im sum_k G_ii and the anomalous M_i = -(1/pi) Im sum_k F_ii at omega + i Gamma (of one band
+N Re{z / sqrt(z^2 - Delta^2)} and N Re{Delta / sqrt(z^2 - Delta^2)}). The broadening Gamma is no option: without it the integral
+diverges at a clean gap, as N Delta ln(Delta / Gamma).
+
+What is assumed of the nucleus: A_ij is the squared matrix element of the contact (hyperfine) coupling between states of band i
+and band j, averaged over their Fermi surfaces, and wave functions of different bands, or of one band at different k, come to
+the nucleus with independent phases. Then only functions diagonal in the band survive the average, and G_12 and F_12, which
+cross-band pairing makes, do not. Bands weighted by |psi_i|^2 at the nucleus have A_ij = a_i a_j; A with off-diagonal elements
+only stands for relaxation between the bands, where s+- amplitudes take the coherence peak away: M_1 M_2 < 0.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Inexact
+
+from jaxgap._checks import check, is_concrete
+from jaxgap._compilation import program
+from jaxgap.observables.absolute import positive
+from jaxgap.observables.density_of_states import local_functions, normal_green_function
+from jaxgap.observables.gaps import _energy, _grid, _turning_point
+from jaxgap.pairing import thermal_energy
+from jaxgap.quadrature import panels
+from jaxgap.solution import Solution, check_single
+from jaxgap.spectrum import abs2, safe_sqrt
+from jaxgap.superconductor import Cluster, Superconductor
+
+__all__ = ["relaxation_rate", "relaxation_rate_of"]
+
+REACH = 40.0
+"""-f' ends at 40 k_B T: e^-40 = 4e-18."""
+NODES = 32
+"""Gauss nodes per piece, two pieces per singular energy: the rate is right to 1e-5 for Gamma of 0.01 meV, better for larger."""
+TURNS = 3
+"""Extrema of a branch to which nodes are fitted: a pair of bands at a distance has up to three per branch inside the shell."""
+
+
+def relaxation_rate(solution: Solution, Gamma: Any, *, weights: Any = None) -> Float[Array, ""]:
+    """1/(T_1 T) of a solved state relative to the normal state's at the same Gamma (1 above T_c: Korringa's law).
+
+    Args:
+        solution: the state.
+        Gamma: Dynes broadening [meV], positive.
+        weights: a_i >= 0 of every band (then A_ij = a_i a_j), or the symmetric matrix A_ij >= 0; by default all are equal.
+    """
+    check_single(solution, "lambda s: relaxation_rate(s, ...)")
+    A = checked_weights(weights, len(solution.superconductor.bands))
+    return _relaxation_rate(solution.superconductor, solution.Delta, solution.T, checked_broadening(Gamma), A)
+
+
+def checked_broadening(Gamma: Any) -> Float[Array, ""]:
+    """Gamma [meV] as an array."""
+    return positive("Gamma", Gamma, "meV")
+
+
+def checked_weights(weights: Any, n: int) -> Float[Array, "band band"]:
+    """A_ij of n bands from what a user gives."""
+    weights = jnp.ones(n) if weights is None else jnp.asarray(weights, jnp.float64)
+    check(
+        weights.shape in ((n,), (n, n)), "weights", f"have {n} numbers, one per band, or be a {n} x {n} matrix", weights.shape
+    )
+    A = jnp.outer(weights, weights) if weights.ndim == 1 else weights
+    if is_concrete(A):
+        values = np.asarray(A)
+        good = np.isfinite(values).all() and (values >= 0).all() and (values > 0).any() and (values == values.T).all()
+        check(bool(good), "weights", "be finite, not negative, not all zero, and symmetric if a matrix", values.tolist())
+    return A
+
+
+def relaxation_rate_of(
+    sc: Superconductor,
+    Delta: Inexact[Array, "channel"],
+    T: Float[Array, ""],
+    Gamma: Float[Array, ""],
+    A: Float[Array, "band band"],
+    nodes: int = NODES,
+) -> Float[Array, ""]:
+    """`relaxation_rate` of given amplitudes."""
+    kT = thermal_energy(T)
+    omega, weight = _energies(sc, Delta, T, Gamma, nodes)
+    z = omega + 1j * Gamma
+    local = jax.vmap(lambda z: local_functions(sc, Delta + 0j, z))(z)
+    normal = [jax.vmap(lambda z: normal_green_function(sc, z))(w).imag / jnp.pi for w in (z, -jnp.conj(z))]
+    decay = jnp.exp(-omega / kT)
+    thermal = weight * decay / (1 + decay) ** 2
+
+    def rate(*spectra: Any) -> Float[Array, ""]:
+        return jnp.sum(jnp.stack([jnp.real(jnp.einsum("w,wi,ij,wj->", thermal, X, A, jnp.conj(X))) for X in spectra]))
+
+    # Both signs of omega; M is odd.
+    return rate(local.G.imag / jnp.pi, local.below.imag / jnp.pi, local.M, local.M) / rate(*normal)
+
+
+_relaxation_rate = program(relaxation_rate_of)
+
+
+def _energies(
+    sc: Superconductor, Delta: Any, T: Any, Gamma: Any, n: int
+) -> tuple[Float[Array, "omega"], Float[Array, "omega"]]:
+    """Nodes and weights in omega from 0 to 40 k_B T: dense over Gamma at the singularities of the densities of states."""
+    sc, Delta, kT, Gamma = jax.lax.stop_gradient((sc, Delta, thermal_energy(T), Gamma))
+    peaks = _singular_energies(sc, Delta)
+    centre = jnp.append(peaks, 0.0)
+    width = jnp.append(jnp.broadcast_to(Gamma, peaks.shape), jnp.pi * kT)
+    return panels(jnp.zeros(()), REACH * kT, centre, width, n)
+
+
+def _singular_energies(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "peak"]:
+    """Energies [meV] of the branches' extrema; of pairs of bands also, as far as `TURNS` allows, those at the shell's edges."""
+    found: list[Any] = []
+    for cluster in sc.clusters:
+        if len(cluster.bands) == 1:
+            found.append(safe_sqrt(abs2(Delta[cluster.bands[0]]))[None])
+        else:
+            found += [_extrema(sc, Delta, cluster, jnp.asarray(upper)) for upper in (False, True)]
+    return jnp.concatenate(found)
+
+
+def _extrema(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array, ""]) -> Float[Array, "peak"]:
+    """E at the first extrema of a branch inside the shell; where there are fewer, at the shell's edges, where N has steps."""
+    theta = (sc, Delta, upper)
+    slope = jax.grad(lambda kappa: _energy(kappa, theta, cluster))
+    grid = _grid(sc, Delta, cluster)
+    slopes = jax.vmap(slope)(grid)
+    turns = ((slopes[:-1] >= 0) != (slopes[1:] >= 0)) & (jnp.diff(grid) > 0)
+    wanted = turns.astype(float).at[jnp.array([0, -1])].add(0.5)
+    place = jax.lax.top_k(wanted, TURNS)[1]
+    brackets = jax.vmap(lambda i: jnp.stack(_turning_point(slope, (grid[i], grid[i + 1]), slopes[i] >= 0)))(place)
+    return jax.vmap(lambda kappa: _energy(kappa, theta, cluster))(jnp.mean(brackets, axis=1))

@@ -1,0 +1,192 @@
+r"""Superfluid density and penetration depth, from the response of a solved state to a uniform twist.
+
+Pairs of momentum 2 hbar q make of the Bogoliubov-de Gennes matrix H of two cross-paired bands, with p^2 = hbar^2 q^2 / 2 m_e
+and v = diag(1/m_1, 1/m_2) on electrons and holes alike,
+
+.. math:: H + 2p \sqrt\kappa \cos\vartheta \; v + p^2 \, v \tau_z, \qquad F(q) - F(0) = D \, \frac{\hbar^2 q^2}{2 m_e} + O(q^4),
+          \qquad \frac{1}{\lambda^2} = \frac{\mu_0 e^2}{m_e} D
+
+To second order in p, with f the Fermi function, n and m the four states of H, and <cos^2> = 1/d in d dimensions,
+
+.. math:: D = \sum_k \Bigl\{ -\sum_i \frac{1}{m_i} \frac{\partial \Lambda}{\partial \zeta_i}
+              + \frac{2\kappa}{d} \, \Pi \Bigr\} - \text{the same of the normal state}, \qquad
+          \Pi = \sum_{nm} |v_{nm}|^2 f[E_n, E_m], \quad f[E, E'] = \frac{f(E) - f(E')}{E - E'}
+
+a diamagnetic and a paramagnetic part. One band has v_nm = delta_nm / m, and Pi = 2 f'(E) / m^2 is the textbook's (M. Tinkham,
+Introduction to Superconductivity, 2nd ed., section 3.10). With v = a + delta X, a and delta half the sum and half the
+difference of 1/m_1 and 1/m_2, and X = +1 in band 1 and -1 in band 2,
+
+.. math:: \Pi = 2 a^2 [f'_+ + f'_-] + 4 a \delta \, \frac{w}{u} f'[E_+, E_-]
+              + 2 \delta^2 \Bigl\{ \frac{w^2}{u^2} f[E_+, E_+, E_-, E_-] + 2 (1 - t^2) f[E_+, E_-] + 2 t^2 f[E_+, -E_-] \Bigr\}
+
+.. math:: w = \epsilon_1^2 - \epsilon_2^2, \qquad t^2 = |\langle + | X | \overline{-} \rangle|^2
+          = \frac{2}{q u^2} \left\{ |\Delta_3|^2 (q + \zeta_1 \zeta_2 + |\Delta_3|^2)
+            - \mathrm{Re}\, \Delta_3^2 \Delta_1^* \Delta_2^* \right\}
+
+where u = E_+ + E_-, q = E_+ E_-. The last term breaks pairs across the branches, at T = 0 too: only cross-band pairing
+(Delta_3) of bands with different velocities allows it. Written in divided differences, nothing is singular where the
+branches touch. These formulas are jaxgap's own derivation, tested against the second derivative of F(q).
+
+- The amplitudes are those of q = 0. They need not relax: a twist by -q is a mirror image of one by q, so P_c and F are even in
+  q at all amplitudes, real or not, and the amplitudes (phases included) change by O(q^2), which changes F by O(q^4). There is
+  no vertex correction to add. All bands turn together; states in which they would not are no uniform ones.
+- The shell is one in the relative momentum of a pair, |zeta_i(k)| <= Omega for electrons k + q and -k + q: then the interaction
+  is invariant under a boost, and one band has D = n/m at T = 0 whatever Delta / Omega is. A shell in the electrons' own momenta
+  would not be; its sharp edge would add terms of order (Delta / Omega)^2.
+- The normal state has no D. Of its two parts the shell has the integral of a derivative, in closed form:
+  D_n = -(2 / d m) [kappa rho tanh(zeta / 2 k_B T)] between the shell's edges.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Inexact
+
+from jaxgap import spectrum
+from jaxgap._compilation import program
+from jaxgap.bands import kappa_F, rho, shell, zeta
+from jaxgap.observables.absolute import states_per_volume
+from jaxgap.pairing import overlap_nodes, pairs, parameters, pick, single_nodes, thermal_energy
+from jaxgap.quadrature import Rule
+from jaxgap.solution import Solution, check_single
+from jaxgap.spectrum import abs2, safe_sqrt
+from jaxgap.superconductor import Cluster, Superconductor
+from jaxgap.units import london_density
+
+__all__ = ["SuperfluidDensity", "superfluid_density", "penetration_depth", "carrier_weight"]
+
+RESPONSE_RULE = Rule(64, 48)
+"""More nodes: f'(E) is sharper than the integrands of the gap equations."""
+
+
+class SuperfluidDensity(NamedTuple):
+    """Superfluid density relative to n/m of all carriers: 1 at T = 0 for bands that pair alone."""
+
+    total: Float[Array, ""]
+    bands: Float[Array, "band"]
+    """Supercurrent that every band carries; they add up to the total. Of cross-paired bands it is that of the band's own
+    electrons in the twist of all of them, and can exceed what its carriers would have alone."""
+
+
+@program
+def superfluid_density(solution: Solution) -> SuperfluidDensity:
+    """rho_s = D / sum_i (n_i / |m_i|) of a state: what (lambda(0)/lambda(T))^2 measures, up to the value at T = 0.
+
+    n_i are the electrons (of a hole band: the holes) of the normal state at the same chemical potential. Clean and local: no
+    scattering, lambda much longer than the coherence length. At T = 0 exactly a gapless state is that of a gap that vanishes
+    afterwards: its quasiparticles at E = 0 are a delta function that is left out.
+    """
+    check_single(solution, "superfluid_density")
+    sc = solution.superconductor
+    bands = superfluid_weights_of(sc, solution.Delta, solution.T) / jnp.sum(carrier_weight(sc))
+    return SuperfluidDensity(jnp.sum(bands), bands)
+
+
+def penetration_depth(solution: Solution, layer_spacing: Any = None) -> Float[Array, ""]:
+    """London penetration depth lambda [nm] of a state; infinite in the normal state, NaN if D is negative.
+
+    The densities are absolute, from the masses (`jaxgap.observables.absolute`); of 2D bands it is that of currents in the
+    layers.
+
+    Args:
+        solution: the state.
+        layer_spacing: distance of the layers [angstrom] of 2D bands; 3D bands take none.
+    """
+    check_single(solution, "penetration_depth")
+    return _penetration_depth(solution, states_per_volume(solution.superconductor, layer_spacing))
+
+
+@program
+def _penetration_depth(solution: Solution, states: Float[Array, ""]) -> Float[Array, ""]:
+    sc = solution.superconductor
+    D = jnp.sum(superfluid_weights_of(sc, solution.Delta, solution.T))
+    # In the normal state rounding is left.
+    D = jnp.where(jnp.any(abs2(solution.Delta) > 0), D, 0.0)
+    return jnp.sqrt(london_density / (D * states))
+
+
+def carrier_weight(sc: Superconductor) -> Float[Array, "band"]:
+    """n_i / |m_i| of every band [meV times the unit of N]: 4 N_i kappa_F,i / d m_i^2."""
+    m, _ = parameters(sc)
+    kappa = jnp.stack([kappa_F(band) for band in sc.bands])
+    return 4 * sc.N[: len(sc.bands)] * kappa / (sc.dimension * m**2)
+
+
+def superfluid_weights_of(
+    sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""], rule: Rule = RESPONSE_RULE
+) -> Float[Array, "band"]:
+    """D of given amplitudes, band by band [meV times the unit of N]."""
+    kT, d = thermal_energy(T), sc.dimension
+    m, mu = parameters(sc)
+    D = [_minus_normal(sc, i, kT) for i in range(len(sc.bands))]
+    bands, nodes = single_nodes(sc, Delta, T, rule.single)
+    mass = pick(m, bands)[:, None]
+    z = nodes.kappa / mass - pick(mu, bands)[:, None]
+    E = safe_sqrt(z**2 + abs2(pick(Delta, bands))[:, None])
+    diamagnetic = -2 * z * spectrum.pair_sum(E, kT) / mass
+    alone = nodes.integral(diamagnetic + 4 * nodes.kappa / d * _fermi_slope(E, kT) / mass**2)
+    for i, D_i in zip(bands, alone, strict=True):
+        D[i] += D_i
+    for cluster in pairs(sc):
+        for i, D_i in zip(cluster.bands, _of_pair(sc, cluster, Delta, T, rule), strict=True):
+            D[i] += D_i
+    return jnp.stack(D)
+
+
+def _minus_normal(sc: Superconductor, i: int, kT: Float[Array, ""]) -> Float[Array, ""]:
+    """(2 / d m) [kappa rho tanh(zeta / 2 k_B T)] between the edges of the shell: the normal state's part, subtracted."""
+    band = sc.bands[i]
+    kappa = jnp.stack(shell(band, sc.Omega))
+    edges = kappa * rho(kappa, sc.dimension) * jnp.tanh(zeta(band, kappa) / (2 * kT))
+    return 2 / (sc.dimension * band.mass) * (edges[1] - edges[0])
+
+
+def _fermi_slope(E: Float[Array, "*k"], kT: Float[Array, ""]) -> Float[Array, "*k"]:
+    """f'(E), for E >= 0."""
+    decay = jnp.exp(-E / kT)
+    return -decay / (1 + decay) ** 2 / kT
+
+
+def _of_pair(sc: Superconductor, cluster: Cluster, Delta: Any, T: Any, rule: Rule) -> Float[Array, "2"]:
+    """D of two cross-paired bands where both are inside the shell: the current of each, in the twist of both."""
+    kT = thermal_energy(T)
+    nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap)
+    z1, z2 = (zeta(sc.bands[i], nodes.kappa) for i in cluster.bands)
+    v1, v2 = (1 / sc.bands[i].mass for i in cluster.bands)
+    amplitudes = pick(Delta, cluster.channels)
+    slope1, slope2 = _slopes(z1, z2, amplitudes, kT)
+    uniform, mixed, opposite = _responses(z1, z2, amplitudes, kT)
+    a, delta = (v1 + v2) / 2, (v1 - v2) / 2
+    # Of v_1 = (1 + X) / 2 m_1 and v_2 = (1 - X) / 2 m_2 in the field v = a + delta X.
+    even, odd = a * uniform + delta * mixed, a * mixed + delta * opposite
+    weight = 2 * nodes.kappa / sc.dimension
+    D1 = v1 * (weight * (even + odd) / 2 - slope1)
+    D2 = v2 * (weight * (even - odd) / 2 - slope2)
+    return jnp.stack([nodes.integral(D1), nodes.integral(D2)])
+
+
+def _slopes(z1: Any, z2: Any, Delta: Inexact[Array, "3"], kT: Any) -> tuple[Any, Any]:
+    r"""Holes less electrons of either band, from the derivatives of Lambda (1 <-> 2 for the other band)
+
+    .. math:: \partial\Lambda / \partial\zeta_1 = \zeta_1 S + R [ \zeta_1 (\epsilon_1^2 - \epsilon_2^2)
+              + 2|\Delta_3|^2 (\zeta_1 - \zeta_2) ] .
+    """
+    s1, s2, s3 = abs2(Delta)
+    S, R = spectrum.pair_sums(spectrum.branches(z1, z2, *Delta), kT)
+    w = (z1 - z2) * (z1 + z2) + s1 - s2
+    exchange = 2 * s3 * (z1 - z2)
+    return z1 * S + R * (z1 * w + exchange), z2 * S - R * (z2 * w + exchange)
+
+
+def _responses(z1: Any, z2: Any, Delta: Inexact[Array, "3"], kT: Any) -> tuple[Any, Any, Any]:
+    """sum_nm A_nm B_mn f[E_n, E_m] for (A, B) = (1, 1), (1, X) and (X, X)."""
+    x = spectrum.branches(z1, z2, *Delta)
+    s1, s2, s3 = abs2(Delta)
+    gapped = x.q > 0
+    q, u = jnp.where(gapped, x.q, 1.0), jnp.where(x.u > 0, x.u, 1.0)
+    L = spectrum.thermal_derivatives(x, kT)
+    ratio = ((z1 - z2) * (z1 + z2) + s1 - s2) / u
+    overlap = s3 * (q + z1 * z2 + s3) - jnp.real(Delta[2] ** 2 * jnp.conj(Delta[0] * Delta[1]))
+    t2 = jnp.where(gapped, 2 * overlap / (q * u**2), 0.0)
+    opposite = ratio**2 * 8 * L.vv + (1 - t2) * 4 * L.v + t2 * 2 * L.u / u
+    return -4 * L.uu, -8 * ratio * L.uv, -2 * opposite
