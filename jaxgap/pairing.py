@@ -115,11 +115,13 @@ def single_nodes(
     """Bands and nodes of all intervals in which a band pairs alone."""
     bands, a, b = single_intervals(sc)
     m, mu = (pick(leaf, bands) for leaf in parameters(sc))
+    interval = partial(alone_nodes, n=n, normal=normal)
+    return bands, jax.vmap(interval, in_axes=(None, 0, 0, 0, 0, 0, None))(sc, m, mu, pick(Delta, bands), a, b, T)
 
-    def interval(m: Any, mu: Any, Delta: Any, a: Any, b: Any) -> Nodes:
-        return nodes_on(sc, a, b, *_peaks(m[None], mu[None], Delta[None], T, normal), n)
 
-    return bands, jax.vmap(interval)(m, mu, pick(Delta, bands), a, b)
+def alone_nodes(sc: Superconductor, m: Any, mu: Any, Delta: Any, a: Any, b: Any, T: Scalar, n: int, normal: bool = False) -> Nodes:
+    """Nodes on [a, b], where one band pairs alone."""
+    return nodes_on(sc, a, b, *_peaks(m[None], mu[None], Delta[None], T, normal), n)
 
 
 def pick(values: Inexact[Array, "n"], indices: tuple[int, ...]) -> Inexact[Array, "m"]:
