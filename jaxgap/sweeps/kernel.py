@@ -1,17 +1,18 @@
-r"""Many systems solved at once, as fast as the arithmetic allows, each with a status as trustworthy as that of `solve`.
+r"""Many systems solved at once, near what the hardware allows, each with a status as trustworthy as that of `solve`.
 
-Most elements of a batch go the short way:
+Most elements of a batch go the short way, in blocks whose arrays stay in cache (`jaxgap.sweeps.lanes`):
 
-1. find: safeguarded Newton, as in `solve`, with a third of the nodes;
-2. finish: nodes placed once for what it found, one Newton step, and one more with the same M;
-3. judge: the residual there, and, as in `solve`, one evaluation with a finer rule.
+1. find: the safeguarded Newton of `solve` with a third of the nodes, to a thousandth; a named branch is found at T = 0 and
+   followed to T in one step, checked as in `jaxgap.following`;
+2. finish: nodes are placed once for what was found; one Newton step there, and another one with the same M;
+3. judge: the residual after it, and, as in `solve`, one evaluation with a finer rule.
 
-Whatever does not end in a root of the promised accuracy on the asked-for branch, a vanished gap included, is left to
-`solve_core`, together with all elements whose start is complex or whose branch is the one connected to T_c. So every status but
-`CONVERGED` is `solve`'s own verdict.
+What does not end in a root of the promised accuracy (or, from a start, clearly in the normal state) goes the long way: it is left
+to `solve_core`, as are complex starts and the branch connected to T_c. Every verdict but `CONVERGED` and `TRIVIAL` is therefore
+`solve`'s own, and these two are given only where its conditions hold.
 
-Elements are treated in blocks of a fixed size whose arrays stay in cache (`jaxgap.sweeps.lanes`), and an element that has
-arrived waits, unchanged, for the others of its block: results depend neither on the block nor on the place in it.
+An element that has arrived waits unchanged for the others of its block, and blocks have one size: results depend neither on the
+batch's size nor on an element's place in it.
 """
 
 import math
@@ -20,121 +21,252 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
-from jaxgap._checks import check
+from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap._precision import require_float64
 from jaxgap.following import CORRECTION, HALF_WAY, starting_amplitudes
 from jaxgap.implicit import SINGULAR
 from jaxgap.labels import has_signs, label_of, sign_pattern
-from jaxgap.newton import RESIDUAL_TOLERANCE, Root, newton, norm, solved
+from jaxgap.newton import RESIDUAL_TOLERANCE, newton, norm, solved
+from jaxgap.pairing import unpack
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status, promised_accuracy
 from jaxgap.solve import solve_core
 from jaxgap.superconductor import Superconductor
-from jaxgap.sweeps.lanes import Lanes, lanes, residual, residual_and_matrix
+from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_singular_values
 from jaxgap.unknowns import implicit_amplitudes, vanishing
 
 __all__ = ["solve_many"]
 
-BLOCK = 128
-"""Elements of a block: with some 60 nodes an array is 64 kB."""
-SLOW_BLOCK = 64
+BLOCK = 256
+"""Elements that go the short way together: with 64 nodes an array is 128 kB."""
+LONG_BLOCK = 64
 """Elements that go the long way together."""
+FEWER = 0.3
+"""Share of the rule's nodes with which roots are looked for: it finds them to 1e-4."""
+FOUND = 1e-3
+"""|dx| / |x| of the last step of the search."""
+MAX_STEPS = 16
+"""Limit of the search's steps, on which a block waits."""
 SHORT_STEP = 0.02
-"""|dx| / |x| up to which what the coarse rule found and the root are one solution."""
-SWEEPS = 6
+"""|dx| / |x| between what was found and the root, up to which they are one solution."""
+CLEAR = 1e-2
+"""sigma_min of the normal state above which a search that ends there did so on every rule: nearer to T_c, T_c's own error counts."""
 
 
-class Short(NamedTuple):
-    """Where the short way ended."""
+class Found(NamedTuple):
+    """What is known of an element at the end of either way."""
 
-    Delta: Float[Array, "channel"]
+    Delta: Inexact[Array, "channel"]
+    status: Int[Array, ""]
     residual: Float[Array, ""]
     steps: Int[Array, ""]
     sigma_min: Float[Array, ""]
     quadrature_error: Float[Array, ""]
-    converged: Bool[Array, ""]
+    differentiable: Bool[Array, ""]
 
 
-def coarse(rule: Rule) -> Rule:
-    """The rule of the search."""
-    return Rule(*(max(4, math.ceil(3 * n / 8)) for n in rule))
+def solve_many(
+    systems: Superconductor, T: Any, *, start: Any = None, branch: str | None = None, rule: Rule = DEFAULT_RULE
+) -> Solution:
+    """Solve the gap equations of many systems of one structure, each at its own temperature.
+
+    It may be called inside `jax.jit` and `jax.shard_map` (with `check_vma=False`: its loops end at different times on different
+    devices); its result is differentiable like `solve`'s. Nothing raises for an element: each carries its own status.
+
+    Args:
+        systems: a batch of systems: every leaf has a leading axis of elements.
+        T: temperatures [K], one per element.
+        start: amplitudes to start from [meV], for all elements or one row each. A real start keeps every phase real.
+        branch: the branch to take, as in `solve`. Without `start` and `branch` it is the one connected to T_c.
+        rule: quadrature nodes per piece.
+
+    Returns:
+        A batch of `Solution`, each with what `solve` promises for its status. `steps` counts evaluations with few nodes, too.
+
+    Raises:
+        InputError: for temperatures or starts that do not fit the batch, or an unknown branch.
+    """
+    # === convert and check
+    require_float64()
+    check(isinstance(systems, Superconductor), "systems", "be a batch of Superconductor", type(systems).__name__)
+    shape = jnp.shape(systems.Omega)
+    check(len(shape) == 1, "systems", "have one leading axis of elements in every leaf", f"Omega of shape {shape}")
+    T = jnp.asarray(T, jnp.float64)
+    check(T.shape == shape, "T", f"have one temperature [K] per element, {shape}", f"shape {T.shape}")
+    x = None if start is None else _starts(start, systems, shape[0])
+    pattern = None if branch is None else sign_pattern(branch, len(systems.bands))
+
+    # === solve
+    frozen = jax.lax.stop_gradient((systems, T, x))
+    found = _nothing(*frozen)
+    if shape[0] > 0 and ((x is None and pattern is not None) or (x is not None and not jnp.iscomplexobj(x))):
+        found = _in_blocks(partial(_short_way, pattern=pattern, rule=rule), frozen)
+    found = _long_way(frozen, found, pattern, rule)
+
+    # === differentiate
+    attach = jax.vmap(lambda sc, T, D, trusted: implicit_amplitudes(sc, T, D, trusted, None, rule))
+    return Solution(
+        superconductor=systems,
+        T=T,
+        Delta=attach(systems, T, found.Delta, found.differentiable).astype(jnp.complex128),
+        label=jax.vmap(lambda D: label_of(D, len(systems.bands)))(found.Delta),
+        **{name: value for name, value in found._asdict().items() if name != "Delta"},
+    )
 
 
-@partial(jax.custom_batching.custom_vmap)
-def _never(x): return x
+def _starts(start: Any, systems: Superconductor, n: int) -> Inexact[Array, "element channel"]:
+    """One start per element; real where all imaginary parts are zero, as in `solve`."""
+    check_finite("start", start)
+    if is_concrete(start):
+        start = np.asarray(start)
+        start = start.real if np.iscomplexobj(start) and not np.any(start.imag) else start
+    x = jnp.asarray(start, jnp.complex128 if jnp.iscomplexobj(start) else jnp.float64)
+    names = ", ".join(systems.channels)
+    wanted = ((len(systems.channels),), (n, len(systems.channels)))
+    check(x.shape in wanted, "start", f"have one amplitude per channel ({names}), for all or per element", f"shape {x.shape}")
+    return jnp.broadcast_to(x, wanted[1])
 
 
-def equations_of(rule: Rule) -> Any:
-    """(r, M) at (x, (sc, T)) for `newton`; a batch of them is computed with the elements last."""
+def _nothing(sc: Superconductor, T: Any, x: Any) -> Found:
+    """Every element as one that still has to be solved."""
+    amplitudes = jnp.zeros((len(T), len(sc.channels))) if x is None else jnp.zeros_like(x)
+    zero, no = jnp.zeros_like(T), jnp.zeros(T.shape, bool)
+    return Found(amplitudes, jnp.full(T.shape, Status.NOT_CONVERGED, int), zero, zero.astype(int), zero, zero, no)
 
-    @jax.custom_batching.custom_vmap
-    def equations(x: Float[Array, "n"], theta: Any) -> Any:
-        r, M = many(x[None], jax.tree.map(lambda leaf: leaf[None], theta))
-        return r[0], M[0]
 
-    @equations.def_vmap
-    def _(size: int, batched: Any, x: Any, theta: Any) -> Any:
-        spread = lambda leaf, done: leaf if done else jnp.broadcast_to(leaf, (size, *jnp.shape(leaf)))  # noqa: E731
-        x, theta = jax.tree.map(spread, (x, theta), tuple(batched))
-        return many(x, theta), (True, True)
+# === the short way
+
+
+def _in_blocks(way: Any, batch: Any) -> Found:
+    """`way` of all elements, block by block; the last block is filled up with the last element."""
+    n = len(batch[1])
+    blocks = -(-n // BLOCK)
+    index = jnp.minimum(jnp.arange(blocks * BLOCK), n - 1)
+    padded = batch if n == blocks * BLOCK else jax.tree.map(lambda leaf: leaf[index], batch)
+    stacked = jax.tree.map(lambda leaf: leaf.reshape(blocks, BLOCK, *leaf.shape[1:]), padded)
+    found = jax.lax.map(way, stacked)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:n], found)
+
+
+def _short_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
+    """Find, finish and judge the elements of a block; `NOT_CONVERGED` is what has to go the long way."""
+    sc, T, start = block
+    fewer = Rule(*(max(3, math.ceil(FEWER * n)) for n in rule))
+    search = partial(_search, equations=_equations(fewer))
+    ways = jax.vmap(search)(sc, T, start) if pattern is None else jax.vmap(partial(_on_branch, search, pattern=pattern))(sc, T)
+    return _finish(sc, T, ways, pattern, rule)
+
+
+class _Approach(NamedTuple):
+    x: Float[Array, "channel"]
+    good: Bool[Array, ""]
+    steps: Int[Array, ""]
+
+
+def _search(sc: Superconductor, T: Any, x: Float[Array, "channel"], equations: Any) -> _Approach:
+    """A root with few nodes."""
+    root = newton(equations, x, (sc, T), MAX_STEPS, vanishing(sc, T), last_step=FOUND)
+    return _Approach(root.x, root.converged, root.steps)
+
+
+def _on_branch(search: Any, sc: Superconductor, T: Any, pattern: Float[Array, "band"]) -> _Approach:
+    """The branch of a sign pattern in the one step that `following.follow` tries first, with its conditions."""
+    zero = search(sc, jnp.zeros_like(T), starting_amplitudes(sc, pattern)[0])
+    end = search(sc, T, zero.x)
+    middle = (zero.x + end.x) / 2
+    half = search(sc, T / 2, middle)
+    size, change = norm(zero.x), norm(end.x - zero.x)
+    alike = (change <= HALF_WAY * size) | (half.good & has_signs(half.x, pattern) & (norm(half.x - middle) <= HALF_WAY * size))
+    good = zero.good & end.good & has_signs(zero.x, pattern) & has_signs(end.x, pattern)
+    good &= (norm(zero.x) > vanishing(sc, 0 * T)) & (norm(end.x) > vanishing(sc, T)) & (change <= CORRECTION * size) & alike
+    return _Approach(end.x, good, zero.steps + end.steps + half.steps)
+
+
+def _equations(rule: Rule) -> Any:
+    """(r, M) at (x, (sc, T)) for `newton`, which a batch computes with its elements last."""
 
     def many(x: Any, theta: Any) -> Any:
         r, M = residual_and_matrix(x.T, lanes(theta[0], x, theta[1], rule))
         return r.T, jnp.moveaxis(M, -1, 0)
 
+    @jax.custom_batching.custom_vmap
+    def equations(x: Any, theta: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[0], many(*jax.tree.map(lambda leaf: leaf[None], (x, theta))))
+
+    @equations.def_vmap
+    def _(size: int, batched: Any, x: Any, theta: Any) -> Any:
+        spread = jax.tree.map(
+            lambda leaf, has: leaf if has else jnp.broadcast_to(leaf, (size, *leaf.shape)), (x, theta), tuple(batched)
+        )
+        return many(*spread), (True, True)
+
     return equations
 
 
-def short_way(sc: Superconductor, T: Any, start: Any, pattern: Any, rule: Rule) -> Short:
-    """A block of elements the short way."""
-    equations = equations_of(coarse(rule))
-    find = jax.vmap(lambda sc, T, x: newton(equations, x, (sc, T), MAX, vanishing(sc, T)))
-    root = find(sc, T, start)
-    return finish(sc, T, root, rule)
-
-MAX = 16
-
-def finish(sc, T, root, rule):
-    at = lanes(sc, root.x, T, rule)
-    x = root.x.T
-    r, M = residual_and_matrix(x, at)
+def _finish(sc: Superconductor, T: Any, found: _Approach, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
+    """The root with all nodes, and its verdict; the nodes are placed for what was found."""
+    at = lanes(sc, found.x, T, rule)
     step = jax.vmap(solved, in_axes=-1, out_axes=-1)
-    dx = step(M, r)
-    near = jnp.sqrt(jnp.sum(dx**2, 0)) <= SHORT_STEP * jnp.sqrt(jnp.sum(x**2, 0))
-    x = x - dx
+    floor = vanishing(sc, T)
+    vanished = found.good & (_size(found.x.T) <= floor)
+
+    # === finish
+    r, M = residual_and_matrix(found.x.T, at)
+    first = step(M, r)
+    x = found.x.T - first
     x = x - step(M, residual(x, at))
-    r = residual(x, at)
-    size, length = jnp.sqrt(jnp.sum(r**2, 0)), jnp.sqrt(jnp.sum(x**2, 0))
-    finer = lanes(sc, x.T, T, rule.refined())
-    error = step(M, residual(x, finer))
+    size, length = _size(residual(x, at)), _size(x)
+    near = (_size(first) <= SHORT_STEP * length) & (length > floor)
+
+    # === judge, as `solve` does
+    error = step(M, residual(x, lanes(sc, x.T, T, rule.refined())))
     large = jnp.abs(x) > 1e-4 * sc.Omega
-    qe = jnp.sqrt(jnp.sum(jnp.where(large, error / jnp.where(large, x, 1.), 0.)**2, 0))
-    sigma = smallest_singular_values(M)
-    ok = root.converged & near & (size <= RESIDUAL_TOLERANCE * length) & (length > vanishing(sc, T)) & (qe <= promised_accuracy(sigma)) & jnp.isfinite(x).all(0)
-    return Short(x.T, size, root.steps + 3, sigma, qe, ok)
+    quadrature_error = _size(jnp.where(large, error / jnp.where(large, x, 1.0), 0.0))
+    sigma_min = smallest_singular_values(M)
+    valid = jnp.stack([jnp.isfinite(leaf).reshape(len(T), -1).all(axis=1) for leaf in jax.tree.leaves(sc)]).all(axis=0)
+    valid &= (T >= 0) & jnp.isfinite(T) & (sc.Omega > 0)
+    good = found.good & near & jnp.isfinite(x).all(axis=0) & (size <= RESIDUAL_TOLERANCE * length)
+    good &= valid & (quadrature_error <= promised_accuracy(sigma_min))
+    vanished &= valid & (sigma_min > CLEAR)
+    if pattern is not None:
+        good &= jax.vmap(has_signs, in_axes=(-1, None))(x, pattern)
+        vanished = jnp.zeros_like(vanished)
+    status = jnp.where(good, Status.CONVERGED, jnp.where(vanished, Status.TRIVIAL, Status.NOT_CONVERGED))
+    return Found(
+        Delta=jnp.where(vanished, 0.0, x).T,
+        status=status.astype(int),
+        residual=jnp.where(vanished, _size(r), size),
+        steps=found.steps + 3,
+        sigma_min=sigma_min,
+        quadrature_error=jnp.where(vanished, 0.0, quadrature_error),
+        differentiable=(good | vanished) & (sigma_min > SINGULAR),
+    )
 
 
-def smallest_singular_values(M: Float[Array, "n n element"]) -> Float[Array, "element"]:
-    """sigma_min by one-sided Jacobi rotations of the columns."""
-    n = M.shape[0]
-    columns = [M[:, c] for c in range(n)]
+def _size(x: Float[Array, "channel element"]) -> Float[Array, "element"]:
+    return jnp.sqrt(jnp.sum(x * x, axis=0))
 
-    def sweep(_: Any, columns: Any) -> Any:
-        columns = list(columns)
-        for a in range(n):
-            for b in range(a + 1, n):
-                u, v = columns[a], columns[b]
-                alpha, beta, gamma = jnp.sum(u * u, 0), jnp.sum(v * v, 0), jnp.sum(u * v, 0)
-                apart = (beta - alpha) / 2
-                t = gamma / jnp.where(gamma == 0, 1.0, apart + jnp.where(apart >= 0, 1., -1.) * jnp.sqrt(apart**2 + gamma**2))
-                c = 1 / jnp.sqrt(1 + t * t)
-                columns[a], columns[b] = c * (u - t * v), c * (v + t * u)
-        return tuple(columns)
 
-    columns = jax.lax.fori_loop(0, SWEEPS, sweep, tuple(columns))
-    s2 = jnp.stack([jnp.sum(c * c, 0) for c in columns])
-    smallest = s2[0]
-    for s in s2[1:]:
-        smallest = jnp.where(s < smallest, s, smallest)
-    return jnp.where(jnp.isfinite(s2).all(0), jnp.sqrt(smallest), jnp.nan)
+# === the long way
+
+
+def _long_way(batch: Any, found: Found, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
+    """`solve_core` of what the short way has not solved, gathered into blocks."""
+    n = len(found.status)
+    left = found.status == Status.NOT_CONVERGED
+    order = jnp.append(jnp.argsort(~left, stable=True), jnp.zeros(LONG_BLOCK, int))
+    one = jax.vmap(lambda sc, T, x: solve_core(sc, T, x, pattern, rule), in_axes=(0, 0, None if batch[2] is None else 0))
+
+    def block(state: Any) -> Any:
+        began, found = state
+        chosen = jax.lax.dynamic_slice_in_dim(order, began, LONG_BLOCK)
+        solution = one(*jax.tree.map(lambda leaf: leaf[chosen], batch))
+        Delta = solution.Delta if jnp.iscomplexobj(found.Delta) else solution.Delta.real
+        new = Found(Delta, *(getattr(solution, name) for name in Found._fields[1:]))
+        into = jnp.where(began + jnp.arange(LONG_BLOCK) < jnp.sum(left), chosen, n)
+        return began + LONG_BLOCK, jax.tree.map(lambda all_, some: all_.at[into].set(some, mode="drop"), found, new)
+
+    return jax.lax.while_loop(lambda state: state[0] < jnp.sum(left), block, (jnp.zeros((), int), found))[1]

@@ -14,6 +14,7 @@ rounding for the equations and to 1e-8 for M. With x_\pm = exp(-E_\pm / k_B T), 
 where the second form of H, as a series, is taken for delta < 1/2.
 """
 
+import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -22,13 +23,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap.bands import zeta
 from jaxgap.curvature import Energies, half_gradient
-from jaxgap.pairing import alone_nodes, overlap_nodes, pairs, parameters, single_intervals, thermal_energy
+from jaxgap.pairing import (
+    integrand_peaks,
+    nodes_on,
+    overlap_interval,
+    pairs,
+    parameters,
+    pick,
+    single_intervals,
+    thermal_energy,
+)
 from jaxgap.quadrature import Rule
 from jaxgap.superconductor import Cluster, Superconductor
 
-__all__ = ["Lanes", "lanes", "residual", "residual_and_matrix"]
+__all__ = ["Lanes", "lanes", "residual", "residual_and_matrix", "smallest_singular_values"]
 
 SMALL = 0.25
 """delta^2 below which H and its derivative are series."""
@@ -36,31 +45,33 @@ TERMS = 7
 """Terms after the first of sinh(delta)/delta: .25^8/17! = 4e-20."""
 SLOPE_TERMS = 4
 """Terms of its derivative: .25^4/11! = 1e-10, for M."""
+SWEEPS = 6
+"""Sweeps of rotations: the angles left over are squared, at least, by each."""
 
 
 class Alone(NamedTuple):
     """Nodes where one band pairs alone."""
 
-    z: Float[Array, "interval node *element"]
-    weight: Float[Array, "interval node *element"]
-    first: Float[Array, "interval *element"]
+    z: Float[Array, "node interval element"]
+    weight: Float[Array, "node interval element"]
+    first: Float[Array, "interval element"]
     """1 if it is the first of its cluster's bands that is alone there, 0 if it is the last."""
 
 
 class Pair(NamedTuple):
     """Nodes where two cross-paired bands are both inside the shell."""
 
-    z1: Float[Array, "node *element"]
-    z2: Float[Array, "node *element"]
-    weight: Float[Array, "node *element"]
+    z1: Float[Array, "node element"]
+    z2: Float[Array, "node element"]
+    weight: Float[Array, "node element"]
 
 
 class Lanes(eqx.Module):
     """All that the gap equations depend on besides the amplitudes, with the elements of the batch last."""
 
-    coupling: Float[Array, "channel channel *element"]
+    coupling: Float[Array, "channel channel element"]
     """lambda_cc' / N_c'."""
-    kT: Float[Array, "*element"]
+    kT: Float[Array, "element"]
     """k_B T [meV]."""
     alone: Alone
     pairs: tuple[Pair, ...]
@@ -69,34 +80,56 @@ class Lanes(eqx.Module):
 
 def lanes(sc: Superconductor, Delta: Float[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
-    return jax.vmap(lambda *one: _lane(*one, rule), out_axes=-1)(sc, Delta, T)
+    alone, together, coupling, kT = jax.vmap(_intervals, out_axes=-1)(sc, Delta, T)
+    kappa, weight = nodes_on(sc, *alone.ends, *alone.peaks, rule.single)
+    singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, alone.first)
+    both = []
+    for interval in together:
+        kappa, weight = nodes_on(sc, *interval.ends, *interval.peaks, rule.overlap)
+        z1, z2 = (kappa * (1 / m) - mu for m, mu in zip(interval.m, interval.mu, strict=True))
+        both.append(Pair(z1, z2, weight))
+    return Lanes(coupling, kT, singles, tuple(both), sc.clusters)
 
 
-def _lane(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule) -> Lanes:
+class _Interval(NamedTuple):
+    """Where nodes are to lie: of one system, or of many, elements last."""
+
+    ends: tuple[Any, Any]
+    peaks: tuple[Any, Any]
+    """Centres and widths, [root]."""
+    m: Any
+    """Masses and mus of the bands that pair there, [band]."""
+    mu: Any
+    first: Any
+
+
+def _intervals(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""]) -> tuple[_Interval, Any, Any, Any]:
+    """(where bands pair alone, where two pair together, g, k_B T) of one system."""
     ends = list(zip(*single_intervals(sc)[1:], strict=True))
     alone, both = [], []
     for cluster in sc.clusters:
         if len(cluster.bands) == 1:
-            alone.append(_alone(sc, cluster, [ends.pop(0)], Delta, T, rule.single))
+            alone.append(_alone(sc, cluster, [ends.pop(0)], Delta, T))
             continue
         (left_i, right_i, left_j, right_j), ends = ends[:4], ends[4:]
-        alone += [_alone(sc, cluster, side, Delta, T, rule.single) for side in ([left_i, left_j], [right_i, right_j])]
+        alone += [_alone(sc, cluster, side, Delta, T) for side in ([left_i, left_j], [right_i, right_j])]
     for cluster in pairs(sc):
-        nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap)
-        both.append(Pair(*(zeta(sc.bands[i], nodes.kappa) for i in cluster.bands), nodes.weight))
-    stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *alone)
-    return Lanes(sc.g, thermal_energy(T), stacked, tuple(both), sc.clusters)
+        m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
+        peaks = integrand_peaks(m, mu, pick(Delta, cluster.channels), T)
+        both.append(_Interval(overlap_interval(sc, cluster), peaks, m, mu, None))
+    stacked = jax.tree.map(lambda *parts: jnp.stack(parts, axis=-1), *alone)
+    return stacked, both, sc.g, thermal_energy(T)
 
 
-def _alone(sc: Superconductor, cluster: Cluster, ends: Any, Delta: Any, T: Any, n: int) -> Alone:
-    """Nodes on one side of the overlap. At most one of two bands is alone there: the other one's interval is empty."""
+def _alone(sc: Superconductor, cluster: Cluster, ends: Any, Delta: Any, T: Any) -> _Interval:
+    """On one side of the overlap. At most one of two bands is alone there: the other one's interval is empty."""
     m, mu = parameters(sc)
     first = (ends[0][1] > ends[0][0]) | (len(ends) == 1)
     i, j = cluster.bands[0], cluster.bands[-1]
     options = zip((m[i], mu[i], Delta[i], *ends[0]), (m[j], mu[j], Delta[j], *ends[-1]), strict=True)
-    m, mu, *rest = (jnp.where(first, x, y) for x, y in options)
-    nodes = alone_nodes(sc, m, mu, *rest, T, n)
-    return Alone(nodes.kappa / m - mu, nodes.weight, first.astype(float))
+    m, mu, D, a, b = (jnp.where(first, x, y) for x, y in options)
+    peaks = integrand_peaks(m[None], mu[None], D[None], T)
+    return _Interval((a, b), peaks, m[None], mu[None], first.astype(float))
 
 
 def residual(x: Float[Array, "channel element"], at: Lanes) -> Float[Array, "channel element"]:
@@ -123,17 +156,13 @@ def _densities(x: Float[Array, "channel element"], at: Lanes, with_matrix: bool)
     """(P, dP/dx) by channel; without the matrix the latter are zeros."""
     n, zero = len(x), jnp.zeros_like(at.kT)
     P, dP = [zero] * n, [[zero] * n for _ in range(n)]
-    k = 0
-    for cluster in at.clusters:
-        sides = 1 if len(cluster.bands) == 1 else 2
-        for z, weight, first in zip(*(part[k : k + sides] for part in at.alone), strict=True):
-            i, j = cluster.bands[0], cluster.bands[-1]
-            D = jnp.where(first > 0, x[i], x[j])
-            f, slope = _single_sums(z, weight, D, at.kT, with_matrix)
-            for band, share in {j: 1 - first, i: first}.items() if i != j else [(i, 1.0)]:
-                P[band] += share * f * D
-                dP[band][band] += share * (f + slope * 2 * D * D)
-        k += sides
+    bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands))]
+    D = jnp.stack([jnp.where(first > 0, x[i], x[j]) for (i, j), first in zip(bands, at.alone.first, strict=True)])
+    f, slope = _single_sums(at.alone, D, at.kT, with_matrix)
+    for k, (i, j) in enumerate(bands):
+        for band, share in ((i, at.alone.first[k]), (j, 1 - at.alone.first[k])):
+            P[band] += share * f[k] * D[k]
+            dP[band][band] += share * (f[k] + slope[k] * 2 * D[k] * D[k])
     for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
         P_c, dP_c = _pair_densities(pair, x[jnp.array(cluster.channels)], at.kT, with_matrix)
         for a, channel in enumerate(cluster.channels):
@@ -143,8 +172,9 @@ def _densities(x: Float[Array, "channel element"], at: Lanes, with_matrix: bool)
     return P, dP
 
 
-def _single_sums(z: Any, weight: Any, D: Any, kT: Any, with_slope: bool) -> tuple[Any, Any]:
-    """Sums over k of f(E) = tanh(E / 2 k_B T) / 2E and df/d(E^2)."""
+def _single_sums(at: Alone, D: Any, kT: Any, with_slope: bool) -> tuple[Any, Any]:
+    """Sums over k of f(E) = tanh(E / 2 k_B T) / 2E and df/d(E^2), [interval, element]."""
+    z, weight, _ = at
     E2 = z * z + D * D
     # A node that falls on E = 0 is left out, as in `spectrum.pair_sum`.
     gapped = E2 > 0
@@ -152,7 +182,7 @@ def _single_sums(z: Any, weight: Any, D: Any, kT: Any, with_slope: bool) -> tupl
     t = jnp.tanh(jnp.where(gapped, jnp.sqrt(E2), 0.0) / (2 * kT))
     f = 0.5 * t * per_E
     if not with_slope:
-        return jnp.sum(f, axis=0), jnp.zeros_like(kT)
+        return jnp.sum(f, axis=0), jnp.zeros_like(D)
     slope = ((1 - t * t) * weight / (4 * kT) - f) / (2 * jnp.where(gapped, E2, jnp.inf))
     return jnp.sum(f, axis=0), jnp.sum(slope, axis=0)
 
@@ -174,7 +204,13 @@ def _pair_densities(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matr
     bent = jax.vmap(jax.jacfwd(half_gradient), in_axes=-1, out_axes=-1)(x, moments)  # sum of Lambda_q / 2q det_xx
     weighted = [Lambda["qq"] * q_x[a] for a in range(3)]
     qq_xx = {(a, b): summed(weighted[a] * q_x[b]) for a in range(3) for b in range(a, 3)}
-    dP = [[(bent[a, b] + AA * A_x[a] * A_x[b] + A_x[a] * Aq_x[b] + Aq_x[a] * A_x[b] + qq_xx[min(a, b), max(a, b)]) / 2 for b in range(3)] for a in range(3)]
+    dP = [
+        [
+            (bent[a, b] + AA * A_x[a] * A_x[b] + A_x[a] * Aq_x[b] + Aq_x[a] * A_x[b] + qq_xx[min(a, b), max(a, b)]) / 2
+            for b in range(3)
+        ]
+        for a in range(3)
+    ]
     for a in range(3):
         dP[a][a] += Lambda_A * slopes[a] / 2
     return P, dP
@@ -225,3 +261,26 @@ def _functions(z1: Any, z2: Any, x: Any, kT: Any, with_matrix: bool) -> Any:
             "qq": C - 4 * L_uv * per_u + 4 * L_vv - Lambda["q/q"],
         }
     return q, A, Lambda
+
+
+def smallest_singular_values(M: Float[Array, "n n element"]) -> Float[Array, "element"]:
+    """sigma_min of every M, by one-sided Jacobi rotations of its columns; NaN if M is not finite."""
+    n = M.shape[1]
+
+    def sweep(_: Any, columns: tuple[Any, ...]) -> tuple[Any, ...]:
+        rotated = list(columns)
+        for a, b in itertools.combinations(range(n), 2):
+            u, v = rotated[a], rotated[b]
+            overlap, apart = jnp.sum(u * v, axis=0), jnp.sum(v * v - u * u, axis=0) / 2
+            # The smaller angle that makes them orthogonal.
+            t = overlap / jnp.where(overlap == 0, 1.0, apart + jnp.where(apart < 0, -1.0, 1.0) * jnp.hypot(apart, overlap))
+            c = 1 / jnp.sqrt(1 + t * t)
+            rotated[a], rotated[b] = c * (u - t * v), c * (v + t * u)
+        return tuple(rotated)
+
+    columns = jax.lax.fori_loop(0, SWEEPS, sweep, tuple(M[:, k] for k in range(n)))
+    lengths = jnp.stack([jnp.sqrt(jnp.sum(u * u, axis=0)) for u in columns])
+    smallest = lengths[0]
+    for length in lengths[1:]:
+        smallest = jnp.where(length < smallest, length, smallest)
+    return jnp.where(jnp.isfinite(lengths).all(axis=0), smallest, jnp.nan)
