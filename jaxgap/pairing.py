@@ -138,8 +138,10 @@ def unpack(x: Float[Array, "x"], n: int) -> Inexact[Array, "channel"]:
 
 
 def nodes_on(sc: Superconductor, a: Any, b: Any, centre: Any, width: Any, n: int) -> Nodes:
-    """Nodes on [a, b]; in 3D the integral runs over sqrt(kappa), in which a band's edge is smooth. Of many intervals at once they
-    come first, the intervals last (as in `quadrature.panels`)."""
+    """Nodes on [a, b]; in 3D the integral runs over sqrt(kappa), in which a band's edge is smooth.
+
+    Of many intervals at once the nodes come first, the intervals last (as in `quadrature.panels`).
+    """
     if sc.dimension == 2:
         return Nodes(*panels(a, b, centre, width, n))
     root = jnp.sqrt(centre + 1j * width)

@@ -7,9 +7,9 @@ Most elements of a batch go the short way, in blocks whose arrays stay in cache 
 2. finish: nodes are placed once for what was found; one Newton step there, and another one with the same M;
 3. judge: the residual after it, and, as in `solve`, one evaluation with a finer rule.
 
-What does not end in a root of the promised accuracy (or, from a start, clearly in the normal state) goes the long way: it is left
-to `solve_core`, as are complex starts and the branch connected to T_c. Every verdict but `CONVERGED` and `TRIVIAL` is therefore
-`solve`'s own, and these two are given only where its conditions hold.
+What does not end in a root of the promised accuracy (or, from a start, clearly in the normal state) goes the long way: it is
+left to `solve_core`, as are complex starts and the branch connected to T_c. Every verdict but `CONVERGED` and `TRIVIAL` is
+therefore `solve`'s own, and these two are given only where its conditions hold.
 
 An element that has arrived waits unchanged for the others of its block, and blocks have one size: results depend neither on the
 batch's size nor on an element's place in it.
@@ -30,7 +30,6 @@ from jaxgap.following import CORRECTION, HALF_WAY, starting_amplitudes
 from jaxgap.implicit import SINGULAR
 from jaxgap.labels import has_signs, label_of, sign_pattern
 from jaxgap.newton import RESIDUAL_TOLERANCE, newton, norm, solved
-from jaxgap.pairing import unpack
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status, promised_accuracy
 from jaxgap.solve import solve_core
@@ -53,7 +52,7 @@ MAX_STEPS = 16
 SHORT_STEP = 0.02
 """|dx| / |x| between what was found and the root, up to which they are one solution."""
 CLEAR = 1e-2
-"""sigma_min of the normal state above which a search that ends there did so on every rule: nearer to T_c, T_c's own error counts."""
+"""sigma_min of the normal state above which a search that ends there does so with any rule (nearer to T_c: the long way)."""
 
 
 class Found(NamedTuple):
@@ -106,15 +105,14 @@ def solve_many(
         found = _in_blocks(partial(_short_way, pattern=pattern, rule=rule), frozen)
     found = _long_way(frozen, found, pattern, rule)
 
-    # === differentiate
-    attach = jax.vmap(lambda sc, T, D, trusted: implicit_amplitudes(sc, T, D, trusted, None, rule))
-    return Solution(
-        superconductor=systems,
-        T=T,
-        Delta=attach(systems, T, found.Delta, found.differentiable).astype(jnp.complex128),
-        label=jax.vmap(lambda D: label_of(D, len(systems.bands)))(found.Delta),
-        **{name: value for name, value in found._asdict().items() if name != "Delta"},
-    )
+    return jax.vmap(partial(_solution, rule=rule))(systems, T, found)
+
+
+def _solution(sc: Superconductor, T: Any, found: Found, rule: Rule) -> Solution:
+    """One element, with its implicit derivative."""
+    Delta = implicit_amplitudes(sc, T, found.Delta, found.differentiable, None, rule).astype(jnp.complex128)
+    rest = {name: value for name, value in found._asdict().items() if name != "Delta"}
+    return Solution(superconductor=sc, T=T, Delta=Delta, label=label_of(found.Delta, len(sc.bands)), **rest)
 
 
 def _starts(start: Any, systems: Superconductor, n: int) -> Inexact[Array, "element channel"]:
@@ -154,10 +152,14 @@ def _in_blocks(way: Any, batch: Any) -> Found:
 def _short_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
     """Find, finish and judge the elements of a block; `NOT_CONVERGED` is what has to go the long way."""
     sc, T, start = block
-    fewer = Rule(*(max(3, math.ceil(FEWER * n)) for n in rule))
-    search = partial(_search, equations=_equations(fewer))
+    search = partial(_search, equations=_equations(fewer(rule)))
     ways = jax.vmap(search)(sc, T, start) if pattern is None else jax.vmap(partial(_on_branch, search, pattern=pattern))(sc, T)
     return _finish(sc, T, ways, pattern, rule)
+
+
+def fewer(rule: Rule) -> Rule:
+    """The nodes with which roots are looked for."""
+    return Rule(*(max(3, math.ceil(FEWER * n)) for n in rule))
 
 
 class _Approach(NamedTuple):
@@ -210,7 +212,7 @@ def _finish(sc: Superconductor, T: Any, found: _Approach, pattern: Float[Array, 
     """The root with all nodes, and its verdict; the nodes are placed for what was found."""
     at = lanes(sc, found.x, T, rule)
     step = jax.vmap(solved, in_axes=-1, out_axes=-1)
-    floor = vanishing(sc, T)
+    floor = jax.vmap(vanishing)(sc, T)
     vanished = found.good & (_size(found.x.T) <= floor)
 
     # === finish
@@ -229,7 +231,7 @@ def _finish(sc: Superconductor, T: Any, found: _Approach, pattern: Float[Array, 
     valid = jnp.stack([jnp.isfinite(leaf).reshape(len(T), -1).all(axis=1) for leaf in jax.tree.leaves(sc)]).all(axis=0)
     valid &= (T >= 0) & jnp.isfinite(T) & (sc.Omega > 0)
     good = found.good & near & jnp.isfinite(x).all(axis=0) & (size <= RESIDUAL_TOLERANCE * length)
-    good &= valid & (quadrature_error <= promised_accuracy(sigma_min))
+    good &= valid & (quadrature_error <= jax.vmap(promised_accuracy)(sigma_min))
     vanished &= valid & (sigma_min > CLEAR)
     if pattern is not None:
         good &= jax.vmap(has_signs, in_axes=(-1, None))(x, pattern)

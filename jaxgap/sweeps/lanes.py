@@ -5,8 +5,8 @@ q = E_+ E_-. What differs is the layout: arrays are [node, element] with the ele
 long vectors; M, which costs more than the equations, is computed only where it is asked for; and nodes, placed by
 `jaxgap.pairing`, serve several evaluations.
 
-Only the functions of temperature have a form of their own, with few exponentials and divisions, in which each of them is good to
-rounding for the equations and to 1e-8 for M. With x_\pm = exp(-E_\pm / k_B T), D = (1 + x_+)(1 + x_-) and v = E_+ - E_-,
+Only the functions of temperature have a form of their own, with few exponentials and divisions, good to rounding for the
+equations and to 1e-10 for M. With x_\pm = exp(-E_\pm / k_B T), D = (1 + x_+)(1 + x_-) and v = E_+ - E_-,
 
 .. math:: \Lambda_u = \frac{1 - x_+ x_-}{D}, \qquad \Lambda_{v^2} = \frac{H}{2D}, \qquad
           H = \frac{x_- - x_+}{v} = \frac{\sqrt{x_+ x_-}}{k_B T} \frac{\sinh\delta}{\delta}, \qquad \delta = \frac{v}{2 k_B T},
@@ -189,78 +189,92 @@ def _single_sums(at: Alone, D: Any, kT: Any, with_slope: bool) -> tuple[Any, Any
 
 def _pair_densities(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matrix: bool) -> tuple[Any, Any]:
     """P and dP/dx of the three channels of two cross-paired bands where both are inside the shell."""
-    z1, z2, weight = pair
-    q, A, Lambda = _functions(z1, z2, x, kT, with_matrix)
-    summed = lambda f: jnp.sum(f * weight, axis=0)  # noqa: E731
-    z = Energies(jnp.ones_like(z1), z1 * z1, z2 * z2, z1 * z2)
-    moments = Energies(*(summed(Lambda["q/q"] * part) for part in z))
+    z = Energies(jnp.ones_like(pair.z1), pair.z1**2, pair.z2**2, pair.z1 * pair.z2)
+    q, Lambda = _functions_of_k(pair, x, kT, with_matrix)
+
+    def summed(f: Any) -> Any:
+        return jnp.sum(f * pair.weight, axis=0)
+
     slopes = jnp.array([2.0, 2.0, 4.0])[:, None]
-    A_x, Lambda_A = slopes * x, summed(Lambda["A"])
+    A_x, Lambda_A = slopes * x, summed(Lambda.A)
+    moments = Energies(*(summed(Lambda.per_q * part) for part in z))
     P = (Lambda_A * A_x + half_gradient(x, moments)) / 2
     if not with_matrix:
         return P, jnp.zeros((3, 3, 1))
-    q_x = half_gradient(x[:, None], z) / jnp.where(q > 0, q, 1.0)
-    AA, Aq_x = summed(Lambda["AA"]), [summed(Lambda["Aq"] * q_x[a]) for a in range(3)]
+    q_x = half_gradient(x[:, None], z) / q
+    weighted = [Lambda.qq * part for part in q_x]
+    upper = {(a, b): summed(weighted[a] * q_x[b]) for a in range(3) for b in range(a, 3)}
+    qq_xx = jnp.stack([jnp.stack([upper[min(a, b), max(a, b)] for b in range(3)]) for a in range(3)])
+    mixed = A_x[:, None] * jnp.stack([summed(Lambda.Aq * part) for part in q_x])
     bent = jax.vmap(jax.jacfwd(half_gradient), in_axes=-1, out_axes=-1)(x, moments)  # sum of Lambda_q / 2q det_xx
-    weighted = [Lambda["qq"] * q_x[a] for a in range(3)]
-    qq_xx = {(a, b): summed(weighted[a] * q_x[b]) for a in range(3) for b in range(a, 3)}
-    dP = [
-        [
-            (bent[a, b] + AA * A_x[a] * A_x[b] + A_x[a] * Aq_x[b] + Aq_x[a] * A_x[b] + qq_xx[min(a, b), max(a, b)]) / 2
-            for b in range(3)
-        ]
-        for a in range(3)
-    ]
-    for a in range(3):
-        dP[a][a] += Lambda_A * slopes[a] / 2
-    return P, dP
+    diagonal = jnp.eye(3)[:, :, None] * (Lambda_A * slopes)
+    AA = summed(Lambda.AA) * A_x[:, None] * A_x[None]
+    return P, (diagonal + bent + AA + mixed + mixed.transpose(1, 0, 2) + qq_xx) / 2
 
 
-def _functions(z1: Any, z2: Any, x: Any, kT: Any, with_matrix: bool) -> Any:
+class _Functions(NamedTuple):
+    """Derivatives of Lambda, as in `spectrum.curvatures`."""
+
+    A: Any
+    per_q: Any
+    """Lambda_q / q."""
+    AA: Any = None
+    Aq: Any = None
+    qq: Any = None
+    """Lambda_qq - Lambda_q / q."""
+
+
+def _functions_of_k(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matrix: bool) -> tuple[Any, _Functions]:
+    """q = E_+ E_- (1 where it vanishes: a node that falls on E_- = 0 is as good as left out) and the functions of k."""
+    z1, z2, _ = pair
     D1, D2, D3 = x
     s1, s2, s3 = D1 * D1, D2 * D2, D3 * D3
     q = jnp.sqrt((z1 * z2 - D1 * D2 + s3) ** 2 + (z1 * D2 + z2 * D1) ** 2)
-    A = z1 * z1 + z2 * z2 + s1 + s2 + 2 * s3
+    q = jnp.where(q > 0, q, 1.0)
     b2 = ((z1 - z2) * (z1 + z2) + s1 - s2) ** 2 + 4 * s3 * ((z1 - z2) ** 2 + (D1 + D2) ** 2)
-    gapped = q > 0
-    safe = jnp.where(gapped, q, 1.0)
-    u2 = A + 2 * safe
-    u = jnp.sqrt(u2)
-    per_u = 1 / u
+    per_u = 1 / jnp.sqrt(z1 * z1 + z2 * z2 + s1 + s2 + 2 * (s3 + q))
     v2 = b2 * per_u * per_u
-    v = jnp.sqrt(v2)
-    E_plus = (u + v) / 2
-    per_kT = 1 / kT
-    minus, plus = jnp.exp(-safe / E_plus * per_kT), jnp.exp(-E_plus * per_kT)
-    both, cosh = minus * plus, minus + plus
+    v, per_kT = jnp.sqrt(v2), 1 / kT
+    E_plus = (1 / per_u + v) / 2
+    minus, plus = jnp.exp(-q / E_plus * per_kT), jnp.exp(-E_plus * per_kT)
+    both, either = minus * plus, minus + plus
     per_D = 1 / ((1 + minus) * (1 + plus))
+
+    # === H, and Lambda_u and Lambda_(v^2)
     delta2 = v2 * (0.25 * per_kT * per_kT)
     small = delta2 < SMALL
-    delta2 = jnp.where(small, delta2, 0.0)
-    series = jnp.ones_like(v)
-    for k in range(TERMS, 0, -1):
-        series = 1 + delta2 * (1 / ((2 * k) * (2 * k + 1))) * series
-    per_v = 1 / jnp.where(small, 1.0, v)
+    delta2, per_v = jnp.where(small, delta2, 0.0), 1 / jnp.where(small, 1.0, v)
     scale = jnp.sqrt(both) * per_kT
-    H = jnp.where(small, scale * series, (minus - plus) * per_v)
+    H = jnp.where(small, scale * _series(delta2), (minus - plus) * per_v)
     L_u, L_v = (1 - both) * per_D, 0.5 * H * per_D
-    per_u_L = L_u * per_u
-    Lambda = {"A": 0.5 * per_u_L + L_v, "q/q": (per_u_L - 2 * L_v) / safe}
-    if with_matrix:
-        slope = jnp.zeros_like(v)
-        for k in range(SLOPE_TERMS, 0, -1):
-            slope = k / math.factorial(2 * k + 1) + delta2 * slope
-        H_v = jnp.where(small, scale * per_kT * per_kT * 0.25 * slope, (0.5 * per_kT * cosh - H) * (0.5 * per_v * per_v))
-        L_uu = (both + L_u * (both + 0.5 * cosh)) * per_kT * per_D
-        L_uv = -0.5 * per_kT * L_u * L_v
-        L_vv = 0.5 * H_v * per_D - 0.5 * per_kT * L_v * L_v
-        C = (L_uu - per_u_L) * per_u * per_u
-        Lambda |= {
-            "AA": 0.25 * C + L_uv * per_u + L_vv,
-            "Aq": 0.5 * C - 2 * L_vv,
-            "qq": C - 4 * L_uv * per_u + 4 * L_vv - Lambda["q/q"],
-        }
-    return q, A, Lambda
+    mean = L_u * per_u
+    values = _Functions(0.5 * mean + L_v, (mean - 2 * L_v) / q)
+    if not with_matrix:
+        return q, values
+
+    # === second derivatives
+    away = (0.5 * per_kT * either - H) * (0.5 * per_v * per_v)
+    H_v = jnp.where(small, scale * per_kT * per_kT * 0.25 * _series_slope(delta2), away)
+    L_uu = (both + L_u * (both + 0.5 * either)) * per_kT * per_D
+    L_uv, L_vv = -0.5 * per_kT * L_u * L_v, 0.5 * H_v * per_D - 0.5 * per_kT * L_v * L_v
+    C, mixed = (L_uu - mean) * per_u * per_u, L_uv * per_u
+    return q, values._replace(AA=0.25 * C + mixed + L_vv, Aq=0.5 * C - 2 * L_vv, qq=C - 4 * mixed + 4 * L_vv - values.per_q)
+
+
+def _series(z: Any) -> Any:
+    """sinh(delta)/delta with z = delta^2."""
+    total = jnp.ones_like(z)
+    for k in range(TERMS, 0, -1):
+        total = 1 + z * (1 / ((2 * k) * (2 * k + 1))) * total
+    return total
+
+
+def _series_slope(z: Any) -> Any:
+    """Its derivative with respect to z."""
+    total = jnp.zeros_like(z)
+    for k in range(SLOPE_TERMS, 0, -1):
+        total = k / math.factorial(2 * k + 1) + z * total
+    return total
 
 
 def smallest_singular_values(M: Float[Array, "n n element"]) -> Float[Array, "element"]:
