@@ -91,13 +91,13 @@ def _relative_panels(
 
 
 def _sorted(c: Float[Array, "root *element"], w: Float[Array, "root *element"]) -> tuple[Any, Any]:
-    """Both in the order of c. Two are exchanged in the open: in a batch a sort calls its comparison for every element."""
-    if len(c) == 1:
-        return c, w
+    """Both in the order of c. Two are exchanged in the open: a batched sort calls its comparator for every element."""
+    if len(c) == 2:
+        ordered = c[0] <= c[1]
+        return jnp.where(ordered, c, c[::-1]), jnp.where(ordered, w, w[::-1])
     if len(c) > 2:
-        return jax.lax.sort((c, w), dimension=0, num_keys=1)
-    ordered = c[0] <= c[1]
-    return tuple(jnp.where(ordered, x, x[::-1]) for x in (c, w))
+        c, w = jax.lax.sort((c, w), dimension=0, num_keys=1)
+    return c, w
 
 
 def _arcsinh(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

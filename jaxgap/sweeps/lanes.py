@@ -25,6 +25,7 @@ from jaxtyping import Array, Float
 
 from jaxgap.curvature import Energies, half_gradient
 from jaxgap.pairing import (
+    Nodes,
     integrand_peaks,
     nodes_on,
     overlap_interval,
@@ -81,11 +82,11 @@ class Lanes(eqx.Module):
 def lanes(sc: Superconductor, Delta: Float[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
     alone, together, coupling, kT = jax.vmap(_intervals, out_axes=-1)(sc, Delta, T)
-    kappa, weight = nodes_on(sc, *alone.ends, *alone.peaks, rule.single)
+    kappa, weight = _nodes(sc, alone, rule.single)
     singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, alone.first)
     both = []
     for interval in together:
-        kappa, weight = nodes_on(sc, *interval.ends, *interval.peaks, rule.overlap)
+        kappa, weight = _nodes(sc, interval, rule.overlap)
         z1, z2 = (kappa * (1 / m) - mu for m, mu in zip(interval.m, interval.mu, strict=True))
         both.append(Pair(z1, z2, weight))
     return Lanes(coupling, kT, singles, tuple(both), sc.clusters)
@@ -101,6 +102,11 @@ class _Interval(NamedTuple):
     """Masses and mus of the bands that pair there, [band]."""
     mu: Any
     first: Any
+
+
+def _nodes(sc: Superconductor, on: _Interval, n: int) -> Nodes:
+    (a, b), (centre, width) = on.ends, on.peaks
+    return nodes_on(sc, a, b, centre, width, n)
 
 
 def _intervals(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""]) -> tuple[_Interval, Any, Any, Any]:
@@ -192,8 +198,11 @@ def _pair_densities(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matr
     z = Energies(jnp.ones_like(pair.z1), pair.z1**2, pair.z2**2, pair.z1 * pair.z2)
     q, Lambda = _functions_of_k(pair, x, kT, with_matrix)
 
+    gapped = q > 0
+    q, weight = jnp.where(gapped, q, 1.0), jnp.where(gapped, pair.weight, 0.0)
+
     def summed(f: Any) -> Any:
-        return jnp.sum(f * pair.weight, axis=0)
+        return jnp.sum(f * weight, axis=0)
 
     slopes = jnp.array([2.0, 2.0, 4.0])[:, None]
     A_x, Lambda_A = slopes * x, summed(Lambda.A)
@@ -225,12 +234,12 @@ class _Functions(NamedTuple):
 
 
 def _functions_of_k(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matrix: bool) -> tuple[Any, _Functions]:
-    """q = E_+ E_- (1 where it vanishes: a node that falls on E_- = 0 is as good as left out) and the functions of k."""
+    """q = E_+ E_- and the functions of k. Where q vanishes, at a node that is to be left out, they are those of q = 1."""
     z1, z2, _ = pair
     D1, D2, D3 = x
     s1, s2, s3 = D1 * D1, D2 * D2, D3 * D3
     q = jnp.sqrt((z1 * z2 - D1 * D2 + s3) ** 2 + (z1 * D2 + z2 * D1) ** 2)
-    q = jnp.where(q > 0, q, 1.0)
+    product, q = q, jnp.where(q > 0, q, 1.0)
     b2 = ((z1 - z2) * (z1 + z2) + s1 - s2) ** 2 + 4 * s3 * ((z1 - z2) ** 2 + (D1 + D2) ** 2)
     per_u = 1 / jnp.sqrt(z1 * z1 + z2 * z2 + s1 + s2 + 2 * (s3 + q))
     v2 = b2 * per_u * per_u
@@ -250,7 +259,7 @@ def _functions_of_k(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matr
     mean = L_u * per_u
     values = _Functions(0.5 * mean + L_v, (mean - 2 * L_v) / q)
     if not with_matrix:
-        return q, values
+        return product, values
 
     # === second derivatives
     away = (0.5 * per_kT * either - H) * (0.5 * per_v * per_v)
@@ -258,7 +267,9 @@ def _functions_of_k(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matr
     L_uu = (both + L_u * (both + 0.5 * either)) * per_kT * per_D
     L_uv, L_vv = -0.5 * per_kT * L_u * L_v, 0.5 * H_v * per_D - 0.5 * per_kT * L_v * L_v
     C, mixed = (L_uu - mean) * per_u * per_u, L_uv * per_u
-    return q, values._replace(AA=0.25 * C + mixed + L_vv, Aq=0.5 * C - 2 * L_vv, qq=C - 4 * mixed + 4 * L_vv - values.per_q)
+    return product, values._replace(
+        AA=0.25 * C + mixed + L_vv, Aq=0.5 * C - 2 * L_vv, qq=C - 4 * mixed + 4 * L_vv - values.per_q
+    )
 
 
 def _series(z: Any) -> Any:
