@@ -248,7 +248,8 @@ def test_complex_starts():
 
 @pytest.mark.slow
 def test_eight_devices():
-    """As one device, bit for bit."""
+    """As one device, within max(1e-12, 10 eps / sigma_min): what one device has to do, a single block here, XLA compiles without a
+    loop, in another order of operations."""
     program = """
         import jax, jax.numpy as jnp, numpy as np
         from jaxgap.materials import two_band
@@ -262,7 +263,9 @@ def test_eight_devices():
         eight = jax.jit(jax.shard_map(run, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False))(sc, jnp.asarray(T))
         one = jax.jit(run)(sc, jnp.asarray(T))
         assert np.all(np.asarray(one.status) == 0)
-        assert np.array_equal(np.asarray(eight.Delta), np.asarray(one.Delta))
+        allowed = np.maximum(1e-12, 10 * np.finfo(float).eps / np.asarray(one.sigma_min))
+        apart = np.linalg.norm(np.asarray(eight.Delta - one.Delta), axis=1) / np.linalg.norm(np.asarray(one.Delta), axis=1)
+        assert np.all(apart <= allowed), apart.max()
         assert len(eight.Delta.sharding.device_set) == 8
     """
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
