@@ -39,7 +39,8 @@ def _batch():
     return stacked(systems), jnp.asarray(T), jnp.asarray(starts)
 
 
-_many = jax.jit(lambda sc, T, x: solve_many(sc, T, start=x))
+def _many(sc, T, x):
+    return solve_many(sc, T, start=x)
 
 
 @functools.cache
@@ -94,7 +95,8 @@ def _bands(lam, Omega=30.0):
     return eqx.tree_at(lambda s: s.lam, sc, jnp.asarray(lam)[:, None, None])
 
 
-_many_bands = jax.jit(lambda sc, T, x: solve_many(sc, T, start=x))
+def _many_bands(sc, T, x):
+    return solve_many(sc, T, start=x)
 
 
 @pytest.mark.parametrize("n", [BLOCK - 1, 10_000])
@@ -248,8 +250,8 @@ def test_complex_starts():
 
 @pytest.mark.slow
 def test_eight_devices():
-    """As one device, within max(1e-12, 10 eps / sigma_min): what one device has to do, a single block here, XLA compiles without a
-    loop, in another order of operations."""
+    """As one device, within max(1e-12, 10 eps / sigma_min): the single block that each device has is compiled without a loop,
+    in another order of operations."""
     program = """
         import jax, jax.numpy as jnp, numpy as np
         from jaxgap.materials import two_band

@@ -26,6 +26,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.following import CORRECTION, HALF_WAY, starting_amplitudes
 from jaxgap.implicit import SINGULAR
@@ -94,18 +95,30 @@ def solve_many(
     check(isinstance(systems, Superconductor), "systems", "be a batch of Superconductor", type(systems).__name__)
     shape = jnp.shape(systems.Omega)
     check(len(shape) == 1, "systems", "have one leading axis of elements in every leaf", f"Omega of shape {shape}")
+    check(shape[0] > 0, "systems", "hold at least one element", "none")
     T = jnp.asarray(T, jnp.float64)
     check(T.shape == shape, "T", f"have one temperature [K] per element, {shape}", f"shape {T.shape}")
     x = None if start is None else _starts(start, systems, shape[0])
     pattern = None if branch is None else sign_pattern(branch, len(systems.bands))
 
     # === solve
+    return many_core(systems, T, x, pattern, rule)
+
+
+@program
+def many_core(
+    systems: Superconductor,
+    T: Float[Array, "element"],
+    x: Inexact[Array, "element channel"] | None,
+    pattern: Float[Array, "band"] | None,
+    rule: Rule,
+) -> Solution:
+    """`solve_many` in stages: the short way, the long way for what is left, and the implicit derivative."""
     frozen = jax.lax.stop_gradient((systems, T, x))
     found = _nothing(*frozen)
-    if shape[0] > 0 and ((x is None and pattern is not None) or (x is not None and not jnp.iscomplexobj(x))):
+    if (x is None and pattern is not None) or (x is not None and not jnp.iscomplexobj(x)):
         found = _in_blocks(partial(_short_way, pattern=pattern, rule=rule), frozen)
     found = _long_way(frozen, found, pattern, rule)
-
     return jax.vmap(partial(_solution, rule=rule))(systems, T, found)
 
 
@@ -154,8 +167,9 @@ def _short_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule) -> 
     """Find, finish and judge the elements of a block; `NOT_CONVERGED` is what has to go the long way."""
     sc, T, start = block
     search = partial(_search, equations=_equations(fewer(rule)))
-    ways = jax.vmap(search)(sc, T, start) if pattern is None else jax.vmap(partial(_on_branch, search, pattern=pattern))(sc, T)
-    return _finish(sc, T, ways, pattern, rule)
+    branch = partial(_on_branch, search, pattern=pattern)
+    found = jax.vmap(branch)(sc, T) if start is None else jax.vmap(search)(sc, T, start)
+    return _finish(sc, T, found, pattern, rule)
 
 
 def fewer(rule: Rule) -> Rule:
