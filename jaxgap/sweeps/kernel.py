@@ -189,7 +189,7 @@ def _search(sc: Superconductor, T: Any, x: Float[Array, "channel"], equations: A
     return _Approach(root.x, root.converged, root.steps)
 
 
-def _on_branch(search: Any, sc: Superconductor, T: Any, pattern: Float[Array, "band"]) -> _Approach:
+def _on_branch(search: Any, sc: Superconductor, T: Any, pattern: Any) -> _Approach:
     """The branch of a sign pattern in the one step that `following.follow` tries first, with its conditions."""
     zero = search(sc, jnp.zeros_like(T), starting_amplitudes(sc, pattern)[0])
     end = search(sc, T, zero.x)
