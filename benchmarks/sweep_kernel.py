@@ -267,7 +267,12 @@ def race(sizes: dict[str, int], rounds: int) -> dict[str, Any]:
             rows[name] = (drawn, *answers)
         loads.append(os.getloadavg()[0])
     table = {
-        name: {"systems": sizes[name], "solutions_per_second": sizes[name] / best[name], **verified(*rows[name])}
+        name: {
+            "systems": sizes[name],
+            "solutions_per_second": sizes[name] / best[name],
+            "core_microseconds_per_solution": 1e6 * core[name] / sizes[name],
+            **verified(*rows[name]),
+        }
         for name in ways
     }
     for name in ("script", "numpy", "numpy_tuned", "optimistix"):
