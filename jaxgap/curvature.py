@@ -37,7 +37,7 @@ from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectrum import abs2, safe_sqrt
 from jaxgap.superconductor import Cluster, Superconductor
 
-__all__ = ["residual_and_matrix"]
+__all__ = ["residual_and_matrix", "half_gradient", "Energies"]
 
 
 @partial(jax.jit, static_argnames="rule")
@@ -81,7 +81,7 @@ def _alone(sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array,
     return rows
 
 
-class _Energies(NamedTuple):
+class Energies(NamedTuple):
     """What det(Delta) needs of zeta_1 and zeta_2: at every k, or summed over k with weights."""
 
     one: Float[Array, "*k"]
@@ -90,7 +90,7 @@ class _Energies(NamedTuple):
     z12: Float[Array, "*k"]
 
 
-def _half_gradient(Delta: Inexact[Array, "3"], z: _Energies) -> Any:
+def half_gradient(Delta: Inexact[Array, "3 *k"], z: Energies) -> Any:
     """det_x / 2, linear in `z`."""
     D1, D2, D3 = Delta
     g1 = D1 * (z.z22 + abs2(D2) * z.one) - D3**2 * jnp.conj(D2) * z.one
@@ -109,8 +109,8 @@ def _together(sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "chann
     # === of every k: the five functions, and the derivatives of q
     branches = spectrum.branches(z1, z2, *D)
     q = jnp.where(branches.q > 0, branches.q, 1.0)
-    z = _Energies(jnp.ones_like(q), z1 * z1, z2 * z2, z1 * z2)
-    Lambda, q_x = barrier((spectrum.curvatures(branches, thermal_energy(T)), _half_gradient(D, z) / q))
+    z = Energies(jnp.ones_like(q), z1 * z1, z2 * z2, z1 * z2)
+    Lambda, q_x = barrier((spectrum.curvatures(branches, thermal_energy(T)), half_gradient(D, z) / q))
 
     # === their sums, as few matrix products
     w_q = Lambda.q / q
@@ -124,6 +124,6 @@ def _together(sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "chann
     slopes = jnp.tile(jnp.array([2.0, 2.0, 4.0]), len(x) // 3)  # A_x = slopes x
     A_x = slopes * x
     mixed = jnp.outer(A_x, Aq_x)
-    bent = jax.jacfwd(lambda y: _half_gradient(unpack(y, 3), _Energies(*sums)))(x)  # sum of Lambda_q / 2q det_xx
+    bent = jax.jacfwd(lambda y: half_gradient(unpack(y, 3), Energies(*sums)))(x)  # sum of Lambda_q / 2q det_xx
     dP = A * jnp.diag(slopes) + bent + AA * jnp.outer(A_x, A_x) + mixed + mixed.T + qq_xx
     return (A * A_x + Lambda_x) / 2, dP / 2

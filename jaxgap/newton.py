@@ -98,6 +98,7 @@ def newton(
     max_steps: int = MAX_STEPS,
     floor: Float[Array, ""] | float = 0.0,
     stride: Stride = CAREFUL,
+    last_step: float = STEP_TOLERANCE,
 ) -> Root:
     """A root of r(x, theta) from the start `x`.
 
@@ -108,6 +109,8 @@ def newton(
         max_steps: limit of evaluations.
         floor: |x| [meV] below which x counts as zero and the search ends.
         stride: how far one step may go.
+        last_step: share |dx| / |x| up to which a step is the last. If it is above its default, a root need only be found to
+            that share, and be finished elsewhere.
     """
 
     def going(s: _State) -> Any:
@@ -117,7 +120,7 @@ def newton(
         x = s.x + s.t * s.dx
         r, jacobian = equations(x, theta)
         size = norm(r)
-        last = norm(s.t * s.dx) <= STEP_TOLERANCE * norm(x)
+        last = norm(s.t * s.dx) <= last_step * norm(x)
         arrived = jnp.isfinite(size) & ((last & (s.steps > 0)) | (norm(x) <= floor) | (size <= EXACT * norm(x)))
         taken = arrived | (size < (1 - 1e-4 * s.t) * stride.rise * s.size)
         return _State(
@@ -135,7 +138,8 @@ def newton(
     end = jax.lax.while_loop(going, step, start)
     # The floor is for amplitudes that vanish: just beyond a fold |r| is as small without a solution.
     size = norm(end.x)
-    small = end.size <= jnp.where(size <= floor, floor, RESIDUAL_TOLERANCE * size)
+    tolerance = RESIDUAL_TOLERANCE if last_step <= STEP_TOLERANCE else last_step
+    small = end.size <= jnp.where(size <= floor, floor, tolerance * size)
     return Root(end.x, end.size, end.jacobian, jnp.isfinite(end.x).all() & small, end.steps)
 
 

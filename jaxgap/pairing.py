@@ -86,7 +86,7 @@ def overlap_nodes(sc: Superconductor, cluster: Cluster, Delta: Amplitudes, T: Sc
     With `normal`, the nodes also resolve the normal state at T: the kinks of |zeta_i| in the free energy.
     """
     m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
-    peaks = _peaks(m, mu, pick(Delta, cluster.channels), T, normal)
+    peaks = integrand_peaks(m, mu, pick(Delta, cluster.channels), T, normal)
     return nodes_on(sc, *overlap_interval(sc, cluster), *peaks, n)
 
 
@@ -117,7 +117,7 @@ def single_nodes(
     m, mu = (pick(leaf, bands) for leaf in parameters(sc))
 
     def interval(m: Any, mu: Any, Delta: Any, a: Any, b: Any) -> Nodes:
-        return nodes_on(sc, a, b, *_peaks(m[None], mu[None], Delta[None], T, normal), n)
+        return nodes_on(sc, a, b, *integrand_peaks(m[None], mu[None], Delta[None], T, normal), n)
 
     return bands, jax.vmap(interval)(m, mu, pick(Delta, bands), a, b)
 
@@ -137,8 +137,11 @@ def unpack(x: Float[Array, "x"], n: int) -> Inexact[Array, "channel"]:
     return x if x.shape[0] == n else x[:n] + 1j * x[n:]
 
 
-def nodes_on(sc: Superconductor, a: Scalar, b: Scalar, centre: Any, width: Any, n: int) -> Nodes:
-    """Nodes on [a, b]; in 3D the integral runs over sqrt(kappa), in which a band's edge is smooth."""
+def nodes_on(sc: Superconductor, a: Any, b: Any, centre: Any, width: Any, n: int) -> Nodes:
+    """Nodes on [a, b]; in 3D the integral runs over sqrt(kappa), in which a band's edge is smooth.
+
+    Of many intervals at once the nodes come first, the intervals last (as in `quadrature.panels`).
+    """
     if sc.dimension == 2:
         return Nodes(*panels(a, b, centre, width, n))
     root = jnp.sqrt(centre + 1j * width)
@@ -146,7 +149,9 @@ def nodes_on(sc: Superconductor, a: Scalar, b: Scalar, centre: Any, width: Any, 
     return Nodes(y**2, 2 * y**2 * weight)  # dkappa rho = 2 y dy y
 
 
-def _peaks(m: Any, mu: Any, Delta: Any, T: Scalar, normal: bool) -> tuple[Float[Array, "root"], Float[Array, "root"]]:
+def integrand_peaks(
+    m: Any, mu: Any, Delta: Any, T: Scalar, normal: bool = False
+) -> tuple[Float[Array, "root"], Float[Array, "root"]]:
     """Centres and widths (hypot of the root's imaginary part and pi k_B T |m|) of what must be resolved."""
     m, mu, Delta, kT = jax.lax.stop_gradient((m, mu, Delta, thermal_energy(T)))
     found = [spectrum.peaks(m, mu, Delta)] + normal * [spectrum.peaks(m, mu, 0 * Delta)]

@@ -13,7 +13,7 @@ so that derivatives with respect to Omega, mu and m include the motion of the sh
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -45,12 +45,16 @@ DEFAULT_RULE = Rule()
 
 
 def panels(
-    a: Float[Array, ""], b: Float[Array, ""], centre: Float[Array, "root"], width: Float[Array, "root"], n: int
-) -> tuple[Float[Array, "node"], Float[Array, "node"]]:
+    a: Float[Array, "*element"],
+    b: Float[Array, "*element"],
+    centre: Float[Array, "root *element"],
+    width: Float[Array, "root *element"],
+    n: int,
+) -> tuple[Float[Array, "node *element"], Float[Array, "node *element"]]:
     """Nodes and weights on [a, b] for an integrand with peaks at `centre` of half width `width`.
 
     An empty interval (a = b) has zero weights whose derivatives with respect to a and b are right: moving an end
-    uncovers the integrand there.
+    uncovers the integrand there. Many intervals at once have their elements last.
     """
     y, v = _relative_panels(*jax.lax.stop_gradient((a, b, centre, width)), n)
     y, v = jax.lax.stop_gradient(barrier((y, v)))
@@ -58,32 +62,50 @@ def panels(
 
 
 def _relative_panels(
-    a: Float[Array, ""], b: Float[Array, ""], c: Float[Array, "root"], w: Float[Array, "root"], n: int
-) -> tuple[Float[Array, "node"], Float[Array, "node"]]:
+    a: Float[Array, "*element"],
+    b: Float[Array, "*element"],
+    c: Float[Array, "root *element"],
+    w: Float[Array, "root *element"],
+    n: int,
+) -> tuple[Float[Array, "node *element"], Float[Array, "node *element"]]:
     """Positions in [0, 1] and weights that sum to one."""
     span = jnp.where(b > a, b - a, 1.0)
-    w = _shared_widths(c, w)
-    if len(c) > 1:
-        c, w = jax.lax.sort((c, w), num_keys=1)
+    c, w = _sorted(c, _shared_widths(c, w))
     w = jnp.maximum(w, NARROWEST * span)
-    middle = (c[1:] + c[:-1]) / 2
-    cuts = jnp.stack([c, jnp.append(middle, b)], axis=1).ravel()[:-1]
+    cuts = jnp.stack([c, jnp.concatenate([(c[1:] + c[:-1]) / 2, b[None]])], axis=1).reshape(-1, *a.shape)[:-1]
     ends = jnp.concatenate([a[None], jnp.clip(cuts, a, b), b[None]])
-    c, w = jnp.repeat(c, 2), jnp.repeat(w, 2)
+    c, w = jnp.repeat(c, 2, axis=0), jnp.repeat(w, 2, axis=0)
 
-    t_left, t_right = barrier((jnp.arcsinh((ends[:-1] - c) / w), jnp.arcsinh((ends[1:] - c) / w)))
-    u, weight = np.polynomial.legendre.leggauss(n)
-    t = t_left[:, None] + (t_right - t_left)[:, None] * (u[None, :] + 1) / 2
-    grow = jnp.exp(t)
+    u, weight = (part.reshape(1, n, *(1 for _ in a.shape)) for part in np.polynomial.legendre.leggauss(n))
+    t_left, t_right = _arcsinh((ends[:-1] - c) / w), _arcsinh((ends[1:] - c) / w)
+    start, width, t_left, step = (x[:, None] for x in barrier(((c - a) / span, w / (2 * span), t_left, t_right - t_left)))
+    grow = jnp.exp(t_left + step * (0.5 * (u + 1)))
     decay = 1 / grow
-    y = (c[:, None] - a + w[:, None] * (grow - decay) / 2) / span
-    v = w[:, None] * (grow + decay) / 2 * (t_right - t_left)[:, None] * weight[None, :] / 2 / span
+    y = start + width * (grow - decay)
+    v = (width * step) * (grow + decay) * (0.5 * weight)
     # An empty interval has equal pieces, so that all derivatives with respect to its ends are those of an integral.
-    piece = np.arange(len(c))[:, None]
-    even_y, even_v = (piece + (u[None, :] + 1) / 2) / len(c), np.broadcast_to(weight / (2 * len(c)), v.shape)
-    return jnp.where(b > a, jnp.clip(y, 0.0, 1.0), even_y).ravel(), jnp.where(b > a, v, even_v).ravel()
+    piece = np.arange(len(c)).reshape(-1, *(1 for _ in u.shape[1:]))
+    even_y, even_v = (piece + (u + 1) / 2) / len(c), weight / (2 * len(c))
+    y, v = jnp.where(b > a, jnp.clip(y, 0.0, 1.0), even_y), jnp.where(b > a, v, even_v)
+    return y.reshape(-1, *a.shape), v.reshape(-1, *a.shape)
 
 
-def _shared_widths(c: Float[Array, "root"], w: Float[Array, "root"]) -> Float[Array, "root"]:
+def _sorted(c: Float[Array, "root *element"], w: Float[Array, "root *element"]) -> tuple[Any, Any]:
+    """Both in the order of c. Two are exchanged in the open: a batched sort calls its comparator for every element."""
+    if len(c) == 2:
+        ordered = c[0] <= c[1]
+        return jnp.where(ordered, c, c[::-1]), jnp.where(ordered, w, w[::-1])
+    if len(c) > 2:
+        c, w = jax.lax.sort((c, w), dimension=0, num_keys=1)
+    return c, w
+
+
+def _arcsinh(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """arcsinh to an absolute error of rounding, which positions need: half the cost of one to a relative error."""
+    size = jnp.abs(x)
+    return jnp.sign(x) * jnp.log(size + jnp.sqrt(1 + size * size))
+
+
+def _shared_widths(c: Float[Array, "root *element"], w: Float[Array, "root *element"]) -> Float[Array, "root *element"]:
     """Widths that also resolve the neighbours: w_i = min over j of hypot(c_i - c_j, w_j)."""
     return jnp.min(jnp.hypot(c[:, None] - c[None, :], w[None, :]), axis=1)

@@ -98,10 +98,13 @@ def implicit_amplitudes(
     T: Float[Array, ""],
     Delta: Inexact[Array, "channel"],
     trusted: Bool[Array, ""],
-    jacobian: Float[Array, "n n"],
+    jacobian: Float[Array, "n n"] | None,
     rule: Rule = DEFAULT_RULE,
 ) -> Inexact[Array, "channel"]:
-    """The solution `Delta`, and dr/dx there, as a differentiable function of `sc` and `T`; NaN derivatives unless `trusted`."""
+    """The solution `Delta`, and dr/dx there, as a differentiable function of `sc` and `T`; NaN derivatives unless `trusted`.
+
+    Without `jacobian` it is computed, where it is needed.
+    """
     Delta = jax.lax.stop_gradient(Delta)
     theta = jax.lax.stop_gradient(theta_at(sc, T, pack(Delta)))._replace(sc=sc, T=T)
     return unpack(at_root(partial(fixed_gauge_residual, rule=rule), pack(Delta), theta, trusted, jacobian), len(sc.channels))

@@ -1,0 +1,363 @@
+"""Solutions per second of the batched kernel, beside three baselines that get the same nodes, starts and tolerance.
+
+    python benchmarks/sweep_kernel.py [--systems 16384] [--largest 1000000] [--memory 10000000] [--output results.json]
+
+Systems: two equal 2D bands with all three amplitudes (`materials.two_band`), lambda_33 in 0..0.15, d in 0..10 meV, T in
+1..20 K, drawn with a fixed seed. All start from the same amplitudes and solve the gap equations to a residual of 1e-10 meV,
+which is verified afterwards for every element with six times the nodes.
+
+- kernel: `jaxgap.sweeps.kernel.solve_many`, one thread for every core;
+- script: scipy's `quad` (which chooses its nodes itself) and `root`, as one would write it from the paper;
+- numpy: the same equations on the whole batch at once, Newton with a Jacobian by forward differences (one core, as NumPy is);
+- numpy_tuned: the same in blocks that stay in cache, on all cores (threads);
+- optimistix: `jax.vmap` of optimistix' Newton on `pairing.gap_residual`, all cores.
+
+All take turns and each keeps its best time: other work on the machine then hurts all of them. What depends on it least is the
+time of all cores together that a solution takes (`core_microseconds_per_solution`).
+"""
+
+import argparse
+import json
+import math
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optimistix
+from scipy.integrate import quad
+from scipy.optimize import root
+
+from jaxgap import Rule, Status
+from jaxgap.materials import two_band
+from jaxgap.pairing import gap_residual, overlap_nodes, pairs, single_nodes
+from jaxgap.provenance import provenance
+from jaxgap.sweeps.kernel import BLOCK, solve_many
+from jaxgap.units import k_B
+
+TOLERANCE = 1e-10  # meV, residual of the gap equations
+START = np.array([6.5, 4.2, 1.8])
+RULE = Rule(overlap=14, single=8)  # fewer nodes than the default: enough for these systems, as the verification shows
+FINE = Rule(overlap=96, single=48)
+PIECE = 2 * BLOCK  # systems that one call of a compiled program solves: a thread each
+CORES = os.cpu_count() or 1
+
+Draw = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def draw(n: int, seed: int = 2020) -> Draw:
+    """(lambda_33, d [meV], T [K]) of n random systems."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0, 0.15, n), rng.uniform(0, 10, n), rng.uniform(1, 20, n)
+
+
+def systems_of(lambda_33: Any, d: Any) -> Any:
+    """A batch of systems as one pytree."""
+    sc = two_band()
+    return jax.vmap(lambda x, y: sc.set({"lam[a:b, a:b]": x, "mu[b]": 200.0 + y}))(lambda_33, d)
+
+
+def pieces(drawn: Draw) -> Iterator[Draw]:
+    """Pieces of one size, the last one filled up."""
+    for start in range(0, len(drawn[0]), PIECE):
+        yield tuple(np.resize(row[start : start + PIECE], PIECE) for row in drawn)  # type: ignore[misc]
+
+
+def threaded(one: Callable[..., Any], drawn: Draw) -> tuple[np.ndarray, np.ndarray]:
+    """(amplitudes, converged) of all systems; a thread per core takes the pieces."""
+    with ThreadPoolExecutor(CORES) as pool:
+        done = list(pool.map(lambda piece: [np.asarray(part) for part in one(*piece)], pieces(drawn)))
+    n = len(drawn[0])
+    return np.concatenate([x for x, _ in done])[:n], np.concatenate([ok for _, ok in done])[:n]
+
+
+# --- the ways -------------------------------------------------------------------------------------------------------
+
+
+@jax.jit
+def kernel(lambda_33: Any, d: Any, T: Any) -> Any:
+    """(amplitudes, converged) of a piece."""
+    found = solve_many(systems_of(lambda_33, d), T, start=START, rule=RULE)
+    return found.Delta.real, found.status == Status.CONVERGED
+
+
+@jax.jit
+def plain(lambda_33: Any, d: Any, T: Any) -> Any:
+    """optimistix' Newton on the gap equations, with nothing but vmap around it."""
+    solver = optimistix.Newton(rtol=1e-9, atol=1e-11)
+
+    def one(sc: Any, T: Any) -> Any:
+        found = optimistix.root_find(
+            lambda D, args: gap_residual(args[0], D, args[1], RULE), solver, jnp.asarray(START), (sc, T), throw=False
+        )
+        return found.value, found.result == optimistix.RESULTS.successful
+
+    return jax.vmap(one)(systems_of(lambda_33, d), T)
+
+
+@jax.jit
+def numpy_nodes(lambda_33: Any, d: Any, T: Any) -> Any:
+    """kappa and weights for NumPy, placed at the start: (both bands, one band alone, which)."""
+    sc = two_band()
+
+    def one(x: Any, y: Any, T: Any) -> Any:
+        system = sc.set({"lam[a:b, a:b]": x, "mu[b]": 200.0 + y})
+        both = overlap_nodes(system, pairs(system)[0], jnp.asarray(START), T, RULE.overlap)
+        return both, single_nodes(system, jnp.asarray(START), T, RULE.single)[1]
+
+    return jax.vmap(one)(lambda_33, d, T)
+
+
+NUMPY_BLOCK = 128  # arrays that stay in cache
+
+
+def in_numpy(lambda_33: np.ndarray, d: np.ndarray, T: np.ndarray, block: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Vectorised NumPy: Newton of the whole batch at once, or block by block, with the Jacobian by forward differences."""
+    block = block or len(T)
+    both, alone = jax.tree.map(np.asarray, numpy_nodes(lambda_33, d, T))
+    parts = []
+    for i in range(0, len(T), block):
+        s = slice(i, i + block)
+        kappas = [np.ascontiguousarray(part[s]) for part in (both.kappa, both.weight, alone.kappa, alone.weight)]
+        parts.append(_numpy_newton(lambda_33[s], d[s], k_B * T[s], *kappas))
+    return np.concatenate([x for x, _ in parts]), np.concatenate([ok for _, ok in parts])
+
+
+def _numpy_newton(lambda_33: np.ndarray, d: np.ndarray, kT: np.ndarray, kappa: Any, w: Any, kappa_1: Any, w_1: Any) -> Any:
+    lam = np.tile(np.array([[0.4, 0.05, 0.05], [0.05, 0.3, 0.05], [0.05, 0.05, 0.0]]), (len(d), 1, 1))
+    lam[:, 2, 2] = lambda_33
+    kT, mu_2 = kT[:, None], 200.0 + d[:, None]
+    z1, z2 = kappa - 200.0, kappa - mu_2
+    sum_z, dif_z, z12 = z1 + z2, z1 - z2, z1 * z2
+    squares, single = (
+        z1 * z1 + z2 * z2,
+        (kappa_1 - np.stack([200.0 + 0 * d, 200.0 + 0 * d, 200.0 + d, 200.0 + d], 1)[..., None]) ** 2,
+    )
+
+    def equations(D: np.ndarray) -> np.ndarray:
+        D1, D2, D3 = (D[:, c, None] for c in range(3))
+        s1, s2, s3 = D1 * D1, D2 * D2, D3 * D3
+        A = squares + (s1 + s2 + 2 * s3)
+        det = (z12 + (s3 - D1 * D2)) ** 2 + (z1 * D2 + z2 * D1) ** 2
+        b = np.sqrt((dif_z * sum_z + (s1 - s2)) ** 2 + 4 * s3 * (dif_z**2 + (D1 + D2) ** 2))
+        E_plus = np.sqrt((A + b) / 2)
+        E_minus = np.sqrt(det) / E_plus
+        f_plus, f_minus = np.tanh(E_plus / (2 * kT)) / (2 * E_plus), np.tanh(E_minus / (2 * kT)) / (2 * E_minus)
+        S, R = w * (f_plus + f_minus), w * (f_plus - f_minus) / b
+        S, R, R_zz, R_dd = (x.sum(1) for x in (S, R, R * dif_z * sum_z, R * dif_z**2))
+        D1, D2, D3 = D.T
+        s1, s2, s3 = D1 * D1, D2 * D2, D3 * D3
+        R_12 = R_zz + R * (s1 - s2)
+        E = np.sqrt(single + (D[:, [0, 0, 1, 1], None]) ** 2)
+        f = (w_1 * np.tanh(E / (2 * kT[..., None])) / (2 * E)).sum(2)
+        P1 = 0.5 * (D1 * (S + 2 * s3 * R + R_12) + 2 * s3 * D2 * R) + D1 * (f[:, 0] + f[:, 1])
+        P2 = 0.5 * (D2 * (S + 2 * s3 * R - R_12) + 2 * s3 * D1 * R) + D2 * (f[:, 2] + f[:, 3])
+        P3 = D3 * (S + R_dd + R * (s1 + s2)) + 2 * D1 * D2 * D3 * R
+        return D - (lam @ np.stack([P1, P2, P3], 1)[..., None])[..., 0]
+
+    D = np.tile(START, (len(d), 1))
+    for _ in range(12):
+        r = equations(D)
+        if np.all(np.linalg.norm(r, axis=1) <= TOLERANCE / 10):
+            break
+        h = 1e-6
+        J = np.stack([(equations(D + h * e) - r) / h for e in np.eye(3)], axis=2)
+        D = D - np.linalg.solve(J, r[..., None])[..., 0]
+    return D, np.linalg.norm(r, axis=1) <= TOLERANCE / 10
+
+
+def script_solve(lambda_33: float, d: float, T: float) -> tuple[np.ndarray, bool]:
+    """scipy quad + root, for one system, as one would write it from the paper's Eq. 3-5."""
+    lam = np.array([[0.4, 0.05, 0.05], [0.05, 0.3, 0.05], [0.05, 0.05, lambda_33]])
+    Omega, kT = 30.0, 0.08617333262145177 * T
+
+    def f(E: float) -> float:
+        return math.tanh(E / (2 * kT)) / (2 * E)
+
+    def integrand(z1: float, D: np.ndarray, channel: int) -> float:
+        D1, D2, D3 = D
+        z2 = z1 - d
+        inside1, inside2 = abs(z1) <= Omega, abs(z2) <= Omega
+        if not (inside1 and inside2):
+            if channel == 0 and inside1:
+                return D1 * f(math.sqrt(z1**2 + D1**2))
+            if channel == 1 and inside2:
+                return D2 * f(math.sqrt(z2**2 + D2**2))
+            return 0.0
+        e1, e2, s3 = z1**2 + D1**2, z2**2 + D2**2, D3**2
+        r = (z1 - z2) ** 2 + (D1 + D2) ** 2
+        b = math.sqrt((e1 - e2) ** 2 + 4 * s3 * r)
+        Ep, Em = math.sqrt((e1 + e2 + 2 * s3 + b) / 2), math.sqrt((e1 + e2 + 2 * s3 - b) / 2)
+        S, R = f(Ep) + f(Em), (f(Ep) - f(Em)) / b
+        if channel == 0:
+            return 0.5 * (D1 * S + R * (D1 * (e1 - e2 + 2 * s3) + 2 * s3 * D2))
+        if channel == 1:
+            return 0.5 * (D2 * S + R * (D2 * (e2 - e1 + 2 * s3) + 2 * s3 * D1))
+        return D3 * S + R * (D3 * ((z1 - z2) ** 2 + D1**2 + D2**2) + 2 * D1 * D2 * D3)
+
+    def equations(D: np.ndarray) -> np.ndarray:
+        points = [-Omega + d, 0.0, d, Omega]
+        P = [
+            quad(integrand, -Omega, Omega + d, (D, c), points=points, epsabs=1e-11, epsrel=1e-11, limit=200)[0]
+            for c in range(3)
+        ]
+        return D - lam @ np.array(P)
+
+    found = root(equations, START, tol=1e-11)
+    return found.x, bool(np.linalg.norm(equations(found.x)) <= TOLERANCE)
+
+
+def script(lambda_33: np.ndarray, d: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The script, for one system after the other."""
+    found = [script_solve(*row) for row in zip(lambda_33, d, T, strict=True)]
+    return np.stack([x for x, _ in found]), np.array([ok for _, ok in found])
+
+
+# --- measurements -----------------------------------------------------------------------------------------------------
+
+
+@jax.jit
+def residuals(lambda_33: Any, d: Any, T: Any, Delta: Any) -> Any:
+    """|r| of every system with six times the nodes [meV], by the equations that `solve` uses."""
+    r = jax.vmap(partial(gap_residual, rule=FINE))(systems_of(lambda_33, d), Delta, T)
+    return jnp.linalg.norm(r, axis=1)
+
+
+def verified(drawn: Draw, Delta: np.ndarray, converged: np.ndarray) -> dict[str, Any]:
+    """Share of the systems that are said to be solved and are."""
+    padded = [np.resize(Delta[i : i + PIECE], (PIECE, 3)) for i in range(0, len(Delta), PIECE)]
+    exact = np.concatenate([np.asarray(residuals(*piece, x)) for piece, x in zip(pieces(drawn), padded, strict=True)])[
+        : len(Delta)
+    ]
+    good = np.isfinite(exact) & (exact <= TOLERANCE)
+    return {
+        "share_converged": float(converged.mean()),
+        "share_verified": float((good & converged).mean()),
+        "largest_verified_residual_meV": float(np.sort(exact[good])[-1]) if good.any() else None,
+    }
+
+
+def race(sizes: dict[str, int], rounds: int) -> dict[str, Any]:
+    """The best rate of every way, taking turns, and what its answers are worth."""
+    ways = {
+        "kernel": partial(threaded, kernel),
+        "script": lambda drawn: script(*drawn),
+        "numpy": lambda drawn: in_numpy(*drawn),
+        "numpy_tuned": partial(threaded, partial(in_numpy, block=NUMPY_BLOCK)),
+        "optimistix": partial(threaded, plain),
+    }
+    best, core, rows = dict.fromkeys(ways, math.inf), dict.fromkeys(ways, math.inf), {}
+    for name in ("kernel", "optimistix", "numpy", "numpy_tuned"):
+        ways[name](draw(sizes[name]))  # compiled before the clock starts
+    loads = [os.getloadavg()[0]]
+    for _ in range(rounds):
+        for name, way in ways.items():
+            drawn = draw(sizes[name])
+            began, busy = time.perf_counter(), time.process_time()
+            answers = way(drawn)
+            best[name] = min(best[name], time.perf_counter() - began)
+            core[name] = min(core[name], time.process_time() - busy)
+            rows[name] = (drawn, *answers)
+        loads.append(os.getloadavg()[0])
+    table = {
+        name: {
+            "systems": sizes[name],
+            "solutions_per_second": sizes[name] / best[name],
+            "core_microseconds_per_solution": 1e6 * core[name] / sizes[name],
+            **verified(*rows[name]),
+        }
+        for name in ways
+    }
+    for name in ("script", "numpy", "numpy_tuned", "optimistix"):
+        table[name]["kernel_is_faster_by"] = table["kernel"]["solutions_per_second"] / table[name]["solutions_per_second"]
+        table[name]["kernel_takes_less_core_time_by"] = core[name] / sizes[name] / (core["kernel"] / sizes["kernel"])
+    return table | {"load_average": loads}
+
+
+def flatness(largest: int) -> list[dict[str, Any]]:
+    """Time per solution against the number of systems, the best of some runs of each size."""
+    rows = []
+    for n in [n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= largest]:
+        drawn, times = draw(n), []
+        for _ in range(max(1, min(12, 300_000 // n))):
+            began = time.perf_counter()
+            threaded(kernel, drawn)
+            times.append(time.perf_counter() - began)
+        rows.append({"systems": n, "microseconds_per_solution": 1e6 * min(times) / n, "load_average": os.getloadavg()[0]})
+    return rows
+
+
+def memory(largest: int) -> list[dict[str, Any]]:
+    """Peak memory of the process after streams of growing length: what is drawn and found is counted and dropped."""
+    rows, done, solved = [], 0, 0
+    began = time.perf_counter()
+    for n in [n for n in (100_000, 1_000_000, 10_000_000) if n <= largest]:
+        while done < n:
+            size = min(64 * PIECE, n - done)
+            solved += int(threaded(kernel, draw(size, seed=done))[1].sum())
+            done += size
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        rows.append({"systems": n, "converged": solved, "peak_MiB": peak, "seconds": time.perf_counter() - began})
+    return rows
+
+
+def operations(steps: float) -> dict[str, Any]:
+    """Operations and bytes per solution, from the compiled programs of what a block evaluates, times how often."""
+    from jaxgap.sweeps.kernel import fewer
+    from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix
+
+    lambda_33, d, T = (jnp.asarray(row) for row in draw(BLOCK))
+    sc, x = systems_of(lambda_33, d), jnp.tile(START, (BLOCK, 1))
+    parts = {
+        "search": (steps - 3, lambda sc, x, T: residual_and_matrix(x.T, lanes(sc, x, T, fewer(RULE)))),
+        "finish": (1, lambda sc, x, T: residual_and_matrix(x.T, lanes(sc, x, T, RULE))),
+        "check": (2, lambda sc, x, T: residual(x.T, lanes(sc, x, T, RULE))),
+        "judge": (1, lambda sc, x, T: residual(x.T, lanes(sc, x, T, RULE.refined()))),
+    }
+    total: dict[str, Any] = dict.fromkeys(("flops", "transcendentals", "bytes accessed"), 0.0)
+    for times, part in parts.values():
+        cost = jax.jit(part).lower(sc, x, T).compile().cost_analysis()
+        for key in total:
+            total[key] += times * cost.get(key, 0.0) / BLOCK
+    return {key.replace(" ", "_") + "_per_solution": value for key, value in total.items()} | {"mean_steps": steps}
+
+
+def main() -> None:
+    """Run, print, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--systems", type=int, default=16_384)
+    parser.add_argument("--largest", type=int, default=1_000_000, help="Systems of the longest run for the time per solution.")
+    parser.add_argument("--memory", type=int, default=10_000_000, help="Systems of the longest stream.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+
+    began = time.perf_counter()
+    compiled = kernel.lower(*(jnp.asarray(row) for row in draw(PIECE))).compile()
+    del compiled
+    compile_seconds = time.perf_counter() - began
+    n = options.systems
+    report: dict[str, Any] = {"benchmark": "sweep_kernel", "cores": CORES, "rule": list(RULE), "tolerance_meV": TOLERANCE}
+    report["compile_seconds"] = compile_seconds
+    report["race"] = race(
+        {"kernel": n, "script": 8, "numpy": n // 4, "numpy_tuned": n // 4, "optimistix": n // 4}, options.rounds
+    )
+    report["time_per_solution"] = flatness(options.largest)
+    steps = solve_many(systems_of(*map(jnp.asarray, draw(PIECE)[:2])), draw(PIECE)[2], start=START, rule=RULE).steps
+    report["operations"] = operations(float(jnp.mean(steps)))
+    report["memory"] = memory(options.memory)
+    report["provenance"] = provenance()
+    print(json.dumps(report, indent=1))
+    if options.output is not None:
+        options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

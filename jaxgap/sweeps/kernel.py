@@ -1,0 +1,289 @@
+r"""Many systems solved at once, near what the hardware allows, each with a status as trustworthy as that of `solve`.
+
+Most elements of a batch go the short way, in blocks whose arrays stay in cache (`jaxgap.sweeps.lanes`):
+
+1. find: the safeguarded Newton of `solve` with a third of the nodes, to a thousandth; a named branch is found at T = 0 and
+   followed to T in one step, checked as in `jaxgap.following`;
+2. finish: nodes are placed once for what was found; one Newton step there, and another one with the same M;
+3. judge: the residual after it, and, as in `solve`, one evaluation with a finer rule.
+
+What does not end in a root of the promised accuracy (or, from a start, clearly in the normal state) goes the long way: it is
+left to `solve_core`, as are complex starts and the branch connected to T_c. Every verdict but `CONVERGED` and `TRIVIAL` is
+therefore `solve`'s own, and these two are given only where its conditions hold.
+
+An element that has arrived waits unchanged for the others of its block, and blocks have one size: results do not depend on an
+element's neighbours or its place in the batch, and on the batch's size only by rounding, far below 10 eps / sigma_min (XLA
+compiles a single block without the loop, in another order of operations).
+"""
+
+import math
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Inexact, Int
+
+from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap._compilation import program
+from jaxgap._precision import require_float64
+from jaxgap.following import CORRECTION, HALF_WAY, starting_amplitudes
+from jaxgap.implicit import SINGULAR
+from jaxgap.labels import has_signs, label_of, sign_pattern
+from jaxgap.newton import RESIDUAL_TOLERANCE, newton, norm, solved
+from jaxgap.quadrature import DEFAULT_RULE, Rule
+from jaxgap.solution import Solution, Status, promised_accuracy
+from jaxgap.solve import solve_core
+from jaxgap.superconductor import Superconductor
+from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_singular_values
+from jaxgap.unknowns import implicit_amplitudes, vanishing
+
+__all__ = ["solve_many"]
+
+BLOCK = 256
+"""Elements that go the short way together: with 64 nodes an array is 128 kB."""
+LONG_BLOCK = 64
+"""Elements that go the long way together."""
+FEWER = 0.3
+"""Share of the rule's nodes with which roots are looked for: it finds them to 1e-4."""
+FOUND = 1e-3
+"""|dx| / |x| of the last step of the search."""
+MAX_STEPS = 16
+"""Limit of the search's steps, on which a block waits."""
+SHORT_STEP = 0.02
+"""|dx| / |x| between what was found and the root, up to which they are one solution."""
+CLEAR = 1e-2
+"""sigma_min of the normal state above which a search that ends there does so with any rule (nearer to T_c: the long way)."""
+
+
+class Found(NamedTuple):
+    """What is known of an element at the end of either way."""
+
+    Delta: Inexact[Array, "channel"]
+    status: Int[Array, ""]
+    residual: Float[Array, ""]
+    steps: Int[Array, ""]
+    sigma_min: Float[Array, ""]
+    quadrature_error: Float[Array, ""]
+    differentiable: Bool[Array, ""]
+
+
+def solve_many(
+    systems: Superconductor, T: Any, *, start: Any = None, branch: str | None = None, rule: Rule = DEFAULT_RULE
+) -> Solution:
+    """Solve the gap equations of many systems of one structure, each at its own temperature.
+
+    It may be called inside `jax.jit` and `jax.shard_map` (with `check_vma=False`: its loops end at different times on different
+    devices); its result is differentiable like `solve`'s. Nothing raises for an element: each carries its own status.
+
+    Args:
+        systems: a batch of systems: every leaf has a leading axis of elements.
+        T: temperatures [K], one per element.
+        start: amplitudes to start from [meV], for all elements or one row each. A real start keeps every phase real.
+        branch: the branch to take, as in `solve`. Without `start` and `branch` it is the one connected to T_c.
+        rule: quadrature nodes per piece.
+
+    Returns:
+        A batch of `Solution`, each with what `solve` promises for its status. `steps` counts evaluations with few nodes, too.
+
+    Raises:
+        InputError: for temperatures or starts that do not fit the batch, or an unknown branch.
+    """
+    # === convert and check
+    require_float64()
+    check(isinstance(systems, Superconductor), "systems", "be a batch of Superconductor", type(systems).__name__)
+    shape = jnp.shape(systems.Omega)
+    check(len(shape) == 1, "systems", "have one leading axis of elements in every leaf", f"Omega of shape {shape}")
+    check(shape[0] > 0, "systems", "hold at least one element", "none")
+    T = jnp.asarray(T, jnp.float64)
+    check(T.shape == shape, "T", f"have one temperature [K] per element, {shape}", f"shape {T.shape}")
+    x = None if start is None else _starts(start, systems, shape[0])
+    pattern = None if branch is None else sign_pattern(branch, len(systems.bands))
+
+    # === solve
+    return many_core(systems, T, x, pattern, rule)
+
+
+@program
+def many_core(
+    systems: Superconductor,
+    T: Float[Array, "element"],
+    x: Inexact[Array, "element channel"] | None,
+    pattern: Float[Array, "band"] | None,
+    rule: Rule,
+) -> Solution:
+    """`solve_many` in stages: the short way, the long way for what is left, and the implicit derivative."""
+    frozen = jax.lax.stop_gradient((systems, T, x))
+    found = _nothing(*frozen)
+    if (x is None and pattern is not None) or (x is not None and not jnp.iscomplexobj(x)):
+        found = _in_blocks(partial(_short_way, pattern=pattern, rule=rule), frozen)
+    found = _long_way(frozen, found, pattern, rule)
+    return jax.vmap(partial(_solution, rule=rule))(systems, T, found)
+
+
+def _solution(sc: Superconductor, T: Any, found: Found, rule: Rule) -> Solution:
+    """One element, with its implicit derivative."""
+    Delta = implicit_amplitudes(sc, T, found.Delta, found.differentiable, None, rule).astype(jnp.complex128)
+    rest = {name: value for name, value in found._asdict().items() if name != "Delta"}
+    return Solution(superconductor=sc, T=T, Delta=Delta, label=label_of(found.Delta, len(sc.bands)), **rest)
+
+
+def _starts(start: Any, systems: Superconductor, n: int) -> Inexact[Array, "element channel"]:
+    """One start per element; real where all imaginary parts are zero, as in `solve`."""
+    check_finite("start", start)
+    if is_concrete(start):
+        start = np.asarray(start)
+        start = start.real if np.iscomplexobj(start) and not np.any(start.imag) else start
+    x = jnp.asarray(start, jnp.complex128 if jnp.iscomplexobj(start) else jnp.float64)
+    names = ", ".join(systems.channels)
+    wanted = ((len(systems.channels),), (n, len(systems.channels)))
+    check(x.shape in wanted, "start", f"have one amplitude per channel ({names}), for all or per element", f"shape {x.shape}")
+    return jnp.broadcast_to(x, wanted[1])
+
+
+def _nothing(sc: Superconductor, T: Any, x: Any) -> Found:
+    """Every element as one that still has to be solved."""
+    amplitudes = jnp.zeros((len(T), len(sc.channels))) if x is None else jnp.zeros_like(x)
+    zero, no = jnp.zeros_like(T), jnp.zeros(T.shape, bool)
+    return Found(amplitudes, jnp.full(T.shape, Status.NOT_CONVERGED, int), zero, zero.astype(int), zero, zero, no)
+
+
+# === the short way
+
+
+def _in_blocks(way: Any, batch: Any) -> Found:
+    """`way` of all elements, block by block; the last block is filled up with the last element."""
+    n = len(batch[1])
+    blocks = -(-n // BLOCK)
+    index = jnp.minimum(jnp.arange(blocks * BLOCK), n - 1)
+    padded = batch if n == blocks * BLOCK else jax.tree.map(lambda leaf: leaf[index], batch)
+    stacked = jax.tree.map(lambda leaf: leaf.reshape(blocks, BLOCK, *leaf.shape[1:]), padded)
+    found = jax.lax.map(way, stacked)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:n], found)
+
+
+def _short_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
+    """Find, finish and judge the elements of a block; `NOT_CONVERGED` is what has to go the long way."""
+    sc, T, start = block
+    search = partial(_search, equations=_equations(fewer(rule)))
+    branch = partial(_on_branch, search, pattern=pattern)
+    found = jax.vmap(branch)(sc, T) if start is None else jax.vmap(search)(sc, T, start)
+    return _finish(sc, T, found, pattern, rule)
+
+
+def fewer(rule: Rule) -> Rule:
+    """The nodes with which roots are looked for."""
+    return Rule(*(max(3, math.ceil(FEWER * n)) for n in rule))
+
+
+class _Approach(NamedTuple):
+    x: Float[Array, "channel"]
+    good: Bool[Array, ""]
+    steps: Int[Array, ""]
+
+
+def _search(sc: Superconductor, T: Any, x: Float[Array, "channel"], equations: Any) -> _Approach:
+    """A root with few nodes."""
+    root = newton(equations, x, (sc, T), MAX_STEPS, vanishing(sc, T), last_step=FOUND)
+    return _Approach(root.x, root.converged, root.steps)
+
+
+def _on_branch(search: Any, sc: Superconductor, T: Any, pattern: Any) -> _Approach:
+    """The branch of a sign pattern in the one step that `following.follow` tries first, with its conditions."""
+    zero = search(sc, jnp.zeros_like(T), starting_amplitudes(sc, pattern)[0])
+    end = search(sc, T, zero.x)
+    middle = (zero.x + end.x) / 2
+    half = search(sc, T / 2, middle)
+    size, change = norm(zero.x), norm(end.x - zero.x)
+    alike = (change <= HALF_WAY * size) | (half.good & has_signs(half.x, pattern) & (norm(half.x - middle) <= HALF_WAY * size))
+    good = zero.good & end.good & has_signs(zero.x, pattern) & has_signs(end.x, pattern)
+    good &= (norm(zero.x) > vanishing(sc, 0 * T)) & (norm(end.x) > vanishing(sc, T)) & (change <= CORRECTION * size) & alike
+    return _Approach(end.x, good, zero.steps + end.steps + half.steps)
+
+
+def _equations(rule: Rule) -> Any:
+    """(r, M) at (x, (sc, T)) for `newton`, which a batch computes with its elements last."""
+
+    def many(x: Any, theta: Any) -> Any:
+        r, M = residual_and_matrix(x.T, lanes(theta[0], x, theta[1], rule))
+        return r.T, jnp.moveaxis(M, -1, 0)
+
+    @jax.custom_batching.custom_vmap
+    def equations(x: Any, theta: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[0], many(*jax.tree.map(lambda leaf: leaf[None], (x, theta))))
+
+    @equations.def_vmap
+    def _(size: int, batched: Any, x: Any, theta: Any) -> Any:
+        spread = jax.tree.map(
+            lambda leaf, has: leaf if has else jnp.broadcast_to(leaf, (size, *leaf.shape)), (x, theta), tuple(batched)
+        )
+        return many(*spread), (True, True)
+
+    return equations
+
+
+def _finish(sc: Superconductor, T: Any, found: _Approach, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
+    """The root with all nodes, and its verdict; the nodes are placed for what was found."""
+    at = lanes(sc, found.x, T, rule)
+    step = jax.vmap(solved, in_axes=-1, out_axes=-1)
+    floor = jax.vmap(vanishing)(sc, T)
+    vanished = found.good & (_size(found.x.T) <= floor)
+
+    # === finish
+    r, M = residual_and_matrix(found.x.T, at)
+    first = step(M, r)
+    x = found.x.T - first
+    x = x - step(M, residual(x, at))
+    size, length = _size(residual(x, at)), _size(x)
+    near = (_size(first) <= SHORT_STEP * length) & (length > floor)
+
+    # === judge, as `solve` does
+    error = step(M, residual(x, lanes(sc, x.T, T, rule.refined())))
+    large = jnp.abs(x) > 1e-4 * sc.Omega
+    quadrature_error = _size(jnp.where(large, error / jnp.where(large, x, 1.0), 0.0))
+    sigma_min = smallest_singular_values(M)
+    valid = jnp.stack([jnp.isfinite(leaf).reshape(len(T), -1).all(axis=1) for leaf in jax.tree.leaves(sc)]).all(axis=0)
+    valid &= (T >= 0) & jnp.isfinite(T) & (sc.Omega > 0)
+    good = found.good & near & jnp.isfinite(x).all(axis=0) & (size <= RESIDUAL_TOLERANCE * length)
+    good &= valid & (quadrature_error <= jax.vmap(promised_accuracy)(sigma_min))
+    vanished &= valid & (sigma_min > CLEAR)
+    if pattern is not None:
+        good &= jax.vmap(has_signs, in_axes=(-1, None))(x, pattern)
+        vanished = jnp.zeros_like(vanished)
+    status = jnp.where(good, Status.CONVERGED, jnp.where(vanished, Status.TRIVIAL, Status.NOT_CONVERGED))
+    return Found(
+        Delta=jnp.where(vanished, 0.0, x).T,
+        status=status.astype(int),
+        residual=jnp.where(vanished, _size(r), size),
+        steps=found.steps + 3,
+        sigma_min=sigma_min,
+        quadrature_error=jnp.where(vanished, 0.0, quadrature_error),
+        differentiable=(good | vanished) & (sigma_min > SINGULAR),
+    )
+
+
+def _size(x: Float[Array, "channel element"]) -> Float[Array, "element"]:
+    return jnp.sqrt(jnp.sum(x * x, axis=0))
+
+
+# === the long way
+
+
+def _long_way(batch: Any, found: Found, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
+    """`solve_core` of what the short way has not solved, gathered into blocks."""
+    n = len(found.status)
+    left = found.status == Status.NOT_CONVERGED
+    order = jnp.append(jnp.argsort(~left, stable=True), jnp.zeros(LONG_BLOCK, int))
+    one = jax.vmap(lambda sc, T, x: solve_core(sc, T, x, pattern, rule), in_axes=(0, 0, None if batch[2] is None else 0))
+
+    def block(state: Any) -> Any:
+        began, found = state
+        chosen = jax.lax.dynamic_slice_in_dim(order, began, LONG_BLOCK)
+        solution = one(*jax.tree.map(lambda leaf: leaf[chosen], batch))
+        Delta = solution.Delta if jnp.iscomplexobj(found.Delta) else solution.Delta.real
+        new = Found(Delta, *(getattr(solution, name) for name in Found._fields[1:]))
+        into = jnp.where(began + jnp.arange(LONG_BLOCK) < jnp.sum(left), chosen, n)
+        return began + LONG_BLOCK, jax.tree.map(lambda all_, some: all_.at[into].set(some, mode="drop"), found, new)
+
+    return jax.lax.while_loop(lambda state: state[0] < jnp.sum(left), block, (jnp.zeros((), int), found))[1]

@@ -1,0 +1,311 @@
+r"""The gap equations of many systems at once, at real amplitudes, on nodes that stay where they are.
+
+The equations and their derivative M are those of `jaxgap.curvature`, in the same functions of A = E_+^2 + E_-^2 and
+q = E_+ E_-. What differs is the layout: arrays are [node, element] with the elements last, so that every operation runs over
+long vectors; M, which costs more than the equations, is computed only where it is asked for; and nodes, placed by
+`jaxgap.pairing`, serve several evaluations.
+
+Only the functions of temperature have a form of their own, with few exponentials and divisions, good to rounding for the
+equations and to 1e-10 for M. With x_\pm = exp(-E_\pm / k_B T), D = (1 + x_+)(1 + x_-) and v = E_+ - E_-,
+
+.. math:: \Lambda_u = \frac{1 - x_+ x_-}{D}, \qquad \Lambda_{v^2} = \frac{H}{2D}, \qquad
+          H = \frac{x_- - x_+}{v} = \frac{\sqrt{x_+ x_-}}{k_B T} \frac{\sinh\delta}{\delta}, \qquad \delta = \frac{v}{2 k_B T},
+
+where the second form of H, as a series, is taken for delta < 1/2.
+"""
+
+import itertools
+import math
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgap.curvature import Energies, half_gradient
+from jaxgap.pairing import (
+    Nodes,
+    integrand_peaks,
+    nodes_on,
+    overlap_interval,
+    pairs,
+    parameters,
+    pick,
+    single_intervals,
+    thermal_energy,
+)
+from jaxgap.quadrature import Rule
+from jaxgap.superconductor import Cluster, Superconductor
+
+__all__ = ["Lanes", "lanes", "residual", "residual_and_matrix", "smallest_singular_values"]
+
+SMALL = 0.25
+"""delta^2 below which H and its derivative are series."""
+TERMS = 7
+"""Terms after the first of sinh(delta)/delta: .25^8/17! = 4e-20."""
+SLOPE_TERMS = 4
+"""Terms of its derivative: .25^4/11! = 1e-10, for M."""
+SWEEPS = 6
+"""Sweeps of rotations: the angles left over are squared, at least, by each."""
+
+
+class Alone(NamedTuple):
+    """Nodes where one band pairs alone."""
+
+    z: Float[Array, "node interval element"]
+    weight: Float[Array, "node interval element"]
+    first: Float[Array, "interval element"]
+    """1 if it is the first of its cluster's bands that is alone there, 0 if it is the last."""
+
+
+class Pair(NamedTuple):
+    """Nodes where two cross-paired bands are both inside the shell."""
+
+    z1: Float[Array, "node element"]
+    z2: Float[Array, "node element"]
+    weight: Float[Array, "node element"]
+
+
+class Lanes(eqx.Module):
+    """All that the gap equations depend on besides the amplitudes, with the elements of the batch last."""
+
+    coupling: Float[Array, "channel channel element"]
+    """lambda_cc' / N_c'."""
+    kT: Float[Array, "element"]
+    """k_B T [meV]."""
+    alone: Alone
+    pairs: tuple[Pair, ...]
+    clusters: tuple[Cluster, ...] = eqx.field(static=True)
+
+
+def lanes(sc: Superconductor, Delta: Float[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
+    """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
+    alone, together, coupling, kT = jax.vmap(_intervals, out_axes=-1)(sc, Delta, T)
+    kappa, weight = _nodes(sc, alone, rule.single)
+    singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, alone.first)
+    both = []
+    for interval in together:
+        kappa, weight = _nodes(sc, interval, rule.overlap)
+        z1, z2 = (kappa * (1 / m) - mu for m, mu in zip(interval.m, interval.mu, strict=True))
+        both.append(Pair(z1, z2, weight))
+    return Lanes(coupling, kT, singles, tuple(both), sc.clusters)
+
+
+class _Interval(NamedTuple):
+    """Where nodes are to lie: of one system, or of many, elements last."""
+
+    ends: tuple[Any, Any]
+    peaks: tuple[Any, Any]
+    """Centres and widths, [root]."""
+    m: Any
+    """Masses and mus of the bands that pair there, [band]."""
+    mu: Any
+    first: Any
+
+
+def _nodes(sc: Superconductor, on: _Interval, n: int) -> Nodes:
+    (a, b), (centre, width) = on.ends, on.peaks
+    return nodes_on(sc, a, b, centre, width, n)
+
+
+def _intervals(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""]) -> tuple[_Interval, Any, Any, Any]:
+    """(where bands pair alone, where two pair together, g, k_B T) of one system."""
+    ends = list(zip(*single_intervals(sc)[1:], strict=True))
+    alone, both = [], []
+    for cluster in sc.clusters:
+        if len(cluster.bands) == 1:
+            alone.append(_alone(sc, cluster, [ends.pop(0)], Delta, T))
+            continue
+        (left_i, right_i, left_j, right_j), ends = ends[:4], ends[4:]
+        alone += [_alone(sc, cluster, side, Delta, T) for side in ([left_i, left_j], [right_i, right_j])]
+    for cluster in pairs(sc):
+        m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
+        peaks = integrand_peaks(m, mu, pick(Delta, cluster.channels), T)
+        both.append(_Interval(overlap_interval(sc, cluster), peaks, m, mu, None))
+    stacked = jax.tree.map(lambda *parts: jnp.stack(parts, axis=-1), *alone)
+    return stacked, both, sc.g, thermal_energy(T)
+
+
+def _alone(sc: Superconductor, cluster: Cluster, ends: Any, Delta: Any, T: Any) -> _Interval:
+    """On one side of the overlap. At most one of two bands is alone there: the other one's interval is empty."""
+    m, mu = parameters(sc)
+    first = (ends[0][1] > ends[0][0]) | (len(ends) == 1)
+    i, j = cluster.bands[0], cluster.bands[-1]
+    options = zip((m[i], mu[i], Delta[i], *ends[0]), (m[j], mu[j], Delta[j], *ends[-1]), strict=True)
+    m, mu, D, a, b = (jnp.where(first, x, y) for x, y in options)
+    peaks = integrand_peaks(m[None], mu[None], D[None], T)
+    return _Interval((a, b), peaks, m[None], mu[None], first.astype(float))
+
+
+def residual(x: Float[Array, "channel element"], at: Lanes) -> Float[Array, "channel element"]:
+    """What the gap equations leave at the amplitudes x [meV]."""
+    return x - _mixed(at.coupling, _densities(x, at, False)[0])
+
+
+def residual_and_matrix(
+    x: Float[Array, "channel element"], at: Lanes
+) -> tuple[Float[Array, "channel element"], Float[Array, "channel channel element"]]:
+    """(r [meV], M = dr/dx)."""
+    P, dP = _densities(x, at, True)
+    columns = [_mixed(at.coupling, column) for column in dP]
+    one = jnp.eye(len(x))[:, :, None]
+    return x - _mixed(at.coupling, P), one - jnp.stack(columns, axis=1)
+
+
+def _mixed(coupling: Any, P: list[Any]) -> Float[Array, "channel element"]:
+    """sum over c' of lambda_cc' P_c' / N_c'."""
+    return jnp.stack([sum(g * P_c for g, P_c in zip(row, P, strict=True)) for row in coupling])
+
+
+def _densities(x: Float[Array, "channel element"], at: Lanes, with_matrix: bool) -> tuple[list[Any], list[list[Any]]]:
+    """(P, dP/dx) by channel; without the matrix the latter are zeros."""
+    n, zero = len(x), jnp.zeros_like(at.kT)
+    P, dP = [zero] * n, [[zero] * n for _ in range(n)]
+    bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands))]
+    D = jnp.stack([jnp.where(first > 0, x[i], x[j]) for (i, j), first in zip(bands, at.alone.first, strict=True)])
+    f, slope = _single_sums(at.alone, D, at.kT, with_matrix)
+    for k, (i, j) in enumerate(bands):
+        for band, share in ((i, at.alone.first[k]), (j, 1 - at.alone.first[k])):
+            P[band] += share * f[k] * D[k]
+            dP[band][band] += share * (f[k] + slope[k] * 2 * D[k] * D[k])
+    for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
+        P_c, dP_c = _pair_densities(pair, x[jnp.array(cluster.channels)], at.kT, with_matrix)
+        for a, channel in enumerate(cluster.channels):
+            P[channel] += P_c[a]
+            for b, other in enumerate(cluster.channels):
+                dP[channel][other] += dP_c[a][b]
+    return P, dP
+
+
+def _single_sums(at: Alone, D: Any, kT: Any, with_slope: bool) -> tuple[Any, Any]:
+    """Sums over k of f(E) = tanh(E / 2 k_B T) / 2E and df/d(E^2), [interval, element]."""
+    z, weight, _ = at
+    E2 = z * z + D * D
+    # A node that falls on E = 0 is left out, as in `spectrum.pair_sum`.
+    gapped = E2 > 0
+    per_E = weight / jnp.sqrt(jnp.where(gapped, E2, 1.0))
+    t = jnp.tanh(jnp.where(gapped, jnp.sqrt(E2), 0.0) / (2 * kT))
+    f = 0.5 * t * per_E
+    if not with_slope:
+        return jnp.sum(f, axis=0), jnp.zeros_like(D)
+    slope = ((1 - t * t) * weight / (4 * kT) - f) / (2 * jnp.where(gapped, E2, jnp.inf))
+    return jnp.sum(f, axis=0), jnp.sum(slope, axis=0)
+
+
+def _pair_densities(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matrix: bool) -> tuple[Any, Any]:
+    """P and dP/dx of the three channels of two cross-paired bands where both are inside the shell."""
+    z = Energies(jnp.ones_like(pair.z1), pair.z1**2, pair.z2**2, pair.z1 * pair.z2)
+    q, Lambda = _functions_of_k(pair, x, kT, with_matrix)
+
+    gapped = q > 0
+    q, weight = jnp.where(gapped, q, 1.0), jnp.where(gapped, pair.weight, 0.0)
+
+    def summed(f: Any) -> Any:
+        return jnp.sum(f * weight, axis=0)
+
+    slopes = jnp.array([2.0, 2.0, 4.0])[:, None]
+    A_x, Lambda_A = slopes * x, summed(Lambda.A)
+    moments = Energies(*(summed(Lambda.per_q * part) for part in z))
+    P = (Lambda_A * A_x + half_gradient(x, moments)) / 2
+    if not with_matrix:
+        return P, jnp.zeros((3, 3, 1))
+    q_x = half_gradient(x[:, None], z) / q
+    weighted = [Lambda.qq * part for part in q_x]
+    upper = {(a, b): summed(weighted[a] * q_x[b]) for a in range(3) for b in range(a, 3)}
+    qq_xx = jnp.stack([jnp.stack([upper[min(a, b), max(a, b)] for b in range(3)]) for a in range(3)])
+    mixed = A_x[:, None] * jnp.stack([summed(Lambda.Aq * part) for part in q_x])
+    bent = jax.vmap(jax.jacfwd(half_gradient), in_axes=-1, out_axes=-1)(x, moments)  # sum of Lambda_q / 2q det_xx
+    diagonal = jnp.eye(3)[:, :, None] * (Lambda_A * slopes)
+    AA = summed(Lambda.AA) * A_x[:, None] * A_x[None]
+    return P, (diagonal + bent + AA + mixed + mixed.transpose(1, 0, 2) + qq_xx) / 2
+
+
+class _Functions(NamedTuple):
+    """Derivatives of Lambda, as in `spectrum.curvatures`."""
+
+    A: Any
+    per_q: Any
+    """Lambda_q / q."""
+    AA: Any = None
+    Aq: Any = None
+    qq: Any = None
+    """Lambda_qq - Lambda_q / q."""
+
+
+def _functions_of_k(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matrix: bool) -> tuple[Any, _Functions]:
+    """q = E_+ E_- and the functions of k. Where q vanishes, at a node that is to be left out, they are those of q = 1."""
+    z1, z2, _ = pair
+    D1, D2, D3 = x
+    s1, s2, s3 = D1 * D1, D2 * D2, D3 * D3
+    q = jnp.sqrt((z1 * z2 - D1 * D2 + s3) ** 2 + (z1 * D2 + z2 * D1) ** 2)
+    product, q = q, jnp.where(q > 0, q, 1.0)
+    b2 = ((z1 - z2) * (z1 + z2) + s1 - s2) ** 2 + 4 * s3 * ((z1 - z2) ** 2 + (D1 + D2) ** 2)
+    per_u = 1 / jnp.sqrt(z1 * z1 + z2 * z2 + s1 + s2 + 2 * (s3 + q))
+    v2 = b2 * per_u * per_u
+    v, per_kT = jnp.sqrt(v2), 1 / kT
+    E_plus = (1 / per_u + v) / 2
+    minus, plus = jnp.exp(-q / E_plus * per_kT), jnp.exp(-E_plus * per_kT)
+    both, either = minus * plus, minus + plus
+    per_D = 1 / ((1 + minus) * (1 + plus))
+
+    # === H, and Lambda_u and Lambda_(v^2)
+    delta2 = v2 * (0.25 * per_kT * per_kT)
+    small = delta2 < SMALL
+    delta2, per_v = jnp.where(small, delta2, 0.0), 1 / jnp.where(small, 1.0, v)
+    scale = jnp.sqrt(both) * per_kT
+    H = jnp.where(small, scale * _series(delta2), (minus - plus) * per_v)
+    L_u, L_v = (1 - both) * per_D, 0.5 * H * per_D
+    mean = L_u * per_u
+    values = _Functions(0.5 * mean + L_v, (mean - 2 * L_v) / q)
+    if not with_matrix:
+        return product, values
+
+    # === second derivatives
+    away = (0.5 * per_kT * either - H) * (0.5 * per_v * per_v)
+    H_v = jnp.where(small, scale * per_kT * per_kT * 0.25 * _series_slope(delta2), away)
+    L_uu = (both + L_u * (both + 0.5 * either)) * per_kT * per_D
+    L_uv, L_vv = -0.5 * per_kT * L_u * L_v, 0.5 * H_v * per_D - 0.5 * per_kT * L_v * L_v
+    C, mixed = (L_uu - mean) * per_u * per_u, L_uv * per_u
+    return product, values._replace(
+        AA=0.25 * C + mixed + L_vv, Aq=0.5 * C - 2 * L_vv, qq=C - 4 * mixed + 4 * L_vv - values.per_q
+    )
+
+
+def _series(z: Any) -> Any:
+    """sinh(delta)/delta with z = delta^2."""
+    total = jnp.ones_like(z)
+    for k in range(TERMS, 0, -1):
+        total = 1 + z * (1 / ((2 * k) * (2 * k + 1))) * total
+    return total
+
+
+def _series_slope(z: Any) -> Any:
+    """Its derivative with respect to z."""
+    total = jnp.zeros_like(z)
+    for k in range(SLOPE_TERMS, 0, -1):
+        total = k / math.factorial(2 * k + 1) + z * total
+    return total
+
+
+def smallest_singular_values(M: Float[Array, "n n element"]) -> Float[Array, "element"]:
+    """sigma_min of every M, by one-sided Jacobi rotations of its columns; NaN if M is not finite."""
+    n = M.shape[1]
+
+    def sweep(_: Any, columns: tuple[Any, ...]) -> tuple[Any, ...]:
+        rotated = list(columns)
+        for a, b in itertools.combinations(range(n), 2):
+            u, v = rotated[a], rotated[b]
+            overlap, apart = jnp.sum(u * v, axis=0), jnp.sum(v * v - u * u, axis=0) / 2
+            # The smaller angle that makes them orthogonal.
+            t = overlap / jnp.where(overlap == 0, 1.0, apart + jnp.where(apart < 0, -1.0, 1.0) * jnp.hypot(apart, overlap))
+            c = 1 / jnp.sqrt(1 + t * t)
+            rotated[a], rotated[b] = c * (u - t * v), c * (v + t * u)
+        return tuple(rotated)
+
+    columns = jax.lax.fori_loop(0, SWEEPS, sweep, tuple(M[:, k] for k in range(n)))
+    lengths = jnp.stack([jnp.sqrt(jnp.sum(u * u, axis=0)) for u in columns])
+    smallest = lengths[0]
+    for length in lengths[1:]:
+        smallest = jnp.where(length < smallest, length, smallest)
+    return jnp.where(jnp.isfinite(lengths).all(axis=0), smallest, jnp.nan)

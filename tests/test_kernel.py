@@ -1,0 +1,277 @@
+"""`solve_many` gives what `solve` gives, whatever the batch; its equations are those of `jaxgap.curvature`."""
+
+import functools
+import os
+import subprocess
+import sys
+import textwrap
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import ba122, generator, likely_amplitudes, one_band, problem, random_system, relative_error, stacked, system
+
+from jaxgap import InputError, Label, Rule, Status, critical_temperature, curvature, solve
+from jaxgap.sweeps.kernel import BLOCK, solve_many
+from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_singular_values
+
+SAME = 1e-10
+"""Relative difference from `solve`: residuals of 1e-12 and nodes placed for slightly different amplitudes."""
+EQUATIONS = 1e-14
+"""Equations in a different order of operations, in units of the amplitudes."""
+MATRIX = 1e-10
+"""M, whose series in delta^2 is shorter."""
+N = 24
+START = np.array([6.5, 4.3, 2.2])
+
+
+def _batch():
+    """N systems: with and without distance, equal and unequal masses, an electron and a hole band; cold, warm, near T_c."""
+    systems = [random_system(900 + s, d=0.0 if s % 4 == 0 else None, equal_masses=s % 3 > 0) for s in range(N - 4)]
+    lam = [[0.35, 0.05, 0.06], [0.05, 0.3, 0.04], [0.06, 0.04, 0.1]]
+    systems += [system(lam, [60.0, -50.0], [1.0, -1.2]), system(lam, [20.0, 25.0], [1.0, 1.1]), ba122(), ba122()]
+    T = generator(901).permutation(np.append(np.geomspace(0.01, 20.0, N - 5), np.zeros(5)))
+    T[-1] = 0.999 * float(critical_temperature(systems[-1]))
+    starts = np.stack([likely_amplitudes(sc) for sc in systems])
+    starts[-1] = 0.1 * starts[-1]
+    return stacked(systems), jnp.asarray(T), jnp.asarray(starts)
+
+
+def _many(sc, T, x):
+    return solve_many(sc, T, start=x)
+
+
+@functools.cache
+def _solved():
+    """The batch solved at once, and by `solve`."""
+    batch = _batch()
+    return _many(*batch), jax.jit(jax.vmap(lambda sc, T, x: solve(sc, T, start=x)))(*batch)
+
+
+def _same(got, wanted):
+    """Equal in status and label; amplitudes to SAME of the largest, where there is a solution."""
+    assert np.asarray(got.status).tolist() == np.asarray(wanted.status).tolist()
+    found = np.asarray(wanted.converged)
+    assert np.array_equal(np.asarray(got.label)[found], np.asarray(wanted.label)[found])
+    size = np.abs(np.asarray(wanted.Delta)).max(axis=1, keepdims=True)
+    apart = np.abs(np.asarray(got.Delta) - np.asarray(wanted.Delta)) / np.where(size > 0, size, 1.0)
+    # As far as the condition allows, which near T_c is what `solve` promises.
+    allowed = np.maximum(SAME, 10 * np.finfo(float).eps / np.asarray(wanted.sigma_min))
+    assert np.all(apart.max(axis=1)[found] <= allowed[found])
+
+
+def test_equal_to_solve():
+    got, wanted = _solved()
+    assert np.sum(np.asarray(wanted.status) == Status.CONVERGED) > 0.8 * N
+    _same(got, wanted)
+
+
+def test_diagnostics_are_those_of_solve():
+    got, wanted = _solved()
+    found = np.asarray(wanted.status) == Status.CONVERGED
+    assert relative_error(np.asarray(got.sigma_min)[found], np.asarray(wanted.sigma_min)[found]) < 1e-4
+    size = np.linalg.norm(np.asarray(got.Delta), axis=1)
+    assert np.all((np.asarray(got.residual) <= 1e-12 * size)[found])
+    # Both are estimates, of an error that is mostly rounding.
+    assert np.all(np.asarray(got.quadrature_error)[found] <= 10 * np.asarray(wanted.quadrature_error)[found] + 1e-12)
+    assert np.array_equal(np.asarray(got.differentiable)[found], np.asarray(wanted.differentiable)[found])
+
+
+def test_place_in_the_batch_changes_nothing():
+    """Bit for bit: neighbours, and the place in the block."""
+    order = generator(902).permutation(N)
+    got = _many(*jax.tree.map(lambda leaf: leaf[order], _batch()))
+    for name in ("Delta", "status", "residual", "steps", "sigma_min", "quadrature_error"):
+        assert np.array_equal(np.asarray(getattr(_solved()[0], name))[order], np.asarray(getattr(got, name)), equal_nan=True)
+
+
+# === one band: textbook answers, and many elements
+
+
+def _bands(lam, Omega=30.0):
+    sc = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (len(lam), *leaf.shape)), one_band(Omega=Omega))
+    return eqx.tree_at(lambda s: s.lam, sc, jnp.asarray(lam)[:, None, None])
+
+
+def _many_bands(sc, T, x):
+    return solve_many(sc, T, start=x)
+
+
+@pytest.mark.parametrize("n", [BLOCK - 1, 10_000])
+def test_one_bad_element(n):
+    """XLA's max and min drop NaN in large batches on the CPU: one NaN system must be flagged, and nothing else. In both sizes
+    every element is Delta = Omega / sinh(1 / lambda), and the first ones are equal bit for bit."""
+    bad = n // 2
+    lam = np.append(np.linspace(0.25, 0.35, BLOCK - 1), np.full(n - BLOCK + 1, 0.3))
+    wanted = 30.0 / np.sinh(1 / lam)
+    lam[bad] = np.nan
+    got = _many_bands(_bands(lam), jnp.zeros(n), jnp.asarray(1.1 * wanted)[:, None])
+    good = np.arange(n) != bad
+    assert int(got.status[bad]) == Status.INVALID
+    assert np.all(np.asarray(got.status)[good] == Status.CONVERGED)
+    assert relative_error(np.asarray(got.Delta)[good, 0], wanted[good]) < SAME
+    _FIRST.append(np.asarray(got.Delta)[: BLOCK // 4])
+    assert np.array_equal(_FIRST[0], _FIRST[-1])
+
+
+_FIRST: list[np.ndarray] = []
+
+
+def test_above_T_c_and_negative_temperatures():
+    """From a start the normal state is not what was asked for; below T_c it is never taken for an answer."""
+    n = BLOCK - 1
+    lam = np.full(n, 0.3)
+    T_c = float(critical_temperature(one_band(0.3)))
+    T = np.linspace(0.9, 1.1, n) * T_c
+    T[:2] = [-1.0, np.nan]
+    got = _many_bands(_bands(lam), jnp.asarray(T), jnp.full((n, 1), 2.0))
+    status = np.asarray(got.status)
+    assert status[:2].tolist() == [Status.INVALID] * 2
+    assert np.all(status[2:][T[2:] < T_c] == Status.CONVERGED)
+    assert np.all(status[2:][T[2:] > T_c] == Status.TRIVIAL)
+    assert np.all(np.asarray(got.Delta)[2:][T[2:] > T_c] == 0)
+
+
+def test_derivatives_are_those_of_solve():
+    """d Delta / d lambda = Delta / (lambda^2 tanh(1/lambda)) at T = 0."""
+    lam = np.full(BLOCK - 1, 0.3)
+    x = 33.0 / np.sinh(1 / lam)
+    slope = jax.grad(lambda lam: solve_many(_bands(lam), jnp.zeros(len(lam)), start=x[:, None]).Delta.real.sum())(
+        jnp.asarray(lam)
+    )
+    assert relative_error(slope, 30.0 / np.sinh(1 / lam) / (lam**2 * np.tanh(1 / lam))) < 1e-9
+
+
+def test_shard_map():
+    mesh = jax.make_mesh((1,), ("device",), axis_types=(jax.sharding.AxisType.Auto,))
+    spec = jax.sharding.PartitionSpec("device")
+    n = BLOCK - 1
+    lam, x = np.linspace(0.25, 0.35, n), np.full((n, 1), 2.0)
+    run = jax.shard_map(_many_bands, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+    got = jax.jit(run)(_bands(lam), jnp.zeros(n), jnp.asarray(x))
+    assert relative_error(got.Delta[:, 0], 30.0 / np.sinh(1 / lam)) < SAME
+
+
+# === the equations
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_equations_are_those_of_curvature(dimension):
+    """At T = 0 and above, where branches touch (d = 0, equal or opposite amplitudes), and for small amplitudes."""
+    rule = Rule(8, 6)
+    systems = [random_system(910 + s, d=0.0 if s < 4 else None, dimension=dimension) for s in range(6)]
+    sc, rng = stacked(systems), generator(911)
+    D = rng.uniform(-5, 5, (6, 3))
+    D[:4] = [[3.0, 3.0, 0.0], [3.0, -3.0, 1.0], [3.0, 2.0, 2.0], [1e-4, 2e-4, 1e-5]]
+    T = jnp.array([0.0, 1.0, 10.0, 50.0, 0.0, 5.0])
+    r, M = residual_and_matrix(jnp.asarray(D).T, lanes(sc, jnp.asarray(D), T, rule))
+    alone = residual(jnp.asarray(D).T, lanes(sc, jnp.asarray(D), T, rule))
+    wanted = jax.vmap(lambda *one: curvature.residual_and_matrix(*one, rule))(sc, jnp.asarray(D), T)
+    size = np.abs(D).max(axis=1)
+    assert np.all(np.abs(np.asarray(r).T - wanted[0]).max(axis=1) <= EQUATIONS * size)
+    assert np.all(np.abs(np.asarray(alone).T - wanted[0]).max(axis=1) <= EQUATIONS * size)
+    apart = np.abs(np.moveaxis(np.asarray(M), -1, 0) - wanted[1]).max(axis=(1, 2))
+    assert np.all(apart <= MATRIX * np.abs(wanted[1]).max(axis=(1, 2)))
+
+
+def test_smallest_singular_values():
+    """Of random matrices, nearly singular ones and multiples of the identity."""
+    rng = generator(912)
+    M = rng.normal(size=(40, 4, 4))
+    M[:10, :, 3] = M[:10, :, :3] @ rng.normal(size=3) + 1e-7 * M[:10, :, 3]
+    M[10] = 3 * np.eye(4)
+    got = smallest_singular_values(jnp.asarray(np.moveaxis(M, 0, -1)))
+    wanted = np.linalg.svd(M, compute_uv=False)
+    assert np.all(np.abs(got - wanted[:, -1]) <= 1e-14 * wanted[:, 0])
+    assert np.isnan(smallest_singular_values(jnp.full((2, 2, 1), jnp.nan))[0])
+
+
+# === arguments
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"T": 4.2}, "Argument `T` must have one temperature"),
+        ({"start": [1.0, 2.0]}, "Argument `start` must have one amplitude per channel"),
+        ({"start": [np.nan]}, "Argument `start` must be finite"),
+        ({"branch": "d"}, "Argument `branch`"),
+        ({"systems": one_band()}, "one leading axis"),
+    ],
+)
+def test_arguments_are_checked(change, words):
+    arguments = {"systems": _bands([0.3, 0.3]), "T": [1.0, 2.0]} | change
+    with pytest.raises(InputError, match=words):
+        solve_many(arguments.pop("systems"), arguments.pop("T"), **arguments)
+
+
+# === longer checks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("branch", ["s++", "s+-", None])
+def test_branches_are_those_of_solve(branch):
+    """Also past the end of s+- (35.35 K), where there is none, and above T_c."""
+    T = jnp.array([0.0, 1.0, 20.0, 30.0, 35.0, 35.5, 50.0, 70.0, 90.0])
+    sc = stacked([ba122()] * len(T))
+    got = solve_many(sc, T, branch=branch)
+    wanted = jax.jit(jax.vmap(lambda sc, T: solve(sc, T, branch=branch)))(sc, T)
+    _same(got, wanted)
+    if branch == "s+-":
+        assert np.asarray(got.status).tolist() == [Status.CONVERGED] * 5 + [Status.LEFT_BRANCH] * 4
+        assert np.all(np.asarray(got.label)[:5] == Label.S_PLUS_MINUS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{"cross": ((0, 1),)}, {"cross": ((0, 2),), "dimension": 3}, {"cross": ()}])
+def test_several_clusters(options):
+    """Three bands, two of them cross-paired, or none."""
+    rng = generator(913)
+    n = 3 + len(options["cross"])
+    scs = []
+    for _ in range(12):
+        lam = np.diag(rng.uniform(0.3, 0.4, n)) + rng.uniform(0.0, 0.05, (n, n))
+        scs.append(system(lam, rng.uniform(60, 80, 3), rng.uniform(0.9, 1.1, 3), **options))
+    T, x = jnp.linspace(0.0, 15.0, 12), jnp.asarray(np.stack([likely_amplitudes(sc) for sc in scs]))
+    _same(_many(stacked(scs), T, x), jax.jit(jax.vmap(lambda sc, T, x: solve(sc, T, start=x)))(stacked(scs), T, x))
+
+
+@pytest.mark.slow
+def test_complex_starts():
+    case = problem("complex saddle")
+    x = np.stack([case.Delta * np.exp(0.1j), case.Delta])
+    got = solve_many(stacked([case.system] * 2), jnp.full(2, case.T), start=x)
+    wanted = [solve(case.system, case.T, start=row) for row in x]
+    assert np.asarray(got.status).tolist() == [int(one.status) for one in wanted]
+    assert np.abs(np.asarray(got.Delta) - np.stack([one.Delta for one in wanted])).max() < SAME
+
+
+@pytest.mark.slow
+def test_eight_devices():
+    """As one device, within max(1e-12, 10 eps / sigma_min): the single block that each device has is compiled without a loop,
+    in another order of operations."""
+    program = """
+        import jax, jax.numpy as jnp, numpy as np
+        from jaxgap.materials import two_band
+        from jaxgap.sweeps.kernel import solve_many
+        n = 8 * 256
+        x, d, T = (np.random.default_rng(1).uniform(0, top, n) for top in (0.15, 10, 20))
+        sc = jax.vmap(lambda x, y: two_band().set({"lam[a:b, a:b]": x, "mu[b]": 200.0 + y}))(jnp.asarray(x), jnp.asarray(d))
+        run = lambda sc, T: solve_many(sc, T, start=jnp.array([6.5, 4.2, 1.8]))
+        spec = jax.sharding.PartitionSpec("device")
+        mesh = jax.make_mesh((8,), ("device",), axis_types=(jax.sharding.AxisType.Auto,))
+        eight = jax.jit(jax.shard_map(run, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False))(sc, jnp.asarray(T))
+        one = jax.jit(run)(sc, jnp.asarray(T))
+        assert np.all(np.asarray(one.status) == 0)
+        allowed = np.maximum(1e-12, 10 * np.finfo(float).eps / np.asarray(one.sigma_min))
+        apart = np.linalg.norm(np.asarray(eight.Delta - one.Delta), axis=1) / np.linalg.norm(np.asarray(one.Delta), axis=1)
+        assert np.all(apart <= allowed), apart.max()
+        assert len(eight.Delta.sharding.device_set) == 8
+    """
+    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], env=os.environ | {"XLA_FLAGS": flags}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
