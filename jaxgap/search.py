@@ -159,7 +159,7 @@ def complex_starts(sc: Superconductor) -> np.ndarray:
 
 def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(real, real before plain iterations, complex) amplitudes to start from [meV]: the shapes at the size that the largest
-    eigenvalue of lambda suggests, at a smaller one, and at every channel's own. Of a batch of systems: [..., start, channel]."""
+    eigenvalue of lambda suggests, at a smaller one, and at every channel's own. Of a batch: [..., start, channel]."""
     share = {CONVENTIONS[0]: 2.0, CONVENTIONS[1]: 1.0}[sc.convention]
     weight = np.array([1.0] * len(sc.bands) + [share] * len(sc.cross))
     lam, Omega = np.asarray(sc.lam) * weight, np.asarray(sc.Omega)[..., None, None]

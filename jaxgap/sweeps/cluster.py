@@ -5,6 +5,7 @@ gives to others, and one that joins gets its share: nothing here schedules anyth
 machines share, and jaxgap installed on all of them.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ __all__ = ["run_on_cluster"]
 PER_THREAD = 2
 """Blocks that wait for every thread of the workers: none is idle, and the client holds few at a time."""
 ATTEMPTS = 10
-"""Times that a block is tried: a worker that dies counts against every block that it held."""
+"""Times that a block is given to the scheduler, which gives up on one whose workers died several times."""
 
 _known: dict[str, Work] = {}
 """The work of sweeps that this worker has seen, with its compiled programs."""
@@ -63,19 +64,27 @@ def _feed(client: Any, where: Points, task: Work, blocks: Blocks, store: Store, 
     tracker = Tracker(where.size, where.size - sum(blocks.points(k) for k in missing), progress)
     waiting = iter(missing)
 
-    def submitted(k: int) -> Any:
+    def submitted(k: int, attempt: int = 1) -> Any:
         # Impure: what counts is what it writes, not what it returns.
-        rows = where.rows(blocks.block(k))
-        return client.submit(_write, key, task, store, k, rows, pure=False, retries=ATTEMPTS, key=f"jaxgap-{key[:8]}-{k}")
+        rows, name = where.rows(blocks.block(k)), f"jaxgap-{key[:8]}-{k}-{attempt}"
+        return client.submit(_write, key, task, store, k, rows, pure=False, key=name)
 
     running = distributed.as_completed()
     _top_up(client, running, waiting, submitted)
     for future in running:
-        tracker.add(blocks.points(future.result()))
+        try:
+            tracker.add(blocks.points(future.result()))
+        except distributed.KilledWorker as error:
+            k, attempt = (int(part) for part in future.key.rsplit("-", 2)[1:])
+            if attempt == ATTEMPTS:
+                raise InputError(
+                    f"Block {k} of the sweep `{store.path}` has killed its workers {attempt} times: {error}"
+                ) from None
+            running.add(submitted(k, attempt + 1))
         _top_up(client, running, waiting, submitted)
 
 
-def _top_up(client: Any, running: Any, waiting: Any, submitted: Any) -> None:
+def _top_up(client: Any, running: Any, waiting: Iterator[int], submitted: Callable[[int], Any]) -> None:
     """Ask for more blocks, as many as the workers of this moment can use."""
     threads = max(1, sum(client.nthreads().values()))
     while running.count() < PER_THREAD * threads:

@@ -9,6 +9,7 @@ import inspect
 import json
 from collections.abc import Callable
 from importlib.metadata import version
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -61,15 +62,24 @@ def function_text(function: Callable[..., Any]) -> str:
     if isinstance(function, functools.partial):
         inner = function_text(function.func)
         return f"{inner} with {_value(function.args)} {_value(sorted(function.keywords.items()))}"
+    code = getattr(function, "__code__", None)
     try:
         source = inspect.getsource(function)
     except (OSError, TypeError):
-        code = getattr(function, "__code__", None)
-        source = repr((code.co_code, code.co_consts, code.co_names)) if code else repr(type(function))
+        source = ""
+    if code is not None and (not source or function.__name__ == "<lambda>"):
+        # Two of them may stand on one line of source.
+        source += _code(code)
     around = [_value(cell.cell_contents) for cell in getattr(function, "__closure__", None) or ()]
     text = "\n".join([source, *around, _value(getattr(function, "__defaults__", None))])
     name = getattr(function, "__qualname__", type(function).__qualname__)
     return f"{name} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _code(code: CodeType) -> str:
+    """Compiled code as text, without addresses."""
+    constants = [_code(part) if isinstance(part, CodeType) else repr(part) for part in code.co_consts]
+    return repr((code.co_code, code.co_names, constants))
 
 
 def _value(value: Any) -> str:

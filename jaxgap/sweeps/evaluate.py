@@ -43,6 +43,9 @@ OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_backend_optimization_level": 
 """Set for every program, so that results do not depend on the flags of the process that computes them."""
 
 
+PROGRAMS = 32
+"""Compiled programs that are kept."""
+_programs: dict[Any, Any] = {}
 _COMPILING = Lock()
 """Threads that come first compile once."""
 
@@ -64,10 +67,6 @@ class Evaluator:
     """Points that a device treats at once."""
     real: bool
     """Whether all amplitudes are real by construction, and recorded as real numbers."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Another process compiles for itself.
-        return {name: value for name, value in self.__dict__.items() if name != "_programs"}
 
     def __call__(self, rows: Float[np.ndarray, "point axis"], start: Any = None) -> dict[str, np.ndarray]:
         """Every quantity at every row, with status and residual.
@@ -114,16 +113,16 @@ class Evaluator:
         done += [jax.tree.map(np.asarray, one) for one in waiting]
         return {name: np.concatenate([one[name] for one in done])[: len(rows)] for name in done[0]}
 
-    @cached_property
-    def _programs(self) -> dict[Any, Any]:
-        return {}
-
-    def _program(self, *key: Any) -> Any:
-        """The compiled program for a rule, for no, real or complex starts, for a branch, on these devices."""
+    def _program(self, *how: Any) -> Any:
+        """The compiled program for a rule, for no, real or complex starts, for a branch, on some devices."""
+        # Values of leaves are arguments: sweeps around other systems of the same structure share it.
+        key = (self.axes, self.quantities, self.batch, self.real, jax.tree.structure(self.place), *how)
         with _COMPILING:
-            if key not in self._programs:
-                self._programs[key] = self._compiled(*key)
-            return self._programs[key]
+            if key not in _programs:
+                _programs[key] = self._compiled(*how)
+                for oldest in list(_programs)[:-PROGRAMS]:
+                    del _programs[oldest]
+            return _programs[key]
 
     def _compiled(self, rule: Rule, start: Any, branch: str | None, devices: tuple[Any, ...]) -> Any:
         one, all_ = PartitionSpec("device"), PartitionSpec()

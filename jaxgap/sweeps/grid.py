@@ -8,7 +8,7 @@ or any function (system, value) -> system. `d`, the interband distance of Vargas
 (2020), is known: mu_2 = mu_1 + d for two cross-paired bands of equal masses.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -33,8 +33,8 @@ class Axis:
 
     name: str
     values: Float[np.ndarray, "point"]
-    moves: tuple[Move, ...] | Callable[[Superconductor, Any], Superconductor]
-    """The leaves that it sets, or what it does to the system."""
+    moves: Any
+    """The leaves that it sets, a tuple of `Move`s; or a function (system, value) -> system; None: what its name says."""
     unit: str
 
 
@@ -207,7 +207,7 @@ def _base_temperature(T: Any, axes: tuple[Axis, ...]) -> Any:
 def _named(sc: Superconductor, name: str, entry: Any) -> Axis:
     """The axis `name`, from its values or from an `Axis`."""
     check(isinstance(name, str) and name.strip() == name and "/" not in name, "grid", "have names without `/`", repr(name))
-    one = entry if isinstance(entry, Axis) else Axis("", _values(name, entry), None, "")  # type: ignore[arg-type]
+    one = entry if isinstance(entry, Axis) else Axis("", _values(name, entry), None, "")
     moves, unit = one.moves, one.unit
     if moves is None:
         moves, unit = _known(sc, name)
