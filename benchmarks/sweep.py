@@ -25,11 +25,13 @@ import numpy as np
 SEED = 5
 COLUMNS = 100
 """Temperatures."""
+SMALL = 2000
+"""Points of a block where sweeps are killed: fifty blocks."""
 START = [25.0]
 """[meV]: above every gap."""
 
 
-def run(store: str, points: int) -> None:
+def run(store: str, points: int, chunk: int | None = None) -> None:
     """The sweep, in this process."""
     import jax
 
@@ -41,19 +43,23 @@ def run(store: str, points: int) -> None:
     sc = superconductor(bands=[parabolic_band("a", mu=200.0)], lam=[[0.3]], Omega=30.0)
     grid = {"lam[a, a]": np.linspace(0.25, 0.5, points // COLUMNS), "T": np.linspace(0.0, 1.5, COLUMNS)}
     rates: list[float] = []
-    data = sweep(sc, grid, ["gap", "label"], start=START, store=store, progress=lambda now: rates.append(now.rate))
+
+    def report(now: Any) -> None:
+        rates[:] = [now.rate]
+
+    data = sweep(sc, grid, ["gap", "label"], start=START, chunk=chunk, store=store, progress=report)
     converged = sum(int(np.sum(data.status[i].values == 0)) for i in range(data.status.shape[0]))
     print(json.dumps({"points": data.status.size, "converged": converged, "points_per_second": rates[-1] if rates else None}))
 
 
-def child(store: Path, points: int) -> subprocess.Popen[str]:
-    command = [sys.executable, __file__, "run", str(store), str(points)]
+def child(store: Path, points: int, *chunk: int) -> subprocess.Popen[str]:
+    command = [sys.executable, __file__, "run", *map(str, (store, points, *chunk))]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def finished(store: Path, points: int) -> dict[str, Any]:
+def finished(store: Path, points: int, *chunk: int) -> dict[str, Any]:
     """What a child prints, and its peak memory."""
-    process = child(store, points)
+    process = child(store, points, *chunk)
     assert process.stdout is not None
     text = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -88,7 +94,7 @@ def content(store: Path) -> dict[str, bytes]:
 def kills(points: int, number: int, folder: Path) -> list[dict[str, Any]]:
     rng = np.random.default_rng(SEED)
     whole, store = folder / "whole.zarr", folder / "killed.zarr"
-    process = child(whole, points)
+    process = child(whole, points, SMALL)
     while not whole.exists():
         time.sleep(0.001)
     began = time.monotonic()
@@ -99,14 +105,14 @@ def kills(points: int, number: int, folder: Path) -> list[dict[str, Any]]:
     found = []
     for kill in range(number):
         moment = float(rng.uniform(0, took))
-        process = child(store, points)
+        process = child(store, points, SMALL)
         while not (store.exists() or store.with_name("killed.zarr.new").exists()):
             time.sleep(0.001)
         time.sleep(moment)
         process.send_signal(signal.SIGKILL)
         killed = process.wait() == -signal.SIGKILL
         before = written(store)
-        finished(store, points)
+        finished(store, points, SMALL)
         equal = content(store) == expected
         found.append({"kill": kill, "moment_s": moment, "killed": killed, "blocks_of": [before, blocks], "equal": equal})
         print(json.dumps(found[-1]), flush=True)
@@ -128,7 +134,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="Also write the JSON here.")
     arguments = parser.parse_args()
     if arguments.what == "run":
-        run(arguments.run[0], int(arguments.run[1]))
+        run(arguments.run[0], *(int(part) for part in arguments.run[1:]))
         return
     from jaxgap.provenance import provenance
 
