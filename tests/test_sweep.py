@@ -3,8 +3,6 @@
 One band, whose gap and T_c are closed forms, serves wherever the physics of two does not matter.
 """
 
-from collections.abc import Iterator
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +11,7 @@ from problems import one_band
 
 from jaxgap import InputError, Label, Status, branch_end, materials, solutions, solve
 from jaxgap.observables import branch_minima
-from jaxgap.sweeps import axis, evaluate, observable, plot_sweep, sweep
+from jaxgap.sweeps import axis, observable, plot_sweep, sweep
 from jaxgap.sweeps.grid import Blocks
 
 CLOSED_FORM = 1e-9
@@ -34,12 +32,7 @@ GRID = {"lam[a, a]": LAM, "Omega": OMEGA}
 WANTED = ("gap", "Delta", "d gap/d Omega", "d gap/d lam[a, a]", "d T_c/d Omega", "T_c", "label")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _as_the_tests_compile() -> Iterator[None]:
-    """Programs run a few times each: they are compiled as all tests', not optimised."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate, "OPTIONS", {})
-        yield
+pytestmark = pytest.mark.usefixtures("sweeps_as_tests_compile")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ import zarr
 from problems import one_band
 
 from jaxgap import InputError
-from jaxgap.sweeps import evaluate, open_sweep, sweep
+from jaxgap.sweeps import open_sweep, sweep
 from jaxgap.sweeps.configuration import function_text
 from jaxgap.sweeps.work import Work
 
@@ -27,12 +26,7 @@ BLOCKS = 5
 """Of four points at most: a row of three each."""
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _as_the_tests_compile() -> Iterator[None]:
-    """Programs run a few times each: they are compiled as all tests', not optimised."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate, "OPTIONS", {})
-        yield
+pytestmark = pytest.mark.usefixtures("sweeps_as_tests_compile")
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +284,7 @@ def test_a_cluster_finishes_when_a_worker_is_killed(uninterrupted, tmp_path):
             assert process.poll() is None
             time.sleep(0.01)
         pids = client.run(os.getpid)
+        assert len(list(checksums.glob("*/*"))) < 10
         os.kill(next(iter(pids.values())), signal.SIGKILL)
         assert process.wait(timeout=500) == 0
     same(open_sweep(store).load(), uninterrupted)

@@ -9,9 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jaxgap._checks import InputError
-from jaxgap.fitting.config import _sentence
-from jaxgap.materials import MATERIALS
-from jaxgap.superconductor import Superconductor, from_table, load
+from jaxgap._config import SourceConfig, sentence
 from jaxgap.sweeps.grid import Axis, axis, points
 from jaxgap.sweeps.quantities import quantities
 
@@ -20,24 +18,6 @@ __all__ = ["SweepConfig", "load_sweep"]
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class SystemConfig(_Table):
-    """The system around which the points lie: a material by name, a TOML file beside sweep.toml, or its tables inline."""
-
-    material: str | None = None
-    file: str | None = None
-    inline: dict[str, Any] | None = None
-    set: dict[str, float] = {}
-    """Path -> value: leaves that are changed."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "SystemConfig":
-        if sum(source is not None for source in (self.material, self.file, self.inline)) != 1:
-            raise ValueError("give exactly one of `material`, `file` and `inline`")
-        if self.material is not None and self.material not in MATERIALS:
-            raise ValueError(f"unknown material `{self.material}`; the materials are {', '.join(MATERIALS)}")
-        return self
 
 
 class AxisConfig(_Table):
@@ -93,7 +73,7 @@ class SweepConfig(_Table):
     """All of sweep.toml."""
 
     title: str = ""
-    system: SystemConfig
+    system: SourceConfig
     observables: Annotated[tuple[str, ...], Field(min_length=1)]
     T: Annotated[float | None, Field(ge=0)] = None
     """Temperature [K], unless it is an axis."""
@@ -115,24 +95,15 @@ class SweepConfig(_Table):
             raise ValueError("give either [axes] or [samples]")
         return self
 
-    def superconductor(self, folder: Path) -> Superconductor:
-        """The system, with the leaves that are set."""
-        if self.system.material is not None:
-            sc = MATERIALS[self.system.material]()
-        elif self.system.file is not None:
-            sc = load(folder / self.system.file)
-        else:
-            sc = from_table(self.system.inline or {}, "system.inline")
-        return sc.set(dict(self.system.set))
-
-    def arguments(self, folder: Path) -> dict[str, Any]:
-        """The arguments of `sweep`."""
+    def arguments(self, path: Path) -> dict[str, Any]:
+        """The arguments of `sweep`; `path` is the configuration's."""
+        folder = path.parent
         given: dict[str, Any] = {"grid": {name: one.axis() for name, one in self.axes.items()}}
         if self.samples is not None:
             given = {"samples": read_samples(folder / self.samples.file)}
         start = None if self.start is None else np.array(self.start)
         return given | {
-            "sc": self.superconductor(folder),
+            "sc": self.system.superconductor(path),
             "observables": self.observables,
             "T": self.T,
             "mode": self.mode,
@@ -170,12 +141,12 @@ def load_sweep(path: str | Path) -> tuple[SweepConfig, dict[str, Any]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}.") from None
     except ValidationError as error:
-        raise InputError(f"{path}: {_sentence(error)}") from None
+        raise InputError(f"{path}: {sentence(error)}") from None
     try:
-        given = config.arguments(path.parent)
+        given = config.arguments(path)
         # Said before anything is written.
         where = points(given["sc"], given["T"], given.get("grid"), given.get("samples"))
         quantities(given["observables"], where)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     return config, given
