@@ -1,10 +1,10 @@
 """What a sweep on disk costs in memory, and what it survives.
 
     python benchmarks/sweep.py memory [--points 100000 1000000] [--output results.json]
-    python benchmarks/sweep.py kills [--points 100000] [--kills 20] [--output results.json]
+    python benchmarks/sweep.py kills [--points 100000] [--kills 20] [--computing] [--output results.json]
 
 `memory`: peak resident memory and rate of a sweep of one band over its coupling and temperature, by number of points; every
-size in a process of its own. `kills`: the same sweep, ended by SIGKILL at random moments of its computing time, each time
+size in a process of its own. `kills`: the same sweep, ended by SIGKILL at random moments after its store is begun, each time
 from the beginning; then continued and compared, bit by bit, with one that was not interrupted.
 """
 
@@ -91,11 +91,11 @@ def content(store: Path) -> dict[str, bytes]:
     return {str(name): data[name].values.tobytes() for name in data.data_vars}
 
 
-def kills(points: int, number: int, folder: Path) -> list[dict[str, Any]]:
+def kills(points: int, number: int, folder: Path, computing: bool) -> list[dict[str, Any]]:
     rng = np.random.default_rng(SEED)
     whole, store = folder / "whole.zarr", folder / "killed.zarr"
     process = child(whole, points, SMALL)
-    while not whole.exists():
+    while not begun(whole, computing):
         time.sleep(0.001)
     began = time.monotonic()
     process.communicate()
@@ -106,7 +106,7 @@ def kills(points: int, number: int, folder: Path) -> list[dict[str, Any]]:
     for kill in range(number):
         moment = float(rng.uniform(0, took))
         process = child(store, points, SMALL)
-        while not (store.exists() or store.with_name("killed.zarr.new").exists()):
+        while not begun(store, computing):
             time.sleep(0.001)
         time.sleep(moment)
         process.send_signal(signal.SIGKILL)
@@ -120,6 +120,13 @@ def kills(points: int, number: int, folder: Path) -> list[dict[str, Any]]:
     return found
 
 
+def begun(store: Path, computing: bool) -> bool:
+    """Whether something of the store is there, or (`computing`) its first block."""
+    if computing:
+        return written(store) > 0
+    return store.exists() or store.with_name(store.name + ".new").exists()
+
+
 def written(store: Path) -> int:
     """Blocks that have a checksum."""
     return sum(path.is_file() and path.suffix == "" for path in (store / "manifest" / "checksum" / "c").rglob("*"))
@@ -131,6 +138,7 @@ def main() -> None:
     parser.add_argument("run", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--points", type=int, nargs="+", default=[100_000])
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--computing", action="store_true", help="Kill only after the first block: not while it compiles.")
     parser.add_argument("--output", type=Path, help="Also write the JSON here.")
     arguments = parser.parse_args()
     if arguments.what == "run":
@@ -142,7 +150,7 @@ def main() -> None:
         if arguments.what == "memory":
             rows = memory(arguments.points, Path(folder))
         else:
-            rows = kills(arguments.points[0], arguments.kills, Path(folder))
+            rows = kills(arguments.points[0], arguments.kills, Path(folder), arguments.computing)
     found = {arguments.what: rows, "provenance": provenance()}
     if arguments.output:
         arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
