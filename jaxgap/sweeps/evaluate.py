@@ -19,6 +19,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Float
 
+from jaxgap._compilation import KNOWN
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.labels import Label
 from jaxgap.pairing import pack
@@ -39,9 +40,10 @@ AT_ONCE = 128
 """Points of a batch whose quantities are computed together: their integrands stay in cache."""
 AHEAD = 4
 """Batches that are asked for before the first one's result is fetched."""
-OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}}
+OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_backend_optimization_level": 3}}
 """Set for every program, so that results do not depend on the flags of the process that computes them."""
-
+if jax.__version_info__[:2] in KNOWN:
+    OPTIONS["cpu"]["xla_cpu_use_fusion_emitters"] = True
 
 PROGRAMS = 32
 """Compiled programs that are kept."""
