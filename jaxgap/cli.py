@@ -40,6 +40,7 @@ from jaxgap.solution import Status
 from jaxgap.solutions import solutions as find_solutions
 from jaxgap.solve import solve as run_solve
 from jaxgap.superconductor import Superconductor
+from jaxgap.sweeps.commands import sweeps
 from jaxgap.transition import transition
 
 __all__ = ["app", "main"]
@@ -57,6 +58,7 @@ app = typer.Typer(
 
 app.add_typer(fits)
 app.add_typer(observations)
+app.add_typer(sweeps)
 
 FIGURE_NAMES = ("fig2a", "fig2b", "fig2c", "dos", "fig3", "fig4", "fig5", "w18_fig1", "w18_fig3")
 

@@ -36,7 +36,7 @@ from jaxgap.stability import negative_of_each, real_blocks
 from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import search_root
 
-__all__ = ["PhaseDiagram", "phase_diagram"]
+__all__ = ["PhaseDiagram", "phase_diagram", "States", "judged_states", "linear_map"]
 
 CHUNK, BROKEN_CHUNK = 256, 32
 COLDEST = 1e-14
@@ -145,7 +145,7 @@ def phase_diagram(sc: Superconductor, T: Any, x: Any, y: Any) -> PhaseDiagram:
     plane = Plane(sc, T, x_name, y_name)
     has_free_energy = bool(sc.has_free_energy)
     normal_stable = _normal_stable(plane, xs, ys)
-    states = _judged(plane, xs, ys, real_states(plane, xs, ys))
+    states = judged_states(plane, xs, ys, real_states(plane, xs, ys))
     if has_free_energy:
         states = _with_broken(plane, xs, ys, states, normal_stable)
     states = _ranked(states, has_free_energy)
@@ -173,7 +173,7 @@ def _axis(argument: str, axis: Any) -> tuple[str, np.ndarray]:
 # --- judge ------------------------------------------------------------------------------------------------------------
 
 
-class _States(NamedTuple):
+class States(NamedTuple):
     """The fields of `PhaseDiagram`, and `gapless_excess` of real amplitudes, [row, column, state, pair]."""
 
     Delta: np.ndarray
@@ -185,7 +185,7 @@ class _States(NamedTuple):
 
 
 @program
-def _judge(plane: Plane, x: Any, y: Any, Delta: Inexact[Array, "state channel"]) -> Any:
+def _judge(plane: Any, x: Any, y: Any, Delta: Inexact[Array, "state channel"]) -> Any:
     """(Delta, good, F, gap, excess, blocks of M) of the states near `Delta`: real ones, or those that break time reversal."""
 
     def one(x: Any, y: Any, D: Any) -> Any:
@@ -202,21 +202,24 @@ def _judge(plane: Plane, x: Any, y: Any, Delta: Inexact[Array, "state channel"])
     return jax.vmap(one)(x, y, Delta)
 
 
-def _judged(plane: Plane, xs: np.ndarray, ys: np.ndarray, Delta: np.ndarray) -> _States:
-    """What every state is worth; NaN and -1 where there is none."""
+def judged_states(plane: Any, xs: np.ndarray, ys: np.ndarray, Delta: np.ndarray, groups: Any = None) -> States:
+    """What the states near `Delta`, [row, column, state, channel], are worth; NaN and -1 where there is none.
+
+    `groups` of channels that turn together: if not given, those in the middle of the plane.
+    """
     shape = Delta.shape[:3]
     present = np.isfinite(Delta).all(axis=3)
     row, column, _ = np.nonzero(present)
     nothing = np.full(shape, np.nan)
     excess = np.full((*shape, max(len(plane.sc.cross), 1)), np.nan)
-    out = _States(np.full_like(Delta, np.nan), nothing, np.full(shape, -1), np.full(shape, -1), nothing.copy(), excess)
+    out = States(np.full_like(Delta, np.nan), nothing, np.full(shape, -1), np.full(shape, -1), nothing.copy(), excess)
     if len(row):
         size = BROKEN_CHUNK if np.iscomplexobj(Delta) else CHUNK
         solved, good, F, gap, excess, blocks = in_chunks(partial(_judge, plane), size, xs[column], ys[row], Delta[present])
         amplitude, phase = [*(negative_of_each(block) for block in blocks), np.zeros(len(row), int)][:2]
         if np.iscomplexobj(Delta):
             good &= amplitude == 0
-            solved = as_real(solved, groups_of(plane, xs, ys))[0]
+            solved = as_real(solved, groups_of(plane, xs, ys) if groups is None else groups)[0]
         kept = np.zeros(shape, bool)
         kept[present] = good
         for field, values in zip(out, (solved, F, amplitude, phase, gap, excess), strict=True):
@@ -224,25 +227,25 @@ def _judged(plane: Plane, xs: np.ndarray, ys: np.ndarray, Delta: np.ndarray) -> 
     return out
 
 
-def _with_broken(plane: Plane, xs: np.ndarray, ys: np.ndarray, real: _States, normal_stable: np.ndarray) -> _States:
+def _with_broken(plane: Plane, xs: np.ndarray, ys: np.ndarray, real: States, normal_stable: np.ndarray) -> States:
     """The real states and, in further slots if there are any, the stable ones that break time reversal."""
     lacking = ~normal_stable & ~np.any((real.unstable_amplitude == 0) & (real.unstable_phase == 0), axis=2)
     soft = (real.unstable_amplitude == 0) & (real.unstable_phase > 0)
     found = broken_states(plane, xs, ys, np.where(soft[..., None], real.Delta, np.nan), lacking)
-    broken = _judged(plane, xs, ys, found)
+    broken = judged_states(plane, xs, ys, found)
     if not np.isfinite(broken.gap).any():
         return real
-    return _States(*(np.concatenate(parts, axis=2) for parts in zip(real, broken, strict=True)))
+    return States(*(np.concatenate(parts, axis=2) for parts in zip(real, broken, strict=True)))
 
 
-def _ranked(states: _States, has_free_energy: bool) -> _States:
+def _ranked(states: States, has_free_energy: bool) -> States:
     """Sorted by free energy, else by size."""
     if not has_free_energy:
         states = states._replace(free_energy=np.full_like(states.free_energy, np.nan))
     key = states.free_energy if has_free_energy else -np.linalg.norm(states.Delta, axis=3)
     order = np.argsort(key, axis=2, kind="stable")
     fields = (np.take_along_axis(field, order[..., None] if field.ndim > 3 else order, axis=2) for field in states)
-    ranked = _States(*fields)
+    ranked = States(*fields)
     return ranked._replace(Delta=ranked.Delta.astype(complex))
 
 
@@ -250,11 +253,12 @@ def _ranked(states: _States, has_free_energy: bool) -> _States:
 def _linear_maps(plane: Plane, x: Any, ys: Any) -> Float[Array, "row channel channel"]:
     """lambda K(T) on every row of a column."""
 
-    def row(y: Any) -> Any:
-        sc, T = plane.at(x, y)
-        return sc.lam * linear_kernel(sc, jnp.maximum(T, COLDEST * highest_temperature(sc)))[None, :]
+    return jax.vmap(lambda y: linear_map(*plane.at(x, y)))(ys)
 
-    return jax.vmap(row)(ys)
+
+def linear_map(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "channel channel"]:
+    """lambda K(T), whose eigenvalues above 1 make the normal state unstable."""
+    return sc.lam * linear_kernel(sc, jnp.maximum(T, COLDEST * highest_temperature(sc)))[None, :]
 
 
 def _normal_stable(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:

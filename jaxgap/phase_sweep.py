@@ -43,7 +43,16 @@ from jaxgap.stability import negative_of_each, phase_block
 from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import coupled_channels, search_root, vanishing
 
-__all__ = ["real_states", "broken_states", "breaks_time_reversal", "groups_of"]
+__all__ = [
+    "real_states",
+    "broken_states",
+    "real_states_from",
+    "broken_states_from",
+    "displaced_starts",
+    "different_states",
+    "breaks_time_reversal",
+    "groups_of",
+]
 
 SLOTS, BROKEN_SLOTS = 6, 2
 """Real states, and stable states that break time reversal, kept at every point."""
@@ -93,7 +102,7 @@ def broken_states(
     for _ in range(2):
         _search_broken(plane, xs, ys, found, points, softened, groups)
         _search_broken(plane, xs, ys, found, sparse, None, groups)
-        _carry(xs, ys, found, partial(_newton_broken, plane), groups)
+        _carry(xs, ys, found, partial(broken_states_from, plane), groups)
         # Again, where nothing that is stable has been found or carried.
         left = np.flatnonzero(lacking & np.isnan(found[:, :, 0, 0]))
         if not len(left):
@@ -126,10 +135,10 @@ def _carry(xs: np.ndarray, ys: np.ndarray, found: np.ndarray, newton: Carrier, g
             for before, here in itertools.pairwise(order):
                 if np.isfinite(states[before]).any():
                     carried = newton(x[here], y[here], states[before])
-                    states[here] = _distinct(np.concatenate([states[here], carried], axis=1), groups, states.shape[2])
+                    states[here] = different_states(np.concatenate([states[here], carried], axis=1), groups, states.shape[2])
 
 
-def _distinct(candidates: np.ndarray, groups: list[np.ndarray], slots: int) -> np.ndarray:
+def different_states(candidates: np.ndarray, groups: list[np.ndarray], slots: int) -> np.ndarray:
     """The different states of every row, up to the free phases and conjugation, in `slots` slots: [row, slot, channel]."""
     rows, _, n = candidates.shape
     left = np.isfinite(candidates).all(axis=2)
@@ -147,7 +156,7 @@ def _distinct(candidates: np.ndarray, groups: list[np.ndarray], slots: int) -> n
 
 
 @program
-def _roots(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"]) -> tuple[Any, Any]:
+def _roots(plane: Any, x: Any, y: Any, starts: Float[Array, "start channel"]) -> tuple[Any, Any]:
     """(amplitudes, converged to a superconducting state) of Newton from every start at its own point."""
 
     def one(x: Any, y: Any, D: Any) -> Any:
@@ -159,9 +168,14 @@ def _roots(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"]) 
 
 
 @program
-def _iterated(plane: Plane, x: Any, y: Any, starts: Float[Array, "start channel"]) -> Float[Array, "start channel"]:
+def _iterated(plane: Any, x: Any, y: Any, starts: Float[Array, "start channel"]) -> Float[Array, "start channel"]:
     """Every start after a few plain iterations at its own point."""
-    return jax.vmap(lambda x, y, D: iterated(*plane.at(x, y), D))(x, y, starts)
+
+    def one(x: Any, y: Any, D: Any) -> Any:
+        sc, T = plane.at(x, y)
+        return iterated(sc, T, D)
+
+    return jax.vmap(one)(x, y, starts)
 
 
 def _searched(plane: Plane, x: np.ndarray, y: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
@@ -173,13 +187,24 @@ def _searched(plane: Plane, x: np.ndarray, y: np.ndarray, groups: list[np.ndarra
         np.broadcast_to(starts, (len(y), *starts.shape))
         for starts in (np.unique(np.concatenate(part), axis=0) for part in zip(*ends, strict=True))
     )
+    return real_states_from(plane, x, y, direct, far, groups)
+
+
+def real_states_from(
+    plane: Any, x: np.ndarray, y: np.ndarray, direct: np.ndarray, far: np.ndarray, groups: list[np.ndarray]
+) -> Float[np.ndarray, "point slot channel"]:
+    """Real states at every point (x, y), from starts as they are and from others after a few plain iterations, [point, start,
+    channel], and half way between the states that these lead to; NaN where there are fewer than `SLOTS`.
+
+    `plane` is a `Plane`, or anything else with a method at(x, y) -> (system, T).
+    """
     flat = [np.repeat(part, far.shape[1], axis=0) for part in (x, y)] + [far.reshape(-1, far.shape[2])]
     after = in_chunks(partial(_iterated, plane), CHUNK, *flat).reshape(far.shape)
-    states = _distinct(_newton(plane, x, y, np.concatenate([direct, after], axis=1)), groups, SLOTS)
-    return _distinct(np.concatenate([states, _newton(plane, x, y, half_way(states))], axis=1), groups, SLOTS)
+    states = different_states(_newton(plane, x, y, np.concatenate([direct, after], axis=1)), groups, SLOTS)
+    return different_states(np.concatenate([states, _newton(plane, x, y, half_way(states))], axis=1), groups, SLOTS)
 
 
-def _newton(plane: Plane, x: np.ndarray, y: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def _newton(plane: Any, x: np.ndarray, y: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Where Newton ends from every start (that is not NaN) of every point; NaN if it does not converge, or becomes normal."""
     ended = np.full_like(starts, np.nan)
     present = np.isfinite(starts).all(axis=2)
@@ -205,7 +230,7 @@ class _Broken(NamedTuple):
 
 @program
 def _broken_roots(
-    plane: Plane, x: Any, y: Any, starts: Complex[Array, "start channel"], iterations: Int[Array, "start"]
+    plane: Any, x: Any, y: Any, starts: Complex[Array, "start channel"], iterations: Int[Array, "start"]
 ) -> _Broken:
     """Newton from every start at its own point, after so many plain iterations."""
 
@@ -228,7 +253,7 @@ def breaks_time_reversal(sc: Superconductor, Delta: Complex[Array, "channel"]) -
     return jnp.any(jnp.abs(together.astype(complex) @ Delta**2) < (1 - REAL) * size)
 
 
-def _newton_broken(plane: Plane, x: np.ndarray, y: np.ndarray, starts: np.ndarray, iterations: Any = 0) -> np.ndarray:
+def broken_states_from(plane: Any, x: np.ndarray, y: np.ndarray, starts: np.ndarray, iterations: Any = 0) -> np.ndarray:
     """Where Newton ends from every complex start (that is not NaN) of every point, after plain iterations; NaN if not in a
     stable state that breaks time reversal."""
     ended = np.full_like(starts, np.nan)
@@ -253,25 +278,31 @@ def _search_broken(
     x, y = xs[column], ys[row]
     if softened is None:
         shapes = complex_starts(plane.at(float(x[len(x) // 2]), float(y[len(y) // 2]))[0])
-        starts, iterations = np.broadcast_to(shapes, (len(row), *shapes.shape)), np.zeros(len(shapes), int)
+        starts = np.broadcast_to(shapes, (len(row), *shapes.shape))
+        new = broken_states_from(plane, x, y, starts, np.zeros(len(shapes), int))
     else:
-        direct = _displaced(plane, x, y, softened[points])
-        starts, iterations = np.concatenate([direct, direct], axis=1), np.repeat([0, ITERATIONS], direct.shape[1])
-    new = _newton_broken(plane, x, y, starts, iterations)
-    found[points] = _distinct(np.concatenate([found[points], new], axis=1), groups, found.shape[2])
+        new = broken_states_from(plane, x, y, *displaced_starts(plane, x, y, softened[points]))
+    found[points] = different_states(np.concatenate([found[points], new], axis=1), groups, found.shape[2])
+
+
+def displaced_starts(plane: Any, x: np.ndarray, y: np.ndarray, softened: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(complex starts, [point, start, channel]; plain iterations before each): the real states `softened` of every point
+    (NaN: none) displaced along their unstable phases, as they are and after iterations."""
+    direct = _displaced(plane, x, y, softened)
+    return np.concatenate([direct, direct], axis=1), np.repeat([0, ITERATIONS], direct.shape[1])
 
 
 @program
-def _phase_blocks(plane: Plane, x: Any, y: Any, Delta: Float[Array, "state channel"]) -> Float[Array, "state n n"]:
+def _phase_blocks(plane: Any, x: Any, y: Any, Delta: Float[Array, "state channel"]) -> Float[Array, "state n n"]:
     return jax.vmap(lambda x, y, D: phase_block(*_state_at(plane, x, y, D), SEARCH_RULE))(x, y, Delta)
 
 
-def _state_at(plane: Plane, x: Any, y: Any, Delta: Any) -> tuple[Any, Any, Any]:
+def _state_at(plane: Any, x: Any, y: Any, Delta: Any) -> tuple[Any, Any, Any]:
     sc, T = plane.at(x, y)
     return sc, Delta, T
 
 
-def _displaced(plane: Plane, x: np.ndarray, y: np.ndarray, states: np.ndarray) -> np.ndarray:
+def _displaced(plane: Any, x: np.ndarray, y: np.ndarray, states: np.ndarray) -> np.ndarray:
     """The real states of every point, displaced along their unstable phases: [point, start, channel], filled up with NaN."""
     rows: list[list[np.ndarray]] = [[] for _ in x]
     point, slot = np.nonzero(np.isfinite(states).all(axis=2))

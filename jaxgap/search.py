@@ -159,14 +159,19 @@ def complex_starts(sc: Superconductor) -> np.ndarray:
 
 def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(real, real before plain iterations, complex) amplitudes to start from [meV]: the shapes at the size that the largest
-    eigenvalue of lambda suggests, at a smaller one, and at every channel's own."""
+    eigenvalue of lambda suggests, at a smaller one, and at every channel's own. Of a batch: [..., start, channel]."""
     share = {CONVENTIONS[0]: 2.0, CONVENTIONS[1]: 1.0}[sc.convention]
     weight = np.array([1.0] * len(sc.bands) + [share] * len(sc.cross))
-    lam, Omega = np.asarray(sc.lam) * weight, float(sc.Omega)
-    size = Omega / np.sinh(1 / np.clip(np.max(np.abs(np.linalg.eigvals(lam))), 0.08, 3.0))
-    own = Omega / np.sinh(1 / np.clip(np.abs(np.diag(lam)), 0.15, 3.0))
-    real, broken = _shapes(len(lam))
-    return np.concatenate([0.3 * size * real, own * real]), size * real, np.concatenate([size * broken, own * broken])
+    lam, Omega = np.asarray(sc.lam) * weight, np.asarray(sc.Omega)[..., None, None]
+    largest = np.max(np.abs(np.linalg.eigvals(lam)), axis=-1)[..., None, None]
+    size = Omega / np.sinh(1 / np.clip(largest, 0.08, 3.0))
+    own = Omega / np.sinh(1 / np.clip(np.abs(np.diagonal(lam, axis1=-2, axis2=-1))[..., None, :], 0.15, 3.0))
+    real, broken = _shapes(lam.shape[-1])
+    return (
+        np.concatenate([0.3 * size * real, own * real], axis=-2),
+        size * real,
+        np.concatenate([size * broken, own * broken], axis=-2),
+    )
 
 
 def iterated(

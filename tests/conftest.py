@@ -44,6 +44,16 @@ def optimised() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def sweeps_as_tests_compile() -> Iterator[None]:
+    """Sweeps set how hard XLA tries themselves; in tests their programs run a few times, and are compiled as all others."""
+    from jaxgap.sweeps import evaluate
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "OPTIONS", {})
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_programs_are_dropped() -> Iterator[None]:
     """Thousands of compiled programs in one process use up its memory maps (65530 by default), and LLVM then crashes."""

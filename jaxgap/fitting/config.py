@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jaxgap._checks import InputError
+from jaxgap._config import SourceConfig, sentence
 from jaxgap.fitting.data import Datum, read_data
 from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.junctions import PATH, is_junction, tie
 from jaxgap.labels import sign_pattern
-from jaxgap.materials import MATERIALS
-from jaxgap.superconductor import Superconductor, from_table, load
+from jaxgap.superconductor import Superconductor
 
 __all__ = ["FitConfig", "ParameterConfig", "load_fit"]
 
@@ -26,24 +26,11 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class SystemConfig(_Table):
-    """The system and its branch: a material by name, a TOML file beside fit.toml, or the tables of a system inline."""
+class SystemConfig(SourceConfig):
+    """The system and its branch."""
 
-    material: str | None = None
-    file: str | None = None
-    inline: dict[str, Any] | None = None
     branch: str
     """The branch that the data belong to: "s++", "s+-", one sign per band, "ground_state", or "any" (`fitting.choice`)."""
-    set: dict[str, float] = {}
-    """Path -> value: leaves that are changed and stay fixed."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "SystemConfig":
-        if sum(source is not None for source in (self.material, self.file, self.inline)) != 1:
-            raise ValueError("give exactly one of `material`, `file` and `inline`")
-        if self.material is not None and self.material not in MATERIALS:
-            raise ValueError(f"unknown material `{self.material}`; the materials are {', '.join(MATERIALS)}")
-        return self
 
 
 class ParameterConfig(_Table):
@@ -212,13 +199,7 @@ class FitConfig(_Table):
 
     def superconductor(self, folder: Path) -> Superconductor:
         """The system at its starting point, with the leaves that are set."""
-        if self.system.material is not None:
-            sc = MATERIALS[self.system.material]()
-        elif self.system.file is not None:
-            sc = load(folder / self.system.file)
-        else:
-            sc = from_table(self.system.inline or {}, str(folder / "fit.toml"))
-        return sc.set(dict(self.system.set))
+        return self.system.superconductor(folder / "fit.toml")
 
 
 def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum, ...]]:
@@ -234,7 +215,7 @@ def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {error}.") from None
     except ValidationError as error:
-        raise InputError(f"{path}: {_sentence(error)}") from None
+        raise InputError(f"{path}: {sentence(error)}") from None
     try:
         sc = config.superconductor(folder)
     except InputError as error:
@@ -346,16 +327,3 @@ def _leaf(config: FitConfig, sc: Superconductor, target: str, values: list[float
         must = "be positive" if found.leaf == "Gamma" else "not be negative"
         raise InputError(f"`{target}` must {must}, but its bounds are {values[0]:g} and {values[1]:g}.")
     return target
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first of pydantic's complaints as one sentence."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"unknown key `{where}`."
-    if first["type"] == "missing":
-        return f"the key `{where}` is missing."
-    message = first["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(first["input"], dict) else f", but got {first['input']!r}"
-    return f"`{where}`: {message[0].lower()}{message[1:]}{given}."

@@ -1,0 +1,152 @@
+"""sweep.toml: which system, over which axes or samples, what is recorded, how, and where it goes."""
+
+import csv
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from jaxgap._checks import InputError
+from jaxgap._config import SourceConfig, sentence
+from jaxgap.sweeps.grid import Axis, axis, points
+from jaxgap.sweeps.quantities import quantities
+
+__all__ = ["SweepConfig", "load_sweep"]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class AxisConfig(_Table):
+    """An axis: evenly spaced from one value to another, or a list of values."""
+
+    from_: Annotated[float | None, Field(alias="from")] = None
+    to: float | None = None
+    points: Annotated[int | None, Field(ge=1)] = None
+    values: Annotated[tuple[float, ...] | None, Field(min_length=1)] = None
+    sets: dict[str, float | tuple[float, float]] = {}
+    """Path -> factor, or [factor, offset]: leaves that the axis sets. Not needed if its name is a path, "T" or "d"."""
+    unit: str = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "AxisConfig":
+        range_ = (self.from_, self.to, self.points)
+        if (self.values is None) == (None in range_) and (self.values is not None or any(x is not None for x in range_)):
+            raise ValueError("give `from`, `to` and `points`, all three, or `values`")
+        if self.values is None and None in range_:
+            raise ValueError("give `from`, `to` and `points`, all three, or `values`")
+        return self
+
+    def axis(self) -> Axis:
+        """The axis, without its name."""
+        values = self.values if self.values is not None else np.linspace(self.from_, self.to, self.points)  # type: ignore[arg-type]
+        return axis(values, self.sets or None, self.unit)
+
+
+class SamplesConfig(_Table):
+    """Points from a table: a CSV file beside sweep.toml, with a line of names (paths, "T", "d") and a row for every point."""
+
+    file: str
+
+
+class RunConfig(_Table):
+    """How it is computed; what is not given is chosen."""
+
+    chunk: Annotated[int | None, Field(ge=1)] = None
+    """Points of a block: what an interruption costs."""
+    batch: Annotated[int | None, Field(ge=1)] = None
+    """Points that a device treats at once."""
+
+
+class PictureConfig(_Table):
+    """A picture beside sweep.toml."""
+
+    variable: str
+    at: dict[str, float | str] = {}
+    """Dimension -> value: what is held fixed."""
+
+
+class SweepConfig(_Table):
+    """All of sweep.toml."""
+
+    title: str = ""
+    system: SourceConfig
+    observables: Annotated[tuple[str, ...], Field(min_length=1)]
+    T: Annotated[float | None, Field(ge=0)] = None
+    """Temperature [K], unless it is an axis."""
+    mode: Literal["branch", "ground_state", "all"] = "branch"
+    branch: str | None = None
+    start: tuple[float, ...] | None = None
+    """Amplitudes to start from [meV], instead of a branch."""
+    store: str = "sweep.zarr"
+    """Folder of the result, beside sweep.toml."""
+    axes: dict[str, AxisConfig] = {}
+    samples: SamplesConfig | None = None
+    run: RunConfig = RunConfig()
+    pictures: dict[str, PictureConfig] = {}
+    """File name (without .png) -> picture."""
+
+    @model_validator(mode="after")
+    def _points(self) -> "SweepConfig":
+        if bool(self.axes) == (self.samples is not None):
+            raise ValueError("give either [axes] or [samples]")
+        return self
+
+    def arguments(self, path: Path) -> dict[str, Any]:
+        """The arguments of `sweep`; `path` is the configuration's."""
+        folder = path.parent
+        given: dict[str, Any] = {"grid": {name: one.axis() for name, one in self.axes.items()}}
+        if self.samples is not None:
+            given = {"samples": read_samples(folder / self.samples.file)}
+        start = None if self.start is None else np.array(self.start)
+        return given | {
+            "sc": self.system.superconductor(path),
+            "observables": self.observables,
+            "T": self.T,
+            "mode": self.mode,
+            "branch": self.branch,
+            "start": start,
+            "store": folder / self.store,
+            "chunk": self.run.chunk,
+            "batch": self.run.batch,
+            "title": self.title,
+        }
+
+
+def read_samples(path: Path) -> dict[str, np.ndarray]:
+    """Columns of a CSV file by their names."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            names, *rows = list(csv.reader(file))
+        table = np.array([[float(text) for text in row] for row in rows if row])
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Cannot read the samples `{path}`: {error}.") from None
+    except ValueError as error:
+        raise InputError(f"The samples `{path}` must be a line of names and rows of as many numbers: {error}.") from None
+    if table.ndim != 2 or table.shape[1] != len(names):
+        raise InputError(f"The samples `{path}` must be a line of names and rows of as many numbers.")
+    return {name.strip(): column for name, column in zip(names, table.T, strict=True)}
+
+
+def load_sweep(path: str | Path) -> tuple[SweepConfig, dict[str, Any]]:
+    """(configuration, arguments of `sweep`) of a sweep.toml; everything that can be wrong with it is said in one sentence."""
+    path = Path(path)
+    try:
+        config = SweepConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InputError(f"Cannot read the sweep `{path}`: {error}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}.") from None
+    except ValidationError as error:
+        raise InputError(f"{path}: {sentence(error)}") from None
+    try:
+        given = config.arguments(path)
+        # Said before anything is written.
+        where = points(given["sc"], given["T"], given.get("grid"), given.get("samples"))
+        quantities(given["observables"], where)
+    except InputError as error:
+        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+    return config, given

@@ -1,0 +1,94 @@
+"""What a result depends on, as plain text: two sweeps of one configuration give the same numbers.
+
+A user's function counts by its name, its source and the values that it takes from around it; what it calls does not.
+"""
+
+import functools
+import hashlib
+import inspect
+import json
+from collections.abc import Callable
+from importlib.metadata import version
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from jaxgap.superconductor import to_toml
+from jaxgap.sweeps.grid import Axis, Blocks, Points
+from jaxgap.sweeps.quantities import NAMES, Quantity
+from jaxgap.sweeps.work import Work
+
+__all__ = ["configuration", "digest", "function_text"]
+
+
+def configuration(points: Points, work: Work, blocks: Blocks) -> dict[str, Any]:
+    """Everything that the numbers of a sweep depend on, ready for JSON."""
+    sets_T = any(path == "T" for one in points.axes if not callable(one.moves) for path, *_ in one.moves)
+    start = None if work.start is None else [repr(complex(x)) for x in work.start]
+    return {
+        "system": to_toml(points.place.sc),
+        "T": None if sets_T else float(points.place.T),
+        "points": "grid" if points.outer else "samples",
+        "axes": {one.name: _axis(one) for one in points.axes},
+        "observables": [_quantity(one) for one in work.evaluator.quantities],
+        "mode": work.mode,
+        "branch": work.evaluator.branch,
+        "start": start,
+        "batch": work.evaluator.batch,
+        "chunk": list(blocks.chunk),
+        "versions": {name: version(name) for name in ("jaxgap", "jax", "jaxlib")},
+    }
+
+
+def digest(settings: dict[str, Any]) -> str:
+    """A short name of a configuration."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _axis(one: Axis) -> dict[str, Any]:
+    digest = hashlib.sha256(np.ascontiguousarray(one.values).tobytes()).hexdigest()
+    sets = function_text(one.moves) if callable(one.moves) else [list(move) for move in one.moves]
+    return {"points": len(one.values), "values": digest, "sets": sets, "unit": one.unit}
+
+
+def _quantity(one: Quantity) -> list[Any]:
+    known = any(one.function is built_in.function for built_in in NAMES.values())
+    return [one.name, one.units, one.along, "" if known else function_text(one.function)]
+
+
+def function_text(function: Callable[..., Any]) -> str:
+    """Name and digest of a function."""
+    if isinstance(function, functools.partial):
+        inner = function_text(function.func)
+        return f"{inner} with {_value(function.args)} {_value(sorted(function.keywords.items()))}"
+    code = getattr(function, "__code__", None)
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):
+        source = ""
+    if code is not None and (not source or function.__name__ == "<lambda>"):
+        # Two of them may stand on one line of source.
+        source += _code(code)
+    around = [_value(cell.cell_contents) for cell in getattr(function, "__closure__", None) or ()]
+    text = "\n".join([source, *around, _value(getattr(function, "__defaults__", None))])
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{name} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _code(code: CodeType) -> str:
+    """Compiled code as text, without addresses."""
+    constants = [_code(part) if isinstance(part, CodeType) else repr(part) for part in code.co_consts]
+    return repr((code.co_code, code.co_names, constants))
+
+
+def _value(value: Any) -> str:
+    """A value as text that is the same in every process."""
+    if callable(value):
+        return function_text(value)
+    if hasattr(value, "__array__"):
+        array = np.asarray(value)
+        return f"{array.dtype} {array.shape} {hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()}"
+    if isinstance(value, list | tuple):
+        return "(" + ", ".join(_value(part) for part in value) + ")"
+    return repr(value)

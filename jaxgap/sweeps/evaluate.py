@@ -1,0 +1,216 @@
+"""A block of points computed: one program of a fixed shape, shared out over all local devices.
+
+Every device gets one batch of the same number of points at a time, whatever their number and the size of the block: rows that
+are lacking are filled up with the first ones. What is compiled for a batch does not depend on the number of devices, and a row
+does not depend on its neighbours, so that neither the devices nor the blocks change the last bit of a result. Another batch
+size is another program, in which XLA may round differently: amplitudes agree to max(1e-12, 10 eps / sigma_min).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from threading import Lock
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+from jaxtyping import Float
+
+from jaxgap._compilation import KNOWN
+from jaxgap.curvature import residual_and_matrix
+from jaxgap.labels import Label
+from jaxgap.pairing import pack
+from jaxgap.quadrature import DEFAULT_RULE, Rule
+from jaxgap.solution import Solution, Status
+from jaxgap.solve import ESCALATION
+from jaxgap.sweeps.grid import Place
+from jaxgap.sweeps.kernel import solve_many
+from jaxgap.sweeps.quantities import NAMES, Quantity
+from jaxgap.unknowns import gauge_directions, implicit_amplitudes
+
+__all__ = ["Evaluator", "BATCH", "default_batch"]
+
+BATCH = {"cpu": 1024}
+OTHER_BATCH = 65536
+"""Points that a device treats at once."""
+AT_ONCE = 128
+"""Points of a batch whose quantities are computed together: their integrands stay in cache."""
+AHEAD = 4
+"""Batches that are asked for before the first one's result is fetched."""
+OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_backend_optimization_level": 3}}
+"""Set for every program, so that results do not depend on the flags of the process that computes them."""
+if jax.__version_info__[:2] in KNOWN:
+    OPTIONS["cpu"]["xla_cpu_use_fusion_emitters"] = True
+
+PROGRAMS = 32
+"""Compiled programs that are kept."""
+_programs: dict[Any, Any] = {}
+_COMPILING = Lock()
+"""Threads that come first compile once."""
+
+
+def default_batch() -> int:
+    """Points that a device treats at once, unless it is said."""
+    return BATCH.get(jax.default_backend(), OTHER_BATCH)
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Computes quantities at rows of axis values. Programs are compiled when they are first needed, and kept."""
+
+    place: Place
+    axes: tuple[str, ...]
+    quantities: tuple[Quantity, ...]
+    branch: str | None
+    batch: int
+    """Points that a device treats at once."""
+    real: bool
+    """Whether all amplitudes are real by construction, and recorded as real numbers."""
+
+    def __call__(self, rows: Float[np.ndarray, "point axis"], start: Any = None) -> dict[str, np.ndarray]:
+        """Every quantity at every row, with status and residual.
+
+        Rows whose quadrature is too coarse are solved again with more nodes, as `solve` does.
+        """
+        start = None if start is None else np.broadcast_to(start, (len(rows), np.shape(start)[-1]))
+        out = self._run(DEFAULT_RULE, rows, start, self.branch)
+        for factor in ESCALATION:
+            again = np.flatnonzero(out["status"] == Status.INACCURATE)
+            if not len(again):
+                break
+            Delta = out["Delta_found"][again]
+            Delta = Delta if start is not None and np.iscomplexobj(start) else Delta.real
+            finer = self._run(Rule(*(factor * n for n in DEFAULT_RULE)), rows[again], Delta, None)
+            for name, values in finer.items():
+                out[name][again] = values
+        del out["Delta_found"]
+        return out
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of what a call gives."""
+        return ("status", "residual", *(one.name for one in self.quantities))
+
+    def shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shape (without the points) and type of every variable."""
+        rows = jax.ShapeDtypeStruct((self.batch, len(self.axes)), np.float64)
+        start = jax.ShapeDtypeStruct((self.batch, len(self.place.sc.channels)), float if self.real else complex)
+        out = jax.eval_shape(partial(self._values, rule=DEFAULT_RULE, branch=None), self.place, rows, start)
+        return {name: jax.ShapeDtypeStruct(one.shape[1:], one.dtype) for name, one in out.items() if name != "Delta_found"}
+
+    def _run(self, rule: Rule, rows: np.ndarray, start: Any, branch: str | None) -> dict[str, np.ndarray]:
+        devices = tuple(jax.local_devices())
+        size = self.batch * len(devices)
+        program = self._program(rule, start if start is None else start.dtype, branch, devices)
+        spread = NamedSharding(_mesh(devices), PartitionSpec("device"))
+        waiting: list[Any] = []
+        done: list[dict[str, np.ndarray]] = []
+        for piece in _pieces(size, rows, start):
+            waiting.append(program(self.place, *jax.device_put(piece, spread)))
+            if len(waiting) > AHEAD:
+                done.append(jax.tree.map(np.asarray, waiting.pop(0)))
+        done += [jax.tree.map(np.asarray, one) for one in waiting]
+        return {name: np.concatenate([one[name] for one in done])[: len(rows)] for name in done[0]}
+
+    def _program(self, *how: Any) -> Any:
+        """The compiled program for a rule, for no, real or complex starts, for a branch, on some devices."""
+        # Values of leaves are arguments: sweeps around other systems of the same structure share it.
+        key = (self.axes, self.quantities, self.batch, self.real, jax.tree.structure(self.place), *how)
+        with _COMPILING:
+            if key not in _programs:
+                _programs[key] = self._compiled(*how)
+                for oldest in list(_programs)[:-PROGRAMS]:
+                    del _programs[oldest]
+            return _programs[key]
+
+    def _compiled(self, rule: Rule, start: Any, branch: str | None, devices: tuple[Any, ...]) -> Any:
+        one, all_ = PartitionSpec("device"), PartitionSpec()
+        mesh = _mesh(devices)
+        values = partial(self._values, rule=rule, branch=branch)
+        sharded = jax.shard_map(values, mesh=mesh, in_specs=(all_, one, one), out_specs=one, check_vma=False)
+        n, spread = self.batch * len(devices), NamedSharding(mesh, one)
+        rows = jax.ShapeDtypeStruct((n, len(self.axes)), np.float64, sharding=spread)
+        starts = None
+        if start is not None:
+            starts = jax.ShapeDtypeStruct((n, len(self.place.sc.channels)), start, sharding=spread)
+        return jax.jit(sharded).lower(self.place, rows, starts).compile(OPTIONS.get(jax.default_backend(), {}))
+
+    # --- one batch on one device; traced ------------------------------------------------------------------------------
+
+    def _values(self, place: Place, rows: Any, start: Any, *, rule: Rule, branch: str | None) -> dict[str, Any]:
+        systems, T = jax.vmap(lambda row: place.at(row))(rows)
+        solved = solve_many(systems, T, start=start, branch=branch, rule=rule)
+        if start is not None:
+            # Who starts from zero asks for the normal state.
+            normal = (solved.status == Status.TRIVIAL) & (start == 0).all(axis=1)
+            solved = eqx.tree_at(lambda s: s.status, solved, jnp.where(normal, Status.NORMAL, solved.status))
+        real = start is None or not jnp.iscomplexobj(start)
+        return jax.lax.map(partial(self._of_one, place, rule, real), (rows, solved), batch_size=min(AT_ONCE, self.batch))
+
+    def _of_one(self, place: Place, rule: Rule, real: bool, element: Any) -> dict[str, Any]:
+        """All variables of one point: NaN, and -1 for an integer, where the solution asked for was not found."""
+        row, solution = element
+        out = {"status": solution.status, "residual": solution.residual, "Delta_found": solution.Delta}
+        slopes = self._slopes(place, row, solution, rule, real) if self.along else {}
+        for one in self.quantities:
+            if one.along is None:
+                value = jnp.asarray(one.function(solution.superconductor, solution.T, solution))
+            else:
+                value = slopes[one.function][..., self.along.index(one.along)]
+            value = value.real if self.real and one.function is NAMES["Delta"].function else value
+            out[one.name] = _kept(value, solution.converged) if one.of_solution else value
+        return out
+
+    @cached_property
+    def along(self) -> tuple[str, ...]:
+        """What quantities are differentiated with respect to."""
+        return tuple(dict.fromkeys(one.along for one in self.quantities if one.along is not None))
+
+    def _slopes(self, place: Place, row: Any, solution: Solution, rule: Rule, real: bool) -> dict[Any, Any]:
+        """dO/dp along the branch, for every function O that is differentiated and every p of `along`, [..., p]."""
+        D = solution.Delta.real if real else solution.Delta
+        trusted = solution.converged & (solution.label != Label.NORMAL)
+        _, jacobian = residual_and_matrix(solution.superconductor, D, solution.T, rule)
+        if not real:
+            gauge = gauge_directions(solution.superconductor, pack(D))
+            jacobian = jacobian + gauge.T @ gauge
+        differentiated = list(dict.fromkeys(one.function for one in self.quantities if one.along is not None))
+
+        def values(p: Any) -> list[Any]:
+            sc, T = self._moved(place, row, p)
+            Delta = implicit_amplitudes(sc, T, D, trusted, jacobian, rule).astype(complex)
+            there = eqx.tree_at(lambda s: (s.superconductor, s.T, s.Delta), solution, (sc, T, Delta))
+            return [function(sc, T, there) for function in differentiated]
+
+        # All directions together: one program, whatever their number.
+        return dict(zip(differentiated, jax.jacfwd(values)(jnp.zeros(len(self.along))), strict=True))
+
+    def _moved(self, place: Place, row: Any, p: Any) -> Any:
+        """(system, T) at a row, moved by p_i along the i-th of `along`: an axis, a path or T."""
+        for along, step in zip(self.along, p, strict=True):
+            if along in self.axes:
+                row = row.at[self.axes.index(along)].add(step)
+        sc, T = place.at(row)
+        for along, step in zip(self.along, p, strict=True):
+            if along in self.axes:
+                continue
+            sc, T = (sc, T + step) if along == "T" else (sc.set({along: sc.get(along) + step}), T)
+        return sc, T
+
+
+def _mesh(devices: tuple[Any, ...]) -> Any:
+    return jax.make_mesh((len(devices),), ("device",), devices=devices)
+
+
+def _pieces(size: int, rows: np.ndarray, start: Any) -> Iterator[Any]:
+    for first in range(0, len(rows), size):
+        yield [part if part is None else np.resize(part[first : first + size], (size, part.shape[1])) for part in (rows, start)]
+
+
+def _kept(value: Any, good: Any) -> Any:
+    """The value where it is good, else NaN, or -1 for an integer."""
+    missing = jnp.nan if jnp.issubdtype(value.dtype, jnp.inexact) else -1
+    return jnp.where(good, value, jnp.asarray(missing, value.dtype))
