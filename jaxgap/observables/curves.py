@@ -62,14 +62,14 @@ def heat_curves(branches: Branches, formula_volume: Any = None, layer_spacing: A
     check(formula_volume is not None or layer_spacing is None, "layer_spacing", "come with `formula_volume`", layer_spacing)
     curves, normal = {}, {}
     for label, solutions in branches.items():
+        unit = None if formula_volume is None else molar(1.0, _system(solutions), formula_volume, layer_spacing)
         heat, reference = along_temperatures(_with_normal, solutions)
-        if formula_volume is None:
+        if unit is None:
             curves[label] = np.asarray(heat / reference)
         else:
-            units = (_system(solutions), formula_volume, layer_spacing)
-            curves[label], normal[label] = (np.asarray(molar(C / solutions.T, *units)) for C in (heat, reference))
+            curves[label], normal[label] = (np.asarray(unit * C / solutions.T) for C in (heat, reference))
     y_label = r"specific heat $C\,/\,C_n$" if formula_volume is None else "$C/T$ (mJ mol$^{-1}$ K$^{-2}$)"
-    return _against_temperature(branches, curves, y_label, "specific heat", normal)
+    return _against_temperature(branches, curves, y_label, "specific heat of quasiparticles", normal)
 
 
 def _with_normal(solution: Solution) -> Any:
@@ -87,9 +87,9 @@ def superfluid_curves(branches: Branches, layer_spacing: Any = None) -> Spectra:
     absolute = dimensions == [3] or layer_spacing is not None
     curves = {}
     for label, solutions in branches.items():
-        density = along_temperatures(superfluid_density, solutions)
         sc = _system(solutions)
         scale = _full_weight(sc, layer_spacing) if absolute else 1.0
+        density = along_temperatures(superfluid_density, solutions)
         curves[label or "total"] = scale * np.asarray(density.total)
         if len(branches) == 1:
             curves |= zip(sc.band_names, scale * np.asarray(density.bands).T, strict=True)
