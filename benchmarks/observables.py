@@ -1,4 +1,5 @@
-"""What a spectrum of 500 energies costs, compiled, for two cross-paired bands and with a third band beside them.
+"""What a spectrum of 500 energies and a number of thermodynamics or response cost, compiled, for two cross-paired bands and
+with a third band beside them.
 
     python benchmarks/observables.py [--output results.json]
 
@@ -7,6 +8,7 @@ The least of 100 calls: the others were disturbed.
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +22,13 @@ from jaxgap._compilation import compile_quickly
 from jaxgap.observables import (
     andreev_conductance,
     andreev_reflection,
+    entropy,
     fermi_wave_vector,
     photoemission,
+    relaxation_rate,
+    specific_heat,
     spectral_function,
+    superfluid_density,
     symmetrised_gap,
     tunnelling_conductance,
     tunnelling_density_of_states,
@@ -64,17 +70,30 @@ def spectra(s: Solution, reach: float) -> dict[str, float]:
     return {name: milliseconds(call) for name, call in calls.items()}
 
 
+def numbers(s: Solution) -> dict[str, float]:
+    """Milliseconds of every thermodynamic or response function of one state."""
+    calls: dict[str, Callable[[], Any]] = {
+        "entropy": lambda: entropy(s),
+        "specific heat": lambda: specific_heat(s),
+        "superfluid density": lambda: superfluid_density(s),
+        "1/(T_1 T), Gamma .3": lambda: relaxation_rate(s, 0.3),
+    }
+    return {name: milliseconds(call) for name, call in calls.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, help="Also write the JSON here.")
     arguments = parser.parse_args()
     compile_quickly()
+    states = {
+        "ba122, s+-, 4.2 K": (solve(materials.ba122(), 4.2, branch="s+-"), 30.0),
+        "mgb2, lambda_i3 = .01, 4.2 K": (solve(materials.mgb2(0.01), 4.2), 20.0),
+    }
     found = {
         "energies": ENERGIES,
-        "milliseconds": {
-            "ba122, s+-, 4.2 K": spectra(solve(materials.ba122(), 4.2, branch="s+-"), 30.0),
-            "mgb2, lambda_i3 = .01, 4.2 K": spectra(solve(materials.mgb2(0.01), 4.2), 20.0),
-        },
+        "milliseconds": {name: spectra(s, reach) | numbers(s) for name, (s, reach) in states.items()},
+        "load_averages_1_5_15_min": os.getloadavg(),
         "provenance": provenance(),
     }
     for state, rows in found["milliseconds"].items():

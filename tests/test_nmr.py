@@ -1,16 +1,14 @@
-"""1/T_1 with coherence factors, and observables along temperatures with their pictures."""
+"""1/T_1 with coherence factors."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from problems import one_band, relative_error, system
 
 from jaxgap import InputError, critical_temperature, materials, solve
-from jaxgap.observables import relaxation_rate, superfluid_density
-from jaxgap.observables.curves import along_temperatures, plot_relaxation_rate, plot_specific_heat, plot_superfluid_density
+from jaxgap.observables import relaxation_rate
 from jaxgap.observables.density_of_states import local_functions, local_green_function
 from jaxgap.observables.nmr import relaxation_rate_of
 from jaxgap.units import k_B
@@ -152,30 +150,3 @@ def test_wrong_input_is_named(pair, arguments, complaint):
     given = {"Gamma": 0.1, **arguments}
     with pytest.raises(InputError, match=f"Argument `{complaint}` must"):
         relaxation_rate(pair, given.pop("Gamma"), **given)
-
-
-# === along temperatures
-
-
-@pytest.mark.slow
-def test_curves_are_the_points_and_say_where_nothing_exists():
-    sc = materials.ba122()
-    curve = along_temperatures(superfluid_density, sc, [10.0, 30.0, 50.0], branch="s+-")
-    wanted = [float(superfluid_density(solve(sc, T, branch="s+-")).total) for T in (10.0, 30.0)]
-    np.testing.assert_allclose(curve.values.total[:2], wanted, rtol=1e-9)
-    assert np.isnan(curve.values.total[2])
-
-
-@pytest.mark.slow
-def test_pictures_draw_several_systems_on_one_axis():
-    T = np.linspace(1.0, 45.0, 12)
-    for plot in (plot_specific_heat, plot_superfluid_density, lambda *a, **k: plot_relaxation_rate(a[0], a[1], 0.3, **k)):
-        ax = None
-        for x in (0.0, 0.01):
-            ax = plot(materials.mgb2(x), T, ax=ax, label=f"{x}")
-        assert ax.get_xlabel() == "temperature $T$ (K)"
-        labels = [text.get_text() for text in ax.get_legend().get_texts()]
-        assert {"0.0", "0.01"} <= set(labels)
-        top = max(np.nanmax(line.get_ydata()) for line in ax.lines)
-        assert ax.get_ylim()[1] >= top
-        plt.close(ax.figure)

@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+from problems import one_band
 
-from jaxgap import cli, materials, solve
+from jaxgap import cli, materials, save, solve
 from jaxgap.observables import andreev_conductance, tunnelling_conductance, tunnelling_density_of_states
-from jaxgap.observables.commands import EXPERIMENTS
+from jaxgap.observables.experiments import EXPERIMENTS
 
 WRITTEN = 1e-9
 """Tables have ten digits."""
@@ -90,13 +91,58 @@ def test_a_map_and_a_normal_state(observe, tmp_path):
     assert columns == ["k_per_angstrom", "omega_meV", "intensity_per_meV"]
     assert np.min(intensity) >= 0
     for experiment in EXPERIMENTS:
-        assert observe("ba122", experiment, "--T", "90")[0] == 0
+        T = "85,90" if experiment in ("heat", "superfluid", "nmr") else "90"
+        assert observe("ba122", experiment, "--T", T)[0] == 0
+
+
+def test_temperature_is_the_axis_of_heat(observe, tmp_path):
+    save(one_band(), tmp_path / "lead.toml")
+    code, out, _ = observe("lead.toml", "heat", "--T", "12,4,16", "--formula-volume", "50", "--layer-spacing", "6", "--json")
+    assert code == 0
+    assert json.loads(out)["files"] == ["lead_heat.png", "lead_heat.csv"]
+    columns, (T, C, normal) = table(tmp_path / "lead_heat.csv")
+    assert columns == ["T_K", "value", "normal state"]
+    assert T.tolist() == [4.0, 12.0, 16.0]
+    assert C[0] < normal[0] < C[1]
+    assert C[2] == pytest.approx(normal[2], rel=WRITTEN)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", ["heat", "superfluid", "nmr"])
+def test_branches_are_curves_over_temperature_as_far_as_they_go(observe, tmp_path, experiment):
+    code, out, _ = observe("ba122", experiment, "--branch", "s+-,s++", "--T", "5:45:5", "--json")
+    assert code == 0
+    assert json.loads(out)["states"] == ["s+-", "s++"]
+    columns, (T, one, other) = table(tmp_path / f"ba122_{experiment}.csv")
+    assert columns == ["T_K", "s+-", "s++"]
+    np.testing.assert_array_equal(np.isnan(one), T > 35.35)
+    assert np.isfinite(other).all()
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
-        (("ba122", "heat"), 2, "Argument `EXPERIMENT` must be one of dos, tunnelling, andreev, arpes, map, but got `heat`."),
+        (
+            ("ba122", "colour"),
+            2,
+            "Argument `EXPERIMENT` must be one of dos, tunnelling, andreev, arpes, map, heat, superfluid, nmr,",
+        ),
+        (
+            ("ba122", "heat"),
+            2,
+            "Argument `--T` must hold at least two temperatures for a curve over temperature, but got [2.0].",
+        ),
+        (("ba122", "nmr", "--branch", "s+", "--T", "1:5:3"), 2, "Argument `branch` must"),
+        (
+            ("ba122", "heat", "--branch", "s+-", "--T", "2,20", "--layer-spacing", "6"),
+            2,
+            "Argument `layer_spacing` must come with `formula_volume`",
+        ),
+        (
+            ("ba122", "heat", "--branch", "s+-", "--T", "2,20", "--formula-volume", "50"),
+            2,
+            "Argument `layer_spacing` [angstrom] must be given",
+        ),
         (("lead", "dos"), 2, "Unknown system `lead`"),
         (("ba122", "dos", "--T", "1:9:9"), 2, "must make at most 6 curves"),
         (("ba122", "dos", "--T", "x"), 2, "Argument `--T` must hold a number, but got `x`."),
@@ -107,6 +153,7 @@ def test_a_map_and_a_normal_state(observe, tmp_path):
         (("ba122", "dos", "--branch", "s+-", "--out", "nowhere/x.png"), 2, "Cannot write the picture `nowhere/x.png`"),
         (("ba122", "arpes", "--T", "0"), 2, "Argument `T` must be positive [K] for photoemission"),
         (("ba122", "dos", "--branch", "s+-", "--T", "50"), 3, "does not reach this temperature"),
+        (("ba122", "superfluid", "--branch", "s+-", "--T", "50,60"), 3, "does not reach this temperature"),
     ],
 )
 def test_bad_input_is_one_sentence(observe, arguments, code, complaint):

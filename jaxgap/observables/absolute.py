@@ -15,14 +15,14 @@ masses from a band calculation nothing is renormalised by phonons.
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import InputError, check, check_finite, is_concrete
+from jaxgap._checks import InputError, check
+from jaxgap.observables._checks import positive
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import hbar2_over_2m_e, joule_per_mole, k_B
 
-__all__ = ["states_per_volume", "molar", "sommerfeld_coefficient", "positive"]
+__all__ = ["states_per_volume", "molar", "sommerfeld_coefficient"]
 
 
 def states_per_volume(sc: Superconductor, layer_spacing: Any = None) -> Float[Array, ""]:
@@ -60,12 +60,3 @@ def sommerfeld_coefficient(sc: Superconductor, formula_volume: Any, layer_spacin
     """gamma = (2 pi^2 / 3) k_B^2 sum_i N_i(0) [mJ/(mol K^2)] of the normal state, N_i per spin."""
     N = jnp.sum(sc.N[: len(sc.bands)])
     return molar(2 * jnp.pi**2 / 3 * k_B**2 * N, sc, formula_volume, layer_spacing)
-
-
-def positive(name: str, value: Any, unit: str) -> Float[Array, ""]:
-    """`value` as one positive number."""
-    check_finite(name, value)
-    check(jnp.shape(value) == (), name, f"be one number [{unit}]", f"shape {jnp.shape(value)}")
-    if is_concrete(value):
-        check(float(np.asarray(value)) > 0, name, f"be positive [{unit}]", value)
-    return jnp.asarray(value, jnp.float64)

@@ -35,13 +35,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from jaxgap._checks import InputError, check, check_finite, is_concrete
+from jaxgap._checks import InputError, check_finite, is_concrete
 from jaxgap._compilation import program
 from jaxgap.implicit import at_root
-from jaxgap.observables.density_of_states import tunnelling_weights
+from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.observables.gaps import strongest_peaks_of
 from jaxgap.observables.roots import pair_roots
-from jaxgap.observables.spectral_function import check_width
 from jaxgap.pairing import pack, pairs, parameters, pick, thermal_energy, unpack
 from jaxgap.quadrature import panels
 from jaxgap.solution import Solution, check_single
@@ -80,9 +79,8 @@ def andreev_reflection(solution: Solution, omega: Any, Gamma: Any, Z: Any) -> An
         Z: strength of the barrier, not negative: 0 is a clear contact, some 5 a tunnel junction.
     """
     check_single(solution, "lambda s: andreev_reflection(s, ...)")
-    _check(solution, omega, "omega", Gamma, Z)
-    omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
-    return _reflection(solution.superconductor, solution.Delta, omega, jnp.asarray(Gamma, jnp.float64), _number(Z))
+    omega, Gamma, Z = _checked(solution, omega, "omega", Gamma, Z)
+    return _reflection(solution.superconductor, solution.Delta, omega, Gamma, Z)
 
 
 def andreev_conductance(solution: Solution, V: Any, Gamma: Any, Z: Any, *, weights: Any = None) -> Float[Array, "voltage"]:
@@ -93,27 +91,18 @@ def andreev_conductance(solution: Solution, V: Any, Gamma: Any, Z: Any, *, weigh
     The arguments are those of `andreev_reflection`; the bands count as in `tunnelling_conductance`.
     """
     check_single(solution, "lambda s: andreev_conductance(s, ...)")
-    _check(solution, V, "V", Gamma, Z)
+    V, Gamma, Z = _checked(solution, V, "V", Gamma, Z)
     sc = solution.superconductor
-    weights = tunnelling_weights(sc, weights)
-    V, Gamma, Z = jnp.atleast_1d(jnp.asarray(V, jnp.float64)), jnp.asarray(Gamma, jnp.float64), _number(Z)
+    weights = band_weights(weights, len(sc.bands))
     if is_concrete(solution.T) and float(solution.T) == 0.0:
         return _total(sc, weights, _reflection(sc, solution.Delta, V, Gamma, Z).conductance)
     centres = common_centres(V, solution.T, Gamma) if is_concrete((V, solution.T, Gamma)) else None
     return _conductance(sc, solution.Delta, solution.T, V, Gamma, Z, weights, centres)
 
 
-def _number(Z: Any) -> Float[Array, ""]:
-    return jnp.asarray(Z, jnp.float64)
-
-
-def _check(solution: Solution, energies: Any, name: str, Gamma: Any, Z: Any) -> None:
+def _checked(solution: Solution, energies: Any, name: str, Gamma: Any, Z: Any) -> tuple[Any, Any, Any]:
     check_finite(name, energies)
-    check_width("Gamma", Gamma)
-    check_finite("Z", Z)
-    check(jnp.shape(Z) == (), "Z", "be one number", f"shape {jnp.shape(Z)}")
-    if is_concrete(Z):
-        check(float(Z) >= 0, "Z", "not be negative", Z)
+    Gamma, Z = positive("Gamma", Gamma, "meV"), not_negative("Z", Z)
     sc = solution.superconductor
     for cluster in pairs(sc):
         one, two = (sc.bands[i] for i in cluster.bands)
@@ -122,6 +111,7 @@ def _check(solution: Solution, energies: Any, name: str, Gamma: Any, Z: Any) -> 
                 f"Andreev reflection is defined for cross-paired bands with masses of one sign only, but {one.name} and "
                 f"{two.name} are an electron and a hole band."
             )
+    return jnp.atleast_1d(jnp.asarray(energies, jnp.float64)), Gamma, Z
 
 
 # --- one energy ---------------------------------------------------------------------------------------------------------

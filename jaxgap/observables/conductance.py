@@ -24,11 +24,10 @@ from jaxtyping import Array, Float
 
 from jaxgap._checks import check_finite, is_concrete
 from jaxgap._compilation import program
+from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.observables.density_of_states import (
-    check_not_negative,
     local_green_function,
     tunnelling_density_of_states,
-    tunnelling_weights,
 )
 from jaxgap.pairing import thermal_energy
 from jaxgap.solution import Solution, check_single
@@ -53,8 +52,8 @@ def tunnelling_conductance(solution: Solution, V: Any, Gamma: Any, *, weights: A
     check_single(solution, "lambda s: tunnelling_conductance(s, ...)")
     sc = solution.superconductor
     check_finite("V", V)
-    check_not_negative("Gamma", Gamma)
-    weights = tunnelling_weights(sc, weights)
+    broadening = not_negative("Gamma", Gamma, "meV")
+    weights = band_weights(weights, len(sc.bands))
     if is_concrete((Gamma, solution.T)) and float(Gamma) == 0.0 == float(solution.T):
         return tunnelling_density_of_states(solution, V, 0.0, weights=weights).total
     V = jnp.atleast_1d(jnp.asarray(V, jnp.float64))
@@ -62,7 +61,7 @@ def tunnelling_conductance(solution: Solution, V: Any, Gamma: Any, *, weights: A
     if nodes is not None:
         # One program for many temperatures and voltages: nodes beyond the reach of -f' add zeros.
         nodes = 128 * -(-nodes // 128)
-    return _conductance(sc, solution.Delta, solution.T, V, jnp.asarray(Gamma, jnp.float64), weights, nodes)
+    return _conductance(sc, solution.Delta, solution.T, V, broadening, weights, nodes)
 
 
 def common_nodes(V: Any, T: Any) -> int | None:

@@ -1,56 +1,43 @@
-"""Thermodynamic and response functions against temperature, and their pictures.
+"""Thermodynamic and response functions against temperature, in the units in which measurements are shown.
 
-`along_temperatures` evaluates any observable of one state along a branch. The pictures are in the units in which measurements
-are shown: C / C_n or mJ/(mol K^2), rho_s or lambda^-2 [1/um^2], 1/(T_1 T) relative to the normal state.
+C / C_n or C/T in mJ/(mol K^2), rho_s or lambda^-2 [1/um^2], 1/(T_1 T) relative to the normal state. The functions take
+solutions along temperatures (`solve_temperatures`) by the label that the legend shows, and give `Spectra`, which
+`jaxgap.observables.pictures.draw` draws; what does not exist, as beyond a branch's end, is NaN and left out of the line.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgap.branches import solve_temperatures
-from jaxgap.critical import critical_temperature
+from jaxgap._checks import check
+from jaxgap.observables._checks import pair_weights, positive
 from jaxgap.observables.absolute import molar, states_per_volume
-from jaxgap.observables.nmr import checked_broadening, checked_weights, relaxation_rate
-from jaxgap.observables.superfluid_density import SuperfluidDensity, carrier_weight, superfluid_density
+from jaxgap.observables.nmr import relaxation_rate
+from jaxgap.observables.pictures import Spectra
+from jaxgap.observables.superfluid_density import carrier_weight, superfluid_density
 from jaxgap.observables.thermodynamics import normal_specific_heat, specific_heat
-from jaxgap.plotting import COLOURS, _axes
 from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import london_density
 
-__all__ = ["Curve", "along_temperatures", "plot_specific_heat", "plot_superfluid_density", "plot_relaxation_rate"]
+__all__ = ["along_temperatures", "heat_curves", "relaxation_curves", "superfluid_curves"]
+
+Branches = Mapping[str, Solution]
+"""Solutions batched over the temperatures, by label."""
 
 
-class Curve(NamedTuple):
-    """An observable along a branch."""
+def along_temperatures(observable: Callable[[Solution], Any], solutions: Solution) -> Any:
+    """`observable(solution)` at each of the temperatures of `solutions`, which come first; NaN where the branch does not exist.
 
-    solutions: Solution
-    """Batched over the temperatures."""
-    values: Any
-    """What the observable returns, with the temperatures as first axis; NaN where the branch does not exist."""
-
-    @property
-    def T(self) -> np.ndarray:
-        """The temperatures [K]."""
-        return np.asarray(self.solutions.T)
-
-
-def along_temperatures(
-    observable: Callable[[Solution], Any], sc: Superconductor, T: Any, *, start: Any = None, branch: str | None = None
-) -> Curve:
-    """`observable(solution)` at each of the temperatures `T` [K].
-
-    Example: `along_temperatures(lambda s: relaxation_rate(s, 0.1), sc, T, branch="s+-")`. `start` and `branch` are those of
-    `solve`; without them it is the branch connected to T_c, above T_c the normal state. An observable is compiled once: keep
-    it, if it is a lambda.
+    Example: `along_temperatures(superfluid_density, solve_temperatures(sc, T, branch="s+-"))`. An observable is compiled once:
+    keep it, if it is a lambda.
     """
-    solutions = solve_temperatures(sc, T, start=start, branch=branch)
-    return Curve(solutions, _evaluated(solutions, observable))
+    check(jnp.ndim(solutions.T) == 1, "solutions", "be those of `solve_temperatures`", f"shape {jnp.shape(solutions.T)}")
+    return _evaluated(solutions, observable)
 
 
 @eqx.filter_jit
@@ -62,96 +49,79 @@ def _evaluated(solutions: Solution, observable: Callable[[Solution], Any]) -> An
     return jax.lax.map(at, solutions)
 
 
-def plot_specific_heat(
-    sc: Superconductor,
-    T: Any,
-    branch: str | None = None,
-    *,
-    formula_volume: Any = None,
-    layer_spacing: Any = None,
-    colour: str = COLOURS[0],
-    label: str | None = None,
-    ax: Any = None,
-) -> Any:
-    """C/T against temperature along a branch, with the normal state's dashed.
+def heat_curves(branches: Branches, formula_volume: Any = None, layer_spacing: Any = None) -> Spectra:
+    """C / C_n; or C/T in mJ/(mol K^2), with the normal state's, if a volume per formula unit is given.
 
-    In mJ/(mol K^2) if the volume of a formula unit [angstrom^3] is given (and, of 2D bands, the layer spacing [angstrom]), else
-    relative to the normal state's. Draw several systems on one `ax`, each with its `colour` and `label`.
+    At T = 0, where C and C_n vanish, both are NaN.
+
+    Args:
+        branches: the solutions.
+        formula_volume: volume of one formula unit [angstrom^3].
+        layer_spacing: distance of the layers [angstrom] of 2D bands; only with the volume, and 3D bands take none.
     """
-    ax = _axes(ax)
-    C = along_temperatures(_with_normal, sc, T, branch=branch)
-    heat, normal = (np.asarray(part) / C.T for part in C.values)
-    if formula_volume is None:
-        heat, normal, unit = heat / normal, normal / normal, r"$C\,/\,C_n$"
-    else:
-        heat, normal = (molar(part, sc, formula_volume, layer_spacing) for part in (heat, normal))
-        unit = "$C/T$ (mJ mol$^{-1}$ K$^{-2}$)"
-    ax.plot(C.T, heat, color=colour, label=label)
-    ax.plot(C.T, normal, color=colour, lw=0.8, ls=(0, (4, 2)))
-    return _finished(ax, unit, label)
+    check(formula_volume is not None or layer_spacing is None, "layer_spacing", "come with `formula_volume`", layer_spacing)
+    curves, normal = {}, {}
+    for label, solutions in branches.items():
+        unit = None if formula_volume is None else molar(1.0, _system(solutions), formula_volume, layer_spacing)
+        heat, reference = along_temperatures(_with_normal, solutions)
+        if unit is None:
+            curves[label] = np.asarray(heat / reference)
+        else:
+            curves[label], normal[label] = (np.asarray(unit * C / solutions.T) for C in (heat, reference))
+    y_label = r"specific heat $C\,/\,C_n$" if formula_volume is None else "$C/T$ (mJ mol$^{-1}$ K$^{-2}$)"
+    return _against_temperature(branches, curves, y_label, "specific heat of quasiparticles", normal)
 
 
 def _with_normal(solution: Solution) -> Any:
     return specific_heat(solution), normal_specific_heat(solution.superconductor, solution.T)
 
 
-def plot_superfluid_density(
-    sc: Superconductor,
-    T: Any,
-    branch: str | None = None,
-    *,
-    layer_spacing: Any = None,
-    bands: bool = True,
-    colour: str = "black",
-    label: str | None = None,
-    ax: Any = None,
-) -> Any:
-    """rho_s(T) along a branch as muSR and microwave experiments show it, with the share of every band dashed.
+def superfluid_curves(branches: Branches, layer_spacing: Any = None) -> Spectra:
+    """rho_s(T) as muSR and microwave experiments show it; of one branch alone, also the share of every band.
 
     As 1/lambda^2 [1/um^2] if the layer spacing [angstrom] of 2D bands is given, or the bands are 3D; else relative to n/m of
-    all carriers. Draw several systems on one `ax` with `bands=False`, each with its `colour` and `label`.
+    all carriers.
     """
-    ax = _axes(ax)
-    found = along_temperatures(superfluid_density, sc, T, branch=branch)
-    density: SuperfluidDensity = found.values
-    scale, unit = 1.0, r"superfluid density $\rho_s(T)$"
-    if sc.dimension == 3 or layer_spacing is not None:
-        scale = float(jnp.sum(carrier_weight(sc)) * states_per_volume(sc, layer_spacing)) / london_density * 1e6
-        unit = r"$\lambda^{-2}(T)$ (µm$^{-2}$)"
-    ax.plot(found.T, scale * density.total, color=colour, lw=1.8, label=label or ("total" if bands else None))
-    if bands:
-        for name, share, line in zip(sc.band_names, np.asarray(density.bands).T, COLOURS, strict=False):
-            ax.plot(found.T, scale * share, color=line, lw=1.0, ls="--", label=name)
-    return _finished(ax, unit, label or bands)
+    dimensions = sorted({solutions.superconductor.dimension for solutions in branches.values()})
+    check(len(dimensions) == 1, "branches", "have bands of one dimension", dimensions)
+    absolute = dimensions == [3] or layer_spacing is not None
+    curves = {}
+    for label, solutions in branches.items():
+        sc = _system(solutions)
+        scale = _full_weight(sc, layer_spacing) if absolute else 1.0
+        density = along_temperatures(superfluid_density, solutions)
+        curves[label or "total"] = scale * np.asarray(density.total)
+        if len(branches) == 1:
+            curves |= zip(sc.band_names, scale * np.asarray(density.bands).T, strict=True)
+    y_label = r"$\lambda^{-2}$ ($\mu$m$^{-2}$)" if absolute else r"superfluid density $\rho_s$"
+    return _against_temperature(branches, curves, y_label, "superfluid density, clean and local")
 
 
-def plot_relaxation_rate(
-    sc: Superconductor,
-    T: Any,
-    Gamma: Any,
-    branch: str | None = None,
-    *,
-    weights: Any = None,
-    colour: str = COLOURS[0],
-    label: str | None = None,
-    ax: Any = None,
-) -> Any:
-    """1/(T_1 T) relative to the normal state along a branch, with Dynes broadening Gamma [meV]; T_c is dotted."""
-    ax = _axes(ax)
-    # A pytree, not a closure: one program for all broadenings and weights.
-    observable = eqx.Partial(relaxation_rate, Gamma=checked_broadening(Gamma), weights=checked_weights(weights, len(sc.bands)))
-    rate = along_temperatures(observable, sc, T, branch=branch)
-    ax.plot(rate.T, rate.values, color=colour, label=label)
-    T_c = float(critical_temperature(sc))
-    if branch is None and rate.T.min() < T_c < rate.T.max():
-        ax.axvline(T_c, color="0.7", lw=0.8, ls=":", zorder=0)
-    return _finished(ax, r"$(1/T_1T)\,/\,(1/T_1T)_n$", label)
+def _full_weight(sc: Superconductor, layer_spacing: Any) -> float:
+    """1/lambda^2 [1/um^2] of all carriers."""
+    return float(jnp.sum(carrier_weight(sc)) * states_per_volume(sc, layer_spacing)) / london_density * 1e6
 
 
-def _finished(ax: Any, unit: str, legend: Any) -> Any:
-    ax.autoscale()  # Limits that an earlier curve has set do not stay.
-    ax.set(xlabel="temperature $T$ (K)", ylabel=unit, xlim=(0, None))
-    ax.set_ylim(bottom=min(0.0, ax.dataLim.ymin))
-    if legend:
-        ax.legend(frameon=False)
-    return ax
+def relaxation_curves(branches: Branches, Gamma: float, weights: Any = None) -> Spectra:
+    """1/(T_1 T) relative to the normal state, with Dynes broadening Gamma [meV]; the weights are those of `relaxation_rate`."""
+    curves = {}
+    for label, solutions in branches.items():
+        # A pytree, not a closure: one program for all broadenings and weights.
+        A = pair_weights(weights, len(solutions.superconductor.bands))
+        rate = eqx.Partial(relaxation_rate, Gamma=positive("Gamma", Gamma, "meV"), weights=A)
+        curves[label] = np.asarray(along_temperatures(rate, solutions))
+    title = rf"nuclear relaxation, $\Gamma$ = {Gamma:g} meV"
+    return _against_temperature(branches, curves, r"$(1/T_1T)\,/\,(1/T_1T)_n$", title)
+
+
+def _system(solutions: Solution) -> Superconductor:
+    """The system of all of them."""
+    return jax.tree.map(lambda leaf: leaf[0], solutions.superconductor)
+
+
+def _against_temperature(
+    branches: Branches, curves: dict[str, np.ndarray], y_label: str, title: str, normal: Mapping[str, np.ndarray] | None = None
+) -> Spectra:
+    axes = [np.asarray(solutions.T) for solutions in branches.values()]
+    check(all(np.array_equal(T, axes[0]) for T in axes), "branches", "have the same temperatures", [len(T) for T in axes])
+    return Spectra(axes[0], curves, "temperature $T$ (K)", y_label, "T_K", title, normal=normal or {})

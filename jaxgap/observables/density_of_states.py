@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap._checks import check_finite, is_concrete
 from jaxgap._compilation import program
 from jaxgap.bands import Band, rho, shell, zeta
+from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.observables.clean_density_of_states import clean_density_of_states_of
 from jaxgap.observables.roots import pair_roots
 from jaxgap.pairing import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
@@ -34,7 +34,6 @@ __all__ = [
     "local_green_function",
     "normal_green_function",
     "tunnelling_density_of_states",
-    "tunnelling_weights",
 ]
 
 _NODES = 24
@@ -64,31 +63,12 @@ def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any, *, 
     """
     check_single(solution, "lambda s: tunnelling_density_of_states(s, ...)")
     check_finite("omega", omega)
-    check_finite("Gamma", Gamma)
-    check_not_negative("Gamma", Gamma)
+    broadening = not_negative("Gamma", Gamma, "meV")
     omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
-    weights = tunnelling_weights(solution.superconductor, weights)
+    weights = band_weights(weights, len(solution.superconductor.bands))
     if is_concrete(Gamma) and float(Gamma) == 0.0:
         return _clean_density_of_states(solution, omega, weights)
-    return _density_of_states(solution, omega, jnp.asarray(Gamma, jnp.float64), weights)
-
-
-def check_not_negative(name: str, value: Any) -> None:
-    """A broadening or a resolution [meV]: finite, one number, not negative."""
-    check_finite(name, value)
-    check(jnp.shape(value) == (), name, "be one number [meV]", f"shape {jnp.shape(value)}")
-    if is_concrete(value):
-        check(float(value) >= 0, name, "not be negative [meV]", value)
-
-
-def tunnelling_weights(sc: Superconductor, weights: Any) -> Float[Array, "band"]:
-    """One weight per band, ones by default."""
-    weights = jnp.ones(len(sc.bands)) if weights is None else jnp.asarray(weights, jnp.float64)
-    check(weights.shape == (len(sc.bands),), "weights", f"have {len(sc.bands)} numbers, one per band", weights.shape)
-    if is_concrete(weights):
-        good = bool(np.all(np.isfinite(weights)) and np.all(np.asarray(weights) >= 0) and np.any(np.asarray(weights) > 0))
-        check(good, "weights", "be finite, not negative, and not all zero", weights)
-    return weights
+    return _density_of_states(solution, omega, broadening, weights)
 
 
 @program

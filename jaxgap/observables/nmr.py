@@ -19,12 +19,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact
 
-from jaxgap._checks import check, is_concrete
 from jaxgap._compilation import program
-from jaxgap.observables.absolute import positive
+from jaxgap.observables._checks import pair_weights, positive
 from jaxgap.observables.density_of_states import local_functions, normal_green_function
 from jaxgap.observables.gaps import _energy, _grid, _turning_point
 from jaxgap.pairing import thermal_energy
@@ -52,27 +50,9 @@ def relaxation_rate(solution: Solution, Gamma: Any, *, weights: Any = None) -> F
         weights: a_i >= 0 of every band (then A_ij = a_i a_j), or the symmetric matrix A_ij >= 0; by default all are equal.
     """
     check_single(solution, "lambda s: relaxation_rate(s, ...)")
-    A = checked_weights(weights, len(solution.superconductor.bands))
-    return _relaxation_rate(solution.superconductor, solution.Delta, solution.T, checked_broadening(Gamma), A)
-
-
-def checked_broadening(Gamma: Any) -> Float[Array, ""]:
-    """Gamma [meV] as an array."""
-    return positive("Gamma", Gamma, "meV")
-
-
-def checked_weights(weights: Any, n: int) -> Float[Array, "band band"]:
-    """A_ij of n bands from what a user gives."""
-    weights = jnp.ones(n) if weights is None else jnp.asarray(weights, jnp.float64)
-    check(
-        weights.shape in ((n,), (n, n)), "weights", f"have {n} numbers, one per band, or be a {n} x {n} matrix", weights.shape
-    )
-    A = jnp.outer(weights, weights) if weights.ndim == 1 else weights
-    if is_concrete(A):
-        values = np.asarray(A)
-        good = np.isfinite(values).all() and (values >= 0).all() and (values > 0).any() and (values == values.T).all()
-        check(bool(good), "weights", "be finite, not negative, not all zero, and symmetric if a matrix", values.tolist())
-    return A
+    sc = solution.superconductor
+    A = pair_weights(weights, len(sc.bands))
+    return _relaxation_rate(sc, solution.Delta, solution.T, positive("Gamma", Gamma, "meV"), A)
 
 
 def relaxation_rate_of(

@@ -45,7 +45,7 @@ TALLEST = 6.0
 
 
 class Spectra(NamedTuple):
-    """Curves over one axis."""
+    """Curves over one axis; NaN where there is nothing."""
 
     x: np.ndarray
     curves: dict[str, np.ndarray]
@@ -59,13 +59,15 @@ class Spectra(NamedTuple):
     """Places on the axis to be marked, by label of the curve."""
     top: float | None = None
     """Where the picture ends."""
+    normal: Mapping[str, np.ndarray] = MappingProxyType({})
+    """What the normal state has, by label of the curve."""
 
     @property
     def table(self) -> tuple[tuple[str, ...], list[tuple[float, ...]]]:
         """Columns and rows."""
-        return (self.x_column, *self.curves), [
-            tuple(map(float, row)) for row in zip(self.x, *self.curves.values(), strict=True)
-        ]
+        names = [", ".join(part for part in (label, "normal state") if part) for label in self.normal]
+        columns = [self.x, *self.curves.values(), *self.normal.values()]
+        return (self.x_column, *self.curves, *names), [tuple(map(float, row)) for row in zip(*columns, strict=True)]
 
 
 def reach_of(states: States) -> float:
@@ -127,23 +129,26 @@ def edc_spectra(
 
 
 def draw(spectra: Spectra, ax: Any = None) -> Any:
-    """The curves with their legend; marks as triangles on them, with the numbers in the legend."""
+    """The curves with their legend, the normal state dotted; marks as triangles on them, with the numbers in the legend."""
     ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")[1] if ax is None else ax
     for i, (label, curve) in enumerate(spectra.curves.items()):
         colour, mark = COLOURS[i % len(COLOURS)], spectra.marks.get(label)
         text = label if mark is None else f"{label}{': ' * bool(label)}gap {mark:.2f} meV"
         ax.plot(spectra.x, curve, color=colour, ls=LINES[i % len(LINES)], lw=1.6, label=text)
+        if label in spectra.normal:
+            ax.plot(spectra.x, spectra.normal[label], color=colour, ls=(0, (1, 1)), lw=0.9)
         if mark is not None and mark > 0:
             at = np.array([-mark, mark])
             ax.plot(at, np.interp(at, spectra.x, curve), "v", color=colour, ms=6, mec="black", mew=0.5, zorder=5)
     ax.set(xlabel=spectra.x_label, ylabel=spectra.y_label, xlim=(spectra.x[0], spectra.x[-1]))
-    low, high = (float(f([f(curve) for curve in spectra.curves.values()])) for f in (np.min, np.max))
-    # From zero, unless all that matters lies far above it.
+    drawn = np.concatenate([*spectra.curves.values(), *spectra.normal.values()])
+    low, high = float(np.nanmin(drawn)), float(np.nanmax(drawn))
+    # From zero, unless all that matters lies far above it, or something below.
     if spectra.top is not None or low < high / 2 or high - low < 0.1 * high:
-        low = 0.0
+        low = low if low < -0.01 * high else 0.0
     # Room above for the legend where it would lie on peaks.
     high = spectra.top or high + (0.3 if spectra.marks else 0.05) * (high - low)
-    ax.set_ylim(low - (0.05 * (high - low) if low > 0 else 0.0), high)
+    ax.set_ylim(low - (0.05 * (high - low) if low else 0.0), high)
     ax.set_title(spectra.title, fontsize=10)
     if any(spectra.curves) or spectra.marks:
         ax.legend(frameon=False, fontsize=8.5, loc="upper center" if spectra.marks else "best")

@@ -26,7 +26,7 @@ from jaxgap import spectrum
 from jaxgap._checks import check, check_finite, is_concrete
 from jaxgap._compilation import program
 from jaxgap.bands import zeta
-from jaxgap.observables.density_of_states import check_not_negative, tunnelling_weights
+from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.observables.dispersion import wave_vector
 from jaxgap.pairing import thermal_energy
 from jaxgap.solution import Solution, check_single
@@ -63,16 +63,9 @@ def spectral_function(solution: Solution, kappa: Any, omega: Any, Gamma: Any) ->
     if is_concrete(kappa):
         good = bool(np.all(np.isfinite(kappa)) and np.all(np.asarray(kappa) >= 0))
         check(good, "kappa", "be finite and not negative [meV]", np.min(np.asarray(kappa)))
-    check_width("Gamma", Gamma)
+    Gamma = positive("Gamma", Gamma, "meV")
     omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
-    return _spectral_function(solution, kappa, omega, jnp.asarray(Gamma, jnp.float64))
-
-
-def check_width(name: str, value: Any) -> None:
-    """A width [meV]: one positive number."""
-    check_not_negative(name, value)
-    if is_concrete(value):
-        check(float(value) > 0, name, "be positive [meV]", value)
+    return _spectral_function(solution, kappa, omega, Gamma)
 
 
 @program
@@ -157,15 +150,19 @@ def photoemission(
     check_single(solution, "lambda s: photoemission(s, ...)")
     check_finite("k", k)
     check_finite("omega", omega)
-    check_width("Gamma", Gamma)
-    check_not_negative("energy_resolution", energy_resolution)
-    check_not_negative("momentum_resolution", momentum_resolution)
+    width = positive("Gamma", Gamma, "meV")
+    sigmas = standard_deviations(energy_resolution, momentum_resolution)
     k, omega = (jnp.atleast_1d(jnp.asarray(x, jnp.float64)) for x in (k, omega))
-    weights = tunnelling_weights(solution.superconductor, weights)
+    weights = band_weights(weights, len(solution.superconductor.bands))
     if mesh is None:
         mesh = photoemission_mesh(solution, k, omega, Gamma, energy_resolution, momentum_resolution, fermi)
-    sigmas = jnp.asarray(energy_resolution, jnp.float64) / FWHM, jnp.asarray(momentum_resolution, jnp.float64) / FWHM
-    return _photoemission(solution, k, omega, jnp.asarray(Gamma, jnp.float64), sigmas, weights, mesh, fermi)
+    return _photoemission(solution, k, omega, width, sigmas, weights, mesh, fermi)
+
+
+def standard_deviations(energy_resolution: Any, momentum_resolution: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Of R_omega [meV] and R_k [1/angstrom], from their full widths at half maximum."""
+    energy = not_negative("energy_resolution", energy_resolution, "meV")
+    return energy / FWHM, not_negative("momentum_resolution", momentum_resolution, "1/angstrom") / FWHM
 
 
 def photoemission_mesh(

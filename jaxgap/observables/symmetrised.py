@@ -23,19 +23,18 @@ from jaxgap._checks import check, check_finite
 from jaxgap._compilation import program
 from jaxgap.bands import kappa_F, zeta
 from jaxgap.implicit import at_root
+from jaxgap.observables._checks import band_weights, positive
 from jaxgap.observables.clean_density_of_states import electron_weights
-from jaxgap.observables.density_of_states import check_not_negative
 from jaxgap.observables.gaps import branch_minima, branch_names
 from jaxgap.observables.spectral_function import (
-    FWHM,
     REACH,
     Mesh,
-    check_width,
     fermi_wave_vector,
     gaussian,
     intensity_before_resolution,
     photoemission,
     photoemission_mesh,
+    standard_deviations,
 )
 from jaxgap.solution import Solution, check_single
 from jaxgap.superconductor import Cluster
@@ -88,20 +87,17 @@ def symmetrised_gap(
         mesh: as in `photoemission`; together with `reach` it must be given where JAX traces the solution.
     """
     check_single(solution, "lambda s: symmetrised_gap(s, ...)")
-    check_width("Gamma", Gamma)
-    check_width("energy_resolution", energy_resolution)
-    check_not_negative("momentum_resolution", momentum_resolution)
+    width = positive("Gamma", Gamma, "meV")
+    sigmas = standard_deviations(positive("energy_resolution", energy_resolution, "meV"), momentum_resolution)
     k = fermi_wave_vector(solution.superconductor, band)
-    weights = _only(solution, band) if weights is None else jnp.asarray(weights, jnp.float64)
+    weights = band_weights(_only(solution, band) if weights is None else weights, len(solution.superconductor.bands))
     if mesh is None:
         reach = highest_peak(solution, Gamma) if reach is None else reach
         ends = np.array([-reach, reach])
         mesh = photoemission_mesh(solution, k, ends, Gamma, energy_resolution, momentum_resolution)
     check(reach is not None, "reach", "be given together with `mesh`", "None")
     check_finite("reach", reach)
-    sigmas = jnp.asarray(energy_resolution, jnp.float64) / FWHM, jnp.asarray(momentum_resolution, jnp.float64) / FWHM
-    Gamma, top = jnp.asarray(Gamma, jnp.float64), jnp.asarray(reach, jnp.float64)
-    return _symmetrised_gap(solution, k, Gamma, sigmas, weights, top, mesh)
+    return _symmetrised_gap(solution, k, width, sigmas, weights, jnp.asarray(reach, jnp.float64), mesh)
 
 
 def highest_peak(solution: Solution, Gamma: Any) -> float:

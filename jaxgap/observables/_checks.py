@@ -1,0 +1,63 @@
+"""Numbers and weights that experiments take: checked where they are concrete, and made arrays.
+
+Whether a number is concrete must be asked before: under `jax.jit` every array is traced.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxgap._checks import check, check_finite, is_concrete
+
+__all__ = ["band_weights", "not_negative", "pair_weights", "positive"]
+
+
+def positive(name: str, value: Any, unit: str) -> Float[Array, ""]:
+    """`value` as one positive number."""
+    _check_number(name, value, f" [{unit}]")
+    if is_concrete(value):
+        check(float(np.asarray(value)) > 0, name, f"be positive [{unit}]", value)
+    return jnp.asarray(value, jnp.float64)
+
+
+def not_negative(name: str, value: Any, unit: str | None = None) -> Float[Array, ""]:
+    """`value` as one number that is not negative."""
+    suffix = "" if unit is None else f" [{unit}]"
+    _check_number(name, value, suffix)
+    if is_concrete(value):
+        check(float(np.asarray(value)) >= 0, name, f"not be negative{suffix}", value)
+    return jnp.asarray(value, jnp.float64)
+
+
+def _check_number(name: str, value: Any, suffix: str) -> None:
+    check_finite(name, value)
+    check(jnp.shape(value) == (), name, f"be one number{suffix}", f"shape {jnp.shape(value)}")
+
+
+def band_weights(weights: Any, n: int) -> Float[Array, "band"]:
+    """One weight for each of n bands, ones by default."""
+    weights = jnp.ones(n) if weights is None else jnp.asarray(weights, jnp.float64)
+    check(weights.shape == (n,), "weights", f"have {n} numbers, one per band", f"shape {weights.shape}")
+    return _weighing(weights)
+
+
+def pair_weights(weights: Any, n: int) -> Float[Array, "band band"]:
+    """One weight for every two of n bands: a symmetric matrix, or the products of one weight per band."""
+    if weights is None or np.ndim(weights) == 1:
+        one = band_weights(weights, n)
+        return jnp.outer(one, one)
+    A = jnp.asarray(weights, jnp.float64)
+    check(A.shape == (n, n), "weights", f"have {n} numbers, one per band, or be a {n} x {n} matrix", f"shape {A.shape}")
+    if is_concrete(A):
+        check(bool(jnp.all(A == A.T)), "weights", "be symmetric if a matrix", A.tolist())
+    return _weighing(A)
+
+
+def _weighing(weights: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    if is_concrete(weights):
+        values = np.asarray(weights)
+        good = bool(np.all(np.isfinite(values)) and np.all(values >= 0) and np.any(values > 0))
+        check(good, "weights", "be finite, not negative, and not all zero", values.tolist())
+    return weights
