@@ -121,9 +121,14 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
         ),
         after=jnp.stack([state_pattern(state, len(systems[0].bands)) for state in states]) if states else None,
     )
-    if states and not all(bool(sc.has_free_energy) for sc in systems_at(p, (p.lower + p.upper) / 2)):
-        raise InputError("The data have a `jump`, but the system has no free energy: g is not symmetric, also by [ties].")
+    _check_jumps(p)
     return p
+
+
+def _check_jumps(p: Problem) -> None:
+    """Where the data have a first-order jump, every sample's system must have a free energy."""
+    if p.after is not None and not all(bool(sc.has_free_energy) for sc in systems_at(p, (p.lower + p.upper) / 2)):
+        raise InputError("The data have a `jump`, but the system has no free energy: g is not symmetric, also by [ties].")
 
 
 def _expressions(config: FitConfig, sample: str) -> tuple[tuple[str, str, tuple[tuple[str, int], ...]], ...]:
