@@ -20,10 +20,10 @@ from jaxgap.bifurcations import locate_fold as locate_fold
 from jaxgap.bifurcations import locate_gapless as locate_gapless
 from jaxgap.bifurcations import locate_pitchfork as locate_pitchfork
 from jaxgap.bifurcations import path as path
-from jaxgap.branches import BranchEnd as BranchEnd
-from jaxgap.branches import EndKind as EndKind
+from jaxgap.branch_ends import BranchEnd as BranchEnd
+from jaxgap.branch_ends import EndKind as EndKind
+from jaxgap.branch_ends import branch_end as branch_end
 from jaxgap.branches import GapCurve as GapCurve
-from jaxgap.branches import branch_end as branch_end
 from jaxgap.branches import gap_curve as gap_curve
 from jaxgap.branches import solve_temperatures as solve_temperatures
 from jaxgap.continuation import Branch as Branch

@@ -30,7 +30,7 @@ from jaxgap._checks import InputError, check
 from jaxgap._compilation import program
 from jaxgap.critical import linear_kernel
 from jaxgap.curvature import residual_and_matrix
-from jaxgap.implicit import SINGULAR, along, at_root, smallest_singular_value
+from jaxgap.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
 from jaxgap.newton import differenced, newton, norm
 from jaxgap.observables.gaps import GAPLESS, branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
@@ -253,21 +253,15 @@ def _fold_position_jvp(primals: Any, tangents: Any) -> Any:
     # Only a second derivative needs that of the fold's amplitudes.
     x = at_root(_fold, z, (path, v_0), trusted)
     Delta, p = x[: len(v_0)], _fold_position(*primals)
-    w = _null_vector(gap_equations_and_matrix(path, Delta, p)[1].T)
-    dr = along(lambda moved: gap_equations(moved, Delta, p), path, tangents[1])
-    r_p = jax.jvp(lambda q: gap_equations(path, Delta, q), (p,), (jnp.ones(()),))[1]
-    return p, -(w @ dr) / jnp.where(trusted, w @ r_p, jnp.nan)
-
-
-def _null_vector(matrix: Float[Array, "n n"]) -> Float[Array, "n"]:
-    return jnp.linalg.svd(jnp.where(jnp.isfinite(matrix).all(), matrix, 0.0))[2][-1]
+    w = null_vector(gap_equations_and_matrix(path, Delta, p)[1].T)
+    return p, moved_along(lambda moved, q: gap_equations(moved, Delta, q), w, path, tangents[1], p, trusted)
 
 
 @program
 def locate_fold(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
     """The fold near the real amplitudes `Delta` [meV] at p."""
     frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
-    v_0 = _null_vector(gap_equations_and_matrix(frozen, Delta, p)[1])
+    v_0 = null_vector(gap_equations_and_matrix(frozen, Delta, p)[1])
     return _located(BifurcationKind.FOLD, _fold, path, jnp.concatenate([Delta, v_0, p[None]]), v_0, len(Delta))
 
 
@@ -276,7 +270,7 @@ def locate_pitchfork(path: Path, Delta: Float[Array, "channel"], p: Float[Array,
     """The point near the real amplitudes `Delta` [meV] at p where a pair of complex solutions leaves."""
     frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
     sc, T = frozen.at(p)
-    w_0 = _null_vector(deflated_phase_block(sc, Delta, T))
+    w_0 = null_vector(deflated_phase_block(sc, Delta, T))
     return _located(BifurcationKind.PITCHFORK, _pitchfork, path, jnp.concatenate([Delta, w_0, p[None]]), w_0, len(Delta))
 
 
@@ -287,7 +281,7 @@ def locate_branch_point(path: Path, Delta: Float[Array, "channel"], p: Float[Arr
     `direction` is the left null vector of M; where g is symmetric, g^-1 direction is the right one.
     """
     frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
-    w_0 = _null_vector(gap_equations_and_matrix(frozen, Delta, p)[1].T)
+    w_0 = null_vector(gap_equations_and_matrix(frozen, Delta, p)[1].T)
     z = jnp.concatenate([Delta, w_0, jnp.stack([p, jnp.zeros(())])])
     return _located(BifurcationKind.BRANCH_POINT, _branch_point, path, z, None, len(Delta))
 
@@ -346,6 +340,6 @@ def is_transversal(fold: Bifurcation) -> bool:
 @program
 def _transversality(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Float[Array, ""]:
     """|w . dr/dp| / |Delta|."""
-    w = _null_vector(gap_equations_and_matrix(path, Delta, p)[1].T)
+    w = null_vector(gap_equations_and_matrix(path, Delta, p)[1].T)
     r_p = jax.jacfwd(lambda q: gap_equations(path, Delta, q))(p)
     return jnp.abs(w @ r_p) / norm(Delta)

@@ -29,7 +29,8 @@ from jaxgap._printing import (
     state_row,
 )
 from jaxgap._terminal import JsonOption, console
-from jaxgap.branches import EndKind, branch_end, solve_temperatures
+from jaxgap.branch_ends import EndKind, branch_end
+from jaxgap.branches import solve_temperatures
 from jaxgap.critical import critical_temperature
 from jaxgap.fitting.commands import fits
 from jaxgap.materials import MATERIALS
@@ -171,8 +172,7 @@ def gaps(
     else:
         print_gaps(sc, rows)
         if end is not None:
-            how = "at a fold" if int(end.kind) == EndKind.FOLD else "(amplitudes vanish, change sign, or cannot be followed)"
-            console.print(f"The branch {branch} ends at {float(end.T):.4f} K {how}.")
+            console.print(f"The branch {branch} ends at {float(end.T):.4f} K {EndKind(int(end.kind)).words}.")
     if plot is not None:
         _plot_gaps(sc, temperatures, branch, plot)
     if not any(row["status"] in ("converged", "normal") for row in rows):

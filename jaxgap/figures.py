@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxgap._checks import NotConvergedError
 from jaxgap.bifurcations import Bifurcation, BifurcationKind, path
-from jaxgap.branches import branch_end
+from jaxgap.branch_ends import branch_end
 from jaxgap.continuation import Branch, branches, solutions_on
 from jaxgap.critical import critical_temperature
 from jaxgap.crossings import crossings

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Bool, Float
 
-__all__ = ["at_root", "along", "SINGULAR"]
+__all__ = ["at_root", "along", "moved_along", "null_vector", "SINGULAR"]
 
 SINGULAR = 1e-6
 """Smallest singular value of dr/dx below which derivatives are NaN: rounding in x, 1e-15/sigma_min, enters them once more
@@ -91,3 +91,17 @@ def smallest_singular_value(J: Float[Array, "n n"]) -> Float[Array, ""]:
     finite = jnp.isfinite(J).all()
     smallest = jnp.linalg.svd(jnp.where(finite, J, 0.0), compute_uv=False)[-1]
     return jnp.where(finite, smallest, jnp.nan)
+
+
+def null_vector(matrix: Float[Array, "n n"]) -> Float[Array, "n"]:
+    """v with matrix v = 0 (of the smallest singular value, norm 1)."""
+    return jnp.linalg.svd(jnp.where(jnp.isfinite(matrix).all(), matrix, 0.0))[2][-1]
+
+
+def moved_along(
+    f: Callable[[Any, Any], Float[Array, "n"]], w: Float[Array, "n"], theta: Any, tangent: Any, p: Any, trusted: Any
+) -> Float[Array, ""]:
+    """dp = -(w . df) / (w . df/dp) for f(theta, p) = 0, where w is orthogonal to what the other unknowns change in f."""
+    df = along(lambda moved: f(moved, p), theta, tangent)
+    f_p = jax.jvp(lambda q: f(theta, q), (p,), (jnp.ones(()),))[1]
+    return -(w @ df) / jnp.where(trusted, w @ f_p, jnp.nan)

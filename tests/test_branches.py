@@ -28,8 +28,6 @@ PUBLISHED = 0.01
 """[K] Half a unit of the last digit of 35.35, and a margin."""
 SEVEN_DIGITS = 1e-4
 """[K] 35.3516 as an independent calculation printed it."""
-RESOLUTION = 0.01
-"""[K] A branch that does not fold is followed in steps down to 1e-3 K, the last of which are refused."""
 DIFFERENCES = 1e-6
 """Central differences with h = 1e-4 of the value: h^2 times third derivatives (folds are smooth), rounding 1e-9 / h."""
 SINGULAR = 1e-8
@@ -95,25 +93,24 @@ def test_two_solutions_meet_at_the_fold(fold):
 PATHS = ("Omega", "lam[alpha, alpha:beta]", "lam[beta, beta]")
 
 
-def end_slopes(branch):
+def end_slopes(branch, base, T=lambda sc, branch: branch_end(sc, branch).T):
     """Derivatives of the end of a branch with respect to the leaves at `PATHS`, and to a scale of all energies."""
 
     def T_end(x):
-        sc = ba122()
         values = {path: value for path, value in zip(PATHS, x[:3], strict=True)}
-        values |= {path: sc.get(path) * x[3] for path in ("mu[alpha]", "mu[beta]")}
-        return branch_end(sc.set(values | {"Omega": x[0] * x[3]}), branch).T
+        values |= {path: base.get(path) * x[3] for path in ("mu[alpha]", "mu[beta]")}
+        return T(base.set(values | {"Omega": x[0] * x[3]}), branch)
 
-    return jax.jacfwd(T_end)(jnp.array([*(ba122().get(path) for path in PATHS), 1.0]))
+    return jax.jacfwd(T_end)(jnp.array([*(base.get(path) for path in PATHS), 1.0]))
 
 
 @pytest.fixture(scope="module")
 def slopes():
-    return end_slopes("s+-")
+    return end_slopes("s+-", ba122())
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_derivative_of_the_fold_temperature(path, slopes):
+def test_the_derivative_of_the_end_temperature(path, slopes):
     sc = ba122()
     x = float(sc.get(path))
     h = 1e-4 * x
@@ -121,7 +118,7 @@ def test_the_derivative_of_the_fold_temperature(path, slopes):
     assert relative_error(slopes[PATHS.index(path)], (above - below) / (2 * h)) < DIFFERENCES
 
 
-def test_the_fold_temperature_scales_with_the_energies(fold, slopes):
+def test_the_end_temperature_scales_with_the_energies(fold, slopes):
     """2D: T_fold is of the first degree in Omega and the mus together."""
     assert relative_error(slopes[3], fold.T) < REPEATABLE
 
@@ -133,7 +130,7 @@ def test_reverse_mode_agrees(slopes):
 
 
 @pytest.mark.slow
-def test_second_derivative_of_the_fold_temperature():
+def test_second_derivative_of_the_end_temperature():
     """Of the amplitudes and null vectors at the fold, too."""
     slope = jax.jit(jax.grad(lambda x: branch_end(ba122().set({"Omega": x}), "s+-").T))
     x, h = float(ba122().Omega), 1e-3
@@ -162,12 +159,54 @@ def with_numbers_of(sc):
 def test_the_s_plus_plus_branch_ends_at_T_c(sc):
     sc = with_numbers_of(sc)
     end = branch_end(sc, "s++")
-    assert int(end.kind) == EndKind.OTHER
-    assert abs(float(end.T) - float(critical_temperature(sc))) < RESOLUTION
+    assert int(end.kind) == EndKind.NORMAL
+    assert float(end.T) == pytest.approx(float(critical_temperature(sc)), rel=REPEATABLE)
+    assert np.all(np.asarray(end.Delta) == 0)
 
 
-def test_the_end_of_a_vanishing_branch_has_no_derivative():
-    assert np.isnan(end_slopes("s++")).all()
+def test_the_end_in_the_normal_state_moves_like_T_c():
+    """Two routes: equations of the end of the followed branch, and the search for T_c."""
+    assert (
+        relative_error(end_slopes("s++", ba122()), end_slopes("s++", ba122(), T=lambda sc, _: critical_temperature(sc)))
+        < REPEATABLE
+    )
+
+
+WEAK = {"lambda_13": 0.02, "Omega": 38.0}
+"""ba122 whose s+- branch goes over into s++ at 43.5 K: the beta amplitude passes zero."""
+
+
+@pytest.fixture(scope="module")
+def change():
+    return branch_end(ba122(*WEAK.values()), "s+-")
+
+
+def test_a_branch_ends_where_an_amplitude_changes_sign(change):
+    assert int(change.kind) == EndKind.SIGN_CHANGE
+    sc, T = ba122(*WEAK.values()), float(change.T)
+    alpha, beta, _ = np.abs(np.asarray(change.Delta))
+    assert beta < REPEATABLE * alpha
+    assert np.abs(_equations(sc, change.Delta, change.T)[0]).max() < REPEATABLE
+    # The state itself goes on.
+    signs = [np.sign(solve(sc, T + dT, start=change.Delta).Delta.real[1]) for dT in (-0.1, 0.1)]
+    assert signs == [-1.0, 1.0]
+
+
+def test_the_derivative_of_its_temperature():
+    sc, h = ba122(*WEAK.values()), 1e-3
+    above, below = (float(branch_end(sc.set({"Omega": WEAK["Omega"] + e}), "s+-").T) for e in (h, -h))
+    assert relative_error(end_slopes("s+-", sc)[0], (above - below) / (2 * h)) < DIFFERENCES
+
+
+def test_the_ends_go_over_into_each_other_without_a_jump():
+    """With growing cross-pairing s+- of ba122 ends at T_c, where Delta_beta = 0, at a fold: its temperature is continuous."""
+    systems = [ba122(x, WEAK["Omega"]) for x in [*np.linspace(0.0145, 0.0165, 5), *np.linspace(0.0205, 0.0225, 5)]]
+    ends = [branch_end(sc, "s+-") for sc in systems]
+    kinds = [EndKind(int(end.kind)) for end in ends]
+    assert list(dict.fromkeys(kinds)) == [EndKind.NORMAL, EndKind.SIGN_CHANGE, EndKind.FOLD]
+    steps = np.abs(np.diff([float(end.T) for end in ends]))
+    for k in np.flatnonzero(np.diff(kinds)):
+        assert steps[k] <= 1.1 * max(steps[k - 1], steps[k + 1])
 
 
 def test_a_missing_branch():
@@ -216,7 +255,7 @@ def four_states():
 MANY_T = np.linspace(0.0, 75.0, 31)
 
 
-@pytest.mark.parametrize(("branch", "kind", "last"), [("s++", EndKind.FOLD, 36.0), ("s+-", EndKind.OTHER, 47.0)])
+@pytest.mark.parametrize(("branch", "kind", "last"), [("s++", EndKind.FOLD, 36.0), ("s+-", EndKind.SIGN_CHANGE, 47.0)])
 def test_a_named_branch_is_one_interval(four_states, branch, kind, last):
     """From T = 0 to its end, nowhere else: neither at 48 to 71 K, where the state connected to T_c is s++, nor by steps that
     jump on to it."""
@@ -272,9 +311,9 @@ def test_the_branch_from_T_c_ends_in_the_normal_state():
 def test_symmetrised_ba122_has_no_fold_of_s_plus_minus():
     """One band's amplitude goes through zero instead."""
     end = branch_end(symmetrised(ba122()), "s+-")
-    assert int(end.kind) == EndKind.OTHER
+    assert int(end.kind) == EndKind.SIGN_CHANGE
     assert 42.0 < float(end.T) < 43.0
-    assert abs(float(end.Delta[1])) < 1e-3 * float(end.Delta[0])
+    assert abs(float(end.Delta[1])) < REPEATABLE * float(end.Delta[0])
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.branches import fold_temperature
+from jaxgap.branch_ends import end_temperature
 from jaxgap.critical import critical_temperature
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.data import GAPS, OVER_T_C
@@ -220,5 +220,5 @@ def _with_located(p: Problem, theta: Parameters, predicted: Float[Array, "datum"
 
 def _located(p: Problem, sc: Superconductor, kind: str, state: int) -> Float[Array, ""]:
     if kind == "branch_end" or p.after is None:
-        return fold_temperature(sc, p.pattern)
+        return end_temperature(sc, p.pattern)
     return jump_between(sc, p.pattern, p.after[state])

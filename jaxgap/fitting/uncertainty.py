@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap._compilation import program
-from jaxgap.branches import GapCurve, fold_temperature
+from jaxgap.branch_ends import end_temperature
+from jaxgap.branches import GapCurve
 from jaxgap.critical import critical_temperature
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.config import FitConfig
@@ -75,7 +76,7 @@ def end_and_T_c(sc: Superconductor, pattern: Float[Array, "band"], paths: tuple[
 
     def of(values: Any) -> Any:
         changed = sc.set(dict(zip(paths, values, strict=True)))
-        T = jnp.stack([fold_temperature(changed, pattern), critical_temperature(changed)])
+        T = jnp.stack([end_temperature(changed, pattern), critical_temperature(changed)])
         return T, T
 
     gradients, values = jax.jacfwd(of, has_aux=True)(_values(sc, paths))
