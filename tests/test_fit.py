@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from problems import relative_error
 
-from jaxgap import InputError, Label, NotConvergedError, Status, branch_end, critical_temperature, materials, solve
-from jaxgap.fitting import combinations, fit, load_fit, load_result, next_measurement, optimise, write_report
+from jaxgap import EndKind, InputError, Label, NotConvergedError, Status, branch_end, critical_temperature, materials, solve
+from jaxgap.fitting import combinations, fit, load_fit, load_result, minimise, next_measurement, search, write_report
 from jaxgap.fitting.minimise import distance, nested_at
 from jaxgap.fitting.objective import deviations, joint_objective, predictions
 from jaxgap.fitting.optimise import _best
@@ -432,7 +432,7 @@ def test_the_joint_residuals(fixed_problem, away):
     """Their squares add up to the joint objective, and their sparse derivatives to its gradient."""
     theta = jnp.array([0.02, 38.0])
     Delta = jnp.asarray(amplitudes_at((0.02, 38.0)) + away)
-    found = optimise._joint(fixed_problem, theta, Delta)
+    found = search._joint(fixed_problem, theta, Delta)
     value, slopes = _joint_and_slopes(fixed_problem, theta, Delta)
     assert relative_error(jnp.sum(found.deviations**2) + jnp.sum(found.stiff**2), value) < REPEATABLE
     gradient = 2 * (found.deviations @ found.deviations_theta + jnp.einsum("tc,tck->k", found.stiff, found.stiff_theta))
@@ -671,6 +671,38 @@ def test_the_end_of_the_branch_can_be_fitted(folder, shipped):
     result = fit(*load_fit(folder))
     assert relative_error(result.value, shipped[0].value) < TRUTH
     assert result.chi2 < 1e-10
+
+
+@pytest.mark.slow
+def test_an_end_at_a_change_of_sign_can_be_fitted(folder):
+    """Where s+- goes over into s++ and does not fold: the couplings of the synthetic gap and end."""
+    truth = (0.02, 38.0)
+    sc = materials.ba122(*truth)
+    gap, end = float(branch_minima_of(sc, solve(sc, 0.0, branch="s+-").Delta.real)[1]), branch_end(sc, "s+-")
+    assert int(end.kind) == EndKind.SIGN_CHANGE
+    data(folder, HEADER + row(UPPER, 0, f"{gap:.10f}", 0.2) + row("branch_end", "", f"{float(end.T):.10f}", 0.5, unit="K"))
+    edit(folder, "starts = 16", "starts = 4")
+    result = fit(*load_fit(folder))
+    assert relative_error(result.value, np.array(truth)) < TRUTH
+    assert result.start_converged.all()
+
+
+class Misfit:
+    """Two data that never fit beside two that can, with a bend: chi^2 = 2e8 does not see the last steps to the minimum."""
+
+    def __call__(self, x):
+        r = np.array([1e4, 1e4, x[0] + 0.1 * x[0] ** 2 - 1, 3 * (x[1] - x[0])])
+        return r, np.array([[0, 0], [0, 0], [1 + 0.2 * x[0], 0], [-3, 3]], float)
+
+
+@pytest.mark.parametrize("steps", [minimise.POLISHING, 0])
+def test_a_minimum_is_reached_where_chi2_does_not_see_it(monkeypatch, steps):
+    """Gauss-Newton steps go on where the trust region sees no progress; without them the test fails."""
+    monkeypatch.setattr(minimise, "POLISHING", steps)
+    bounds, scale = (np.full(2, -10.0), np.full(2, 10.0)), np.full(2, 20.0)
+    end = minimise.minimised(Misfit(), np.array([5.0, -5.0]), bounds, scale, 1e-9, 100)
+    left = minimise.distance(*Misfit()(end.x), end.x, bounds, scale, 1e-9)
+    assert (left <= 1e-9) == (steps > 0)
 
 
 # === data that do not determine the parameters

@@ -13,8 +13,8 @@ from jaxgap.fitting import fit, load_fit, load_result, next_measurement, write_r
 from jaxgap.fitting.compare import model
 from jaxgap.fitting.expressions import evaluated, held, names_in
 from jaxgap.fitting.minimise import nested_at
-from jaxgap.fitting.optimise import _joint
 from jaxgap.fitting.problem import problem, system_at, systems_at
+from jaxgap.fitting.search import _joint
 from jaxgap.fitting.uncertainty import leaves
 from jaxgap.fitting.verdict import p_value
 from jaxgap.observables.gaps import branch_names

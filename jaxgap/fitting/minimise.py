@@ -27,6 +27,10 @@ REFUSED = 1e6
 
 STUCK = 1e-9
 """A parameter is at a bound if it is within 1e-9 of its range, or could gain less than the tolerance on the way there."""
+CLOSE = 1e-4
+"""Steps are taken without looking at chi^2 if the minimum is within so many standard deviations,"""
+POLISHING = 5
+"""and so often."""
 BLIND = 0.01
 """Directions along which a move by the whole range changes the residuals by less than this are left out."""
 
@@ -35,13 +39,20 @@ def distance(r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Any, scale: An
     """How far the minimum is, in standard deviations (the residuals' units); infinite where there is no derivative."""
     if not (np.isfinite(r).all() and np.isfinite(J).all()):
         return float("inf")
+    return float(np.linalg.norm(_to_minimum(r, J, x, bounds, scale, tolerance)[0]))
+
+
+def _to_minimum(r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Any, scale: Any, tolerance: float) -> Any:
+    """(U^T r, the step to the minimum of the linear problem)."""
     g = J.T @ r
     room = np.minimum(np.where(g > 0, x - bounds[0], bounds[1] - x), scale / BLIND)
     moving = (room > STUCK * scale) & (np.abs(g) * room > tolerance**2)
-    if not moving.any():
-        return 0.0
-    U, s, _ = np.linalg.svd((J * scale)[:, moving], full_matrices=False)
-    return float(np.linalg.norm(U.T[s > BLIND] @ r))
+    U, s, V = np.linalg.svd((J * scale)[:, moving], full_matrices=False)
+    seen = s > BLIND
+    along = U.T[seen] @ r
+    step = np.zeros_like(x)
+    step[moving] = -scale[moving] * (V[seen].T @ (along / s[seen]))
+    return along, step
 
 
 def minimised(evaluate: Any, x: np.ndarray, bounds: Any, scale: Any, tolerance: float, steps: int) -> Any:
@@ -67,7 +78,26 @@ def minimised(evaluate: Any, x: np.ndarray, bounds: Any, scale: Any, tolerance: 
     # ftol is off: close to a minimum chi^2 changes by less than its rounding long before the parameters settle.
     tolerances = {"ftol": None, "xtol": 1e-14, "gtol": 1e-15}
     inside = np.clip(x, bounds[0] + 1e-9 * scale, bounds[1] - 1e-9 * scale)
-    return least_squares(residuals, inside, jacobian, bounds, x_scale=scale, max_nfev=steps, **tolerances)
+    end = least_squares(residuals, inside, jacobian, bounds, x_scale=scale, max_nfev=steps, **tolerances)
+    return _polished(evaluate, end, bounds, scale, tolerance)
+
+
+def _polished(evaluate: Any, end: Any, bounds: Any, scale: Any, tolerance: float) -> Any:
+    """The end of least squares, brought closer by Gauss-Newton steps where chi^2 changes by less than its rounding, so that the
+    trust region sees no progress any more, but the distance to the minimum still shrinks."""
+    r, J = evaluate(end.x)
+    left = distance(r, J, end.x, bounds, scale, tolerance)
+    for _ in range(POLISHING):
+        if not tolerance < left < CLOSE:
+            break
+        x = np.clip(end.x + _to_minimum(r, J, end.x, bounds, scale, tolerance)[1], *bounds)
+        r, J = evaluate(x)
+        new = distance(r, J, x, bounds, scale, tolerance)
+        end.nfev += 1
+        if new >= left:
+            break
+        end.x, end.cost, left = x, 0.5 * float(r @ r), new
+    return end
 
 
 @program

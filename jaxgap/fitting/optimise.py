@@ -1,6 +1,6 @@
 """The fit itself: many starts, a search that no missing branch can stop, an exact finish, a verified end.
 
-1. Search: least squares on parameters and amplitudes together, the gap equations as stiff data (`joint`); or adam on the same.
+1. Search: least squares on parameters and amplitudes together, the gap equations as stiff data (`jaxgap.fitting.search`).
 2. Finish: least squares on the self-consistent solution alone, through the implicit derivative (`nested`).
 3. Verify: `solve` finds the branch at the optimum from nothing, and must find the same amplitudes.
 4. Uncertainty: covariance, profiles, and what they make of the curve and of predictions, by exact derivatives
@@ -11,40 +11,36 @@ compiled program; the loops stay on the host, where they can report and be stopp
 """
 
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jaxgap._checks import NotConvergedError
-from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.branches import GapCurve, gap_curve
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.data import Datum
-from jaxgap.fitting.minimise import distance, minimise_nested, minimised
-from jaxgap.fitting.objective import joint, joint_objective
-from jaxgap.fitting.problem import Problem, problem, system_at, systems_at
+from jaxgap.fitting.minimise import distance, minimise_nested, nested_at
+from jaxgap.fitting.objective import Nested
+from jaxgap.fitting.problem import Problem, problem, system_at
 from jaxgap.fitting.profile import Minimum, profile
 from jaxgap.fitting.result import FitResult, SampleResult
+from jaxgap.fitting.search import Progress, by_adam, by_least_squares, searched, starts
 from jaxgap.fitting.uncertainty import curvature, curve_sigma, end_and_T_c, gap_slopes, leaves, predict
-from jaxgap.following import starting_amplitudes
 from jaxgap.labels import sign_pattern
 from jaxgap.provenance import provenance
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["Progress", "fit_branch", "other_branch"]
 
-Progress = Callable[[str, int, int, float], None]
-"""Called as progress(stage, step, steps, best chi^2 so far)."""
-
-SEARCH_TOLERANCE = 1e-3
-"""The search ends this many standard deviations from its minimum; the finish does the rest."""
-_ADAM_CHUNK = 50
+TIGHTER = (0.1, 0.01, 0.001)
+"""Where the search has ended off the branch, s is made smaller by these factors."""
+NEARBY = 0.05
+"""The solution on the branch is where the search has ended if its amplitudes differ by no more than this share."""
 PICTURED = 11
 """Points of every profile, spread over its interval, besides those that locate the ends."""
 
@@ -58,7 +54,7 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
     require_float64()
     began = time.perf_counter()
     p = problem(config, config.systems(sc), data)
-    points, searched = _minima(p, config, progress)
+    points, used = _minima(p, config, progress)
     chi2, converged = points.chi2_on_branch, points.done(p, config.optimiser.tolerance)
     best = _best(chi2, converged, np.isfinite(points.jacobian).all(axis=(1, 2)))
     value = points.theta[best]
@@ -79,7 +75,7 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
         start_values=points.theta,
         start_chi2=chi2,
         start_converged=converged,
-        evaluations=searched + points.evaluations,
+        evaluations=used + points.evaluations,
         seconds=time.perf_counter() - began,
         provenance=provenance(),
         branch=config.system.branch,
@@ -88,7 +84,7 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
 
 def _minima(p: Problem, config: FitConfig, progress: Progress) -> tuple["_Points", int]:
     """(where all starts end, evaluations of the search)."""
-    theta, Delta = _starts(p, config)
+    theta, Delta = starts(p, config)
     with ThreadPoolExecutor(2) as pool:
         # What comes after the search is run once, at a start, so that its compilation overlaps with the search's.
         first, T, paths = system_at(p, jnp.asarray(theta[0])), _curve_temperatures(p, 0, 10.0, 20.0), leaves(p, theta[0], 0)[0]
@@ -97,12 +93,12 @@ def _minima(p: Problem, config: FitConfig, progress: Progress) -> tuple["_Points
             pool.submit(gap_curve, first, T, config.system.branch),
             pool.submit(gap_slopes, first, paths, jnp.asarray(T), jnp.ones((len(T), len(first.channels)))),
         ]
-        search = _by_adam if config.optimiser.search == "adam" else _by_least_squares
-        theta, Delta, searched = search(p, config.optimiser, theta, Delta, progress)
+        search = by_adam if config.optimiser.search == "adam" else by_least_squares
+        theta, Delta, used = search(p, config.optimiser, theta, Delta, progress)
         points = _finish(p, config.optimiser, theta, Delta, progress)
         for compiled in ahead:
             compiled.result()
-    return points, searched
+    return points, used
 
 
 def _sample(
@@ -117,110 +113,6 @@ def _sample(
     other = gap_curve(sc, T, other_branch(config.system.branch, len(sc.bands)))
     sigma = curve_sigma(p, value, curve, covariance, sample)
     return SampleResult(config.sample_names[sample], sc, curve, sigma, other, predicted)
-
-
-def _starts(p: Problem, config: FitConfig) -> tuple[np.ndarray, np.ndarray]:
-    """(parameters of every start, the configured one first, the others spread over the bounds; their amplitudes)."""
-    rng = np.random.default_rng(config.optimiser.seed)
-    n, k = config.optimiser.starts, len(p.names)
-    lower, upper = np.asarray(p.lower), np.asarray(p.upper)
-    # A Latin hypercube: every parameter visits each of n equal slices of its range once.
-    share = (np.stack([rng.permutation(n) for _ in range(k)], axis=1) + rng.uniform(size=(n, k))) / n
-    theta = lower + (upper - lower) * np.clip(share, 0.02, 0.98)
-    configured = [parameter.start for parameter in config.parameters.values()]
-    theta[0] = [t if start is None else start for t, start in zip(theta[0], configured, strict=True)]
-    return theta, np.asarray(_amplitudes(p, jnp.asarray(theta)))
-
-
-@program
-def _amplitudes(p: Problem, theta: Any) -> Any:
-    """Amplitudes at every condition to start from, for a batch of parameters."""
-
-    def one(t: Any) -> Any:
-        of_sample = jnp.stack([starting_amplitudes(sc, p.pattern)[0] for sc in systems_at(p, t)])
-        return of_sample[np.array(p.sample, int)]
-
-    return jax.vmap(one)(theta)
-
-
-# --- search: parameters and amplitudes together ------------------------------------------------------------------------
-
-
-@program
-def _joint(p: Problem, theta: Any, Delta: Any) -> Any:
-    return joint(p, theta, Delta)
-
-
-def _by_least_squares(
-    p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, progress: Progress
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """(parameters, amplitudes, evaluations) where least squares on both ends, from every start."""
-    k, shape = len(p.names), Delta.shape[1:]
-    width = np.asarray(p.upper - p.lower)
-    free = np.full(Delta[0].size, np.inf)
-    bounds = np.concatenate([np.asarray(p.lower), -free]), np.concatenate([np.asarray(p.upper), free])
-    # The row's own condition is the only one whose amplitudes a datum depends on.
-    of_datum = np.array([row.condition for row in p.rows])
-
-    def evaluate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = jax.tree.map(np.asarray, _joint(p, z[:k], z[k:].reshape(shape)))
-        T, n = shape
-        d_Delta = np.zeros((len(of_datum), T, n))
-        d_Delta[np.arange(len(of_datum)), of_datum] = found.deviations_Delta
-        r_Delta = np.zeros((T, n, T, n))
-        r_Delta[np.arange(T), :, np.arange(T)] = found.stiff_Delta
-        d_Delta = np.concatenate([d_Delta.reshape(len(of_datum), -1), np.zeros((k, T * n))])  # then what is known beforehand
-        upper = np.concatenate([found.deviations_theta, d_Delta], axis=1)
-        lower = np.concatenate([found.stiff_theta.reshape(T * n, -1), r_Delta.reshape(T * n, T * n)], axis=1)
-        return np.append(found.deviations, found.stiff), np.concatenate([upper, lower])
-
-    scale = np.concatenate([width, np.full(Delta[0].size, float(p.systems[0].Omega) / 10)])
-    theta, Delta, evaluations, lowest = theta.copy(), Delta.copy(), 0, np.inf
-    for i in range(len(theta)):
-        end = minimised(evaluate, np.append(theta[i], Delta[i]), bounds, scale, SEARCH_TOLERANCE, settings.search_steps)
-        theta[i], Delta[i] = end.x[:k], end.x[k:].reshape(shape)
-        evaluations, lowest = evaluations + end.nfev, min(lowest, 2 * end.cost)
-        progress("search", i + 1, len(theta), lowest)
-    return theta, Delta, evaluations
-
-
-def _by_adam(
-    p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, progress: Progress
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """The same by adam on the joint objective, all starts in one batch; parameters inside their bounds as sigmoids."""
-    rate, total = settings.adam_learning_rate, settings.adam_steps
-    lower, width = np.asarray(p.lower), np.asarray(p.upper - p.lower)
-    share = (theta - lower) / width
-    unknowns = jax.tree.map(jnp.asarray, (np.log(share) - np.log1p(-share), Delta))
-    state = _adam(rate, total).init(unknowns)
-    for done in range(0, total, _ADAM_CHUNK):
-        steps = min(_ADAM_CHUNK, total - done)
-        unknowns, state, value = _advance(p, unknowns, state, rate, total, steps)
-        progress("search", done + steps, total, _lowest(value))
-    u, Delta = (np.asarray(part) for part in unknowns)
-    return lower + width / (1 + np.exp(-u)), Delta, total * len(theta)
-
-
-def _adam(learning_rate: float, steps: int) -> Any:
-    return optax.adam(optax.cosine_decay_schedule(learning_rate, max(steps, 1), 0.02))
-
-
-@program
-def _advance(p: Problem, unknowns: Any, state: Any, rate: float, total: int, steps: int) -> tuple[Any, Any, Any]:
-    """(unknowns, state, chi^2 before the last step) after steps of adam, which acts on every number by itself."""
-    optimiser = _adam(rate, total)
-
-    def objective(x: Any) -> Any:
-        return joint_objective(p, p.lower + (p.upper - p.lower) * jax.nn.sigmoid(x[0]), x[1])
-
-    def one(carry: Any, _: None) -> Any:
-        unknowns, state = carry
-        value, gradient = jax.vmap(jax.value_and_grad(objective))(unknowns)
-        updates, state = optimiser.update(gradient, state)
-        return (optax.apply_updates(unknowns, updates), state), value
-
-    (unknowns, state), values = jax.lax.scan(one, (unknowns, state), None, length=steps)
-    return unknowns, state, values[-1]
 
 
 # --- finish: parameters alone ------------------------------------------------------------------------------------------
@@ -260,7 +152,7 @@ def _finish(p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.
     """Least squares through the implicit derivative, from every start."""
     ends, evaluations, lowest = [], 0, np.inf
     for i in range(len(theta)):
-        x, end, used = minimise_nested(p, theta[i], Delta[i], settings)
+        x, end, used = _finished(p, settings, theta[i], Delta[i])
         ends.append((x, end))
         evaluations += used
         if end.on_branch:
@@ -271,9 +163,22 @@ def _finish(p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.
     return _Points(theta=theta, evaluations=evaluations, **points._asdict())
 
 
-def _lowest(values: Any) -> float:
-    values = np.asarray(values)
-    return float(np.min(values[np.isfinite(values)], initial=np.inf))
+def _finished(p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray) -> tuple[np.ndarray, Nested, int]:
+    """(parameters, residuals there, evaluations) of one start.
+
+    The search may end far from any solution on the branch, as far as the weight of the gap equations in it allows. Then it goes
+    on with more weight, until there is a solution to start from.
+    """
+    used = 0
+    for factor in TIGHTER:
+        at = nested_at(p, theta, Delta)
+        if at.on_branch and np.linalg.norm(at.Delta - Delta) <= NEARBY * np.linalg.norm(Delta):
+            break
+        stiffer = replace(p, scale=p.scale * factor)
+        theta, Delta, _, more = searched(stiffer, settings, theta, Delta)
+        used += more + 1
+    theta, end, more = minimise_nested(p, theta, Delta, settings)
+    return theta, end, used + more
 
 
 def _best(chi2: np.ndarray, converged: np.ndarray, differentiable: np.ndarray) -> int:
