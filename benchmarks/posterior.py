@@ -13,6 +13,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def drawn(
     return found, time.perf_counter() - began, intervals
 
 
-def covered(noise: float, sets: int, length: tuple[int, int]) -> dict[str, Any]:
+def covered(noise: float, sets: int, length: tuple[int, int]) -> Iterator[dict[str, Any]]:
+    """The row of the table, after every tenth set."""
     rng = np.random.default_rng(20)
     inside = {way: {level: np.zeros(len(TRUTH)) for level in LEVELS} for way in ("posterior", "profile")}
     r_hat, per_draw, divergences = [], [], 0
@@ -78,19 +80,22 @@ def covered(noise: float, sets: int, length: tuple[int, int]) -> dict[str, Any]:
                     inside[way][level] += (end[:, 0] <= TRUTH) & (end[:, 1] >= TRUTH)
             r_hat.append(max(m.r_hat for m in found.summary))
             divergences += found.divergences
-            if i > 0 or sets == 1:  # The first set compiles.
-                per_draw.append(1e3 * seconds / min(min(m.ess_bulk, m.ess_tail) for m in found.summary))
-    return {
-        "noise_meV": noise,
-        "sets": sets,
-        "draws": 4 * length[0],
-        "covered": {way: {level: (count / sets).tolist() for level, count in of.items()} for way, of in inside.items()},
-        "ms_per_effective_draw": float(np.median(per_draw)),
-        "largest_r_hat": float(np.max(r_hat)),
-        "share_of_sets_with_r_hat_below_1.01": float(np.mean(np.array(r_hat) < 1.01)),
-        "divergences": divergences,
-        "device": jax.devices()[0].device_kind,
-    }
+            # The first set compiles.
+            per_draw.append(1e3 * seconds / min(min(m.ess_bulk, m.ess_tail) for m in found.summary))
+            if (i + 1) % 10 == 0 or i + 1 == sets:
+                yield {
+                    "noise_meV": noise,
+                    "sets": i + 1,
+                    "draws": 4 * length[0],
+                    "covered": {
+                        way: {level: (count / (i + 1)).tolist() for level, count in of.items()} for way, of in inside.items()
+                    },
+                    "ms_per_effective_draw": float(np.median(per_draw[1:] or per_draw)),
+                    "largest_r_hat": float(np.max(r_hat)),
+                    "share_of_sets_with_r_hat_below_1.01": float(np.mean(np.array(r_hat) < 1.01)),
+                    "divergences": divergences,
+                    "device": jax.devices()[0].device_kind,
+                }
 
 
 def main() -> None:
@@ -106,16 +111,18 @@ def main() -> None:
     rows = []
     print("noise (meV)  sets  68 % covers          95 % covers          ms/effective draw  largest R-hat  divergences")
     for noise in arguments.noise or NOISES:
-        row = covered(noise, arguments.sets, (arguments.draws, arguments.warmup))
+        rows.append({})
+        for row in covered(noise, arguments.sets, (arguments.draws, arguments.warmup)):
+            rows[-1] = row
+            if arguments.output:
+                arguments.output.write_text(json.dumps(rows, indent=1) + "\n")
+        row = rows[-1]
         shares = ["  ".join(f"{share:8.3f}" for share in row["covered"]["posterior"][level]) for level in LEVELS]
         print(
             f"{noise:11g}  {row['sets']:4d}  {shares[0]:19s}  {shares[1]:19s}  {row['ms_per_effective_draw']:17.1f}"
             f"  {row['largest_r_hat']:13.4f}  {row['divergences']:11d}",
             flush=True,
         )
-        rows.append(row)
-        if arguments.output:
-            arguments.output.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":
