@@ -18,6 +18,7 @@ UNOPTIMISED = ("--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen
 
 SEED = 20200926
 MANY_MAPS = 20_000
+LONGEST = ("fit", "phase_diagram", "posterior", "observables", "branches", "continuation", "cli", "sweep", "kernel", "pairing")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -34,6 +35,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         os.environ["XLA_FLAGS"] = " ".join([given, *(flag for flag in UNOPTIMISED if flag.split("=")[0] not in given)]).strip()
     compile_quickly()
     keep_programs(Path(__file__).parent.parent / ".pytest_cache" / "xla")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that none is left to one worker at the end; the others as they come."""
+    place = {f"test_{name}.py": k for k, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 @pytest.fixture(autouse=True)
