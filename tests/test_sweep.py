@@ -152,10 +152,11 @@ def test_an_axis_may_set_several_leaves_or_be_a_function(one):
     x = (OMEGA - 5) / 2
     by_factor = {"x": axis(x, {"Omega": (2.0, 5.0)}, "meV")}
     by_function = {"x": axis(x, lambda sc, value: sc.set({"Omega": 5.0 + 2.0 * value}))}
-    for grid in (by_factor, by_function):
-        found = sweep(one_band(lam=float(LAM[0])), grid, ["gap", "d gap/d x"], T=0.0, start=START, batch=BATCH)
+    for grid, wanted in ((by_factor, ["gap", "d gap/d x"]), (by_function, ["gap"])):
+        found = sweep(one_band(lam=float(LAM[0])), grid, wanted, T=0.0, start=START, batch=BATCH)
         np.testing.assert_allclose(found.gap, one.gap[0], rtol=CLOSED_FORM)
-        np.testing.assert_allclose(found["d_gap_d_x"], 2 * one.gap[0] / OMEGA, rtol=CLOSED_FORM)
+        if "d gap/d x" in wanted:
+            np.testing.assert_allclose(found["d_gap_d_x"], 2 * one.gap[0] / OMEGA, rtol=CLOSED_FORM)
 
 
 def test_progress_counts_points_and_knows_the_rate():
