@@ -112,10 +112,8 @@ def slopes():
     return end_slopes("s+-")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
 def test_the_derivative_of_the_fold_temperature(path, slopes):
-    """In forward mode; `test_derivatives.py` has the same in reverse mode, and its degree in the energies."""
     sc = ba122()
     x = float(sc.get(path))
     h = 1e-4 * x
@@ -123,7 +121,6 @@ def test_the_derivative_of_the_fold_temperature(path, slopes):
     assert relative_error(slopes[PATHS.index(path)], (above - below) / (2 * h)) < DIFFERENCES
 
 
-@pytest.mark.slow
 def test_the_fold_temperature_scales_with_the_energies(fold, slopes):
     """2D: T_fold is of the first degree in Omega and the mus together."""
     assert relative_error(slopes[3], fold.T) < REPEATABLE
