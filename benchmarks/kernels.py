@@ -8,7 +8,6 @@ posterior's density with its gradient against four in one batch (`jaxgap.fitting
 
 import argparse
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from timing import seconds
 
 from jaxgap._compilation import compile_quickly
 from jaxgap.fitting import load_result
@@ -27,15 +27,9 @@ FITS = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
 CALLS = 30
 
 
-def seconds(call: Callable[[], Any]) -> float:
-    """Median of a call that is compiled."""
-    jax.block_until_ready(call())
-    times = []
-    for _ in range(CALLS):
-        began = time.perf_counter()
-        jax.block_until_ready(call())
-        times.append(time.perf_counter() - began)
-    return float(np.median(times))
+def median(call: Callable[[], Any]) -> float:
+    """[s]"""
+    return float(np.median(seconds(call, CALLS)))
 
 
 def elimination(n: int, batch: int) -> dict[str, Any]:
@@ -43,7 +37,7 @@ def elimination(n: int, batch: int) -> dict[str, Any]:
     A, b = jnp.asarray(rng.normal(size=(batch, n, n))), jnp.asarray(rng.normal(size=(batch, n)))
     own, lapack = jax.jit(jax.vmap(solved)), jax.jit(jax.vmap(jnp.linalg.solve))
     apart = float(jnp.max(jnp.abs(own(A, b) - lapack(A, b)) / jnp.abs(lapack(A, b)).max(axis=1, keepdims=True)))
-    times = {"own_us": 1e6 * seconds(lambda: own(A, b)), "lapack_us": 1e6 * seconds(lambda: lapack(A, b))}
+    times = {"own_us": 1e6 * median(lambda: own(A, b)), "lapack_us": 1e6 * median(lambda: lapack(A, b))}
     return {"unknowns": n, "batch": batch, **times, "ratio": times["lapack_us"] / times["own_us"], "largest_difference": apart}
 
 
@@ -54,7 +48,7 @@ def chains(number: int) -> dict[str, Any]:
     share = (result.value - np.asarray(p.lower)) / np.asarray(p.upper - p.lower)
     u = jnp.tile(jnp.asarray(np.log(share) - np.log1p(-share)), (number, 1))
     run = jax.jit(jax.vmap(jax.value_and_grad(lambda u: potential(d, u))))
-    return {"chains": number, "ms": 1e3 * seconds(lambda: run(u))}
+    return {"chains": number, "ms": 1e3 * median(lambda: run(u))}
 
 
 def main() -> None:

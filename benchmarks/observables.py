@@ -9,13 +9,12 @@ The least of 100 calls: the others were disturbed.
 import argparse
 import json
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
+from timing import seconds
 
 from jaxgap import Solution, materials, solve
 from jaxgap._compilation import compile_quickly
@@ -41,13 +40,7 @@ ENERGIES = 500
 
 def milliseconds(call: Callable[[], Any]) -> float:
     """The least of a call that is compiled."""
-    jax.block_until_ready(call())
-    times = []
-    for _ in range(CALLS):
-        began = time.perf_counter()
-        jax.block_until_ready(call())
-        times.append(time.perf_counter() - began)
-    return 1e3 * min(times)
+    return 1e3 * float(seconds(call, CALLS).min())
 
 
 def spectra(s: Solution, reach: float) -> dict[str, float]:

@@ -1,20 +1,28 @@
-"""What configuration files share: where a system comes from, and one sentence for what is wrong."""
+"""What configuration files share: how they are read, where a system comes from, and one sentence for what is wrong."""
 
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from jaxgap._checks import InputError
 from jaxgap.materials import MATERIALS
 from jaxgap.superconductor import Superconductor, from_table, load
 
-__all__ = ["SourceConfig", "sentence"]
+__all__ = ["STRICT", "SourceConfig", "read_config", "in_file"]
+
+
+STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+"""Of every table: it has no keys but the model's, and no number that is not finite."""
 
 
 class SourceConfig(BaseModel):
     """A system: a material by name, a TOML file beside the configuration, or the tables of a system inline."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = STRICT
 
     material: str | None = None
     file: str | None = None
@@ -41,7 +49,32 @@ class SourceConfig(BaseModel):
         return sc.set(dict(self.set))
 
 
-def sentence(error: ValidationError) -> str:
+C = TypeVar("C", bound=BaseModel)
+
+
+def read_config(kind: type[C], path: Path, prepared: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> C:
+    """A TOML file as `kind`, whose table is `prepared` before; all that can be wrong with it is said in one sentence."""
+    try:
+        with in_file(path):
+            return kind.model_validate(prepared(tomllib.loads(path.read_text(encoding="utf-8"))))
+    except OSError as error:
+        raise InputError(f"Cannot read `{path}`: {error}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}.") from None
+    except ValidationError as error:
+        raise InputError(f"{path}: {_sentence(error)}") from None
+
+
+@contextmanager
+def in_file(path: Path) -> Iterator[None]:
+    """What is wrong inside the block is wrong in this file: its name comes before the sentence, once."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+
+
+def _sentence(error: ValidationError) -> str:
     """The first of pydantic's complaints as one sentence."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])

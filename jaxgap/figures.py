@@ -59,6 +59,9 @@ def write_figure(name: str, folder: str | Path) -> tuple[Path, ...]:
 # --- what the figures share ---------------------------------------------------------------------------------------------
 
 
+FIG2_SYSTEM = f"two bands, $d = 0$, $T$ = {TEMPERATURE} K, mean convention"
+
+
 @cache
 def _fig2_branches() -> tuple[Branch, ...]:
     """All branches against lambda_33 at 4.2 K: of Figs. 2a, 2b, 3 and the DOS panels."""
@@ -136,14 +139,20 @@ def _figure_2(quantity: Callable[[Branch], np.ndarray], labels: list[str], ylabe
     figure, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
     _draw(ax, found, quantity, labels, {b.number for b in found if b.is_real and b.stable.any()})
     ax.set(xlabel=r"$\lambda_{33}$", ylabel=ylabel, xlim=(0, 0.3), ylim=(0, None))
-    ax.set_title(f"two bands, $d = 0$, $T$ = {TEMPERATURE} K, mean convention")
+    ax.set_title(FIG2_SYSTEM)
     ax.legend(frameon=False, fontsize=8)
     return Figure(figure, _branch_columns(two_band(), "lambda_33"), _branch_rows(found), _fig2_statements(found))
 
 
 def figure_2a() -> Figure:
     """Fig. 2a: excitation gaps against lambda_33 at 4.2 K."""
-    return _figure_2(lambda b: b.gaps, [r"$\min E_-$", r"$\min E_+$"], "excitation gap (branch minimum) (meV)")
+    made = _figure_2(lambda b: b.gaps, [r"$\min E_-$", r"$\min E_+$"], "excitation gap (branch minimum) (meV)")
+    (ax,) = made.figure.axes
+    # The curve's points are next to it, and a kink does not show between them.
+    at = [float(event.value()) for event in _events(_fig2_branches(), BifurcationKind.GAPLESS)]
+    ax.plot(at, np.zeros(len(at)), "d", color=COLOURS[0], mfc="white", ms=5, clip_on=False, zorder=3, label="gapless")
+    ax.legend(frameon=False, fontsize=8)
+    return made
 
 
 def figure_2b() -> Figure:
@@ -197,7 +206,8 @@ def figure_dos() -> Figure:
     gapless_at, gapless = _gapless()
     states = [(0.15, _ground(0.15)), (gapless_at, gapless), (0.25, _ground(0.25))]
     omega = np.linspace(-15, 15, 1501)
-    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.4), layout="constrained", sharey=True)
+    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.6), layout="constrained", sharey=True)
+    figure.suptitle(f"{FIG2_SYSTEM}, $\\Gamma$ = {BROADENING} meV", fontsize=10)
     columns: list[Any] = [omega]
     for ax, (x, state) in zip(axes, states, strict=True):
         N = np.asarray(tunnelling_density_of_states(state.solution, omega, BROADENING).total)
@@ -232,7 +242,8 @@ def figure_3() -> Figure:
     gapless_at, gapless = _gapless()
     states = [(0.15, _ground(0.15)), (0.19, _ground(0.19)), (0.2, _ground(0.2)), (gapless_at, gapless)]
     zeta = np.linspace(-10, 10, 801)
-    figure, axes = plt.subplots(1, 4, figsize=(11.2, 3.2), layout="constrained", sharey=True)
+    figure, axes = plt.subplots(1, 4, figsize=(11.2, 3.4), layout="constrained", sharey=True)
+    figure.suptitle(FIG2_SYSTEM, fontsize=10)
     columns: list[Any] = [zeta]
     for ax, (x, state) in zip(axes, states, strict=True):
         energies = np.asarray(dispersion(state.solution, 200.0 + zeta))
@@ -289,7 +300,7 @@ def figure_4() -> Figure:
         lower, upper = found[main].gaps[found[main].p.argmin(), :2]
         splits.append(float(upper - lower))
         critical.append(float(critical_temperature(sc)))
-        ax.set(xlabel="temperature $T$ (K)", xlim=(0, 45), title=f"$\\lambda_{{i3}}$ = {x:g}")
+        ax.set(xlabel="temperature $T$ (K)", xlim=(0, 45), title=f"MgB2, $\\lambda_{{i3}}$ = {x:g}")
         rows += [(x, *row) for row in _branch_rows(found)]
     # After both panels are drawn, since they share the axis.
     axes[0].set(ylabel="excitation gap (branch minimum) (meV)", ylim=(0, None))
@@ -312,17 +323,19 @@ def figure_5() -> Figure:
     T_c, end = float(critical_temperature(sc)), float(branch_end(sc, "s+-").T)
     found = _against_temperature(sc, 82.0)
     numbers = [_numbered(found, label) for label in (Label.S_PLUS_MINUS, Label.S_PLUS_PLUS)]
-    figure, axes = plt.subplots(1, 3, figsize=(11.4, 3.8), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(11.4, 4.0), layout="constrained")
+    figure.suptitle("Ba0.6K0.4Fe2As2, mean convention", fontsize=10)
     for number, name, ax in zip(numbers, ("s+-", "s++"), axes, strict=False):
         _draw(ax, found, lambda b: b.gaps, [r"$\min E_-$", r"$\min E_+$"], {number})
-        ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (meV)", xlim=(0, 82), ylim=(0, 20), title=f"branch {name}")
+        ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (meV)", xlim=(0, 82), ylim=(0, 24), title=f"branch {name}")
     axes[0].plot([0, 0], [12.4, 6.2], "o", color="black", clip_on=False, label="ARPES, $T\\to 0$ (quoted by VP20)")
     axes[0].axvspan(36, 40, color="0.9", label="ARPES gaps cease")
     axes[0].legend(frameon=False, fontsize=8, loc="upper right")
     names = [r"$\Delta_\alpha$", r"$\Delta_\beta$", r"$\Delta_{\alpha\beta}$"]
     _draw(axes[2], found, _relative_to_first, names, {numbers[0]})
     axes[2].set(xlabel="temperature $T$ (K)", ylabel=r"Re $\Delta_c$ (meV)", xlim=(0, 82), title="amplitudes, s+- in colour")
-    axes[2].legend(frameon=False, fontsize=8)
+    axes[2].set(ylim=(-11, None))  # room for the legend
+    axes[2].legend(frameon=False, fontsize=8, loc="lower right")
     low, high = found[numbers[0]].gaps[found[numbers[0]].p.argmin()]
     statements = (
         Statement(

@@ -9,23 +9,38 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
-
-from jaxgap._compilation import KNOWN, compile_quickly, keep_programs
+from xdist import is_xdist_controller
 
 UNOPTIMISED = ("--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1")
 """Most programs of the tests run once: LLVM leaves them as they are, which halves what they cost to compile."""
 
-if jax.__version_info__[:2] in KNOWN:
-    given = os.environ.get("XLA_FLAGS", "")
-    os.environ["XLA_FLAGS"] = " ".join([given, *(flag for flag in UNOPTIMISED if flag.split("=")[0] not in given)]).strip()
-compile_quickly()
-keep_programs(Path(__file__).parent.parent / ".pytest_cache" / "xla")
-
 SEED = 20200926
 MANY_MAPS = 20_000
+LONGEST = ("fit", "phase_diagram", "posterior", "observables", "branches", "continuation", "cli", "sweep", "kernel", "pairing")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Settings of the processes that run tests; the one that hands tests out to them has no use for JAX, whose import takes
+    seconds in which nobody else runs."""
+    if is_xdist_controller(session):
+        return
+    import jax
+
+    from jaxgap._compilation import KNOWN, compile_quickly, keep_programs
+
+    if jax.__version_info__[:2] in KNOWN:
+        given = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = " ".join([given, *(flag for flag in UNOPTIMISED if flag.split("=")[0] not in given)]).strip()
+    compile_quickly()
+    keep_programs(Path(__file__).parent.parent / ".pytest_cache" / "xla")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that none is left to one worker at the end; the others as they come."""
+    place = {f"test_{name}.py": k for k, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +52,8 @@ def _legacy_generator_is_fixed() -> None:
 @pytest.fixture(scope="module")
 def optimised() -> Iterator[None]:
     """For files that run their programs thousands of times: they are compiled as `compile_quickly` wants."""
+    import jax
+
     compile_ = jax.stages.Lowered.compile
     with pytest.MonkeyPatch.context() as patch:
         options = {"xla_backend_optimization_level": 1}
@@ -57,6 +74,8 @@ def sweeps_as_tests_compile() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_programs_are_dropped() -> Iterator[None]:
     """Thousands of compiled programs in one process use up its memory maps (65530 by default), and LLVM then crashes."""
+    import jax
+
     yield
     maps = Path("/proc/self/maps")
     if not maps.exists() or maps.read_bytes().count(b"\n") > MANY_MAPS:

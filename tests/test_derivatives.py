@@ -24,6 +24,8 @@ ONE_SIDED = 1e-5
 """One-sided five-point differences lose a digit against central ones."""
 SINGULAR_POINT = 1e-4
 """At a relative distance of 1e-6 from a fold or T_c: sigma_min is about 1e-3, and steps must stay below the distance."""
+DEGREE = 1e-9
+"""Euler's theorem: a located fold and its slopes to the accuracy that `branch_end` promises."""
 AT_ROOT = 1e-14
 """Derivatives of a square root."""
 
@@ -346,9 +348,11 @@ def test_T_c_is_not_differentiable_where_there_is_none():
 
 
 def test_derivative_of_the_end_of_s_plus_minus():
-    """The fold's temperature as a function of the system."""
+    """The fold's temperature as a function of the system; in 2D it is of the first degree in Omega and the mus together."""
     sc = ba122()
-    _, slope, _, kind = _s_plus_minus(sc)
+    T, slope, _, kind = _s_plus_minus(sc)
+    energies = ("Omega", "mu[a]", "mu[b]")
+    assert sum(float(sc.get(path) * slope.get(path)) for path in energies) == pytest.approx(float(T), rel=DEGREE)
     assert int(kind) == EndKind.FOLD
     for path in ("lam[a, a:b]", "lam[b, b]", "Omega", "mu[b]"):
         x = float(sc.get(path))

@@ -166,9 +166,10 @@ def test_equations_are_those_of_curvature(dimension):
     D = rng.uniform(-5, 5, (6, 3))
     D[:4] = [[3.0, 3.0, 0.0], [3.0, -3.0, 1.0], [3.0, 2.0, 2.0], [1e-4, 2e-4, 1e-5]]
     T = jnp.array([0.0, 1.0, 10.0, 50.0, 0.0, 5.0])
-    r, M = residual_and_matrix(jnp.asarray(D).T, lanes(sc, jnp.asarray(D), T, rule))
-    alone = residual(jnp.asarray(D).T, lanes(sc, jnp.asarray(D), T, rule))
-    wanted = jax.vmap(lambda *one: curvature.residual_and_matrix(*one, rule))(sc, jnp.asarray(D), T)
+    here = jax.jit(lanes, static_argnums=3)(sc, jnp.asarray(D), T, rule)
+    r, M = jax.jit(residual_and_matrix)(jnp.asarray(D).T, here)
+    alone = jax.jit(residual)(jnp.asarray(D).T, here)
+    wanted = jax.jit(jax.vmap(lambda *one: curvature.residual_and_matrix(*one, rule)))(sc, jnp.asarray(D), T)
     size = np.abs(D).max(axis=1)
     assert np.all(np.abs(np.asarray(r).T - wanted[0]).max(axis=1) <= EQUATIONS * size)
     assert np.all(np.abs(np.asarray(alone).T - wanted[0]).max(axis=1) <= EQUATIONS * size)

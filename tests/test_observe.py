@@ -146,7 +146,7 @@ def test_branches_are_curves_over_temperature_as_far_as_they_go(observe, tmp_pat
         (("lead", "dos"), 2, "Unknown system `lead`"),
         (("ba122", "dos", "--T", "1:9:9"), 2, "must make at most 6 curves"),
         (("ba122", "dos", "--T", "x"), 2, "Argument `--T` must hold a number, but got `x`."),
-        (("ba122", "dos", "--weights", "1"), 2, "Argument `weights` must have 2 numbers"),
+        (("ba122", "dos", "--branch", "s+-", "--weights", "1"), 2, "Argument `weights` must have 2 numbers"),
         (("ba122", "dos", "--reach", "-1"), 2, "Argument `--reach` must be positive"),
         (("ba122", "dos", "--branch", "s+-", "--set", "Omega"), 2, "Argument `--set` must look like PATH=VALUE"),
         (("ba122", "map", "--branch", "s+-,s++"), 2, "leave one state for a map"),

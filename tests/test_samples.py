@@ -107,9 +107,9 @@ def test_each_sample_has_its_own_parameter(two):
 
 
 def amplitudes(p, theta):
-    """Of every condition, each from its own system, one by one."""
-    places = zip(p.sample, np.asarray(p.T), strict=True)
-    curves = [gap_curve(system_at(p, theta, i), [T], "s+-") for i, T in places]
+    """Of every condition, each from its own system, one sample after the other as in `p`."""
+    T, sample = np.asarray(p.T), np.asarray(p.sample)
+    curves = [gap_curve(system_at(p, theta, i), T[sample == i], "s+-") for i in range(len(TEMPERATURES))]
     return jnp.concatenate([curve.solutions.Delta.real for curve in curves])
 
 

@@ -1,14 +1,13 @@
 """fit.toml: which system and branch, which parameters in which bounds, which errors are assumed, how to optimise."""
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from jaxgap._checks import InputError
-from jaxgap._config import SourceConfig, sentence
+from jaxgap._config import STRICT, SourceConfig, in_file, read_config
 from jaxgap.fitting.data import Datum, read_data
 from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.junctions import PATH, is_junction, tie
@@ -23,7 +22,7 @@ ANY, GROUND_STATE = "any", "ground_state"
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = STRICT
 
 
 class SystemConfig(SourceConfig):
@@ -208,18 +207,9 @@ def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum
     path = folder / "fit.toml"
     if not path.is_file():
         raise InputError(f"The folder `{folder}` has no fit.toml.")
-    try:
-        config = FitConfig.model_validate(_with_each(tomllib.loads(path.read_text(encoding="utf-8"))))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}.") from None
-    except ValidationError as error:
-        raise InputError(f"{path}: {sentence(error)}") from None
-    try:
+    config = read_config(FitConfig, path, _with_each)
+    with in_file(path):
         sc = config.superconductor(folder)
-    except InputError as error:
-        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     if config.system.branch not in (ANY, GROUND_STATE):
         sign_pattern(config.system.branch, len(sc.bands))
     _check_parameters(config, sc, path)

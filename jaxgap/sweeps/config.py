@@ -1,15 +1,14 @@
 """sweep.toml: which system, over which axes or samples, what is recorded, how, and where it goes."""
 
 import csv
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from jaxgap._checks import InputError
-from jaxgap._config import SourceConfig, sentence
+from jaxgap._config import STRICT, SourceConfig, in_file, read_config
 from jaxgap.sweeps.grid import Axis, axis, points
 from jaxgap.sweeps.quantities import quantities
 
@@ -17,7 +16,7 @@ __all__ = ["SweepConfig", "load_sweep"]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = STRICT
 
 
 class AxisConfig(_Table):
@@ -134,19 +133,10 @@ def read_samples(path: Path) -> dict[str, np.ndarray]:
 def load_sweep(path: str | Path) -> tuple[SweepConfig, dict[str, Any]]:
     """(configuration, arguments of `sweep`) of a sweep.toml; everything that can be wrong with it is said in one sentence."""
     path = Path(path)
-    try:
-        config = SweepConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(f"Cannot read the sweep `{path}`: {error}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}.") from None
-    except ValidationError as error:
-        raise InputError(f"{path}: {sentence(error)}") from None
-    try:
+    config = read_config(SweepConfig, path)
+    with in_file(path):
         given = config.arguments(path)
         # Said before anything is written.
         where = points(given["sc"], given["T"], given.get("grid"), given.get("samples"))
         quantities(given["observables"], where)
-    except InputError as error:
-        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     return config, given
