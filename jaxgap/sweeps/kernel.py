@@ -42,7 +42,7 @@ from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_s
 from jaxgap.sweeps.onset import coefficients, onset
 from jaxgap.unknowns import implicit_amplitudes, vanishing
 
-__all__ = ["solve_many"]
+__all__ = ["solve_many", "lane_equations", "BLOCK"]
 
 BLOCK = 256
 """Elements that go the short way together: with 64 nodes an array is 128 kB. (With 128, and with 64, XLA's loops take nearly
@@ -175,7 +175,7 @@ def _in_blocks(way: Any, batch: Any) -> Found:
 def _short_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule, descents: Any = None) -> Found:
     """Find, finish and judge the elements of a block; `NOT_CONVERGED` is what has to go the long way."""
     sc, T, start = block
-    search = partial(_search, equations=_equations(fewer(rule)))
+    search = partial(_search, equations=lane_equations(fewer(rule)))
     if start is not None:
         return _finish(sc, T, jax.vmap(search)(sc, T, start), pattern, rule)
     if pattern is not None:
@@ -184,7 +184,7 @@ def _short_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule, des
     # === from T_c; of elements that are not below it nothing is kept
     where = onset(sc, T, fewer(DEFAULT_RULE))
     T_c, v = jnp.where(where.below, where.T_c, 1.0), jnp.where(where.below, where.direction, 1.0)
-    down = partial(descend, _equations(_share(rule, ROUGH)))
+    down = partial(descend, lane_equations(_share(rule, ROUGH)))
     way = jax.vmap(down, in_axes=(0, 0, 0, 0, None))(sc, jnp.where(where.below, T, 0.5), T_c, v.T, descents)
     found = jax.vmap(search)(sc, T, way.x)
     near = jax.vmap(norm)(found.x - way.x) <= SHORT_STEP * jax.vmap(norm)(found.x)
@@ -230,7 +230,7 @@ def _on_branch(search: Any, sc: Superconductor, T: Any, pattern: Any) -> Approac
     return Approach(end.x, good, zero.steps + end.steps + half.steps)
 
 
-def _equations(rule: Rule) -> Any:
+def lane_equations(rule: Rule) -> Any:
     """(r, M) at (x, (sc, T)) for `newton`, which a batch computes with its elements last."""
 
     def many(x: Any, theta: Any) -> Any:
