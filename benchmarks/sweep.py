@@ -1,7 +1,7 @@
 """What a sweep on disk costs in memory, and what it survives.
 
     python benchmarks/sweep.py memory [--points 100000 1000000] [--output results.json]
-    python benchmarks/sweep.py kills [--points 100000] [--kills 20] [--computing] [--output results.json]
+    python benchmarks/sweep.py kills [--points 100000] [--kills 20] [--computing] [--seed 5] [--output results.json]
 
 `memory`: peak resident memory and rate of a sweep of one band over its coupling and temperature, by number of points; every
 size in a process of its own. `kills`: the same sweep, ended by SIGKILL at random moments after its store is begun, each time
@@ -91,8 +91,8 @@ def content(store: Path) -> dict[str, bytes]:
     return {str(name): data[name].values.tobytes() for name in data.data_vars}
 
 
-def kills(points: int, number: int, folder: Path, computing: bool) -> list[dict[str, Any]]:
-    rng = np.random.default_rng(SEED)
+def kills(points: int, number: int, folder: Path, computing: bool, seed: int) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(seed)
     whole, store = folder / "whole.zarr", folder / "killed.zarr"
     process = child(whole, points, SMALL)
     while not begun(whole, computing):
@@ -139,6 +139,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, nargs="+", default=[100_000])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--computing", action="store_true", help="Kill only after the first block: not while it compiles.")
+    parser.add_argument("--seed", type=int, default=SEED, help="Of the moments of the kills.")
     parser.add_argument("--output", type=Path, help="Also write the JSON here.")
     arguments = parser.parse_args()
     if arguments.what == "run":
@@ -150,7 +151,7 @@ def main() -> None:
         if arguments.what == "memory":
             rows = memory(arguments.points, Path(folder))
         else:
-            rows = kills(arguments.points[0], arguments.kills, Path(folder), arguments.computing)
+            rows = kills(arguments.points[0], arguments.kills, Path(folder), arguments.computing, arguments.seed)
     found = {arguments.what: rows, "provenance": provenance()}
     if arguments.output:
         arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

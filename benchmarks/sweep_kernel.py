@@ -1,6 +1,7 @@
 """Solutions per second of the batched kernel, beside three baselines that get the same nodes, starts and tolerance.
 
     python benchmarks/sweep_kernel.py [--systems 16384] [--largest 1000000] [--memory 10000000] [--output results.json]
+    python benchmarks/sweep_kernel.py --from-T_c [--systems 4096] [--output results.json]
 
 Systems: two equal 2D bands with all three amplitudes (`materials.two_band`), lambda_33 in 0..0.15, d in 0..10 meV, T in
 1..20 K, drawn with a fixed seed. All start from the same amplitudes and solve the gap equations to a residual of 1e-10 meV,
@@ -35,7 +36,7 @@ import optimistix
 from scipy.integrate import quad
 from scipy.optimize import root
 
-from jaxgap import Rule, Status
+from jaxgap import Rule, Status, solve
 from jaxgap.materials import two_band
 from jaxgap.pairing import gap_residual, overlap_nodes, pairs, single_nodes
 from jaxgap.provenance import provenance
@@ -329,6 +330,36 @@ def operations(steps: float) -> dict[str, Any]:
     return {key.replace(" ", "_") + "_per_solution": value for key, value in total.items()} | {"mean_steps": steps}
 
 
+def from_T_c(n: int, rounds: int) -> list[dict[str, Any]]:
+    """The branch connected to T_c, with the default rule: core time per solution of `solve_many` and `jax.vmap(solve)`, up to
+    temperatures below and above T_c, and in how many statuses and amplitudes they differ."""
+    few, rows = 256, []
+    ways = {"kernel": (n, jax.jit(solve_many)), "vmap": (few, jax.jit(jax.vmap(solve)))}
+    for hottest in (20.0, 60.0):
+        lambda_33, d, _ = draw(n)
+        sc, T = systems_of(lambda_33, d), jnp.asarray(np.random.default_rng(2021).uniform(1, hottest, n))
+        found, core = {}, dict.fromkeys(ways, math.inf)
+        for _ in range(rounds + 1):  # the first one compiles
+            for name, (size, way) in ways.items():
+                arguments = jax.tree.map(lambda leaf, size=size: leaf[:size], (sc, T))
+                busy = time.process_time()
+                found[name] = jax.block_until_ready(way(*arguments))
+                core[name] = min(core[name], (time.process_time() - busy) / size)
+        kernel_, vmap_ = (np.asarray(found[name].Delta)[:few] for name in ways)
+        rows.append(
+            {
+                "hottest_K": hottest,
+                "systems": {name: size for name, (size, _) in ways.items()},
+                "core_microseconds_per_solution": {name: 1e6 * seconds for name, seconds in core.items()},
+                "share_as_asked_for": float(np.mean(np.asarray(found["kernel"].converged))),
+                "different_statuses": int(np.sum(np.asarray(found["kernel"].status)[:few] != np.asarray(found["vmap"].status))),
+                "largest_difference_meV": float(np.sort(np.abs(kernel_ - vmap_).ravel())[-1]),
+                "load_average": os.getloadavg()[0],
+            }
+        )
+    return rows
+
+
 def main() -> None:
     """Run, print, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -336,9 +367,16 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=1_000_000, help="Systems of the longest run for the time per solution.")
     parser.add_argument("--memory", type=int, default=10_000_000, help="Systems of the longest stream.")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--from-T_c", action="store_true", help="Only the branch connected to T_c, against `jax.vmap(solve)`.")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
 
+    if options.from_T_c:
+        finish(
+            {"benchmark": "sweep_kernel --from-T_c", "cores": CORES, "from_T_c": from_T_c(options.systems, options.rounds)},
+            options.output,
+        )
+        return
     began = time.perf_counter()
     compiled = kernel.lower(*(jnp.asarray(row) for row in draw(PIECE))).compile()
     del compiled
@@ -353,10 +391,15 @@ def main() -> None:
     steps = solve_many(systems_of(*map(jnp.asarray, draw(PIECE)[:2])), draw(PIECE)[2], start=START, rule=RULE).steps
     report["operations"] = operations(float(jnp.mean(steps)))
     report["memory"] = memory(options.memory)
-    report["provenance"] = provenance()
-    print(json.dumps(report, indent=1))
-    if options.output is not None:
-        options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    finish(report, options.output)
+
+
+def finish(report: dict[str, Any], output: Path | None) -> None:
+    """Print, and write JSON if asked."""
+    text = json.dumps(report | {"provenance": provenance()}, indent=1)
+    print(text)
+    if output is not None:
+        output.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

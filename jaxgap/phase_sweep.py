@@ -187,21 +187,24 @@ def _searched(plane: Plane, x: np.ndarray, y: np.ndarray, groups: list[np.ndarra
         np.broadcast_to(starts, (len(y), *starts.shape))
         for starts in (np.unique(np.concatenate(part), axis=0) for part in zip(*ends, strict=True))
     )
-    return real_states_from(plane, x, y, direct, far, groups)
+    flat = [np.repeat(part, far.shape[1]) for part in (x, y)] + [far.reshape(-1, far.shape[2])]
+    after = in_chunks(partial(_iterated, plane), CHUNK, *flat).reshape(far.shape)
+    return real_states_from(partial(_newton, plane, x, y), direct, after, groups)
 
 
 def real_states_from(
-    plane: Any, x: np.ndarray, y: np.ndarray, direct: np.ndarray, far: np.ndarray, groups: list[np.ndarray]
+    newton: Callable[[np.ndarray], np.ndarray],
+    direct: np.ndarray,
+    after: np.ndarray,
+    groups: list[np.ndarray],
+    slots: int = SLOTS,
+    shares: tuple[float, ...] = (0.5,),
 ) -> Float[np.ndarray, "point slot channel"]:
-    """Real states at every point (x, y), from starts as they are and from others after a few plain iterations, [point, start,
-    channel], and half way between the states that these lead to; NaN where there are fewer than `SLOTS`.
-
-    `plane` is a `Plane`, or anything else with a method at(x, y) -> (system, T).
-    """
-    flat = [np.repeat(part, far.shape[1], axis=0) for part in (x, y)] + [far.reshape(-1, far.shape[2])]
-    after = in_chunks(partial(_iterated, plane), CHUNK, *flat).reshape(far.shape)
-    states = different_states(_newton(plane, x, y, np.concatenate([direct, after], axis=1)), groups, SLOTS)
-    return different_states(np.concatenate([states, _newton(plane, x, y, half_way(states))], axis=1), groups, SLOTS)
+    """Real states at every point: where `newton` ends ([point, start, channel]; NaN for what is no state) from starts as they
+    are, from others after a few plain iterations, and half way between the states that these lead to (or at other `shares` of
+    the way); NaN where there are fewer than `slots`."""
+    states = different_states(newton(np.concatenate([direct, after], axis=1)), groups, slots)
+    return different_states(np.concatenate([states, newton(half_way(states, shares))], axis=1), groups, slots)
 
 
 def _newton(plane: Any, x: np.ndarray, y: np.ndarray, starts: np.ndarray) -> np.ndarray:

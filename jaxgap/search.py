@@ -200,11 +200,11 @@ def _given(starts: Any, n: int) -> list[np.ndarray]:
 # --- starts from states -----------------------------------------------------------------------------------------------
 
 
-def half_way(states: np.ndarray) -> np.ndarray:
-    """Half way between every two real states, in either relative sign, [..., start, channel]: between two minima lies a
-    saddle."""
-    one, other = np.triu_indices(states.shape[-2], k=1)
-    return np.concatenate([(states[..., one, :] + sign * states[..., other, :]) / 2 for sign in (1, -1)], axis=-2)
+def half_way(states: np.ndarray, shares: tuple[float, ...] = (0.5,)) -> np.ndarray:
+    """Half way between every two real states (or at other shares of the way), in either relative sign, [..., start, channel]:
+    between two minima lies a saddle."""
+    one, other = (states[..., k, :] for k in np.triu_indices(states.shape[-2], k=1))
+    return np.concatenate([(1 - share) * one + sign * share * other for share in shares for sign in (1, -1)], axis=-2)
 
 
 @program

@@ -14,8 +14,10 @@ import pytest
 from problems import ba122, generator, likely_amplitudes, one_band, problem, random_system, relative_error, stacked, system
 
 from jaxgap import InputError, Label, Rule, Status, critical_temperature, curvature, solve
+from jaxgap.critical import instability
 from jaxgap.sweeps.kernel import BLOCK, solve_many
 from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_singular_values
+from jaxgap.sweeps.onset import onset
 
 SAME = 1e-10
 """Relative difference from `solve`: residuals of 1e-12 and nodes placed for slightly different amplitudes."""
@@ -85,6 +87,58 @@ def test_place_in_the_batch_changes_nothing():
     got = _many(*jax.tree.map(lambda leaf: leaf[order], _batch()))
     for name in ("Delta", "status", "residual", "steps", "sigma_min", "quadrature_error"):
         assert np.array_equal(np.asarray(getattr(_solved()[0], name))[order], np.asarray(getattr(got, name)), equal_nan=True)
+
+
+# === the branch connected to T_c
+
+
+def _from_T_c(sc, T):
+    return solve_many(sc, T)
+
+
+def _below_and_above():
+    """The systems of the batch, from T = 0 to above T_c; the last one is barely below it, where the long way must be taken."""
+    systems = _batch()[0]
+    T_c = np.asarray(jax.vmap(critical_temperature)(systems))
+    return systems, jnp.asarray(T_c * generator(903).permutation(np.append(np.linspace(0.0, 1.6, N - 1), 0.9997)))
+
+
+@functools.cache
+def _descended():
+    batch = _below_and_above()
+    return _from_T_c(*batch), jax.jit(jax.vmap(lambda sc, T: solve(sc, T)))(*batch)
+
+
+def test_the_branch_from_T_c_is_that_of_solve():
+    got, wanted = _descended()
+    assert set(np.asarray(wanted.status).tolist()) == {Status.CONVERGED, Status.NORMAL}
+    _same(got, wanted)
+    normal = np.asarray(wanted.status) == Status.NORMAL
+    assert np.all(np.asarray(got.Delta)[normal] == 0)
+    assert relative_error(np.asarray(got.sigma_min), np.asarray(wanted.sigma_min)) < 1e-4
+
+
+def test_most_elements_take_the_way_down_from_T_c():
+    """What goes the long way has as many evaluations as `solve`."""
+    got, wanted = _descended()
+    assert np.mean(np.asarray(got.steps) != np.asarray(wanted.steps)) > 0.8
+
+
+def test_onset_is_that_of_the_linearised_equations():
+    """Also where two bands become critical within one step in T, and where the normal state is stable at every temperature."""
+    rule = Rule(10, 9)
+    close = [system(np.diag([0.3, 0.3 + gap, 0.05]), [150.0, 150.0], [1.0, 1.0]) for gap in (1e-3, 1e-2)]
+    systems = [random_system(920 + s) for s in range(4)] + close + [system(np.diag([-0.3, -0.2, -0.1]), [150.0] * 2, [1.0] * 2)]
+    T_c = np.array([float(critical_temperature(sc)) for sc in systems])
+    assert T_c[-1] == 0
+    below, above = (onset(stacked(systems), jnp.asarray(np.where(T_c > 0, share * T_c, 1.0)), rule) for share in (0.5, 1.01))
+    assert np.asarray(below.below).tolist() == [True] * 6 + [False]
+    assert np.asarray(below.above).tolist() == [False] * 6 + [True]
+    assert np.all(above.above)
+    assert not np.any(above.below)
+    assert relative_error(np.asarray(below.T_c)[:6], T_c[:6]) < 1e-3
+    for k, sc in enumerate(systems[:6]):
+        assert np.abs(np.asarray(below.direction)[:, k] - instability(sc).direction).max() < 1e-2
 
 
 # === one band: textbook answers, and many elements
@@ -223,6 +277,22 @@ def test_branches_are_those_of_solve(branch):
     if branch == "s+-":
         assert np.asarray(got.status).tolist() == [Status.CONVERGED] * 5 + [Status.LEFT_BRANCH] * 4
         assert np.all(np.asarray(got.label)[:5] == Label.S_PLUS_MINUS)
+
+
+@pytest.mark.slow
+def test_the_branch_from_T_c_of_many_systems():
+    """Random ones, with cross channels strong enough for transitions of first order and for branches that turn sharply."""
+    n, rng = 1536, generator(914)
+    systems = [random_system(2000 + s, equal_masses=s % 3 > 0, d=float(rng.uniform(0, 25))) for s in range(n)]
+    strong = rng.uniform(0.0, 0.5, n)
+    systems = [
+        sc.set({"lam[a:b, a:b]": float(x)}) if k % 2 else sc for k, (sc, x) in enumerate(zip(systems, strong, strict=True))
+    ]
+    sc, T = stacked(systems), jnp.asarray(rng.uniform(0.0, 80.0, n))
+    got = _from_T_c(sc, T)
+    wanted = jax.jit(jax.vmap(lambda sc, T: solve(sc, T)))(sc, T)
+    _same(got, wanted)
+    assert np.mean(np.asarray(got.steps) != np.asarray(wanted.steps)) > 0.8
 
 
 @pytest.mark.slow

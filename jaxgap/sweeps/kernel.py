@@ -2,14 +2,15 @@ r"""Many systems solved at once, near what the hardware allows, each with a stat
 
 Most elements of a batch go the short way, in blocks whose arrays stay in cache (`jaxgap.sweeps.lanes`):
 
-1. find: the safeguarded Newton of `solve` with a third of the nodes, to a thousandth; a named branch is found at T = 0 and
-   followed to T in one step, checked as in `jaxgap.following`;
+1. find: the safeguarded Newton of `solve` with a third of the nodes, to a thousandth. A named branch is found at T = 0 and
+   followed to T in one step, checked as in `jaxgap.following`; the branch connected to T_c, in a few steps
+   (`jaxgap.sweeps.descent`) from where superconductivity sets in (`jaxgap.sweeps.onset`);
 2. finish: nodes are placed once for what was found; one Newton step there, and another one with the same M;
 3. judge: the residual after it, and, as in `solve`, one evaluation with a finer rule.
 
-What does not end in a root of the promised accuracy (or, from a start, clearly in the normal state) goes the long way: it is
-left to `solve_core`, as are complex starts and the branch connected to T_c. Every verdict but `CONVERGED` and `TRIVIAL` is
-therefore `solve`'s own, and these two are given only where its conditions hold.
+What does not end in a root of the promised accuracy (or clearly in the normal state) goes the long way: it is left to
+`solve_core`, as are complex starts. Every verdict but `CONVERGED`, `NORMAL` and `TRIVIAL` is therefore `solve`'s own, and these
+are given only where its conditions hold.
 
 An element that has arrived waits unchanged for the others of its block, and blocks have one size: results do not depend on an
 element's neighbours or its place in the batch, and on the batch's size only by rounding, far below 10 eps / sigma_min (XLA
@@ -36,19 +37,26 @@ from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status, promised_accuracy
 from jaxgap.solve import solve_core
 from jaxgap.superconductor import Superconductor
+from jaxgap.sweeps.descent import Approach, descend
 from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_singular_values
+from jaxgap.sweeps.onset import coefficients, onset
 from jaxgap.unknowns import implicit_amplitudes, vanishing
 
-__all__ = ["solve_many"]
+__all__ = ["solve_many", "lane_equations", "BLOCK"]
 
 BLOCK = 256
-"""Elements that go the short way together: with 64 nodes an array is 128 kB."""
-LONG_BLOCK = 64
-"""Elements that go the long way together."""
+"""Elements that go the short way together: with 64 nodes an array is 128 kB. (With 128, and with 64, XLA's loops take nearly
+twice the time per element.)"""
+LONG_BLOCK = 8
+"""Elements that go the long way together: mostly few are left, and a block that is not full takes as long."""
 FEWER = 0.3
 """Share of the rule's nodes with which roots are looked for: it finds them to 1e-4."""
 FOUND = 1e-3
 """|dx| / |x| of the last step of the search."""
+ROUGH = 0.2
+"""The share on the way down from T_c: points there only have to be on the right branch."""
+DESCENTS = (4, 12)
+"""Steps from T_c down to T, and how many are tried where these are too few."""
 MAX_STEPS = 16
 """Limit of the search's steps, on which a block waits."""
 SHORT_STEP = 0.02
@@ -116,9 +124,10 @@ def many_core(
     """`solve_many` in stages: the short way, the long way for what is left, and the implicit derivative."""
     frozen = jax.lax.stop_gradient((systems, T, x))
     found = _nothing(*frozen)
-    if (x is None and pattern is not None) or (x is not None and not jnp.iscomplexobj(x)):
-        found = _in_blocks(partial(_short_way, pattern=pattern, rule=rule), frozen)
-    found = _long_way(frozen, found, pattern, rule)
+    if x is None or not jnp.iscomplexobj(x):
+        way = partial(_short_way, pattern=pattern, rule=rule)
+        found = _down(way, frozen, found) if x is None and pattern is None else _in_blocks(way, frozen)
+    found = _of_those_left(partial(_long_way, pattern=pattern, rule=rule), LONG_BLOCK, frozen, found)
     return jax.vmap(partial(_solution, rule=rule))(systems, T, found)
 
 
@@ -163,33 +172,52 @@ def _in_blocks(way: Any, batch: Any) -> Found:
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:n], found)
 
 
-def _short_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
+def _short_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule, descents: Any = None) -> Found:
     """Find, finish and judge the elements of a block; `NOT_CONVERGED` is what has to go the long way."""
     sc, T, start = block
-    search = partial(_search, equations=_equations(fewer(rule)))
-    branch = partial(_on_branch, search, pattern=pattern)
-    found = jax.vmap(branch)(sc, T) if start is None else jax.vmap(search)(sc, T, start)
-    return _finish(sc, T, found, pattern, rule)
+    search = partial(_search, equations=lane_equations(fewer(rule)))
+    if start is not None:
+        return _finish(sc, T, jax.vmap(search)(sc, T, start), pattern, rule)
+    if pattern is not None:
+        return _finish(sc, T, jax.vmap(partial(_on_branch, search, pattern=pattern))(sc, T), pattern, rule)
+
+    # === from T_c; of elements that are not below it nothing is kept
+    where = onset(sc, T, fewer(DEFAULT_RULE))
+    T_c, v = jnp.where(where.below, where.T_c, 1.0), jnp.where(where.below, where.direction, 1.0)
+    down = partial(descend, lane_equations(_share(rule, ROUGH)))
+    way = jax.vmap(down, in_axes=(0, 0, 0, 0, None))(sc, jnp.where(where.below, T, 0.5), T_c, v.T, descents)
+    found = jax.vmap(search)(sc, T, way.x)
+    near = jax.vmap(norm)(found.x - way.x) <= SHORT_STEP * jax.vmap(norm)(found.x)
+    good = where.below & way.good & found.good & near
+    found = Approach(jnp.where(where.above[:, None], 0.0, found.x), good, way.steps + found.steps)
+    return _finish(sc, T, found, pattern, rule, where.above)
+
+
+def _down(way: Any, batch: Any, found: Found) -> Found:
+    """The way from T_c down of all elements, in a few steps; in more where these are too few. One program for both."""
+
+    def attempt(k: Any, found: Found) -> Found:
+        return _of_those_left(partial(way, descents=jnp.asarray(DESCENTS)[k]), BLOCK, batch, found)
+
+    return jax.lax.fori_loop(0, len(DESCENTS), attempt, found)
 
 
 def fewer(rule: Rule) -> Rule:
     """The nodes with which roots are looked for."""
-    return Rule(*(max(3, math.ceil(FEWER * n)) for n in rule))
+    return _share(rule, FEWER)
 
 
-class _Approach(NamedTuple):
-    x: Float[Array, "channel"]
-    good: Bool[Array, ""]
-    steps: Int[Array, ""]
+def _share(rule: Rule, share: float) -> Rule:
+    return Rule(*(max(3, math.ceil(share * n)) for n in rule))
 
 
-def _search(sc: Superconductor, T: Any, x: Float[Array, "channel"], equations: Any) -> _Approach:
+def _search(sc: Superconductor, T: Any, x: Float[Array, "channel"], equations: Any) -> Approach:
     """A root with few nodes."""
     root = newton(equations, x, (sc, T), MAX_STEPS, vanishing(sc, T), last_step=FOUND)
-    return _Approach(root.x, root.converged, root.steps)
+    return Approach(root.x, root.converged, root.steps)
 
 
-def _on_branch(search: Any, sc: Superconductor, T: Any, pattern: Any) -> _Approach:
+def _on_branch(search: Any, sc: Superconductor, T: Any, pattern: Any) -> Approach:
     """The branch of a sign pattern in the one step that `following.follow` tries first, with its conditions."""
     zero = search(sc, jnp.zeros_like(T), starting_amplitudes(sc, pattern)[0])
     end = search(sc, T, zero.x)
@@ -199,10 +227,10 @@ def _on_branch(search: Any, sc: Superconductor, T: Any, pattern: Any) -> _Approa
     alike = (change <= HALF_WAY * size) | (half.good & has_signs(half.x, pattern) & (norm(half.x - middle) <= HALF_WAY * size))
     good = zero.good & end.good & has_signs(zero.x, pattern) & has_signs(end.x, pattern)
     good &= (norm(zero.x) > vanishing(sc, 0 * T)) & (norm(end.x) > vanishing(sc, T)) & (change <= CORRECTION * size) & alike
-    return _Approach(end.x, good, zero.steps + end.steps + half.steps)
+    return Approach(end.x, good, zero.steps + end.steps + half.steps)
 
 
-def _equations(rule: Rule) -> Any:
+def lane_equations(rule: Rule) -> Any:
     """(r, M) at (x, (sc, T)) for `newton`, which a batch computes with its elements last."""
 
     def many(x: Any, theta: Any) -> Any:
@@ -223,12 +251,22 @@ def _equations(rule: Rule) -> Any:
     return equations
 
 
-def _finish(sc: Superconductor, T: Any, found: _Approach, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
-    """The root with all nodes, and its verdict; the nodes are placed for what was found."""
+def _finish(
+    sc: Superconductor,
+    T: Any,
+    found: Approach,
+    pattern: Float[Array, "band"] | None,
+    rule: Rule,
+    normal: Bool[Array, "element"] | None = None,
+) -> Found:
+    """The root with all nodes, and its verdict; the nodes are placed for what was found.
+
+    `normal` are the elements for which the normal state, if it is stable, is the answer.
+    """
     at = lanes(sc, found.x, T, rule)
     step = jax.vmap(solved, in_axes=-1, out_axes=-1)
     floor = jax.vmap(vanishing)(sc, T)
-    vanished = found.good & (_size(found.x.T) <= floor)
+    vanished = found.good & (_size(found.x.T) <= floor) if normal is None else normal
 
     # === finish
     r, M = residual_and_matrix(found.x.T, at)
@@ -247,11 +285,12 @@ def _finish(sc: Superconductor, T: Any, found: _Approach, pattern: Float[Array, 
     valid &= (T >= 0) & jnp.isfinite(T) & (sc.Omega > 0)
     good = found.good & near & jnp.isfinite(x).all(axis=0) & (size <= RESIDUAL_TOLERANCE * length)
     good &= valid & (quadrature_error <= jax.vmap(promised_accuracy)(sigma_min))
-    vanished &= valid & (sigma_min > CLEAR)
+    vanished &= valid & (sigma_min > CLEAR if normal is None else (coefficients(M)[0] > 0).all(axis=0))
     if pattern is not None:
         good &= jax.vmap(has_signs, in_axes=(-1, None))(x, pattern)
         vanished = jnp.zeros_like(vanished)
-    status = jnp.where(good, Status.CONVERGED, jnp.where(vanished, Status.TRIVIAL, Status.NOT_CONVERGED))
+    zero = Status.TRIVIAL if normal is None else Status.NORMAL
+    status = jnp.where(good, Status.CONVERGED, jnp.where(vanished, zero, Status.NOT_CONVERGED))
     return Found(
         Delta=jnp.where(vanished, 0.0, x).T,
         status=status.astype(int),
@@ -270,20 +309,26 @@ def _size(x: Float[Array, "channel element"]) -> Float[Array, "element"]:
 # === the long way
 
 
-def _long_way(batch: Any, found: Found, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
-    """`solve_core` of what the short way has not solved, gathered into blocks."""
+def _of_those_left(way: Any, size: int, batch: Any, found: Found) -> Found:
+    """`way` of what is not solved yet, gathered into blocks."""
     n = len(found.status)
     left = found.status == Status.NOT_CONVERGED
-    order = jnp.append(jnp.argsort(~left, stable=True), jnp.zeros(LONG_BLOCK, int))
-    one = jax.vmap(lambda sc, T, x: solve_core(sc, T, x, pattern, rule), in_axes=(0, 0, None if batch[2] is None else 0))
+    order = jnp.append(jnp.argsort(~left, stable=True), jnp.zeros(size, int))
 
     def block(state: Any) -> Any:
         began, found = state
-        chosen = jax.lax.dynamic_slice_in_dim(order, began, LONG_BLOCK)
-        solution = one(*jax.tree.map(lambda leaf: leaf[chosen], batch))
-        Delta = solution.Delta if jnp.iscomplexobj(found.Delta) else solution.Delta.real
-        new = Found(Delta, *(getattr(solution, name) for name in Found._fields[1:]))
-        into = jnp.where(began + jnp.arange(LONG_BLOCK) < jnp.sum(left), chosen, n)
-        return began + LONG_BLOCK, jax.tree.map(lambda all_, some: all_.at[into].set(some, mode="drop"), found, new)
+        chosen = jax.lax.dynamic_slice_in_dim(order, began, size)
+        new = way(jax.tree.map(lambda leaf: leaf[chosen], batch))
+        into = jnp.where(began + jnp.arange(size) < jnp.sum(left), chosen, n)
+        return began + size, jax.tree.map(lambda all_, some: all_.at[into].set(some, mode="drop"), found, new)
 
     return jax.lax.while_loop(lambda state: state[0] < jnp.sum(left), block, (jnp.zeros((), int), found))[1]
+
+
+def _long_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
+    """`solve_core` of every element of a block."""
+    sc, T, start = block
+    one = jax.vmap(lambda sc, T, x: solve_core(sc, T, x, pattern, rule), in_axes=(0, 0, None if start is None else 0))
+    solution = one(sc, T, start)
+    Delta = solution.Delta if start is not None and jnp.iscomplexobj(start) else solution.Delta.real
+    return Found(Delta, *(getattr(solution, name) for name in Found._fields[1:]))

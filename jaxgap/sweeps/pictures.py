@@ -11,6 +11,8 @@ __all__ = ["plot_sweep"]
 
 LACKING = "0.8"
 """Grey: points that have no value."""
+FEW = 100
+"""Points of a curve up to which they are shown as such: a line between two of them may hide a jump."""
 
 
 def plot_sweep(data: Any, variable: str, ax: Any = None, **at: Any) -> Any:
@@ -67,12 +69,13 @@ def _chosen(values: Any, at: dict[str, Any]) -> tuple[Any, list[str]]:
 
 def _draw_curves(values: Any, axis: str, curves: list[Any], ax: Any) -> None:
     x = values.coords[axis].values
+    marks = {"marker": ".", "markersize": 4, "linewidth": 1.0} if len(x) <= FEW else {}
     if not curves:
-        ax.plot(x, values.values, color=COLOURS[0])
+        ax.plot(x, values.values, color=COLOURS[0], **marks)
     for i, colour in zip(range(values.sizes[curves[0]]) if curves else (), COLOURS * 4, strict=False):
         one = values.isel({curves[0]: i})
         name = str(one.coords[curves[0]].values) if curves[0] in values.coords else f"{curves[0]} {i}"
-        ax.plot(x, one.values, color=colour, label=name)
+        ax.plot(x, one.values, color=colour, label=name, **marks)
     if curves:
         ax.legend(frameon=False)
     ax.set(xlabel=_coordinate_label(values, axis), ylabel=_value_label(values), xlim=(x.min(), x.max()))

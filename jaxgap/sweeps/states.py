@@ -15,16 +15,30 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap._chunks import in_chunks
 from jaxgap._compilation import program
+from jaxgap.newton import newton, norm
 from jaxgap.phase_diagram import CHUNK, judged_states, linear_map
-from jaxgap.phase_sweep import BROKEN_SLOTS, SLOTS, broken_states_from, different_states, displaced_starts, real_states_from
-from jaxgap.search import complex_starts, real_starts
+from jaxgap.phase_sweep import BROKEN_SLOTS, broken_states_from, different_states, displaced_starts, real_states_from
+from jaxgap.quadrature import Rule
+from jaxgap.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, complex_starts, real_starts
 from jaxgap.stability import negative_of_each
 from jaxgap.sweeps.grid import Place
+from jaxgap.sweeps.kernel import BLOCK, lane_equations
+from jaxgap.sweeps.lanes import lanes, residual
+from jaxgap.unknowns import vanishing
 
 __all__ = ["Found", "MOST", "search", "ground_states"]
 
-MOST = SLOTS + BROKEN_SLOTS
+REAL_SLOTS = 8
+"""Real states of a point that are kept."""
+BETWEEN = (0.5, 0.25, 0.75)
+"""Where it is looked for more states on the way from one to another: half way alone misses a saddle in some hundred points."""
+MOST = REAL_SLOTS + BROKEN_SLOTS
 """States of a point that are kept."""
+ROUGH_RULE = Rule(7, 6)
+"""Nodes with which most starts arrive, many of them at the same states."""
+STAGES = ((ROUGH_RULE, 8), (SEARCH_RULE, 5), (SEARCH_RULE, SEARCH_STEPS))
+"""Rules and steps with which starts go on, those that are still on their way gathered anew: a block of them takes as long as
+its slowest (nine steps are enough for three starts in four, twelve for nine in ten)."""
 
 
 class Found(NamedTuple):
@@ -49,7 +63,9 @@ def search(place: Place, rows: Float[np.ndarray, "point axis"], groups: list[np.
     systems, maps, symmetric = in_chunks(partial(_systems, place), CHUNK, rows)
     normal_stable = negative_of_each(np.eye(maps.shape[-1]) - maps) == 0
     y, none = np.zeros(len(rows)), np.zeros(1)
-    states = real_states_from(place, rows, y, *real_starts(systems), groups)
+    direct, far = real_starts(systems)
+    after = _of_each(partial(_iterated, place), rows, far)[0]
+    states = real_states_from(partial(_ends, place, rows, groups=groups), direct, after, groups, REAL_SLOTS, BETWEEN)
     judged = judged_states(place, rows, none, states[None])[:4]
     Delta, F, amplitude, phase = (field[0] for field in judged)
     real = Found(Delta.astype(complex), F, amplitude, phase, normal_stable)
@@ -66,6 +82,63 @@ def _systems(place: Place, rows: Float[Array, "point axis"]) -> Any:
         return sc, linear_map(sc, T), jnp.asarray(sc.has_free_energy)
 
     return jax.vmap(one)(rows)
+
+
+def _ends(place: Place, rows: np.ndarray, starts: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """Where Newton ends from every start (that is not NaN) of every point; NaN for what is no state. What arrives with few
+    nodes is finished with those of any search, each state once."""
+    ends = []
+    for rule, steps in STAGES:
+        Delta, converged, superconducting = _of_each(partial(_roots, place, rule=rule, steps=steps), rows, starts)
+        arrived = np.where((converged & superconducting)[..., None], Delta, np.nan)
+        starts = np.where(converged[..., None], np.nan, Delta)
+        if rule == SEARCH_RULE:
+            ends.append(arrived)
+        else:
+            starts = np.concatenate([different_states(arrived, groups, 2 * REAL_SLOTS), starts], axis=1)
+    return np.concatenate(ends, axis=1)
+
+
+def _of_each(program_: Any, rows: np.ndarray, starts: np.ndarray) -> list[np.ndarray]:
+    """A program's results for every start of every point that is not NaN; NaN, or False, for the others."""
+    present = np.isfinite(starts).all(axis=2)
+    point, _ = np.nonzero(present)
+    if not len(point):
+        return [np.full_like(starts, np.nan), np.zeros(present.shape, bool), np.zeros(present.shape, bool)]
+    out = []
+    for values in in_chunks(program_, BLOCK, rows[point], starts[present]):
+        spread = np.full(present.shape + values.shape[1:], np.nan if values.dtype == float else False)
+        spread[present] = values
+        out.append(spread)
+    # What is not there has neither converged nor is on its way.
+    return [out[0], out[1] | ~present, out[2]] if len(out) > 1 else out
+
+
+@program
+def _roots(
+    place: Place, rows: Float[Array, "start axis"], starts: Float[Array, "start channel"], rule: Rule, steps: int
+) -> Any:
+    """(amplitudes, converged, whether to a superconducting state) of Newton from every start at its own point."""
+    equations = lane_equations(rule)
+
+    def one(row: Any, D: Any) -> Any:
+        sc, T = place.at(row)
+        root = newton(equations, D, (sc, T), steps, vanishing(sc, T), SEARCH_STRIDE)
+        return root.x, root.converged, norm(root.x) > 2 * vanishing(sc, T)
+
+    return jax.vmap(one)(rows, starts)
+
+
+@program
+def _iterated(place: Place, rows: Float[Array, "start axis"], starts: Float[Array, "start channel"]) -> Any:
+    """Every start after a few plain iterations at its own point, as in `search.iterated`."""
+    # Leaves that no axis sets are repeated.
+    sc, T = jax.vmap(lambda row: place.at(row))(rows)
+
+    def step(_: Any, D: Any) -> Any:
+        return D - residual(D.T, lanes(sc, D, T, ROUGH_RULE)).T
+
+    return (jax.lax.fori_loop(0, ITERATIONS, step, starts),)
 
 
 def _with_broken(
