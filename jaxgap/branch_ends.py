@@ -171,12 +171,8 @@ def _located(sc: Superconductor, track: Track, pattern: Float[Array, "band"]) ->
     z, good = jax.vmap(locate)(kinds, along_v)
     fold, change, normal = z
     # A fold with other signs lies beyond the change of sign; v is longer than 1 by what it has across the amplitudes.
-    others = jnp.where(unit > 0, Delta, change[: len(Delta)])
-    belongs = [
-        has_signs(fold[: len(Delta)], pattern),
-        has_signs(others, pattern),
-        norm(normal[len(Delta) : -1]) <= 1 + ALIKE**2,
-    ]
+    others = jnp.where(unit > 0, Delta, change[:n])
+    belongs = has_signs(fold[:n], pattern), has_signs(others, pattern), norm(normal[n:-1]) <= 1 + ALIKE**2
     good &= jnp.stack(belongs) & track.began
     first = jnp.argmax(good)
     kind = jnp.where(good.any(), kinds[first], jnp.where(track.began, EndKind.OTHER, EndKind.MISSING))

@@ -28,9 +28,9 @@ REFUSED = 1e6
 STUCK = 1e-9
 """A parameter is at a bound if it is within 1e-9 of its range, or could gain less than the tolerance on the way there."""
 CLOSE = 1e-4
-"""Steps are taken without looking at chi^2 if the minimum is within so many standard deviations,"""
+"""Within so many standard deviations of the minimum, steps are taken without looking at chi^2."""
 POLISHING = 5
-"""and so often."""
+"""Limit of such steps."""
 BLIND = 0.01
 """Directions along which a move by the whole range changes the residuals by less than this are left out."""
 
@@ -85,7 +85,7 @@ def minimised(evaluate: Any, x: np.ndarray, bounds: Any, scale: Any, tolerance: 
 def _polished(evaluate: Any, end: Any, bounds: Any, scale: Any, tolerance: float) -> Any:
     """The end of least squares, brought closer by Gauss-Newton steps where chi^2 changes by less than its rounding, so that the
     trust region sees no progress any more, but the distance to the minimum still shrinks."""
-    r, J = evaluate(end.x)
+    r, J = end.fun, end.jac
     left = distance(r, J, end.x, bounds, scale, tolerance)
     for _ in range(POLISHING):
         if not tolerance < left < CLOSE:
