@@ -110,8 +110,9 @@ def newton(
         floor: |x| [meV] below which x counts as zero and the search ends.
         stride: how far one step may go.
         last_step: share |dx| / |x| up to which a step is the last. If it is above its default, a root need only be found to
-            that share, and be finished elsewhere.
+            that share, and be finished elsewhere: the equations are then not evaluated after that step.
     """
+    rough = last_step > STEP_TOLERANCE
 
     def going(s: _State) -> Any:
         return ~s.done & (s.steps < max_steps)
@@ -123,11 +124,15 @@ def newton(
         last = norm(s.t * s.dx) <= last_step * norm(x)
         arrived = jnp.isfinite(size) & ((last & (s.steps > 0)) | (norm(x) <= floor) | (size <= EXACT * norm(x)))
         taken = arrived | (size < (1 - 1e-4 * s.t) * stride.rise * s.size)
+        dx = _limited(-solved(jacobian, r), x, stride.longest)
+        if rough:
+            found = taken & (norm(dx) <= last_step * norm(x))
+            x, arrived = jnp.where(found, x + dx, x), arrived | found
         return _State(
             x=jnp.where(taken, x, s.x),
             size=jnp.where(taken, size, s.size),
             jacobian=jnp.where(taken, jacobian, s.jacobian),
-            dx=jnp.where(taken, _limited(-solved(jacobian, r), x, stride.longest), s.dx),
+            dx=jnp.where(taken, dx, s.dx),
             t=jnp.where(taken, 1.0, s.t / 4),
             steps=s.steps + 1,
             done=arrived | (~taken & (s.t < SHORTEST)),
@@ -138,8 +143,9 @@ def newton(
     end = jax.lax.while_loop(going, step, start)
     # The floor is for amplitudes that vanish: just beyond a fold |r| is as small without a solution.
     size = norm(end.x)
-    tolerance = RESIDUAL_TOLERANCE if last_step <= STEP_TOLERANCE else last_step
-    small = end.size <= jnp.where(size <= floor, floor, tolerance * size)
+    small = end.size <= jnp.where(size <= floor, floor, RESIDUAL_TOLERANCE * size)
+    if rough:
+        small = end.done & (end.t == 1)  # not given up
     return Root(end.x, end.size, end.jacobian, jnp.isfinite(end.x).all() & small, end.steps)
 
 

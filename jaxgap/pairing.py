@@ -122,7 +122,7 @@ def single_nodes(
     return bands, jax.vmap(interval)(m, mu, pick(Delta, bands), a, b)
 
 
-def pick(values: Inexact[Array, "n"], indices: tuple[int, ...]) -> Inexact[Array, "m"]:
+def pick(values: Inexact[Array, "n *k"], indices: tuple[int, ...]) -> Inexact[Array, "m *k"]:
     """values[indices] for static indices, as slices: much cheaper than XLA's gather in a batch on the CPU."""
     return jnp.stack([values[i] for i in indices])
 
@@ -156,7 +156,7 @@ def integrand_peaks(
     m, mu, Delta, kT = jax.lax.stop_gradient((m, mu, Delta, thermal_energy(T)))
     found = [spectrum.peaks(m, mu, Delta)] + normal * [spectrum.peaks(m, mu, 0 * Delta)]
     centre, width = (jnp.concatenate(part) for part in zip(*found, strict=True))
-    return centre, jnp.hypot(width, jnp.pi * kT * jnp.min(jnp.abs(m)))
+    return centre, jnp.sqrt(width * width + (jnp.pi * kT * jnp.min(jnp.abs(m))) ** 2)
 
 
 @partial(jax.jit, static_argnames="rule")

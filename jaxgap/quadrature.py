@@ -79,7 +79,7 @@ def _relative_panels(
     u, weight = (part.reshape(1, n, *(1 for _ in a.shape)) for part in np.polynomial.legendre.leggauss(n))
     t_left, t_right = _arcsinh((ends[:-1] - c) / w), _arcsinh((ends[1:] - c) / w)
     start, width, t_left, step = (x[:, None] for x in barrier(((c - a) / span, w / (2 * span), t_left, t_right - t_left)))
-    grow = jnp.exp(t_left + step * (0.5 * (u + 1)))
+    grow = barrier(jnp.exp(t_left + step * (0.5 * (u + 1))))  # else XLA makes a second exponential of 1 / grow
     decay = 1 / grow
     y = start + width * (grow - decay)
     v = (width * step) * (grow + decay) * (0.5 * weight)
@@ -108,4 +108,5 @@ def _arcsinh(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 def _shared_widths(c: Float[Array, "root *element"], w: Float[Array, "root *element"]) -> Float[Array, "root *element"]:
     """Widths that also resolve the neighbours: w_i = min over j of hypot(c_i - c_j, w_j)."""
-    return jnp.min(jnp.hypot(c[:, None] - c[None, :], w[None, :]), axis=1)
+    apart = c[:, None] - c[None, :]
+    return jnp.min(jnp.sqrt(apart * apart + w * w), axis=1)

@@ -330,16 +330,22 @@ def peaks(
     Delta = jax.lax.stop_gradient(Delta)
     if jnp.iscomplexobj(Delta):
         return _peaks_of_complex(m, mu, Delta)
-    roots = _roots_of_real(m, mu, Delta)
-    return roots.real, jnp.abs(roots.imag)
+    real, imag = _roots_of_real(m, mu, Delta)
+    return real, jnp.abs(imag)
 
 
-def _roots_of_real(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Float[Array, "channel"]) -> Any:
-    alpha = m * (mu - 1j * Delta[: len(m)])
+def _roots_of_real(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Float[Array, "channel"]) -> tuple[Any, Any]:
+    """Real and imaginary parts, in real arithmetic: XLA's complex square root is slow, and not vectorised in a batch."""
+    real, imag = m * mu, -m * Delta[: len(m)]
     if len(m) == 1:
-        return alpha
-    half = jnp.sqrt((alpha[0] - alpha[1]) ** 2 / 4 - m[0] * m[1] * Delta[2] ** 2)
-    return jnp.mean(alpha) + jnp.stack([half, -half])
+        return real, imag
+    # half = sqrt(((alpha_1 - alpha_2) / 2)^2 - m_1 m_2 Delta_3^2), alpha = m (mu - i Delta)
+    a, b = (real[0] - real[1]) / 2, (imag[0] - imag[1]) / 2
+    square, twice = a * a - b * b - m[0] * m[1] * Delta[2] ** 2, 2 * a * b
+    large = jnp.sqrt((jnp.sqrt(square * square + twice * twice) + jnp.abs(square)) / 2)
+    small = twice / (2 * jnp.where(large > 0, large, 1.0))
+    half_real, half_imag = jnp.where(square >= 0, large, small), jnp.where(square >= 0, small, large)
+    return jnp.mean(real) + jnp.stack([half_real, -half_real]), jnp.mean(imag) + jnp.stack([half_imag, -half_imag])
 
 
 _DURAND_KERNER_STEPS = 16
@@ -350,11 +356,12 @@ def _peaks_of_complex(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: 
     """The two roots of the quartic in the upper half plane, by simultaneous (Durand-Kerner) iteration from those of real
     amplitudes of the same moduli; the other two are their conjugates."""
     moduli = jnp.abs(Delta)
-    start = _roots_of_real(m, mu, moduli)
+    real, imag = _roots_of_real(m, mu, moduli)
     if len(m) == 1:
-        return start.real, jnp.abs(start.imag)
-    size = jnp.mean(jnp.abs(m)) * jnp.sqrt(moduli @ moduli) + 1e-300
-    above = start.real + size * jnp.array([0.1, -0.07]) + 1j * (jnp.abs(start.imag) + size * jnp.array([0.3, 0.2]))
+        return real, jnp.abs(imag)
+    size = jnp.mean(jnp.abs(m)) * jnp.sqrt(moduli @ moduli)
+    offset = jnp.where(size > 0, size, 1.0)
+    above = real + offset * jnp.array([0.1, -0.07]) + 1j * (jnp.abs(imag) + offset * jnp.array([0.3, 0.2]))
     overlap = 2 * jnp.real(Delta[2] ** 2 * jnp.conj(Delta[0] * Delta[1]))
     s1, s2, s3 = moduli**2
 
@@ -366,4 +373,5 @@ def _peaks_of_complex(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: 
         return z - jnp.where(jnp.isfinite(step), step, 0.0)
 
     z = jax.lax.fori_loop(0, _DURAND_KERNER_STEPS, improve, above, unroll=4)
-    return z.real, jnp.abs(z.imag)
+    # Of the normal state they are double and real; the iteration needs them apart.
+    return jnp.where(size > 0, z.real, real), jnp.where(size > 0, jnp.abs(z.imag), 0.0)

@@ -121,7 +121,7 @@ def test_the_branch_from_T_c_is_that_of_solve():
 def test_most_elements_take_the_way_down_from_T_c():
     """What goes the long way has as many evaluations as `solve`."""
     got, wanted = _descended()
-    assert np.mean(np.asarray(got.steps) != np.asarray(wanted.steps)) > 0.8
+    assert np.mean(np.asarray(got.steps) != np.asarray(wanted.steps)) > 0.75
 
 
 def test_onset_is_that_of_the_linearised_equations():
@@ -292,7 +292,7 @@ def test_the_branch_from_T_c_of_many_systems():
     got = _from_T_c(sc, T)
     wanted = jax.jit(jax.vmap(lambda sc, T: solve(sc, T)))(sc, T)
     _same(got, wanted)
-    assert np.mean(np.asarray(got.steps) != np.asarray(wanted.steps)) > 0.8
+    assert np.mean(np.asarray(got.steps) != np.asarray(wanted.steps)) > 0.75
 
 
 @pytest.mark.slow

@@ -277,7 +277,7 @@ def _finish(
     near = (_size(first) <= SHORT_STEP * length) & (length > floor)
 
     # === judge, as `solve` does
-    error = step(M, residual(x, lanes(sc, x.T, T, rule.refined())))
+    error = step(M, residual(x, lanes(sc, found.x, T, rule.refined())))
     large = jnp.abs(x) > 1e-4 * sc.Omega
     quadrature_error = _size(jnp.where(large, error / jnp.where(large, x, 1.0), 0.0))
     sigma_min = smallest_singular_values(M)

@@ -6,12 +6,15 @@ long vectors; M, which costs more than the equations, is computed only where it 
 `jaxgap.pairing`, serve several evaluations.
 
 Only the functions of temperature have a form of their own, with few exponentials and divisions, good to rounding for the
-equations and to 1e-10 for M. With x_\pm = exp(-E_\pm / k_B T), D = (1 + x_+)(1 + x_-) and v = E_+ - E_-,
+equations and to 1e-10 for M. With t_\pm = tanh(E_\pm / 2 k_B T) and v = E_+ - E_-,
 
-.. math:: \Lambda_u = \frac{1 - x_+ x_-}{D}, \qquad \Lambda_{v^2} = \frac{H}{2D}, \qquad
-          H = \frac{x_- - x_+}{v} = \frac{\sqrt{x_+ x_-}}{k_B T} \frac{\sinh\delta}{\delta}, \qquad \delta = \frac{v}{2 k_B T},
+.. math:: \Lambda_u = \frac{t_+ + t_-}{2}, \qquad
+          \Lambda_{v^2} = \frac{t_+ - t_-}{4v}
+                        = \frac{\sqrt{(1 - t_+^2)(1 - t_-^2)}}{8 k_B T} \frac{\sinh\delta}{\delta}, \qquad
+          \delta = \frac{v}{2 k_B T},
 
-where the second form of H, as a series, is taken for delta < 1/2.
+where the second form, as a series, is taken for delta < 1/2. Barriers are where XLA would compute something once per user, or
+leave it to a slower kind of loop (`benchmarks/sweep_kernel.py` has what they are worth together).
 """
 
 import itertools
@@ -23,6 +26,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxgap._compilation import barrier
 from jaxgap.curvature import Energies, half_gradient
 from jaxgap.pairing import (
     Nodes,
@@ -41,7 +45,7 @@ from jaxgap.superconductor import Cluster, Superconductor
 __all__ = ["Lanes", "lanes", "residual", "residual_and_matrix", "normal_matrix", "smallest_singular_values"]
 
 SMALL = 0.25
-"""delta^2 below which H and its derivative are series."""
+"""delta^2 below which Lambda_(v^2) and its derivative are series."""
 TERMS = 7
 """Terms after the first of sinh(delta)/delta: .25^8/17! = 4e-20."""
 SLOPE_TERMS = 4
@@ -81,7 +85,7 @@ class Lanes(eqx.Module):
 
 def lanes(sc: Superconductor, Delta: Float[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
-    alone, together, coupling, kT = jax.vmap(_intervals, out_axes=-1)(sc, Delta, T)
+    alone, together, coupling, kT = barrier(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
     kappa, weight = _nodes(sc, alone, rule.single)
     singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, alone.first)
     both = []
@@ -140,6 +144,7 @@ def _alone(sc: Superconductor, cluster: Cluster, ends: Any, Delta: Any, T: Any) 
 
 def residual(x: Float[Array, "channel element"], at: Lanes) -> Float[Array, "channel element"]:
     """What the gap equations leave at the amplitudes x [meV]."""
+    x = barrier(x)
     return x - _mixed(at.coupling, _densities(x, at, False)[0])
 
 
@@ -147,6 +152,7 @@ def residual_and_matrix(
     x: Float[Array, "channel element"], at: Lanes
 ) -> tuple[Float[Array, "channel element"], Float[Array, "channel channel element"]]:
     """(r [meV], M = dr/dx)."""
+    x = barrier(x)
     P, dP = _densities(x, at, True)
     columns = [_mixed(at.coupling, column) for column in dP]
     one = jnp.eye(len(x))[:, :, None]
@@ -196,7 +202,7 @@ def _densities(x: Float[Array, "channel element"], at: Lanes, with_matrix: bool)
             P[band] += share * f[k] * D[k]
             dP[band][band] += share * (f[k] + slope[k] * 2 * D[k] * D[k])
     for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
-        P_c, dP_c = _pair_densities(pair, x[jnp.array(cluster.channels)], at.kT, with_matrix)
+        P_c, dP_c = _pair_densities(pair, pick(x, cluster.channels), at.kT, with_matrix)
         for a, channel in enumerate(cluster.channels):
             P[channel] += P_c[a]
             for b, other in enumerate(cluster.channels):
@@ -207,15 +213,16 @@ def _densities(x: Float[Array, "channel element"], at: Lanes, with_matrix: bool)
 def _single_sums(at: Alone, D: Any, kT: Any, with_slope: bool) -> tuple[Any, Any]:
     """Sums over k of f(E) = tanh(E / 2 k_B T) / 2E and df/d(E^2), [interval, element]."""
     z, weight, _ = at
-    E2 = z * z + D * D
+    E2, half = z * z + D * D, 0.5 / kT
     # A node that falls on E = 0 is left out, as in `spectrum.pair_sum`.
     gapped = E2 > 0
-    per_E = weight / jnp.sqrt(jnp.where(gapped, E2, 1.0))
-    t = jnp.tanh(jnp.where(gapped, jnp.sqrt(E2), 0.0) / (2 * kT))
-    f = 0.5 * t * per_E
+    E2, weight = jnp.where(gapped, E2, 1.0), jnp.where(gapped, weight, 0.0)
+    per_E = 1 / jnp.sqrt(E2)
+    t = jnp.tanh(E2 * per_E * half)
+    f = barrier(0.5 * t * per_E * weight)
     if not with_slope:
         return jnp.sum(f, axis=0), jnp.zeros_like(D)
-    slope = ((1 - t * t) * weight / (4 * kT) - f) / (2 * jnp.where(gapped, E2, jnp.inf))
+    slope = ((1 - t * t) * half * weight - 2 * f) * (0.25 * per_E * per_E)
     return jnp.sum(f, axis=0), jnp.sum(slope, axis=0)
 
 
@@ -231,7 +238,7 @@ def _pair_densities(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matr
         return jnp.sum(f * weight, axis=0)
 
     slopes = jnp.array([2.0, 2.0, 4.0])[:, None]
-    A_x, Lambda_A = slopes * x, summed(Lambda.A)
+    A_x, Lambda_A = slopes * x, barrier(summed(Lambda.A))
     moments = Energies(*(summed(Lambda.per_q * part) for part in z))
     P = (Lambda_A * A_x + half_gradient(x, moments)) / 2
     if not with_matrix:
@@ -243,7 +250,7 @@ def _pair_densities(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matr
     mixed = A_x[:, None] * jnp.stack([summed(Lambda.Aq * part) for part in q_x])
     bent = jax.vmap(jax.jacfwd(half_gradient), in_axes=-1, out_axes=-1)(x, moments)  # sum of Lambda_q / 2q det_xx
     diagonal = jnp.eye(3)[:, :, None] * (Lambda_A * slopes)
-    AA = summed(Lambda.AA) * A_x[:, None] * A_x[None]
+    AA = barrier(summed(Lambda.AA)) * A_x[:, None] * A_x[None]
     return P, (diagonal + bent + AA + mixed + mixed.transpose(1, 0, 2) + qq_xx) / 2
 
 
@@ -271,27 +278,26 @@ def _functions_of_k(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matr
     v2 = b2 * per_u * per_u
     v, per_kT = jnp.sqrt(v2), 1 / kT
     E_plus = (1 / per_u + v) / 2
-    minus, plus = jnp.exp(-q / E_plus * per_kT), jnp.exp(-E_plus * per_kT)
-    both, either = minus * plus, minus + plus
-    per_D = 1 / ((1 + minus) * (1 + plus))
+    plus, minus = jnp.tanh(E_plus * (0.5 * per_kT)), jnp.tanh(q / E_plus * (0.5 * per_kT))
+    away_plus, away_minus = 1 - plus * plus, 1 - minus * minus
 
-    # === H, and Lambda_u and Lambda_(v^2)
+    # === Lambda_u and Lambda_(v^2)
     delta2 = v2 * (0.25 * per_kT * per_kT)
     small = delta2 < SMALL
     delta2, per_v = jnp.where(small, delta2, 0.0), 1 / jnp.where(small, 1.0, v)
-    scale = jnp.sqrt(both) * per_kT
-    H = jnp.where(small, scale * _series(delta2), (minus - plus) * per_v)
-    L_u, L_v = (1 - both) * per_D, 0.5 * H * per_D
+    scale = 0.125 * per_kT * jnp.sqrt(away_plus * away_minus)
+    L_u = 0.5 * (plus + minus)
+    L_v = jnp.where(small, scale * _series(delta2), 0.25 * (plus - minus) * per_v)
     mean = L_u * per_u
     values = _Functions(0.5 * mean + L_v, (mean - 2 * L_v) / q)
     if not with_matrix:
         return product, values
 
     # === second derivatives
-    away = (0.5 * per_kT * either - H) * (0.5 * per_v * per_v)
-    H_v = jnp.where(small, scale * per_kT * per_kT * 0.25 * _series_slope(delta2), away)
-    L_uu = (both + L_u * (both + 0.5 * either)) * per_kT * per_D
-    L_uv, L_vv = -0.5 * per_kT * L_u * L_v, 0.5 * H_v * per_D - 0.5 * per_kT * L_v * L_v
+    both = 0.0625 * per_kT * (away_plus + away_minus)
+    away = (both - L_v) * (0.5 * per_v * per_v)
+    near = scale * per_kT * per_kT * 0.25 * _series_slope(delta2) - 0.5 * per_kT * L_v * L_v
+    L_uu, L_uv, L_vv = 2 * both, -0.5 * per_kT * L_u * L_v, jnp.where(small, near, away)
     C, mixed = (L_uu - mean) * per_u * per_u, L_uv * per_u
     return product, values._replace(
         AA=0.25 * C + mixed + L_vv, Aq=0.5 * C - 2 * L_vv, qq=C - 4 * mixed + 4 * L_vv - values.per_q
