@@ -9,9 +9,10 @@ which is verified afterwards for every element with six times the nodes.
 
 - kernel: `jaxgap.sweeps.kernel.solve_many`, one thread for every core;
 - script: scipy's `quad` (which chooses its nodes itself) and `root`, as one would write it from the paper;
-- numpy: the same equations on the whole batch at once, Newton with a Jacobian by forward differences (one core, as NumPy is);
-- numpy_tuned: the same in blocks that stay in cache, on all cores (threads);
-- optimistix: `jax.vmap` of optimistix' Newton on `pairing.gap_residual`, all cores.
+- numpy: the script's equations on the whole batch at once, Newton with a Jacobian by forward differences (on one core);
+- numpy_rearranged: the same, with jaxgap's own algebra, by which four sums over k make all integrals;
+- numpy_all_cores: that in blocks that stay in cache, on all cores (threads);
+- optimistix: `jax.vmap` of optimistix' Newton on `pairing.gap_residual`, all cores, compiled with the options of the kernel.
 
 All take turns and each keeps its best time: other work on the machine then hurts all of them. What depends on it least is the
 time of all cores together that a solution takes (`core_microseconds_per_solution`).
@@ -40,6 +41,7 @@ from jaxgap import Rule, Status, solve
 from jaxgap.materials import two_band
 from jaxgap.pairing import gap_residual, overlap_nodes, pairs, single_nodes
 from jaxgap.provenance import provenance
+from jaxgap.sweeps.evaluate import OPTIONS
 from jaxgap.sweeps.kernel import BLOCK, solve_many
 from jaxgap.units import k_B
 
@@ -47,8 +49,8 @@ TOLERANCE = 1e-10  # meV, residual of the gap equations
 START = np.array([6.5, 4.2, 1.8])
 RULE = Rule(overlap=14, single=8)  # fewer nodes than the default: enough for these systems, as the verification shows
 FINE = Rule(overlap=96, single=48)
-PIECE = 2 * BLOCK  # systems that one call of a compiled program solves: a thread each
 CORES = os.cpu_count() or 1
+SMALLEST, LARGEST = 2 * BLOCK, 8 * BLOCK  # systems that one call of a compiled program solves: a thread each
 
 Draw = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -65,16 +67,22 @@ def systems_of(lambda_33: Any, d: Any) -> Any:
     return jax.vmap(lambda x, y: sc.set({"lam[a:b, a:b]": x, "mu[b]": 200.0 + y}))(lambda_33, d)
 
 
-def pieces(drawn: Draw) -> Iterator[Draw]:
+def piece_of(n: int) -> int:
+    """Systems of a piece: large ones where there are enough for all cores."""
+    return LARGEST if n >= 4 * CORES * LARGEST else SMALLEST
+
+
+def pieces(*rows: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
     """Pieces of one size, the last one filled up."""
-    for start in range(0, len(drawn[0]), PIECE):
-        yield tuple(np.resize(row[start : start + PIECE], PIECE) for row in drawn)  # type: ignore[misc]
+    n, size = len(rows[0]), piece_of(len(rows[0]))
+    for start in range(0, n, size):
+        yield tuple(np.resize(row[start : start + size], (size, *row.shape[1:])) for row in rows)
 
 
 def threaded(one: Callable[..., Any], drawn: Draw) -> tuple[np.ndarray, np.ndarray]:
     """(amplitudes, converged) of all systems; a thread per core takes the pieces."""
     with ThreadPoolExecutor(CORES) as pool:
-        done = list(pool.map(lambda piece: [np.asarray(part) for part in one(*piece)], pieces(drawn)))
+        done = list(pool.map(lambda piece: [np.asarray(part) for part in one(*piece)], pieces(*drawn)))
     n = len(drawn[0])
     return np.concatenate([x for x, _ in done])[:n], np.concatenate([ok for _, ok in done])[:n]
 
@@ -82,14 +90,14 @@ def threaded(one: Callable[..., Any], drawn: Draw) -> tuple[np.ndarray, np.ndarr
 # --- the ways -------------------------------------------------------------------------------------------------------
 
 
-@jax.jit
+@partial(jax.jit, compiler_options=OPTIONS.get(jax.default_backend()))
 def kernel(lambda_33: Any, d: Any, T: Any) -> Any:
     """(amplitudes, converged) of a piece."""
     found = solve_many(systems_of(lambda_33, d), T, start=START, rule=RULE)
     return found.Delta.real, found.status == Status.CONVERGED
 
 
-@jax.jit
+@partial(jax.jit, compiler_options=OPTIONS.get(jax.default_backend()))
 def plain(lambda_33: Any, d: Any, T: Any) -> Any:
     """optimistix' Newton on the gap equations, with nothing but vmap around it."""
     solver = optimistix.Newton(rtol=1e-9, atol=1e-11)
@@ -117,9 +125,12 @@ def numpy_nodes(lambda_33: Any, d: Any, T: Any) -> Any:
 
 
 NUMPY_BLOCK = 128  # arrays that stay in cache
+Densities = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
-def in_numpy(lambda_33: np.ndarray, d: np.ndarray, T: np.ndarray, block: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def in_numpy(
+    lambda_33: np.ndarray, d: np.ndarray, T: np.ndarray, densities: Densities, block: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Vectorised NumPy: Newton of the whole batch at once, or block by block, with the Jacobian by forward differences."""
     block = block or len(T)
     both, alone = jax.tree.map(np.asarray, numpy_nodes(lambda_33, d, T))
@@ -127,13 +138,54 @@ def in_numpy(lambda_33: np.ndarray, d: np.ndarray, T: np.ndarray, block: int | N
     for i in range(0, len(T), block):
         s = slice(i, i + block)
         kappas = [np.ascontiguousarray(part[s]) for part in (both.kappa, both.weight, alone.kappa, alone.weight)]
-        parts.append(_numpy_newton(lambda_33[s], d[s], k_B * T[s], *kappas))
+        parts.append(_numpy_newton(lambda_33[s], d[s], densities(d[s], k_B * T[s], *kappas)))
     return np.concatenate([x for x, _ in parts]), np.concatenate([ok for _, ok in parts])
 
 
-def _numpy_newton(lambda_33: np.ndarray, d: np.ndarray, kT: np.ndarray, kappa: Any, w: Any, kappa_1: Any, w_1: Any) -> Any:
+def _numpy_newton(lambda_33: np.ndarray, d: np.ndarray, P: Callable[[np.ndarray], np.ndarray]) -> Any:
     lam = np.tile(np.array([[0.4, 0.05, 0.05], [0.05, 0.3, 0.05], [0.05, 0.05, 0.0]]), (len(d), 1, 1))
     lam[:, 2, 2] = lambda_33
+
+    def equations(D: np.ndarray) -> np.ndarray:
+        return D - (lam @ P(D)[..., None])[..., 0]
+
+    D = np.tile(START, (len(d), 1))
+    for _ in range(12):
+        r = equations(D)
+        if np.all(np.linalg.norm(r, axis=1) <= TOLERANCE / 10):
+            break
+        h = 1e-6
+        J = np.stack([(equations(D + h * e) - r) / h for e in np.eye(3)], axis=2)
+        D = D - np.linalg.solve(J, r[..., None])[..., 0]
+    return D, np.linalg.norm(r, axis=1) <= TOLERANCE / 10
+
+
+def as_written(d: np.ndarray, kT: np.ndarray, kappa: Any, w: Any, kappa_1: Any, w_1: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """(P_1, P_2, P_3) of every system: the script's integrands, summed over the nodes."""
+    kT, z1 = kT[:, None], kappa - 200.0
+    z2 = z1 - d[:, None]
+    z_1 = [kappa_1[:, i] - 200.0 - (d[:, None] if i > 1 else 0.0) for i in range(4)]
+
+    def f(E: np.ndarray) -> np.ndarray:
+        return np.tanh(E / (2 * kT)) / (2 * E)
+
+    def P(D: np.ndarray) -> np.ndarray:
+        D1, D2, D3 = (D[:, c, None] for c in range(3))
+        e1, e2, s3 = z1**2 + D1**2, z2**2 + D2**2, D3**2
+        b = np.sqrt((e1 - e2) ** 2 + 4 * s3 * ((z1 - z2) ** 2 + (D1 + D2) ** 2))
+        Ep, Em = np.sqrt((e1 + e2 + 2 * s3 + b) / 2), np.sqrt((e1 + e2 + 2 * s3 - b) / 2)
+        S, R = f(Ep) + f(Em), (f(Ep) - f(Em)) / b
+        P1 = w * 0.5 * (D1 * S + R * (D1 * (e1 - e2 + 2 * s3) + 2 * s3 * D2))
+        P2 = w * 0.5 * (D2 * S + R * (D2 * (e2 - e1 + 2 * s3) + 2 * s3 * D1))
+        P3 = w * (D3 * S + R * (D3 * ((z1 - z2) ** 2 + D1**2 + D2**2) + 2 * D1 * D2 * D3))
+        alone = [(w_1[:, i] * D_i * f(np.sqrt(z_1[i] ** 2 + D_i**2))).sum(1) for i, D_i in enumerate((D1, D1, D2, D2))]
+        return np.stack([P1.sum(1) + alone[0] + alone[1], P2.sum(1) + alone[2] + alone[3], P3.sum(1)], 1)
+
+    return P
+
+
+def rearranged(d: np.ndarray, kT: np.ndarray, kappa: Any, w: Any, kappa_1: Any, w_1: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """The same from four sums over k, with what does not depend on the amplitudes computed once."""
     kT, mu_2 = kT[:, None], 200.0 + d[:, None]
     z1, z2 = kappa - 200.0, kappa - mu_2
     sum_z, dif_z, z12 = z1 + z2, z1 - z2, z1 * z2
@@ -142,7 +194,7 @@ def _numpy_newton(lambda_33: np.ndarray, d: np.ndarray, kT: np.ndarray, kappa: A
         (kappa_1 - np.stack([200.0 + 0 * d, 200.0 + 0 * d, 200.0 + d, 200.0 + d], 1)[..., None]) ** 2,
     )
 
-    def equations(D: np.ndarray) -> np.ndarray:
+    def P(D: np.ndarray) -> np.ndarray:
         D1, D2, D3 = (D[:, c, None] for c in range(3))
         s1, s2, s3 = D1 * D1, D2 * D2, D3 * D3
         A = squares + (s1 + s2 + 2 * s3)
@@ -161,17 +213,9 @@ def _numpy_newton(lambda_33: np.ndarray, d: np.ndarray, kT: np.ndarray, kappa: A
         P1 = 0.5 * (D1 * (S + 2 * s3 * R + R_12) + 2 * s3 * D2 * R) + D1 * (f[:, 0] + f[:, 1])
         P2 = 0.5 * (D2 * (S + 2 * s3 * R - R_12) + 2 * s3 * D1 * R) + D2 * (f[:, 2] + f[:, 3])
         P3 = D3 * (S + R_dd + R * (s1 + s2)) + 2 * D1 * D2 * D3 * R
-        return D - (lam @ np.stack([P1, P2, P3], 1)[..., None])[..., 0]
+        return np.stack([P1, P2, P3], 1)
 
-    D = np.tile(START, (len(d), 1))
-    for _ in range(12):
-        r = equations(D)
-        if np.all(np.linalg.norm(r, axis=1) <= TOLERANCE / 10):
-            break
-        h = 1e-6
-        J = np.stack([(equations(D + h * e) - r) / h for e in np.eye(3)], axis=2)
-        D = D - np.linalg.solve(J, r[..., None])[..., 0]
-    return D, np.linalg.norm(r, axis=1) <= TOLERANCE / 10
+    return P
 
 
 def script_solve(lambda_33: float, d: float, T: float) -> tuple[np.ndarray, bool]:
@@ -233,10 +277,7 @@ def residuals(lambda_33: Any, d: Any, T: Any, Delta: Any) -> Any:
 
 def verified(drawn: Draw, Delta: np.ndarray, converged: np.ndarray) -> dict[str, Any]:
     """Share of the systems that are said to be solved and are."""
-    padded = [np.resize(Delta[i : i + PIECE], (PIECE, 3)) for i in range(0, len(Delta), PIECE)]
-    exact = np.concatenate([np.asarray(residuals(*piece, x)) for piece, x in zip(pieces(drawn), padded, strict=True)])[
-        : len(Delta)
-    ]
+    exact = np.concatenate([np.asarray(residuals(*piece)) for piece in pieces(*drawn, Delta)])[: len(Delta)]
     good = np.isfinite(exact) & (exact <= TOLERANCE)
     return {
         "share_converged": float(converged.mean()),
@@ -250,12 +291,13 @@ def race(sizes: dict[str, int], rounds: int) -> dict[str, Any]:
     ways = {
         "kernel": partial(threaded, kernel),
         "script": lambda drawn: script(*drawn),
-        "numpy": lambda drawn: in_numpy(*drawn),
-        "numpy_tuned": partial(threaded, partial(in_numpy, block=NUMPY_BLOCK)),
+        "numpy": lambda drawn: in_numpy(*drawn, as_written),
+        "numpy_rearranged": lambda drawn: in_numpy(*drawn, rearranged),
+        "numpy_all_cores": partial(threaded, partial(in_numpy, densities=rearranged, block=NUMPY_BLOCK)),
         "optimistix": partial(threaded, plain),
     }
     best, core, rows = dict.fromkeys(ways, math.inf), dict.fromkeys(ways, math.inf), {}
-    for name in ("kernel", "optimistix", "numpy", "numpy_tuned"):
+    for name in (name for name in ways if name != "script"):
         ways[name](draw(sizes[name]))  # compiled before the clock starts
     loads = [os.getloadavg()[0]]
     for _ in range(rounds):
@@ -276,7 +318,7 @@ def race(sizes: dict[str, int], rounds: int) -> dict[str, Any]:
         }
         for name in ways
     }
-    for name in ("script", "numpy", "numpy_tuned", "optimistix"):
+    for name in (name for name in ways if name != "kernel"):
         table[name]["kernel_is_faster_by"] = table["kernel"]["solutions_per_second"] / table[name]["solutions_per_second"]
         table[name]["kernel_takes_less_core_time_by"] = core[name] / sizes[name] / (core["kernel"] / sizes["kernel"])
     return table | {"load_average": loads}
@@ -301,7 +343,7 @@ def memory(largest: int) -> list[dict[str, Any]]:
     began = time.perf_counter()
     for n in [n for n in (100_000, 1_000_000, 10_000_000) if n <= largest]:
         while done < n:
-            size = min(64 * PIECE, n - done)
+            size = min(16 * LARGEST, n - done)
             solved += int(threaded(kernel, draw(size, seed=done))[1].sum())
             done += size
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -378,17 +420,25 @@ def main() -> None:
         )
         return
     began = time.perf_counter()
-    compiled = kernel.lower(*(jnp.asarray(row) for row in draw(PIECE))).compile()
+    compiled = kernel.lower(*(jnp.asarray(row) for row in draw(LARGEST))).compile()
     del compiled
     compile_seconds = time.perf_counter() - began
     n = options.systems
     report: dict[str, Any] = {"benchmark": "sweep_kernel", "cores": CORES, "rule": list(RULE), "tolerance_meV": TOLERANCE}
     report["compile_seconds"] = compile_seconds
     report["race"] = race(
-        {"kernel": n, "script": 8, "numpy": n // 4, "numpy_tuned": n // 4, "optimistix": n // 4}, options.rounds
+        {
+            "kernel": n,
+            "script": 8,
+            "numpy": n // 4,
+            "numpy_rearranged": n // 4,
+            "numpy_all_cores": n // 4,
+            "optimistix": n // 4,
+        },
+        options.rounds,
     )
     report["time_per_solution"] = flatness(options.largest)
-    steps = solve_many(systems_of(*map(jnp.asarray, draw(PIECE)[:2])), draw(PIECE)[2], start=START, rule=RULE).steps
+    steps = solve_many(systems_of(*map(jnp.asarray, draw(LARGEST)[:2])), draw(LARGEST)[2], start=START, rule=RULE).steps
     report["operations"] = operations(float(jnp.mean(steps)))
     report["memory"] = memory(options.memory)
     finish(report, options.output)
