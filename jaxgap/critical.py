@@ -96,7 +96,11 @@ def _marginal(x: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
 
 @program
 def _instability(sc: Superconductor) -> Instability:
-    v_0, T_c = _search(jax.lax.stop_gradient(sc))
+    return continued(sc, *search(jax.lax.stop_gradient(sc)))
+
+
+def continued(sc: Superconductor, v_0: Float[Array, "channel"], T_c: Float[Array, ""]) -> Instability:
+    """What a search has found, as a differentiable function of `sc`."""
     exists = T_c > 0
     x = jnp.append(v_0, jnp.log(jnp.where(exists, T_c, 1.0)))
     x = at_root(_marginal, x, (sc, v_0), exists)
@@ -113,7 +117,7 @@ class _Scan(NamedTuple):
     steps: Int[Array, ""]
 
 
-def _search(sc: Superconductor) -> tuple[Float[Array, "channel"], Float[Array, ""]]:
+def search(sc: Superconductor) -> tuple[Float[Array, "channel"], Float[Array, ""]]:
     """(direction, T_c,lin): down from above in steps of ln T until an eigenvalue reaches 1, then bisection."""
     finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(sc)]).all()
     highest = jnp.log(highest_temperature(sc))

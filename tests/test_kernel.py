@@ -15,6 +15,7 @@ from problems import ba122, generator, likely_amplitudes, one_band, problem, ran
 
 from jaxgap import InputError, Label, Rule, Status, critical_temperature, curvature, solve
 from jaxgap.critical import instability
+from jaxgap.sweeps.critical import critical_temperature_in_batch
 from jaxgap.sweeps.kernel import BLOCK, solve_many
 from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_singular_values
 from jaxgap.sweeps.onset import onset
@@ -23,6 +24,8 @@ SAME = 1e-10
 """Relative difference from `solve`: residuals of 1e-12 and nodes placed for slightly different amplitudes."""
 EQUATIONS = 1e-14
 """Equations in a different order of operations, in units of the amplitudes."""
+T_C = 1e-12
+"""Two roots of the same function, of one of which an eigenvalue's rounding decides: 1e-15 / lambda in ln T."""
 MATRIX = 1e-10
 """M, whose series in delta^2 is shorter."""
 N = 24
@@ -139,6 +142,28 @@ def test_onset_is_that_of_the_linearised_equations():
     assert relative_error(np.asarray(below.T_c)[:6], T_c[:6]) < 1e-3
     for k, sc in enumerate(systems[:6]):
         assert np.abs(np.asarray(below.direction)[:, k] - instability(sc).direction).max() < 1e-2
+
+
+def test_critical_temperatures_of_a_batch():
+    """Those of `critical_temperature`, with their derivatives, whichever way they were found: weakly coupled systems, two bands
+    that become critical together or nearly so, no superconductivity, and a system that is none."""
+    close = [system(np.diag([0.3, 0.3 + gap, 0.05]), [150.0, 150.0], [1.0, 1.0]) for gap in (0.0, 1e-9, 1e-3)]
+    weak = [system(np.diag([lam, 0.01, 0.01]), [150.0] * 2, [1.0] * 2) for lam in (0.033, 0.05)]
+    none = [
+        system(np.diag([-0.3, -0.2, -0.1]), [150.0] * 2, [1.0] * 2),
+        eqx.tree_at(lambda s: s.Omega, random_system(940), jnp.asarray(jnp.nan)),
+    ]
+    sc = stacked([random_system(940 + s, equal_masses=s % 2 > 0) for s in range(9)] + close + weak + none)
+
+    def both(T_c):
+        return jax.jit(jax.vmap(jax.value_and_grad(lambda sc: T_c(sc))))(sc)
+
+    (got, slopes), (wanted, wanted_slopes) = both(critical_temperature_in_batch), both(critical_temperature)
+    assert np.all(np.asarray(wanted)[:-2] > 0)
+    assert wanted[-2] == 0
+    np.testing.assert_allclose(got, wanted, rtol=T_C, atol=0)
+    np.testing.assert_allclose(slopes.Omega, wanted_slopes.Omega, rtol=SAME)
+    np.testing.assert_allclose(slopes.lam[:9], wanted_slopes.lam[:9], rtol=SAME, atol=SAME * np.nanmax(wanted))
 
 
 # === one band: textbook answers, and many elements

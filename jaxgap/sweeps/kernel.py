@@ -38,6 +38,7 @@ from jaxgap.solution import Solution, Status, promised_accuracy
 from jaxgap.solve import solve_core
 from jaxgap.superconductor import Superconductor
 from jaxgap.sweeps.descent import Approach, descend
+from jaxgap.sweeps.gathered import of_those_left
 from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_singular_values
 from jaxgap.sweeps.onset import coefficients, onset
 from jaxgap.unknowns import implicit_amplitudes, vanishing
@@ -127,7 +128,8 @@ def many_core(
     if x is None or not jnp.iscomplexobj(x):
         way = partial(_short_way, pattern=pattern, rule=rule)
         found = _down(way, frozen, found) if x is None and pattern is None else _in_blocks(way, frozen)
-    found = _of_those_left(partial(_long_way, pattern=pattern, rule=rule), LONG_BLOCK, frozen, found)
+    long_way = partial(_long_way, pattern=pattern, rule=rule)
+    found = of_those_left(long_way, LONG_BLOCK, frozen, found, found.status == Status.NOT_CONVERGED)
     return jax.vmap(partial(_solution, rule=rule))(systems, T, found)
 
 
@@ -197,7 +199,8 @@ def _down(way: Any, batch: Any, found: Found) -> Found:
     """The way from T_c down of all elements, in a few steps; in more where these are too few. One program for both."""
 
     def attempt(k: Any, found: Found) -> Found:
-        return _of_those_left(partial(way, descents=jnp.asarray(DESCENTS)[k]), BLOCK, batch, found)
+        left = found.status == Status.NOT_CONVERGED
+        return of_those_left(partial(way, descents=jnp.asarray(DESCENTS)[k]), BLOCK, batch, found, left)
 
     return jax.lax.fori_loop(0, len(DESCENTS), attempt, found)
 
@@ -307,22 +310,6 @@ def _size(x: Float[Array, "channel element"]) -> Float[Array, "element"]:
 
 
 # === the long way
-
-
-def _of_those_left(way: Any, size: int, batch: Any, found: Found) -> Found:
-    """`way` of what is not solved yet, gathered into blocks."""
-    n = len(found.status)
-    left = found.status == Status.NOT_CONVERGED
-    order = jnp.append(jnp.argsort(~left, stable=True), jnp.zeros(size, int))
-
-    def block(state: Any) -> Any:
-        began, found = state
-        chosen = jax.lax.dynamic_slice_in_dim(order, began, size)
-        new = way(jax.tree.map(lambda leaf: leaf[chosen], batch))
-        into = jnp.where(began + jnp.arange(size) < jnp.sum(left), chosen, n)
-        return began + size, jax.tree.map(lambda all_, some: all_.at[into].set(some, mode="drop"), found, new)
-
-    return jax.lax.while_loop(lambda state: state[0] < jnp.sum(left), block, (jnp.zeros((), int), found))[1]
 
 
 def _long_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:

@@ -20,10 +20,10 @@ from jaxgap.quadrature import Rule
 from jaxgap.superconductor import Superconductor
 from jaxgap.sweeps.lanes import lanes, normal_matrix
 
-__all__ = ["Onset", "onset", "coefficients"]
+__all__ = ["Onset", "onset", "coefficients", "normalised"]
 
 MOST = 64
-"""Steps down from the highest temperature, to e^-9.6 of it: a block waits for the slowest."""
+"""Steps down from the highest temperature, to e^-9.6 of it, unless it is said: a block waits for the slowest."""
 SHORTEST = STEP / 32
 """Steps are halved until there is one eigenvalue above 1 at their end; not below this one."""
 SECANTS = 5
@@ -59,8 +59,8 @@ class _Scan(NamedTuple):
     done: Bool[Array, "element"]
 
 
-def onset(sc: Superconductor, T: Float[Array, "element"], rule: Rule) -> Onset:
-    """Whether each element's T [K] is below its T_c, and what sets in there."""
+def onset(sc: Superconductor, T: Float[Array, "element"], rule: Rule, most: int = MOST) -> Onset:
+    """Whether each element's T [K] is below its T_c, and what sets in there. Looked for in at most that many steps."""
     zero = jnp.zeros((len(T), len(sc.channels)))
     goal = jnp.log(T)
 
@@ -82,7 +82,7 @@ def onset(sc: Superconductor, T: Float[Array, "element"], rule: Rule) -> Onset:
     highest = jnp.log(jax.vmap(highest_temperature)(sc))
     one, no = jnp.ones_like(T), jnp.zeros(T.shape, bool)
     start = _Scan(highest, one, STEP * one, one, no, ~jnp.isfinite(highest))
-    _, end = jax.lax.while_loop(lambda state: (state[0] < MOST) & ~jnp.all(state[1].done), step, (0, start))
+    _, end = jax.lax.while_loop(lambda state: (state[0] < most) & ~jnp.all(state[1].done), step, (0, start))
 
     # === T_c, by secants inside the last step
     low, high = end.log_T - end.h, end.log_T
@@ -99,7 +99,7 @@ def onset(sc: Superconductor, T: Float[Array, "element"], rule: Rule) -> Onset:
     never = end.done & ~end.unstable & (end.log_T <= goal)
     return Onset(
         T_c=jnp.exp(x),
-        direction=_normalised(columns),
+        direction=normalised(columns),
         below=found & ((goal < x - CLOSE) | (T == 0)),
         above=never | (found & (goal > x + CLOSE)),
     )
@@ -117,7 +117,7 @@ def coefficients(M: Float[Array, "n n element"]) -> tuple[Float[Array, "n elemen
     return jnp.stack(c), last
 
 
-def _normalised(columns: Float[Array, "n n element"]) -> Float[Array, "n element"]:
+def normalised(columns: Float[Array, "n n element"]) -> Float[Array, "n element"]:
     """The longest column, its norm 1 and its largest component positive."""
     n = len(columns)
     best, longest = columns[:, 0], jnp.sum(columns[:, 0] ** 2, axis=0)

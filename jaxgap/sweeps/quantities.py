@@ -18,12 +18,12 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxgap._checks import InputError, check
-from jaxgap.critical import critical_temperature
 from jaxgap.observables import branch_names, phase_difference, relative_signs
 from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor
+from jaxgap.sweeps.critical import critical_temperature_in_batch
 from jaxgap.sweeps.grid import Points, unit_of
 
 __all__ = ["NAMES", "Quantity", "observable", "quantities"]
@@ -94,7 +94,14 @@ _KNOWN = (
     ),
     Quantity("phase_difference", lambda sc, T, s: phase_difference(s), ("channel",), "rad", "phase relative to the first band"),
     Quantity("relative_sign", lambda sc, T, s: relative_signs(s), ("channel",), "1", "sign relative to the first band"),
-    Quantity("T_c", lambda sc, T, s: critical_temperature(sc), (), "K", "critical temperature (linear)", of_solution=False),
+    Quantity(
+        "T_c",
+        lambda sc, T, s: critical_temperature_in_batch(sc),
+        (),
+        "K",
+        "critical temperature (linear)",
+        of_solution=False,
+    ),
     Quantity("label", lambda sc, T, s: s.label, (), "1", "kind of state"),
     Quantity("sigma_min", lambda sc, T, s: s.sigma_min, (), "1", "smallest singular value of M"),
     Quantity("quadrature_error", lambda sc, T, s: s.quadrature_error, (), "1", "estimated relative error of the amplitudes"),
