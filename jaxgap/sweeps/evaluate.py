@@ -6,7 +6,7 @@ does not depend on its neighbours, so that neither the devices nor the blocks ch
 size is another program, in which XLA may round differently: amplitudes agree to max(1e-12, 10 eps / sigma_min).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from threading import Lock
@@ -46,8 +46,8 @@ if jax.__version_info__[:2] in KNOWN:
     # The widest registers that there are: with AVX-512 a tenth to a fifth less time than with XLA's own choice, 256 bits.
     OPTIONS["cpu"] |= {"xla_cpu_use_fusion_emitters": True, "xla_cpu_prefer_vector_width": 512}
 
-PROGRAMS = 32
-"""Compiled programs that are kept."""
+PROGRAMS = 64
+"""Compiled programs, and shapes of their results, that are kept."""
 _programs: dict[Any, Any] = {}
 _COMPILING = Lock()
 """Threads that come first compile once."""
@@ -96,7 +96,10 @@ class Evaluator:
         return ("status", "residual", *(one.name for one in self.quantities))
 
     def shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
-        """Shape (without the points) and type of every variable."""
+        """Shape (without the points) and type of every variable. Traced once, as programs are."""
+        return self._once(("shapes",), self._traced_shapes)
+
+    def _traced_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
         rows = jax.ShapeDtypeStruct((self.batch, len(self.axes)), np.float64)
         start = jax.ShapeDtypeStruct((self.batch, len(self.place.sc.channels)), float if self.real else complex)
         out = jax.eval_shape(partial(self._values, rule=DEFAULT_RULE, branch=None), self.place, rows, start)
@@ -118,11 +121,14 @@ class Evaluator:
 
     def _program(self, *how: Any) -> Any:
         """The compiled program for a rule, for no, real or complex starts, for a branch, on some devices."""
+        return self._once(how, lambda: self._compiled(*how))
+
+    def _once(self, how: Any, make: Callable[[], Any]) -> Any:
         # Values of leaves are arguments: sweeps around other systems of the same structure share it.
         key = (self.axes, self.quantities, self.batch, self.real, jax.tree.structure(self.place), *how)
         with _COMPILING:
             if key not in _programs:
-                _programs[key] = self._compiled(*how)
+                _programs[key] = make()
                 for oldest in list(_programs)[:-PROGRAMS]:
                     del _programs[oldest]
             return _programs[key]
