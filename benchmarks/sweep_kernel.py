@@ -1,11 +1,13 @@
 """Solutions per second of the batched kernel, beside three baselines that get the same nodes, starts and tolerance.
 
     python benchmarks/sweep_kernel.py [--systems 16384] [--largest 1000000] [--memory 10000000] [--output results.json]
+    python benchmarks/sweep_kernel.py --default-nodes [--systems 16384] [--output results.json]
     python benchmarks/sweep_kernel.py --from-T_c [--systems 4096] [--output results.json]
 
 Systems: two equal 2D bands with all three amplitudes (`materials.two_band`), lambda_33 in 0..0.15, d in 0..10 meV, T in
 1..20 K, drawn with a fixed seed. All start from the same amplitudes and solve the gap equations to a residual of 1e-10 meV,
-which is verified afterwards for every element with six times the nodes.
+which is verified afterwards for every element with more nodes, several times as many. With few nodes a piece, which are enough
+for these systems, or, with `--default-nodes`, as many as `solve` takes by default (only the race).
 
 - kernel: `jaxgap.sweeps.kernel.solve_many`, one thread for every core;
 - script: scipy's `quad` (which chooses its nodes itself) and `root`, as one would write it from the paper;
@@ -34,22 +36,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optimistix
-from scipy.integrate import quad
-from scipy.optimize import root
+from sweep_baselines import START, TOLERANCE, as_written, in_numpy, rearranged, script
 
-from jaxgap import Rule, Status, solve
+from jaxgap import Rule, Status, critical_temperature, solve
 from jaxgap.materials import two_band
-from jaxgap.pairing import gap_residual, overlap_nodes, pairs, single_nodes
+from jaxgap.pairing import gap_residual
 from jaxgap.provenance import provenance
+from jaxgap.sweeps.critical import critical_temperature_in_batch
 from jaxgap.sweeps.evaluate import OPTIONS
 from jaxgap.sweeps.kernel import BLOCK, solve_many
-from jaxgap.units import k_B
 
-TOLERANCE = 1e-10  # meV, residual of the gap equations
-START = np.array([6.5, 4.2, 1.8])
-RULE = Rule(overlap=14, single=8)  # fewer nodes than the default: enough for these systems, as the verification shows
+RULE = Rule(overlap=14, single=8)  # set once, before anything is traced
 FINE = Rule(overlap=96, single=48)
 CORES = os.cpu_count() or 1
+NUMPY_BLOCK = 128  # arrays that stay in cache
 SMALLEST, LARGEST = 2 * BLOCK, 8 * BLOCK  # systems that one call of a compiled program solves: a thread each
 
 Draw = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -111,160 +111,6 @@ def plain(lambda_33: Any, d: Any, T: Any) -> Any:
     return jax.vmap(one)(systems_of(lambda_33, d), T)
 
 
-@jax.jit
-def numpy_nodes(lambda_33: Any, d: Any, T: Any) -> Any:
-    """kappa and weights for NumPy, placed at the start: (both bands, one band alone, which)."""
-    sc = two_band()
-
-    def one(x: Any, y: Any, T: Any) -> Any:
-        system = sc.set({"lam[a:b, a:b]": x, "mu[b]": 200.0 + y})
-        both = overlap_nodes(system, pairs(system)[0], jnp.asarray(START), T, RULE.overlap)
-        return both, single_nodes(system, jnp.asarray(START), T, RULE.single)[1]
-
-    return jax.vmap(one)(lambda_33, d, T)
-
-
-NUMPY_BLOCK = 128  # arrays that stay in cache
-Densities = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]
-
-
-def in_numpy(
-    lambda_33: np.ndarray, d: np.ndarray, T: np.ndarray, densities: Densities, block: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Vectorised NumPy: Newton of the whole batch at once, or block by block, with the Jacobian by forward differences."""
-    block = block or len(T)
-    both, alone = jax.tree.map(np.asarray, numpy_nodes(lambda_33, d, T))
-    parts = []
-    for i in range(0, len(T), block):
-        s = slice(i, i + block)
-        kappas = [np.ascontiguousarray(part[s]) for part in (both.kappa, both.weight, alone.kappa, alone.weight)]
-        parts.append(_numpy_newton(lambda_33[s], d[s], densities(d[s], k_B * T[s], *kappas)))
-    return np.concatenate([x for x, _ in parts]), np.concatenate([ok for _, ok in parts])
-
-
-def _numpy_newton(lambda_33: np.ndarray, d: np.ndarray, P: Callable[[np.ndarray], np.ndarray]) -> Any:
-    lam = np.tile(np.array([[0.4, 0.05, 0.05], [0.05, 0.3, 0.05], [0.05, 0.05, 0.0]]), (len(d), 1, 1))
-    lam[:, 2, 2] = lambda_33
-
-    def equations(D: np.ndarray) -> np.ndarray:
-        return D - (lam @ P(D)[..., None])[..., 0]
-
-    D = np.tile(START, (len(d), 1))
-    for _ in range(12):
-        r = equations(D)
-        if np.all(np.linalg.norm(r, axis=1) <= TOLERANCE / 10):
-            break
-        h = 1e-6
-        J = np.stack([(equations(D + h * e) - r) / h for e in np.eye(3)], axis=2)
-        D = D - np.linalg.solve(J, r[..., None])[..., 0]
-    return D, np.linalg.norm(r, axis=1) <= TOLERANCE / 10
-
-
-def as_written(d: np.ndarray, kT: np.ndarray, kappa: Any, w: Any, kappa_1: Any, w_1: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """(P_1, P_2, P_3) of every system: the script's integrands, summed over the nodes."""
-    kT, z1 = kT[:, None], kappa - 200.0
-    z2 = z1 - d[:, None]
-    z_1 = [kappa_1[:, i] - 200.0 - (d[:, None] if i > 1 else 0.0) for i in range(4)]
-
-    def f(E: np.ndarray) -> np.ndarray:
-        return np.tanh(E / (2 * kT)) / (2 * E)
-
-    def P(D: np.ndarray) -> np.ndarray:
-        D1, D2, D3 = (D[:, c, None] for c in range(3))
-        e1, e2, s3 = z1**2 + D1**2, z2**2 + D2**2, D3**2
-        b = np.sqrt((e1 - e2) ** 2 + 4 * s3 * ((z1 - z2) ** 2 + (D1 + D2) ** 2))
-        Ep, Em = np.sqrt((e1 + e2 + 2 * s3 + b) / 2), np.sqrt((e1 + e2 + 2 * s3 - b) / 2)
-        S, R = f(Ep) + f(Em), (f(Ep) - f(Em)) / b
-        P1 = w * 0.5 * (D1 * S + R * (D1 * (e1 - e2 + 2 * s3) + 2 * s3 * D2))
-        P2 = w * 0.5 * (D2 * S + R * (D2 * (e2 - e1 + 2 * s3) + 2 * s3 * D1))
-        P3 = w * (D3 * S + R * (D3 * ((z1 - z2) ** 2 + D1**2 + D2**2) + 2 * D1 * D2 * D3))
-        alone = [(w_1[:, i] * D_i * f(np.sqrt(z_1[i] ** 2 + D_i**2))).sum(1) for i, D_i in enumerate((D1, D1, D2, D2))]
-        return np.stack([P1.sum(1) + alone[0] + alone[1], P2.sum(1) + alone[2] + alone[3], P3.sum(1)], 1)
-
-    return P
-
-
-def rearranged(d: np.ndarray, kT: np.ndarray, kappa: Any, w: Any, kappa_1: Any, w_1: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """The same from four sums over k, with what does not depend on the amplitudes computed once."""
-    kT, mu_2 = kT[:, None], 200.0 + d[:, None]
-    z1, z2 = kappa - 200.0, kappa - mu_2
-    sum_z, dif_z, z12 = z1 + z2, z1 - z2, z1 * z2
-    squares, single = (
-        z1 * z1 + z2 * z2,
-        (kappa_1 - np.stack([200.0 + 0 * d, 200.0 + 0 * d, 200.0 + d, 200.0 + d], 1)[..., None]) ** 2,
-    )
-
-    def P(D: np.ndarray) -> np.ndarray:
-        D1, D2, D3 = (D[:, c, None] for c in range(3))
-        s1, s2, s3 = D1 * D1, D2 * D2, D3 * D3
-        A = squares + (s1 + s2 + 2 * s3)
-        det = (z12 + (s3 - D1 * D2)) ** 2 + (z1 * D2 + z2 * D1) ** 2
-        b = np.sqrt((dif_z * sum_z + (s1 - s2)) ** 2 + 4 * s3 * (dif_z**2 + (D1 + D2) ** 2))
-        E_plus = np.sqrt((A + b) / 2)
-        E_minus = np.sqrt(det) / E_plus
-        f_plus, f_minus = np.tanh(E_plus / (2 * kT)) / (2 * E_plus), np.tanh(E_minus / (2 * kT)) / (2 * E_minus)
-        S, R = w * (f_plus + f_minus), w * (f_plus - f_minus) / b
-        S, R, R_zz, R_dd = (x.sum(1) for x in (S, R, R * dif_z * sum_z, R * dif_z**2))
-        D1, D2, D3 = D.T
-        s1, s2, s3 = D1 * D1, D2 * D2, D3 * D3
-        R_12 = R_zz + R * (s1 - s2)
-        E = np.sqrt(single + (D[:, [0, 0, 1, 1], None]) ** 2)
-        f = (w_1 * np.tanh(E / (2 * kT[..., None])) / (2 * E)).sum(2)
-        P1 = 0.5 * (D1 * (S + 2 * s3 * R + R_12) + 2 * s3 * D2 * R) + D1 * (f[:, 0] + f[:, 1])
-        P2 = 0.5 * (D2 * (S + 2 * s3 * R - R_12) + 2 * s3 * D1 * R) + D2 * (f[:, 2] + f[:, 3])
-        P3 = D3 * (S + R_dd + R * (s1 + s2)) + 2 * D1 * D2 * D3 * R
-        return np.stack([P1, P2, P3], 1)
-
-    return P
-
-
-def script_solve(lambda_33: float, d: float, T: float) -> tuple[np.ndarray, bool]:
-    """scipy quad + root, for one system, as one would write it from the paper's Eq. 3-5."""
-    lam = np.array([[0.4, 0.05, 0.05], [0.05, 0.3, 0.05], [0.05, 0.05, lambda_33]])
-    Omega, kT = 30.0, 0.08617333262145177 * T
-
-    def f(E: float) -> float:
-        return math.tanh(E / (2 * kT)) / (2 * E)
-
-    def integrand(z1: float, D: np.ndarray, channel: int) -> float:
-        D1, D2, D3 = D
-        z2 = z1 - d
-        inside1, inside2 = abs(z1) <= Omega, abs(z2) <= Omega
-        if not (inside1 and inside2):
-            if channel == 0 and inside1:
-                return D1 * f(math.sqrt(z1**2 + D1**2))
-            if channel == 1 and inside2:
-                return D2 * f(math.sqrt(z2**2 + D2**2))
-            return 0.0
-        e1, e2, s3 = z1**2 + D1**2, z2**2 + D2**2, D3**2
-        r = (z1 - z2) ** 2 + (D1 + D2) ** 2
-        b = math.sqrt((e1 - e2) ** 2 + 4 * s3 * r)
-        Ep, Em = math.sqrt((e1 + e2 + 2 * s3 + b) / 2), math.sqrt((e1 + e2 + 2 * s3 - b) / 2)
-        S, R = f(Ep) + f(Em), (f(Ep) - f(Em)) / b
-        if channel == 0:
-            return 0.5 * (D1 * S + R * (D1 * (e1 - e2 + 2 * s3) + 2 * s3 * D2))
-        if channel == 1:
-            return 0.5 * (D2 * S + R * (D2 * (e2 - e1 + 2 * s3) + 2 * s3 * D1))
-        return D3 * S + R * (D3 * ((z1 - z2) ** 2 + D1**2 + D2**2) + 2 * D1 * D2 * D3)
-
-    def equations(D: np.ndarray) -> np.ndarray:
-        points = [-Omega + d, 0.0, d, Omega]
-        P = [
-            quad(integrand, -Omega, Omega + d, (D, c), points=points, epsabs=1e-11, epsrel=1e-11, limit=200)[0]
-            for c in range(3)
-        ]
-        return D - lam @ np.array(P)
-
-    found = root(equations, START, tol=1e-11)
-    return found.x, bool(np.linalg.norm(equations(found.x)) <= TOLERANCE)
-
-
-def script(lambda_33: np.ndarray, d: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The script, for one system after the other."""
-    found = [script_solve(*row) for row in zip(lambda_33, d, T, strict=True)]
-    return np.stack([x for x, _ in found]), np.array([ok for _, ok in found])
-
-
 # --- measurements -----------------------------------------------------------------------------------------------------
 
 
@@ -291,9 +137,9 @@ def race(sizes: dict[str, int], rounds: int) -> dict[str, Any]:
     ways = {
         "kernel": partial(threaded, kernel),
         "script": lambda drawn: script(*drawn),
-        "numpy": lambda drawn: in_numpy(*drawn, as_written),
-        "numpy_rearranged": lambda drawn: in_numpy(*drawn, rearranged),
-        "numpy_all_cores": partial(threaded, partial(in_numpy, densities=rearranged, block=NUMPY_BLOCK)),
+        "numpy": lambda drawn: in_numpy(*drawn, RULE, as_written),
+        "numpy_rearranged": lambda drawn: in_numpy(*drawn, RULE, rearranged),
+        "numpy_all_cores": partial(threaded, partial(in_numpy, rule=RULE, densities=rearranged, block=NUMPY_BLOCK)),
         "optimistix": partial(threaded, plain),
     }
     best, core, rows = dict.fromkeys(ways, math.inf), dict.fromkeys(ways, math.inf), {}
@@ -402,6 +248,22 @@ def from_T_c(n: int, rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
+def T_c_of(n: int, rounds: int) -> dict[str, Any]:
+    """Core time per T_c, as a sweep finds it and by `critical_temperature`, both in batches of 128."""
+    lambda_33, d, _ = draw(n)
+    sc, found, core = systems_of(lambda_33, d), {}, {}
+    for name, T_c, size in (("sweep", critical_temperature_in_batch, n), ("vmap", critical_temperature, n // 8)):
+        way = jax.jit(partial(jax.lax.map, T_c, batch_size=128))
+        some = jax.tree.map(lambda leaf, size=size: leaf[:size], sc)
+        core[name] = math.inf
+        for _ in range(rounds + 1):  # the first one compiles
+            busy = time.process_time()
+            found[name] = np.asarray(way(some))
+            core[name] = min(core[name], 1e6 * (time.process_time() - busy) / size)
+    largest = float(np.sort(np.abs(found["sweep"][: n // 8] / found["vmap"] - 1))[-1])
+    return {"core_microseconds_per_T_c": core, "largest_relative_difference": largest}
+
+
 def main() -> None:
     """Run, print, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -409,16 +271,27 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=1_000_000, help="Systems of the longest run for the time per solution.")
     parser.add_argument("--memory", type=int, default=10_000_000, help="Systems of the longest stream.")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--from-T_c", action="store_true", help="Only the branch connected to T_c, against `jax.vmap(solve)`.")
+    parser.add_argument(
+        "--default-nodes", action="store_true", help="Only the race, with the nodes that `solve` takes by default."
+    )
+    parser.add_argument("--from-T_c", action="store_true", help="Only T_c and the branch connected to it, against a vmap.")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
 
     if options.from_T_c:
         finish(
-            {"benchmark": "sweep_kernel --from-T_c", "cores": CORES, "from_T_c": from_T_c(options.systems, options.rounds)},
+            {
+                "benchmark": "sweep_kernel --from-T_c",
+                "cores": CORES,
+                "from_T_c": from_T_c(options.systems, options.rounds),
+                "T_c": T_c_of(options.systems // 2, options.rounds),
+            },
             options.output,
         )
         return
+    if options.default_nodes:
+        global RULE
+        RULE = Rule()
     began = time.perf_counter()
     compiled = kernel.lower(*(jnp.asarray(row) for row in draw(LARGEST))).compile()
     del compiled
@@ -426,21 +299,13 @@ def main() -> None:
     n = options.systems
     report: dict[str, Any] = {"benchmark": "sweep_kernel", "cores": CORES, "rule": list(RULE), "tolerance_meV": TOLERANCE}
     report["compile_seconds"] = compile_seconds
-    report["race"] = race(
-        {
-            "kernel": n,
-            "script": 8,
-            "numpy": n // 4,
-            "numpy_rearranged": n // 4,
-            "numpy_all_cores": n // 4,
-            "optimistix": n // 4,
-        },
-        options.rounds,
-    )
-    report["time_per_solution"] = flatness(options.largest)
-    steps = solve_many(systems_of(*map(jnp.asarray, draw(LARGEST)[:2])), draw(LARGEST)[2], start=START, rule=RULE).steps
-    report["operations"] = operations(float(jnp.mean(steps)))
-    report["memory"] = memory(options.memory)
+    few = dict.fromkeys(("numpy", "numpy_rearranged", "numpy_all_cores", "optimistix"), n // 4)
+    report["race"] = race({"kernel": n, "script": 8} | few, options.rounds)
+    if not options.default_nodes:
+        report["time_per_solution"] = flatness(options.largest)
+        steps = solve_many(systems_of(*map(jnp.asarray, draw(LARGEST)[:2])), draw(LARGEST)[2], start=START, rule=RULE).steps
+        report["operations"] = operations(float(jnp.mean(steps)))
+        report["memory"] = memory(options.memory)
     finish(report, options.output)
 
 

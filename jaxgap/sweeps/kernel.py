@@ -53,7 +53,7 @@ LONG_BLOCK = 8
 FEWER = 0.3
 """Share of the rule's nodes with which roots are looked for: it finds them to 1e-4."""
 FOUND = 1e-3
-"""|dx| / |x| of the last step of the search."""
+"""|dx| / |x| of the last step of the search, after which nothing is evaluated."""
 ROUGH = 0.2
 """The share on the way down from T_c: points there only have to be on the right branch."""
 DESCENTS = (4, 12)
@@ -84,7 +84,8 @@ def solve_many(
     """Solve the gap equations of many systems of one structure, each at its own temperature.
 
     It may be called inside `jax.jit` and `jax.shard_map` (with `check_vma=False`: its loops end at different times on different
-    devices); its result is differentiable like `solve`'s. Nothing raises for an element: each carries its own status.
+    devices); its result is differentiable like `solve`'s. Nothing raises for an element: each carries its own status. On a CPU
+    with AVX-512, `jax.jit(..., compiler_options={"xla_cpu_prefer_vector_width": 512})` is a tenth to a fifth faster.
 
     Args:
         systems: a batch of systems: every leaf has a leading axis of elements.
@@ -280,6 +281,7 @@ def _finish(
     near = (_size(first) <= SHORT_STEP * length) & (length > floor)
 
     # === judge, as `solve` does
+    # Nodes are for the same amplitudes as above: XLA then finds their places once.
     error = step(M, residual(x, lanes(sc, found.x, T, rule.refined())))
     large = jnp.abs(x) > 1e-4 * sc.Omega
     quadrature_error = _size(jnp.where(large, error / jnp.where(large, x, 1.0), 0.0))
