@@ -1,5 +1,6 @@
 """A block of points computed: one program of a fixed shape, shared out over all local devices.
 
+Most points go the short way of `jaxgap.sweeps.kernel`; the program of the long way is compiled when the first one needs it.
 Every device gets one batch of the same number of points at a time, whatever their number and the size of the block: rows that
 are lacking are filled up with the first ones. What is compiled for a batch does not depend on the number of devices, and a row
 does not depend on its neighbours, so that neither the devices nor the blocks change the last bit of a result. Another batch
@@ -27,7 +28,7 @@ from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status
 from jaxgap.solve import ESCALATION
 from jaxgap.sweeps.grid import Place
-from jaxgap.sweeps.kernel import solve_many
+from jaxgap.sweeps.kernel import LONG_BLOCK, Ways, solve_many
 from jaxgap.sweeps.quantities import NAMES, Quantity
 from jaxgap.unknowns import gauge_directions, implicit_amplitudes
 
@@ -102,17 +103,30 @@ class Evaluator:
     def _traced_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
         rows = jax.ShapeDtypeStruct((self.batch, len(self.axes)), np.float64)
         start = jax.ShapeDtypeStruct((self.batch, len(self.place.sc.channels)), float if self.real else complex)
-        out = jax.eval_shape(partial(self._values, rule=DEFAULT_RULE, branch=None), self.place, rows, start)
+        traced = partial(self._values, rule=DEFAULT_RULE, branch=None, ways="short")
+        out = jax.eval_shape(traced, self.place, rows, start)
         return {name: jax.ShapeDtypeStruct(one.shape[1:], one.dtype) for name, one in out.items() if name != "Delta_found"}
 
     def _run(self, rule: Rule, rows: np.ndarray, start: Any, branch: str | None) -> dict[str, np.ndarray]:
+        """The short way of `solve_many` for all rows, and the long one, a program of its own, if anything is left."""
+        if start is not None and np.iscomplexobj(start):
+            return self._go("long", rule, rows, start, branch)
+        out = self._go("short", rule, rows, start, branch)
+        left = np.flatnonzero(out["status"] == Status.NOT_CONVERGED)
+        if len(left):
+            rest = self._go("long", rule, rows[left], start if start is None else start[left], branch)
+            for name, values in rest.items():
+                out[name][left] = values
+        return out
+
+    def _go(self, ways: Ways, rule: Rule, rows: np.ndarray, start: Any, branch: str | None) -> dict[str, np.ndarray]:
         devices = tuple(jax.local_devices())
-        size = self.batch * len(devices)
-        program = self._program(rule, start if start is None else start.dtype, branch, devices)
+        batch = self.batch if ways == "short" else min(LONG_BLOCK, self.batch)
+        program = self._program(batch, ways, rule, start if start is None else start.dtype, branch, devices)
         spread = NamedSharding(_mesh(devices), PartitionSpec("device"))
         waiting: list[Any] = []
         done: list[dict[str, np.ndarray]] = []
-        for piece in _pieces(size, rows, start):
+        for piece in _pieces(batch * len(devices), rows, start):
             waiting.append(program(self.place, *jax.device_put(piece, spread)))
             if len(waiting) > AHEAD:
                 done.append(jax.tree.map(np.asarray, waiting.pop(0)))
@@ -120,7 +134,7 @@ class Evaluator:
         return {name: np.concatenate([one[name] for one in done])[: len(rows)] for name in done[0]}
 
     def _program(self, *how: Any) -> Any:
-        """The compiled program for a rule, for no, real or complex starts, for a branch, on some devices."""
+        """The compiled program for a batch, for one of the ways, a rule, no, real or complex starts, a branch, some devices."""
         return self._once(how, lambda: self._compiled(*how))
 
     def _once(self, how: Any, make: Callable[[], Any]) -> Any:
@@ -133,12 +147,12 @@ class Evaluator:
                     del _programs[oldest]
             return _programs[key]
 
-    def _compiled(self, rule: Rule, start: Any, branch: str | None, devices: tuple[Any, ...]) -> Any:
+    def _compiled(self, batch: int, ways: Ways, rule: Rule, start: Any, branch: str | None, devices: tuple[Any, ...]) -> Any:
         one, all_ = PartitionSpec("device"), PartitionSpec()
         mesh = _mesh(devices)
-        values = partial(self._values, rule=rule, branch=branch)
+        values = partial(self._values, rule=rule, branch=branch, ways=ways)
         sharded = jax.shard_map(values, mesh=mesh, in_specs=(all_, one, one), out_specs=one, check_vma=False)
-        n, spread = self.batch * len(devices), NamedSharding(mesh, one)
+        n, spread = batch * len(devices), NamedSharding(mesh, one)
         rows = jax.ShapeDtypeStruct((n, len(self.axes)), np.float64, sharding=spread)
         starts = None
         if start is not None:
@@ -147,15 +161,15 @@ class Evaluator:
 
     # --- one batch on one device; traced ------------------------------------------------------------------------------
 
-    def _values(self, place: Place, rows: Any, start: Any, *, rule: Rule, branch: str | None) -> dict[str, Any]:
+    def _values(self, place: Place, rows: Any, start: Any, *, rule: Rule, branch: str | None, ways: Ways) -> dict[str, Any]:
         systems, T = jax.vmap(lambda row: place.at(row))(rows)
-        solved = solve_many(systems, T, start=start, branch=branch, rule=rule)
+        solved = solve_many(systems, T, start=start, branch=branch, rule=rule, ways=ways)
         if start is not None:
             # Who starts from zero asks for the normal state.
             normal = (solved.status == Status.TRIVIAL) & (start == 0).all(axis=1)
             solved = eqx.tree_at(lambda s: s.status, solved, jnp.where(normal, Status.NORMAL, solved.status))
         real = start is None or not jnp.iscomplexobj(start)
-        return jax.lax.map(partial(self._of_one, place, rule, real), (rows, solved), batch_size=min(AT_ONCE, self.batch))
+        return jax.lax.map(partial(self._of_one, place, rule, real), (rows, solved), batch_size=min(AT_ONCE, len(rows)))
 
     def _of_one(self, place: Place, rule: Rule, real: bool, element: Any) -> dict[str, Any]:
         """All variables of one point: NaN, and -1 for an integer, where the solution asked for was not found."""

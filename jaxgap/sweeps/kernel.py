@@ -19,7 +19,7 @@ compiles a single block without the loop, in another order of operations).
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +43,7 @@ from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_s
 from jaxgap.sweeps.onset import coefficients, onset
 from jaxgap.unknowns import implicit_amplitudes, vanishing
 
-__all__ = ["solve_many", "lane_equations", "BLOCK"]
+__all__ = ["solve_many", "lane_equations", "Ways", "BLOCK", "LONG_BLOCK"]
 
 BLOCK = 256
 """Elements that go the short way together: with 64 nodes an array is 128 kB. (With 128, and with 64, XLA's loops take nearly
@@ -66,6 +66,9 @@ CLEAR = 1e-2
 """sigma_min of the normal state above which a search that ends there does so with any rule (nearer to T_c: the long way)."""
 
 
+Ways = Literal["both", "short", "long"]
+
+
 class Found(NamedTuple):
     """What is known of an element at the end of either way."""
 
@@ -79,7 +82,13 @@ class Found(NamedTuple):
 
 
 def solve_many(
-    systems: Superconductor, T: Any, *, start: Any = None, branch: str | None = None, rule: Rule = DEFAULT_RULE
+    systems: Superconductor,
+    T: Any,
+    *,
+    start: Any = None,
+    branch: str | None = None,
+    rule: Rule = DEFAULT_RULE,
+    ways: Ways = "both",
 ) -> Solution:
     """Solve the gap equations of many systems of one structure, each at its own temperature.
 
@@ -93,6 +102,7 @@ def solve_many(
         start: amplitudes to start from [meV], for all elements or one row each. A real start keeps every phase real.
         branch: the branch to take, as in `solve`. Without `start` and `branch` it is the one connected to T_c.
         rule: quadrature nodes per piece.
+        ways: "short" leaves what has to go the long way as `NOT_CONVERGED`, "long" goes no other: for who compiles them apart.
 
     Returns:
         A batch of `Solution`, each with what `solve` promises for its status. `steps` counts evaluations with few nodes, too.
@@ -112,7 +122,7 @@ def solve_many(
     pattern = None if branch is None else sign_pattern(branch, len(systems.bands))
 
     # === solve
-    return many_core(systems, T, x, pattern, rule)
+    return many_core(systems, T, x, pattern, rule, ways)
 
 
 @program
@@ -122,15 +132,17 @@ def many_core(
     x: Inexact[Array, "element channel"] | None,
     pattern: Float[Array, "band"] | None,
     rule: Rule,
+    ways: Ways,
 ) -> Solution:
     """`solve_many` in stages: the short way, the long way for what is left, and the implicit derivative."""
     frozen = jax.lax.stop_gradient((systems, T, x))
     found = _nothing(*frozen)
-    if x is None or not jnp.iscomplexobj(x):
+    if ways != "long" and (x is None or not jnp.iscomplexobj(x)):
         way = partial(_short_way, pattern=pattern, rule=rule)
         found = _down(way, frozen, found) if x is None and pattern is None else _in_blocks(way, frozen)
-    long_way = partial(_long_way, pattern=pattern, rule=rule)
-    found = of_those_left(long_way, LONG_BLOCK, frozen, found, found.status == Status.NOT_CONVERGED)
+    if ways != "short":
+        long_way = partial(_long_way, pattern=pattern, rule=rule)
+        found = of_those_left(long_way, LONG_BLOCK, frozen, found, found.status == Status.NOT_CONVERGED)
     return jax.vmap(partial(_solution, rule=rule))(systems, T, found)
 
 
