@@ -42,8 +42,8 @@ AT_ONCE = 128
 AHEAD = 4
 """Batches that are asked for before the first one's result is fetched."""
 OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_backend_optimization_level": 3, "xla_cpu_prefer_vector_width": 512}}
-"""Set for every program, so that results do not depend on the flags of the process that computes them. The widest registers that
-there are: with AVX-512 a tenth to a fifth less time than with XLA's own choice, 256 bits."""
+"""Set for every program, so that results do not depend on the flags of the process that computes them. With the widest
+registers that there are, AVX-512 takes a tenth to a fifth less time than with XLA's own choice of 256 bits."""
 if jax.__version_info__[:2] in KNOWN:
     OPTIONS["cpu"]["xla_cpu_use_fusion_emitters"] = True
 
