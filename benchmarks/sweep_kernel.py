@@ -248,6 +248,17 @@ def from_T_c(n: int, rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
+def compiling() -> dict[str, float]:
+    """Seconds until the branch from T_c is compiled: the short way alone, as a sweep begins, and both ways."""
+    lambda_33, d, T = (jnp.asarray(row) for row in draw(1024))
+    sc, seconds = systems_of(lambda_33, d), {}
+    for ways in ("short", "both"):
+        began = time.perf_counter()
+        jax.jit(partial(solve_many, ways=ways)).lower(sc, T).compile()
+        seconds[ways] = time.perf_counter() - began
+    return seconds
+
+
 def T_c_of(n: int, rounds: int) -> dict[str, Any]:
     """Core time per T_c, as a sweep finds it and by `critical_temperature`, both in batches of 128."""
     lambda_33, d, _ = draw(n)
@@ -286,6 +297,7 @@ def main() -> None:
                 "cores": CORES,
                 "from_T_c": from_T_c(options.systems, options.rounds),
                 "T_c": T_c_of(options.systems // 2, options.rounds),
+                "compile_seconds": compiling(),
             },
             options.output,
         )

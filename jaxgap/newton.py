@@ -121,11 +121,11 @@ def newton(
         x = s.x + s.t * s.dx
         r, jacobian = equations(x, theta)
         size = norm(r)
-        last = norm(s.t * s.dx) <= last_step * norm(x)
-        arrived = jnp.isfinite(size) & ((last & (s.steps > 0)) | (norm(x) <= floor) | (size <= EXACT * norm(x)))
+        last = (norm(s.t * s.dx) <= last_step * norm(x)) & (s.steps > 0) & (not rough)
+        arrived = jnp.isfinite(size) & (last | (norm(x) <= floor) | (size <= EXACT * norm(x)))
         taken = arrived | (size < (1 - 1e-4 * s.t) * stride.rise * s.size)
         dx = _limited(-solved(jacobian, r), x, stride.longest)
-        if rough:
+        if rough:  # a whole Newton step, not one that was shortened
             found = taken & (norm(dx) <= last_step * norm(x))
             x, arrived = jnp.where(found, x + dx, x), arrived | found
         return _State(

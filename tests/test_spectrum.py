@@ -240,6 +240,14 @@ def test_peaks_are_roots_of_the_determinant(Delta, m, mu):
 
 # === the normal state
 
+
+@pytest.mark.parametrize("mu", [(200.0, 200.0), (200.0, 190.0)])
+def test_peaks_of_vanishing_complex_amplitudes_are_the_fermi_momenta(mu):
+    centre, width = spectrum.peaks(jnp.ones(2), jnp.array(mu), jnp.zeros(3, complex))
+    np.testing.assert_array_equal(np.sort(centre), np.sort(mu))
+    np.testing.assert_array_equal(width, 0.0)
+
+
 _jacobian = jax.jit(jax.jacfwd(gap_residual, argnums=1))
 _curvature = jax.jit(jax.jacfwd(jax.jacfwd(gap_residual, argnums=1), argnums=1))
 _kernel = jax.jit(linear_kernel)
