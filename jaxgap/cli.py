@@ -21,6 +21,7 @@ from jaxgap._compilation import compile_quickly, keep_programs
 from jaxgap._json import print_json
 from jaxgap._printing import (
     diagram_row,
+    gap_lines,
     gap_row,
     print_diagram,
     print_gaps,
@@ -34,7 +35,7 @@ from jaxgap.branches import solve_temperatures
 from jaxgap.critical import critical_temperature
 from jaxgap.fitting.commands import fits
 from jaxgap.materials import MATERIALS
-from jaxgap.observables import branch_minima, branch_names, coherence_peaks
+from jaxgap.observables import branch_names, coherence_peaks
 from jaxgap.observables.commands import observations
 from jaxgap.phase_diagram import phase_diagram
 from jaxgap.solution import Status
@@ -89,8 +90,8 @@ def solve(
         print_json(solution_row(solution))
     else:
         console.print(escape(str(solution)))
-        for name, gap in zip(branch_names(sc), np.asarray(branch_minima(solution)), strict=True):
-            console.print(escape(f"  gap (branch minimum) {name}: {gap:.6f} meV"))
+        for line in gap_lines(solution) if bool(solution.converged) else ():
+            console.print(escape(f"  {line}"), soft_wrap=True)
     if not bool(solution.converged):
         raise NotConvergedError(Status(int(solution.status)).sentence)
 
@@ -165,7 +166,8 @@ def gaps(
     end = None if branch is None else branch_end(sc, branch)
     if as_json_:
         last = None if end is None else {"T_K": float(end.T), "kind": EndKind(int(end.kind)).name.lower()}
-        peaks = coherence_peaks(jax.tree.map(lambda leaf: leaf[0], solutions))
+        first = jax.tree.map(lambda leaf: leaf[0], solutions)
+        peaks = coherence_peaks(first) if bool(first.converged) else []
         print_json(
             {"branches": branch_names(sc), "rows": rows, "branch_end": last, "coherence_peaks": [p._asdict() for p in peaks]}
         )

@@ -24,7 +24,7 @@ from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bifurcations import BifurcationKind, path
 from jaxgap.critical import highest_temperature, linear_kernel
-from jaxgap.observables.gaps import branch_minima_of, gapless_excess
+from jaxgap.observables.gaps import excitation_gap_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import pack, unpack
 from jaxgap.phase_lines import BROKEN_GROUND, NO_GROUND, NORMAL_GROUND, Grid, Plane, phase_lines
@@ -62,7 +62,7 @@ class PhaseDiagram(NamedTuple):
     unstable_phase: np.ndarray
     """[row, column, state]; for equal relaxation rates."""
     gap: np.ndarray
-    """Smallest branch minimum [meV], [row, column, state]."""
+    """Smallest excitation energy [meV], [row, column, state]; NaN only where a point has fewer states."""
     normal_stable: np.ndarray
     """Whether the normal state is stable, [row, column]."""
     lines: dict[BifurcationKind, np.ndarray]
@@ -197,7 +197,7 @@ def _judge(plane: Any, x: Any, y: Any, Delta: Inexact[Array, "state channel"]) -
             blocks: tuple[Any, ...] = (root.jacobian,)
         else:
             good, excess, blocks = root.converged, gapless_excess(sc, solved), real_blocks(sc, solved, T)
-        return solved, good, free_energy_of(sc, solved, T), jnp.min(branch_minima_of(sc, solved)), excess, blocks
+        return solved, good, free_energy_of(sc, solved, T), excitation_gap_of(sc, solved), excess, blocks
 
     return jax.vmap(one)(x, y, Delta)
 

@@ -91,10 +91,10 @@ def excitation_gaps(solution: Solution, definition: str = "branch_minimum") -> F
 def branch_minima(solution: Solution) -> Float[Array, "branch"]:
     """Minimum of every quasiparticle branch over all k at which it pairs [meV], in the order of `branch_names`.
 
-    Of two cross-paired bands: of E_-, and of sqrt(zeta_i^2 + |Delta_i|^2) where band i alone is inside its shell, the minimum is
-    the lower one; that of E_+ the upper one. Normal states, |zeta| > Omega outside the shells, belong to no branch; only where
-    two shells do not overlap, and E_+ has no k of its own, the upper one is the larger energy of a band and its normal partner:
-    above Omega, which is to say no gap but the cutoff's.
+    Of two cross-paired bands the lower one is the minimum of E_- and, where band i alone is inside its shell, of
+    sqrt(zeta_i^2 + |Delta_i|^2); the upper one is that of E_+. Normal states, |zeta| > Omega outside the shells, belong to no
+    branch. Only where two shells do not overlap, and E_+ has no k of its own, the upper one is the larger energy of a band and
+    its normal partner: above Omega, which is to say no gap but the cutoff's.
 
     Differentiable to every order: the k of a minimum is itself a root, dE/dkappa = 0, or moves with a shell's edge. The
     derivative is NaN where the minimum is a kink (an exactly gapless or crossing branch).
