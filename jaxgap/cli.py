@@ -16,7 +16,7 @@ from rich.table import Table
 
 from jaxgap import __version__
 from jaxgap._arguments import SetOption, named_system, number, parse_temperatures
-from jaxgap._checks import InputError, NotConvergedError
+from jaxgap._checks import InputError, NotConvergedError, check
 from jaxgap._compilation import compile_quickly, keep_programs
 from jaxgap._json import print_json
 from jaxgap._printing import (
@@ -186,7 +186,7 @@ def diagram(
     system: SystemArgument,
     x: Annotated[str, typer.Option("--x", metavar="PATH=FROM:TO:POINTS", help="Horizontal axis: a leaf, or T [K].")],
     y: Annotated[str, typer.Option("--y", metavar="PATH=FROM:TO:POINTS", help="Vertical axis: a leaf, or T [K].")],
-    T: Annotated[float, typer.Option("--T", help="Temperature [K], unless it is an axis.")] = 0.0,
+    T: Annotated[float | None, typer.Option("--T", help="Temperature [K], unless it is an axis. Default: 0.")] = None,
     folder: Annotated[Path, typer.Option(help="Where to write picture and tables.")] = Path("diagram"),
     set_: SetOption = [],  # noqa: B006
     as_json_: JsonOption = False,
@@ -198,7 +198,9 @@ def diagram(
     """
     from jaxgap.plotting import write_phase_diagram
 
-    found = phase_diagram(named_system(system, set_), T, _axis("--x", x), _axis("--y", y))
+    axes = _axis("--x", x), _axis("--y", y)
+    check(T is None or not any("T" in axis for axis in axes), "--T", "be left out where T is an axis", T)
+    found = phase_diagram(named_system(system, set_), 0.0 if T is None else T, *axes)
     try:
         paths = write_phase_diagram(found, folder)
     except OSError as error:

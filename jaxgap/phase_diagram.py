@@ -39,6 +39,10 @@ from jaxgap.unknowns import search_root
 __all__ = ["PhaseDiagram", "phase_diagram", "States", "judged_states", "linear_map"]
 
 CHUNK, BROKEN_CHUNK = 256, 32
+MOST_POINTS = 1_000_000
+"""Of a diagram, which is held in memory: more are refused before anything is allocated."""
+BYTES_PER_POINT = 1e4
+"""Of two bands, roughly: six states with all that is known about them, once more at both ends of every edge."""
 COLDEST = 1e-14
 """In units of the highest possible T_c: the normal state's stability at T = 0 is that at this temperature."""
 
@@ -139,6 +143,8 @@ def phase_diagram(sc: Superconductor, T: Any, x: Any, y: Any) -> PhaseDiagram:
     T = checked_temperature(T)
     (x_name, xs), (y_name, ys) = _axis("x", x), _axis("y", y)
     check(x_name != y_name, "y", "be another leaf than x", y_name)
+    points = len(xs) * len(ys)
+    check(points <= MOST_POINTS, "x and y", f"make at most {MOST_POINTS:,} points", _size_in_words(points))
     for name, values in ((x_name, xs), (y_name, ys)):
         for end in (values[0], values[-1]):
             path(sc, T, {name: (end, end)})
@@ -166,8 +172,15 @@ def _axis(argument: str, axis: Any) -> tuple[str, np.ndarray]:
     good = isinstance(axis, Mapping) and len(axis) == 1 and all(len(ends) == 3 for ends in axis.values())
     check(good, argument, 'be one leaf with (from, to, points), such as {"lambda_33": (0.1, 0.3, 100)}', repr(axis))
     name, (lo, hi, points) = next(iter(axis.items()))
+    check(bool(np.isfinite((lo, hi)).all()), argument, "have finite ends", (lo, hi, points))
     check(int(points) >= 2 and hi > lo, argument, "rise over at least two points", (lo, hi, points))
+    # Before anything is allocated.
+    check(int(points) <= MOST_POINTS, argument, f"have at most {MOST_POINTS:,} points", _size_in_words(int(points)))
     return name, np.linspace(lo, hi, int(points))
+
+
+def _size_in_words(points: int) -> str:
+    return f"{points:,}, for which some {points * BYTES_PER_POINT / 1e9:,.0f} GB of memory are needed"
 
 
 # --- judge ------------------------------------------------------------------------------------------------------------

@@ -14,9 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jax.numpy as jnp
-from jaxtyping import Array
-
 from jaxgap._checks import InputError, check
 from jaxgap.observables import branch_names, phase_difference, relative_signs
 from jaxgap.observables.gaps import (
