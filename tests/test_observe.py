@@ -159,7 +159,11 @@ def test_branches_are_curves_over_temperature_as_far_as_they_go(observe, tmp_pat
         (("ba122", "dos", "--Z", "3"), 2, "Argument `--Z` must be left out: `dos` takes --Gamma, --weights, --reach,"),
         (("ba122", "heat", "--Gamma", "1"), 2, "Argument `--Gamma` must be left out: `heat` takes --formula-volume,"),
         (("ba122", "arpes", "--weights", "1,1"), 2, "Argument `--weights` must be left out"),
-        (("ba122", "superfluid", "--reach", "9"), 2, "Argument `--reach` must be left out: `superfluid` takes --layer-spacing,"),
+        (
+            ("ba122", "superfluid", "--reach", "9"),
+            2,
+            "Argument `--reach` must be left out: `superfluid` takes --layer-spacing,",
+        ),
         (("ba122", "dos", "--Gamma", "-1"), 2, "Argument `--Gamma` must not be negative [meV], but got -1.0."),
         (("ba122", "nmr", "--Gamma", "0", "--T", "1:5:3"), 2, "Argument `--Gamma` must be positive [meV], but got 0.0."),
         (("ba122", "andreev", "--Z", "-1"), 2, "Argument `--Z` must not be negative, but got -1.0."),

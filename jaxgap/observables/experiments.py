@@ -18,6 +18,7 @@ from jaxgap.branches import solve_temperatures
 from jaxgap.labels import Label
 from jaxgap.observables import curves, pictures
 from jaxgap.observables._checks import band_weights, not_negative, positive
+from jaxgap.observables.absolute import states_per_volume
 from jaxgap.observables.symmetrised import gap_comparison
 from jaxgap.plotting import COLOURS
 from jaxgap.solution import Solution, Status
@@ -67,6 +68,10 @@ class Request:
                 positive(option, value, unit)
         for sc in self.systems.values():
             band_weights(self.weights, len(sc.bands))
+            if experiment == "heat":
+                curves.heat_unit(sc, self.formula_volume, self.layer_spacing)
+            if experiment == "superfluid" and self.layer_spacing is not None:
+                states_per_volume(sc, self.layer_spacing)
         check_finite("--T", self.T)
         check(bool(np.all(self.T >= 0)), "--T", "hold temperatures >= 0 [K]", self.T.tolist())
         if experiment in ("arpes", "map"):
@@ -143,12 +148,13 @@ class Drawing(NamedTuple):
         notes = []
         for label, s in self.states.items():
             name = f"{label}: " * bool(label)
-            T, missing, normal = (np.atleast_1d(part) for part in (s.T, ~s.converged, s.label == Label.NORMAL))
-            if (normal & ~missing).any():
-                notes.append(f"{name}normal, without a gap, at {_listed(T[normal & ~missing])}.")
-            for code in np.unique(np.atleast_1d(s.status)[missing]):
-                left_out = T[missing & (np.atleast_1d(s.status) == code)]
-                notes.append(f"{name}left out at {_listed(left_out)}: {Status(int(code)).sentence}")
+            T, status, missing = (np.atleast_1d(part) for part in (s.T, s.status, ~s.converged))
+            normal = np.atleast_1d(s.label == Label.NORMAL) & ~missing
+            if normal.any():
+                notes.append(f"{name}normal, without a gap, at {_listed(T[normal])}.")
+            for code in np.unique(status[missing]):
+                at = _listed(T[missing & (status == code)])
+                notes.append(f"{name}left out at {at}: {Status(int(code)).sentence}")
         return notes
 
 
