@@ -62,7 +62,7 @@ def plot_density_of_states(solution: Solution, omega: Any = None, Gamma: float =
     ax.plot(omega, N.total, color="black", lw=1.8, label="total")
     for name, band, colour in zip(sc.band_names, N.bands, COLOURS, strict=False):
         ax.plot(omega, band, color=colour, lw=1.0, ls="--", label=name)
-    for gap in gaps[gaps <= reach]:
+    for gap in gaps[gaps < float(sc.Omega)]:
         ax.axvline(gap, color="0.7", lw=0.8, zorder=0)
     ax.set(xlabel=r"energy $\omega$ (meV)", ylabel=r"$N(\omega)\,/\,N(0)$", ylim=(0, None))
     ax.set_title(f"{_title(solution)}, $\\Gamma$ = {Gamma:g} meV; grey: branch minima", fontsize=10)

@@ -45,10 +45,10 @@ def scanned(sc, Delta):
     between shell edges and Fermi momenta."""
     (a, b), everywhere, overlap = shells(sc), np.full(2, np.inf), np.full(2, np.inf)
     k_F = [float(band.mass * band.mu) for band in sc.bands]
-    ends = np.unique(np.concatenate([a, b, k_F]))
+    ends = np.unique(np.concatenate([[0.0, 1.5 * b.max()], a, b, k_F]))
     for left, right in itertools.pairwise(ends):
         inside = ((left + right) / 2 > a) & ((left + right) / 2 < b)
-        if not inside.any() or right - left < SCAN:
+        if right - left < SCAN:
             continue
         edge = 1e-13 * right  # at an end itself rounding decides which side it is on
         for branch in (0, 1):
@@ -90,7 +90,7 @@ SHELLS = {
     "equal masses, d > Omega": ([100.0, 140.0], [1.0, 1.0], 30.0, 2),
     "d < Omega": ([100.0, 110.0], [1.0, 1.0], 30.0, 2),
     "d = 0": ([100.0, 100.0], [1.0, 1.0], 30.0, 2),
-    "the shells touch": ([100.0, 160.0], [1.0, 1.0], 30.0, 2),
+    "the shells just miss each other": ([100.0, 160.001], [1.0, 1.0], 30.0, 2),
 }
 """Names -> (mus, masses, Omega, dimension)."""
 
@@ -140,9 +140,17 @@ def test_the_gap_is_continuous_where_the_overlap_ends():
     # 0.025 meV a step, of which the gap moves by a few per cent.
     assert np.abs(np.diff(lower)).max() < 1e-3
     np.testing.assert_allclose(lower[-1], 4.0, atol=EXACT)
-    # d/2 in the overlap; at its end, at Omega, the upper one loses what the cross amplitude adds, |Delta_3|.
-    assert (upper[mus > 160.0] > 30.0).all()
-    assert np.abs(np.diff(upper)).max() < 1.3
+    # The upper one is d/2 and what the amplitudes add, which it loses at the overlap's end, at Omega.
+    np.testing.assert_allclose(upper[mus > 160.0], (mus[mus > 160.0] - 100.0) / 2, rtol=EXACT)
+    assert np.abs(np.diff(upper)).max() < 1.6
+
+
+def test_shells_that_touch_have_no_overlap():
+    """At the one k they share E_- would be Omega - |Delta_3| = 3, whatever rounding makes of it."""
+    for shift in (0.0, 1e-14, -1e-14):
+        s = state(issue_system((1.0, 1.0), (100.0, 160.0 + shift)), [6.0, 5.0, 27.0])
+        np.testing.assert_allclose(branch_minima(s), [5.0, 30.0], atol=EXACT)
+        assert np.isnan(overlap_minima(s)).all()
 
 
 def test_nothing_pairs_below_a_normal_band():

@@ -1,12 +1,12 @@
-r"""Quasiparticles of two cross-paired bands where one is inside its shell and the other is not.
+r"""Quasiparticles of two cross-paired bands where not both are inside their shells.
 
 .. math:: E(\kappa) = \sqrt{\zeta_i^2 + |\Delta_i|^2}, \qquad |\zeta_j| > \Omega
 
-Band i pairs alone there (Delta_3 is switched off), and its partner j is normal. So the smallest E is |Delta_i| if the band's
-Fermi momentum lies in such an interval, or else lies at the interval's end.
+Where only band i is inside its shell it pairs alone (Delta_3 is switched off), and its partner j is normal. So the smallest E
+is |Delta_i| if the band's Fermi momentum lies in such an interval of kappa, or else lies at the interval's end.
 
-Both energies are convex functions of kappa on an interval, and so is the larger one: its smallest value lies at one of the
-ends, at the Fermi momentum, or where both are equal. These places are known in closed form, with their derivatives.
+Two shells that do not overlap leave a gap between them in which both bands are normal and cross; the larger of the two energies
+is the smallest there, at |zeta_1| = |zeta_2| (d/2 for equal masses at the distance d).
 """
 
 from typing import Any
@@ -19,47 +19,38 @@ from jaxgap.pairing import parameters, pick, single_intervals
 from jaxgap.spectrum import abs2, safe_sqrt
 from jaxgap.superconductor import Cluster, Superconductor
 
-__all__ = ["ROUNDING", "lowest_beyond_overlap", "pairs_alone_at_fermi_momentum"]
+__all__ = ["ROUNDING", "lowest_alone", "normal_crossing", "pairs_alone_at_fermi_momentum"]
 
 ROUNDING = 1e-12
 """An interval narrower than 1e-12 of its upper end is none: shells that are equal, or only touch."""
 
 
-def lowest_beyond_overlap(
-    sc: Superconductor, Delta: Inexact[Array, "channel"], cluster: Cluster, upper: Bool[Array, ""]
-) -> Float[Array, ""]:
-    """Smallest energy [meV] of a band of `cluster` that pairs alone; with `upper` of the larger one of its energy and that of
-    its normal partner. Infinite where no band of the cluster pairs alone."""
+def lowest_alone(sc: Superconductor, Delta: Inexact[Array, "channel"], cluster: Cluster) -> Float[Array, ""]:
+    """Smallest energy [meV] of a band of a pair where its partner is outside its shell; infinite if there is no such k."""
     bands, lo, hi = single_intervals(sc)
     mine = tuple(k for k, i in enumerate(bands) if i in cluster.bands)
     own = tuple(bands[k] for k in mine)
-    partner = tuple(sum(cluster.bands) - i for i in own)
-    a, b = (pick(ends, mine)[:, None] for ends in (lo, hi))
-    leaves, s = parameters(sc), abs2(pick(Delta, own))[:, None]
-    (m, mu), (m_j, mu_j) = ([pick(leaf, which)[:, None] for leaf in leaves] for which in (own, partner))
-    places = jnp.concatenate([m * mu, *_crossings(m, mu, m_j, mu_j, s)], axis=1)
-    first, last = (jnp.broadcast_to(end, places.shape) for end in (a, b))
-    kappa = jnp.concatenate([a, b, smaller(larger(places, first), last)], axis=1)
-    E = safe_sqrt((kappa / m - mu) ** 2 + s)
-    E = jnp.where(upper, larger(E, jnp.abs(kappa / m_j - mu_j)), E)
-    E = jnp.where(b - a > ROUNDING * b, E, jnp.inf).ravel()
+    a, b = pick(lo, mine), pick(hi, mine)
+    m, mu = (pick(leaf, own) for leaf in parameters(sc))
+    nearest = smaller(larger(m * mu, a), b)
+    E = safe_sqrt((nearest / m - mu) ** 2 + abs2(pick(Delta, own)))
+    E = jnp.where(b - a > ROUNDING * b, E, jnp.inf)
     return E[jnp.argmin(E)]
 
 
-def _crossings(m: Any, mu: Any, m_j: Any, mu_j: Any, s: Any) -> tuple[Any, Any]:
-    """The two kappa at which zeta^2 + s = zeta_j^2, 0 where there is none."""
-    A = 1 / m**2 - 1 / m_j**2
-    B = -2 * (mu / m - mu_j / m_j)
-    C = (mu - mu_j) * (mu + mu_j) + s
-    D = B**2 - 4 * A * C
-    # Of the two forms of a root each is free of cancellation where the other is not; for equal masses (A = 0) one is left.
-    q = -(B + jnp.where(B < 0, -1.0, 1.0) * safe_sqrt(D)) / 2
-    return _ratio(q, A, D), _ratio(C, q, D)
+def normal_crossing(sc: Superconductor, cluster: Cluster) -> Float[Array, ""]:
+    """Smallest |zeta_1| = |zeta_2| >= Omega [meV] of the bands of a pair; infinite if they do not cross outside the shells."""
+    one, two = (sc.bands[i] for i in cluster.bands)
+    crossings = [_crossing(one, two, sign, sc.Omega) for sign in (1.0, -1.0)]
+    return smaller(*crossings)
 
 
-def _ratio(above: Any, below: Any, D: Any) -> Any:
-    good = (D > 0) & (below != 0)
-    return jnp.where(good, above / jnp.where(good, below, 1.0), 0.0)
+def _crossing(one: Any, two: Any, sign: float, Omega: Any) -> Float[Array, ""]:
+    """|zeta_1| at the kappa where zeta_1 = sign zeta_2."""
+    slope = 1 / one.mass - sign / two.mass
+    kappa = (one.mu - sign * two.mu) / jnp.where(slope == 0, 1.0, slope)
+    energy = jnp.abs(zeta(one, kappa))
+    return jnp.where((slope != 0) & (kappa >= 0) & (energy >= (1 - ROUNDING) * Omega), energy, jnp.inf)
 
 
 def pairs_alone_at_fermi_momentum(sc: Superconductor, cluster: Cluster) -> Bool[Array, "2"]:

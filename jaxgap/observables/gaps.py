@@ -27,7 +27,7 @@ from jaxgap._checks import check
 from jaxgap._compilation import program
 from jaxgap.bands import density_of_states, kappa_F, rho, zeta
 from jaxgap.implicit import at_root
-from jaxgap.observables.beyond_overlap import ROUNDING, lowest_beyond_overlap, pairs_alone_at_fermi_momentum
+from jaxgap.observables.beyond_overlap import ROUNDING, lowest_alone, normal_crossing, pairs_alone_at_fermi_momentum
 from jaxgap.pairing import overlap_interval, overlap_nodes, pairs, pick
 from jaxgap.solution import Solution, check_single
 from jaxgap.superconductor import Cluster, Superconductor
@@ -93,8 +93,8 @@ def branch_minima(solution: Solution) -> Float[Array, "branch"]:
 
     Of two cross-paired bands the lower one is the minimum of E_- and, where band i alone is inside its shell, of
     sqrt(zeta_i^2 + |Delta_i|^2); the upper one is that of E_+. Normal states, |zeta| > Omega outside the shells, belong to no
-    branch. Only where two shells do not overlap, and E_+ has no k of its own, the upper one is the larger energy of a band and
-    its normal partner: above Omega, which is to say no gap but the cutoff's.
+    branch. Only where two shells do not overlap, and E_+ has no k of its own, the upper one is where the normal bands cross
+    between their shells (d/2 for equal masses): above Omega, which is to say no gap but the cutoff's.
 
     Differentiable to every order: the k of a minimum is itself a root, dE/dkappa = 0, or moves with a shell's edge. The
     derivative is NaN where the minimum is a kink (an exactly gapless or crossing branch).
@@ -168,7 +168,9 @@ def _minimum(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array
     E = partial(_energy, cluster=cluster)
     lo, hi = overlap_interval(sc, cluster)
     kappa, smooth = _argmin(E, jax.lax.stop_gradient(theta), jax.lax.stop_gradient((lo, hi)), _grid(sc, Delta, cluster))
-    beyond = lowest_beyond_overlap(sc, Delta, cluster, upper) if everywhere else jnp.full((), jnp.nan)
+    # Without overlap a NaN of the amplitudes is left in the lower branch.
+    elsewhere = jnp.where(upper, normal_crossing(sc, cluster), lowest_alone(sc, Delta, cluster))
+    beyond = elsewhere if everywhere else jnp.full((), jnp.nan)
     # A NaN of the energy is one of the gap.
     chosen = (hi - lo > ROUNDING * hi) & (upper | ~(jax.lax.stop_gradient(E(kappa, theta)) > beyond))
 
