@@ -88,7 +88,7 @@ _KNOWN = (
         "meV",
         "excitation gap (strongest coherence peak; NaN: the branch has none)",
     ),
-    Quantity("gap", lambda sc, T, s: excitation_gap_of(sc, s.Delta), (), "meV", "smallest excitation energy"),
+    Quantity("gap", lambda sc, T, s: excitation_gap_of(sc, s.Delta), (), "meV", "smallest branch minimum"),
     Quantity(
         "free_energy",
         lambda sc, T, s: free_energy_of(sc, s.Delta, T),
