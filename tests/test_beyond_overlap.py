@@ -5,20 +5,24 @@ import itertools
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from problems import PROBLEMS, generator, scaled_error, system
 from test_observables import LAM, brute_energies, central, state
 
 from jaxgap import gap_curve, materials, solutions, solve
+from jaxgap._printing import gap_lines
 from jaxgap.observables import (
     branch_minima,
     coherence_peaks,
     excitation_gap,
     overlap_minima,
     tunnelling_density_of_states,
+    wave_vector,
 )
 from jaxgap.observables.gaps import branch_minima_of, excitation_gap_of, overlap_minima_of, strongest_peaks_of
+from jaxgap.plotting import plot_dispersion
 
 SCAN = 1e-9
 """[meV] A scan that zooms in on the lowest points, rounding of eigenvalues, with a margin of 1e4; `solve` promises it too."""
@@ -232,6 +236,29 @@ def test_the_gap_of_a_band_that_pairs_alone_is_its_amplitude():
 
 
 # === what reads it
+
+
+def test_the_dispersion_is_drawn_over_both_shells():
+    ax = plot_dispersion(state(issue_system(Omega=20.0), [6.0, -4.0, 1.0]))
+    k, E = ax.lines[0].get_data()
+    plt.close(ax.figure)
+    for kappa, gap in ((60.0, 4.0), (100.0, 6.0)):
+        assert np.interp(float(wave_vector(kappa)), k, E) == pytest.approx(gap, abs=0.01)
+
+
+def test_the_command_says_which_band_pairs_alone():
+    s = solve(issue_system(), 0.0)
+    assert gap_lines(s) == [
+        "gap (branch minimum) a:b lower: 3.917798 meV",
+        "gap (branch minimum) a:b upper: 26.784619 meV",
+        "`a:b lower` is of a band that pairs alone, where its partner is outside the shell; "
+        "where both bands pair the minimum is 17.007907 meV",
+    ]
+    apart = solve(issue_system(Omega=20.0), 0.0)
+    assert gap_lines(apart)[-1] == (
+        "the shells of a:b do not overlap: each band pairs alone; `a:b upper` is no gap but the cutoff's"
+    )
+    assert len(gap_lines(solve(materials.ba122(), 1.0, branch="s+-"))) == 2
 
 
 def test_coherence_peaks_of_bands_that_pair_alone():
