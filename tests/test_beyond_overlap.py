@@ -17,6 +17,7 @@ from jaxgap.observables import (
     branch_minima,
     coherence_peaks,
     excitation_gap,
+    fermi_momentum_gaps,
     overlap_minima,
     tunnelling_density_of_states,
     wave_vector,
@@ -187,6 +188,14 @@ def test_a_nan_amplitude_is_a_nan_gap_in_large_batches():
     gap = np.asarray(jax.jit(jax.vmap(lambda D: excitation_gap_of(base, D)))(jnp.asarray(Delta)))
     assert np.isnan(gap[1::2]).all()
     np.testing.assert_allclose(gap[::2], 4.0, atol=EXACT)
+
+
+def test_nothing_is_read_off_a_state_that_was_not_found():
+    s = state(issue_system(), np.full(3, np.nan))
+    for read in (branch_minima, overlap_minima, excitation_gap, lambda s: fermi_momentum_gaps(s).gap):
+        assert np.isnan(read(s)).all()
+    for Gamma in (0.0, 0.1):
+        assert np.isnan(tunnelling_density_of_states(s, [1.0, 3.0], Gamma).total).all()
 
 
 # === derivatives

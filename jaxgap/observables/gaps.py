@@ -252,7 +252,8 @@ def gapless_excess(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[
     .. math:: \Delta_3^2 - \Delta_1 \Delta_2 + \zeta_1 \zeta_2 \quad \text{where} \quad \zeta_1 \Delta_2 + \zeta_2 \Delta_1 = 0
 
     These are the two squares whose sum is E_+^2 E_-^2. For equal masses at a distance d it reads
-    Delta_3^2 = Delta_1 Delta_2 [1 + d^2 / (Delta_1 + Delta_2)^2]. If Delta_1 and Delta_2 differ in sign there is no such state,
+    Delta_3^2 = Delta_1 Delta_2 [1 + d^2 / (Delta_1 + Delta_2)^2]. The k of it may lie outside the shells, where nothing is
+    gapless: `excitation_gap` tells. If Delta_1 and Delta_2 differ in sign there is no such state,
     and the value is |Delta_1 Delta_2| + Delta_3^2.
     """
     return jnp.stack([_gapless_excess(sc, Delta, cluster) for cluster in pairs(sc)] or [jnp.full((), jnp.inf)])
