@@ -32,7 +32,7 @@ from jaxgap._printing import (
 from jaxgap._terminal import JsonOption, console
 from jaxgap.branch_ends import EndKind, branch_end
 from jaxgap.branches import solve_temperatures
-from jaxgap.critical import Instability, instability, lowest_temperature
+from jaxgap.critical import Onset, lowest_temperature, onset
 from jaxgap.fitting.commands import fits
 from jaxgap.materials import MATERIALS
 from jaxgap.observables import branch_minima, branch_names, coherence_peaks
@@ -129,14 +129,14 @@ def tc(
     if kind:
         print_transition(transition(sc), as_json_)
         return
-    (T_c, onset), slope = jax.value_and_grad(_critical, has_aux=True)(sc)
+    (T_c, found), slope = jax.value_and_grad(_critical, has_aux=True)(sc)
     derivatives = {path: float(slope.get(path)) for path in sc.paths}
-    oscillatory, together = float(onset.oscillatory), int(onset.together)
+    oscillatory, together = float(found.oscillatory), int(found.together)
     if as_json_:
         known = {
             "oscillatory_K": oscillatory or None,
             "critical_together": together,
-            "differentiable": bool(onset.differentiable),
+            "differentiable": bool(found.differentiable),
         }
         print_json({"T_c_K": float(T_c), "derivatives_K_per_unit": derivatives} | known)
         return
@@ -148,7 +148,7 @@ def tc(
             console.print(f"The normal state is stable at every temperature (above {lowest:.1e} K): T_c = 0.")
         return
     console.print(f"T_c = {float(T_c):.6f} K (linearised gap equations)")
-    if not bool(onset.differentiable):
+    if not bool(found.differentiable):
         console.print(DEFECTIVE, soft_wrap=True)
         return
     if together > 1:
@@ -172,9 +172,9 @@ MEAN = (
 )
 
 
-def _critical(sc: Superconductor) -> tuple[Any, Instability]:
-    onset = instability(sc)
-    return onset.T_c, onset
+def _critical(sc: Superconductor) -> tuple[Any, Onset]:
+    found = onset(sc)
+    return found.T_c, found
 
 
 @app.command()

@@ -37,6 +37,8 @@ __all__ = [
     "linear_kernel",
     "Instability",
     "instability",
+    "Onset",
+    "onset",
     "highest_temperature",
     "lowest_temperature",
     "pair_susceptibility",
@@ -51,13 +53,21 @@ BISECTIONS = 48
 
 
 class Instability(NamedTuple):
-    """Where the normal state becomes unstable."""
+    """Where the normal state gives way to a static superconducting one."""
 
     T_c: Float[Array, ""]
     """T_c,lin [K]; 0 if no static superconducting state branches off at any temperature."""
     direction: Float[Array, "channel"]
     """Relative amplitudes with which superconductivity sets in (norm 1; the largest is positive). Where several directions
     become critical together, the one in which all channels take part."""
+
+
+class Onset(NamedTuple):
+    """All that is known of where the normal state becomes unstable."""
+
+    T_c: Float[Array, ""]
+    """As in `Instability`."""
+    direction: Float[Array, "channel"]
     together: Int[Array, ""]
     """How many directions become critical at T_c together: eigenvalues within 1e-9 of 1 with as many eigenvectors."""
     differentiable: Bool[Array, ""]
@@ -76,13 +86,18 @@ def critical_temperature(sc: Superconductor) -> Float[Array, ""]:
     such as that of a tied parameter, else the mean of both sides of T_c = max. NaN where the eigenvalue is defective.
     """
     require_float64()
-    return _instability(sc).T_c
+    return _onset(sc).T_c
 
 
 def instability(sc: Superconductor) -> Instability:
+    """T_c,lin [K] and the direction in which the normal state gives way, both differentiable."""
+    return Instability(*onset(sc)[:2])
+
+
+def onset(sc: Superconductor) -> Onset:
     """T_c,lin [K] and the direction in which the normal state gives way, both differentiable, and what else is known there."""
     require_float64()
-    return _instability(sc)
+    return _onset(sc)
 
 
 @partial(jax.jit, static_argnames="rule")
@@ -119,11 +134,11 @@ def _linear_map(sc: Superconductor, log_T: Float[Array, ""]) -> Float[Array, "n 
 
 
 @program
-def _instability(sc: Superconductor) -> Instability:
+def _onset(sc: Superconductor) -> Onset:
     return continued(sc, *search(jax.lax.stop_gradient(sc)))
 
 
-def continued(sc: Superconductor, T_c: Float[Array, ""], oscillatory: Any = 0.0) -> Instability:
+def continued(sc: Superconductor, T_c: Float[Array, ""], oscillatory: Any = 0.0) -> Onset:
     """What a search has found, as a differentiable function of `sc`."""
     exists = T_c > 0
     x = jnp.log(jnp.where(exists, T_c, 1.0))
@@ -132,7 +147,7 @@ def continued(sc: Superconductor, T_c: Float[Array, ""], oscillatory: Any = 0.0)
     good = exists & differentiable(space, slope)
     x = at_root(_mean_crosses_one, x[None], (sc, space), good)[0]
     v = at_root(_marginal_direction, jnp.append(space.direction, 0.0), (sc, space, x), good)[:-1]
-    return Instability(
+    return Onset(
         jnp.where(jnp.isnan(T_c), jnp.nan, jnp.where(exists, jnp.exp(x), 0.0)),
         jnp.where(exists, v, 0.0),
         jnp.where(exists, jnp.sum(space.chosen), 0).astype(int),

@@ -95,7 +95,7 @@ def follow(
             & (~s.began | (norm(found.x - predicted) <= jnp.where(s.checking, HALF_WAY, CORRECTION) * size))
         )
         if pattern is not None:
-            good &= has_signs(found.x, pattern)
+            good &= has_signs(sc, found.x, pattern)
 
         # === judge and move
         root = jax.tree.map(lambda end, now: jnp.where(s.checking, end, now), s.root, found)
@@ -156,7 +156,7 @@ def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Trac
 
     The amplitude a there solves v . r(a v) = 0, which is negative for small a below T_c and positive for large a.
     """
-    T_c, v = instability(sc)[:2]
+    T_c, v = instability(sc)
     T_0 = jnp.maximum(T, CLOSE * T_c)
 
     def bisect(_: Any, bracket: Any) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from problems import generator, one_band, relative_error, system
 
 from jaxgap import TransitionKind, critical_temperature, linear_temperatures, transition
-from jaxgap.critical import instability, linear_kernel
+from jaxgap.critical import linear_kernel, onset
 from jaxgap.observables import specific_heat_jump
 from jaxgap.sweeps.critical import critical_temperature_in_batch
 from jaxgap.units import k_B
@@ -56,10 +56,10 @@ def bands(lam, mus=None):
 def test_a_double_eigenvalue_with_one_eigenvector(corner):
     """Rounding makes it a complex pair, or two real ones; it is one real T_c all the same, and has no derivative."""
     sc = bands([[0.3, 0.1], [corner, 0.3]])
-    onset = instability(sc)
-    assert relative_error(onset.T_c, deep(0.3)) < DEFECTIVE
-    assert np.abs(np.asarray(onset.direction) - [1.0, 0.0]).max() < DEFECTIVE
-    assert (int(onset.together), bool(onset.differentiable), float(onset.oscillatory)) == (1, False, 0.0)
+    found = onset(sc)
+    assert relative_error(found.T_c, deep(0.3)) < DEFECTIVE
+    assert np.abs(np.asarray(found.direction) - [1.0, 0.0]).max() < DEFECTIVE
+    assert (int(found.together), bool(found.differentiable), float(found.oscillatory)) == (1, False, 0.0)
     assert np.isnan(jax.grad(critical_temperature)(sc).Omega)
     assert linear_temperatures(sc) == pytest.approx((deep(0.3),), rel=DEFECTIVE)
 
@@ -67,16 +67,16 @@ def test_a_double_eigenvalue_with_one_eigenvector(corner):
 @pytest.mark.parametrize("corner", [0.0, 1e-16, -1e-16])
 def test_a_triple_eigenvalue_with_one_eigenvector(corner):
     lam = [[0.3, 0.1, 0.05], [0.0, 0.3, 0.1], [corner, 0.0, 0.3]]
-    onset = instability(bands(lam))
-    assert relative_error(onset.T_c, deep(0.3)) < (SIMPLE if corner == 0 else TRIPLE)
-    assert not bool(onset.differentiable)
+    found = onset(bands(lam))
+    assert relative_error(found.T_c, deep(0.3)) < (SIMPLE if corner == 0 else TRIPLE)
+    assert not bool(found.differentiable)
 
 
 def test_just_off_the_defective_one_it_is_simple_again():
     """lambda +- sqrt(.1 * 1e-8): T_c and its derivatives exist, those across the square root are large and right."""
-    onset = instability(bands([[0.3, 0.1], [1e-8, 0.3]]))
+    found = onset(bands([[0.3, 0.1], [1e-8, 0.3]]))
     wanted = deep(0.3 + np.sqrt(1e-9))
-    assert relative_error(onset.T_c, wanted) < DEFECTIVE
+    assert relative_error(found.T_c, wanted) < DEFECTIVE
     slope = jax.grad(critical_temperature)(bands([[0.3, 0.1], [1e-8, 0.3]])).lam
     by_eigenvalue = jax.grad(lambda x: critical_temperature(one_band(x)))(0.3 + np.sqrt(1e-9))
     assert relative_error(slope[1, 0], by_eigenvalue * np.sqrt(0.1 / 1e-8) / 2) < 1e-5
@@ -99,9 +99,9 @@ def test_different_bands_in_a_triangular_matrix_are_simple():
 def test_a_complex_pair_is_an_oscillation():
     """.3 +- .2i: the normal state is unstable below the T_c of .3, and no static state branches off."""
     sc = bands([[0.3, 0.2], [-0.2, 0.3]])
-    onset = instability(sc)
-    assert (float(onset.T_c), int(onset.together), bool(onset.differentiable)) == (0.0, 0, False)
-    assert relative_error(onset.oscillatory, deep(0.3)) < SIMPLE
+    found = onset(sc)
+    assert (float(found.T_c), int(found.together), bool(found.differentiable)) == (0.0, 0, False)
+    assert relative_error(found.oscillatory, deep(0.3)) < SIMPLE
     assert linear_temperatures(sc) == ()
 
 
@@ -109,15 +109,15 @@ def test_a_real_eigenvalue_below_a_complex_pair():
     lam = np.zeros((3, 3))
     lam[:2, :2] = [[0.3, 0.2], [-0.2, 0.3]]
     lam[2, 2] = 0.25
-    onset = instability(bands(lam))
-    assert relative_error(onset.T_c, deep(0.25)) < SIMPLE
-    assert relative_error(onset.oscillatory, deep(0.3)) < SIMPLE
-    assert bool(onset.differentiable)
+    found = onset(bands(lam))
+    assert relative_error(found.T_c, deep(0.25)) < SIMPLE
+    assert relative_error(found.oscillatory, deep(0.3)) < SIMPLE
+    assert bool(found.differentiable)
     # Above a complex pair a real one is the first, and nothing else is told.
     lam[2, 2] = 0.35
-    onset = instability(bands(lam))
-    assert relative_error(onset.T_c, deep(0.35)) < SIMPLE
-    assert float(onset.oscillatory) == 0.0
+    found = onset(bands(lam))
+    assert relative_error(found.T_c, deep(0.35)) < SIMPLE
+    assert float(found.oscillatory) == 0.0
 
 
 @pytest.mark.slow
@@ -147,8 +147,8 @@ def test_random_couplings_against_all_eigenvalues_on_a_grid():
     kernel = jax.jit(jax.vmap(linear_kernel, in_axes=(None, 0)))
     kinds = set()
     for sc in _random():
-        onset = instability(sc)
-        top = 1.2 * max(float(onset.T_c), float(onset.oscillatory), 1.0)
+        found = onset(sc)
+        top = 1.2 * max(float(found.T_c), float(found.oscillatory), 1.0)
         T = np.geomspace(top, top * 1e-2, 600)
         mu = np.linalg.eigvals(np.asarray(sc.lam) * np.asarray(kernel(sc, jnp.asarray(T)))[:, None, :])
         above = np.sum(mu.real > 1, axis=1)
@@ -161,7 +161,7 @@ def test_random_couplings_against_all_eigenvalues_on_a_grid():
             wanted["oscillatory"] = wanted["oscillatory"] or np.sqrt(T[k] * T[k + 1])
         kinds.add(tuple(value > 0 for value in wanted.values()))
         for name, value in wanted.items():
-            got = float(getattr(onset, name))
+            got = float(getattr(found, name))
             if value == 0:
                 assert got < 1e-2 * top
             else:
@@ -194,9 +194,9 @@ def test_equal_bands_in_any_basis():
     """Three channels, two of them critical together in a plane that is none of the axes, without detailed balance."""
     S = np.array([[1.0, 0.3, -0.2], [0.1, 1.0, 0.4], [0.3, -0.1, 1.0]])
     lam = S @ np.diag([0.3, 0.3, 0.2]) @ np.linalg.inv(S)
-    onset, slope = instability(bands(lam)), jax.grad(critical_temperature)(bands(lam))
-    assert relative_error(onset.T_c, deep(0.3)) < SIMPLE
-    assert (int(onset.together), bool(onset.differentiable)) == (2, True)
+    found, slope = onset(bands(lam)), jax.grad(critical_temperature)(bands(lam))
+    assert relative_error(found.T_c, deep(0.3)) < SIMPLE
+    assert (int(found.together), bool(found.differentiable)) == (2, True)
     P = S @ np.diag([1.0, 1.0, 0.0]) @ np.linalg.inv(S)
     one = float(jax.grad(critical_temperature)(one_band(0.3)).lam[0, 0])
     np.testing.assert_allclose(slope.lam, one / 2 * P.T, rtol=1e-10, atol=1e-10)

@@ -52,7 +52,7 @@ def specific_heat_jump(sc: Superconductor) -> Float[Array, ""]:
 
 @program
 def _jump(sc: Superconductor) -> Float[Array, ""]:
-    T_c, v = instability(sc)[:2]
+    T_c, v = instability(sc)
     T = jnp.where(T_c > 0, T_c, 1.0)
     K, slope = jax.jvp(lambda t: linear_kernel(sc, t), (T,), (jnp.ones(()),))
     third = jax.jacfwd(jax.jacfwd(jax.jacfwd(lambda e: gap_residual(sc, e * v, T))))(jnp.zeros(()))
