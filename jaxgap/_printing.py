@@ -75,7 +75,8 @@ def print_transition(found: Transition, as_json_: bool) -> None:
     else:
         console.print(f"T_c = {found.T_c:.6f} K, {found.kind.text}")
     marginal = " and ".join(f"{T:.6f} K" for T in found.linear)
-    console.print(f"The normal state is marginal at {marginal or 'no temperature'}.")
+    if marginal or found.oscillatory is None:
+        console.print(f"The normal state is marginal at {marginal or 'no temperature'}.")
     if found.superheating is not None:
         console.print(f"A superconducting state survives up to {found.superheating:.6f} K (a fold).")
 
