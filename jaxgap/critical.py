@@ -11,7 +11,7 @@ can be of first order, and the eigenvalue is not monotonic in T, so the search s
 Without detailed balance (g not symmetric) eigenvalues of lambda K can be complex. Where a pair of them crosses 1 with its real
 part, the normal state becomes unstable too (for equal relaxation rates), but in an oscillation: the linearised equations have
 no static solution there, and no static superconducting state branches off. That is no T_c; it is told beside it. A crossing
-counts as static where it is that of a real eigenvalue to 1e-12 (`marginal.is_static`), so that a defective eigenvalue, which
+counts as static where it is that of a real eigenvalue to 1e-10 (`marginal.is_static`), so that a defective eigenvalue, which
 rounding makes a complex pair at a distance of some 1e-8, is what it is.
 """
 

@@ -21,9 +21,9 @@ from jaxgap.implicit import SINGULAR, smallest_singular_value
 
 __all__ = ["MarginalSpace", "marginal_space", "is_static", "projector", "mean_eigenvalue", "differentiable"]
 
-STATIC = 1e-12
+STATIC = 1e-10
 """A real part x of an eigenvalue of A is itself a real eigenvalue where x - A is singular to this share of A: far above
-rounding. (Where a pair x +- i s of A is close to defective its smallest singular value is about s^2.)"""
+rounding, far below a printed coupling's last digit. (Of a pair x +- i s close to defective the singular value is about s^2.)"""
 
 TOGETHER = 1e-9
 """Singular values of 1 - A below this belong to eigenvalues that are 1 together: the derivative of one that is further from the
