@@ -17,7 +17,7 @@ from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.minimise import minimised
 from jaxgap.fitting.objective import joint, joint_objective
 from jaxgap.fitting.problem import Problem, systems_at
-from jaxgap.following import starting_amplitudes
+from jaxgap.starts import starting_amplitudes
 
 __all__ = ["Progress", "by_adam", "by_least_squares", "searched", "starts"]
 
