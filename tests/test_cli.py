@@ -14,6 +14,7 @@ import pytest
 
 import jaxgap
 from jaxgap import branch_end, cli, critical_temperature, load, materials, save, solve
+from jaxgap.fitting.record import SCHEMA
 from jaxgap.observables import branch_minima, fermi_momentum_gaps
 
 SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
@@ -25,6 +26,21 @@ REPEATABLE = 1e-9
 """Two ways to the same solution agree to the accuracy that `solve` promises."""
 DIFFERENCES = 1e-6
 """Central differences with relative steps of 1e-4."""
+COMMANDS = (
+    "solve",
+    "solutions",
+    "tc",
+    "gaps",
+    "diagram",
+    "figures",
+    "fit",
+    "report",
+    "compare",
+    "posterior",
+    "bootstrap",
+    "observe",
+    "sweep",
+)
 
 
 class Run:
@@ -267,7 +283,7 @@ def test_fit(run, tmp_path):
     assert "16 of 16 starts" in done.out
     assert {"result.json", "fit.png", "report.html"} <= {path.name for path in (tmp_path / "fit").iterdir()}
     report = json.loads((tmp_path / "fit" / "result.json").read_text(encoding="utf-8"))
-    assert report["schema"] == "jaxgap-fit-3"
+    assert report["schema"] == SCHEMA
     again = run("fit", "fit", "--json").json
     np.testing.assert_allclose(again["parameters"][0]["value"], report["parameters"][0]["value"], rtol=REPEATABLE)
 
@@ -278,10 +294,9 @@ def test_fit(run, tmp_path):
 def test_help_lists_the_commands(run):
     done = run("--help")
     assert done.code == 0
-    for command in ("solve", "solutions", "tc", "gaps", "fit", "report", "diagram", "figures"):
+    for command in COMMANDS:
         assert re.search(rf"^\W*{command}\b", done.out, re.MULTILINE)
-    for command in ("solve", "tc", "gaps", "fit"):
-        assert "Example" in run(command, "--help").out or command == "fit"
+        assert re.search(rf"Examples?: jaxgap {command}\b", run(command, "--help").out)
 
 
 def test_version(run):

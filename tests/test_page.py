@@ -99,6 +99,7 @@ def test_the_page_is_self_contained(text):
 
 def test_the_pictures_are_whole(text):
     """Well-formed SVG that refers to nothing outside itself, of the same bytes at every run."""
+    assert pictures(text)
     for svg in pictures(text):
         root = ElementTree.fromstring(svg)
         assert root.tag.endswith("svg")
