@@ -23,6 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
+from jaxgap._precision import own_rules
+
 __all__ = ["keep_programs", "compile_quickly", "program", "barrier"]
 
 QUICK = ("--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_level=1")
@@ -71,10 +73,12 @@ def program(function: F) -> F:
     static values. Inside other transformations, and for static values that have no lasting name (functions), this is
     `eqx.filter_jit`.
     """
+    function = own_rules(function)
     jitted = eqx.filter_jit(function)
     ready: dict[Any, Callable[[list[Any]], Any] | None] = {}
     preparing = Lock()
 
+    @own_rules
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         leaves, tree = jax.tree.flatten((args, kwargs))

@@ -28,9 +28,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap._checks import NotConvergedError, check, is_concrete
+from jaxgap._checks import NotConvergedError, is_concrete
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.critical import highest_temperature, linear_kernel
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.following import Track, follow_from_zero
@@ -87,6 +87,7 @@ class BranchEnd(eqx.Module):
     """An `EndKind` code."""
 
 
+@takes_system
 def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> BranchEnd:
     """Follow a branch from T = 0 until it ends: the temperature [K] at which it does, differentiable.
 
@@ -98,8 +99,6 @@ def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> Branch
         branch: "s++", "s+-", or one sign per band such as "++-".
         throw: raise `NotConvergedError` if the branch does not exist at T = 0 (under tracing: `EndKind.MISSING`).
     """
-    require_float64()
-    check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     end = _branch_end(sc, sign_pattern(branch, len(sc.bands)))
     if throw and is_concrete(end) and int(end.kind) == EndKind.MISSING:
         raise NotConvergedError(f"The branch {branch} was not found at T = 0 for this system.")

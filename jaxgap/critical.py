@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.bands import shell, zeta
 from jaxgap.implicit import at_root
 from jaxgap.pairing import overlap_nodes, pairs, parameters, pick, single_nodes, thermal_energy
@@ -44,18 +44,18 @@ class Instability(NamedTuple):
     """Relative amplitudes with which superconductivity sets in (norm 1; the largest is positive)."""
 
 
+@takes_system
 def critical_temperature(sc: Superconductor) -> Float[Array, ""]:
     """T_c,lin [K]: the largest temperature at which the normal state is marginal; 0 if there is none.
 
     Differentiable with respect to every leaf of `sc`; NaN derivative where two channels become critical together.
     """
-    require_float64()
     return _instability(sc).T_c
 
 
+@takes_system
 def instability(sc: Superconductor) -> Instability:
     """T_c,lin [K] and the direction in which the normal state gives way, both differentiable."""
-    require_float64()
     return _instability(sc)
 
 

@@ -66,7 +66,7 @@ def _without_phase(Delta: Inexact[Array, "channel"]) -> Float[Array, "channel"]:
 
 def sign_pattern(branch: str, n_bands: int) -> Float[Array, "band"]:
     """Signs of the band amplitudes asked for by `s++`, `s+-` or a pattern with one sign per band, such as `++-`."""
-    signs = branch.strip().removeprefix("s")
+    signs = branch.strip().removeprefix("s") if isinstance(branch, str) else ""
     if signs == "++" and n_bands != 2:
         signs = "+" * n_bands
     if not signs or set(signs) - set("+-"):

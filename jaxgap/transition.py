@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 
 from jaxgap._checks import NotConvergedError
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.bifurcations import Bifurcation, BifurcationKind, path
 from jaxgap.continuation import branches
 from jaxgap.critical import highest_temperature, linear_kernel
@@ -63,9 +63,9 @@ class Transition(NamedTuple):
     """Highest temperature at which a superconducting state above T_c,lin exists (its fold) [K]."""
 
 
+@takes_system
 def linear_temperatures(sc: Superconductor) -> tuple[float, ...]:
     """All temperatures [K] at which lambda K(T) has the eigenvalue 1, highest first."""
-    require_float64()
     log_T = float(jnp.log(highest_temperature(sc))) - np.linspace(0.0, 32.0, STEPS)
     count = _eigenvalues_above_one(sc, log_T)
     roots = []
@@ -111,6 +111,7 @@ def _third_derivative(sc: Superconductor, T: Float[Array, ""], v: Float[Array, "
     return jax.jacfwd(jax.jacfwd(jax.jacfwd(r)))(jnp.zeros(()))
 
 
+@takes_system
 def transition(sc: Superconductor) -> Transition:
     """T_c [K] with its kind, all linear roots, and the first-order crossing if there is one.
 
@@ -122,7 +123,6 @@ def transition(sc: Superconductor) -> Transition:
     Raises:
         NotConvergedError: if a superconducting state beats the normal one above T_c,lin and where it ceases to was not located.
     """
-    require_float64()
     linear = linear_temperatures(sc)
     T_lin = linear[0] if linear else 0.0
     coldest = 0.01 * T_lin if linear else 1e-4 * float(highest_temperature(sc))

@@ -24,7 +24,7 @@ from jaxtyping import Array, Float
 
 from jaxgap._checks import check
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.critical import instability, linear_kernel
 from jaxgap.observables.thermodynamics import entropy_of, normal_specific_heat_of
 from jaxgap.pairing import gap_residual
@@ -33,13 +33,13 @@ from jaxgap.superconductor import Superconductor
 __all__ = ["specific_heat_jump", "latent_heat"]
 
 
+@takes_system
 def specific_heat_jump(sc: Superconductor) -> Float[Array, ""]:
     """(C - C_n) / C_n just below T_c,lin, from quasiparticle occupations; rounding in the cubic term leaves 1e-9.
 
     NaN where nothing condenses, and where the branch sets out towards higher temperatures: then the transition is of first
     order, and has a latent heat. It can be of first order otherwise, too, which only `jaxgap.transition` sees.
     """
-    require_float64()
     return _jump(sc)
 
 

@@ -21,10 +21,11 @@ from jaxtyping import Array, Bool, Float, Inexact
 from jaxgap import spectrum
 from jaxgap._checks import check
 from jaxgap._compilation import program
+from jaxgap._entry import takes_solution, takes_system
 from jaxgap.bands import kappa_F, rho, zeta
 from jaxgap.implicit import at_root
 from jaxgap.pairing import overlap_interval, overlap_nodes, pairs
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.superconductor import Cluster, Superconductor
 
 __all__ = [
@@ -53,6 +54,7 @@ def branch_names(sc: Superconductor) -> tuple[str, ...]:
     return tuple(names)
 
 
+@takes_solution
 def excitation_gaps(solution: Solution, definition: str = "branch_minimum") -> Float[Array, "gap"]:
     """Excitation gaps [meV] in one of the differentiable definitions.
 
@@ -74,6 +76,7 @@ def excitation_gaps(solution: Solution, definition: str = "branch_minimum") -> F
 # --- branch_minimum ---------------------------------------------------------------------------------------------------
 
 
+@takes_solution
 @program
 def branch_minima(solution: Solution) -> Float[Array, "branch"]:
     """Minimum over k of every quasiparticle branch [meV], in the order of `branch_names`.
@@ -81,7 +84,6 @@ def branch_minima(solution: Solution) -> Float[Array, "branch"]:
     NaN where the shells of two cross-paired bands do not overlap. Differentiable to every order: the k of a minimum is
     itself a root, dE/dkappa = 0. The derivative is NaN where the minimum is a kink (an exactly gapless or crossing branch).
     """
-    check_single(solution, "branch_minima")
     return branch_minima_of(solution.superconductor, solution.Delta)
 
 
@@ -175,6 +177,7 @@ KINK = 0.1
 # --- gapless ----------------------------------------------------------------------------------------------------------
 
 
+@takes_system
 def gapless_excess(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[Array, "pair"]:
     r"""Zero where E_- of a cross-paired pair of bands touches zero [meV^2], positive where Delta_3 dominates. Real amplitudes.
 
@@ -207,9 +210,9 @@ class FermiMomentumGaps(NamedTuple):
     """That weight |u_i|^2 + |v_i|^2: 1/2 is a tie between the branches, 1 a band that pairs alone."""
 
 
+@takes_solution
 def fermi_momentum_gaps(solution: Solution) -> FermiMomentumGaps:
     """E at k_F,i of every band i, on the branch that carries more of the band, and the weight it carries."""
-    check_single(solution, "fermi_momentum_gaps")
     return _fermi_momentum_gaps(solution.superconductor, solution.Delta)
 
 
@@ -264,9 +267,9 @@ class CoherencePeak(NamedTuple):
         return self.kind == "shell edge"
 
 
+@takes_solution
 def coherence_peaks(solution: Solution) -> list[CoherencePeak]:
     """All extrema of E_-+(kappa) inside the shell, lowest energy first; those at the shell's edge are named as such."""
-    check_single(solution, "coherence_peaks")
     peaks: list[CoherencePeak] = []
     names = iter(branch_names(solution.superconductor))
     sc = solution.superconductor

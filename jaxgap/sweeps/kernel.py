@@ -155,7 +155,7 @@ def _solution(sc: Superconductor, T: Any, found: Found, rule: Rule) -> Solution:
 
 def _starts(start: Any, systems: Superconductor, n: int) -> Inexact[Array, "element channel"]:
     """One start per element; real where all imaginary parts are zero, as in `solve`."""
-    check_finite("start", start)
+    check_finite("start", start, real=False)
     if is_concrete(start):
         start = np.asarray(start)
         start = start.real if np.iscomplexobj(start) and not np.any(start.imag) else start

@@ -2,8 +2,8 @@
 
 It is the system's own (`flock`), which ends with the process that holds it, however it ends: nobody finds one that is stale.
 File systems that several machines share keep it as well (NFS since version 4, Lustre, GPFS). Where there is no such lock, the
-file itself is one: that of a process that is gone is taken over on the machine where it ran; elsewhere the sentence says what to
-delete.
+file itself is one: that of a process that is gone is taken over on the machine where it ran; elsewhere the sentence says
+what to delete.
 """
 
 import os
