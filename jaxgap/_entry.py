@@ -1,4 +1,5 @@
-"""What functions that take a system or a solution do first: they see that it is one, and have numpy's rules (`own_rules`).
+"""What functions that take a system or a solution do first: they see that it is one, and that settings of the host program do not
+matter (`own_rules`, `on_any_mesh`).
 
 A batch is refused with the remedy: every function is written for one system at one temperature, and `jax.vmap` makes it one for
 many. Under tracing shapes and types are known, so that this holds there, too.
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from jaxgap._checks import check
+from jaxgap._meshes import on_any_mesh
 from jaxgap._precision import own_rules, require_float64
 from jaxgap.solution import Solution, check_single
 from jaxgap.superconductor import check_one_system
@@ -30,7 +32,7 @@ def takes_solution(function: F) -> F:
 
 
 def _entry(function: F, name: str, check_it: Callable[..., None]) -> F:
-    ruled = own_rules(function)
+    ruled = on_any_mesh(own_rules(function))
     others = list(inspect.signature(function).parameters.values())[1:]
     alone = all(one.default is not one.empty or one.kind is one.VAR_KEYWORD for one in others)
     batched = function.__name__ if alone else f"lambda x: {function.__name__}(x, ...)"

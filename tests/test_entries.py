@@ -5,7 +5,6 @@ import inspect
 import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import equinox as eqx
@@ -140,35 +139,66 @@ def test_a_traced_temperature_that_is_none_has_no_amplitudes(sc, T):
 
 # --- settings of a host program ---------------------------------------------------------------------------------------
 
-STRICT = """
-import jax, sys
+BEGIN = """
+import sys
+import jax
 import jax.numpy as jnp
 import numpy as np
 import jaxgap as jg
-from jaxgap.observables import branch_minima, free_energy
-from jaxgap._compilation import keep_programs
+from jaxgap.observables import branch_minima
+from jaxgap._compilation import compile_quickly, keep_programs
+compile_quickly()
 keep_programs(sys.argv[1])
 sc = jg.materials.two_band()
-T_c = float(jg.critical_temperature(sc))
-gap = lambda s: branch_minima(jg.solve(s, 4.2))[0]
-expected = [T_c, float(gap(sc)), float(jax.grad(gap)(sc).Omega)]
+gap = lambda s: branch_minima(jg.solve(s, 4.2, start=[6.0, 4.0, 1.5]))[0]
+batch = jax.vmap(lambda x: sc.set({"Omega": x}))(jnp.linspace(28.0, 32.0, 8))
+"""
+STRICT = """
+expected = [float(jg.critical_temperature(sc)), float(gap(sc)), float(jax.grad(gap)(sc).Omega)]
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-again = jg.superconductor(bands={{"a": {{"mu": 200}}, "b": {{"mu": 200}}}}, cross=["a:b"], lam=np.asarray(sc.lam), Omega=30)
-found = [float(jg.critical_temperature(again)), float(gap(again)), float(jax.grad(gap)(again).Omega)]
-jitted = [float(jax.jit(gap)(again)), float(jax.grad(jax.jit(gap))(again).Omega), float(jax.jacfwd(jax.jit(gap))(again).Omega)]
+sc = jg.superconductor(bands={"a": {"mu": 200}, "b": {"mu": 200}}, cross=["a:b"], lam=np.asarray(sc.lam), Omega=30)
+found = [float(jg.critical_temperature(sc)), float(gap(sc)), float(jax.grad(gap)(sc).Omega)]
 np.testing.assert_allclose(found, expected, rtol=1e-9)
+jitted = [jax.jit(gap)(sc), jax.grad(jax.jit(gap))(sc).Omega, jax.jacfwd(jax.jit(gap))(sc).Omega]
 np.testing.assert_allclose(jitted, [*expected[1:], expected[2]], rtol=1e-9)
-batch = jax.vmap(lambda x: sc.set({{"Omega": x}}))(jnp.array([30.0, 31.0]))
-batched = jax.jit(jax.vmap(gap))(batch)
-np.testing.assert_allclose(batched[0], expected[1], rtol=1e-9)
-free_energy(jg.solve(sc, 4.2)); jg.solutions(sc, 4.2); jg.unstable_directions if False else None
-print(jg.solve(sc, 4.2))
+np.testing.assert_allclose(jax.vmap(gap)(batch)[3:5].mean(), expected[1], rtol=1e-3)
+print("done", jg.solve(sc, 4.2, start=[6.0, 4.0, 1.5]))
+"""
+EXPLICIT = """
+from jax.sharding import NamedSharding, PartitionSpec
+from jaxgap.sweeps.kernel import solve_many
+mesh = jax.make_mesh((4,), ("device",), axis_types=(jax.sharding.AxisType.Explicit,))
+spread = jax.device_put(batch, NamedSharding(mesh, PartitionSpec("device")))
+both = jax.jit(jax.vmap(jax.value_and_grad(gap)))
+(one, slopes), (other, other_slopes) = both(batch), both(spread)
+assert jax.typeof(other).sharding.spec == PartitionSpec("device")
+np.testing.assert_allclose(one, other, rtol=1e-12)
+np.testing.assert_allclose(slopes.Omega, other_slopes.Omega, rtol=1e-9)
+with jax.set_mesh(mesh):
+    np.testing.assert_allclose(jax.vmap(gap)(spread), one, rtol=1e-12)
+T = jnp.full(8, 4.2)
+for solver in (solve_many, jax.jit(solve_many)):
+    many = [solver(systems, T, start=jnp.array([6.0, 4.0, 1.5])).Delta for systems in (batch, spread)]
+    np.testing.assert_allclose(many[0], many[1], rtol=1e-12)
+print("done")
 """
 
 
-def in_a_process(text, *arguments, **environment):
+def in_a_process(text, **environment):
+    """What a program of its own prints: settings, devices and meshes are those of a whole process."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), **environment}
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(text), *arguments], capture_output=True, text=True, check=False, env=environment
-    )
+    command = [sys.executable, "-c", BEGIN + text, str(jax.config.jax_compilation_cache_dir)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_host_program_that_forbids_promotion():
+    assert in_a_process(STRICT).startswith("done")
+
+
+@pytest.mark.slow
+def test_explicit_meshes():
+    """As `jax.make_mesh` makes them: under vmap and jit, with derivatives, and for whole batches."""
+    assert in_a_process(EXPLICIT, XLA_FLAGS="--xla_force_host_platform_device_count=4").startswith("done")

@@ -28,7 +28,8 @@ from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap._checks import check, check_finite, is_concrete
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._meshes import elementwise
+from jaxgap._precision import own_rules, require_float64
 from jaxgap.following import CORRECTION, HALF_WAY, starting_amplitudes
 from jaxgap.implicit import SINGULAR
 from jaxgap.labels import has_signs, label_of, sign_pattern
@@ -81,6 +82,8 @@ class Found(NamedTuple):
     differentiable: Bool[Array, ""]
 
 
+@own_rules
+@elementwise
 def solve_many(
     systems: Superconductor,
     T: Any,
