@@ -11,6 +11,7 @@ which is finite and smooth everywhere: such a theta is an ordinary point of the 
 and both come as residuals with their Jacobians, for least squares.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -19,20 +20,20 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgap.branch_ends import end_temperature
-from jaxgap.critical import critical_temperature
+from jaxgap.critical import critical_temperature, linear_kernel
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.data import GAPS, OVER_T_C
 from jaxgap.fitting.junctions import measured, with_values
-from jaxgap.fitting.problem import Parameters, Problem, at_conditions, systems_at
+from jaxgap.fitting.problem import Parameters, Problem, Row, at_conditions, systems_at
 from jaxgap.jumps import jump_between
 from jaxgap.labels import has_signs
-from jaxgap.newton import Root
+from jaxgap.newton import Root, norm
 from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
-from jaxgap.pairing import gap_residual
+from jaxgap.pairing import gap_residual, thermal_energy
 from jaxgap.spectrum import safe_sqrt
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
-from jaxgap.unknowns import implicit_amplitudes, newton_amplitudes
+from jaxgap.unknowns import implicit_amplitudes, newton_amplitudes, vanishing
 
 __all__ = ["Joint", "Nested", "joint", "joint_objective", "nested", "predictions"]
 
@@ -44,32 +45,52 @@ Amplitudes = Float[Array, "condition channel"]
 
 def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
     """What the model says for every fitted datum, from the parameters and the amplitudes at every condition; NaN for what is
-    `LOCATED`, which they do not tell."""
-    kinds = {kind for row in p.rows for kind, _ in row.terms} | {"T_c" for row in p.rows if row.operator == OVER_T_C}
+    `LOCATED`, which they do not tell.
+
+    Where all amplitudes are exactly zero the state is the normal one, and every gap is 0, in any definition (a branch of
+    quasiparticles may have a minimum above zero there: that is a distance between bands). A ratio of such gaps is NaN.
+    """
+    needed = {kind for row in p.rows for kind, _ in row.terms} | {"T_c" for row in p.rows if row.operator == OVER_T_C}
     unknown = jnp.full((len(p.systems), 1 if p.after is None else len(p.after)), jnp.nan)
     table: dict[str, Any] = dict.fromkeys(LOCATED, unknown)
-    if "branch_minimum" in kinds:
-        table["branch_minimum"] = at_conditions(p, theta, lambda sc, _, D: branch_minima_of(sc, D), Delta)
-    if "fermi_momentum" in kinds:
-        table["fermi_momentum"] = at_conditions(p, theta, lambda sc, _, D: fermi_momentum_gaps_of(sc, D).gap, Delta)
-    if "coherence_peak" in kinds:
-        table["coherence_peak"] = at_conditions(p, theta, lambda sc, _, D: strongest_peaks_of(sc, D), Delta)
-    if "T_c" in kinds:
+    normal = ~jnp.any(Delta != 0, axis=1, keepdims=True)
+    for kind in GAPS:
+        if kind in needed:
+            table[kind] = jnp.where(normal, 0.0, at_conditions(p, theta, lambda sc, _, D, of=GAP_OF[kind]: of(sc, D), Delta))
+    if "T_c" in needed:
         table["T_c"] = jnp.stack([critical_temperature(sc) for sc in systems_at(p, theta)])[:, None]
-    curves = _spectra(p, theta, Delta)
-    values = []
-    for row in p.rows:
-        if row.terms[0][0] == "dIdV":
-            values.append(curves[row.terms[0][1]][row.point])
-            continue
-        first, *rest = (table[kind][row.condition if kind in GAPS else row.sample, i] for kind, i in row.terms)
-        if row.operator == OVER_T_C:
-            values.append(2 * first / (k_B * table["T_c"][row.sample, 0]))
-        elif row.operator:
-            values.append(first - rest[0] if row.operator == "-" else first / rest[0])
-        else:
-            values.append(first)
-    return jnp.stack(values)
+    # All numbers in one row, and every datum as (a - b) / c of some of them: a program that does not grow with the data.
+    parts = {"0": jnp.zeros(1), "1": jnp.ones(1)} | {kind: part.ravel() for kind, part in table.items()}
+    parts |= {f"dIdV {i}": curve for i, curve in enumerate(_spectra(p, theta, Delta))}
+    widths = {kind: part.shape[1] for kind, part in table.items()}
+    first = dict(zip(parts, np.cumsum([0, *(len(part) for part in parts.values())]).tolist(), strict=False))
+    a, b, c, factor = (np.array(column) for column in zip(*(_places(row, first, widths) for row in p.rows), strict=True))
+    numbers = jnp.concatenate(list(parts.values()))
+    return factor * (numbers[a.astype(int)] - numbers[b.astype(int)]) / numbers[c.astype(int)]
+
+
+def _places(row: Row, first: dict[str, int], widths: dict[str, int]) -> tuple[int, int, int, float]:
+    """Where the numbers a, b and c of a datum factor (a - b) / c are, and the factor."""
+
+    def place(kind: str, i: int) -> int:
+        if kind == "dIdV":
+            return first[f"dIdV {i}"] + row.point
+        return first[kind] + widths[kind] * (row.condition if kind in GAPS else row.sample) + i
+
+    a, zero, one = place(*row.terms[0]), first["0"], first["1"]
+    if row.operator == OVER_T_C:
+        return a, zero, place("T_c", 0), 2 / k_B
+    if row.operator == "-":
+        return a, place(*row.terms[1]), one, 1.0
+    return a, zero, place(*row.terms[1]) if row.operator == "/" else one, 1.0
+
+
+GAP_OF: dict[str, Callable[..., Any]] = {
+    "branch_minimum": branch_minima_of,
+    "fermi_momentum": lambda sc, Delta: fermi_momentum_gaps_of(sc, Delta).gap,
+    "coherence_peak": strongest_peaks_of,
+}
+"""Gaps of given amplitudes, in every definition."""
 
 
 def _spectra(p: Problem, theta: Parameters, Delta: Amplitudes) -> list[Float[Array, "voltage"]]:
@@ -181,9 +202,63 @@ def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
 
 
 def roots_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int = 30) -> tuple[Root, Bool[Array, "condition"]]:
-    """(where Newton ends from `near` at every condition, whether that is a solution on the asked-for branch)."""
-    roots = at_conditions(p, theta, lambda sc, T, D: newton_amplitudes(sc, T, D, max_steps), near)
-    return roots, roots.converged & jax.vmap(lambda D: has_signs(D, p.pattern))(roots.x)
+    """(where Newton ends from `near` at every condition, whether that is a solution on the asked-for branch).
+
+    Beyond T_c, where the normal state is stable and Newton finds nothing on the branch, the solution is the normal state,
+    with amplitudes exactly zero, as long as the data there have a value in it. Where Newton has come to zero although the
+    normal state is not stable (the amplitudes it started from were those of another T_c), it starts once more from those of
+    the pairs that form first.
+    """
+    with_pairs_only = jnp.asarray(_with_pairs_only(p))
+
+    def attempt(state: Any) -> Any:
+        i, start, kept, found, _ = state
+        roots = at_conditions(p, theta, lambda sc, T, D: newton_amplitudes(sc, T, D, max_steps), start)
+        vanished = at_conditions(p, theta, lambda sc, T, D: norm(D) <= vanishing(sc, T), roots.x)
+        paired = roots.converged & ~vanished & jax.vmap(lambda D: has_signs(D, p.pattern))(roots.x)
+        nothing = jnp.zeros(len(p.T), bool), jnp.zeros_like(near)
+        stable, first = jax.lax.cond(paired.all(), lambda: nothing, lambda: at_conditions(p, theta, _without_pairs))
+        normal = ~paired & stable
+        roots = roots._replace(x=jnp.where(normal[:, None], 0.0, roots.x))
+        # Conditions that were found before stay as they are.
+        kept = jax.tree.map(lambda old, new: jnp.where(found.reshape(-1, *[1] * (new.ndim - 1)), old, new), kept, roots)
+        again = vanished & ~stable & ~found
+        found |= paired | (normal & ~with_pairs_only)
+        return i + 1, jnp.where(again[:, None], first, near), kept, found, again.any()
+
+    shapes = jax.eval_shape(lambda: at_conditions(p, theta, lambda sc, T, D: newton_amplitudes(sc, T, D, max_steps), near))
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    first = jnp.zeros((), int), near, nothing, jnp.zeros(len(p.T), bool), jnp.array(True)
+    _, _, roots, found, _ = jax.lax.while_loop(lambda state: (state[0] < 2) & state[4], attempt, first)
+    return roots, found
+
+
+def _with_pairs_only(p: Problem) -> np.ndarray:
+    """The conditions with a datum that has no value in the normal state: a ratio of gaps."""
+    without = {row.condition for row in p.rows if row.operator == "/"}
+    return np.array([i in without for i in range(len(p.T))], bool)
+
+
+def _without_pairs(sc: Superconductor, T: Any) -> tuple[Bool[Array, ""], Float[Array, "channel"]]:
+    r"""Whether the normal state is stable, and, if not, about the amplitudes of the pairs that form first [meV].
+
+    It is where lambda K(T) has no eigenvalue beyond 1. Close below T_c, with K growing as ln(1 / T), v the eigenvector of
+    the largest one, kappa, and \lambda_v = |lambda v| / |v|,
+
+    .. math:: \Delta = \pi k_B T \sqrt{rac{8}{7 \zeta(3)} rac{\kappa - 1}{\lambda_v} rac{\sum_c v_c^2}{\sum_c v_c^4}} \, v
+    """
+    matrix = sc.lam * linear_kernel(sc, T)
+    values, vectors = jnp.linalg.eig(matrix)
+    largest = jnp.argmax(values.real)
+    v = vectors[:, largest].real
+    coupling = norm(sc.lam @ v) / norm(v)
+    above = jnp.maximum(values[largest].real - 1, 0.0) / coupling
+    size = CUBIC * thermal_energy(T) * jnp.sqrt(above * jnp.sum(v**2) / jnp.sum(v**4))
+    return jnp.all(values.real < 1), jnp.where(jnp.isfinite(size), size, 0.0) * v
+
+
+CUBIC = 3.0628
+"""pi (8 / 7 zeta(3))^(1/2): Delta / k_B T_c of one weakly coupled band close to T_c, over (1 - T / T_c)^(1/2)."""
 
 
 def nested_at_roots(
@@ -197,8 +272,8 @@ def nested_at_roots(
 
     def terms(t: Parameters) -> Any:
         Delta = at_conditions(p, t, lambda sc, T, D, J: implicit_amplitudes(sc, T, D, exists, J), ended, matrices)
-        # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed.
-        Delta = jnp.where(exists, Delta, ended)
+        # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed, and in the normal state zero.
+        Delta = jnp.where(exists & jnp.any(ended != 0, axis=1, keepdims=True), Delta, ended)
         predicted = _with_located(p, t, predictions(p, t, Delta))
         stiff = jnp.where(exists, 0.0, _stiff(p, t, ended)).ravel()
         residuals = jnp.concatenate([deviations(p, predicted), beforehand(p, t), stiff])
@@ -214,8 +289,10 @@ def _with_located(p: Problem, theta: Parameters, predicted: Float[Array, "datum"
     wanted = sorted({(*row.terms[0], row.sample) for row in p.rows if row.terms[0][0] in LOCATED})
     if not wanted:
         return predicted
-    found = {key: _located(p, systems[key[2]], *key[:2]) for key in wanted}
-    return jnp.stack([found.get((*row.terms[0], row.sample), value) for row, value in zip(p.rows, predicted, strict=True)])
+    found = [_located(p, systems[sample], kind, i) for kind, i, sample in wanted]
+    places = [(k, wanted.index((*row.terms[0], row.sample))) for k, row in enumerate(p.rows) if row.terms[0][0] in LOCATED]
+    rows, which = np.array(places).T
+    return predicted.at[rows].set(jnp.stack(found)[which])
 
 
 def _located(p: Problem, sc: Superconductor, kind: str, state: int) -> Float[Array, ""]:

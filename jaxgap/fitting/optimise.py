@@ -203,7 +203,9 @@ def _verified(sc: Superconductor, branch: str, T: np.ndarray, fitted: np.ndarray
     curve = gap_curve(sc, T, branch)
     index = np.searchsorted(T, fitted)
     found, converged = np.asarray(curve.solutions.Delta).real[index], np.asarray(curve.solutions.converged)[index]
-    good = np.isclose(found, near, rtol=1e-6, atol=1e-8 * float(sc.Omega)).all(axis=1) & converged
+    same = np.isclose(found, near, rtol=1e-6, atol=1e-8 * float(sc.Omega)).all(axis=1)
+    # Amplitudes of zero are the normal state, beyond the end of the branch.
+    good = np.where((near == 0).all(axis=1), ~converged, same & converged)
     if not good.all():
         raise NotConvergedError(
             f"The fit ended on another solution than the branch {branch} at T = {T[index][~good][0]:g} K: "

@@ -5,6 +5,7 @@ others. Every sample at every temperature at which it was measured is a conditio
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -15,7 +16,7 @@ from jaxtyping import Array, Float
 
 from jaxgap._checks import InputError
 from jaxgap.fitting.config import FitConfig, JunctionConfig
-from jaxgap.fitting.data import Datum, gap_names
+from jaxgap.fitting.data import GAPS, Datum, gap_names
 from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.junctions import Junction, Spectrum, Tie, is_junction, tie
 from jaxgap.jumps import state_pattern
@@ -23,7 +24,7 @@ from jaxgap.labels import sign_pattern
 from jaxgap.observables.conductance import common_nodes
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["Problem", "Row", "at_conditions", "error_of", "leaves_at", "problem", "system_at", "systems_at"]
+__all__ = ["Problem", "Row", "at_conditions", "error_of", "leaves_at", "problem", "system_at", "systems_at", "thinned"]
 
 Parameters = Float[Array, "parameter"]
 
@@ -162,6 +163,58 @@ def _rows(
             indices = tuple((kind, list(targets[kind]).index(of) if of else 0) for kind, of in terms)
             rows.append(Row(indices, condition, d.operator, d.limit, sample=sample))
     return tuple(rows), voltages
+
+
+def thinned(p: Problem, most: int) -> tuple[Problem, np.ndarray]:
+    """(the same fit at no more than `most` temperatures of every series, which conditions those are).
+
+    A series are the conditions of one sample at which the same was measured; what stays is spread evenly over it, its ends
+    included. Data that belong to no temperature stay.
+    """
+    measured: dict[int, set[Any]] = {i: set() for i in range(len(p.T))}
+    for row in p.rows:
+        if is_of_condition(row):
+            kinds = tuple(kind if kind == "dIdV" else (kind, i) for kind, i in row.terms)
+            measured[row.condition].add((kinds, row.operator, row.limit))
+    series: dict[Any, list[int]] = {}
+    for i, kinds in measured.items():
+        series.setdefault((p.sample[i], frozenset(kinds)), []).append(i)
+    if all(len(places) <= most for places in series.values()):
+        return p, np.arange(len(p.T))
+    kept = np.array(sorted(places[k] for places in series.values() for k in _spread(len(places), most)))
+    return _at(p, kept), kept
+
+
+def _spread(n: int, most: int) -> list[int]:
+    """No more than `most` of n places, evenly."""
+    return sorted({round(x) for x in np.linspace(0, n - 1, min(n, most))})
+
+
+def _at(p: Problem, kept: np.ndarray) -> Problem:
+    """The fit of the data at the conditions `kept`, and of those that belong to none."""
+    new = {int(old): i for i, old in enumerate(kept)}
+    shown = [k for k, s in enumerate(p.spectra) if s.condition in new]
+    chosen = [k for k, row in enumerate(p.rows) if not is_of_condition(row) or row.condition in new]
+
+    def moved(row: Row) -> Row:
+        terms = tuple((kind, shown.index(i) if kind == "dIdV" else i) for kind, i in row.terms)
+        return row._replace(terms=terms, condition=new.get(row.condition, 0) if is_of_condition(row) else 0)
+
+    return replace(
+        p,
+        T=p.T[kept],
+        sample=tuple(p.sample[i] for i in kept),
+        value=p.value[np.array(chosen)],
+        error=p.error[np.array(chosen)],
+        rows=tuple(moved(p.rows[k]) for k in chosen),
+        V=tuple(p.V[k] for k in shown),
+        spectra=tuple(p.spectra[k]._replace(condition=new[p.spectra[k].condition]) for k in shown),
+    )
+
+
+def is_of_condition(row: Row) -> bool:
+    """Whether a datum belongs to a temperature at which it was measured."""
+    return row.terms[0][0] in (*GAPS, "dIdV")
 
 
 def _junction(config: JunctionConfig, sc: Superconductor) -> Junction:
