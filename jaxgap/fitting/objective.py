@@ -64,9 +64,9 @@ def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array
     parts |= {f"dIdV {i}": curve for i, curve in enumerate(_spectra(p, theta, Delta))}
     widths = {kind: part.shape[1] for kind, part in table.items()}
     first = dict(zip(parts, np.cumsum([0, *(len(part) for part in parts.values())]).tolist(), strict=False))
-    a, b, c, factor = (np.array(column) for column in zip(*(_places(row, first, widths) for row in p.rows), strict=True))
+    a, b, c, factor = (jnp.array(column) for column in zip(*(_places(row, first, widths) for row in p.rows), strict=True))
     numbers = jnp.concatenate(list(parts.values()))
-    return factor * (numbers[a.astype(int)] - numbers[b.astype(int)]) / numbers[c.astype(int)]
+    return factor * (numbers[a] - numbers[b]) / numbers[c]
 
 
 def _places(row: Row, first: dict[str, int], widths: dict[str, int]) -> tuple[int, int, int, float]:

@@ -11,6 +11,7 @@ compiled program; the loops stay on the host, where they can report and be stopp
 """
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -20,12 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgap._checks import NotConvergedError
+from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.branches import GapCurve, gap_curve
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.minimise import distance, minimise_nested, nested_at
-from jaxgap.fitting.objective import Nested
+from jaxgap.fitting.objective import Nested, roots_near
 from jaxgap.fitting.problem import Problem, problem, system_at
 from jaxgap.fitting.profile import Minimum, profile
 from jaxgap.fitting.result import FitResult, SampleResult
@@ -56,7 +58,7 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
     p = problem(config, config.systems(sc), data)
     points, used = _minima(p, config, progress)
     chi2, converged = points.chi2_on_branch, points.done(p, config.optimiser.tolerance)
-    best = _best(chi2, converged, np.isfinite(points.jacobian).all(axis=(1, 2)))
+    best = _best(chi2, converged, np.isfinite(points.jacobian).all(axis=(1, 2)), lambda: _missing(p, config, points))
     value = points.theta[best]
     covariance, undetermined = curvature(p, points.jacobian[best])
     minimum = Minimum(value, points.Delta[best], float(chi2[best]), np.sqrt(np.diag(covariance)))
@@ -181,12 +183,33 @@ def _finished(p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: n
     return theta, end, used + more
 
 
-def _best(chi2: np.ndarray, converged: np.ndarray, differentiable: np.ndarray) -> int:
-    """The lowest chi^2 among the starts that converged, or, if none did, among those on the branch."""
+def _missing(p: Problem, config: FitConfig, points: _Points) -> str:
+    """Where the start that came closest has no model for the data."""
+    chi2 = np.where(np.isfinite(points.chi2), points.chi2, np.inf)
+    i = int(np.argmin(chi2))
+    roots, found = jax.tree.map(np.asarray, _roots(p, points.theta[i], points.Delta[i]))
+    if found.all():
+        return ""
+    k = int(np.argmin(found))
+    place = f"T = {float(p.T[k]):g} K" + (f" of {config.sample_names[p.sample[k]]}" if config.samples else "")
+    if not roots.x[k].any():
+        return f" (The closest has no pairs at {place}: a ratio of gaps has no value there.)"
+    return f" (The closest is missing it at {place}, below its T_c.)"
+
+
+@program
+def _roots(p: Problem, theta: Any, near: Any) -> Any:
+    return roots_near(p, theta, near)
+
+
+def _best(chi2: np.ndarray, converged: np.ndarray, differentiable: np.ndarray, where: Callable[[], str] = str) -> int:
+    """The lowest chi^2 among the starts that converged, or, if none did, among those on the branch; `where` it is missing is
+    said if none is."""
     if not np.isfinite(chi2).any():
         raise NotConvergedError(
-            "The fit did not converge: no start ended at parameters for which the asked-for branch exists. Widen the bounds, "
-            "raise `optimiser.starts` or `optimiser.search_steps`, or check `system.branch` in fit.toml."
+            "The fit did not converge: no start ended at parameters for which the asked-for branch exists at every temperature "
+            f"of the data.{where()} Widen the bounds, raise `optimiser.starts` or `optimiser.search_steps`, or check "
+            "`system.branch` in fit.toml."
         )
     finite = np.isfinite(chi2) & differentiable
     if not finite.any():

@@ -177,8 +177,8 @@ def thinned(p: Problem, most: int) -> tuple[Problem, np.ndarray]:
             kinds = tuple(kind if kind == "dIdV" else (kind, i) for kind, i in row.terms)
             measured[row.condition].add((kinds, row.operator, row.limit))
     series: dict[Any, list[int]] = {}
-    for i, kinds in measured.items():
-        series.setdefault((p.sample[i], frozenset(kinds)), []).append(i)
+    for i, of in measured.items():
+        series.setdefault((p.sample[i], frozenset(of)), []).append(i)
     if all(len(places) <= most for places in series.values()):
         return p, np.arange(len(p.T))
     kept = np.array(sorted(places[k] for places in series.values() for k in _spread(len(places), most)))
