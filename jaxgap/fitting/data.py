@@ -105,7 +105,7 @@ def read_data(path: str | Path, sc: Superconductor, samples: Sequence[str] = ())
     path = Path(path)
     rows = read_table(path, COLUMNS, OPTIONAL, NUMBERS)
     if samples and rows and "sample" not in rows[0].values:
-        raise InputError(f"{rows[0].where}: fit.toml has samples: a column `sample` must say which of {', '.join(samples)}.")
+        raise InputError(f"{rows[0].where}: fit.toml has samples: the column `sample` must say which of {', '.join(samples)}.")
     data = tuple(_datum(row, sc, samples) for row in rows)
     if not data:
         raise InputError(f"The data file `{path}` has no rows.")
