@@ -18,6 +18,7 @@ from jaxgap import __version__
 from jaxgap._arguments import SetOption, named_system, number, parse_temperatures
 from jaxgap._checks import InputError, NotConvergedError
 from jaxgap._compilation import compile_quickly, keep_programs
+from jaxgap._interruption import heeded
 from jaxgap._json import print_json
 from jaxgap._printing import (
     diagram_row,
@@ -250,15 +251,16 @@ def _version(
 
 def main() -> None:
     """Entry point: one sentence and an exit code instead of a traceback."""
-    compile_quickly()
-    keep_programs()
-    mpl.use("agg")
-    try:
-        app()
-    except InputError as error:
-        _stop(error, 2)
-    except NotConvergedError as error:
-        _stop(error, 3)
+    with heeded():
+        compile_quickly()
+        keep_programs()
+        mpl.use("agg")
+        try:
+            app()
+        except InputError as error:
+            _stop(error, 2)
+        except NotConvergedError as error:
+            _stop(error, 3)
 
 
 def _stop(error: Exception, code: int) -> None:
