@@ -17,7 +17,9 @@ def test_a_command_that_is_interrupted_ends_with_one_line(tmp_path, seconds):
     """While its packages are imported (which takes seconds), and while it works."""
     command = [sys.executable, "-m", "jaxgap", "diagram", "two_band", "--x", "lambda_33=0.1:0.3:400", "--y", "T=1:40:400"]
     own = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
-    run = subprocess.Popen([*command, "--folder", str(tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **own)
+    run = subprocess.Popen(
+        [*command, "--folder", str(tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **own
+    )
     time.sleep(seconds)
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=60)

@@ -7,7 +7,6 @@ complete one. It holds a digest of its content, and the settings of the run that
 import hashlib
 import io
 import json
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from jaxgap._checks import InputError
+from jaxgap._files import write_files
 
 __all__ = ["NAME", "drawn_so_far", "load_checkpoint", "save_checkpoint"]
 
@@ -33,17 +33,7 @@ def save_checkpoint(path: Path, settings: dict[str, Any], arrays: dict[str, np.n
     named = {**arrays, "settings": np.array(json.dumps(settings, sort_keys=True))}
     content = io.BytesIO()
     np.savez(content, digest=np.array(_digest(named)), allow_pickle=False, **named)
-    new = path.with_name(path.name + ".new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(new, "wb") as file:
-            file.write(content.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-        _settle(path.parent)
-    except OSError as error:
-        raise InputError(f"Cannot write the checkpoint `{path}`: {error}.") from None
+    write_files({path: content.getvalue()})
 
 
 def load_checkpoint(path: Path, settings: dict[str, Any]) -> dict[str, np.ndarray] | None:
@@ -89,14 +79,3 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _settle(folder: Path) -> None:
-    """Make the move itself survive a loss of power, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

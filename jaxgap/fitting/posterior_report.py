@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 from scipy.stats import gaussian_kde
 
-from jaxgap._json import write_json
+from jaxgap._files import picture, write_files
+from jaxgap._json import text_of
 from jaxgap.fitting.posterior import EFFECTIVE, PARETO, R_HAT, Posterior
 from jaxgap.plotting import COLOURS
 from jaxgap.provenance import provenance
@@ -33,9 +34,8 @@ def write_posterior(posterior: Posterior, folder: str | Path) -> tuple[Path, Pat
     """Write posterior.json and posterior.png into `folder`; returns their paths."""
     folder = Path(folder)
     paths = folder / "posterior.json", folder / "posterior.png"
-    write_json(as_json(posterior), paths[0])
     figure = plot_posterior(posterior)
-    figure.savefig(paths[1], dpi=160)
+    write_files({paths[0]: text_of(as_json(posterior)) + "\n", paths[1]: picture(figure)})
     plt.close(figure)
     return paths
 
