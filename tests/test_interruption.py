@@ -28,11 +28,15 @@ def test_a_command_that_is_interrupted_ends_with_one_line(tmp_path, seconds):
     assert not out
 
 
+def interrupted_with(line):
+    say_interrupted(line)
+    raise KeyboardInterrupt
+
+
 def test_an_interruption_that_is_raised_is_said_once(capsys):
     for line in ("Interrupted.", "Interrupted: 7 sets are kept."):
         with pytest.raises(SystemExit) as end, heeded():
-            say_interrupted(line)
-            raise KeyboardInterrupt
+            interrupted_with(line)
         assert end.value.code == EXIT
         assert capsys.readouterr().err == f"jaxgap: {line}\n"
 

@@ -19,28 +19,26 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.branch_ends import end_temperature
-from jaxgap.critical import critical_temperature, linear_kernel
+from jaxgap.branch_ends import Begin, end_temperature
+from jaxgap.critical import critical_temperature
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.data import GAPS, OVER_T_C
 from jaxgap.fitting.junctions import measured, with_values
 from jaxgap.fitting.problem import Parameters, Problem, Row, at_conditions, systems_at
+from jaxgap.fitting.states import Amplitudes, states_near
+from jaxgap.following import starting_amplitudes
 from jaxgap.jumps import jump_between
-from jaxgap.labels import has_signs
-from jaxgap.newton import Root, norm
 from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
-from jaxgap.pairing import gap_residual, thermal_energy
+from jaxgap.pairing import gap_residual
 from jaxgap.spectrum import safe_sqrt
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
-from jaxgap.unknowns import implicit_amplitudes, newton_amplitudes, vanishing
+from jaxgap.unknowns import implicit_amplitudes
 
 __all__ = ["Joint", "Nested", "joint", "joint_objective", "nested", "predictions"]
 
 LOCATED = ("branch_end", "jump")
 """Temperatures that equations of their own locate, from the system alone."""
-
-Amplitudes = Float[Array, "condition channel"]
 
 
 def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
@@ -188,7 +186,9 @@ class Nested(NamedTuple):
     """Their derivatives, through the implicit derivative."""
     Delta: Amplitudes
     on_branch: Bool[Array, ""]
-    """Whether the solution exists, on the asked-for branch, at every condition."""
+    """Whether there is a solution that the fit may take (`fitting.states`) at every condition."""
+    refused: Bool[Array, ""]
+    """Whether there are solutions with the branch's signs at every condition, of which one may not be taken."""
 
 
 def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
@@ -196,69 +196,10 @@ def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
 
     Where there is none on the branch, they are those of the joint objective at the amplitudes where the search for one ended.
     """
-    roots, found = roots_near(p, theta, near)
-    ended = jnp.where(jnp.isfinite(roots.x).all(), roots.x, near)
-    return nested_at_roots(p, theta, ended, roots.jacobian, found.all())
-
-
-def roots_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int = 30) -> tuple[Root, Bool[Array, "condition"]]:
-    """(where Newton ends from `near` at every condition, whether that is a solution on the asked-for branch).
-
-    Beyond T_c, where the normal state is stable and Newton finds nothing on the branch, the solution is the normal state,
-    with amplitudes exactly zero, as long as the data there have a value in it. Where Newton has come to zero although the
-    normal state is not stable (the amplitudes it started from were those of another T_c), it starts once more from those of
-    the pairs that form first.
-    """
-    with_pairs_only = jnp.asarray(_with_pairs_only(p))
-
-    def attempt(state: Any) -> Any:
-        i, start, kept, found, _ = state
-        roots = at_conditions(p, theta, lambda sc, T, D: newton_amplitudes(sc, T, D, max_steps), start)
-        vanished = at_conditions(p, theta, lambda sc, T, D: norm(D) <= vanishing(sc, T), roots.x)
-        paired = roots.converged & ~vanished & jax.vmap(lambda D: has_signs(D, p.pattern))(roots.x)
-        nothing = jnp.zeros(len(p.T), bool), jnp.zeros_like(near)
-        stable, first = jax.lax.cond(paired.all(), lambda: nothing, lambda: at_conditions(p, theta, _without_pairs))
-        normal = ~paired & stable
-        roots = roots._replace(x=jnp.where(normal[:, None], 0.0, roots.x))
-        # Conditions that were found before stay as they are.
-        kept = jax.tree.map(lambda old, new: jnp.where(found.reshape(-1, *[1] * (new.ndim - 1)), old, new), kept, roots)
-        again = vanished & ~stable & ~found
-        found |= paired | (normal & ~with_pairs_only)
-        return i + 1, jnp.where(again[:, None], first, near), kept, found, again.any()
-
-    shapes = jax.eval_shape(lambda: at_conditions(p, theta, lambda sc, T, D: newton_amplitudes(sc, T, D, max_steps), near))
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    first = jnp.zeros((), int), near, nothing, jnp.zeros(len(p.T), bool), jnp.array(True)
-    _, _, roots, found, _ = jax.lax.while_loop(lambda state: (state[0] < 2) & state[4], attempt, first)
-    return roots, found
-
-
-def _with_pairs_only(p: Problem) -> np.ndarray:
-    """The conditions with a datum that has no value in the normal state: a ratio of gaps."""
-    without = {row.condition for row in p.rows if row.operator == "/"}
-    return np.array([i in without for i in range(len(p.T))], bool)
-
-
-def _without_pairs(sc: Superconductor, T: Any) -> tuple[Bool[Array, ""], Float[Array, "channel"]]:
-    r"""Whether the normal state is stable, and, if not, about the amplitudes of the pairs that form first [meV].
-
-    It is where lambda K(T) has no eigenvalue beyond 1. Close below T_c, with K growing as ln(1 / T), v the eigenvector of
-    the largest one, kappa, and \lambda_v = |lambda v| / |v|,
-
-    .. math:: \Delta = \pi k_B T \sqrt{rac{8}{7 \zeta(3)} rac{\kappa - 1}{\lambda_v} rac{\sum_c v_c^2}{\sum_c v_c^4}} \, v
-    """
-    matrix = sc.lam * linear_kernel(sc, T)
-    values, vectors = jnp.linalg.eig(matrix)
-    largest = jnp.argmax(values.real)
-    v = vectors[:, largest].real
-    coupling = norm(sc.lam @ v) / norm(v)
-    above = jnp.maximum(values[largest].real - 1, 0.0) / coupling
-    size = CUBIC * thermal_energy(T) * jnp.sqrt(above * jnp.sum(v**2) / jnp.sum(v**4))
-    return jnp.all(values.real < 1), jnp.where(jnp.isfinite(size), size, 0.0) * v
-
-
-CUBIC = 3.0628
-"""pi (8 / 7 zeta(3))^(1/2): Delta / k_B T_c of one weakly coupled band close to T_c, over (1 - T / T_c)^(1/2)."""
+    found = states_near(p, theta, near)
+    ended = jnp.where(jnp.isfinite(found.root.x).all(), found.root.x, near)
+    at = nested_at_roots(p, theta, ended, found.root.jacobian, found.allowed.all())
+    return at._replace(refused=found.solves.all() & ~at.on_branch)
 
 
 def nested_at_roots(
@@ -268,34 +209,49 @@ def nested_at_roots(
     matrices: Float[Array, "condition channel channel"],
     exists: Bool[Array, ""],
 ) -> Nested:
-    """`nested` where Newton has ended: the amplitudes, dr/dDelta there, and whether all of them are solutions on the branch."""
+    """`nested` where Newton has ended: the amplitudes, dr/dDelta there, and whether the fit may take all of them."""
 
     def terms(t: Parameters) -> Any:
         Delta = at_conditions(p, t, lambda sc, T, D, J: implicit_amplitudes(sc, T, D, exists, J), ended, matrices)
         # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed, and in the normal state zero.
         Delta = jnp.where(exists & jnp.any(ended != 0, axis=1, keepdims=True), Delta, ended)
-        predicted = _with_located(p, t, predictions(p, t, Delta))
+        predicted = _with_located(p, t, predictions(p, t, Delta), ended, exists)
         stiff = jnp.where(exists, 0.0, _stiff(p, t, ended)).ravel()
         residuals = jnp.concatenate([deviations(p, predicted), beforehand(p, t), stiff])
         return residuals, (residuals, predicted)
 
     jacobian, (residuals, predicted) = jax.jacfwd(terms, has_aux=True)(theta)
-    return Nested(residuals, predicted, jacobian, ended, exists)
+    return Nested(residuals, predicted, jacobian, ended, exists, ~exists)
 
 
-def _with_located(p: Problem, theta: Parameters, predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
+def _with_located(
+    p: Problem, theta: Parameters, predicted: Float[Array, "datum"], ended: Amplitudes, exists: Bool[Array, ""]
+) -> Float[Array, "datum"]:
     """The predictions, with the temperatures at which branches end and jump."""
     systems = systems_at(p, theta)
     wanted = sorted({(*row.terms[0], row.sample) for row in p.rows if row.terms[0][0] in LOCATED})
     if not wanted:
         return predicted
-    found = [_located(p, systems[sample], kind, i) for kind, i, sample in wanted]
+    found = [_located(p, systems[sample], kind, i, sample, ended, exists) for kind, i, sample in wanted]
     places = [(k, wanted.index((*row.terms[0], row.sample))) for k, row in enumerate(p.rows) if row.terms[0][0] in LOCATED]
     rows, which = np.array(places).T
     return predicted.at[rows].set(jnp.stack(found)[which])
 
 
-def _located(p: Problem, sc: Superconductor, kind: str, state: int) -> Float[Array, ""]:
+def _located(
+    p: Problem, sc: Superconductor, kind: str, state: int, sample: int, ended: Amplitudes, exists: Bool[Array, ""]
+) -> Float[Array, ""]:
     if kind == "branch_end" or p.after is None:
-        return end_temperature(sc, p.pattern)
+        return end_temperature(sc, p.pattern, _begin(p, sc, sample, ended, exists))
     return jump_between(sc, p.pattern, p.after[state])
+
+
+def _begin(p: Problem, sc: Superconductor, sample: int, ended: Amplitudes, exists: Bool[Array, ""]) -> Begin | None:
+    """The end is that of the fitted state's branch, of which there may be others with its signs; without one, that of the branch
+    which the signs name at T = 0."""
+    if sample not in p.sample:
+        return None
+    lowest = p.sample.index(sample)
+    named = starting_amplitudes(sc, p.pattern)
+    paired = exists & jnp.any(ended[lowest] != 0)
+    return Begin(jnp.where(paired, p.T[lowest], 0.0), jnp.where(paired, ended[lowest], named))
