@@ -1,4 +1,4 @@
-"""A sampler's state and draws on disk: what an interrupted run goes on from, never half-written and never another run's.
+"""What a long run has done so far, on disk: what it goes on from, never half-written, and never another run's.
 
 The file is an ordinary npz archive. It is written beside its place and moved there, so that at every moment there is a
 complete one. It holds a digest of its content, and the settings of the run that it belongs to.
@@ -17,11 +17,11 @@ import numpy as np
 from jaxgap._checks import InputError
 from jaxgap._files import write_files
 
-__all__ = ["NAME", "drawn_so_far", "load_checkpoint", "save_checkpoint"]
+__all__ = ["NAME", "digest_of", "drawn_so_far", "load_checkpoint", "save_checkpoint"]
 
 NAME = "posterior.npz"
 """The file's name, beside the data."""
-_REMEDY = "sample into another folder, or start anew with `fresh=True` (--fresh)"
+_REMEDY = "use another folder, or start anew with --fresh"
 
 
 def save_checkpoint(path: Path, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
@@ -58,6 +58,11 @@ def load_checkpoint(path: Path, settings: dict[str, Any]) -> dict[str, np.ndarra
             raise InputError(f"The checkpoint `{path}` belongs to a run with other {name}{values}: {_REMEDY}.")
     del arrays["settings"]
     return arrays
+
+
+def digest_of(content: Any) -> str:
+    """A name for what can be written as JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def drawn_so_far(path: Path) -> int:
