@@ -5,6 +5,7 @@ spectra, fits) is a differentiable, batchable function of that state. Energies a
 jaxgap switches JAX to double precision (`jaxgap._precision`).
 """
 
+from jaxgap import _interruption as _interruption
 from jaxgap import _precision as _precision
 from jaxgap import materials as materials
 from jaxgap import units as units

@@ -10,7 +10,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["InputError", "NotConvergedError", "check", "check_finite", "check_identifier", "is_concrete", "must"]
+__all__ = [
+    "DoubtfulError",
+    "InputError",
+    "NotConvergedError",
+    "check",
+    "check_finite",
+    "check_identifier",
+    "is_concrete",
+    "must",
+]
 
 
 class InputError(ValueError):
@@ -19,6 +28,10 @@ class InputError(ValueError):
 
 class NotConvergedError(RuntimeError):
     """A solution was asked for and not found: one sentence with the remedy (exit code 3 of the command line)."""
+
+
+class DoubtfulError(RuntimeError):
+    """A result was told that must not be quoted: one sentence that says why (exit code 4 of the command line)."""
 
 
 def must(name: str, requirement: str, value: Any) -> str:

@@ -10,7 +10,8 @@ import os
 import pickle
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +26,7 @@ from jax import export
 
 from jaxgap._precision import own_rules
 
-__all__ = ["keep_programs", "compile_quickly", "program", "barrier"]
+__all__ = ["keep_programs", "compile_quickly", "compiling", "program", "barrier"]
 
 QUICK = ("--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_level=1")
 """XLA's older generator of loops for the CPU, and less effort of LLVM (`benchmarks/compilation.py` has what they gain)."""
@@ -62,6 +63,24 @@ def keep_programs(folder: str | Path | None = None) -> None:
     _kept = None if "://" in base else Path(base) / "traced"
 
 
+_compiling: list[None] = []
+"""One for every program that is being compiled."""
+
+
+def compiling() -> bool:
+    """Whether a program is being compiled now, in any thread."""
+    return bool(_compiling)
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    _compiling.append(None)
+    try:
+        yield
+    finally:
+        _compiling.pop()
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -90,7 +109,7 @@ def program(function: F) -> F:
         if key not in ready:
             if None in key[2] or " at 0x" in str(tree):
                 return jitted(*args, **kwargs)
-            with preparing:  # Two threads that come first compile once.
+            with preparing, _counted():  # Two threads that come first compile once.
                 if key not in ready and kept is None:
                     result = jitted(*args, **kwargs)
                     ready[key] = None

@@ -1,9 +1,11 @@
-"""Files of a result, written so that a reader finds either all of the old ones or all of the new ones.
+"""Files of a result, written so that a reader finds either all of the old ones or all of the new ones; and text as other
+programs write it.
 
 Every file is written beside its place and moved there when all of them are complete: a full disk, a limit on the size of
 files, an interruption or a folder that cannot be written leaves what was there as it was.
 """
 
+import codecs
 import io
 import os
 import shutil
@@ -15,7 +17,7 @@ from typing import Any
 
 from jaxgap._checks import InputError
 
-__all__ = ["picture", "write_files"]
+__all__ = ["picture", "read_text", "write_files"]
 
 
 def write_files(contents: Mapping[Path, str | bytes]) -> tuple[Path, ...]:
@@ -48,6 +50,29 @@ def write_files(contents: Mapping[Path, str | bytes]) -> tuple[Path, ...]:
             with suppress(OSError):
                 new.unlink(missing_ok=True)
     return tuple(contents)
+
+
+def read_text(path: Path, what: str = "file") -> str:
+    """The text of a file in UTF-8, or in UTF-16 with the byte-order mark that says so; without the mark.
+
+    Raises:
+        InputError: if there is no such file, or it cannot be read; `what` it is is said.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"The {what} `{path}` does not exist.") from None
+    except OSError as error:
+        raise InputError(f"Cannot read the {what} `{path}`: {error.strerror or error}.") from None
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        name = "UTF-16" if wide else "UTF-8"
+        raise InputError(f"Cannot read the {what} `{path}`: it must be text in {name}, but {error.reason}.") from None
+    if "\0" in text:
+        raise InputError(f"Cannot read the {what} `{path}`: it must be text (UTF-8, or UTF-16 with a byte-order mark).")
+    return text
 
 
 def picture(figure: Any, format: str = "png", dpi: int = 160) -> bytes:

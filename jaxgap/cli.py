@@ -1,6 +1,6 @@
 """The command line `jaxgap`: parse, call the library, print.
 
-Exit codes: 0 done, 2 bad input, 3 did not converge, 130 interrupted.
+Exit codes: 0 done, 2 bad input, 3 did not converge, 4 done, but not to be quoted (the result says why), 130 interrupted.
 """
 
 import sys
@@ -16,8 +16,9 @@ from rich.table import Table
 
 from jaxgap import __version__
 from jaxgap._arguments import SetOption, named_system, number, parse_temperatures
-from jaxgap._checks import InputError, NotConvergedError
+from jaxgap._checks import DoubtfulError, InputError, NotConvergedError
 from jaxgap._compilation import compile_quickly, keep_programs
+from jaxgap._interruption import heeded
 from jaxgap._json import print_json
 from jaxgap._printing import (
     diagram_row,
@@ -50,7 +51,8 @@ app = typer.Typer(
     name="jaxgap",
     help="Gap equations of multiband superconductors with cross-band pairing. Energies in meV, temperatures in K.\n\n"
     "A SYSTEM is a material (" + ", ".join(MATERIALS) + ") or a system.toml; --set changes any of its leaves: "
-    '--set Omega=42 --set "lam[alpha, alpha:beta]=0.03" --set "mu[beta]=55".',
+    '--set Omega=42 --set "lam[alpha, alpha:beta]=0.03" --set "mu[beta]=55".\n\n'
+    "Exit codes: 0 done, 2 bad input, 3 did not converge, 4 done, but not to be quoted (the result says why), 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -250,15 +252,18 @@ def _version(
 
 def main() -> None:
     """Entry point: one sentence and an exit code instead of a traceback."""
-    compile_quickly()
-    keep_programs()
-    mpl.use("agg")
-    try:
-        app()
-    except InputError as error:
-        _stop(error, 2)
-    except NotConvergedError as error:
-        _stop(error, 3)
+    with heeded():
+        compile_quickly()
+        keep_programs()
+        mpl.use("agg")
+        try:
+            app()
+        except InputError as error:
+            _stop(error, 2)
+        except NotConvergedError as error:
+            _stop(error, 3)
+        except DoubtfulError as error:
+            _stop(error, 4)
 
 
 def _stop(error: Exception, code: int) -> None:

@@ -19,6 +19,7 @@ import tomli_w
 from jaxtyping import Array, Float
 
 from jaxgap._checks import InputError, check, check_finite, is_concrete
+from jaxgap._files import read_text, write_files
 from jaxgap._precision import own_rules, require_float64
 from jaxgap.bands import Band, density_of_states, parabolic_band
 from jaxgap.couplings import CONVENTIONS, _canonical, asymmetry, channel_densities, channel_names
@@ -261,16 +262,12 @@ def from_table(table: Mapping[str, Any], source: str) -> Superconductor:
 
 def load(path: str | Path) -> Superconductor:
     """Read a system from a TOML file."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"Cannot read the system `{path}`: {error}.") from None
-    return from_toml(text, str(path))
+    return from_toml(read_text(Path(path), "system"), str(path))
 
 
 def save(sc: Superconductor, path: str | Path) -> None:
     """Write a system to a TOML file; `load` reads it back, exactly."""
-    Path(path).write_text(to_toml(sc), encoding="utf-8")
+    write_files({Path(path): to_toml(sc)})
 
 
 def check_one_system(sc: Any, function: str, name: str = "sc") -> None:

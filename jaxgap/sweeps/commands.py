@@ -1,7 +1,6 @@
 """The command `sweep`: it parses, calls the library, and prints."""
 
 import os
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from jaxgap._checks import InputError
+from jaxgap._interruption import EXIT, say_interrupted
 from jaxgap._json import print_json
 from jaxgap._terminal import JsonOption, console, progress
 from jaxgap.solution import Status
@@ -52,8 +52,8 @@ def sweep(
         pictures = _written(config, data, path.parent)
     except KeyboardInterrupt:
         kept = f"what is finished is kept in `{given['store']}`, and the same command goes on from there"
-        print(f"jaxgap: Interrupted: {kept}.", file=sys.stderr)
-        raise typer.Exit(130) from None
+        say_interrupted(f"Interrupted: {kept}.")
+        raise typer.Exit(EXIT) from None
     counts = _counts(data.status)
     if as_json_:
         print_json({"store": str(given["store"]), "points": counts, "pictures": [str(picture) for picture in pictures]})
