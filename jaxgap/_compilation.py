@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
+from jaxgap._cache import objection, read_own, restored, trim
 from jaxgap._precision import own_rules
 
 __all__ = ["keep_programs", "compile_quickly", "compiling", "program", "barrier"]
@@ -35,6 +36,8 @@ KNOWN = ((0, 10),)
 
 _kept: Path | None = None
 """Where traced programs are kept; None: nowhere."""
+_bounded: Path | None = None
+"""The folder whose size is held in bounds, which is looked at when this process first keeps something; None: done, or nowhere."""
 
 
 def compile_quickly() -> None:
@@ -49,18 +52,34 @@ def compile_quickly() -> None:
 def keep_programs(folder: str | Path | None = None) -> None:
     """Keep programs between runs, in $JAX_COMPILATION_CACHE_DIR, else `folder`, else the user's cache folder.
 
-    XLA's part is kept by JAX; the part before it, tracing and differentiating, by `program`.
+    XLA's part is kept by JAX; the part before it, tracing and differentiating, by `program`. Both are read from there and run:
+    a folder that is not the user's own, or that others can write, is not used, which a warning says. The user's cache folder
+    is held below `jaxgap._cache.MOST` bytes; of one that is chosen, which others than jaxgap may use, only jaxgap's part.
     """
-    global _kept
+    global _kept, _bounded
     base = os.environ.get("JAX_COMPILATION_CACHE_DIR", "")
-    if not base:
-        cache = Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
-        base = str(folder or cache / "jaxgap" / "xla")
-        jax.config.update("jax_compilation_cache_dir", base)
+    chosen = bool(base)
+    if not chosen:
+        base = str(folder or _users_cache() / "jaxgap" / "xla")
+    if "://" not in base and (why_not := objection(Path(base))):
+        warnings.warn(f"Compiled programs are not kept for the next run: {why_not}.", stacklevel=2)
+        jax.config.update("jax_enable_compilation_cache", False)
+        _kept = None
+        return
+    jax.config.update("jax_compilation_cache_dir", base)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     # JAX can keep its part in remote storage, too.
     _kept = None if "://" in base else Path(base) / "traced"
+    _bounded = _kept if chosen else Path(base)
+
+
+def _users_cache() -> Path:
+    """Where the user's programs keep what can be made again."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
+    except RuntimeError:  # There is no home.
+        return Path(tempfile.gettempdir()) / f"cache-{os.getuid() if os.name == 'posix' else 'user'}"
 
 
 _compiling: list[None] = []
@@ -117,7 +136,9 @@ def program(function: F) -> F:
                 if key not in ready and kept is not None:
                     text = repr((function.__module__, function.__qualname__, str(tree), key[2]))
                     path = kept / _house() / hashlib.sha256(text.encode()).hexdigest()
-                    ready[key] = _runnable(_read(path) or _write(path, _traced(function, leaves, tree)), arrays)
+                    ready[key] = _runnable(
+                        _read(path, function.__module__) or _write(path, _traced(function, leaves, tree)), arrays
+                    )
         run = ready[key]
         return jitted(*args, **kwargs) if run is None else run(arrays)
 
@@ -182,23 +203,30 @@ def _runnable(kept: tuple[bytes, Any], arrays: list[Any]) -> Callable[[list[Any]
     return call
 
 
-def _read(path: Path) -> tuple[bytes, Any] | None:
+def _read(path: Path, module: str) -> tuple[bytes, Any] | None:
     """What `_write` has kept; None if there is nothing, or something that did not come from there in full."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
+    content = read_own(path) or b""
     digest, rest = content[:32], content[32:]
-    return pickle.loads(rest) if hashlib.sha256(rest).digest() == digest else None
+    if hashlib.sha256(rest).digest() != digest:
+        return None
+    try:
+        text, result = restored(rest, module)
+    except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, ValueError):
+        return None
+    return text, result
 
 
 def _write(path: Path, kept: tuple[bytes, Any]) -> tuple[bytes, Any]:
+    global _bounded
     content = pickle.dumps(kept)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(hashlib.sha256(content).digest() + content)
         os.replace(file.name, path)
+        if _bounded is not None:
+            trim(_bounded)
+            _bounded = None
     except OSError as error:
         warnings.warn(f"Cannot keep a program for the next run in `{path.parent}`: {error}.", stacklevel=2)
     return kept
