@@ -27,7 +27,7 @@ from jax import export
 from jaxgap._cache import objection, read_own, restored, trim
 from jaxgap._precision import own_rules
 
-__all__ = ["keep_programs", "compile_quickly", "compiling", "program", "barrier"]
+__all__ = ["keep_programs", "compile_quickly", "compiling", "counted", "program", "barrier"]
 
 QUICK = ("--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_level=1")
 """XLA's older generator of loops for the CPU, and less effort of LLVM (`benchmarks/compilation.py` has what they gain)."""
@@ -37,7 +37,7 @@ KNOWN = ((0, 10),)
 _kept: Path | None = None
 """Where traced programs are kept; None: nowhere."""
 _bounded: Path | None = None
-"""The folder whose size is held in bounds, which is looked at when this process first keeps something; None: done, or nowhere."""
+"""The folder whose size is held in bounds, looked at when this process first keeps something; None: done, or nowhere."""
 
 
 def compile_quickly() -> None:
@@ -92,7 +92,8 @@ def compiling() -> bool:
 
 
 @contextmanager
-def _counted() -> Iterator[None]:
+def counted() -> Iterator[None]:
+    """What is inside compiles."""
     _compiling.append(None)
     try:
         yield
@@ -108,8 +109,8 @@ def program(function: F) -> F:
 
     Tracing takes longer than loading what XLA made of it, and no cache of JAX's keeps it; `jax.export` does. What is kept
     belongs to one state of jaxgap's sources, of JAX and of its settings (`_house`), to the arguments' structure, shapes and
-    static values. Inside other transformations, and for static values that have no lasting name (functions), this is
-    `eqx.filter_jit`.
+    static values. Inside other transformations, on other devices than the first, and for static values that have no lasting
+    name (functions), this is `eqx.filter_jit`.
     """
     function = own_rules(function)
     jitted = eqx.filter_jit(function)
@@ -121,14 +122,14 @@ def program(function: F) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         leaves, tree = jax.tree.flatten((args, kwargs))
         arrays = [x for x in leaves if _is_array(x)]
-        if any(isinstance(x, jax.core.Tracer) for x in arrays):
+        if any(isinstance(x, jax.core.Tracer) for x in arrays) or _elsewhere(arrays):
             return jitted(*args, **kwargs)
         kept = _kept if jax.default_backend() == "cpu" else None
         key = (kept, tree, tuple(_named(x) for x in leaves))
         if key not in ready:
             if None in key[2] or " at 0x" in str(tree):
                 return jitted(*args, **kwargs)
-            with preparing, _counted():  # Two threads that come first compile once.
+            with preparing, counted():  # Two threads that come first compile once.
                 if key not in ready and kept is None:
                     result = jitted(*args, **kwargs)
                     ready[key] = None
@@ -143,6 +144,13 @@ def program(function: F) -> F:
         return jitted(*args, **kwargs) if run is None else run(arrays)
 
     return cast(F, call)
+
+
+def _elsewhere(arrays: list[Any]) -> bool:
+    """Whether these are not all on the first device, for which a program that is kept is compiled."""
+    first = jax.local_devices()[0]
+    chosen = getattr(jax.config, "jax_default_device")  # noqa: B009 (its type is not known to mypy)
+    return chosen not in (None, first) or any(isinstance(x, jax.Array) and x.devices() != {first} for x in arrays)
 
 
 def _is_array(x: Any) -> bool:

@@ -1,5 +1,5 @@
-"""What functions that take a system or a solution do first: they see that it is one, and that settings of the host program do not
-matter (`own_rules`, `on_any_mesh`).
+"""What functions that take a system or a solution do first: they see that it is one, and that the settings of a host program do
+not matter (`own_rules`, `on_any_mesh`).
 
 A batch is refused with the remedy: every function is written for one system at one temperature, and `jax.vmap` makes it one for
 many. Under tracing shapes and types are known, so that this holds there, too.

@@ -17,7 +17,7 @@ from typing import Any
 
 from jaxgap._checks import InputError
 
-__all__ = ["picture", "read_text", "write_files"]
+__all__ = ["picture", "read_text", "write_files", "write_picture"]
 
 
 def write_files(contents: Mapping[Path, str | bytes]) -> tuple[Path, ...]:
@@ -80,6 +80,19 @@ def picture(figure: Any, format: str = "png", dpi: int = 160) -> bytes:
     content = io.BytesIO()
     figure.savefig(content, format=format, dpi=dpi)
     return content.getvalue()
+
+
+def write_picture(figure: Any, path: Path) -> None:
+    """A matplotlib figure as a file of the kind that its name says.
+
+    Raises:
+        InputError: if there is no such kind, or it cannot be written.
+    """
+    try:
+        content = picture(figure, path.suffix.removeprefix(".") or "png")
+    except ValueError as error:
+        raise InputError(f"Cannot write the picture `{path}`: {error}.") from None
+    write_files({path: content})
 
 
 def _write(path: Path, data: bytes) -> None:

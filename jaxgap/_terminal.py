@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
@@ -16,8 +16,23 @@ from jaxgap._compilation import compiling
 
 __all__ = ["JsonOption", "Waiting", "console", "progress", "waiting"]
 
-console = Console(highlight=False)
-progress = Console(stderr=True, highlight=False)
+NARROWEST = 60
+"""Columns: a table that is squeezed into fewer is none; a narrower terminal wraps its lines."""
+
+
+class _Console(Console):
+    @property
+    def size(self) -> ConsoleDimensions:
+        width, height = super().size
+        return ConsoleDimensions(max(width, NARROWEST), height)
+
+    @size.setter
+    def size(self, size: tuple[int, int]) -> None:
+        self._width, self._height = size
+
+
+console = _Console(highlight=False)
+progress = _Console(stderr=True, highlight=False)
 """For what is said on the way."""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]

@@ -11,9 +11,11 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import typer
 
 import jaxgap
-from jaxgap import branch_end, cli, critical_temperature, load, materials, save, solve
+from jaxgap import Status, branch_end, cli, critical_temperature, load, materials, save, solve
+from jaxgap._words import OPTIONS, in_words
 from jaxgap.fitting.record import SCHEMA
 from jaxgap.observables import branch_minima, fermi_momentum_gaps
 
@@ -291,6 +293,32 @@ def test_fit(run, tmp_path):
 # === help and bad input
 
 
+@pytest.mark.parametrize("status", Status)
+def test_sentences_are_in_the_words_of_the_command_line(status):
+    said = in_words(status.sentence)
+    assert not re.search(r"=`|Rule\(|`rule`|branch_end|jax\.|throw", said), said
+    assert said.endswith(".")
+
+
+def test_options_are_called_what_they_are():
+    assert in_words("Argument `T` must be one.") == "Argument `--T` must be one."
+    assert in_words("sweep.toml: Argument `T` must be one.") == "sweep.toml: Argument `T` must be one."
+    assert in_words("Argument `Omega` must be positive.") == "Argument `Omega` must be positive."
+    commands = typer.main.get_command(cli.app).commands
+    options = {flag for command in commands.values() for parameter in command.params for flag in parameter.opts}
+    assert set(OPTIONS.values()) <= options
+
+
+def test_what_is_doubtful_is_said(run):
+    done = run("tc", "ba122", "--set", "Omega=55", "--set", "lam[alpha, alpha]=2", "--json")
+    assert done.code == 0
+    assert done.err.count("Note: ") == 2
+    assert "The largest coupling is 2" in done.err
+    assert "more than the depth of the band alpha, 50 meV" in done.err
+    assert done.json["T_c_K"] > 0
+    assert run("tc", "ba122", "--json").err == ""
+
+
 def test_help_lists_the_commands(run):
     done = run("--help")
     assert done.code == 0
@@ -305,13 +333,13 @@ def test_version(run):
 
 BAD = [
     (("solve", "unobtainium", "--T", "1"), "Unknown system `unobtainium`"),
-    (("solve", "ba122", "--T", "-1"), "`T` must not be negative"),
-    (("solve", "ba122", "--T", "nan"), "`T` must be finite"),
-    (("solve", "ba122", "--T", "1", "--branch", "d"), "`branch` must"),
+    (("solve", "ba122", "--T", "-1"), "`--T` must not be negative"),
+    (("solve", "ba122", "--T", "nan"), "`--T` must be finite"),
+    (("solve", "ba122", "--T", "1", "--branch", "d"), "`--branch` must"),
     (("solve", "mgb2", "--T", "1", "--branch", "s+-"), "one sign per band"),
-    (("solve", "ba122", "--T", "1", "--start", "12,-6"), "`start` must have one amplitude per channel"),
+    (("solve", "ba122", "--T", "1", "--start", "12,-6"), "`--start` must have one amplitude per channel"),
     (("solve", "ba122", "--T", "1", "--start", "a,b,c"), "`--start` must hold comma-separated numbers"),
-    (("solve", "ba122", "--T", "1", "--start", "nan,1,1"), "`start` must be finite"),
+    (("solve", "ba122", "--T", "1", "--start", "nan,1,1"), "`--start` must be finite"),
     (("solve", "ba122", "--T", "1", "--set", "Omega"), "PATH=VALUE"),
     (("solve", "ba122", "--T", "1", "--set", "Omega=big"), "`--set` must hold a number"),
     (("solve", "ba122", "--T", "1", "--set", "Omega=-4"), "`Omega` must be positive"),
@@ -326,16 +354,25 @@ BAD = [
     (("gaps", "ba122", "--T", "1:2"), "start:stop:count"),
     (("gaps", "ba122", "--T", "1:2:0"), "start:stop:count"),
     (("gaps", "ba122", "--T", "1,cold"), "`--T` must hold a number"),
-    (("gaps", "ba122", "--T", "-1,2"), "`T` must be a list of temperatures >= 0"),
-    (("gaps", "ba122", "--T", "nan"), "`T` must be finite"),
+    (("gaps", "ba122", "--T", "-1,2"), "`--T` must be a list of temperatures >= 0"),
+    (("gaps", "ba122", "--T", "nan"), "`--T` must be finite"),
     (("gaps", "ba122", "--T", ""), "`--T` must hold a number"),
     (("fit", "nowhere"), "has no fit.toml"),
     (("diagram", "two_band", "--x", "lambda_33=0.1:0.2", "--y", "T=1:2:3"), "PATH=FROM:TO:POINTS"),
     (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:few", "--y", "T=1:2:3"), "PATH=FROM:TO:POINTS"),
     (("diagram", "two_band", "--x", "lambda_33=0.1:much:3", "--y", "T=1:2:3"), "`--x` must hold a number"),
     (("diagram", "two_band", "--x", "lambda_99=0.1:0.2:3", "--y", "T=1:2:3"), "lambda_99"),
-    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:3", "--y", "T=-1:2:3"), "`T` must not be negative"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:3", "--y", "T=-1:2:3"), "`--T` must not be negative"),
     (("diagram", "two_band", "--x", "T=1:2:3", "--y", "T=1:2:3"), "another leaf"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:1", "--y", "T=1:2:3"), "`--x` must go from one value to another"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:0.1:4", "--y", "T=1:2:3"), "`--x` must go from one value to another"),
+    (
+        ("diagram", "two_band", "--x", "Omega=20:30:10000", "--y", "T=1:2:1000"),
+        "must make 1,000,000 points at most, but got 10,000,000",
+    ),
+    (("gaps", "ba122", "--T", "0:1:1000000000"), "`--T` must have 100,000 temperatures at most"),
+    (("gaps", "ba122", "--T", "0:30:1"), "`--T` must have two ends of a range"),
+    (("solve", "ba122", "--T", "1", "--start", "1e300,1,1"), "`--start` must be amplitudes of at most 1000 Omega"),
 ]
 
 
