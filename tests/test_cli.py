@@ -28,6 +28,8 @@ REPEATABLE = 1e-9
 """Two ways to the same solution agree to the accuracy that `solve` promises."""
 DIFFERENCES = 1e-6
 """Central differences with relative steps of 1e-4."""
+WAITED = re.compile(r"(solving|taking|looking|searching|drawing).*")
+"""What a slow machine says on the way."""
 COMMANDS = (
     "solve",
     "solutions",
@@ -78,11 +80,12 @@ def run(monkeypatch, capsys, tmp_path):
 
 
 def refused(result, code=2):
-    """The command ended with `code` and one line on stderr; nothing was printed as a result."""
+    """The command ended with `code` and one line on stderr, besides what is said while one waits."""
     assert result.code == code, result.err
-    assert result.err.count("\n") == 1, result.err
-    assert "Traceback" not in result.err
-    return result.err
+    said = [line for line in result.err.splitlines() if not WAITED.fullmatch(line)]
+    assert len(said) == 1, result.err
+    assert said[0].startswith("jaxgap: ")
+    return said[0]
 
 
 def numbers(text):
@@ -111,7 +114,7 @@ def _cache():
 def test_the_installed_command_solves():
     done = installed("solve", "ba122", "--T", "1", "--branch", "s+-", "--json")
     assert done.code == 0
-    assert done.err == ""
+    assert all(map(WAITED.fullmatch, done.err.splitlines()))
     np.testing.assert_allclose(done.json["branch_minima_meV"], [6.20, 12.41], atol=5.1e-3)  # as printed in PRB 101, 094516
 
 
@@ -368,7 +371,7 @@ BAD = [
     (("diagram", "two_band", "--x", "lambda_33=0.1:0.1:4", "--y", "T=1:2:3"), "`--x` must go from one value to another"),
     (
         ("diagram", "two_band", "--x", "Omega=20:30:10000", "--y", "T=1:2:1000"),
-        "must make 1,000,000 points at most, but got 10,000,000",
+        "make 1,000,000 points at most",
     ),
     (("gaps", "ba122", "--T", "0:1:1000000000"), "`--T` must have 100,000 temperatures at most"),
     (("gaps", "ba122", "--T", "0:30:1"), "`--T` must have two ends of a range"),
@@ -399,13 +402,14 @@ def test_bad_usage_is_code_2_without_a_traceback(run, arguments):
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("path", ["nowhere/gaps.png", "gaps.abacus"])
-def test_a_picture_that_cannot_be_written(run, monkeypatch, path):
+@pytest.mark.parametrize("path", ["taken/gaps.png", "gaps.abacus"])
+def test_a_picture_that_cannot_be_written(run, monkeypatch, tmp_path, path):
     """Whatever it shows: here nothing."""
+    (tmp_path / "taken").write_text("")
     monkeypatch.setattr("jaxgap.plotting.plot_gaps", lambda *_: plt.figure().add_subplot())
     done = run("gaps", "ba122", "--branch", "s+-", "--T", "1,20,36", "--plot", path)
     plt.close("all")
-    assert "Cannot write the picture" in refused(done)
+    assert re.search(f"Cannot write (the picture )?`{path}`", refused(done))
 
 
 def test_a_directory_is_no_system(run, tmp_path):
