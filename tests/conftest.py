@@ -46,10 +46,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """The longest files first, so that none is left to one worker at the end; the others as they come. Of every file only the
     tests of the part that is asked for: whatever is added or removed elsewhere, a test stays in its part."""
     part, parts = (int(number) for number in config.getoption("--part").split("/"))
-    others = [item for item in items if crc32(item.nodeid.encode()) % parts != part % parts]
-    if others:
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in set(others)]
+    chosen = {item: crc32(item.nodeid.encode()) % parts == part % parts for item in items}
+    config.hook.pytest_deselected(items=[item for item in items if not chosen[item]])
+    items[:] = [item for item in items if chosen[item]]
     place = {f"test_{name}.py": k for k, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
