@@ -113,6 +113,7 @@ def test_closed_streams(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     with in_sentences():
         print("nobody hears this")
+    sys.stdout.close()
 
 
 def test_a_table_is_not_squeezed(monkeypatch):

@@ -11,6 +11,7 @@ import pytest
 from jaxgap._interruption import EXIT, heeded, say_interrupted
 
 
+@pytest.mark.filterwarnings("ignore")  # JAX warns of the fork in which the signal is set, if it has computed before.
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
 @pytest.mark.parametrize("seconds", [0.3, pytest.param(1.5, marks=pytest.mark.slow), pytest.param(6.0, marks=pytest.mark.slow)])
 def test_a_command_that_is_interrupted_ends_with_one_line(tmp_path, seconds):
