@@ -58,14 +58,15 @@ def states_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int 
     those of the pairs that form first.
     """
 
-    def one(sc: Superconductor, T: Any, Delta: Any) -> tuple[Root, Any, Any]:
+    def one(sc: Superconductor, T: Any, Delta: Any) -> tuple[Root, Any, Any, Any]:
         root = newton_amplitudes(sc, T, Delta, max_steps)
-        return root, unstable_directions(p, sc, T, root.x, root.jacobian), norm(root.x) <= vanishing(sc, T)
+        vanished = norm(root.x) <= vanishing(sc, T)
+        return root, unstable_directions(p, sc, T, root.x, root.jacobian), vanished, has_signs(sc, root.x, p.pattern)
 
     def attempt(state: Any) -> Any:
         i, start, kept, _ = state
-        root, unstable, vanished = at_conditions(p, theta, one, start)
-        solves = root.converged & ~vanished & jax.vmap(lambda D: has_signs(D, p.pattern))(root.x)
+        root, unstable, vanished, signed = at_conditions(p, theta, one, start)
+        solves = root.converged & ~vanished & signed
         neither = jnp.zeros(len(p.T), bool), jnp.zeros_like(near)
         stable, first = jax.lax.cond(solves.all(), lambda: neither, lambda: at_conditions(p, theta, first_pairs))
         normal, possible = ~solves & stable, ~jnp.asarray(only_with_pairs(p))
