@@ -2,9 +2,11 @@
 
 Couplings and bands go in, a self-consistent superconducting state comes out, and everything downstream (gaps, T_c,
 spectra, fits) is a differentiable, batchable function of that state. Energies are in meV, temperatures in K. Importing
-jaxgap switches JAX to double precision (`jaxgap._precision`).
+jaxgap switches JAX to double precision (`jaxgap._precision`). Processes that share work are spawned, not forked
+(`jaxgap.sweeps`): JAX is multithreaded.
 """
 
+from jaxgap import _interruption as _interruption
 from jaxgap import _precision as _precision
 from jaxgap import materials as materials
 from jaxgap import units as units

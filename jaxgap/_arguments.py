@@ -5,8 +5,10 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from rich.markup import escape
 
 from jaxgap._checks import InputError, check
+from jaxgap._terminal import progress
 from jaxgap.materials import MATERIALS
 from jaxgap.superconductor import Superconductor, load
 
@@ -32,7 +34,10 @@ def named_system(name: str, assignments: list[str]) -> Superconductor:
         if not equals:
             raise InputError(f"Argument `--set` must look like PATH=VALUE, but got `{assignment}`.")
         values[path.strip()] = number("--set", text)
-    return sc.set(values)
+    sc = sc.set(values)
+    for remark in sc.remarks:
+        progress.print(escape(f"Note: {remark}"), soft_wrap=True)
+    return sc
 
 
 def parse_temperatures(text: str) -> np.ndarray:
@@ -42,7 +47,8 @@ def parse_temperatures(text: str) -> np.ndarray:
     parts = text.split(":")
     if len(parts) != 3 or not parts[2].strip().isdigit() or int(parts[2]) < 1:
         raise InputError(f"Argument `--T` must be a number, a list 1,5,10 or start:stop:count, but got `{text}`.")
-    check(int(parts[2]) <= MOST_TEMPERATURES, "--T", f"have at most {MOST_TEMPERATURES} temperatures", f"`{text}`")
+    check(int(parts[2]) <= MOST_TEMPERATURES, "--T", f"have {MOST_TEMPERATURES:,} temperatures at most", text)
+    check(int(parts[2]) > 1 or number("--T", parts[0]) == number("--T", parts[1]), "--T", "have two ends of a range", text)
     return np.linspace(number("--T", parts[0]), number("--T", parts[1]), int(parts[2]))
 
 

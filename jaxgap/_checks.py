@@ -7,9 +7,19 @@ concrete: under `jax.jit`, `vmap` or `grad` the checks of values are skipped, an
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["InputError", "NotConvergedError", "check", "check_finite", "check_identifier", "is_concrete", "must"]
+__all__ = [
+    "DoubtfulError",
+    "InputError",
+    "NotConvergedError",
+    "check",
+    "check_finite",
+    "check_identifier",
+    "is_concrete",
+    "must",
+]
 
 
 class InputError(ValueError):
@@ -18,6 +28,10 @@ class InputError(ValueError):
 
 class NotConvergedError(RuntimeError):
     """A solution was asked for and not found: one sentence with the remedy (exit code 3 of the command line)."""
+
+
+class DoubtfulError(RuntimeError):
+    """A result was told that must not be quoted: one sentence that says why (exit code 4 of the command line)."""
 
 
 def must(name: str, requirement: str, value: Any) -> str:
@@ -36,10 +50,16 @@ def is_concrete(*values: Any) -> bool:
     return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
 
 
-def check_finite(name: str, value: Any) -> None:
-    """Raise `InputError` if a concrete `value` has a NaN or an infinity."""
+def check_finite(name: str, value: Any, *, real: bool = True) -> None:
+    """Raise `InputError` unless `value` holds numbers, real ones if asked, which are finite where they are concrete."""
     if is_concrete(value):
-        check(bool(np.isfinite(value).all()), name, "be finite", np.asarray(value).tolist())
+        try:
+            numbers = np.asarray(value)
+        except (TypeError, ValueError):
+            raise InputError(must(name, "hold numbers in a regular array", repr(value))) from None
+        check(jax.dtypes.issubdtype(numbers.dtype, np.number), name, "hold numbers", repr(value))
+        check(bool(np.isfinite(numbers).all()), name, "be finite", numbers.tolist())
+    check(not real or not jnp.iscomplexobj(value), name, "be real", value)
 
 
 def check_identifier(name: str, value: Any) -> None:

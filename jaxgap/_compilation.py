@@ -10,7 +10,8 @@ import os
 import pickle
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-__all__ = ["keep_programs", "compile_quickly", "program", "barrier"]
+from jaxgap._cache import objection, read_own, restored, trim
+from jaxgap._precision import own_rules
+
+__all__ = ["keep_programs", "compile_quickly", "compiling", "counted", "program", "barrier"]
 
 QUICK = ("--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_level=1")
 """XLA's older generator of loops for the CPU, and less effort of LLVM (`benchmarks/compilation.py` has what they gain)."""
@@ -32,6 +36,8 @@ KNOWN = ((0, 10),)
 
 _kept: Path | None = None
 """Where traced programs are kept; None: nowhere."""
+_bounded: Path | None = None
+"""The folder whose size is held in bounds, looked at when this process first keeps something; None: done, or nowhere."""
 
 
 def compile_quickly() -> None:
@@ -46,18 +52,53 @@ def compile_quickly() -> None:
 def keep_programs(folder: str | Path | None = None) -> None:
     """Keep programs between runs, in $JAX_COMPILATION_CACHE_DIR, else `folder`, else the user's cache folder.
 
-    XLA's part is kept by JAX; the part before it, tracing and differentiating, by `program`.
+    XLA's part is kept by JAX; the part before it, tracing and differentiating, by `program`. Both are read from there and run:
+    a folder that is not the user's own, or that others can write, is not used, which a warning says. The user's cache folder
+    is held below `jaxgap._cache.MOST` bytes; of one that is chosen, which others than jaxgap may use, only jaxgap's part.
     """
-    global _kept
+    global _kept, _bounded
     base = os.environ.get("JAX_COMPILATION_CACHE_DIR", "")
-    if not base:
-        cache = Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
-        base = str(folder or cache / "jaxgap" / "xla")
-        jax.config.update("jax_compilation_cache_dir", base)
+    chosen = bool(base)
+    if not chosen:
+        base = str(folder or _users_cache() / "jaxgap" / "xla")
+    if "://" not in base and (why_not := objection(Path(base))):
+        warnings.warn(f"Compiled programs are not kept for the next run: {why_not}.", stacklevel=2)
+        jax.config.update("jax_enable_compilation_cache", False)
+        _kept = None
+        return
+    jax.config.update("jax_compilation_cache_dir", base)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     # JAX can keep its part in remote storage, too.
     _kept = None if "://" in base else Path(base) / "traced"
+    _bounded = _kept if chosen else Path(base)
+
+
+def _users_cache() -> Path:
+    """Where the user's programs keep what can be made again."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
+    except RuntimeError:  # There is no home.
+        return Path(tempfile.gettempdir()) / f"cache-{os.getuid() if os.name == 'posix' else 'user'}"
+
+
+_compiling: list[None] = []
+"""One for every program that is being compiled."""
+
+
+def compiling() -> bool:
+    """Whether a program is being compiled now, in any thread."""
+    return bool(_compiling)
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """What is inside compiles."""
+    _compiling.append(None)
+    try:
+        yield
+    finally:
+        _compiling.pop()
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -68,25 +109,27 @@ def program(function: F) -> F:
 
     Tracing takes longer than loading what XLA made of it, and no cache of JAX's keeps it; `jax.export` does. What is kept
     belongs to one state of jaxgap's sources, of JAX and of its settings (`_house`), to the arguments' structure, shapes and
-    static values. Inside other transformations, and for static values that have no lasting name (functions), this is
-    `eqx.filter_jit`.
+    static values. Inside other transformations, on other devices than the first, and for static values that have no lasting
+    name (functions), this is `eqx.filter_jit`.
     """
+    function = own_rules(function)
     jitted = eqx.filter_jit(function)
     ready: dict[Any, Callable[[list[Any]], Any] | None] = {}
     preparing = Lock()
 
+    @own_rules
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         leaves, tree = jax.tree.flatten((args, kwargs))
         arrays = [x for x in leaves if _is_array(x)]
-        if any(isinstance(x, jax.core.Tracer) for x in arrays):
+        if any(isinstance(x, jax.core.Tracer) for x in arrays) or _elsewhere(arrays):
             return jitted(*args, **kwargs)
         kept = _kept if jax.default_backend() == "cpu" else None
         key = (kept, tree, tuple(_named(x) for x in leaves))
         if key not in ready:
             if None in key[2] or " at 0x" in str(tree):
                 return jitted(*args, **kwargs)
-            with preparing:  # Two threads that come first compile once.
+            with preparing, counted():  # Two threads that come first compile once.
                 if key not in ready and kept is None:
                     result = jitted(*args, **kwargs)
                     ready[key] = None
@@ -94,11 +137,20 @@ def program(function: F) -> F:
                 if key not in ready and kept is not None:
                     text = repr((function.__module__, function.__qualname__, str(tree), key[2]))
                     path = kept / _house() / hashlib.sha256(text.encode()).hexdigest()
-                    ready[key] = _runnable(_read(path) or _write(path, _traced(function, leaves, tree)), arrays)
+                    ready[key] = _runnable(
+                        _read(path, function.__module__) or _write(path, _traced(function, leaves, tree)), arrays
+                    )
         run = ready[key]
         return jitted(*args, **kwargs) if run is None else run(arrays)
 
     return cast(F, call)
+
+
+def _elsewhere(arrays: list[Any]) -> bool:
+    """Whether these are not all on the first device, for which a program that is kept is compiled."""
+    first = jax.local_devices()[0]
+    chosen = getattr(jax.config, "jax_default_device")  # noqa: B009 (its type is not known to mypy)
+    return chosen not in (None, first) or any(isinstance(x, jax.Array) and x.devices() != {first} for x in arrays)
 
 
 def _is_array(x: Any) -> bool:
@@ -159,23 +211,30 @@ def _runnable(kept: tuple[bytes, Any], arrays: list[Any]) -> Callable[[list[Any]
     return call
 
 
-def _read(path: Path) -> tuple[bytes, Any] | None:
+def _read(path: Path, module: str) -> tuple[bytes, Any] | None:
     """What `_write` has kept; None if there is nothing, or something that did not come from there in full."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
+    content = read_own(path) or b""
     digest, rest = content[:32], content[32:]
-    return pickle.loads(rest) if hashlib.sha256(rest).digest() == digest else None
+    if hashlib.sha256(rest).digest() != digest:
+        return None
+    try:
+        text, result = restored(rest, module)
+    except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, ValueError):
+        return None
+    return text, result
 
 
 def _write(path: Path, kept: tuple[bytes, Any]) -> tuple[bytes, Any]:
+    global _bounded
     content = pickle.dumps(kept)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(hashlib.sha256(content).digest() + content)
         os.replace(file.name, path)
+        if _bounded is not None:
+            trim(_bounded)
+            _bounded = None
     except OSError as error:
         warnings.warn(f"Cannot keep a program for the next run in `{path.parent}`: {error}.", stacklevel=2)
     return kept

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from jaxgap._checks import InputError
+from jaxgap._files import read_text
 from jaxgap.materials import MATERIALS
 from jaxgap.superconductor import Superconductor, from_table, load
 
@@ -54,12 +55,11 @@ C = TypeVar("C", bound=BaseModel)
 
 def read_config(kind: type[C], path: Path, prepared: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> C:
     """A TOML file as `kind`, whose table is `prepared` before; all that can be wrong with it is said in one sentence."""
+    text = read_text(path)
     try:
         with in_file(path):
-            return kind.model_validate(prepared(tomllib.loads(path.read_text(encoding="utf-8"))))
-    except OSError as error:
-        raise InputError(f"Cannot read `{path}`: {error}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            return kind.model_validate(prepared(tomllib.loads(text)))
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not valid TOML: {error}.") from None
     except ValidationError as error:
         raise InputError(f"{path}: {_sentence(error)}") from None
@@ -84,4 +84,5 @@ def _sentence(error: ValidationError) -> str:
         return f"the key `{where}` is missing."
     message = first["msg"].removeprefix("Value error, ")
     given = "" if isinstance(first["input"], dict) else f", but got {first['input']!r}"
-    return f"`{where}`: {message[0].lower()}{message[1:]}{given}."
+    # What is wrong with the whole file, such as a parameter that is not there, has no place in it.
+    return f"{f'`{where}`: ' if where else ''}{message[0].lower()}{message[1:]}{given}."

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgap._checks import InputError
+from jaxgap._files import write_files
 
 __all__ = ["print_json", "text_of", "write_json"]
 
@@ -21,10 +21,7 @@ def print_json(value: dict[str, Any]) -> None:
 
 def write_json(value: dict[str, Any], path: Path) -> None:
     """One object into a file, with one sentence where that cannot be."""
-    try:
-        path.write_text(text_of(value) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"Cannot write `{path}`: {error}.") from None
+    write_files({path: text_of(value) + "\n"})
 
 
 def _plain(value: Any) -> Any:

@@ -1,11 +1,19 @@
-"""Double precision: the one place where jaxgap switches it on, and the check that nobody switched it off again.
+"""What jaxgap needs of JAX's settings, which are the host program's: double precision, and numpy's rules of promotion.
+
+The one place where double precision is switched on, and the check that nobody switched it off again.
 
 Gaps go like exp(-1/lambda), residuals are solved to 1e-13 and fold positions follow from differences of nearly equal
 numbers, so jaxgap computes in float64 only.
 """
 
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
 import jax
 import numpy as np
+
+__all__ = ["own_rules", "require_float64"]
 
 jax.config.update("jax_enable_x64", True)
 
@@ -17,3 +25,21 @@ def require_float64() -> None:
             "jaxgap needs 64-bit floats, but `jax_enable_x64` is off: something switched it off after `import jaxgap`. "
             'Run `jax.config.update("jax_enable_x64", True)`, or call jaxgap inside `with jax.enable_x64(True):`.'
         )
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def own_rules(function: F) -> F:
+    """`function` under numpy's rules of promotion, on which jaxgap relies, whatever a host program has asked for."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        settings = jax.config
+        rank, dtype = getattr(settings, "jax_numpy_rank_promotion"), getattr(settings, "jax_numpy_dtype_promotion")  # noqa: B009
+        if (rank, dtype) == ("allow", "standard"):
+            return function(*args, **kwargs)
+        with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+            return function(*args, **kwargs)
+
+    return cast(F, call)

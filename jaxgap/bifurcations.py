@@ -28,6 +28,7 @@ from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap._checks import InputError, check
 from jaxgap._compilation import program
+from jaxgap._entry import takes_system
 from jaxgap.critical import linear_kernel
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
@@ -80,6 +81,7 @@ class Path(eqx.Module):
         return a + (b - a) * p
 
 
+@takes_system
 def path(sc: Superconductor, T: Any, along: Any) -> Path:
     """The path on which the leaves named in `along` (and "T" [K]) go from their first to their second value together.
 

@@ -28,19 +28,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap._checks import NotConvergedError, check, is_concrete
+from jaxgap._checks import NotConvergedError, is_concrete
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.critical import highest_temperature, linear_kernel
 from jaxgap.curvature import residual_and_matrix
-from jaxgap.following import Track, follow_from_zero
+from jaxgap.following import Track, follow, follow_from_zero
 from jaxgap.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
 from jaxgap.labels import has_signs, sign_pattern
 from jaxgap.newton import differenced, newton, norm
 from jaxgap.pairing import gap_residual
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["BranchEnd", "EndKind", "branch_end", "end_temperature"]
+__all__ = ["Begin", "BranchEnd", "EndKind", "branch_end", "end_temperature"]
 
 RESOLUTION = 1e-3
 """A branch is followed until steps of this length [K] fail."""
@@ -87,6 +87,16 @@ class BranchEnd(eqx.Module):
     """An `EndKind` code."""
 
 
+class Begin(NamedTuple):
+    """Where to begin to follow a branch."""
+
+    T: Float[Array, ""]
+    """Temperature [K]."""
+    starts: Float[Array, "start channel"]
+    """Amplitudes there [meV], as `follow` takes them."""
+
+
+@takes_system
 def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> BranchEnd:
     """Follow a branch from T = 0 until it ends: the temperature [K] at which it does, differentiable.
 
@@ -98,23 +108,26 @@ def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> Branch
         branch: "s++", "s+-", or one sign per band such as "++-".
         throw: raise `NotConvergedError` if the branch does not exist at T = 0 (under tracing: `EndKind.MISSING`).
     """
-    require_float64()
-    check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     end = _branch_end(sc, sign_pattern(branch, len(sc.bands)))
     if throw and is_concrete(end) and int(end.kind) == EndKind.MISSING:
         raise NotConvergedError(f"The branch {branch} was not found at T = 0 for this system.")
     return end
 
 
-def end_temperature(sc: Superconductor, pattern: Float[Array, "band"]) -> Float[Array, ""]:
-    """Temperature [K] at which the branch with these signs ends: `branch_end` for use inside other programs."""
-    return _branch_end(sc, pattern).T
+def end_temperature(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> Float[Array, ""]:
+    """Temperature [K] at which the branch with these signs ends: `branch_end` for use inside other programs, and from a state
+    of the branch where one is given."""
+    return _branch_end(sc, pattern, begin).T
 
 
 @program
-def _branch_end(sc: Superconductor, pattern: Float[Array, "band"]) -> BranchEnd:
-    frozen = jax.lax.stop_gradient(sc)
-    track = follow_from_zero(frozen, highest_temperature(frozen), pattern, resolution=RESOLUTION)
+def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> BranchEnd:
+    frozen, begin = jax.lax.stop_gradient((sc, begin))
+    highest = highest_temperature(frozen)
+    if begin is None:
+        track = follow_from_zero(frozen, highest, pattern, resolution=RESOLUTION)
+    else:
+        track = follow(frozen, begin.starts, begin.T, highest, pattern, resolution=RESOLUTION)
     z, kind, v_0, trusted = _located(frozen, track, pattern)
     n = len(v_0)
     theta = _Theta(sc, kind, v_0, z[:n])

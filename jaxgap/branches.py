@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxgap._checks import check, check_finite
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.characteristic import count_negative
 from jaxgap.labels import Label, sign_pattern
 from jaxgap.observables.gaps import branch_minima_of
@@ -23,6 +23,7 @@ from jaxgap.superconductor import Superconductor
 __all__ = ["GapCurve", "gap_curve", "solve_temperatures"]
 
 
+@takes_system
 def solve_temperatures(
     sc: Superconductor, T: Any, *, start: Any = None, branch: str | None = None, rule: Rule = DEFAULT_RULE
 ) -> Solution:
@@ -30,7 +31,6 @@ def solve_temperatures(
 
     Nothing raises: every element has its own status. `start`, `branch` and `rule` are those of `solve`.
     """
-    require_float64()
     Delta_0 = None if start is None else amplitudes(start, sc)
     pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
     return _solve_temperatures(sc, _temperatures(T), Delta_0, pattern, rule)
@@ -64,6 +64,7 @@ class GapCurve(eqx.Module):
         return self.solutions.T
 
 
+@takes_system
 def gap_curve(sc: Superconductor, T: Any, branch: str | None = None) -> GapCurve:
     """Excitation gaps and stability along a branch (default: the one connected to T_c) at the temperatures `T` [K].
 

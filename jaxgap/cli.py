@@ -1,14 +1,12 @@
 """The command line `jaxgap`: parse, call the library, print.
 
-Exit codes: 0 done, 2 bad input, 3 did not converge, 130 interrupted.
+Exit codes: 0 done, 2 bad input, 3 did not converge, 4 done, but not to be quoted (the result says why), 130 interrupted.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import jax
-import matplotlib as mpl
 import numpy as np
 import typer
 from rich.markup import escape
@@ -18,6 +16,9 @@ from jaxgap import __version__
 from jaxgap._arguments import SetOption, named_system, number, parse_temperatures
 from jaxgap._checks import InputError, NotConvergedError, check
 from jaxgap._compilation import compile_quickly, keep_programs
+from jaxgap._environment import in_sentences
+from jaxgap._files import write_picture
+from jaxgap._interruption import heeded
 from jaxgap._json import print_json
 from jaxgap._printing import (
     diagram_row,
@@ -30,7 +31,8 @@ from jaxgap._printing import (
     solution_row,
     state_row,
 )
-from jaxgap._terminal import JsonOption, console
+from jaxgap._terminal import JsonOption, console, waiting
+from jaxgap._words import in_words
 from jaxgap.branch_ends import EndKind, branch_end
 from jaxgap.branches import solve_temperatures
 from jaxgap.critical import Onset, lowest_temperature, onset
@@ -52,7 +54,8 @@ app = typer.Typer(
     name="jaxgap",
     help="Gap equations of multiband superconductors with cross-band pairing. Energies in meV, temperatures in K.\n\n"
     "A SYSTEM is a material (" + ", ".join(MATERIALS) + ") or a system.toml; --set changes any of its leaves: "
-    '--set Omega=42 --set "lam[alpha, alpha:beta]=0.03" --set "mu[beta]=55".',
+    '--set Omega=42 --set "lam[alpha, alpha:beta]=0.03" --set "mu[beta]=55".\n\n'
+    "Exit codes: 0 done, 2 bad input, 3 did not converge, 4 done, but not to be quoted (the result says why), 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -86,11 +89,12 @@ def solve(
     Example: jaxgap solve ba122 --T 1 --branch s+-
     """
     sc = named_system(system, set_)
-    solution = run_solve(sc, T, branch=branch, start=_start(start), throw=False)
+    with waiting("solving"):
+        solution = run_solve(sc, T, branch=branch, start=_start(start), throw=False)
     if as_json_:
         print_json(solution_row(solution))
     else:
-        console.print(escape(str(solution)))
+        console.print(escape(in_words(str(solution))), soft_wrap=True)
         for line in gap_lines(solution) if bool(solution.converged) else ():
             console.print(escape(f"  {line}"), soft_wrap=True)
     if not bool(solution.converged):
@@ -108,7 +112,9 @@ def solutions(
 
     Example: jaxgap solutions two_band --T 4.2 --set lambda_33=0.2025
     """
-    states = find_solutions(named_system(system, set_), T)
+    sc = named_system(system, set_)
+    with waiting("searching for all solutions"):
+        states = find_solutions(sc, T)
     if as_json_:
         print_json({"T_K": states.T, "solutions": [state_row(state) for state in states]})
     else:
@@ -128,9 +134,12 @@ def tc(
     """
     sc = named_system(system, set_)
     if kind:
-        print_transition(transition(sc), as_json_)
+        with waiting("looking for the transition"):
+            found = transition(sc)
+        print_transition(found, as_json_)
         return
-    (T_c, found), slope = jax.value_and_grad(_critical, has_aux=True)(sc)
+    with waiting("searching for T_c"):
+        (T_c, found), slope = jax.value_and_grad(_critical, has_aux=True)(sc)
     derivatives = {path: float(slope.get(path)) for path in sc.paths}
     oscillatory, together = float(found.oscillatory), int(found.together)
     if as_json_:
@@ -192,9 +201,12 @@ def gaps(
     Example: jaxgap gaps ba122 --branch s+- --T 0:36:13
     """
     sc, temperatures = named_system(system, set_), parse_temperatures(T)
-    solutions = solve_temperatures(sc, temperatures, branch=branch)
-    rows = [gap_row(jax.tree.map(lambda leaf, i=i: leaf[i], solutions)) for i in range(len(temperatures))]
-    end = None if branch is None else branch_end(sc, branch)
+    with waiting(f"solving at {len(temperatures)} temperatures") as now:
+        solutions = solve_temperatures(sc, temperatures, branch=branch)
+        now.say("taking the gaps")
+        rows = [gap_row(jax.tree.map(lambda leaf, i=i: leaf[i], solutions)) for i in range(len(temperatures))]
+        now.say("looking for the branch's end")
+        end = None if branch is None else branch_end(sc, branch)
     if as_json_:
         last = None if end is None else {"T_K": float(end.T), "kind": EndKind(int(end.kind)).name.lower()}
         first = jax.tree.map(lambda leaf: leaf[0], solutions)
@@ -229,9 +241,10 @@ def diagram(
     """
     from jaxgap.plotting import write_phase_diagram
 
-    axes = _axis("--x", x), _axis("--y", y)
+    sc, axes = named_system(system, set_), (_axis("--x", x), _axis("--y", y))
     check(T is None or not any("T" in axis for axis in axes), "--T", "be left out where T is an axis", T)
-    found = phase_diagram(named_system(system, set_), 0.0 if T is None else T, *axes)
+    with waiting("searching for all states at every point"):
+        found = phase_diagram(sc, 0.0 if T is None else T, *axes)
     try:
         paths = write_phase_diagram(found, folder)
     except OSError as error:
@@ -261,7 +274,8 @@ def figures(
             raise InputError(f"Unknown figure `{name}`: the figures are {', '.join(FIGURE_NAMES)}.")
     for name in wanted:
         try:
-            paths = write_figure(name, folder)
+            with waiting(f"computing {name}"):
+                paths = write_figure(name, folder)
         except OSError as error:
             raise InputError(f"Cannot write the figure `{name}` into `{folder}`: {error}.") from None
         console.print(escape(f"{name}: wrote {', '.join(str(path) for path in paths)}."), soft_wrap=True)
@@ -285,20 +299,10 @@ def _version(
 
 def main() -> None:
     """Entry point: one sentence and an exit code instead of a traceback."""
-    compile_quickly()
-    keep_programs()
-    mpl.use("agg")
-    try:
+    with heeded(), in_sentences():
+        compile_quickly()
+        keep_programs()
         app()
-    except InputError as error:
-        _stop(error, 2)
-    except NotConvergedError as error:
-        _stop(error, 3)
-
-
-def _stop(error: Exception, code: int) -> None:
-    print(f"jaxgap: {error}", file=sys.stderr)
-    sys.exit(code)
 
 
 def _start(text: str | None) -> np.ndarray | None:
@@ -317,13 +321,13 @@ def _axis(option: str, text: str) -> dict[str, tuple[float, float, int]]:
     parts = numbers.split(":")
     if not equals or len(parts) != 3 or not parts[2].strip().isdigit():
         raise InputError(f"Argument `{option}` must look like PATH=FROM:TO:POINTS, such as T=1:20:40, but got `{text}`.")
-    return {name.strip(): (number(option, parts[0]), number(option, parts[1]), int(parts[2]))}
+    first, last, points = number(option, parts[0]), number(option, parts[1]), int(parts[2])
+    return {name.strip(): (first, last, points)}
 
 
 def _plot_gaps(sc: Superconductor, T: np.ndarray, branch: str | None, path: Path) -> None:
     from jaxgap.plotting import plot_gaps
 
-    try:
-        plot_gaps(sc, T, branch).figure.savefig(path, dpi=160)
-    except (OSError, ValueError) as error:
-        raise InputError(f"Cannot write the picture `{path}`: {error}.") from None
+    with waiting("drawing"):
+        figure = plot_gaps(sc, T, branch).figure
+    write_picture(figure, path)

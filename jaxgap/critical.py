@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.bands import shell, zeta
 from jaxgap.implicit import at_root
 from jaxgap.marginal import differentiable, is_static, marginal_space, mean_eigenvalue
@@ -78,6 +78,7 @@ class Onset(NamedTuple):
     a complex pair of eigenvalues: possible only without detailed balance. 0 if there is none."""
 
 
+@takes_system
 def critical_temperature(sc: Superconductor) -> Float[Array, ""]:
     """T_c,lin [K]: the largest temperature at which lambda K has the real eigenvalue 1; 0 if there is none.
 
@@ -85,18 +86,18 @@ def critical_temperature(sc: Superconductor) -> Float[Array, ""]:
     coupling) the derivative is that of the mean of their temperatures: exact in every direction in which they stay together,
     such as that of a tied parameter, else the mean of both sides of T_c = max. NaN where the eigenvalue is defective.
     """
-    require_float64()
     return _onset(sc).T_c
 
 
+@takes_system
 def instability(sc: Superconductor) -> Instability:
     """T_c,lin [K] and the direction in which the normal state gives way, both differentiable."""
     return Instability(*onset(sc)[:2])
 
 
+@takes_system
 def onset(sc: Superconductor) -> Onset:
     """T_c,lin [K] and the direction in which the normal state gives way, both differentiable, and what else is known there."""
-    require_float64()
     return _onset(sc)
 
 

@@ -16,6 +16,8 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Bool, Float
 
+from jaxgap._precision import own_rules
+
 __all__ = ["at_root", "along", "moved_along", "null_vector", "SINGULAR"]
 
 SINGULAR = 1e-6
@@ -48,6 +50,7 @@ def _at_root(residual: Any, x: Any, jacobian: Any, theta: Any, trusted: Any) -> 
 
 
 @partial(_at_root.defjvp, symbolic_zeros=True)
+@own_rules
 def _at_root_jvp(residual: Any, primals: Any, tangents: Any) -> Any:
     x, jacobian, theta, trusted = primals
     x = _at_root(residual, x, jacobian, theta, trusted)
@@ -67,6 +70,7 @@ def _jacobian(residual: Any, jacobian: Any, x: Any, theta: Any) -> Any:
 
 
 @partial(_jacobian.defjvp, symbolic_zeros=True)
+@own_rules
 def _jacobian_jvp(residual: Any, primals: Any, tangents: Any) -> Any:
     jacobian, x, theta = primals
     change = along(lambda arguments: jax.jacfwd(residual)(*arguments), (x, theta), tuple(tangents[1:]))

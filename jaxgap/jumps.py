@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap._checks import InputError, NotConvergedError, check, is_concrete
+from jaxgap._checks import InputError, NotConvergedError, is_concrete
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.bifurcations import heating, locate_crossing
 from jaxgap.critical import highest_temperature
 from jaxgap.following import follow_from_zero
@@ -33,6 +33,7 @@ GRID = 24
 """Temperatures at which free energies are compared: two crossings closer than a 24th of the way to the end can be missed."""
 
 
+@takes_system
 def jump_temperature(sc: Superconductor, branch: str, to: str = NORMAL) -> Float[Array, ""]:
     """The lowest temperature [K] at which the free energies of the states `branch` and `to` are equal, differentiable.
 
@@ -46,8 +47,6 @@ def jump_temperature(sc: Superconductor, branch: str, to: str = NORMAL) -> Float
         NotConvergedError: if one of the branches does not exist at T = 0, or their free energies do not cross (under tracing:
             NaN).
     """
-    require_float64()
-    check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     patterns = (sign_pattern(branch, len(sc.bands)), state_pattern(to, len(sc.bands)))
     symmetric = sc.has_free_energy
     if is_concrete(symmetric) and not bool(symmetric):

@@ -70,7 +70,7 @@ def has_signs(sc: Superconductor, Delta: Inexact[Array, "channel"], pattern: Flo
 
 def sign_pattern(branch: str, n_bands: int) -> Float[Array, "band"]:
     """Signs of the band amplitudes asked for by `s++`, `s+-` or a pattern with one sign per band, such as `++-`."""
-    signs = branch.strip().removeprefix("s")
+    signs = branch.strip().removeprefix("s") if isinstance(branch, str) else ""
     if signs == "++" and n_bands != 2:
         signs = "+" * n_bands
     if not signs or set(signs) - set("+-"):

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap._checks import check
 from jaxgap._chunks import in_chunks
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.bifurcations import BifurcationKind, path
 from jaxgap.critical import highest_temperature, linear_kernel
 from jaxgap.labels import breaks_time_reversal
@@ -131,6 +131,7 @@ class PhaseDiagram(NamedTuple):
         return np.max(ratios, axis=2)
 
 
+@takes_system
 def phase_diagram(sc: Superconductor, T: Any, x: Any, y: Any) -> PhaseDiagram:
     """States and lines over the plane of two leaves (or "T" [K]), each given as {name: (from, to, points)}.
 
@@ -139,8 +140,6 @@ def phase_diagram(sc: Superconductor, T: Any, x: Any, y: Any) -> PhaseDiagram:
     Raises:
         InputError: for a temperature or an axis that is not valid.
     """
-    require_float64()
-    check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     T = checked_temperature(T)
     (x_name, xs), (y_name, ys) = _axis("x", x), _axis("y", y)
     check(x_name != y_name, "y", "be another leaf than x", y_name)

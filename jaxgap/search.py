@@ -200,8 +200,8 @@ def _given(starts: Any, n: int) -> list[np.ndarray]:
     """The user's starts: real ones and complex ones apart."""
     if starts is None:
         return []
+    check_finite("starts", starts, real=False)
     starts = np.atleast_2d(np.asarray(starts))
-    check_finite("starts", starts)
     check(
         starts.ndim == 2 and starts.shape[1] == n,
         "starts",

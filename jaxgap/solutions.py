@@ -17,10 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact
 
-from jaxgap._checks import InputError, NotConvergedError, check, is_concrete
+from jaxgap._checks import InputError, NotConvergedError, is_concrete
 from jaxgap._chunks import all_in_chunks
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.labels import Label
 from jaxgap.observables.gaps import GAPLESS, excitation_gap_of
 from jaxgap.observables.thermodynamics import free_energy_of
@@ -139,6 +139,7 @@ def _short(z: Any) -> str:
     return f"{z:+.4f}" if np.isrealobj(z) else f"{z.real:+.4f}{z.imag:+.4f}i"
 
 
+@takes_system
 def solutions(sc: Superconductor, T: Any, *, starts: Any = None) -> Solutions:
     """All solutions of the gap equations of `sc` at temperature T [K], real and complex, ranked and named.
 
@@ -153,8 +154,6 @@ def solutions(sc: Superconductor, T: Any, *, starts: Any = None) -> Solutions:
     Raises:
         InputError: for a system or a temperature that is not one concrete value (a search cannot be traced), or not valid.
     """
-    require_float64()
-    check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     T = checked_temperature(T)
     if not is_concrete((sc, T)) or jnp.ndim(sc.Omega) > 0:
         raise InputError("`solutions` is a search on the host: it takes one concrete system and temperature, not traced ones.")
@@ -167,6 +166,7 @@ def solutions(sc: Superconductor, T: Any, *, starts: Any = None) -> Solutions:
     return Solutions(sc, float(T), tuple(sorted(states, key=_rank)))
 
 
+@takes_system
 def ground_state(sc: Superconductor, T: Any) -> State:
     """The stable solution of lowest free energy (without a free energy: the first of `solutions` that is stable)."""
     return solutions(sc, T).ground_state

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap._checks import NotConvergedError, check, check_finite, is_concrete
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.characteristic import count_negative
 from jaxgap.following import follow_from_T_c, follow_from_zero
 from jaxgap.implicit import SINGULAR, smallest_singular_value
@@ -32,8 +32,11 @@ __all__ = ["solve"]
 
 ESCALATION = (3, 9)
 """Factors by which `solve` multiplies the nodes, in turn, when a solution is inaccurate (nearly gapless, T near 0)."""
+LARGEST_START = 1e3
+"""Largest amplitude of a start, in units of Omega: solutions are of the order of lambda Omega."""
 
 
+@takes_system
 def solve(
     sc: Superconductor,
     T: Any,
@@ -67,9 +70,8 @@ def solve(
         InputError: for a temperature that is negative, not finite or not one number, or a start that does not fit.
     """
     # === convert and check
-    require_float64()
-    check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     T = checked_temperature(T)
+    check(isinstance(rule, Rule) and min(rule) > 0, "rule", "be a Rule of positive numbers of nodes", repr(rule))
     Delta_0 = None if start is None else amplitudes(start, sc)
     pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
 
@@ -103,7 +105,10 @@ def amplitudes(start: Any, sc: Superconductor) -> Inexact[Array, "channel"]:
     """Amplitudes as a real array where they are real: a real start solves n real unknowns, a complex one 2n."""
     if isinstance(start, Solution):
         start = start.Delta
-    check_finite("start", start)
+    check_finite("start", start, real=False)
+    if is_concrete(start, sc.Omega):
+        largest, most = float(np.max(np.abs(start), initial=0.0)), LARGEST_START * float(np.max(sc.Omega))
+        check(largest <= most, "start", f"be amplitudes of at most {LARGEST_START:g} Omega = {most:g} meV", f"{largest:g}")
     if is_concrete(start):
         start = np.asarray(start)
         start = start.real if np.iscomplexobj(start) and not np.any(start.imag) else start

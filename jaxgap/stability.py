@@ -18,11 +18,12 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap._checks import is_concrete
 from jaxgap._compilation import program
+from jaxgap._entry import takes_solution
 from jaxgap.characteristic import MARGINAL, count_negative
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.pairing import phase_jacobian
 from jaxgap.quadrature import DEFAULT_RULE, Rule
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["Stability", "unstable_directions"]
@@ -39,9 +40,9 @@ class Stability(NamedTuple):
     """Whether g is symmetric, so that the phase count does not depend on relaxation rates."""
 
 
+@takes_solution
 def unstable_directions(solution: Solution) -> Stability:
     """Count the unstable directions of a solution."""
-    check_single(solution, "unstable_directions")
     if is_concrete(solution) and jnp.ndim(solution.T) == 0 and bool(solution.is_real):
         return _of_real(solution.superconductor, solution.Delta.real, solution.T)
     return _of_any(solution)

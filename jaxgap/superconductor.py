@@ -19,14 +19,29 @@ import tomli_w
 from jaxtyping import Array, Float
 
 from jaxgap._checks import InputError, check, check_finite, is_concrete
-from jaxgap._precision import require_float64
+from jaxgap._files import read_text, write_files
+from jaxgap._precision import own_rules, require_float64
 from jaxgap.bands import Band, density_of_states, parabolic_band
 from jaxgap.couplings import CONVENTIONS, _canonical, asymmetry, channel_densities, channel_names
 
-__all__ = ["Cluster", "Superconductor", "superconductor", "symmetrised", "load", "save", "from_toml", "to_toml"]
+__all__ = [
+    "Cluster",
+    "Superconductor",
+    "superconductor",
+    "symmetrised",
+    "check_one_system",
+    "load",
+    "save",
+    "from_toml",
+    "to_toml",
+]
 
 DETAILED_BALANCE_TOLERANCE = 1e-10
 """g counts as symmetric when |g - g^T| <= 1e-10 |g|: far above rounding, far below any printed coupling's last digit."""
+
+
+STRONG = 1.0
+"""Coupling above which `remarks` says that it is strong: a phonon's lambda / (1 + lambda) never reaches it."""
 
 
 class Cluster(NamedTuple):
@@ -89,6 +104,25 @@ class Superconductor(eqx.Module):
         return asymmetry(self.g) <= DETAILED_BALANCE_TOLERANCE
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is doubtful about the numbers, though not wrong: a sentence each. None of a traced or batched system."""
+        if not is_concrete(self) or jnp.ndim(self.Omega) > 0:
+            return ()
+        said = []
+        if (largest := float(np.max(np.abs(self.lam)))) > STRONG:
+            said.append(
+                f"The largest coupling is {largest:g}: above some {STRONG:g} gap equations without self-energies overestimate "
+                "gaps and T_c."
+            )
+        for band in self.bands:
+            if (Omega := float(self.Omega)) > (depth := abs(float(band.mu))):
+                said.append(
+                    f"Omega = {Omega:g} meV is more than the depth of the band {band.name}, {depth:g} meV: its shell ends at "
+                    "the band's edge, while the chemical potential stays where it is."
+                )
+        return tuple(said)
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """The paths of all leaves."""
         lam = (f"lam[{row}, {column}]" for row in self.channels for column in self.channels)
@@ -132,6 +166,7 @@ class Superconductor(eqx.Module):
         return str(self)
 
 
+@own_rules
 def superconductor(
     *,
     bands: Sequence[Band] | Mapping[str, Mapping[str, Any]],
@@ -192,18 +227,21 @@ def superconductor(
     return sc
 
 
+@own_rules
 def symmetrised(sc: Superconductor) -> Superconductor:
     """ANOTHER system: the one whose interaction is the symmetric part (g + g^T)/2 of this one's, which has a free energy.
 
     It is not an approximation to the asymmetric one: the s+- branch of Ba0.6K0.4Fe2As2 ends in a fold at 35 K, that of its
     symmetrised system turns into s++ at 42 K, where one band's amplitude goes through zero.
     """
+    check_one_system(sc, "symmetrised")
     g = sc.g
     return eqx.tree_at(lambda s: s.lam, sc, (g + g.T) / 2 * sc.N[None, :])
 
 
 def to_toml(sc: Superconductor) -> str:
     """The system as TOML text, exact to the last bit; `from_toml` reads it back."""
+    check_one_system(sc, "solve")
     bands = {band.name: {"mu": float(band.mu), "mass": float(band.mass)} for band in sc.bands}
     table = {
         "Omega": float(sc.Omega),
@@ -247,16 +285,28 @@ def from_table(table: Mapping[str, Any], source: str) -> Superconductor:
 
 def load(path: str | Path) -> Superconductor:
     """Read a system from a TOML file."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"Cannot read the system `{path}`: {error}.") from None
-    return from_toml(text, str(path))
+    return from_toml(read_text(Path(path), "system"), str(path))
 
 
 def save(sc: Superconductor, path: str | Path) -> None:
     """Write a system to a TOML file; `load` reads it back, exactly."""
-    Path(path).write_text(to_toml(sc), encoding="utf-8")
+    write_files({Path(path): to_toml(sc)})
+
+
+def check_one_system(sc: Any, function: str, name: str = "sc") -> None:
+    """Raise `InputError` unless `sc` is one system of float64 numbers; the remedy is jax.vmap(`function`)."""
+    check(isinstance(sc, Superconductor), name, "be a Superconductor", type(sc).__name__)
+    numbers = {"Omega": (sc.Omega, 0), "lam": (sc.lam, 2)}
+    for band in sc.bands:
+        numbers |= {f"mu[{band.name}]": (band.mu, 0), f"mass[{band.name}]": (band.mass, 0)}
+    for path, (leaf, dimensions) in numbers.items():
+        if np.ndim(leaf) != dimensions:
+            raise InputError(
+                f"Argument `{name}` must be one system (for a batch of them: jax.vmap({function})), but got {path} of shape "
+                f"{np.shape(leaf)}."
+            )
+        kind = jnp.result_type(leaf)
+        check(kind == np.float64, name, "have float64 numbers", f"{path} of type {kind}")
 
 
 def _check_values(sc: Superconductor) -> None:

@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 
 from jaxgap._checks import NotConvergedError
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.bifurcations import Bifurcation, BifurcationKind, path
 from jaxgap.continuation import branches
 from jaxgap.critical import highest_temperature, linear_kernel
@@ -80,9 +80,9 @@ class Transition(NamedTuple):
     """Temperature above T_c,lin [K] below which the normal state is unstable in an oscillation (for equal relaxation rates)."""
 
 
+@takes_system
 def linear_temperatures(sc: Superconductor) -> tuple[float, ...]:
     """All temperatures [K] at which lambda K(T) has the eigenvalue 1, highest first."""
-    require_float64()
     return tuple(T for T, static in _crossings(sc) if static)
 
 
@@ -151,6 +151,7 @@ def _third_derivative(sc: Superconductor, T: Float[Array, ""], v: Float[Array, "
     return jax.jacfwd(jax.jacfwd(jax.jacfwd(r)))(jnp.zeros(()))
 
 
+@takes_system
 def transition(sc: Superconductor) -> Transition:
     """T_c [K] with its kind, all linear roots, and the first-order crossing if there is one.
 
@@ -162,7 +163,6 @@ def transition(sc: Superconductor) -> Transition:
     Raises:
         NotConvergedError: if a superconducting state beats the normal one above T_c,lin and where it ceases to was not located.
     """
-    require_float64()
     crossings_ = _crossings(sc)
     linear = tuple(T for T, static in crossings_ if static)
     found = _static_transition(sc, linear)

@@ -9,9 +9,10 @@ import pytest
 from scipy.stats import chi2 as chi2_distribution
 
 from jaxgap import InputError, NotConvergedError, cli
-from jaxgap.fitting import bootstrap, load_result
+from jaxgap.fitting import bootstrap, commands, load_result
 from jaxgap.fitting.bootstrap import Bootstrap
 from jaxgap.fitting.bootstrap_report import verdict
+from jaxgap.fitting.checkpoint import drawn_so_far
 
 FITS = Path(__file__).parents[1] / "fits"
 SETS = 150
@@ -52,6 +53,53 @@ def test_the_probability_of_chi2_is_that_of_its_distribution(result):
     sets = chi2_distribution.rvs(5, size=999, random_state=np.random.default_rng(1))
     made = Bootstrap(result._replace(chi2=9.236), np.zeros((999, 2)), sets, 999, 0)
     assert made.p_value == pytest.approx(0.1, abs=0.03)
+
+
+def test_an_interrupted_run_goes_on_and_a_finished_one_is_made_longer(result, tmp_path):
+    """The sets are those of one run, bit by bit; nothing that is done is done again."""
+    seen = []
+
+    def stop(done, of):
+        seen.append(done)
+        if len(seen) == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bootstrap(result, sets=12, seed=3, folder=tmp_path, progress=stop)
+    assert drawn_so_far(tmp_path / "bootstrap.npz") == 7
+    went_on = bootstrap(result, sets=12, seed=3, folder=tmp_path, progress=stop)
+    longer = bootstrap(result, sets=14, seed=3, folder=tmp_path, progress=stop)
+    assert seen == list(range(1, 15))
+    whole = bootstrap(result, sets=14, seed=3)
+    np.testing.assert_array_equal(longer.values, whole.values)
+    np.testing.assert_array_equal(longer.chi2, whole.chi2)
+    np.testing.assert_array_equal(went_on.values, whole.values[:12])
+    with pytest.raises(InputError, match=r"bootstrap.npz` belongs to a run with other seed \(3, not 4\)"):
+        bootstrap(result, sets=12, seed=4, folder=tmp_path)
+    with pytest.raises(InputError, match="belongs to a run with other fit"):
+        bootstrap(result._replace(value=result.value * 1.01), sets=12, seed=3, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("bootstrap", "--sets", "0"), "Argument `--sets` must be at least 10, but got 0"),
+        (("bootstrap", "--seed", "-1"), "Argument `--seed` must not be negative"),
+        (("posterior", "--draws", "0"), "Argument `--draws` must be at least 4, but got 0"),
+        (("posterior", "--chains", "0"), "Argument `--chains` must be at least 1, but got 0"),
+        (("posterior", "--warmup", "0"), "Argument `--warmup` must be at least 1, but got 0"),
+    ],
+)
+def test_counts_are_refused_before_anything_is_fitted(monkeypatch, capsys, arguments, says):
+    monkeypatch.setattr(commands, "run_fit", None)
+    for name in ("keep_programs", "compile_quickly"):
+        monkeypatch.setattr(cli, name, lambda: None)
+    command, *options = arguments
+    monkeypatch.setattr(sys, "argv", ["jaxgap", command, "nowhere", *options])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert says in capsys.readouterr().err
 
 
 def test_what_stands_out_is_said(result):

@@ -11,10 +11,13 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import typer
 from problems import one_band, system
 
 import jaxgap
-from jaxgap import branch_end, cli, critical_temperature, load, materials, save, solve
+from jaxgap import Status, branch_end, cli, critical_temperature, load, materials, save, solve
+from jaxgap._words import OPTIONS, in_words
+from jaxgap.fitting.record import SCHEMA
 from jaxgap.observables import branch_minima, fermi_momentum_gaps
 
 SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
@@ -26,6 +29,23 @@ REPEATABLE = 1e-9
 """Two ways to the same solution agree to the accuracy that `solve` promises."""
 DIFFERENCES = 1e-6
 """Central differences with relative steps of 1e-4."""
+WAITED = re.compile(r"(solving|taking|looking|searching|drawing).*")
+"""What a slow machine says on the way."""
+COMMANDS = (
+    "solve",
+    "solutions",
+    "tc",
+    "gaps",
+    "diagram",
+    "figures",
+    "fit",
+    "report",
+    "compare",
+    "posterior",
+    "bootstrap",
+    "observe",
+    "sweep",
+)
 
 
 class Run:
@@ -61,11 +81,12 @@ def run(monkeypatch, capsys, tmp_path):
 
 
 def refused(result, code=2):
-    """The command ended with `code` and one line on stderr; nothing was printed as a result."""
+    """The command ended with `code` and one line on stderr, besides what is said while one waits."""
     assert result.code == code, result.err
-    assert result.err.count("\n") == 1, result.err
-    assert "Traceback" not in result.err
-    return result.err
+    said = [line for line in result.err.splitlines() if not WAITED.fullmatch(line)]
+    assert len(said) == 1, result.err
+    assert said[0].startswith("jaxgap: ")
+    return said[0]
 
 
 def numbers(text):
@@ -94,7 +115,7 @@ def _cache():
 def test_the_installed_command_solves():
     done = installed("solve", "ba122", "--T", "1", "--branch", "s+-", "--json")
     assert done.code == 0
-    assert done.err == ""
+    assert all(map(WAITED.fullmatch, done.err.splitlines()))
     np.testing.assert_allclose(done.json["branch_minima_meV"], [6.20, 12.41], atol=5.1e-3)  # as printed in PRB 101, 094516
 
 
@@ -295,7 +316,7 @@ def test_fit(run, tmp_path):
     assert "16 of 16 starts" in done.out
     assert {"result.json", "fit.png", "report.html"} <= {path.name for path in (tmp_path / "fit").iterdir()}
     report = json.loads((tmp_path / "fit" / "result.json").read_text(encoding="utf-8"))
-    assert report["schema"] == "jaxgap-fit-3"
+    assert report["schema"] == SCHEMA
     again = run("fit", "fit", "--json").json
     np.testing.assert_allclose(again["parameters"][0]["value"], report["parameters"][0]["value"], rtol=REPEATABLE)
 
@@ -303,13 +324,38 @@ def test_fit(run, tmp_path):
 # === help and bad input
 
 
+@pytest.mark.parametrize("status", Status)
+def test_sentences_are_in_the_words_of_the_command_line(status):
+    said = in_words(status.sentence)
+    assert not re.search(r"=`|Rule\(|`rule`|branch_end|jax\.|throw", said), said
+    assert said.endswith(".")
+
+
+def test_options_are_called_what_they_are():
+    assert in_words("Argument `T` must be one.") == "Argument `--T` must be one."
+    assert in_words("sweep.toml: Argument `T` must be one.") == "sweep.toml: Argument `T` must be one."
+    assert in_words("Argument `Omega` must be positive.") == "Argument `Omega` must be positive."
+    commands = typer.main.get_command(cli.app).commands
+    options = {flag for command in commands.values() for parameter in command.params for flag in parameter.opts}
+    assert set(OPTIONS.values()) <= options
+
+
+def test_what_is_doubtful_is_said(run):
+    done = run("tc", "ba122", "--set", "Omega=55", "--set", "lam[alpha, alpha]=2", "--json")
+    assert done.code == 0
+    assert done.err.count("Note: ") == 2
+    assert "The largest coupling is 2" in done.err
+    assert "more than the depth of the band alpha, 50 meV" in done.err
+    assert done.json["T_c_K"] > 0
+    assert run("tc", "ba122", "--json").err == ""
+
+
 def test_help_lists_the_commands(run):
     done = run("--help")
     assert done.code == 0
-    for command in ("solve", "solutions", "tc", "gaps", "fit", "report", "diagram", "figures"):
+    for command in COMMANDS:
         assert re.search(rf"^\W*{command}\b", done.out, re.MULTILINE)
-    for command in ("solve", "tc", "gaps", "fit"):
-        assert "Example" in run(command, "--help").out or command == "fit"
+        assert re.search(rf"Examples?: jaxgap {command}\b", run(command, "--help").out)
 
 
 def test_version(run):
@@ -318,13 +364,13 @@ def test_version(run):
 
 BAD = [
     (("solve", "unobtainium", "--T", "1"), "Unknown system `unobtainium`"),
-    (("solve", "ba122", "--T", "-1"), "`T` must not be negative"),
-    (("solve", "ba122", "--T", "nan"), "`T` must be finite"),
-    (("solve", "ba122", "--T", "1", "--branch", "d"), "`branch` must"),
+    (("solve", "ba122", "--T", "-1"), "`--T` must not be negative"),
+    (("solve", "ba122", "--T", "nan"), "`--T` must be finite"),
+    (("solve", "ba122", "--T", "1", "--branch", "d"), "`--branch` must"),
     (("solve", "mgb2", "--T", "1", "--branch", "s+-"), "one sign per band"),
-    (("solve", "ba122", "--T", "1", "--start", "12,-6"), "`start` must have one amplitude per channel"),
+    (("solve", "ba122", "--T", "1", "--start", "12,-6"), "`--start` must have one amplitude per channel"),
     (("solve", "ba122", "--T", "1", "--start", "a,b,c"), "`--start` must hold comma-separated numbers"),
-    (("solve", "ba122", "--T", "1", "--start", "nan,1,1"), "`start` must be finite"),
+    (("solve", "ba122", "--T", "1", "--start", "nan,1,1"), "`--start` must be finite"),
     (("solve", "ba122", "--T", "1", "--set", "Omega"), "PATH=VALUE"),
     (("solve", "ba122", "--T", "1", "--set", "Omega=big"), "`--set` must hold a number"),
     (("solve", "ba122", "--T", "1", "--set", "Omega=-4"), "`Omega` must be positive"),
@@ -339,15 +385,15 @@ BAD = [
     (("gaps", "ba122", "--T", "1:2"), "start:stop:count"),
     (("gaps", "ba122", "--T", "1:2:0"), "start:stop:count"),
     (("gaps", "ba122", "--T", "1,cold"), "`--T` must hold a number"),
-    (("gaps", "ba122", "--T", "-1,2"), "`T` must be a list of temperatures >= 0"),
-    (("gaps", "ba122", "--T", "nan"), "`T` must be finite"),
+    (("gaps", "ba122", "--T", "-1,2"), "`--T` must be a list of temperatures >= 0"),
+    (("gaps", "ba122", "--T", "nan"), "`--T` must be finite"),
     (("gaps", "ba122", "--T", ""), "`--T` must hold a number"),
     (("fit", "nowhere"), "has no fit.toml"),
     (("diagram", "two_band", "--x", "lambda_33=0.1:0.2", "--y", "T=1:2:3"), "PATH=FROM:TO:POINTS"),
     (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:few", "--y", "T=1:2:3"), "PATH=FROM:TO:POINTS"),
     (("diagram", "two_band", "--x", "lambda_33=0.1:much:3", "--y", "T=1:2:3"), "`--x` must hold a number"),
     (("diagram", "two_band", "--x", "lambda_99=0.1:0.2:3", "--y", "T=1:2:3"), "lambda_99"),
-    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:3", "--y", "T=-1:2:3"), "`T` must not be negative"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:3", "--y", "T=-1:2:3"), "`--T` must not be negative"),
     (("diagram", "two_band", "--x", "T=1:2:3", "--y", "T=1:2:3"), "another leaf"),
     (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:3", "--y", "T=1:2:3", "--T", "4"), "`--T` must be left out"),
     (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:0", "--y", "T=1:2:3"), "rise over at least two points"),
@@ -355,6 +401,9 @@ BAD = [
     (("diagram", "two_band", "--x", "lambda_33=0.1:inf:3", "--y", "T=1:2:3"), "have finite ends"),
     (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:1000000000", "--y", "T=1:2:3"), "but got 1,000,000,000, for which"),
     (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:5000", "--y", "T=1:2:5000"), "some 250 GB of memory"),
+    (("gaps", "ba122", "--T", "0:1:1000000000"), "`--T` must have 100,000 temperatures at most"),
+    (("gaps", "ba122", "--T", "0:30:1"), "`--T` must have two ends of a range"),
+    (("solve", "ba122", "--T", "1", "--start", "1e300,1,1"), "`--start` must be amplitudes of at most 1000 Omega"),
 ]
 
 
@@ -381,13 +430,14 @@ def test_bad_usage_is_code_2_without_a_traceback(run, arguments):
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("path", ["nowhere/gaps.png", "gaps.abacus"])
-def test_a_picture_that_cannot_be_written(run, monkeypatch, path):
+@pytest.mark.parametrize("path", ["taken/gaps.png", "gaps.abacus"])
+def test_a_picture_that_cannot_be_written(run, monkeypatch, tmp_path, path):
     """Whatever it shows: here nothing."""
+    (tmp_path / "taken").write_text("")
     monkeypatch.setattr("jaxgap.plotting.plot_gaps", lambda *_: plt.figure().add_subplot())
     done = run("gaps", "ba122", "--branch", "s+-", "--T", "1,20,36", "--plot", path)
     plt.close("all")
-    assert "Cannot write the picture" in refused(done)
+    assert re.search(f"Cannot write (the picture )?`{path}`", refused(done))
 
 
 def test_a_directory_is_no_system(run, tmp_path):

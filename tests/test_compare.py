@@ -1,19 +1,21 @@
 """Models compared: what they hold, what they cost, whether techniques agree."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from jaxgap import InputError
+from jaxgap import InputError, NotConvergedError
 from jaxgap.fitting import Datum, FitConfig, FitResult, load_fit
 from jaxgap.fitting.compare import Comparison, compare, log_evidence, model
-from jaxgap.fitting.config import ParameterConfig
+from jaxgap.fitting.config import FULL, ParameterConfig
 from jaxgap.fitting.minimise import distance, minimised
 from jaxgap.fitting.verdict import misfit
 
 FITS = Path(__file__).parents[1] / "fits"
+compare_module = sys.modules["jaxgap.fitting.compare"]
 TIGHT = 1e-9
 """Linear problems are solved to rounding."""
 
@@ -84,6 +86,36 @@ def test_nothing_to_compare_with(ba122):
     config, sc, data = ba122
     with pytest.raises(InputError, match="no \\[models"):
         compare(config.model_copy(update={"models": {}}), sc, data)
+
+
+def test_a_model_that_cannot_be_fitted_does_not_stop_the_others(mgb2, monkeypatch):
+    config, sc, data = mgb2
+    name = next(name for name, model in config.models.items() if model.hold)
+
+    def fit_but(missing):
+        def fit(one, *_):
+            if (FULL if len(one.parameters) == len(config.parameters) else name) == missing:
+                raise NotConvergedError("no start ended there.")
+            return fitted(one, 3.0, [d.line for d in data if d.use == "fit"])
+
+        return fit
+
+    config = config.model_copy(update={"models": {name: config.models[name]}})
+    monkeypatch.setattr(compare_module, "fit", fit_but(name))
+    without = compare(config, sc, data)
+    assert without.failed == {name: "no start ended there."}
+    assert without.full.chi2 == 3.0
+    assert not without.held
+    assert f"The fit of `{name}` is missing: no start ended there." in without.verdict
+    monkeypatch.setattr(compare_module, "fit", fit_but(FULL))
+    alone = compare(config, sc, data)
+    assert list(alone.fits) == list(alone.held) == [name]
+    assert np.isnan(alone.p_value(name))
+    assert alone.tension is None
+    assert f"The fit of `{FULL}` is missing" in alone.verdict
+    monkeypatch.setattr(compare_module, "fit", lambda *_: fit_but(FULL)(mgb2[0]))
+    with pytest.raises(NotConvergedError, match="No model could be fitted"):
+        compare(config, sc, data)
 
 
 def fitted(config, value, lines):

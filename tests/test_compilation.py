@@ -89,6 +89,16 @@ def test_inside_transformations_nothing_is_kept(kept):
     assert not kept.exists()
 
 
+def test_on_other_devices_nothing_is_kept(kept, monkeypatch):
+    """A program is compiled for one device; an array elsewhere would be refused by it."""
+    (f, traced), x = counted(), jnp.arange(3.0)
+    assert f(x, 2.0).total == 6.0
+    monkeypatch.setattr(_compilation, "_elsewhere", lambda arrays: True)
+    assert f(x, 2.0).total == 6.0
+    assert len(list(kept.glob("*/*"))) == 1
+    assert len(traced) == 2
+
+
 def test_functions_as_arguments_are_not_kept(kept):
     f = program(lambda g, x: g(x))
     assert f(jnp.sin, jnp.zeros(())) == 0.0

@@ -852,8 +852,8 @@ def complaint(folder):
         ("starts = 16", 'starts = "many"', "optimiser.starts"),
         ("assumed_error_meV = 0.2", "assumed_error_meV = 0.0", "assumed_error_meV"),
         ("assumed_error_meV = 0.2", "assumed_error_meV = -0.2", "assumed_error_meV"),
-        ('file = "data.csv"', 'file = "other.csv"', "`"),
-        ('file = "data.csv"', 'file = "."', "."),
+        ('file = "data.csv"', 'file = "other.csv"', "other.csv` does not exist"),
+        ('file = "data.csv"', 'file = "."', "[Errno 21]"),
     ],
 )
 def test_bad_configuration(folder, old, new, says):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from jaxgap import InputError, cli
+from jaxgap._terminal import Waiting
 from jaxgap.fitting import commands, load_fit, load_result
 from jaxgap.fitting.page import page
 from jaxgap.fitting.pictures import plot_fit, plot_residuals, plot_samples, plot_starts
@@ -99,6 +100,7 @@ def test_the_page_is_self_contained(text):
 
 def test_the_pictures_are_whole(text):
     """Well-formed SVG that refers to nothing outside itself, of the same bytes at every run."""
+    assert pictures(text)
     for svg in pictures(text):
         root = ElementTree.fromstring(svg)
         assert root.tag.endswith("svg")
@@ -288,7 +290,7 @@ def test_a_known_fit_is_used_again_only_if_nothing_changed(tmp_path, monkeypatch
         text = path.read_text(encoding="utf-8")
         assert old in text
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
-        found = commands._known_or_new(*load_fit(folder), folder)
+        found = commands._known_or_new(*load_fit(folder), folder, Waiting("fit"))
         path.write_text(text, encoding="utf-8")
         return found
 

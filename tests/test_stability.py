@@ -225,7 +225,8 @@ def test_phase_stability_of_ba122_is_information_only():
 
 def test_every_stable_reference_state():
     """The low-temperature states that the papers draw have no unstable direction in their amplitudes."""
-    for case in PROBLEMS:
-        alike = jax.tree.structure(case.system) == jax.tree.structure(FIG2.system)  # one compiled program for all
-        if alike and not np.any(case.Delta.imag):
-            assert int(unstable_directions(state(case.system, case.Delta, case.T)).amplitude) == 0, case.name
+    alike = [case for case in PROBLEMS if jax.tree.structure(case.system) == jax.tree.structure(FIG2.system)]  # one program
+    real = [case for case in alike if not np.any(case.Delta.imag)]
+    assert len(real) >= 5
+    for case in real:
+        assert int(unstable_directions(state(case.system, case.Delta, case.T)).amplitude) == 0, case.name

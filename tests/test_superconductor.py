@@ -262,7 +262,7 @@ def test_bad_file_is_named(text, words, tmp_path):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(InputError, match=r"Cannot read the system .*nowhere\.toml"):
+    with pytest.raises(InputError, match=r"The system .*nowhere\.toml` does not exist"):
         load(tmp_path / "nowhere.toml")
     with pytest.raises(InputError, match="Cannot read the system"):
         load(tmp_path)

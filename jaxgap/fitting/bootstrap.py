@@ -7,21 +7,29 @@ profile, that knows nothing of their approximations; their mean shows a bias of 
 this fit's own chi^2 has to be compared with, also where a robust loss or limits give it no distribution in closed form (Efron
 and Tibshirani, An Introduction to the Bootstrap (1993), chapters 6 and 13). What is known of a parameter beforehand is a
 datum, and drawn again too. A limit stays: it is no reading that could have come out otherwise.
+
+Every set depends on the seed and its own number alone, so that a run that was interrupted goes on, and a finished one is made
+longer, with the very sets of one uninterrupted run.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgap._checks import NotConvergedError, check
 from jaxgap._precision import require_float64
+from jaxgap.fitting.checkpoint import digest_of, load_checkpoint, save_checkpoint
 from jaxgap.fitting.minimise import distance, minimise_nested
+from jaxgap.fitting.problem import Problem, error_of
 from jaxgap.fitting.result import FitResult
+from jaxgap.superconductor import to_toml
 
-__all__ = ["Bootstrap", "Scatter", "bootstrap"]
+__all__ = ["NAME", "Bootstrap", "Scatter", "bootstrap", "check_sets"]
 
 
 class Scatter(NamedTuple):
@@ -74,43 +82,108 @@ class Bootstrap(NamedTuple):
         return self.drawn - len(self.values)
 
 
+NAME = "bootstrap.npz"
+"""What is kept beside the data."""
+KEEP = 5.0
+"""Seconds after which what is done is kept: what a power cut costs at most."""
+
+
 def bootstrap(
-    result: FitResult, *, sets: int = 200, seed: int = 0, progress: Callable[[int, int], None] = lambda *_: None
+    result: FitResult,
+    *,
+    sets: int = 200,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    fresh: bool = False,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Bootstrap:
-    """Fit `sets` sets of data drawn from the fitted model; `progress` is called as progress(set, sets).
+    """Fit `sets` sets of data drawn from the fitted model.
+
+    With a `folder` the sets done so far are kept there, in bootstrap.npz, and calling again goes on from them.
+
+    Args:
+        result: a fit.
+        sets: how many, at least ten.
+        seed: of the random numbers.
+        folder: where to keep what is done; nowhere if not given.
+        fresh: drop what an earlier run kept there.
+        progress: called as progress(set, sets).
 
     Raises:
-        InputError: for less than ten sets.
+        InputError: for less than ten sets, or if what is kept is damaged or another run's.
         NotConvergedError: if the fit did not converge, or less than half of the sets can be fitted.
     """
     require_float64()
-    check(sets >= 10, "sets", "be at least 10", sets)
-    check(seed >= 0, "seed", "not be negative", seed)
+    check_sets(sets, seed)
     if not result.start_converged.any():
         raise NotConvergedError("The fit did not converge: there is no model to draw data from.")
-    p, rng, settings = result.problem, np.random.default_rng(seed), result.config.optimiser
-    limit = np.array([bool(row.limit) for row in p.rows])
-    known, width = np.isfinite(np.asarray(p.prior[1])), np.asarray(p.upper - p.lower)
-    values, chi2 = [], []
-    for done in range(sets):
-        reading = result.predicted + np.asarray(p.error) * rng.normal(size=len(p.rows))
-        beforehand = result.value + np.where(known, np.asarray(p.prior[1]), 0.0) * rng.normal(size=len(known))
-        # The same structure: one compiled program serves all sets.
-        drawn = replace(
-            p,
-            value=jnp.asarray(np.where(limit, np.asarray(p.value), reading)),
-            prior=(jnp.asarray(np.where(known, beforehand, np.asarray(p.prior[0]))), p.prior[1]),
-        )
-        theta, end, _ = minimise_nested(drawn, result.value.copy(), result.amplitudes, settings)
-        bounds = np.asarray(p.lower), np.asarray(p.upper)
-        left = distance(np.asarray(end.residuals), np.asarray(end.jacobian), theta, bounds, width, settings.tolerance)
-        if end.on_branch and left <= settings.tolerance:
-            values.append(theta)
-            chi2.append(float(np.sum(np.asarray(end.residuals) ** 2)))
-        progress(done + 1, sets)
-    if 2 * len(values) < sets:
+    path = None if folder is None else Path(folder) / NAME
+    if fresh and path is not None:
+        path.unlink(missing_ok=True)
+    run = _settings(result, seed)
+    kept = None if path is None else load_checkpoint(path, run)
+    theta, chi2 = ([], []) if kept is None else (list(kept["theta"][:sets]), kept["chi2"][:sets].tolist())
+    p, rng, done, kept_at = result.problem, np.random.default_rng(seed), len(theta), time.monotonic()
+
+    def keep() -> None:
+        if path is not None and len(theta) > done:
+            save_checkpoint(path, run, {"theta": np.array(theta), "chi2": np.array(chi2)})
+
+    try:
+        for number in range(sets):
+            drawn = _drawn(p, result, rng)
+            if number < done:
+                continue
+            found = _fitted(drawn, result)
+            theta.append(found[0])
+            chi2.append(found[1])
+            if time.monotonic() - kept_at > KEEP:
+                keep()
+                kept_at = time.monotonic()
+            progress(number + 1, sets)
+    finally:
+        keep()
+    good = np.isfinite(chi2)
+    if 2 * good.sum() < sets:
         raise NotConvergedError(
-            f"Only {len(values)} of {sets} sets could be fitted: the branch ends within the errors, or "
+            f"Only {good.sum()} of {sets} sets could be fitted: the branch ends within the errors, or "
             "`optimiser.finish_steps` is too small."
         )
-    return Bootstrap(result, np.array(values), np.array(chi2), sets, seed)
+    return Bootstrap(result, np.array(theta)[good], np.array(chi2)[good], sets, seed)
+
+
+def check_sets(sets: int, seed: int, dashes: str = "") -> None:
+    """Raise InputError for numbers that make no sense; on the command line their names begin with `dashes`."""
+    check(sets >= 10, f"{dashes}sets", "be at least 10", sets)
+    check(seed >= 0, f"{dashes}seed", "not be negative", seed)
+
+
+def _settings(result: FitResult, seed: int) -> dict[str, Any]:
+    """What the sets depend on: the fitted model, by a digest, and the numbers of the run."""
+    systems = [to_toml(sample.superconductor) for sample in result.samples]
+    config = result.config.with_branch(result.branch).model_dump(mode="json", exclude={"title"})
+    rows = [(d.label, d.T, d.value, error_of(d, result.config), d.limit) for d in result.fitted]
+    return {"fit": digest_of([systems, config, rows, result.value.tolist()]), "seed": seed}
+
+
+def _drawn(p: Problem, result: FitResult, rng: np.random.Generator) -> Problem:
+    """The fit with other readings."""
+    limit, known = np.array([bool(row.limit) for row in p.rows]), np.isfinite(np.asarray(p.prior[1]))
+    reading = result.predicted + np.asarray(p.error) * rng.normal(size=len(p.rows))
+    beforehand = result.value + np.where(known, np.asarray(p.prior[1]), 0.0) * rng.normal(size=len(known))
+    # The same structure: one compiled program serves all sets.
+    return replace(
+        p,
+        value=jnp.asarray(np.where(limit, np.asarray(p.value), reading)),
+        prior=(jnp.asarray(np.where(known, beforehand, np.asarray(p.prior[0]))), p.prior[1]),
+    )
+
+
+def _fitted(drawn: Problem, result: FitResult) -> tuple[np.ndarray, float]:
+    """(parameters, chi^2) of the fit to a set; NaN if it did not converge on the branch."""
+    settings, bounds = result.config.optimiser, (np.asarray(drawn.lower), np.asarray(drawn.upper))
+    theta, end, _ = minimise_nested(drawn, result.value.copy(), result.amplitudes, settings)
+    residuals, jacobian = np.asarray(end.residuals), np.asarray(end.jacobian)
+    left = distance(residuals, jacobian, theta, bounds, bounds[1] - bounds[0], settings.tolerance)
+    good = end.on_branch and left <= settings.tolerance
+    return theta, float(np.sum(residuals**2)) if good else float("nan")

@@ -1,4 +1,4 @@
-"""A sampler's state and draws on disk: what an interrupted run goes on from, never half-written and never another run's.
+"""What a long run has done so far, on disk: what it goes on from, never half-written, and never another run's.
 
 The file is an ordinary npz archive. It is written beside its place and moved there, so that at every moment there is a
 complete one. It holds a digest of its content, and the settings of the run that it belongs to.
@@ -7,7 +7,6 @@ complete one. It holds a digest of its content, and the settings of the run that
 import hashlib
 import io
 import json
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from jaxgap._checks import InputError
+from jaxgap._files import write_files
 
-__all__ = ["NAME", "drawn_so_far", "load_checkpoint", "save_checkpoint"]
+__all__ = ["NAME", "digest_of", "drawn_so_far", "load_checkpoint", "save_checkpoint"]
 
 NAME = "posterior.npz"
 """The file's name, beside the data."""
-_REMEDY = "sample into another folder, or start anew with `fresh=True` (--fresh)"
+_REMEDY = "use another folder, or start anew with --fresh"
 
 
 def save_checkpoint(path: Path, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
@@ -33,17 +33,7 @@ def save_checkpoint(path: Path, settings: dict[str, Any], arrays: dict[str, np.n
     named = {**arrays, "settings": np.array(json.dumps(settings, sort_keys=True))}
     content = io.BytesIO()
     np.savez(content, digest=np.array(_digest(named)), allow_pickle=False, **named)
-    new = path.with_name(path.name + ".new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(new, "wb") as file:
-            file.write(content.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-        _settle(path.parent)
-    except OSError as error:
-        raise InputError(f"Cannot write the checkpoint `{path}`: {error}.") from None
+    write_files({path: content.getvalue()})
 
 
 def load_checkpoint(path: Path, settings: dict[str, Any]) -> dict[str, np.ndarray] | None:
@@ -70,6 +60,11 @@ def load_checkpoint(path: Path, settings: dict[str, Any]) -> dict[str, np.ndarra
     return arrays
 
 
+def digest_of(content: Any) -> str:
+    """A name for what can be written as JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def drawn_so_far(path: Path) -> int:
     """Draws of every chain in the checkpoint `path`; 0 if there is none that can be read."""
     try:
@@ -89,14 +84,3 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _settle(folder: Path) -> None:
-    """Make the move itself survive a loss of power, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,13 +17,14 @@ fitted apart,
 .. math:: \chi^2_{\rm together} - \sum_t \chi^2_t \sim \chi^2_{k (n_t - 1)} .
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
-from jaxgap._checks import InputError
+from jaxgap._checks import InputError, NotConvergedError
 from jaxgap.fitting.choice import fit
 from jaxgap.fitting.config import FULL, FitConfig, JunctionConfig, ModelConfig, changed
 from jaxgap.fitting.data import Datum
@@ -43,7 +44,9 @@ class Comparison(NamedTuple):
     """Fits of several models to the same data, or to parts of them."""
 
     fits: dict[str, FitResult]
-    """The full model first."""
+    """The full model first, if its fit converged."""
+    failed: Mapping[str, str] = MappingProxyType({})
+    """Model -> why its fit did not converge."""
 
     @property
     def held(self) -> dict[str, FitResult]:
@@ -56,7 +59,8 @@ class Comparison(NamedTuple):
         return self._those(lambda model: bool(model.techniques))
 
     def _those(self, wanted: Callable[[ModelConfig], bool]) -> dict[str, FitResult]:
-        return {name: self.fits[name] for name, model in self.full.config.models.items() if wanted(model)}
+        models = next(iter(self.fits.values())).config.models
+        return {name: self.fits[name] for name, model in models.items() if wanted(model) and name in self.fits}
 
     @property
     def full(self) -> FitResult:
@@ -64,7 +68,10 @@ class Comparison(NamedTuple):
         return self.fits[FULL]
 
     def p_value(self, name: str) -> float:
-        """Probability that chi^2 falls by as much as it does if the held model `name` is right and the rest is freedom only."""
+        """Probability that chi^2 falls by as much as it does if the held model `name` is right and the rest is freedom only;
+        NaN without the full model."""
+        if FULL not in self.fits:
+            return float("nan")
         hold, bounds = self.full.config.models[name].hold, self.full.config.parameters
         rise = max(self.fits[name].chi2 - self.full.chi2, 0.0)
         at_bound = len(hold) == 1 and all(value in bounds[parameter].bounds for parameter, value in hold.items())
@@ -72,7 +79,10 @@ class Comparison(NamedTuple):
 
     @property
     def tension(self) -> "Tension | None":
-        """How badly the techniques disagree; None if fewer than two were fitted alone, or if they share data."""
+        """How badly the techniques disagree; None if fewer than two were fitted alone, or if they share data, or a fit is
+        missing."""
+        if FULL not in self.fits:
+            return None
         rows = [datum.line for fit in self.parts.values() for datum in fit.fitted]
         if len(self.parts) < 2 or sorted(rows) != sorted(datum.line for datum in self.full.fitted):
             return None
@@ -86,7 +96,9 @@ class Comparison(NamedTuple):
     @property
     def verdict(self) -> str:
         """What the comparison says, in sentences."""
-        said = [misfit(self.full), *(_preference(self, name) for name in self.held), _agreement(self)]
+        said = [f"The fit of `{name}` is missing: {why}" for name, why in self.failed.items()]
+        if FULL in self.fits:
+            said += [misfit(self.full), *(_preference(self, name) for name in self.held), _agreement(self)]
         return " ".join(text for text in said if text)
 
 
@@ -203,9 +215,11 @@ def compare(
 ) -> Comparison:
     """Fit the model of `config` and all of `config.models` to the data; `progress` has the model's name first.
 
+    A fit that does not converge is told in `Comparison.failed`, and the others go on.
+
     Raises:
         InputError: if there are no models to compare with, or one names an unknown technique.
-        NotConvergedError: if one of the fits does not converge.
+        NotConvergedError: if none of the fits converges.
     """
     if not config.models:
         raise InputError("fit.toml has no [models.<name>] to compare with: give one a `hold` or `techniques`.")
@@ -214,7 +228,16 @@ def compare(
     def reported(name: str) -> Callable[[str, int, int, float], None]:
         return lambda *state: progress(name, *state)
 
-    return Comparison({name: fit(*problem, reported(name)) for name, problem in problems.items()})
+    fits: dict[str, FitResult] = {}
+    failed: dict[str, str] = {}
+    for name, one in problems.items():
+        try:
+            fits[name] = fit(*one, reported(name))
+        except NotConvergedError as error:
+            failed[name] = str(error)
+    if not fits:
+        raise NotConvergedError(f"No model could be fitted; `{FULL}`: {failed[FULL]}")
+    return Comparison(fits, failed)
 
 
 def log_evidence(result: FitResult) -> float:

@@ -13,7 +13,7 @@ __all__ = ["comparison_row", "print_comparison"]
 
 
 def comparison_row(found: Comparison) -> dict[str, Any]:
-    models = {}
+    models: dict[str, Any] = {}
     for name, fit in found.fits.items():
         models[name] = {
             "chi2": fit.chi2,
@@ -26,12 +26,13 @@ def comparison_row(found: Comparison) -> dict[str, Any]:
             "p_value": found.p_value(name) if name in found.held else None,
         }
     tension = found.tension
+    models |= {name: {"not_converged": why} for name, why in found.failed.items()}
     return {"models": models, "tension": tension._asdict() if tension else None, "verdict": found.verdict}
 
 
 def print_comparison(found: Comparison, console: Console) -> None:
     """Every model with what it costs; then what follows, in sentences."""
-    table = Table(title=found.full.config.title or "models", title_justify="left")
+    table = Table(title=escape(next(iter(found.fits.values())).config.title or "models"), title_justify="left")
     for column in ("model", "data", "parameters", "chi^2", "AICc", "BIC", "ln evidence", "p"):
         table.add_column(column, justify="left" if column in ("model", "parameters") else "right")
     for name, fit in found.fits.items():
@@ -46,5 +47,7 @@ def print_comparison(found: Comparison, console: Console) -> None:
             f"{log_evidence(fit):.2f}" if comparable else "",
             f"{found.p_value(name):.2g}" if name in found.held else "",
         )
+    for name in found.failed:
+        table.add_row(escape(name), "", "did not converge", "", "", "", "", "")
     console.print(table)
     console.print(escape(found.verdict))

@@ -1,44 +1,53 @@
 """Measured numbers: one row of data.csv each, with its temperature, its error and where it comes from.
 
-Columns (all must be there; a cell may be empty where it says so):
+Columns, in any order; the first four must be there (a cell may be empty where it says so):
 
 - `quantity`: `branch_minimum[<branch>]`, `fermi_momentum[<band>]`, `coherence_peak[<branch>]` (its strongest; the three
   definitions are those of jaxgap/observables/gaps.py), `T_c`, `branch_end`, `jump[<state>]` (the first-order transition from
   the fitted branch to a state such as s++, or to the normal one: `jaxgap.jump_temperature`); of two gaps at one temperature
   `<gap> - <gap>` or `<gap> / <gap>`; `2 <gap> / k_B T_c`; `dIdV[<junction>]`, a point of a tunnelling spectrum; or `-` for a
   number that the model has no counterpart for;
-- `T_K`: temperature [K]; empty if the source states none (such rows can be shown, not fitted), and for T_c, branch_end, jump;
-- `value`, `unit`: the number, in `meV` or `K`, or `1` for a ratio; `error`: one standard deviation, empty if the source gives
-  none (a ratio needs one);
-- `use`: `fit` (it counts), `predict` (of T_c and branch_end: compared with what the fit predicts) or `show` (drawn and listed);
+- `T_K`: temperature [K]; empty if the source states none (such rows can be shown, not fitted), and for T_c, branch_end, jump.
+  A gap above T_c is 0 in the model, in every definition;
+- `value`: the number; `error`: one standard deviation, empty if the source gives none (a ratio needs one);
+- `unit`: `meV` or `K`, or `1` for a ratio: it has to be the one that the quantity has; empty: that one;
+- `use`: `fit` (it counts; so does an empty cell), `predict` (of T_c and branch_end: compared with what the fit predicts) or
+  `show` (drawn and listed);
 - `technique`, `source`, `how_obtained`: where the number comes from;
-- `limit` (optional column): `upper` or `lower` if the number is a limit, softened by its error; empty for a value;
-- `V_mV` (optional column): voltage of a point of a spectrum; empty for everything else;
-- `sample` (optional column): which of fit.toml's [samples] it was measured on; may be empty only in rows that are shown.
+- `limit`: `upper` or `lower` if the number is a limit, softened by its error; empty for a value;
+- `V_mV`: voltage of a point of a spectrum; empty for everything else;
+- `sample`: which of fit.toml's [samples] it was measured on; may be empty only in rows that are shown.
+
+`jaxgap.fitting.table` says how the table itself may be written.
 """
 
-import csv
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from jaxgap._checks import InputError
+from jaxgap.fitting.table import Cells, read_table
 from jaxgap.jumps import state_pattern
 from jaxgap.observables.gaps import branch_names
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["COLUMNS", "Datum", "gap_names", "read_data"]
 
-COLUMNS = ("quantity", "T_K", "value", "error", "unit", "use", "technique", "source", "how_obtained")
-OPTIONAL = ("limit", "V_mV", "sample")
+COLUMNS = ("quantity", "T_K", "value", "error")
+"""Columns that must be there."""
+OPTIONAL = ("unit", "use", "technique", "source", "how_obtained", "limit", "V_mV", "sample")
+NUMBERS = ("T_K", "value", "error", "V_mV")
 USES = ("fit", "predict", "show")
 LIMITS = ("", "upper", "lower")
 GAPS = ("branch_minimum", "fermi_momentum", "coherence_peak")
 OVER_T_C = "2 / k_B T_c"
 """The operator of 2 Delta / k_B T_c."""
 _UNITS = {**dict.fromkeys(GAPS, "meV"), "T_c": "K", "branch_end": "K", "jump": "K", "dIdV": "1", "-": "meV"}
+KNOWN = (
+    "branch_minimum[<branch>], fermi_momentum[<band>], coherence_peak[<branch>], T_c, branch_end, jump[<state>], "
+    "dIdV[<junction>], <gap> - <gap>, <gap> / <gap>, 2 <gap> / k_B T_c, and - for what is only shown"
+)
 _TERM = re.compile(r"(?P<kind>branch_minimum|fermi_momentum|coherence_peak|T_c|branch_end|jump|dIdV|-)(?:\[(?P<of>[^\]]+)\])?")
 _PAIR = re.compile(r"(?P<first>[a-z_]+\[[^\]]+\])\s*(?P<operator>[-/])\s*(?P<second>[a-z_]+\[[^\]]+\])")
 _OVER_T_C = re.compile(r"2\s*(?P<first>[a-z_]+\[[^\]]+\])\s*/\s*k_B T_c")
@@ -94,23 +103,10 @@ def read_data(path: str | Path, sc: Superconductor, samples: Sequence[str] = ())
     """Rows of a data.csv, checked against the system and the names of the samples; every complaint names the file and the
     line."""
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"The data file `{path}` does not exist.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"Cannot read the data file `{path}`: {error}.") from None
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-    if missing:
-        raise InputError(f"{path}:1: the column `{missing[0]}` is missing; the columns are {', '.join(COLUMNS)}.")
-    if samples and "sample" not in (reader.fieldnames or ()):
-        raise InputError(f"{path}:1: fit.toml has samples: the column `sample` must say which of {', '.join(samples)}.")
-    unknown = [column for column in reader.fieldnames or () if column not in (*COLUMNS, *OPTIONAL)]
-    if unknown:
-        known = f"{', '.join(COLUMNS)}, and may be {' and '.join(OPTIONAL)}"
-        raise InputError(f"{path}:1: unknown column `{unknown[0]}`; the columns are {known}.")
-    data = tuple(_datum(row, f"{path}:{reader.line_num}", reader.line_num, sc, samples) for row in reader)
+    rows = read_table(path, COLUMNS, OPTIONAL, NUMBERS)
+    if samples and rows and "sample" not in rows[0].values:
+        raise InputError(f"{rows[0].where}: fit.toml has samples: the column `sample` must say which of {', '.join(samples)}.")
+    data = tuple(_datum(row, sc, samples) for row in rows)
     if not data:
         raise InputError(f"The data file `{path}` has no rows.")
     if not any(datum.use == "fit" for datum in data):
@@ -120,52 +116,68 @@ def read_data(path: str | Path, sc: Superconductor, samples: Sequence[str] = ())
     return data
 
 
-def _datum(row: dict[str, str], where: str, line: int, sc: Superconductor, samples: Sequence[str]) -> Datum:
-    if None in row or any(value is None for value in row.values()):
-        columns = sum(key is not None for key in row)
-        raise InputError(f"{where}: the row must have {columns} cells (quote a cell that contains a comma).")
-    row = {key: value.strip() for key, value in row.items()}
-    operator, terms = _parsed(row["quantity"], where)
+def _datum(row: Cells, sc: Superconductor, samples: Sequence[str]) -> Datum:
+    where, quantity = row.where, row.text("quantity")
+    operator, terms = _parsed(quantity, where)
     for kind, of in terms:
         _check_target(kind, of, sc, where)
     kind, of = terms[0]
-    T, value, error = (_number(row, column, where) for column in ("T_K", "value", "error"))
-    if value is None:
-        raise InputError(f"{where}: the column `value` is empty.")
-    if row["use"] not in USES:
-        raise InputError(f"{where}: `use` must be one of {', '.join(USES)}, but is `{row['use']}`.")
-    unit = "1" if operator in ("/", OVER_T_C) else _UNITS[kind]
-    if row["unit"] != unit:
-        raise InputError(f"{where}: the unit of `{row['quantity']}` must be {unit}, but is `{row['unit']}`.")
-    if T is not None and T < 0:
-        raise InputError(f"{where}: T_K must not be negative, but is {T:g}.")
-    if error is not None and error <= 0:
-        raise InputError(f"{where}: error must be positive, but is {error:g}.")
-    limit = row.get("limit", "")
+    use = row.text("use") or ("show" if kind == "-" else "fit")
+    if use not in USES:
+        raise InputError(f"{where}: `use` must be one of {', '.join(USES)}, but is `{use}`.")
+    limit = row.text("limit")
     if limit not in LIMITS:
         raise InputError(f"{where}: `limit` must be upper, lower or empty, but is `{limit}`.")
-    _check_use(kind, T, row["use"], where)
-    if error is None and row["use"] == "fit" and unit == "1":
-        raise InputError(f"{where}: a number without unit that is fitted needs an error (none is assumed for it).")
-    V = _voltage(row, kind, where)
-    sample = _sample(row, samples, where)
-    use, technique, source, how = (row[key] for key in ("use", "technique", "source", "how_obtained"))
-    second = terms[1] if len(terms) > 1 else ("", "")
-    return Datum(kind, of, T, value, error, unit, use, technique, source, how, line, operator, second, limit, V, sample)
+    unit = "1" if operator in ("/", OVER_T_C) else _UNITS[kind]
+    if row.text("unit") not in ("", unit):
+        raise InputError(f"{where}: the unit of `{quantity}` must be {unit}, but is `{row.text('unit')}`.")
+    T, value, error = _temperature(row), _value(row, kind, operator), _error(row, unit, use)
+    _check_use(kind, T, use, where)
+    technique, source, how = (row.text(key) for key in ("technique", "source", "how_obtained"))
+    V, sample, second = _voltage(row, kind), _sample(row, samples, use), terms[1] if len(terms) > 1 else ("", "")
+    return Datum(kind, of, T, value, error, unit, use, technique, source, how, row.line, operator, second, limit, V, sample)
 
 
-def _sample(row: dict[str, str], samples: Sequence[str], where: str) -> str:
-    sample = row.get("sample", "")
-    if sample not in (samples if samples and row["use"] != "show" else ("", *samples)):
+def _temperature(row: Cells) -> float | None:
+    T = row.number("T_K")
+    if T is not None and T < 0:
+        raise InputError(f"{row.where}: T_K must not be negative, but is {T:g}.")
+    return T
+
+
+def _value(row: Cells, kind: str, operator: str) -> float:
+    value = row.number("value")
+    if value is None:
+        raise InputError(f"{row.where}: the column `value` is empty.")
+    if value < 0 and operator != "-" and kind not in ("-", "dIdV"):
+        remedy = "; a reading that is zero within its error is 0, or an upper limit" if kind in GAPS else ""
+        raise InputError(f"{row.where}: `{row.text('quantity')}` must not be negative, but is {value:g}{remedy}.")
+    return value
+
+
+def _error(row: Cells, unit: str, use: str) -> float | None:
+    error = row.number("error")
+    if error is not None and error <= 0:
+        raise InputError(f"{row.where}: error must be positive, but is {error:g}.")
+    if error is None and use == "fit" and unit == "1":
+        raise InputError(f"{row.where}: a number without unit that is fitted needs an error (none is assumed for it).")
+    return error
+
+
+def _sample(row: Cells, samples: Sequence[str], use: str) -> str:
+    sample = row.text("sample")
+    if sample not in (samples if samples and use != "show" else ("", *samples)):
         known = ", ".join(samples) or "none in fit.toml"
-        raise InputError(f"{where}: the column `sample` must name a sample ({known}), but is `{sample}`.")
+        raise InputError(f"{row.where}: the column `sample` must name a sample ({known}), but is `{sample}`.")
     return sample
 
 
-def _voltage(row: dict[str, str], kind: str, where: str) -> float | None:
-    V = _number(row, "V_mV", where) if "V_mV" in row else None
+def _voltage(row: Cells, kind: str) -> float | None:
+    V = row.number("V_mV")
     if (V is None) == (kind == "dIdV"):
-        raise InputError(f"{where}: a point of a spectrum needs its voltage in the column `V_mV`, and nothing else has one.")
+        raise InputError(
+            f"{row.where}: a point of a spectrum needs its voltage in the column `V_mV`, and nothing else has one."
+        )
     return V
 
 
@@ -180,7 +192,7 @@ def _parsed(quantity: str, where: str) -> tuple[str, list[tuple[str, str]]]:
     matches = [_TERM.fullmatch(text) for text in texts]
     terms = [(match["kind"], match["of"] or "") for match in matches if match is not None]
     if len(terms) < len(texts) or (operator and any(kind not in GAPS for kind, _ in terms)):
-        raise InputError(f"{where}: unknown quantity `{quantity}`; see the header of jaxgap/fitting/data.py for those known.")
+        raise InputError(f"{where}: unknown quantity `{quantity}`; known are {KNOWN}.")
     return operator, terms
 
 
@@ -223,15 +235,3 @@ def _check_state(state: str, sc: Superconductor, where: str) -> None:
         raise InputError(
             f"{where}: `jump` takes the state after it in brackets, normal or such as s++, but has `{state}`."
         ) from None
-
-
-def _number(row: dict[str, str], column: str, where: str) -> float | None:
-    if not row[column]:
-        return None
-    try:
-        value = float(row[column])
-    except ValueError:
-        raise InputError(f"{where}: the column `{column}` must hold a number, but holds `{row[column]}`.") from None
-    if not math.isfinite(value):
-        raise InputError(f"{where}: the column `{column}` must be finite, but holds `{row[column]}`.")
-    return value

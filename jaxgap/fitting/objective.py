@@ -11,6 +11,7 @@ which is finite and smooth everywhere: such a theta is an ordinary point of the 
 and both come as residuals with their Jacobians, for least squares.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -18,58 +19,76 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.branch_ends import end_temperature
+from jaxgap.branch_ends import Begin, end_temperature
 from jaxgap.critical import critical_temperature
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.data import GAPS, OVER_T_C
 from jaxgap.fitting.junctions import measured, with_values
-from jaxgap.fitting.problem import Parameters, Problem, at_conditions, systems_at
+from jaxgap.fitting.problem import Parameters, Problem, Row, at_conditions, systems_at
+from jaxgap.fitting.states import Amplitudes, states_near
 from jaxgap.jumps import jump_between
-from jaxgap.labels import has_signs
-from jaxgap.newton import Root
 from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
 from jaxgap.pairing import gap_residual
 from jaxgap.spectrum import safe_sqrt
+from jaxgap.starts import starting_amplitudes
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
-from jaxgap.unknowns import implicit_amplitudes, newton_amplitudes
+from jaxgap.unknowns import implicit_amplitudes
 
 __all__ = ["Joint", "Nested", "joint", "joint_objective", "nested", "predictions"]
 
 LOCATED = ("branch_end", "jump")
 """Temperatures that equations of their own locate, from the system alone."""
 
-Amplitudes = Float[Array, "condition channel"]
-
 
 def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
     """What the model says for every fitted datum, from the parameters and the amplitudes at every condition; NaN for what is
-    `LOCATED`, which they do not tell."""
-    kinds = {kind for row in p.rows for kind, _ in row.terms} | {"T_c" for row in p.rows if row.operator == OVER_T_C}
+    `LOCATED`, which they do not tell.
+
+    Where all amplitudes are exactly zero the state is the normal one, and every gap is 0, in any definition (a branch of
+    quasiparticles may have a minimum above zero there: that is a distance between bands). A ratio of such gaps is NaN.
+    """
+    needed = {kind for row in p.rows for kind, _ in row.terms} | {"T_c" for row in p.rows if row.operator == OVER_T_C}
     unknown = jnp.full((len(p.systems), 1 if p.after is None else len(p.after)), jnp.nan)
     table: dict[str, Any] = dict.fromkeys(LOCATED, unknown)
-    if "branch_minimum" in kinds:
-        table["branch_minimum"] = at_conditions(p, theta, lambda sc, _, D: branch_minima_of(sc, D), Delta)
-    if "fermi_momentum" in kinds:
-        table["fermi_momentum"] = at_conditions(p, theta, lambda sc, _, D: fermi_momentum_gaps_of(sc, D).gap, Delta)
-    if "coherence_peak" in kinds:
-        table["coherence_peak"] = at_conditions(p, theta, lambda sc, _, D: strongest_peaks_of(sc, D), Delta)
-    if "T_c" in kinds:
+    normal = ~jnp.any(Delta != 0, axis=1, keepdims=True)
+    for kind in GAPS:
+        if kind in needed:
+            table[kind] = jnp.where(normal, 0.0, at_conditions(p, theta, lambda sc, _, D, of=GAP_OF[kind]: of(sc, D), Delta))
+    if "T_c" in needed:
         table["T_c"] = jnp.stack([critical_temperature(sc) for sc in systems_at(p, theta)])[:, None]
-    curves = _spectra(p, theta, Delta)
-    values = []
-    for row in p.rows:
-        if row.terms[0][0] == "dIdV":
-            values.append(curves[row.terms[0][1]][row.point])
-            continue
-        first, *rest = (table[kind][row.condition if kind in GAPS else row.sample, i] for kind, i in row.terms)
-        if row.operator == OVER_T_C:
-            values.append(2 * first / (k_B * table["T_c"][row.sample, 0]))
-        elif row.operator:
-            values.append(first - rest[0] if row.operator == "-" else first / rest[0])
-        else:
-            values.append(first)
-    return jnp.stack(values)
+    # All numbers in one row, and every datum as (a - b) / c of some of them: a program that does not grow with the data.
+    parts = {"0": jnp.zeros(1), "1": jnp.ones(1)} | {kind: part.ravel() for kind, part in table.items()}
+    parts |= {f"dIdV {i}": curve for i, curve in enumerate(_spectra(p, theta, Delta))}
+    widths = {kind: part.shape[1] for kind, part in table.items()}
+    first = dict(zip(parts, np.cumsum([0, *(len(part) for part in parts.values())]).tolist(), strict=False))
+    a, b, c, factor = (jnp.array(column) for column in zip(*(_places(row, first, widths) for row in p.rows), strict=True))
+    numbers = jnp.concatenate(list(parts.values()))
+    return factor * (numbers[a] - numbers[b]) / numbers[c]
+
+
+def _places(row: Row, first: dict[str, int], widths: dict[str, int]) -> tuple[int, int, int, float]:
+    """Where the numbers a, b and c of a datum factor (a - b) / c are, and the factor."""
+
+    def place(kind: str, i: int) -> int:
+        if kind == "dIdV":
+            return first[f"dIdV {i}"] + row.point
+        return first[kind] + widths[kind] * (row.condition if kind in GAPS else row.sample) + i
+
+    a, zero, one = place(*row.terms[0]), first["0"], first["1"]
+    if row.operator == OVER_T_C:
+        return a, zero, place("T_c", 0), 2 / k_B
+    if row.operator == "-":
+        return a, place(*row.terms[1]), one, 1.0
+    return a, zero, place(*row.terms[1]) if row.operator == "/" else one, 1.0
+
+
+GAP_OF: dict[str, Callable[..., Any]] = {
+    "branch_minimum": branch_minima_of,
+    "fermi_momentum": lambda sc, Delta: fermi_momentum_gaps_of(sc, Delta).gap,
+    "coherence_peak": strongest_peaks_of,
+}
+"""Gaps of given amplitudes, in every definition."""
 
 
 def _spectra(p: Problem, theta: Parameters, Delta: Amplitudes) -> list[Float[Array, "voltage"]]:
@@ -167,7 +186,9 @@ class Nested(NamedTuple):
     """Their derivatives, through the implicit derivative."""
     Delta: Amplitudes
     on_branch: Bool[Array, ""]
-    """Whether the solution exists, on the asked-for branch, at every condition."""
+    """Whether there is a solution that the fit may take (`fitting.states`) at every condition."""
+    refused: Bool[Array, ""]
+    """Whether there are solutions with the branch's signs at every condition, of which one may not be taken."""
 
 
 def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
@@ -175,15 +196,10 @@ def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
 
     Where there is none on the branch, they are those of the joint objective at the amplitudes where the search for one ended.
     """
-    roots, found = roots_near(p, theta, near)
-    ended = jnp.where(jnp.isfinite(roots.x).all(), roots.x, near)
-    return nested_at_roots(p, theta, ended, roots.jacobian, found.all())
-
-
-def roots_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int = 30) -> tuple[Root, Bool[Array, "condition"]]:
-    """(where Newton ends from `near` at every condition, whether that is a solution on the asked-for branch)."""
-    roots = at_conditions(p, theta, lambda sc, T, D: newton_amplitudes(sc, T, D, max_steps), near)
-    return roots, roots.converged & at_conditions(p, theta, lambda sc, _, D: has_signs(sc, D, p.pattern), roots.x)
+    found = states_near(p, theta, near)
+    ended = jnp.where(jnp.isfinite(found.root.x).all(), found.root.x, near)
+    at = nested_at_roots(p, theta, ended, found.root.jacobian, found.allowed.all())
+    return at._replace(refused=found.solves.all() & ~at.on_branch)
 
 
 def nested_at_roots(
@@ -193,32 +209,49 @@ def nested_at_roots(
     matrices: Float[Array, "condition channel channel"],
     exists: Bool[Array, ""],
 ) -> Nested:
-    """`nested` where Newton has ended: the amplitudes, dr/dDelta there, and whether all of them are solutions on the branch."""
+    """`nested` where Newton has ended: the amplitudes, dr/dDelta there, and whether the fit may take all of them."""
 
     def terms(t: Parameters) -> Any:
         Delta = at_conditions(p, t, lambda sc, T, D, J: implicit_amplitudes(sc, T, D, exists, J), ended, matrices)
-        # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed.
-        Delta = jnp.where(exists, Delta, ended)
-        predicted = _with_located(p, t, predictions(p, t, Delta))
+        # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed, and in the normal state zero.
+        Delta = jnp.where(exists & jnp.any(ended != 0, axis=1, keepdims=True), Delta, ended)
+        predicted = _with_located(p, t, predictions(p, t, Delta), ended, exists)
         stiff = jnp.where(exists, 0.0, _stiff(p, t, ended)).ravel()
         residuals = jnp.concatenate([deviations(p, predicted), beforehand(p, t), stiff])
         return residuals, (residuals, predicted)
 
     jacobian, (residuals, predicted) = jax.jacfwd(terms, has_aux=True)(theta)
-    return Nested(residuals, predicted, jacobian, ended, exists)
+    return Nested(residuals, predicted, jacobian, ended, exists, ~exists)
 
 
-def _with_located(p: Problem, theta: Parameters, predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
+def _with_located(
+    p: Problem, theta: Parameters, predicted: Float[Array, "datum"], ended: Amplitudes, exists: Bool[Array, ""]
+) -> Float[Array, "datum"]:
     """The predictions, with the temperatures at which branches end and jump."""
     systems = systems_at(p, theta)
     wanted = sorted({(*row.terms[0], row.sample) for row in p.rows if row.terms[0][0] in LOCATED})
     if not wanted:
         return predicted
-    found = {key: _located(p, systems[key[2]], *key[:2]) for key in wanted}
-    return jnp.stack([found.get((*row.terms[0], row.sample), value) for row, value in zip(p.rows, predicted, strict=True)])
+    found = [_located(p, systems[sample], kind, i, sample, ended, exists) for kind, i, sample in wanted]
+    places = [(k, wanted.index((*row.terms[0], row.sample))) for k, row in enumerate(p.rows) if row.terms[0][0] in LOCATED]
+    rows, which = np.array(places).T
+    return predicted.at[rows].set(jnp.stack(found)[which])
 
 
-def _located(p: Problem, sc: Superconductor, kind: str, state: int) -> Float[Array, ""]:
+def _located(
+    p: Problem, sc: Superconductor, kind: str, state: int, sample: int, ended: Amplitudes, exists: Bool[Array, ""]
+) -> Float[Array, ""]:
     if kind == "branch_end" or p.after is None:
-        return end_temperature(sc, p.pattern)
+        return end_temperature(sc, p.pattern, _begin(p, sc, sample, ended, exists))
     return jump_between(sc, p.pattern, p.after[state])
+
+
+def _begin(p: Problem, sc: Superconductor, sample: int, ended: Amplitudes, exists: Bool[Array, ""]) -> Begin | None:
+    """The end is that of the fitted state's branch, of which there may be others with its signs; without one, that of the branch
+    which the signs name at T = 0."""
+    if sample not in p.sample:
+        return None
+    lowest = p.sample.index(sample)
+    named = starting_amplitudes(sc, p.pattern)
+    paired = exists & jnp.any(ended[lowest] != 0)
+    return Begin(jnp.where(paired, p.T[lowest], 0.0), jnp.where(paired, ended[lowest], named))

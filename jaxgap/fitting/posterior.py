@@ -36,7 +36,7 @@ from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.sampler import Draws, Progress, sampled
 from jaxgap.superconductor import to_toml
 
-__all__ = ["Criterion", "Marginal", "Posterior", "posterior", "require_packages"]
+__all__ = ["Criterion", "Marginal", "Posterior", "check_run", "posterior", "require_packages"]
 
 PACKAGES = ("numpyro", "arviz")
 R_HAT = 1.01
@@ -211,9 +211,7 @@ def posterior(
     """
     require_packages()
     require_float64()
-    for name, value, least in (("draws", draws, 4), ("warmup", warmup, 1), ("chains", chains, 1), ("block", block, 1)):
-        check(value >= least, name, f"be at least {least}", value)
-    check(seed >= 0, "seed", "not be negative", seed)
+    check_run({"draws": draws, "warmup": warmup, "chains": chains, "block": block, "seed": seed})
     if not result.start_converged.any():
         raise NotConvergedError("The fit did not converge: there is no optimum for the chains to start from.")
     path = None if folder is None else Path(folder) / NAME
@@ -227,6 +225,15 @@ def posterior(
     d = density(p, result.value, result.amplitudes)
     drawn, seconds = sampled(d, around, run, draws, block, path, progress)
     return _posterior(result, drawn, seed, warmup, seconds)
+
+
+LEAST = {"draws": 4, "warmup": 1, "chains": 1, "block": 1, "seed": 0}
+
+
+def check_run(numbers: dict[str, int], dashes: str = "") -> None:
+    """Raise InputError for numbers of draws that make no sense; on the command line their names begin with `dashes`."""
+    for name, value in numbers.items():
+        check(value >= LEAST[name], f"{dashes}{name}", f"be at least {LEAST[name]}", value)
 
 
 def require_packages() -> None:

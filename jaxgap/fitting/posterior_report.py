@@ -12,12 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 from scipy.stats import gaussian_kde
 
-from jaxgap._json import write_json
+from jaxgap._files import picture, write_files
+from jaxgap._json import text_of
 from jaxgap.fitting.posterior import EFFECTIVE, PARETO, R_HAT, Posterior
 from jaxgap.plotting import COLOURS
 from jaxgap.provenance import provenance
 
-__all__ = ["SCHEMA", "as_json", "plot_posterior", "print_report", "text", "verdict", "write_posterior"]
+__all__ = ["SCHEMA", "as_json", "plot_posterior", "posterior_files", "print_report", "text", "verdict", "write_posterior"]
 
 SCHEMA = "jaxgap-posterior-1"
 """Version of posterior.json's structure."""
@@ -29,15 +30,19 @@ REACH = 0.002
 """Share of the draws left out of a panel on either side."""
 
 
-def write_posterior(posterior: Posterior, folder: str | Path) -> tuple[Path, Path]:
-    """Write posterior.json and posterior.png into `folder`; returns their paths."""
-    folder = Path(folder)
-    paths = folder / "posterior.json", folder / "posterior.png"
-    write_json(as_json(posterior), paths[0])
+def write_posterior(posterior: Posterior, folder: str | Path) -> tuple[Path, ...]:
+    """Write posterior.json and posterior.png into `folder`, both or none; returns their paths."""
+    return write_files(posterior_files(posterior, folder))
+
+
+def posterior_files(posterior: Posterior, folder: str | Path) -> dict[Path, str | bytes]:
+    """Path -> content of what is written about a posterior."""
     figure = plot_posterior(posterior)
-    figure.savefig(paths[1], dpi=160)
-    plt.close(figure)
-    return paths
+    try:
+        content = picture(figure)
+    finally:
+        plt.close(figure)
+    return {Path(folder) / "posterior.json": text_of(as_json(posterior)) + "\n", Path(folder) / "posterior.png": content}
 
 
 def verdict(posterior: Posterior) -> str:
@@ -73,9 +78,8 @@ def _length(posterior: Posterior) -> str:
     few = [f"{m.name} ({min(m.ess_bulk, m.ess_tail):.0f})" for m in posterior.summary if not _effective(m) > EFFECTIVE]
     reasons = [f"R-hat is not below {R_HAT} for {' and '.join(apart)}"] if apart else []
     reasons += [f"fewer than {EFFECTIVE} draws are effective for {' and '.join(few)}"] if few else []
-    return (
-        f"NOT CONVERGED: {'; '.join(reasons)}: raise `draws`, or `warmup` if that does not help; until then do not quote these."
-    )
+    more = "draw more, or, if that does not help, with a longer warm-up; until then do not quote these"
+    return f"NOT CONVERGED: {'; '.join(reasons)}: {more}."
 
 
 def _effective(m: Any) -> float:

@@ -5,17 +5,18 @@ others. Every sample at every temperature at which it was measured is a conditio
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxgap._checks import InputError
 from jaxgap.fitting.config import FitConfig, JunctionConfig
-from jaxgap.fitting.data import Datum, gap_names
+from jaxgap.fitting.data import GAPS, Datum, gap_names
 from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.junctions import Junction, Spectrum, Tie, is_junction, tie
 from jaxgap.jumps import state_pattern
@@ -23,7 +24,7 @@ from jaxgap.labels import sign_pattern
 from jaxgap.observables.conductance import common_nodes
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["Problem", "Row", "at_conditions", "error_of", "leaves_at", "problem", "system_at", "systems_at"]
+__all__ = ["Problem", "Row", "at_conditions", "error_of", "leaves_at", "problem", "system_at", "systems_at", "thinned"]
 
 Parameters = Float[Array, "parameter"]
 
@@ -43,6 +44,8 @@ class Problem(eqx.Module):
     """s: residual of the gap equations [meV] that counts as one sigma in the search."""
     pattern: Float[Array, "band"]
     """Signs of the band amplitudes on the branch."""
+    unstable: Int[Array, ""]
+    """Unstable directions of the states that count (`fitting.states`); negative: any number."""
     prior: tuple[Parameters, Parameters]
     """(value, standard deviation); infinite where nothing is known beforehand."""
     names: tuple[str, ...] = eqx.field(static=True)
@@ -56,6 +59,8 @@ class Problem(eqx.Module):
     """Of every condition."""
     rows: tuple["Row", ...] = eqx.field(static=True)
     loss: str = eqx.field(static=True)
+    phases: bool = eqx.field(static=True, default=False)
+    """Whether phases count among the unstable directions: g is symmetric."""
     junctions: tuple[Junction, ...] = ()
     """With the values of everything that is not fitted."""
     V: tuple[Float[Array, "voltage"], ...] = ()
@@ -108,6 +113,7 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
         rows=rows,
         loss=config.data.loss,
         pattern=sign_pattern(config.system.branch, len(systems[0].bands)),
+        unstable=jnp.asarray(0 if config.system.stability == "stable" else -1),
         prior=(jnp.asarray(prior[:, 0]), jnp.asarray(prior[:, 1])),
         junctions=tuple(_junction(junction, systems[0]) for junction in config.junctions.values()),
         V=tuple(jnp.asarray(V) for V in voltages.values()),
@@ -122,7 +128,13 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
         after=jnp.stack([state_pattern(state, len(systems[0].bands)) for state in states]) if states else None,
     )
     _check_jumps(p)
-    return p
+    return replace(p, phases=_symmetric(p))
+
+
+def _symmetric(p: Problem) -> bool:
+    """Whether every sample's g is symmetric whatever the parameters: at two points inside the bounds, of no special shares."""
+    points = (p.lower + share * (p.upper - p.lower) for share in (0.3183, 0.7321))
+    return all(bool(sc.has_free_energy) for theta in points for sc in systems_at(p, theta))
 
 
 def _check_jumps(p: Problem) -> None:
@@ -162,6 +174,58 @@ def _rows(
             indices = tuple((kind, list(targets[kind]).index(of) if of else 0) for kind, of in terms)
             rows.append(Row(indices, condition, d.operator, d.limit, sample=sample))
     return tuple(rows), voltages
+
+
+def thinned(p: Problem, most: int) -> tuple[Problem, np.ndarray]:
+    """(the same fit at no more than `most` temperatures of every series, which conditions those are).
+
+    A series are the conditions of one sample at which the same was measured; what stays is spread evenly over it, its ends
+    included. Data that belong to no temperature stay.
+    """
+    measured: dict[int, set[Any]] = {i: set() for i in range(len(p.T))}
+    for row in p.rows:
+        if is_of_condition(row):
+            kinds = tuple(kind if kind == "dIdV" else (kind, i) for kind, i in row.terms)
+            measured[row.condition].add((kinds, row.operator, row.limit))
+    series: dict[Any, list[int]] = {}
+    for i, of in measured.items():
+        series.setdefault((p.sample[i], frozenset(of)), []).append(i)
+    if all(len(places) <= most for places in series.values()):
+        return p, np.arange(len(p.T))
+    kept = np.array(sorted(places[k] for places in series.values() for k in _spread(len(places), most)))
+    return _at(p, kept), kept
+
+
+def _spread(n: int, most: int) -> list[int]:
+    """No more than `most` of n places, evenly."""
+    return sorted({round(x) for x in np.linspace(0, n - 1, min(n, most))})
+
+
+def _at(p: Problem, kept: np.ndarray) -> Problem:
+    """The fit of the data at the conditions `kept`, and of those that belong to none."""
+    new = {int(old): i for i, old in enumerate(kept)}
+    shown = [k for k, s in enumerate(p.spectra) if s.condition in new]
+    chosen = [k for k, row in enumerate(p.rows) if not is_of_condition(row) or row.condition in new]
+
+    def moved(row: Row) -> Row:
+        terms = tuple((kind, shown.index(i) if kind == "dIdV" else i) for kind, i in row.terms)
+        return row._replace(terms=terms, condition=new.get(row.condition, 0) if is_of_condition(row) else 0)
+
+    return replace(
+        p,
+        T=p.T[kept],
+        sample=tuple(p.sample[i] for i in kept),
+        value=p.value[np.array(chosen)],
+        error=p.error[np.array(chosen)],
+        rows=tuple(moved(p.rows[k]) for k in chosen),
+        V=tuple(p.V[k] for k in shown),
+        spectra=tuple(p.spectra[k]._replace(condition=new[p.spectra[k].condition]) for k in shown),
+    )
+
+
+def is_of_condition(row: Row) -> bool:
+    """Whether a datum belongs to a temperature at which it was measured."""
+    return row.terms[0][0] in (*GAPS, "dIdV")
 
 
 def _junction(config: JunctionConfig, sc: Superconductor) -> Junction:

@@ -62,7 +62,7 @@ from jaxgap.observables.gaps import branch_names
 from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor, from_toml, to_toml
 
-__all__ = ["SCHEMA", "as_json", "from_json", "load_result", "write_result"]
+__all__ = ["SCHEMA", "as_json", "from_json", "load_result", "text_of"]
 
 SCHEMA = "jaxgap-fit-4"
 """Version of result.json's structure."""
@@ -71,14 +71,12 @@ SCHEMA = "jaxgap-fit-4"
 # --- write -------------------------------------------------------------------------------------------------------------
 
 
-def write_result(result: FitResult, folder: str | Path) -> Path:
-    """Write result.json into `folder`; returns its path."""
-    path = Path(folder) / "result.json"
+def text_of(result: FitResult) -> str:
+    """The content of result.json."""
     text = json.dumps(as_json(result), indent=1, allow_nan=False)
     # Lists of numbers on one line; a line break in JSON is never part of a text.
     text = re.sub(r"\[\n\s*([^\[\]{}]*?)\n\s*\]", lambda found: "[" + re.sub(r"\n\s*", " ", found[1]) + "]", text)
-    path.write_text(text + "\n", encoding="utf-8")
-    return path
+    return text + "\n"
 
 
 def as_json(result: FitResult) -> dict[str, Any]:

@@ -8,31 +8,40 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jaxgap._files import picture, write_files
 from jaxgap.fitting.information import Measurement
 from jaxgap.fitting.page import page
 from jaxgap.fitting.pictures import plot_fit, plot_samples, plot_spectra
-from jaxgap.fitting.record import as_json, write_result
+from jaxgap.fitting.record import as_json, text_of
 from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.verdict import compared, number_rows, parameter_rows, spectra, starts_text, verdict
 
-__all__ = ["as_json", "plot_fit", "print_next", "print_report", "verdict", "write_report", "write_views"]
+__all__ = ["as_json", "plot_fit", "print_next", "print_report", "report_files", "verdict", "write_report", "write_views"]
 
 
 def write_report(result: FitResult, folder: str | Path) -> tuple[Path, ...]:
-    """Write result.json, fit.png and report.html into `folder`; returns their paths."""
-    return write_result(result, folder), *write_views(result, folder)
+    """Write result.json, fit.png and report.html (and spectra.png) into `folder`, all or none; returns their paths."""
+    return write_files(report_files(result, folder))
 
 
 def write_views(result: FitResult, folder: str | Path) -> tuple[Path, ...]:
     """Write what is made from result.json, fit.png, report.html, and spectra.png if there are any, into `folder`."""
+    return write_files(_views(result, Path(folder)))
+
+
+def report_files(result: FitResult, folder: str | Path) -> dict[Path, str | bytes]:
+    """Path -> content of all that is written about a fit."""
+    return {Path(folder) / "result.json": text_of(result), **_views(result, Path(folder))}
+
+
+def _views(result: FitResult, folder: Path) -> dict[Path, str | bytes]:
     figures = {"fit.png": plot_samples(result)}
     if spectra(result):
         figures["spectra.png"] = plot_spectra(result)
-    for name, figure in figures.items():
-        figure.savefig(Path(folder) / name, dpi=160)
+    contents: dict[Path, str | bytes] = {folder / name: picture(figure) for name, figure in figures.items()}
+    for figure in figures.values():
         plt.close(figure)
-    (Path(folder) / "report.html").write_text(page(result), encoding="utf-8")
-    return tuple(Path(folder) / name for name in (*figures, "report.html"))
+    return contents | {folder / "report.html": page(result)}
 
 
 def print_report(result: FitResult, console: Console) -> None:

@@ -1,7 +1,7 @@
 """The search of a fit: parameters and amplitudes together, the gap equations as stiff data (`joint`).
 
 No missing branch can stop it: where the gap equations have no solution, the amplitudes are unknowns like the others. It is
-done by least squares, or by adam, from starts spread over the bounds.
+done by least squares, or by adam, from every start (`jaxgap.fitting.starts`).
 """
 
 from collections.abc import Callable
@@ -13,44 +13,22 @@ import numpy as np
 import optax
 
 from jaxgap._compilation import program
-from jaxgap.fitting.config import FitConfig, OptimiserConfig
+from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.minimise import minimised
 from jaxgap.fitting.objective import joint, joint_objective
-from jaxgap.fitting.problem import Problem, systems_at
-from jaxgap.starts import starting_amplitudes
+from jaxgap.fitting.problem import Problem, is_of_condition, thinned
 
-__all__ = ["Progress", "by_adam", "by_least_squares", "searched", "starts"]
+__all__ = ["Progress", "by_adam", "by_least_squares", "searched"]
 
 Progress = Callable[[str, int, int, float], None]
 """Called as progress(stage, step, steps, best chi^2 so far)."""
 
+SEARCHED = 12
+"""Temperatures of a series of data at which the search looks (`problem.thinned`): their amplitudes are unknowns, and what least
+squares costs grows with the third power of these. The finish has all data, and no such unknowns."""
 SEARCH_TOLERANCE = 1e-3
 """The search ends this many standard deviations from its minimum; the finish does the rest."""
 _ADAM_CHUNK = 50
-
-
-def starts(p: Problem, config: FitConfig) -> tuple[np.ndarray, np.ndarray]:
-    """(parameters of every start, the configured one first, the others spread over the bounds; their amplitudes)."""
-    rng = np.random.default_rng(config.optimiser.seed)
-    n, k = config.optimiser.starts, len(p.names)
-    lower, upper = np.asarray(p.lower), np.asarray(p.upper)
-    # A Latin hypercube: every parameter visits each of n equal slices of its range once.
-    share = (np.stack([rng.permutation(n) for _ in range(k)], axis=1) + rng.uniform(size=(n, k))) / n
-    theta = lower + (upper - lower) * np.clip(share, 0.02, 0.98)
-    configured = [parameter.start for parameter in config.parameters.values()]
-    theta[0] = [t if start is None else start for t, start in zip(theta[0], configured, strict=True)]
-    return theta, np.asarray(_amplitudes(p, jnp.asarray(theta)))
-
-
-@program
-def _amplitudes(p: Problem, theta: Any) -> Any:
-    """Amplitudes at every condition to start from, for a batch of parameters."""
-
-    def one(t: Any) -> Any:
-        of_sample = jnp.stack([starting_amplitudes(sc, p.pattern)[0] for sc in systems_at(p, t)])
-        return of_sample[np.array(p.sample, int)]
-
-    return jax.vmap(one)(theta)
 
 
 @program
@@ -74,27 +52,43 @@ def searched(
     p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float, int]:
     """(parameters, amplitudes, joint objective, evaluations) where least squares on both ends."""
-    k, shape = len(p.names), Delta.shape
-    width, free = np.asarray(p.upper - p.lower), np.full(Delta.size, np.inf)
+    few, kept = thinned(p, SEARCHED)
+    k, shape = len(p.names), (len(kept), Delta.shape[1])
+    width, free = np.asarray(p.upper - p.lower), np.full(shape[0] * shape[1], np.inf)
     bounds = np.concatenate([np.asarray(p.lower), -free]), np.concatenate([np.asarray(p.upper), free])
-    # The row's own condition is the only one whose amplitudes a datum depends on.
-    of_datum = np.array([row.condition for row in p.rows])
 
     def evaluate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = jax.tree.map(np.asarray, _joint(p, z[:k], z[k:].reshape(shape)))
-        T, n = shape
-        d_Delta = np.zeros((len(of_datum), T, n))
-        d_Delta[np.arange(len(of_datum)), of_datum] = found.deviations_Delta
-        r_Delta = np.zeros((T, n, T, n))
-        r_Delta[np.arange(T), :, np.arange(T)] = found.stiff_Delta
-        d_Delta = np.concatenate([d_Delta.reshape(len(of_datum), -1), np.zeros((k, T * n))])  # then what is known beforehand
-        upper = np.concatenate([found.deviations_theta, d_Delta], axis=1)
-        lower = np.concatenate([found.stiff_theta.reshape(T * n, -1), r_Delta.reshape(T * n, T * n)], axis=1)
-        return np.append(found.deviations, found.stiff), np.concatenate([upper, lower])
+        found = jax.tree.map(np.asarray, _joint(few, z[:k], z[k:].reshape(shape)))
+        return np.append(found.deviations, found.stiff), _dense(few, found)
 
-    scale = np.concatenate([width, np.full(Delta.size, float(p.systems[0].Omega) / 10)])
-    end = minimised(evaluate, np.append(theta, Delta), bounds, scale, SEARCH_TOLERANCE, settings.search_steps)
-    return end.x[:k], end.x[k:].reshape(shape), 2 * float(end.cost), end.nfev
+    scale = np.concatenate([width, np.full(len(free), float(p.systems[0].Omega) / 10)])
+    start = np.append(theta, Delta[kept])
+    end = minimised(evaluate, start, bounds, scale, SEARCH_TOLERANCE, settings.search_steps)
+    return end.x[:k], _between(p, kept, end.x[k:].reshape(shape)), 2 * float(end.cost), end.nfev
+
+
+def _dense(p: Problem, found: Any) -> np.ndarray:
+    """The Jacobian of the search's residuals with respect to (parameters, amplitudes at every condition)."""
+    rows, (T, n) = len(p.rows), found.stiff.shape
+    d_Delta = np.zeros((rows + len(p.names), T, n))  # what is known beforehand comes last
+    for d, row in enumerate(p.rows):
+        # The row's own condition is the only one whose amplitudes a datum depends on.
+        if is_of_condition(row):
+            d_Delta[d, row.condition] = found.deviations_Delta[d]
+    r_Delta = np.zeros((T, n, T, n))
+    r_Delta[np.arange(T), :, np.arange(T)] = found.stiff_Delta
+    upper = np.concatenate([found.deviations_theta, d_Delta.reshape(len(d_Delta), T * n)], axis=1)
+    lower = np.concatenate([found.stiff_theta.reshape(T * n, len(p.names)), r_Delta.reshape(T * n, T * n)], axis=1)
+    return np.concatenate([upper, lower])
+
+
+def _between(p: Problem, kept: np.ndarray, Delta: np.ndarray) -> np.ndarray:
+    """Amplitudes at all conditions from those at the ones that were `kept`: on a straight line in T."""
+    T, sample, full = np.asarray(p.T), np.array(p.sample, int), np.zeros((len(p.T), Delta.shape[1]))
+    for i in set(p.sample):
+        own, known = sample == i, sample[kept] == i
+        full[own] = np.stack([np.interp(T[own], T[kept[known]], part) for part in Delta[known].T], axis=1)
+    return full
 
 
 def by_adam(

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgap._checks import InputError, check
+from jaxgap._entry import takes_system
 from jaxgap.observables._checks import positive
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import hbar2_over_2m_e, joule_per_mole, k_B
@@ -25,6 +26,7 @@ from jaxgap.units import hbar2_over_2m_e, joule_per_mole, k_B
 __all__ = ["states_per_volume", "molar", "sommerfeld_coefficient"]
 
 
+@takes_system
 def states_per_volume(sc: Superconductor, layer_spacing: Any = None) -> Float[Array, ""]:
     """States per spin [1/(meV angstrom^3)] for which one unit of N stands.
 
@@ -56,6 +58,7 @@ def molar(value: Any, sc: Superconductor, formula_volume: Any, layer_spacing: An
     return jnp.asarray(value) * per_formula * joule_per_mole * 1e3
 
 
+@takes_system
 def sommerfeld_coefficient(sc: Superconductor, formula_volume: Any, layer_spacing: Any = None) -> Float[Array, ""]:
     """gamma = (2 pi^2 / 3) k_B^2 sum_i N_i(0) [mJ/(mol K^2)] of the normal state, N_i per spin."""
     N = jnp.sum(sc.N[: len(sc.bands)])

@@ -37,13 +37,14 @@ from jaxtyping import Array, Complex, Float
 
 from jaxgap._checks import InputError, check_finite, is_concrete
 from jaxgap._compilation import program
+from jaxgap._entry import takes_solution
 from jaxgap.implicit import at_root
 from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.observables.gaps import strongest_peaks_of
 from jaxgap.observables.roots import pair_roots
 from jaxgap.pairing import pack, pairs, parameters, pick, thermal_energy, unpack
 from jaxgap.quadrature import panels
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.superconductor import Cluster, Superconductor
 from jaxgap.units import k_B
 
@@ -69,6 +70,7 @@ class AndreevReflection(NamedTuple):
     """(1 + A - B) / (1 - R): relative to the normal state."""
 
 
+@takes_solution
 def andreev_reflection(solution: Solution, omega: Any, Gamma: Any, Z: Any) -> AndreevReflection:
     """A, B and the conductance of every band at energies omega [meV], without thermal smearing.
 
@@ -78,11 +80,11 @@ def andreev_reflection(solution: Solution, omega: Any, Gamma: Any, Z: Any) -> An
         Gamma: broadening [meV], positive.
         Z: strength of the barrier, not negative: 0 is a clear contact, some 5 a tunnel junction.
     """
-    check_single(solution, "lambda s: andreev_reflection(s, ...)")
     omega, Gamma, Z = _checked(solution, omega, "omega", Gamma, Z)
     return _reflection(solution.superconductor, solution.Delta, omega, Gamma, Z)
 
 
+@takes_solution
 def andreev_conductance(solution: Solution, V: Any, Gamma: Any, Z: Any, *, weights: Any = None) -> Float[Array, "voltage"]:
     r"""dI/dV of a point contact at voltages V [mV], relative to the normal state's, smeared with the state's temperature.
 
@@ -90,7 +92,6 @@ def andreev_conductance(solution: Solution, V: Any, Gamma: Any, Z: Any, *, weigh
 
     The arguments are those of `andreev_reflection`; the bands count as in `tunnelling_conductance`.
     """
-    check_single(solution, "lambda s: andreev_conductance(s, ...)")
     V, Gamma, Z = _checked(solution, V, "V", Gamma, Z)
     sc = solution.superconductor
     weights = band_weights(weights, len(sc.bands))

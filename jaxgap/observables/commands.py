@@ -18,7 +18,7 @@ __all__ = ["observations"]
 
 observations = typer.Typer()
 
-_LIST = "; ".join(f"{name}: {(made.__doc__ or '').splitlines()[0].rstrip('.')}" for name, made in EXPERIMENTS.items())
+_LIST = "; ".join(f"{name}: {(made.__doc__ or name).splitlines()[0].rstrip('.')}" for name, made in EXPERIMENTS.items())
 
 
 @observations.command()

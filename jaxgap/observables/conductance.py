@@ -24,13 +24,14 @@ from jaxtyping import Array, Float
 
 from jaxgap._checks import check_finite, is_concrete
 from jaxgap._compilation import program
+from jaxgap._entry import takes_solution
 from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.observables.density_of_states import (
     local_green_function,
     tunnelling_density_of_states,
 )
 from jaxgap.pairing import thermal_energy
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
 
@@ -40,6 +41,7 @@ STEP, REACH = 0.4, 22.0
 """Of the nodes, in k_B T: the rule is right to some 200 exp(-pi^2 / STEP) = 4e-9; -f' is exp(-REACH) = 3e-10 where it ends."""
 
 
+@takes_solution
 def tunnelling_conductance(solution: Solution, V: Any, Gamma: Any, *, weights: Any = None) -> Float[Array, "voltage"]:
     """dI/dV of a solved state at voltages V [mV], relative to the normal state's, smeared with the state's temperature.
 
@@ -49,7 +51,6 @@ def tunnelling_conductance(solution: Solution, V: Any, Gamma: Any, *, weights: A
         Gamma: Dynes broadening [meV], not negative: 0 is exact at every temperature.
         weights: tunnelling weight of every band (any common factor drops out); by default bands tunnel equally.
     """
-    check_single(solution, "lambda s: tunnelling_conductance(s, ...)")
     sc = solution.superconductor
     check_finite("V", V)
     broadening = not_negative("Gamma", Gamma, "meV")

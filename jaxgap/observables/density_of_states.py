@@ -18,12 +18,13 @@ from jaxtyping import Array, Complex, Float
 
 from jaxgap._checks import check_finite, is_concrete
 from jaxgap._compilation import program
+from jaxgap._entry import takes_solution
 from jaxgap.bands import Band, rho, shell, zeta
 from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.observables.clean_density_of_states import clean_density_of_states_of
 from jaxgap.observables.roots import pair_roots
 from jaxgap.pairing import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.spectrum import abs2, determinant
 from jaxgap.superconductor import Superconductor
 
@@ -49,6 +50,7 @@ class DensityOfStates(NamedTuple):
     """Contribution of every band; they add up to the total."""
 
 
+@takes_solution
 def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any, *, weights: Any = None) -> DensityOfStates:
     r"""N(omega) / N(0) of a solved state, as a tunnel junction weighs its bands.
 
@@ -61,7 +63,6 @@ def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any, *, 
             quasiparticles (`clean_density_of_states`): infinite at the van Hove singularities themselves.
         weights: tunnelling weight of every band (any common factor drops out); by default bands tunnel equally.
     """
-    check_single(solution, "lambda s: tunnelling_density_of_states(s, ...)")
     check_finite("omega", omega)
     broadening = not_negative("Gamma", Gamma, "meV")
     omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))

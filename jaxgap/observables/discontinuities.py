@@ -24,7 +24,7 @@ from jaxtyping import Array, Float
 
 from jaxgap._checks import check
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._entry import takes_system
 from jaxgap.critical import instability, linear_kernel
 from jaxgap.implicit import SINGULAR
 from jaxgap.marginal import marginal_space, projector
@@ -39,6 +39,7 @@ ALONE = 1e-8
 """Share of the cubic term across the critical direction up to which it counts as along it."""
 
 
+@takes_system
 def specific_heat_jump(sc: Superconductor) -> Float[Array, ""]:
     """(C - C_n) / C_n just below T_c,lin, from quasiparticle occupations; rounding in the cubic term leaves 1e-9.
 
@@ -46,7 +47,6 @@ def specific_heat_jump(sc: Superconductor) -> Float[Array, ""]:
     order, and has a latent heat. It can be of first order otherwise, too, which only `jaxgap.transition` sees. NaN also where
     the critical eigenvalue is defective, or several directions become critical together and their mean is none that condenses.
     """
-    require_float64()
     return _jump(sc)
 
 

@@ -12,19 +12,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgap import spectrum
+from jaxgap._entry import takes_solution
 from jaxgap.bands import zeta
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.units import hbar2_over_2m_e
 
 __all__ = ["dispersion", "wave_vector"]
 
 
+@takes_solution
 def dispersion(solution: Solution, kappa: Any) -> Float[Array, "branch kappa"]:
     """Quasiparticle energies [meV] at kappa = hbar^2 k^2 / 2 m_e [meV].
 
     Rows are the branches in the order of `branch_names`: of a band alone, its E; of two cross-paired bands, E_- then E_+.
     """
-    check_single(solution, "lambda s: dispersion(s, ...)")
     kappa = jnp.atleast_1d(jnp.asarray(kappa, jnp.float64))
     sc, rows = solution.superconductor, []
     for cluster in sc.clusters:

@@ -25,11 +25,12 @@ from jaxtyping import Array, Bool, Float, Inexact
 from jaxgap import spectrum
 from jaxgap._checks import check
 from jaxgap._compilation import program
+from jaxgap._entry import takes_solution, takes_system
 from jaxgap.bands import density_of_states, kappa_F, rho, zeta
 from jaxgap.implicit import at_root
 from jaxgap.observables.beyond_overlap import ROUNDING, lowest_alone, normal_crossing, pairs_alone_at_fermi_momentum
 from jaxgap.pairing import overlap_interval, overlap_nodes, pairs, pick
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.superconductor import Cluster, Superconductor
 
 __all__ = [
@@ -64,6 +65,7 @@ DEFINITIONS = ("branch_minimum", "overlap_minimum", "fermi_momentum")
 """Of gaps whose number is fixed, so that they can be fitted and swept."""
 
 
+@takes_solution
 def excitation_gaps(solution: Solution, definition: str = "branch_minimum") -> Float[Array, "gap"]:
     """Excitation gaps [meV] in one of the differentiable definitions.
 
@@ -87,6 +89,7 @@ def excitation_gaps(solution: Solution, definition: str = "branch_minimum") -> F
 # --- branch_minimum and overlap_minimum -------------------------------------------------------------------------------
 
 
+@takes_solution
 @program
 def branch_minima(solution: Solution) -> Float[Array, "branch"]:
     """Minimum of every quasiparticle branch over all k at which it pairs [meV], in the order of `branch_names`.
@@ -99,25 +102,24 @@ def branch_minima(solution: Solution) -> Float[Array, "branch"]:
     Differentiable to every order: the k of a minimum is itself a root, dE/dkappa = 0, or moves with a shell's edge. The
     derivative is NaN where the minimum is a kink (an exactly gapless or crossing branch).
     """
-    check_single(solution, "branch_minima")
     return branch_minima_of(solution.superconductor, solution.Delta)
 
 
 @program
+@takes_solution
 def overlap_minima(solution: Solution) -> Float[Array, "branch"]:
     """`branch_minima` over the k at which both bands of a pair are inside their shells (Vargas-Paredes et al.) [meV]; NaN where
     the shells do not overlap: there is no such k."""
-    check_single(solution, "overlap_minima")
     return overlap_minima_of(solution.superconductor, solution.Delta)
 
 
 @program
+@takes_solution
 def excitation_gap(solution: Solution) -> Float[Array, ""]:
     """The smallest excitation energy [meV], at which the density of states begins: the lowest of `branch_minima`.
 
     Or Omega, if that is less (|Delta| > Omega): the states outside the shells are normal.
     """
-    check_single(solution, "excitation_gap")
     return excitation_gap_of(solution.superconductor, solution.Delta)
 
 
@@ -246,6 +248,7 @@ NEAR = 1e-6
 # --- gapless ----------------------------------------------------------------------------------------------------------
 
 
+@takes_system
 def gapless_excess(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[Array, "pair"]:
     r"""Zero where E_- of a cross-paired pair of bands touches zero [meV^2], positive where Delta_3 dominates. Real amplitudes.
 
@@ -279,9 +282,9 @@ class FermiMomentumGaps(NamedTuple):
     """That weight |u_i|^2 + |v_i|^2: 1/2 is a tie between the branches, 1 a band that pairs alone."""
 
 
+@takes_solution
 def fermi_momentum_gaps(solution: Solution) -> FermiMomentumGaps:
     """E at k_F,i of every band i, on the branch that carries more of the band, and the weight it carries."""
-    check_single(solution, "fermi_momentum_gaps")
     return _fermi_momentum_gaps(solution.superconductor, solution.Delta)
 
 
@@ -336,12 +339,12 @@ class CoherencePeak(NamedTuple):
         return self.kind == "shell edge"
 
 
+@takes_solution
 def coherence_peaks(solution: Solution) -> list[CoherencePeak]:
     """All extrema of E_-+(kappa) inside the shell, lowest energy first; those at the overlap's edges are named as such.
 
     Where the partner of a band is outside its shell at the band's k_F, the band pairs alone and has its minimum there.
     """
-    check_single(solution, "coherence_peaks")
     peaks: list[CoherencePeak] = []
     names = iter(branch_names(solution.superconductor))
     sc = solution.superconductor

@@ -22,12 +22,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap._compilation import program
+from jaxgap._entry import takes_solution
 from jaxgap.observables._checks import pair_weights, positive
 from jaxgap.observables.density_of_states import local_functions, normal_green_function
 from jaxgap.observables.gaps import _energy, _grid, _turning_point
 from jaxgap.pairing import thermal_energy
 from jaxgap.quadrature import panels
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.spectrum import abs2, safe_sqrt
 from jaxgap.superconductor import Cluster, Superconductor
 
@@ -41,6 +42,7 @@ TURNS = 3
 """Extrema of a branch to which nodes are fitted: a pair of bands at a distance has up to three per branch inside the shell."""
 
 
+@takes_solution
 def relaxation_rate(solution: Solution, Gamma: Any, *, weights: Any = None) -> Float[Array, ""]:
     """1/(T_1 T) of a solved state relative to the normal state's at the same Gamma (1 above T_c: Korringa's law).
 
@@ -49,7 +51,6 @@ def relaxation_rate(solution: Solution, Gamma: Any, *, weights: Any = None) -> F
         Gamma: Dynes broadening [meV], positive.
         weights: a_i >= 0 of every band (then A_ij = a_i a_j), or the symmetric matrix A_ij >= 0; by default all are equal.
     """
-    check_single(solution, "lambda s: relaxation_rate(s, ...)")
     sc = solution.superconductor
     A = pair_weights(weights, len(sc.bands))
     return _relaxation_rate(sc, solution.Delta, solution.T, positive("Gamma", Gamma, "meV"), A)

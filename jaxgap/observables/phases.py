@@ -7,25 +7,26 @@ given relative to the first band of its group.
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
+from jaxgap._entry import takes_solution
 from jaxgap.groups import coupled_channels
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.spectrum import abs2
 
 __all__ = ["phase_difference", "relative_signs"]
 
 
+@takes_solution
 def phase_difference(solution: Solution) -> Float[Array, "channel"]:
     """Phase of every amplitude relative to that of the first band coupled to it [rad], in (-pi, pi]; NaN where an amplitude is
     zero."""
-    check_single(solution, "phase_difference")
     relative = solution.Delta * jnp.conj(_first_of_group(solution))
     zero = jnp.abs(relative) == 0
     return jnp.where(zero, jnp.nan, jnp.angle(jnp.where(zero, 1.0, relative)))
 
 
+@takes_solution
 def relative_signs(solution: Solution) -> Float[Array, "channel"]:
     """cos of the phase relative to the first band coupled to it: +1 or -1 where the amplitudes are real, 0 for a zero one."""
-    check_single(solution, "relative_signs")
     Delta, first = solution.Delta, _first_of_group(solution)
     size = jnp.sqrt(abs2(Delta) * abs2(first))
     return jnp.where(size > 0, jnp.real(Delta * jnp.conj(first)) / jnp.where(size > 0, size, 1.0), 0.0)

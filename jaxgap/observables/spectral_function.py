@@ -25,11 +25,12 @@ from jaxtyping import Array, Complex, Float
 from jaxgap import spectrum
 from jaxgap._checks import check, check_finite, is_concrete
 from jaxgap._compilation import program
+from jaxgap._entry import takes_solution, takes_system
 from jaxgap.bands import zeta
 from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.observables.dispersion import wave_vector
 from jaxgap.pairing import thermal_energy
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.spectrum import abs2
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import hbar2_over_2m_e, k_B
@@ -52,12 +53,12 @@ STEP = 0.34
 """Step of the trapezoidal sums, as a share of the distance of the nearest pole: exp(-2 pi / STEP) = 1e-8."""
 
 
+@takes_solution
 def spectral_function(solution: Solution, kappa: Any, omega: Any, Gamma: Any) -> Float[Array, "band kappa omega"]:
     """A_i(k, omega) [1/meV] of every band at kappa = hbar^2 k^2 / 2 m_e [meV] and energies omega [meV].
 
     Gamma is the half width of the peaks [meV], positive. Outside its shell a band is normal, as in `dispersion`.
     """
-    check_single(solution, "lambda s: spectral_function(s, ...)")
     check_finite("omega", omega)
     kappa = jnp.atleast_1d(jnp.asarray(kappa, jnp.float64))
     if is_concrete(kappa):
@@ -118,6 +119,7 @@ class Mesh(NamedTuple):
     omega: int
 
 
+@takes_solution
 def photoemission(
     solution: Solution,
     k: Any,
@@ -147,7 +149,6 @@ def photoemission(
         mesh: how many nodes the sums take. Chosen for these widths by default; where JAX traces any of them or the solution,
             take that of a state with numbers, `photoemission_mesh`.
     """
-    check_single(solution, "lambda s: photoemission(s, ...)")
     check_finite("k", k)
     check_finite("omega", omega)
     width = positive("Gamma", Gamma, "meV")
@@ -165,6 +166,7 @@ def standard_deviations(energy_resolution: Any, momentum_resolution: Any) -> tup
     return energy / FWHM, not_negative("momentum_resolution", momentum_resolution, "1/angstrom") / FWHM
 
 
+@takes_solution
 def photoemission_mesh(
     solution: Solution,
     k: Any,
@@ -196,6 +198,7 @@ def _rounded(count: float) -> int:
     return 32 * int(np.ceil((count + 1) / 32))
 
 
+@takes_solution
 def photoemission_of(
     solution: Solution, k: Any, omega: Any, Gamma: Any, sigmas: Any, weights: Any, mesh: Mesh, fermi: bool
 ) -> Float[Array, "k omega"]:
@@ -215,6 +218,7 @@ def photoemission_of(
 _photoemission = program(photoemission_of)
 
 
+@takes_solution
 def intensity_before_resolution(
     solution: Solution, k: Any, energies: Any, Gamma: Any, sigma_k: Any, weights: Any, n_k: int, fermi: bool
 ) -> Float[Array, "omega"]:
@@ -232,6 +236,7 @@ def gaussian(x: Float[Array, "*s"], sigma: Any) -> Float[Array, "*s"]:
     return jnp.exp(-((x / sigma) ** 2) / 2) / (sigma * (2 * jnp.pi) ** 0.5)
 
 
+@takes_system
 def fermi_wave_vector(sc: Superconductor, band: str) -> Float[Array, ""]:
     """k_F of the band [1/angstrom]."""
     names = sc.band_names

@@ -44,11 +44,12 @@ from jaxtyping import Array, Float, Inexact
 
 from jaxgap import spectrum
 from jaxgap._compilation import program
+from jaxgap._entry import takes_solution
 from jaxgap.bands import kappa_F, rho, shell, zeta
 from jaxgap.observables.absolute import states_per_volume
 from jaxgap.pairing import overlap_nodes, pairs, parameters, pick, single_nodes, thermal_energy
 from jaxgap.quadrature import Rule
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.spectrum import abs2, safe_sqrt
 from jaxgap.superconductor import Cluster, Superconductor
 from jaxgap.units import london_density
@@ -68,6 +69,7 @@ class SuperfluidDensity(NamedTuple):
     electrons in the twist of all of them, and can exceed what its carriers would have alone."""
 
 
+@takes_solution
 @program
 def superfluid_density(solution: Solution) -> SuperfluidDensity:
     """rho_s = D / sum_i (n_i / |m_i|) of a state: what (lambda(0)/lambda(T))^2 measures, up to the value at T = 0.
@@ -76,12 +78,12 @@ def superfluid_density(solution: Solution) -> SuperfluidDensity:
     scattering, lambda much longer than the coherence length. At T = 0 exactly a gapless state is that of a gap that vanishes
     afterwards: its quasiparticles at E = 0 are a delta function that is left out.
     """
-    check_single(solution, "superfluid_density")
     sc = solution.superconductor
     bands = superfluid_weights_of(sc, solution.Delta, solution.T) / jnp.sum(carrier_weight(sc))
     return SuperfluidDensity(jnp.sum(bands), bands)
 
 
+@takes_solution
 def penetration_depth(solution: Solution, layer_spacing: Any = None) -> Float[Array, ""]:
     """London penetration depth lambda [nm] of a state; infinite in the normal state, NaN if D is negative.
 
@@ -92,7 +94,6 @@ def penetration_depth(solution: Solution, layer_spacing: Any = None) -> Float[Ar
         solution: the state.
         layer_spacing: distance of the layers [angstrom] of 2D bands; 3D bands take none.
     """
-    check_single(solution, "penetration_depth")
     return _penetration_depth(solution, states_per_volume(solution.superconductor, layer_spacing))
 
 

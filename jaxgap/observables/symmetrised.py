@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 from jaxgap import spectrum
 from jaxgap._checks import check, check_finite
 from jaxgap._compilation import program
+from jaxgap._entry import takes_solution
 from jaxgap.bands import kappa_F, zeta
 from jaxgap.implicit import at_root
 from jaxgap.observables._checks import band_weights, positive
@@ -36,7 +37,7 @@ from jaxgap.observables.spectral_function import (
     photoemission_mesh,
     standard_deviations,
 )
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.superconductor import Cluster
 
 __all__ = ["GapComparison", "gap_comparison", "symmetrised_edc", "symmetrised_gap"]
@@ -45,6 +46,7 @@ SCAN = 512
 """Energies among which the highest is found before it is refined."""
 
 
+@takes_solution
 def symmetrised_edc(solution: Solution, band: str, omega: Any, Gamma: Any, **options: Any) -> Float[Array, "omega"]:
     """I(k_F, omega) + I(k_F, -omega) [1/meV] at the Fermi momentum of `band`; the options are those of `photoemission`.
 
@@ -63,6 +65,7 @@ def _only(solution: Solution, band: str) -> Float[Array, "band"]:
     return jnp.asarray(np.array(names) == band, jnp.float64)
 
 
+@takes_solution
 def symmetrised_gap(
     solution: Solution,
     band: str,
@@ -86,7 +89,6 @@ def symmetrised_gap(
         reach: the highest energy at which a peak is looked for [meV]; by default the sum of all amplitudes and 4 Gamma.
         mesh: as in `photoemission`; together with `reach` it must be given where JAX traces the solution.
     """
-    check_single(solution, "lambda s: symmetrised_gap(s, ...)")
     width = positive("Gamma", Gamma, "meV")
     sigmas = standard_deviations(positive("energy_resolution", energy_resolution, "meV"), momentum_resolution)
     k = fermi_wave_vector(solution.superconductor, band)
@@ -100,6 +102,7 @@ def symmetrised_gap(
     return _symmetrised_gap(solution, k, width, sigmas, weights, jnp.asarray(reach, jnp.float64), mesh)
 
 
+@takes_solution
 def highest_peak(solution: Solution, Gamma: Any) -> float:
     """Sum of all amplitudes and 4 Gamma [meV], rounded up to 5 meV."""
     return 5.0 * float(np.ceil((np.abs(np.asarray(solution.Delta)).sum() + 4 * float(Gamma)) / 5.0))
@@ -158,11 +161,11 @@ class GapComparison(NamedTuple):
     """Minima over k of the same branches."""
 
 
+@takes_solution
 def gap_comparison(
     solution: Solution, Gamma: float, energy_resolution: float, momentum_resolution: float = 0.0
 ) -> tuple[GapComparison, ...]:
     """What photoemission with these widths reads at k_F of every band, beside the energies that are there (on the host)."""
-    check_single(solution, "gap_comparison")
     sc = solution.superconductor
     minima = dict(zip(branch_names(sc), np.asarray(branch_minima(solution)), strict=True))
     rows = []

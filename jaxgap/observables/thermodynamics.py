@@ -30,6 +30,7 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap import spectrum
 from jaxgap._checks import InputError, check, check_finite, is_concrete
 from jaxgap._compilation import program
+from jaxgap._entry import takes_solution, takes_system
 from jaxgap.bands import Band, kappa_F, larger, shell, smaller, zeta
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.observables.absolute import states_per_volume
@@ -50,7 +51,7 @@ from jaxgap.pairing import (
     unpack,
 )
 from jaxgap.quadrature import DEFAULT_RULE, Rule
-from jaxgap.solution import Solution, check_single
+from jaxgap.solution import Solution
 from jaxgap.spectrum import abs2, safe_sqrt
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B, magnetic_energy
@@ -75,6 +76,7 @@ HEAT_RULE = Rule(64, 48)
 # --- free energy ------------------------------------------------------------------------------------------------------
 
 
+@takes_solution
 def free_energy(solution: Solution, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
     """Free energy relative to the normal state [meV^2 times the unit of N]; divide by a density of states to compare.
 
@@ -82,7 +84,6 @@ def free_energy(solution: Solution, rule: Rule = FREE_ENERGY_RULE) -> Float[Arra
         InputError: if g = lambda / N is not symmetric: then no free energy exists, and that of a symmetrised system would
             be another system's. Under tracing the result is NaN instead.
     """
-    check_single(solution, "free_energy")
     sc = solution.superconductor
     symmetric = sc.has_free_energy
     if is_concrete(symmetric) and not bool(jnp.all(symmetric)):
@@ -103,11 +104,13 @@ def free_energy_of(
     return jnp.where(sc.has_free_energy, F, jnp.nan)
 
 
+@takes_solution
 def condensation_energy(solution: Solution) -> Float[Array, ""]:
     """F_n - F of a state [meV^2 times the unit of N], positive where it beats the normal state; see `free_energy`."""
     return -free_energy(solution)
 
 
+@takes_solution
 def critical_field(solution: Solution, layer_spacing: Any = None) -> Float[Array, ""]:
     r"""Thermodynamic critical field mu_0 H_c [T]; NaN where the normal state has the lower free energy.
 
@@ -126,28 +129,30 @@ def critical_field(solution: Solution, layer_spacing: Any = None) -> Float[Array
 # --- entropy and specific heat ----------------------------------------------------------------------------------------
 
 
+@takes_solution
 @program
 def entropy(solution: Solution) -> Float[Array, ""]:
     """Entropy S of the quasiparticles and of the normal states outside the shell [meV^2/K times the unit of N]."""
-    check_single(solution, "entropy")
     return entropy_of(solution.superconductor, solution.Delta, solution.T)
 
 
+@takes_solution
 @program
 def specific_heat(solution: Solution) -> Float[Array, ""]:
     """Specific heat C = T dS/dT along the state's branch [meV^2/K times the unit of N].
 
     It diverges at a fold, where the branch ends. See `specific_heat_jump` for T_c itself.
     """
-    check_single(solution, "specific_heat")
     return specific_heat_of(solution.superconductor, solution.Delta, solution.T)
 
 
+@takes_system
 def normal_entropy(sc: Superconductor, T: Any) -> Float[Array, ""]:
     """Entropy S_n of the normal state at T [K], from whole bands [meV^2/K times the unit of N]."""
     return _normal_entropy(sc, _temperature(T))
 
 
+@takes_system
 def normal_specific_heat(sc: Superconductor, T: Any) -> Float[Array, ""]:
     """Specific heat C_n of the normal state at T [K], from whole bands [meV^2/K times the unit of N]."""
     return _normal_specific_heat(sc, _temperature(T))

@@ -1,5 +1,9 @@
 """Sweeps: many systems around one, on all local devices or on many machines, into labelled results in memory or on disk.
 
+A sweep uses all cores by itself. Processes of one's own must begin afresh, not as copies (fork) of one in which JAX has
+computed: its threads are not copied, and the copy waits for them for ever. `multiprocessing.get_context("spawn")` is how,
+also as `mp_context` of `concurrent.futures.ProcessPoolExecutor`; dask does so by itself.
+
 xarray and zarr are the extra `sweeps` (pip install "jaxgap[sweeps]"), dask.distributed the extra `cluster`.
 """
 

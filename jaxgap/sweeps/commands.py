@@ -1,8 +1,6 @@
 """The command `sweep`: it parses, calls the library, and prints."""
 
 import os
-import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +10,10 @@ import numpy as np
 import typer
 from rich.markup import escape
 
-from jaxgap._checks import InputError
+from jaxgap._files import write_picture
+from jaxgap._interruption import EXIT, say_interrupted
 from jaxgap._json import print_json
-from jaxgap._terminal import JsonOption, console, progress
+from jaxgap._terminal import JsonOption, Waiting, console, progress, waiting
 from jaxgap.solution import Status
 from jaxgap.sweeps.config import SweepConfig, load_sweep
 from jaxgap.sweeps.layout import NO_STATE
@@ -23,9 +22,6 @@ from jaxgap.sweeps.progress import Progress, Report
 __all__ = ["sweeps"]
 
 sweeps = typer.Typer()
-
-_EVERY = 2.0
-"""Seconds between two lines of progress."""
 
 
 @sweeps.command()
@@ -47,14 +43,18 @@ def sweep(
 
     _use_all_cores()
     config, given = load_sweep(path)
+    for remark in given["sc"].remarks:
+        progress.print(escape(f"Note: {remark}"), soft_wrap=True)
     try:
-        data = run_sweep(**given, scheduler=scheduler, progress=_print_progress())
-        pictures = _written(config, data, path.parent)
+        with waiting("preparing the sweep") as now:
+            data = run_sweep(**given, scheduler=scheduler, progress=_report(now))
+            now.say("counting and drawing")
+            pictures = _written(config, data, path.parent)
+            counts = _counts(data.status)
     except KeyboardInterrupt:
         kept = f"what is finished is kept in `{given['store']}`, and the same command goes on from there"
-        print(f"jaxgap: Interrupted: {kept}.", file=sys.stderr)
-        raise typer.Exit(130) from None
-    counts = _counts(data.status)
+        say_interrupted(f"Interrupted: {kept}.")
+        raise typer.Exit(EXIT) from None
     if as_json_:
         print_json({"store": str(given["store"]), "points": counts, "pictures": [str(picture) for picture in pictures]})
         return
@@ -71,19 +71,14 @@ def _use_all_cores() -> None:
             jax.config.update("jax_num_cpu_devices", cores)
 
 
-def _print_progress() -> Report:
-    """Prints how many points are done, at which rate, and how long the rest takes."""
-    last = 0.0
+def _report(waiting: Waiting) -> Report:
+    """Says how many points are done, at which rate, and how long the rest takes."""
 
     def report(now: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last < _EVERY and now.done < now.total:
-            return
-        last = time.monotonic()
         kept = f" ({now.kept} from before)" if now.kept else ""
         rate = "" if np.isnan(now.rate) else f"  {now.rate:.0f} per second"
         left = "" if np.isnan(now.left) or now.done == now.total else f"  {now.left:.0f} s left"
-        progress.print(f"{now.done:>10}/{now.total} points{kept}{rate}{left}")
+        waiting.say(f"{now.done:>10}/{now.total} points{kept}{rate}{left}", last=now.done == now.total)
 
     return report
 
@@ -107,9 +102,6 @@ def _written(config: SweepConfig, data: Any, folder: Path) -> list[Path]:
     for name, picture in config.pictures.items():
         ax = plot_sweep(data, picture.variable, **picture.at)
         paths.append(folder / f"{name}.png")
-        try:
-            ax.figure.savefig(paths[-1], dpi=160)
-        except OSError as error:
-            raise InputError(f"Cannot write the picture `{paths[-1]}`: {error}.") from None
+        write_picture(ax.figure, paths[-1])
         plt.close(ax.figure)
     return paths

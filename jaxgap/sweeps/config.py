@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from jaxgap._checks import InputError
 from jaxgap._config import STRICT, SourceConfig, in_file, read_config
-from jaxgap.sweeps.grid import Axis, axis, points
+from jaxgap.sweeps.grid import MOST_VALUES, Axis, axis, points
 from jaxgap.sweeps.quantities import quantities
 
 __all__ = ["SweepConfig", "load_sweep"]
@@ -24,7 +24,7 @@ class AxisConfig(_Table):
 
     from_: Annotated[float | None, Field(alias="from")] = None
     to: float | None = None
-    points: Annotated[int | None, Field(ge=1)] = None
+    points: Annotated[int | None, Field(ge=1, le=MOST_VALUES)] = None
     values: Annotated[tuple[float, ...] | None, Field(min_length=1)] = None
     sets: dict[str, float | tuple[float, float]] = {}
     """Path -> factor, or [factor, offset]: leaves that the axis sets. Not needed if its name is a path, "T" or "d"."""
@@ -37,6 +37,8 @@ class AxisConfig(_Table):
             raise ValueError("give `from`, `to` and `points`, all three, or `values`")
         if self.values is None and None in range_:
             raise ValueError("give `from`, `to` and `points`, all three, or `values`")
+        if self.points == 1 and self.from_ != self.to:
+            raise ValueError("an axis from one value to another has 2 points at least; give a single one as `values`")
         return self
 
     def axis(self) -> Axis:

@@ -20,7 +20,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Float
 
-from jaxgap._compilation import KNOWN
+from jaxgap._compilation import KNOWN, counted
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.labels import Label
 from jaxgap.pairing import pack
@@ -142,7 +142,8 @@ class Evaluator:
         key = (self.axes, self.quantities, self.batch, self.real, jax.tree.structure(self.place), *how)
         with _COMPILING:
             if key not in _programs:
-                _programs[key] = make()
+                with counted():
+                    _programs[key] = make()
                 for oldest in list(_programs)[:-PROGRAMS]:
                     del _programs[oldest]
             return _programs[key]

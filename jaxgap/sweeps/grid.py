@@ -21,7 +21,10 @@ from jaxtyping import Array, Float
 from jaxgap._checks import InputError, check, check_finite
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["Axis", "Place", "Points", "Blocks", "axis", "points"]
+__all__ = ["Axis", "Place", "Points", "Blocks", "MOST_VALUES", "axis", "points"]
+
+MOST_VALUES = 10**7
+"""Values of one axis."""
 
 Move = tuple[str, float, float]
 """(path, factor, offset): what an axis sets."""
@@ -64,6 +67,7 @@ def _values(name: str, values: Any) -> np.ndarray:
     except (TypeError, ValueError):
         raise InputError(f"Argument `{name}` must hold numbers, but got {values!r}.") from None
     check(values.ndim == 1 and values.size > 0, name, "be a list of at least one value", f"shape {values.shape}")
+    check(values.size <= MOST_VALUES, name, f"hold at most {MOST_VALUES:,} values", f"{values.size:,}")
     bad = np.flatnonzero(~np.isfinite(values))
     check(not len(bad), name, "be finite", f"{values[bad[:1]]} at position {bad[:1]}")
     return values
@@ -188,6 +192,8 @@ def points(sc: Superconductor, T: Any, grid: Any, samples: Any) -> Points:
     if samples is not None:
         lengths = {one.name: len(one.values) for one in axes}
         check(len(set(lengths.values())) == 1, "samples", "have columns of equal length", lengths)
+    else:
+        _check_no_value_twice(axes)
     found = Points(Place(sc, _base_temperature(T, axes), tuple(one.moves for one in axes)), axes, samples is None)
     _check_leaves(sc, axes)
     _check_ends(found)
@@ -237,6 +243,14 @@ def apart(sc: Superconductor, d: Any) -> Superconductor:
     """The interband distance d [meV]: mu_2 = mu_1 + d."""
     one, two = sc.band_names
     return sc.set({f"mu[{two}]": sc.get(f"mu[{one}]") + d})
+
+
+def _check_no_value_twice(axes: tuple[Axis, ...]) -> None:
+    """A value that an axis has twice would be computed twice, and could not be selected by name."""
+    for one in axes:
+        values, counts = np.unique(one.values, return_counts=True)
+        if len(values) < len(one.values):
+            raise InputError(f"The axis `{one.name}` has the value {values[counts > 1][0]:g} more than once.")
 
 
 def _check_leaves(sc: Superconductor, axes: tuple[Axis, ...]) -> None:

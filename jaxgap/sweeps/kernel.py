@@ -28,7 +28,8 @@ from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap._checks import check, check_finite, is_concrete
 from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap._meshes import elementwise
+from jaxgap._precision import own_rules, require_float64
 from jaxgap.characteristic import coefficients, count_negative
 from jaxgap.following import CORRECTION, HALF_WAY
 from jaxgap.implicit import SINGULAR
@@ -85,6 +86,8 @@ class Found(NamedTuple):
     unstable_phase: Int[Array, ""]
 
 
+@own_rules
+@elementwise
 def solve_many(
     systems: Superconductor,
     T: Any,
@@ -160,7 +163,7 @@ def _solution(sc: Superconductor, T: Any, found: Found, rule: Rule) -> Solution:
 
 def _starts(start: Any, systems: Superconductor, n: int) -> Inexact[Array, "element channel"]:
     """One start per element; real where all imaginary parts are zero, as in `solve`."""
-    check_finite("start", start)
+    check_finite("start", start, real=False)
     if is_concrete(start):
         start = np.asarray(start)
         start = start.real if np.iscomplexobj(start) and not np.any(start.imag) else start

@@ -5,6 +5,7 @@ Points are computed in blocks. In memory the blocks fill arrays; on disk each is
 """
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from jaxgap.sweeps.configuration import configuration, digest
 from jaxgap.sweeps.extras import require
 from jaxgap.sweeps.grid import Blocks, Points, points
 from jaxgap.sweeps.layout import coordinates
+from jaxgap.sweeps.lock import locked
 from jaxgap.sweeps.progress import Report, Tracker
 from jaxgap.sweeps.quantities import quantities
+from jaxgap.sweeps.size import check_size
 from jaxgap.sweeps.store import CONFIGURATION, Memory, Store
 from jaxgap.sweeps.work import Work, work
 
@@ -73,7 +76,8 @@ def sweep(
         The data set; with `store` it is read from there when it is used.
 
     Raises:
-        InputError: for anything that is not valid, a store of another configuration, or one that cannot be written.
+        InputError: for anything that is not valid, more points than `jaxgap.sweeps.size` allows, a store of another
+            configuration, one that cannot be written, or one into which another sweep writes now.
     """
     # === convert and check
     require_float64()
@@ -81,27 +85,30 @@ def sweep(
     check(scheduler is None or store is not None, "store", "be given with `scheduler`: its workers write there", "none")
     check(chunk is None or (isinstance(chunk, int) and chunk > 0), "chunk", "be a positive integer", repr(chunk))
     where = points(sc, T, grid, samples)
-    chunk, batch = _as_begun(store, where, chunk, batch)
-    task = work(where, quantities(observables, where), mode, branch, start, batch)
-    blocks = Blocks.of(where.shape, chunk)
-    settings = configuration(where, task, blocks)
-    about = {"title": title, "provenance": json.dumps(provenance())}
-    known = coordinates(where, task.variables)
+    # One sweep writes into a store at a time: from the look at what is there to the last block.
+    with nullcontext() if store is None else locked(store):
+        chunk, batch = _as_begun(store, where, chunk, batch)
+        task = work(where, quantities(observables, where), mode, branch, start, batch)
+        blocks = Blocks.of(where.shape, chunk)
+        check_size(task, blocks, store is not None)
+        settings = configuration(where, task, blocks)
+        about = {"title": title, "provenance": json.dumps(provenance())}
+        known = coordinates(where, task.variables)
 
-    # === compute
-    if store is None:
-        memory = Memory(task.variables, blocks)
-        _run(where, task, blocks, memory, progress)
-        data = {one.name: (one.dims, memory.arrays[one.name], one.attributes) for one in task.variables}
-        return xarray.Dataset(data, known, about | {CONFIGURATION: json.dumps(settings, sort_keys=True)})
-    disk = Store.create_or_open(store, settings, about, task.variables, known, blocks)
-    if scheduler is None:
-        _run(where, task, blocks, disk, progress)
-    else:
-        from jaxgap.sweeps.cluster import run_on_cluster
+        # === compute
+        if store is None:
+            memory = Memory(task.variables, blocks)
+            _run(where, task, blocks, memory, progress)
+            data = {one.name: (one.dims, memory.arrays[one.name], one.attributes) for one in task.variables}
+            return xarray.Dataset(data, known, about | {CONFIGURATION: json.dumps(settings, sort_keys=True)})
+        disk = Store.create_or_open(store, settings, about, task.variables, known, blocks)
+        if scheduler is None:
+            _run(where, task, blocks, disk, progress)
+        else:
+            from jaxgap.sweeps.cluster import run_on_cluster
 
-        run_on_cluster(where, task, blocks, disk, progress, scheduler, digest(settings))
-    disk.tidy()
+            run_on_cluster(where, task, blocks, disk, progress, scheduler, digest(settings))
+        disk.tidy()
     return open_sweep(store)
 
 

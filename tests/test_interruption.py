@@ -1,0 +1,54 @@
+"""Ctrl-C: one line and exit code 130, in the first moments of a command too."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from jaxgap._interruption import EXIT, heeded, say_interrupted
+
+
+@pytest.mark.filterwarnings("ignore")  # JAX warns of the fork in which the signal is set, if it has computed before.
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
+@pytest.mark.parametrize("seconds", [0.3, pytest.param(1.5, marks=pytest.mark.slow), pytest.param(6.0, marks=pytest.mark.slow)])
+def test_a_command_that_is_interrupted_ends_with_one_line(tmp_path, seconds):
+    """While its packages are imported (which takes seconds), and while it works."""
+    command = [sys.executable, "-m", "jaxgap", "diagram", "two_band", "--x", "lambda_33=0.1:0.3:400", "--y", "T=1:40:400"]
+    own = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    run = subprocess.Popen(
+        [*command, "--folder", str(tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **own
+    )
+    time.sleep(seconds)
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == EXIT
+    assert err == "jaxgap: Interrupted.\n"
+    assert not out
+
+
+def interrupted_with(line):
+    say_interrupted(line)
+    raise KeyboardInterrupt
+
+
+def test_an_interruption_that_is_raised_is_said_once(capsys):
+    for line in ("Interrupted.", "Interrupted: 7 sets are kept."):
+        with pytest.raises(SystemExit) as end, heeded():
+            interrupted_with(line)
+        assert end.value.code == EXIT
+        assert capsys.readouterr().err == f"jaxgap: {line}\n"
+
+
+def test_what_is_not_interrupted_keeps_its_exit_code():
+    with pytest.raises(SystemExit) as end, heeded():
+        sys.exit(3)
+    assert end.value.code == 3
+    with heeded():
+        pass
+
+
+def test_a_library_that_is_imported_leaves_the_signal_alone():
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
