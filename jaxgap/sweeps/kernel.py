@@ -43,7 +43,7 @@ from jaxgap.superconductor import Superconductor
 from jaxgap.sweeps.gathered import of_those_left
 from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, residual_and_phases, smallest_singular_values
 from jaxgap.sweeps.onset import onset
-from jaxgap.sweeps.walk import Path, Walk, arrived, begin, go_on, going, weak_coupling_gap
+from jaxgap.sweeps.walk import Path, Walk, alike, arrived, begin, go_on, going, weak_coupling_gap
 from jaxgap.unknowns import implicit_amplitudes, vanishing
 
 __all__ = ["solve_many", "lane_equations", "Ways", "BLOCK", "LONG_BLOCK"]
@@ -204,7 +204,7 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
         sc, T, path, normal, walk = block
         x = jax.vmap(arrived)(path, walk)
         found = _near(sc, T, x, rule)
-        close = jax.vmap(norm)(found.x - x) <= SHORT_STEP * jax.vmap(norm)(found.x)
+        close = jax.vmap(alike)(found.x - x, x) & (jax.vmap(norm)(found.x - x) <= SHORT_STEP * jax.vmap(norm)(found.x))
         found = Approach(jnp.where(normal[:, None], 0.0, found.x), found.good & close & walk.there, walk.steps + found.steps)
         return finish(sc, T, found, normal=None if pattern is not None else normal)
 
@@ -332,7 +332,7 @@ def _finish(
         vanished = jnp.zeros_like(vanished)
     unstable = count_negative(M)
     if pattern is not None or normal is not None:  # a branch is stable, or left to who follows it in small steps
-        good &= unstable == 0
+        good &= (unstable == 0) & jax.vmap(alike, in_axes=-1)(first, x)
     zero = Status.TRIVIAL if normal is None else Status.NORMAL
     status = jnp.where(good, Status.CONVERGED, jnp.where(vanished, zero, Status.NOT_CONVERGED))
     return Found(

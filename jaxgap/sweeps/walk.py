@@ -27,7 +27,7 @@ from jaxgap.newton import norm, solved
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
 
-__all__ = ["Path", "Walk", "begin", "go_on", "arrived", "going", "weak_coupling_gap"]
+__all__ = ["Path", "Walk", "begin", "go_on", "arrived", "alike", "going", "weak_coupling_gap"]
 
 SLOPE = 1.74
 """Of the interpolation: Delta_w^2 is proportional to T_c - T with the weak-coupling factor."""
@@ -38,9 +38,16 @@ ARRIVED = 0.03
 ALONG = 0.3
 """Largest share of the first amplitudes that is not along the unstable direction; they are half to twice as large as expected.
 Elsewhere T_c is not where the branch begins (a transition of first order)."""
+SIDE = 0.5
+"""Largest change of any channel's amplitude, in units of itself, that is not told by those before it. A band that is weakly
+coupled has two states, with either sign; from one to the other is further, however small it is."""
+RESOLVED = 0.1
+"""As `ARRIVED`, of each channel's amplitude."""
+ROUNDING = 1e-13
+"""In units of |Delta|: amplitudes below are zero."""
 LONGER, SHORTER = 2.0, 0.25
 """Factors of the step after one that is taken, and one that is refused."""
-SHORTEST = 1e-6
+SHORTEST = 1e-7
 """Share of the way, in T^2, below which the branch has ended."""
 
 
@@ -136,9 +143,10 @@ def go_on(
         size, h, before = norm(x), jnp.abs(w.h), jnp.abs(w.h_last)
         slope = jnp.where(began, (x / gap - w.u) / w.h, 0.0)
         bend = jnp.where(w.k > 1, (slope - w.slope) / (w.h + w.h_last), 0.0)
-        straight = norm(bend) * gap * h * jnp.maximum(h, before) <= HALF_WAY * size
+        off = jnp.where(w.k > 1, bend * gap * h * jnp.maximum(h, before), x - w.predicted)
+        straight = ((w.k < 2) | (norm(off) <= HALF_WAY * size)) & alike(off, x, SIDE)
         near = norm(x - w.predicted) <= CORRECTION * size
-        still = length <= ARRIVED * size
+        still = (length <= ARRIVED * size) & alike(dx, x, RESOLVED)
         good = still & (coefficients(M)[0][-1] > 0)
         if pattern is None:
             good &= jnp.where(began, near & straight, _as_expected(path, x))
@@ -176,6 +184,11 @@ def go_on(
         return _either(good, _predicted(path, moved), _either(refused, _predicted(path, back), stayed))
 
     return jax.lax.while_loop(lambda w: going(w) & (w.steps < end), step, w)
+
+
+def alike(change: Float[Array, "channel"], x: Float[Array, "channel"], share: float = SIDE) -> Bool[Array, ""]:
+    """Whether no amplitude changes by more than a share of itself: its sign, at least, is then that of the branch."""
+    return (jnp.abs(change) <= share * jnp.abs(x) + ROUNDING * norm(x)).all()
 
 
 def _either(this: Bool[Array, ""], one: Walk, other: Walk) -> Walk:
