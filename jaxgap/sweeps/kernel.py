@@ -197,8 +197,12 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
     finish = partial(_finish, pattern=pattern, rule=rule)
     if x is not None:
         return _in_blocks(lambda block: finish(block[0], block[1], _near(*block, rule)), (sc, T, x))
-    path, normal, asked = _in_blocks(partial(_path, pattern=pattern), (sc, T))
-    walk = _followed(sc, path, jax.vmap(begin)(path, asked), pattern, rule)
+    if pattern is None:
+        path, normal, walk = _in_blocks(_from_T_c, (sc, T))
+    else:
+        path, walk = _from_zero(sc, T, pattern, rule)
+        normal = jnp.zeros(T.shape, bool)
+    walk = _followed(sc, path, walk, pattern, rule)
 
     def end(block: Any) -> Found:
         sc, T, path, normal, walk = block
@@ -222,19 +226,37 @@ def _in_blocks(way: Any, batch: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:n], found)
 
 
-def _path(block: Any, pattern: Float[Array, "band"] | None) -> tuple[Path, Any, Any]:
-    """(Where the branch begins and where to it is followed, whether the normal state is the answer, whether there is a way)."""
+def _from_T_c(block: Any) -> tuple[Path, Any, Walk]:
+    """Where the branch connected to T_c begins: (path, whether the normal state is the answer, walk before the first step)."""
     sc, T = block
-    yes, one = jnp.ones(T.shape, bool), jnp.ones_like(T)
-    if pattern is not None:
-        starts = jax.vmap(partial(starting_amplitudes, pattern=pattern))(sc)
-        return Path(0 * T, T, 0 * T, starts, T**2 / 4), ~yes, yes
     where = onset(sc, T, fewer(DEFAULT_RULE))
     # Of elements that are not below their T_c nothing is kept.
     T_c, v = jnp.where(where.below, where.T_c, 1.0), jnp.where(where.below, where.direction, 1.0)
     T_0 = jnp.maximum(jnp.where(where.below, T, 0.0), CLOSE * T_c)
     expected = weak_coupling_gap(T_0, T_c) * jnp.sqrt(jnp.sum(v**2, axis=0) / jnp.sum(v**4, axis=0))
-    return Path(T_0, T, T_c, (expected * v).T[:, None], STEP * T_c**2), where.above, where.below
+    path = Path(T_0, T, T_c, (expected * v).T, STEP * T_c**2)
+    return path, where.above, jax.vmap(begin)(path, where.below, jnp.zeros_like(where.below))
+
+
+def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"], rule: Rule) -> tuple[Path, Walk]:
+    """Where a named branch begins, at T = 0: the first start that leads to a stable state with these signs."""
+    starts = jax.vmap(partial(starting_amplitudes, pattern=pattern))(sc)
+    equations = lane_equations(fewer(rule))
+
+    def one(k: Any, sc: Superconductor, starts: Any) -> Approach:
+        zero = jnp.zeros(())
+        root = newton(equations, starts[k], (sc, zero), MAX_STEPS, vanishing(sc, zero), last_step=FOUND)
+        good = root.converged & (norm(root.x) > vanishing(sc, zero)) & has_signs(root.x, pattern)
+        return Approach(root.x, good & (count_negative(root.jacobian) == 0), root.steps)
+
+    def attempt(k: Any, found: Approach) -> Approach:
+        way = jax.vmap(partial(one, k))
+        return of_those_left(lambda block: way(*block), BLOCK, (sc, starts), found, ~found.good)
+
+    nothing = Approach(starts[:, 0], jnp.zeros(T.shape, bool), jnp.zeros(T.shape, int))
+    found = jax.lax.fori_loop(0, starts.shape[1], attempt, nothing)
+    path = Path(0 * T, T, 0 * T, found.x, T**2 / 4)
+    return path, jax.vmap(begin)(path, found.good, found.good)
 
 
 def _followed(sc: Superconductor, path: Path, walk: Walk, pattern: Float[Array, "band"] | None, rule: Rule) -> Walk:

@@ -60,8 +60,8 @@ class Path(NamedTuple):
     """The goal [K]."""
     T_c: Float[Array, ""]
     """Of the gap that is taken out [K]; 0: none."""
-    starts: Float[Array, "start channel"]
-    """Amplitudes at T_0 from which it is looked for, in turn [meV]."""
+    start: Float[Array, "channel"]
+    """Amplitudes there, or from which they are found [meV]."""
     h: Float[Array, ""]
     """The first step in T^2 [K^2]."""
 
@@ -87,22 +87,21 @@ class Walk(NamedTuple):
     predicted: Float[Array, "channel"]
     newton_steps: Int[Array, ""]
     """Newton steps taken there."""
-    tried: Int[Array, ""]
-    """Starts that led nowhere."""
     steps: Int[Array, ""]
     """Evaluations in all."""
     lost: Bool[Array, ""]
-    """No start led to the branch, or it has ended."""
+    """The start did not lead to the branch, or it has ended."""
     there: Bool[Array, ""]
     """Whether the goal is reached."""
 
 
-def begin(path: Path, asked: Bool[Array, ""]) -> Walk:
-    """The walk before its first step; one that is not `asked` for is lost."""
-    x = path.starts[0]
-    zero, none = jnp.zeros((), int), jnp.zeros_like(x)
-    h = jnp.where(path.T < path.T_0, -path.h, path.h)
-    return Walk(zero, path.T_0**2, none, none, none, h, h, x, x, zero, zero, zero, ~asked, jnp.array(False))
+def begin(path: Path, asked: Bool[Array, ""], found: Bool[Array, ""]) -> Walk:
+    """The walk before its first step; one that is not `asked` for is lost. If the start is not `found`, it is a guess."""
+    x = path.start
+    zero, none, k = jnp.zeros((), int), jnp.zeros_like(x), jnp.asarray(found, int)
+    u, h = x / _scale(path, path.T_0), jnp.where(path.T < path.T_0, -path.h, path.h)
+    w = Walk(k, path.T_0**2, u, none, none, h, h, x, x, zero, zero, ~asked, found & (path.T_0 == path.T))
+    return _predicted(path, w)
 
 
 def going(w: Walk) -> Bool[Array, "*element"]:
@@ -125,8 +124,8 @@ def go_on(
 ) -> Walk:
     """The walk after at most that many more evaluations of (r, dr/dx) = `equations`(x, (sc, T)).
 
-    The first point has to be near its start, with `pattern`, the band amplitudes must have and keep those signs. det M is
-    positive, as where superconductivity sets in continuously, and in every stable state.
+    det M has to be positive, as where superconductivity sets in continuously and in every stable state; with `pattern`, the
+    band amplitudes must keep those signs.
     """
     end = w.steps + most
 
@@ -147,16 +146,13 @@ def go_on(
         straight = ((w.k < 2) | (norm(off) <= HALF_WAY * size)) & alike(off, x, SIDE)
         near = norm(x - w.predicted) <= CORRECTION * size
         still = (length <= ARRIVED * size) & alike(dx, x, RESOLVED)
-        good = still & (coefficients(M)[0][-1] > 0)
-        if pattern is None:
-            good &= jnp.where(began, near & straight, _as_expected(path, x))
-        else:
-            good &= (~began | (near & straight)) & has_signs(x, pattern)
+        good = still & (coefficients(M)[0][-1] > 0) & jnp.where(began, near & straight, _as_expected(path, x))
+        if pattern is not None:
+            good &= has_signs(x, pattern)
         failed = w.newton_steps + 1 >= jnp.where(began, OTHERS, FIRST)
         refused = ~good & (still | failed | (began & ~near) | ~jnp.isfinite(size))
 
         # === move
-        nowhere = jnp.where(began, h < SHORTEST * jnp.abs(path.T**2 - path.T_0**2), w.tried + 1 == len(path.starts))
         moved = Walk(
             k=w.k + 1,
             y=jnp.where(began, T**2, w.y),
@@ -168,7 +164,6 @@ def go_on(
             x=x,
             predicted=x,
             newton_steps=jnp.zeros_like(w.newton_steps),
-            tried=w.tried,
             steps=w.steps + 1,
             lost=w.lost,
             there=jnp.where(began, last, path.T_0 == path.T),
@@ -176,9 +171,8 @@ def go_on(
         back = w._replace(
             h=jnp.where(began, SHORTER * w.h, w.h),
             newton_steps=jnp.zeros_like(w.newton_steps),
-            tried=w.tried + ~began,
             steps=w.steps + 1,
-            lost=nowhere,
+            lost=~began | (h < SHORTEST * jnp.abs(path.T**2 - path.T_0**2)),
         )
         stayed = w._replace(x=x, newton_steps=w.newton_steps + 1, steps=w.steps + 1)
         return _either(good, _predicted(path, moved), _either(refused, _predicted(path, back), stayed))
@@ -197,7 +191,7 @@ def _either(this: Bool[Array, ""], one: Walk, other: Walk) -> Walk:
 
 def _as_expected(path: Path, x: Float[Array, "channel"]) -> Bool[Array, ""]:
     """Whether the first amplitudes are like those expected below a continuous T_c."""
-    start = path.starts[0]
+    start = path.start
     along = (start @ x) / (start @ start)
     return (norm(x - along * start) <= ALONG * norm(x)) & (2 * along > 1) & (along < 2)
 
@@ -213,7 +207,7 @@ def _predicted(path: Path, w: Walk) -> Walk:
     h = jnp.where(jnp.abs(w.h) < jnp.abs(rest), w.h, rest)
     T = jnp.where(_reaches(path, w), path.T, jnp.sqrt(jnp.maximum(w.y + h, 0.0)))
     on = (w.u + h * (w.slope + w.bend * (h + w.h_last))) * _scale(path, T)
-    x = jnp.where(w.k > 0, on, path.starts[jnp.minimum(w.tried, len(path.starts) - 1)])
+    x = jnp.where(w.k > 0, on, path.start)
     return w._replace(h=h, x=x, predicted=x)
 
 
