@@ -260,7 +260,7 @@ def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"], rule: 
 
 
 def _followed(sc: Superconductor, path: Path, walk: Walk, pattern: Float[Array, "band"] | None, rule: Rule) -> Walk:
-    """All branches as far as they go, in stages after which those still on their way are gathered. One program for all stages."""
+    """All branches as far as they go, in stages after which those still on their way are gathered. One program for all."""
     equations = lane_equations(_share(rule, ROUGH))
 
     def stage(k: Any, walk: Walk) -> Walk:

@@ -216,7 +216,7 @@ def _scale(path: Path, T: Float[Array, ""]) -> Float[Array, ""]:
     return jnp.where(path.T_c > 0, weak_coupling_gap(T, jnp.where(path.T_c > 0, path.T_c, 1.0)), 1.0)
 
 
-def weak_coupling_gap(T: Float[Array, ""], T_c: Float[Array, ""]) -> Float[Array, ""]:
+def weak_coupling_gap(T: Float[Array, "*element"], T_c: Float[Array, "*element"]) -> Float[Array, "*element"]:
     """Delta_w [meV]; a thousandth of T_c stands for what is colder."""
     share = jnp.sqrt(jnp.maximum(T_c / jnp.maximum(T, 1e-3 * T_c) - 1, 0.0))
     return jnp.pi * jnp.exp(-jnp.euler_gamma) * k_B * T_c * jnp.tanh(SLOPE * share)
