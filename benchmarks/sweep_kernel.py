@@ -15,8 +15,8 @@ what a map is made for (`from_T_c`): the branch connected to T_c, with default n
 with the share that is converged, the share that went the long way, and what `jax.vmap(solve)` takes and says of some of them.
 
 The race is below the change of regime. All start from the same amplitudes and solve the gap equations to a residual of 1e-10
-meV, which is verified afterwards for every element with more nodes, several times as many. With few nodes a piece, which are enough
-for these systems, or, with `--default-nodes`, as many as `solve` takes by default (only the race).
+meV, which is verified afterwards for every element with more nodes, several times as many. With few nodes a piece, which are
+enough for these systems, or, with `--default-nodes`, as many as `solve` takes by default (only the race).
 
 - kernel: `jaxgap.sweeps.kernel.solve_many`, one thread for every core;
 - script: scipy's `quad` (which chooses its nodes itself) and `root`, as one would write it from the paper;
