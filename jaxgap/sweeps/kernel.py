@@ -65,6 +65,8 @@ STEP = 0.2
 """The first step from T_c down, in (T / T_c)^2; from T = 0 up, a quarter of the way."""
 MAX_STEPS = 16
 """Limit of the search's steps, on which a block waits."""
+STARTS = 4
+"""Starts for a named branch at T = 0 that are tried."""
 SHORT_STEP = 0.02
 """|dx| / |x| between what was found and the root, up to which they are one solution."""
 CLEAR = 1e-2
@@ -240,7 +242,7 @@ def _from_T_c(block: Any) -> tuple[Path, Any, Walk]:
 
 def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"], rule: Rule) -> tuple[Path, Walk]:
     """Where a named branch begins, at T = 0: the first start that leads to a stable state with these signs."""
-    starts = jax.vmap(partial(starting_amplitudes, pattern=pattern))(sc)
+    starts = _in_blocks(lambda block: jax.vmap(partial(starting_amplitudes, pattern=pattern))(block[0])[:, :STARTS], (sc, T))
     equations = lane_equations(fewer(rule))
 
     def one(k: Any, sc: Superconductor, starts: Any) -> Approach:
