@@ -198,7 +198,13 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
     """Follow, find, finish and judge; `NOT_CONVERGED` is what has to go the long way."""
     finish = partial(_finish, pattern=pattern, rule=rule)
     if x is not None:
-        return _in_blocks(lambda block: finish(block[0], block[1], _near(*block, rule=rule)), (sc, T, x))
+
+        def from_start(block: Any) -> Found:
+            sc, T, x = block
+            return finish(sc, T, _near(sc, T, x, rule))
+
+        return _in_blocks(from_start, (sc, T, x))
+
     if pattern is None:
         path, normal, walk = _in_blocks(_from_T_c, (sc, T))
     else:

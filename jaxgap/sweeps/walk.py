@@ -10,7 +10,8 @@ which takes out what all branches have in common, the square root below T_c; fro
 Each evaluation is one Newton step of every element, at a temperature of its own. A step in T^2 is predicted by the parabola
 through the last three points. It is refused, and tried again at a quarter of its length, under the conditions of
 `following.follow`: Newton does not arrive, or corrects the prediction by more than 15 %, or the branch is further than 2 % from
-the mean of its neighbours, or det M changes sign. After one that is taken, the next is twice as long.
+the mean of its neighbours, or det M changes sign; or if one amplitude, however small, does not go on as it did: a band that is
+weakly coupled has states with either sign. After a step that is taken, the next is twice as long.
 """
 
 from collections.abc import Callable
