@@ -183,7 +183,7 @@ def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
 def roots_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int = 30) -> tuple[Root, Bool[Array, "condition"]]:
     """(where Newton ends from `near` at every condition, whether that is a solution on the asked-for branch)."""
     roots = at_conditions(p, theta, lambda sc, T, D: newton_amplitudes(sc, T, D, max_steps), near)
-    return roots, roots.converged & jax.vmap(lambda D: has_signs(D, p.pattern))(roots.x)
+    return roots, roots.converged & at_conditions(p, theta, lambda sc, _, D: has_signs(sc, D, p.pattern), roots.x)
 
 
 def nested_at_roots(

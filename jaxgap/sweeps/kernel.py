@@ -167,7 +167,7 @@ def _solution(sc: Superconductor, T: Any, found: Found, rule: Rule) -> Solution:
     Delta = implicit_amplitudes(sc, T, found.Delta, found.differentiable, None, rule)
     Delta = unless_nothing(Delta, found.status).astype(jnp.complex128)
     rest = {name: value for name, value in found._asdict().items() if name != "Delta"}
-    return Solution(superconductor=sc, T=T, Delta=Delta, label=label_of(jax.lax.stop_gradient(Delta), len(sc.bands)), **rest)
+    return Solution(superconductor=sc, T=T, Delta=Delta, label=label_of(sc, unless_nothing(found.Delta, found.status)), **rest)
 
 
 def _starts(start: Any, systems: Superconductor, n: int) -> Inexact[Array, "element channel"]:
@@ -254,7 +254,7 @@ def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"], rule: 
     def one(k: Any, sc: Superconductor, starts: Any) -> Approach:
         zero = jnp.zeros(())
         root = newton(equations, starts[k], (sc, zero), MAX_STEPS, vanishing(sc, zero), last_step=FOUND)
-        good = root.converged & (norm(root.x) > vanishing(sc, zero)) & has_signs(root.x, pattern)
+        good = root.converged & (norm(root.x) > vanishing(sc, zero)) & has_signs(sc, root.x, pattern)
         return Approach(root.x, good & (count_negative(root.jacobian) == 0), root.steps)
 
     def attempt(k: Any, found: Approach) -> Approach:
@@ -358,7 +358,7 @@ def _finish(
     good &= valid & (quadrature_error <= jax.vmap(promised_accuracy)(sigma_min))
     vanished &= valid & (sigma_min > CLEAR if normal is None else (coefficients(M)[0] > 0).all(axis=0))
     if pattern is not None:
-        good &= jax.vmap(has_signs, in_axes=(-1, None))(x, pattern)
+        good &= jax.vmap(has_signs, in_axes=(0, -1, None))(sc, x, pattern)
         vanished = jnp.zeros_like(vanished)
     unstable = count_negative(M)
     if pattern is not None or normal is not None:  # a branch is stable, or left to who follows it in small steps

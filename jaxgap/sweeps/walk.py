@@ -149,7 +149,7 @@ def go_on(
         still = (length <= ARRIVED * size) & alike(dx, x, RESOLVED)
         good = still & (coefficients(M)[0][-1] > 0) & jnp.where(began, near & straight, _as_expected(path, x))
         if pattern is not None:
-            good &= has_signs(x, pattern)
+            good &= has_signs(sc, x, pattern)
         failed = w.newton_steps + 1 >= jnp.where(began, OTHERS, FIRST)
         refused = ~good & (still | failed | (began & ~near) | ~jnp.isfinite(size))
 
