@@ -6,9 +6,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from jaxgap._checks import InputError
+from jaxgap._checks import InputError, check
 from jaxgap.materials import MATERIALS
 from jaxgap.superconductor import Superconductor, load
+
+MOST_TEMPERATURES = 100_000
+"""A curve of so many takes some minutes; of more it is a slip of the pen, and may not fit into memory."""
 
 __all__ = ["SetOption", "named_system", "number", "numbers", "parse_temperatures"]
 
@@ -39,6 +42,7 @@ def parse_temperatures(text: str) -> np.ndarray:
     parts = text.split(":")
     if len(parts) != 3 or not parts[2].strip().isdigit() or int(parts[2]) < 1:
         raise InputError(f"Argument `--T` must be a number, a list 1,5,10 or start:stop:count, but got `{text}`.")
+    check(int(parts[2]) <= MOST_TEMPERATURES, "--T", f"have at most {MOST_TEMPERATURES} temperatures", f"`{text}`")
     return np.linspace(number("--T", parts[0]), number("--T", parts[1]), int(parts[2]))
 
 

@@ -9,7 +9,9 @@ from rich.table import Table
 from jaxgap._json import print_json
 from jaxgap._terminal import console
 from jaxgap.labels import Label
-from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps
+from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps, overlap_minima
+from jaxgap.observables.beyond_overlap import pairs_alone_at_fermi_momentum
+from jaxgap.pairing import pairs
 from jaxgap.phase_diagram import PhaseDiagram
 from jaxgap.phase_lines import NO_GROUND, NORMAL_GROUND
 from jaxgap.solution import Solution, Status
@@ -22,6 +24,7 @@ __all__ = [
     "print_diagram",
     "print_gaps",
     "print_transition",
+    "gap_lines",
     "gap_row",
     "solution_row",
     "state_row",
@@ -43,8 +46,37 @@ def solution_row(s: Solution) -> dict[str, Any]:
         "unstable_amplitude": int(s.unstable_amplitude),
         "unstable_phase": int(s.unstable_phase),
         "branches": branch_names(s.superconductor),
-        "branch_minima_meV": np.asarray(branch_minima(s)).tolist(),
+        **_minima(s),
     }
+
+
+def _minima(s: Solution) -> dict[str, Any]:
+    minima = np.asarray(branch_minima(s))
+    smallest = float(np.min(np.append(minima, s.superconductor.Omega)))  # as `excitation_gap`, without a program of its own
+    return {"branch_minima_meV": minima.tolist(), "excitation_gap_meV": smallest}
+
+
+def gap_lines(s: Solution) -> list[str]:
+    """The branch minima of a solution, and what the shells have to do with them."""
+    sc = s.superconductor
+    minima = dict(zip(branch_names(sc), np.asarray(branch_minima(s)), strict=True))
+    lines = [f"gap (branch minimum) {name}: {gap:.6f} meV" for name, gap in minima.items()]
+    for cluster in pairs(sc):
+        if bool(pairs_alone_at_fermi_momentum(sc, cluster).any()):
+            overlap = dict(zip(branch_names(sc), np.asarray(overlap_minima(s)), strict=True))
+            lines += _pairs_alone(":".join(sc.bands[i].name for i in cluster.bands), minima, overlap)
+    return lines
+
+
+def _pairs_alone(pair: str, minima: dict[str, float], overlap: dict[str, float]) -> list[str]:
+    """What is said of a pair with a band whose partner is outside its shell at the band's k_F."""
+    lower, upper = f"{pair} lower", f"{pair} upper"
+    if np.isnan(overlap[lower]):
+        return [f"the shells of {pair} do not overlap: each band pairs alone; `{upper}` is no gap but the cutoff's"]
+    if minima[lower] < overlap[lower]:
+        where = "of a band that pairs alone, where its partner is outside the shell"
+        return [f"`{lower}` is {where}; where both bands pair the minimum is {overlap[lower]:.6f} meV"]
+    return []
 
 
 def state_row(state: State) -> dict[str, Any]:
@@ -100,7 +132,7 @@ def gap_row(s: Solution) -> dict[str, Any]:
         "T_K": float(s.T),
         "status": Status(int(s.status)).text,
         "label": Label(int(s.label)).text,
-        "branch_minima_meV": np.asarray(branch_minima(s)).tolist(),
+        **_minima(s),
         "fermi_momentum_meV": np.asarray(fermi.gap).tolist(),
         "fermi_momentum_weight": np.asarray(fermi.weight).tolist(),
     }

@@ -32,7 +32,7 @@ from jaxgap.critical import linear_kernel
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
 from jaxgap.newton import differenced, newton, norm
-from jaxgap.observables.gaps import GAPLESS, branch_minima_of, gapless_excess
+from jaxgap.observables.gaps import GAPLESS, excitation_gap_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import gap_residual, pack, unpack
 from jaxgap.quadrature import DEFAULT_RULE
@@ -325,7 +325,7 @@ def is_gapless(event: Bifurcation) -> bool:
     """Whether the smallest excitation energy at a located point is zero: the k at which E_- touches zero may lie outside the
     shell, where nothing pairs."""
     sc, _ = event.path.at(event.p)
-    return float(jnp.min(branch_minima_of(sc, event.Delta))) <= GAPLESS * float(jnp.max(jnp.abs(event.Delta)))
+    return float(excitation_gap_of(sc, event.Delta)) <= GAPLESS * float(jnp.max(jnp.abs(event.Delta)))
 
 
 TRANSVERSAL = 1e-5

@@ -16,11 +16,12 @@ from rich.table import Table
 
 from jaxgap import __version__
 from jaxgap._arguments import SetOption, named_system, number, parse_temperatures
-from jaxgap._checks import InputError, NotConvergedError
+from jaxgap._checks import InputError, NotConvergedError, check
 from jaxgap._compilation import compile_quickly, keep_programs
 from jaxgap._json import print_json
 from jaxgap._printing import (
     diagram_row,
+    gap_lines,
     gap_row,
     oscillatory_sentence,
     print_diagram,
@@ -35,7 +36,7 @@ from jaxgap.branches import solve_temperatures
 from jaxgap.critical import Onset, lowest_temperature, onset
 from jaxgap.fitting.commands import fits
 from jaxgap.materials import MATERIALS
-from jaxgap.observables import branch_minima, branch_names, coherence_peaks
+from jaxgap.observables import branch_names, coherence_peaks
 from jaxgap.observables.commands import observations
 from jaxgap.phase_diagram import phase_diagram
 from jaxgap.solution import Status
@@ -90,8 +91,8 @@ def solve(
         print_json(solution_row(solution))
     else:
         console.print(escape(str(solution)))
-        for name, gap in zip(branch_names(sc), np.asarray(branch_minima(solution)), strict=True):
-            console.print(escape(f"  gap (branch minimum) {name}: {gap:.6f} meV"))
+        for line in gap_lines(solution) if bool(solution.converged) else ():
+            console.print(escape(f"  {line}"), soft_wrap=True)
     if not bool(solution.converged):
         raise NotConvergedError(Status(int(solution.status)).sentence)
 
@@ -196,7 +197,8 @@ def gaps(
     end = None if branch is None else branch_end(sc, branch)
     if as_json_:
         last = None if end is None else {"T_K": float(end.T), "kind": EndKind(int(end.kind)).name.lower()}
-        peaks = coherence_peaks(jax.tree.map(lambda leaf: leaf[0], solutions))
+        first = jax.tree.map(lambda leaf: leaf[0], solutions)
+        peaks = coherence_peaks(first) if bool(first.converged) else []
         print_json(
             {"branches": branch_names(sc), "rows": rows, "branch_end": last, "coherence_peaks": [p._asdict() for p in peaks]}
         )
@@ -215,7 +217,7 @@ def diagram(
     system: SystemArgument,
     x: Annotated[str, typer.Option("--x", metavar="PATH=FROM:TO:POINTS", help="Horizontal axis: a leaf, or T [K].")],
     y: Annotated[str, typer.Option("--y", metavar="PATH=FROM:TO:POINTS", help="Vertical axis: a leaf, or T [K].")],
-    T: Annotated[float, typer.Option("--T", help="Temperature [K], unless it is an axis.")] = 0.0,
+    T: Annotated[float | None, typer.Option("--T", help="Temperature [K], unless it is an axis. Default: 0.")] = None,
     folder: Annotated[Path, typer.Option(help="Where to write picture and tables.")] = Path("diagram"),
     set_: SetOption = [],  # noqa: B006
     as_json_: JsonOption = False,
@@ -227,7 +229,9 @@ def diagram(
     """
     from jaxgap.plotting import write_phase_diagram
 
-    found = phase_diagram(named_system(system, set_), T, _axis("--x", x), _axis("--y", y))
+    axes = _axis("--x", x), _axis("--y", y)
+    check(T is None or not any("T" in axis for axis in axes), "--T", "be left out where T is an axis", T)
+    found = phase_diagram(named_system(system, set_), 0.0 if T is None else T, *axes)
     try:
         paths = write_phase_diagram(found, folder)
     except OSError as error:

@@ -25,7 +25,7 @@ from jaxgap._precision import require_float64
 from jaxgap.bifurcations import BifurcationKind, path
 from jaxgap.critical import highest_temperature, linear_kernel
 from jaxgap.labels import breaks_time_reversal
-from jaxgap.observables.gaps import branch_minima_of, gapless_excess
+from jaxgap.observables.gaps import excitation_gap_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import pack, unpack
 from jaxgap.phase_lines import BROKEN_GROUND, NO_GROUND, NORMAL_GROUND, Grid, Plane, phase_lines
@@ -40,6 +40,10 @@ from jaxgap.unknowns import search_root
 __all__ = ["PhaseDiagram", "phase_diagram", "States", "judged_states", "linear_map"]
 
 CHUNK, BROKEN_CHUNK = 256, 32
+MOST_POINTS = 1_000_000
+"""Of a diagram, which is held in memory: more are refused before anything is allocated."""
+BYTES_PER_POINT = 1e4
+"""Of two bands, roughly: six states with all that is known about them, once more at both ends of every edge."""
 COLDEST = 1e-14
 """In units of the highest possible T_c: the normal state's stability at T = 0 is that at this temperature."""
 
@@ -63,7 +67,7 @@ class PhaseDiagram(NamedTuple):
     unstable_phase: np.ndarray
     """[row, column, state]; for equal relaxation rates."""
     gap: np.ndarray
-    """Smallest branch minimum [meV], [row, column, state]."""
+    """Smallest excitation energy [meV], [row, column, state]; NaN only where a point has fewer states."""
     normal_stable: np.ndarray
     """Whether the normal state is stable, [row, column]."""
     lines: dict[BifurcationKind, np.ndarray]
@@ -140,6 +144,8 @@ def phase_diagram(sc: Superconductor, T: Any, x: Any, y: Any) -> PhaseDiagram:
     T = checked_temperature(T)
     (x_name, xs), (y_name, ys) = _axis("x", x), _axis("y", y)
     check(x_name != y_name, "y", "be another leaf than x", y_name)
+    points = len(xs) * len(ys)
+    check(points <= MOST_POINTS, "x and y", f"make at most {MOST_POINTS:,} points", _size_in_words(points))
     for name, values in ((x_name, xs), (y_name, ys)):
         for end in (values[0], values[-1]):
             path(sc, T, {name: (end, end)})
@@ -167,8 +173,15 @@ def _axis(argument: str, axis: Any) -> tuple[str, np.ndarray]:
     good = isinstance(axis, Mapping) and len(axis) == 1 and all(len(ends) == 3 for ends in axis.values())
     check(good, argument, 'be one leaf with (from, to, points), such as {"lambda_33": (0.1, 0.3, 100)}', repr(axis))
     name, (lo, hi, points) = next(iter(axis.items()))
+    check(bool(np.isfinite((lo, hi)).all()), argument, "have finite ends", (lo, hi, points))
     check(int(points) >= 2 and hi > lo, argument, "rise over at least two points", (lo, hi, points))
+    # Before anything is allocated.
+    check(int(points) <= MOST_POINTS, argument, f"have at most {MOST_POINTS:,} points", _size_in_words(int(points)))
     return name, np.linspace(lo, hi, int(points))
+
+
+def _size_in_words(points: int) -> str:
+    return f"{points:,}, for which some {points * BYTES_PER_POINT / 1e9:,.0f} GB of memory are needed"
 
 
 # --- judge ------------------------------------------------------------------------------------------------------------
@@ -198,7 +211,7 @@ def _judge(plane: Any, x: Any, y: Any, Delta: Inexact[Array, "state channel"]) -
             blocks: tuple[Any, ...] = (root.jacobian,)
         else:
             good, excess, blocks = root.converged, gapless_excess(sc, solved), real_blocks(sc, solved, T)
-        return solved, good, free_energy_of(sc, solved, T), jnp.min(branch_minima_of(sc, solved)), excess, blocks
+        return solved, good, free_energy_of(sc, solved, T), excitation_gap_of(sc, solved), excess, blocks
 
     return jax.vmap(one)(x, y, Delta)
 

@@ -8,11 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
 
+from jaxgap.bands import shell
 from jaxgap.bifurcations import BifurcationKind
 from jaxgap.branches import gap_curve
 from jaxgap.labels import Label
 from jaxgap.observables import branch_minima, branch_names, dispersion, tunnelling_density_of_states, wave_vector
-from jaxgap.pairing import overlap_interval
 from jaxgap.phase_diagram import PhaseDiagram
 from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor
@@ -37,10 +37,10 @@ def _axes(ax: Any, width: float = 6.4, height: float = 4.4) -> Any:
 
 
 def plot_dispersion(solution: Solution, ax: Any = None, points: int = 2001) -> Any:
-    """E_+-(k) of every quasiparticle branch, over the shell and a little beyond."""
+    """E_+-(k) of every quasiparticle branch, over the shells of all bands and a little beyond."""
     ax = _axes(ax)
     sc = solution.superconductor
-    ends = np.array([[float(end) for end in overlap_interval(sc, cluster)] for cluster in sc.clusters])
+    ends = np.array([[float(end) for end in shell(band, sc.Omega)] for band in sc.bands])
     lo, hi = ends[:, 0].min(), ends[:, 1].max()
     kappa = np.linspace(max(lo - 0.05 * (hi - lo), 0.0), hi + 0.05 * (hi - lo), points)
     for name, energy, colour in zip(branch_names(sc), dispersion(solution, kappa), COLOURS, strict=False):
@@ -56,13 +56,13 @@ def plot_density_of_states(solution: Solution, omega: Any = None, Gamma: float =
     ax = _axes(ax)
     sc = solution.superconductor
     gaps = np.asarray(branch_minima(solution))
-    reach = 2.5 * float(np.nanmax(gaps)) if np.any(gaps > 0) else 0.5 * float(sc.Omega)
+    reach = 2.5 * min(float(np.max(gaps)), float(sc.Omega)) if np.any(gaps > 0) else 0.5 * float(sc.Omega)
     omega = np.linspace(-reach, reach, 1201) if omega is None else np.asarray(omega)
     N = tunnelling_density_of_states(solution, omega, Gamma)
     ax.plot(omega, N.total, color="black", lw=1.8, label="total")
     for name, band, colour in zip(sc.band_names, N.bands, COLOURS, strict=False):
         ax.plot(omega, band, color=colour, lw=1.0, ls="--", label=name)
-    for gap in gaps[np.isfinite(gaps)]:
+    for gap in gaps[gaps < float(sc.Omega)]:
         ax.axvline(gap, color="0.7", lw=0.8, zorder=0)
     ax.set(xlabel=r"energy $\omega$ (meV)", ylabel=r"$N(\omega)\,/\,N(0)$", ylim=(0, None))
     ax.set_title(f"{_title(solution)}, $\\Gamma$ = {Gamma:g} meV; grey: branch minima", fontsize=10)

@@ -22,7 +22,7 @@ from jaxgap._chunks import all_in_chunks
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.labels import Label
-from jaxgap.observables.gaps import GAPLESS, branch_minima_of
+from jaxgap.observables.gaps import GAPLESS, excitation_gap_of
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.quadrature import DEFAULT_RULE
 from jaxgap.search import STATES, as_real, candidates, coupled_groups, distinct
@@ -47,7 +47,7 @@ class State(NamedTuple):
     phase_defined: bool
     """Whether g is symmetric; if not, phase stability depends on relaxation rates and is properly undefined."""
     gap: float
-    """Smallest excitation energy, the lowest of the branch minima [meV]."""
+    """Smallest excitation energy (`excitation_gap`) [meV]."""
     crossband: float
     """Largest |Delta_ij|^2 / |Delta_i Delta_j| over the cross-paired pairs of bands: above 1 the state is
     crossband-dominated, below intraband-dominated (at equal bands, d = 0, it is gapless in between)."""
@@ -205,7 +205,7 @@ def _polished(sc: Superconductor, T: Any, *kinds: np.ndarray) -> list[Solution]:
 class _Judged(NamedTuple):
     free_energy: Float[Array, "state"]
     has_free_energy: Bool[Array, "state"]
-    gaps: Float[Array, "state branch"]
+    gap: Float[Array, "state"]
     blocks: Any
 
 
@@ -213,7 +213,7 @@ class _Judged(NamedTuple):
 def _judge(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "state channel"]) -> _Judged:
     def one(D: Any) -> _Judged:
         blocks = complex_matrix(sc, D, T) if jnp.iscomplexobj(D) else real_blocks(sc, D, T)
-        return _Judged(free_energy_of(sc, D, T), sc.has_free_energy, branch_minima_of(sc, D), blocks)
+        return _Judged(free_energy_of(sc, D, T), sc.has_free_energy, excitation_gap_of(sc, D), blocks)
 
     return jax.vmap(one)(Delta)
 
@@ -240,7 +240,7 @@ def judged(sc: Superconductor, found: list[Solution]) -> list[State]:
                     unstable_amplitude=int(counts[0][i]),
                     unstable_phase=int(counts[1][i]) if real else 0,
                     phase_defined=has_free_energy,
-                    gap=float(np.min(result.gaps[i])) if np.isfinite(result.gaps[i]).all() else float("nan"),
+                    gap=float(result.gap[i]),
                     crossband=_crossband(sc, D),
                 )
             )

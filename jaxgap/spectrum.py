@@ -301,8 +301,8 @@ def _even_series(z: Energy, odd: int) -> Energy:
 
 @jax.custom_jvp
 def safe_sqrt(x: Float[Array, "*s"]) -> Float[Array, "*s"]:
-    """sqrt(x), 0 for negative x, with derivative 0, not infinity, at x = 0."""
-    return jnp.sqrt(jnp.where(x > 0, x, 0.0))
+    """sqrt(x), 0 for negative x, with derivative 0, not infinity, at x = 0; NaN stays NaN."""
+    return jnp.sqrt(jnp.where(x < 0, 0.0, x))
 
 
 @safe_sqrt.defjvp

@@ -349,6 +349,12 @@ BAD = [
     (("diagram", "two_band", "--x", "lambda_99=0.1:0.2:3", "--y", "T=1:2:3"), "lambda_99"),
     (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:3", "--y", "T=-1:2:3"), "`T` must not be negative"),
     (("diagram", "two_band", "--x", "T=1:2:3", "--y", "T=1:2:3"), "another leaf"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:3", "--y", "T=1:2:3", "--T", "4"), "`--T` must be left out"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:0", "--y", "T=1:2:3"), "rise over at least two points"),
+    (("diagram", "two_band", "--x", "lambda_33=0.2:0.2:3", "--y", "T=1:2:3"), "rise over at least two points"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:inf:3", "--y", "T=1:2:3"), "have finite ends"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:1000000000", "--y", "T=1:2:3"), "but got 1,000,000,000, for which"),
+    (("diagram", "two_band", "--x", "lambda_33=0.1:0.2:5000", "--y", "T=1:2:5000"), "some 250 GB of memory"),
 ]
 
 

@@ -18,16 +18,18 @@ from jaxgap.observables import (
     branch_names,
     coherence_peaks,
     dispersion,
+    excitation_gap,
     excitation_gaps,
     fermi_momentum_gaps,
     free_energy,
+    overlap_minima,
     phase_difference,
     relative_signs,
     tunnelling_conductance,
     tunnelling_density_of_states,
     wave_vector,
 )
-from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
+from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, overlap_minima_of, strongest_peaks_of
 from jaxgap.stability import unstable_directions
 
 REFERENCE = 1e-7
@@ -190,24 +192,24 @@ def test_branch_minima_of_a_gapless_state():
     assert abs(branch_minima(state(sc, Delta))[0]) < GAPLESS
 
 
-def test_the_minimum_may_lie_at_the_edge_of_the_shell():
+def test_the_minimum_over_the_overlap_may_lie_at_its_edge():
     """Bands so far apart that both Fermi surfaces are outside the overlap: E decreases up to its edges."""
     sc = system(LAM, [200.0, 240.0])
     Delta = np.array([5.0, 3.0, 0.5])
     lo, hi = overlap(sc)
     edge = brute_energies(sc, Delta, np.array([lo, hi])).min(axis=0)
-    np.testing.assert_allclose(branch_minima(state(sc, Delta))[0], edge[0], atol=EIGENVALUES)
+    np.testing.assert_allclose(overlap_minima(state(sc, Delta))[0], edge[0], atol=EIGENVALUES)
 
 
-def test_no_minimum_where_the_shells_do_not_overlap():
-    assert np.isnan(branch_minima(state(system(LAM, [200.0, 270.0]), [5.0, 3.0, 0.5]))).all()
+def test_no_minimum_over_the_overlap_where_there_is_none():
+    assert np.isnan(overlap_minima(state(system(LAM, [200.0, 270.0]), [5.0, 3.0, 0.5]))).all()
 
 
 def _minima_of(x):
-    """Branch minima as a function of mu_a, mu_b, mass_b, Omega and three real amplitudes."""
+    """Minima over the overlap as a function of mu_a, mu_b, mass_b, Omega and three real amplitudes."""
     sc = system(LAM, [200.0, 208.0])
     sc = eqx.tree_at(lambda s: (s.bands[0].mu, s.bands[1].mu, s.bands[1].mass, s.Omega), sc, tuple(x[:4]))
-    return branch_minima_of(sc, x[4:])
+    return overlap_minima_of(sc, x[4:])
 
 
 @jax.jit
@@ -367,6 +369,7 @@ def test_bands_without_cross_channel_have_their_own_gaps():
 def test_excitation_gaps_by_definition():
     s = state(ba122(), problem("s+- branch, T=1.0").Delta)
     np.testing.assert_array_equal(excitation_gaps(s), branch_minima(s))
+    np.testing.assert_array_equal(excitation_gaps(s, "overlap_minimum"), overlap_minima(s))
     np.testing.assert_array_equal(excitation_gaps(s, "fermi_momentum"), fermi_momentum_gaps(s).gap)
     with pytest.raises(InputError, match="`definition` must be"):
         excitation_gaps(s, "coherence_peak")
@@ -716,6 +719,7 @@ ONE_STATE = {
     "branch_minima": branch_minima,
     "coherence_peaks": coherence_peaks,
     "dispersion": lambda s: dispersion(s, [50.0]),
+    "excitation_gap": excitation_gap,
     "excitation_gaps": excitation_gaps,
     "fermi_momentum_gaps": fermi_momentum_gaps,
     "free_energy": free_energy,

@@ -55,7 +55,8 @@ def state():
     ],
 )
 def test_curves_are_the_library_s(observe, tmp_path, state, experiment, library):
-    code, out, _ = observe("ba122", experiment, "--branch", "s+-", "--weights", "1,0.5", "--Z", "0.7", "--reach", "20")
+    barrier = ("--Z", "0.7") if experiment == "andreev" else ()
+    code, out, _ = observe("ba122", experiment, "--branch", "s+-", "--weights", "1,0.5", *barrier, "--reach", "20")
     assert code == 0
     assert f"Wrote ba122_{experiment}.png and ba122_{experiment}.csv." in out
     assert (tmp_path / f"ba122_{experiment}.png").read_bytes().startswith(b"\x89PNG")
@@ -93,6 +94,17 @@ def test_a_map_and_a_normal_state(observe, tmp_path):
     for experiment in EXPERIMENTS:
         T = "85,90" if experiment in ("heat", "superfluid", "nmr") else "90"
         assert observe("ba122", experiment, "--T", T)[0] == 0
+
+
+def test_what_a_picture_leaves_out_is_said(observe):
+    """Above T_c, and past the end of a branch."""
+    code, out, _ = observe("ba122", "superfluid", "--branch", "s+-", "--T", "5,36,40")
+    assert code == 0
+    assert "left out at 36, 40 K: " in out
+    assert "does not reach this temperature" in out
+    code, out, _ = observe("ba122", "dos", "--T", "2,90", "--json")
+    assert code == 0
+    assert json.loads(out)["notes"] == ["90 K: normal, without a gap, at 90 K."]
 
 
 def test_temperature_is_the_axis_of_heat(observe, tmp_path):
@@ -144,6 +156,23 @@ def test_branches_are_curves_over_temperature_as_far_as_they_go(observe, tmp_pat
             "Argument `layer_spacing` [angstrom] must be given",
         ),
         (("lead", "dos"), 2, "Unknown system `lead`"),
+        (("ba122", "dos", "--Z", "3"), 2, "Argument `--Z` must be left out: `dos` takes --Gamma, --weights, --reach,"),
+        (("ba122", "heat", "--Gamma", "1"), 2, "Argument `--Gamma` must be left out: `heat` takes --formula-volume,"),
+        (("ba122", "arpes", "--weights", "1,1"), 2, "Argument `--weights` must be left out"),
+        (
+            ("ba122", "superfluid", "--reach", "9"),
+            2,
+            "Argument `--reach` must be left out: `superfluid` takes --layer-spacing,",
+        ),
+        (("ba122", "dos", "--Gamma", "-1"), 2, "Argument `--Gamma` must not be negative [meV], but got -1.0."),
+        (("ba122", "nmr", "--Gamma", "0", "--T", "1:5:3"), 2, "Argument `--Gamma` must be positive [meV], but got 0.0."),
+        (("ba122", "andreev", "--Z", "-1"), 2, "Argument `--Z` must not be negative, but got -1.0."),
+        (("ba122", "arpes", "--resolution", "0"), 2, "Argument `--resolution` must be positive [meV], but got 0.0."),
+        (("ba122", "dos", "--reach", "nan"), 2, "Argument `--reach` must be finite"),
+        (("ba122", "dos", "--T", "-1"), 2, "Argument `--T` must hold temperatures >= 0 [K], but got [-1.0]."),
+        (("ba122", "heat", "--T", "1:9:0"), 2, "Argument `--T` must be a number, a list 1,5,10 or start:stop:count"),
+        (("ba122", "heat", "--T", "1:9:1000000000"), 2, "Argument `--T` must have at most 100000 temperatures"),
+        (("ba122,ba122", "dos"), 2, "Argument `SYSTEM` must name different systems"),
         (("ba122", "dos", "--T", "1:9:9"), 2, "must make at most 6 curves"),
         (("ba122", "dos", "--T", "x"), 2, "Argument `--T` must hold a number, but got `x`."),
         (("ba122", "dos", "--branch", "s+-", "--weights", "1"), 2, "Argument `weights` must have 2 numbers"),

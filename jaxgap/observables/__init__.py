@@ -18,9 +18,11 @@ from jaxgap.observables.gaps import FermiMomentumGaps as FermiMomentumGaps
 from jaxgap.observables.gaps import branch_minima as branch_minima
 from jaxgap.observables.gaps import branch_names as branch_names
 from jaxgap.observables.gaps import coherence_peaks as coherence_peaks
+from jaxgap.observables.gaps import excitation_gap as excitation_gap
 from jaxgap.observables.gaps import excitation_gaps as excitation_gaps
 from jaxgap.observables.gaps import fermi_momentum_gaps as fermi_momentum_gaps
 from jaxgap.observables.gaps import gapless_excess as gapless_excess
+from jaxgap.observables.gaps import overlap_minima as overlap_minima
 from jaxgap.observables.nmr import relaxation_rate as relaxation_rate
 from jaxgap.observables.phases import phase_difference as phase_difference
 from jaxgap.observables.phases import relative_signs as relative_signs

@@ -48,7 +48,8 @@ def clean_density_of_states_of(
         N = N.at[i].add(_alone(sc.bands[i], sc, safe_sqrt(abs2(Delta[i])), omega, (a, b)))
     for cluster in pairs(sc):
         N = N.at[jnp.array(cluster.bands)].add(_pair(sc, cluster, Delta, omega))
-    return N
+    # No root is found where an amplitude is NaN: that is no gap.
+    return jnp.where(jnp.isfinite(Delta).all(), N, jnp.nan)
 
 
 def _pair(sc: Superconductor, cluster: Cluster, Delta: Any, omega: Float[Array, ""]) -> Float[Array, "2"]:

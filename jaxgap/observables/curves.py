@@ -24,7 +24,7 @@ from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import london_density
 
-__all__ = ["along_temperatures", "heat_curves", "relaxation_curves", "superfluid_curves"]
+__all__ = ["along_temperatures", "heat_curves", "heat_unit", "relaxation_curves", "superfluid_curves"]
 
 Branches = Mapping[str, Solution]
 """Solutions batched over the temperatures, by label."""
@@ -59,10 +59,9 @@ def heat_curves(branches: Branches, formula_volume: Any = None, layer_spacing: A
         formula_volume: volume of one formula unit [angstrom^3].
         layer_spacing: distance of the layers [angstrom] of 2D bands; only with the volume, and 3D bands take none.
     """
-    check(formula_volume is not None or layer_spacing is None, "layer_spacing", "come with `formula_volume`", layer_spacing)
     curves, normal = {}, {}
     for label, solutions in branches.items():
-        unit = None if formula_volume is None else molar(1.0, _system(solutions), formula_volume, layer_spacing)
+        unit = heat_unit(_system(solutions), formula_volume, layer_spacing)
         heat, reference = along_temperatures(_with_normal, solutions)
         if unit is None:
             curves[label] = np.asarray(heat / reference)
@@ -70,6 +69,12 @@ def heat_curves(branches: Branches, formula_volume: Any = None, layer_spacing: A
             curves[label], normal[label] = (np.asarray(unit * C / solutions.T) for C in (heat, reference))
     y_label = r"specific heat $C\,/\,C_n$" if formula_volume is None else "$C/T$ (mJ mol$^{-1}$ K$^{-2}$)"
     return _against_temperature(branches, curves, y_label, "specific heat of quasiparticles", normal)
+
+
+def heat_unit(sc: Superconductor, formula_volume: Any, layer_spacing: Any) -> Any:
+    """C in mJ/(mol K) of C = 1, None if no volume is given."""
+    check(formula_volume is not None or layer_spacing is None, "layer_spacing", "come with `formula_volume`", layer_spacing)
+    return None if formula_volume is None else molar(1.0, sc, formula_volume, layer_spacing)
 
 
 def _with_normal(solution: Solution) -> Any:

@@ -13,17 +13,19 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from jaxgap._checks import NotConvergedError, check
+from jaxgap._checks import NotConvergedError, check, check_finite
 from jaxgap.branches import solve_temperatures
 from jaxgap.labels import Label
 from jaxgap.observables import curves, pictures
+from jaxgap.observables._checks import band_weights, not_negative, positive
+from jaxgap.observables.absolute import states_per_volume
 from jaxgap.observables.symmetrised import gap_comparison
 from jaxgap.plotting import COLOURS
 from jaxgap.solution import Solution, Status
 from jaxgap.solve import solve
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["EXPERIMENTS", "Drawing", "Request"]
+__all__ = ["EXPERIMENTS", "TAKES", "Drawing", "Request"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,32 @@ class Request:
     """[angstrom^3]"""
     layer_spacing: float | None
     """[angstrom]"""
+
+    def check(self, experiment: str) -> None:
+        """Raise `InputError` for a number that the experiment would refuse, before anything is solved."""
+        needs_width = experiment in ("andreev", "arpes", "map", "nmr")
+        if self.Gamma is not None:
+            (positive if needs_width else not_negative)("--Gamma", self.Gamma, "meV")
+        not_negative("--Z", self.Z)
+        (positive if experiment == "arpes" else not_negative)("--resolution", self.energy_resolution, "meV")
+        not_negative("--momentum-resolution", self.momentum_resolution, "1/angstrom")
+        for option, value, unit in (
+            ("--reach", self.given_reach, "meV"),
+            ("--formula-volume", self.formula_volume, "angstrom^3"),
+            ("--layer-spacing", self.layer_spacing, "angstrom"),
+        ):
+            if value is not None:
+                positive(option, value, unit)
+        for sc in self.systems.values():
+            band_weights(self.weights, len(sc.bands))
+            if experiment == "heat":
+                curves.heat_unit(sc, self.formula_volume, self.layer_spacing)
+            if experiment == "superfluid" and self.layer_spacing is not None:
+                states_per_volume(sc, self.layer_spacing)
+        check_finite("--T", self.T)
+        check(bool(np.all(self.T >= 0)), "--T", "hold temperatures >= 0 [K]", self.T.tolist())
+        if experiment in ("arpes", "map"):
+            check(bool(np.all(self.T > 0)), "T", "be positive [K] for photoemission (the Fermi function)", self.T.tolist())
 
     @cached_property
     def states(self) -> dict[str, Solution]:
@@ -109,10 +137,30 @@ class Drawing(NamedTuple):
     figure: Any
     columns: Iterable[str]
     rows: Iterable[Iterable[Any]]
-    states: Iterable[str]
-    """What tells the states, or the curves over temperature, apart."""
+    states: Mapping[str, Solution]
+    """The states, or the solutions over temperature, by what tells them apart."""
     numbers: Mapping[str, Any] = MappingProxyType({})
     """What the picture is read for."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What the picture does not show: states that are normal, and temperatures at which there is none."""
+        notes = []
+        for label, s in self.states.items():
+            name = f"{label}: " * bool(label)
+            T, status, missing = (np.atleast_1d(part) for part in (s.T, s.status, ~s.converged))
+            normal = np.atleast_1d(s.label == Label.NORMAL) & ~missing
+            if normal.any():
+                notes.append(f"{name}normal, without a gap, at {_listed(T[normal])}.")
+            for code in np.unique(status[missing]):
+                at = _listed(T[missing & (status == code)])
+                notes.append(f"{name}left out at {at}: {Status(int(code)).sentence}")
+        return notes
+
+
+def _listed(T: np.ndarray) -> str:
+    """A few temperatures, or how many there are."""
+    return ", ".join(f"{t:g}" for t in T) + " K" if len(T) <= 4 else f"{len(T)} temperatures, {T.min():g} to {T.max():g} K"
 
 
 def _one(request: Request, solutions: Mapping[str, Solution], spectra: pictures.Spectra) -> Drawing:
@@ -206,3 +254,14 @@ EXPERIMENTS: dict[str, Callable[[Request], Drawing]] = {
     "nmr": nmr,
 }
 """By the names that `jaxgap observe` takes; the docstring's first line is what the help shows."""
+TAKES: dict[str, tuple[str, ...]] = {
+    "dos": ("--Gamma", "--weights", "--reach"),
+    "tunnelling": ("--Gamma", "--weights", "--reach"),
+    "andreev": ("--Gamma", "--Z", "--weights", "--reach"),
+    "arpes": ("--Gamma", "--resolution", "--momentum-resolution", "--reach"),
+    "map": ("--Gamma", "--resolution", "--momentum-resolution", "--reach"),
+    "heat": ("--formula-volume", "--layer-spacing"),
+    "superfluid": ("--layer-spacing",),
+    "nmr": ("--Gamma", "--weights"),
+}
+"""The options of each, besides those that all of them take."""

@@ -1,8 +1,12 @@
-r"""Excitation gaps, in the three definitions that are in use; they differ, so they are never mixed.
+r"""Excitation gaps, in the definitions that are in use; they differ, so they are never mixed.
 
-- `branch_minimum`: the minimum over k of E_- and of E_+, where all bands of a cluster are inside the shell (Vargas-Paredes
-  et al., Phys. Rev. B 101, 094516 (2020)). With a distance d between the bands it does not vanish at T_c for E_+ (it tends
-  to d/2), and further extrema of E_- are not in it.
+- `branch_minimum`: the minimum of every quasiparticle branch over all k at which it pairs: E_- and E_+ where both bands of a
+  pair are inside their shells, and where only one is, as a part of the lower branch, E = sqrt(zeta_i^2 + |Delta_i|^2). The
+  smallest one is the `excitation_gap`, with which the density of states begins. With a distance d between the bands it does
+  not vanish at T_c for E_+ (it tends to d/2), and further extrema of E_- are not in it.
+- `overlap_minimum`: the same where both bands are inside their shells only, as Vargas-Paredes et al., Phys. Rev. B 101, 094516
+  (2020), have it. It knows nothing of a band that pairs alone at its own k_F, outside its partner's shell, with a gap
+  |Delta_i|: for bands of equal mass at a distance d < Omega the two definitions agree.
 - `fermi_momentum`: what symmetrised photoemission reads: E at band i's Fermi momentum, on the branch with the larger weight
   |u_i|^2 + |v_i|^2 of that band.
 - `coherence_peak`: what tunnelling sees: the extrema of E_+-(kappa) with their weight in the density of states; of a branch
@@ -10,7 +14,7 @@ r"""Excitation gaps, in the three definitions that are in use; they differ, so t
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -21,15 +25,18 @@ from jaxtyping import Array, Bool, Float, Inexact
 from jaxgap import spectrum
 from jaxgap._checks import check
 from jaxgap._compilation import program
-from jaxgap.bands import kappa_F, rho, zeta
+from jaxgap.bands import density_of_states, kappa_F, rho, zeta
 from jaxgap.implicit import at_root
-from jaxgap.pairing import overlap_interval, overlap_nodes, pairs
+from jaxgap.observables.beyond_overlap import ROUNDING, lowest_alone, normal_crossing, pairs_alone_at_fermi_momentum
+from jaxgap.pairing import overlap_interval, overlap_nodes, pairs, pick
 from jaxgap.solution import Solution, check_single
 from jaxgap.superconductor import Cluster, Superconductor
 
 __all__ = [
     "branch_names",
     "branch_minima",
+    "overlap_minima",
+    "excitation_gap",
     "excitation_gaps",
     "gapless_excess",
     "FermiMomentumGaps",
@@ -53,41 +60,85 @@ def branch_names(sc: Superconductor) -> tuple[str, ...]:
     return tuple(names)
 
 
+DEFINITIONS = ("branch_minimum", "overlap_minimum", "fermi_momentum")
+"""Of gaps whose number is fixed, so that they can be fitted and swept."""
+
+
 def excitation_gaps(solution: Solution, definition: str = "branch_minimum") -> Float[Array, "gap"]:
     """Excitation gaps [meV] in one of the differentiable definitions.
 
     Args:
         solution: a solved state.
-        definition: "branch_minimum" (one gap per branch, in the order of `branch_names`: lower before upper) or
-            "fermi_momentum" (one gap per band; `fermi_momentum_gaps` has the weights too). The `coherence_peak` list has no
-            fixed length: see `coherence_peaks`.
+        definition: "branch_minimum" or "overlap_minimum" (one gap per branch, in the order of `branch_names`: lower before
+            upper), or "fermi_momentum" (one gap per band; `fermi_momentum_gaps` has the weights too). The `coherence_peak`
+            list has no fixed length: see `coherence_peaks`.
     """
     check(
-        definition in ("branch_minimum", "fermi_momentum"),
+        definition in DEFINITIONS,
         "definition",
-        'be "branch_minimum" or "fermi_momentum" (for coherence peaks call `coherence_peaks`)',
+        f"be one of {', '.join(DEFINITIONS)} (for coherence peaks call `coherence_peaks`)",
         repr(definition),
     )
-    return branch_minima(solution) if definition == "branch_minimum" else fermi_momentum_gaps(solution).gap
+    if definition == "fermi_momentum":
+        return fermi_momentum_gaps(solution).gap
+    return branch_minima(solution) if definition == "branch_minimum" else overlap_minima(solution)
 
 
-# --- branch_minimum ---------------------------------------------------------------------------------------------------
+# --- branch_minimum and overlap_minimum -------------------------------------------------------------------------------
 
 
 @program
 def branch_minima(solution: Solution) -> Float[Array, "branch"]:
-    """Minimum over k of every quasiparticle branch [meV], in the order of `branch_names`.
+    """Minimum of every quasiparticle branch over all k at which it pairs [meV], in the order of `branch_names`.
 
-    NaN where the shells of two cross-paired bands do not overlap. Differentiable to every order: the k of a minimum is
-    itself a root, dE/dkappa = 0. The derivative is NaN where the minimum is a kink (an exactly gapless or crossing branch).
+    Of two cross-paired bands the lower one is the minimum of E_- and, where band i alone is inside its shell, of
+    sqrt(zeta_i^2 + |Delta_i|^2); the upper one is that of E_+. Normal states, |zeta| > Omega outside the shells, belong to no
+    branch. Only where two shells do not overlap, and E_+ has no k of its own, the upper one is where the normal bands cross
+    between their shells (d/2 for equal masses): above Omega, which is to say no gap but the cutoff's.
+
+    Differentiable to every order: the k of a minimum is itself a root, dE/dkappa = 0, or moves with a shell's edge. The
+    derivative is NaN where the minimum is a kink (an exactly gapless or crossing branch).
     """
     check_single(solution, "branch_minima")
     return branch_minima_of(solution.superconductor, solution.Delta)
 
 
+@program
+def overlap_minima(solution: Solution) -> Float[Array, "branch"]:
+    """`branch_minima` over the k at which both bands of a pair are inside their shells (Vargas-Paredes et al.) [meV]; NaN where
+    the shells do not overlap: there is no such k."""
+    check_single(solution, "overlap_minima")
+    return overlap_minima_of(solution.superconductor, solution.Delta)
+
+
+@program
+def excitation_gap(solution: Solution) -> Float[Array, ""]:
+    """The smallest excitation energy [meV], at which the density of states begins: the lowest of `branch_minima`.
+
+    Or Omega, if that is less (|Delta| > Omega): the states outside the shells are normal.
+    """
+    check_single(solution, "excitation_gap")
+    return excitation_gap_of(solution.superconductor, solution.Delta)
+
+
+def excitation_gap_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, ""]:
+    """`excitation_gap` of given amplitudes; NaN if one of them is."""
+    # Not `jnp.min`, which drops NaN in large batches.
+    return reduce(_smallest, branch_minima_of(sc, Delta), sc.Omega)
+
+
+def _smallest(x: Float[Array, ""], y: Float[Array, ""]) -> Float[Array, ""]:
+    return jnp.where(jnp.isnan(x) | (x <= y), x, y)
+
+
 def branch_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
     """`branch_minima` of given amplitudes, whether or not they solve the gap equations."""
-    return _of_branches(sc, Delta, _minimum)
+    return _of_branches(sc, Delta, partial(_minimum, everywhere=True))
+
+
+def overlap_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
+    """`overlap_minima` of given amplitudes."""
+    return _of_branches(sc, Delta, partial(_minimum, everywhere=False))
 
 
 def _of_branches(sc: Superconductor, Delta: Inexact[Array, "channel"], of_pair: Callable[..., Any]) -> Float[Array, "branch"]:
@@ -110,23 +161,39 @@ def _energy(kappa: Float[Array, ""], theta: Any, cluster: Cluster) -> Float[Arra
     return jnp.where(upper, E_plus, E_minus)
 
 
-@partial(jax.jit, static_argnames="cluster")
-def _minimum(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array, ""]) -> Float[Array, ""]:
+@partial(jax.jit, static_argnames=("cluster", "everywhere"))
+def _minimum(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array, ""], *, everywhere: bool) -> Float[Array, ""]:
+    """Minimum of one branch of a pair, everywhere or over the overlap of the shells."""
     theta = (sc, Delta, upper)
     E = partial(_energy, cluster=cluster)
     lo, hi = overlap_interval(sc, cluster)
     kappa, smooth = _argmin(E, jax.lax.stop_gradient(theta), jax.lax.stop_gradient((lo, hi)), _grid(sc, Delta, cluster))
+    # Without overlap a NaN of the amplitudes is left in the lower branch.
+    elsewhere = jnp.where(upper, normal_crossing(sc, cluster), lowest_alone(sc, Delta, cluster))
+    beyond = elsewhere if everywhere else jnp.full((), jnp.nan)
+    # A NaN of the energy is one of the gap.
+    chosen = (hi - lo > ROUNDING * hi) & (upper | ~(jax.lax.stop_gradient(E(kappa, theta)) > beyond))
 
     # At the shell's edge the minimum moves with the edge; inside, kappa is the root of dE/dkappa.
     at_lo, at_hi = kappa <= lo, kappa >= hi
-    inside = at_root(partial(_stationary, cluster=cluster), kappa[None], theta, smooth | at_lo | at_hi)[0]
+    wanted = chosen & ~at_lo & ~at_hi
+    inside = _extremum(kappa, theta, cluster, smooth, wanted)
     gap = E(jnp.where(at_lo, lo, jnp.where(at_hi, hi, inside)), theta)
-    return jnp.where(hi > lo, gap, jnp.nan)
+    return jnp.where(chosen, gap, beyond)
+
+
+def _extremum(kappa: Any, theta: Any, cluster: Cluster, smooth: Any, wanted: Any) -> Float[Array, ""]:
+    """`kappa` as the root of dE/dkappa; where it is not `wanted`, as a number that depends on nothing."""
+    fixed = jax.lax.stop_gradient(kappa)
+    # Reverse mode would multiply the zero that comes back from what is not wanted with a NaN.
+    root = at_root(partial(_stationary, cluster=cluster), kappa[None], (*theta, fixed, wanted), smooth | ~wanted)
+    return root[0]
 
 
 @partial(jax.jit, static_argnames="cluster")
 def _stationary(x: Float[Array, "1"], theta: Any, cluster: Cluster) -> Float[Array, "1"]:
-    return jax.grad(_energy)(x[0], theta, cluster)[None]
+    *theta, fixed, wanted = theta
+    return jnp.where(wanted, jax.grad(_energy)(x[0], tuple(theta), cluster), x[0] - fixed)[None]
 
 
 @partial(jax.jit, static_argnames="cluster")
@@ -153,7 +220,9 @@ def _argmin(E: Any, theta: Any, ends: Any, grid: Float[Array, "grid"]) -> tuple[
     # A kink keeps a finite slope on both sides of the root, a smooth minimum does not.
     jump = slope(right + 1e3 * tiny) - slope(left - 1e3 * tiny)
     kappa = jnp.where(at_lo, ends[0], jnp.where(at_hi, ends[1], (left + right) / 2))
-    return kappa, jnp.abs(jump) < KINK * jnp.abs(slope(bracket[1]) - slope(bracket[0]))
+    # Of bands that are nearly equal some nodes nearly coincide: a bracket of them shows no change but rounding.
+    around = jnp.minimum(bracket[0], kappa - NEAR * ends[1]), jnp.maximum(bracket[1], kappa + NEAR * ends[1])
+    return kappa, jnp.abs(jump) < KINK * jnp.abs(slope(around[1]) - slope(around[0]))
 
 
 def _turning_point(slope: Any, bracket: Any, rising: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
@@ -170,6 +239,8 @@ def _turning_point(slope: Any, bracket: Any, rising: Any) -> tuple[Float[Array, 
 
 KINK = 0.1
 """A minimum is a kink if a tenth of the slope's change over the bracket happens within 1e-10 of kappa."""
+NEAR = 1e-6
+"""The bracket reaches 1e-6 of the largest kappa to either side at least."""
 
 
 # --- gapless ----------------------------------------------------------------------------------------------------------
@@ -181,7 +252,8 @@ def gapless_excess(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[
     .. math:: \Delta_3^2 - \Delta_1 \Delta_2 + \zeta_1 \zeta_2 \quad \text{where} \quad \zeta_1 \Delta_2 + \zeta_2 \Delta_1 = 0
 
     These are the two squares whose sum is E_+^2 E_-^2. For equal masses at a distance d it reads
-    Delta_3^2 = Delta_1 Delta_2 [1 + d^2 / (Delta_1 + Delta_2)^2]. If Delta_1 and Delta_2 differ in sign there is no such state,
+    Delta_3^2 = Delta_1 Delta_2 [1 + d^2 / (Delta_1 + Delta_2)^2]. The k of it may lie outside the shells, where nothing is
+    gapless: `excitation_gap` tells. If Delta_1 and Delta_2 differ in sign there is no such state,
     and the value is |Delta_1 Delta_2| + Delta_3^2.
     """
     return jnp.stack([_gapless_excess(sc, Delta, cluster) for cluster in pairs(sc)] or [jnp.full((), jnp.inf)])
@@ -265,7 +337,10 @@ class CoherencePeak(NamedTuple):
 
 
 def coherence_peaks(solution: Solution) -> list[CoherencePeak]:
-    """All extrema of E_-+(kappa) inside the shell, lowest energy first; those at the shell's edge are named as such."""
+    """All extrema of E_-+(kappa) inside the shell, lowest energy first; those at the overlap's edges are named as such.
+
+    Where the partner of a band is outside its shell at the band's k_F, the band pairs alone and has its minimum there.
+    """
     check_single(solution, "coherence_peaks")
     peaks: list[CoherencePeak] = []
     names = iter(branch_names(solution.superconductor))
@@ -273,9 +348,12 @@ def coherence_peaks(solution: Solution) -> list[CoherencePeak]:
     for cluster in sc.clusters:
         if len(cluster.bands) == 1:
             peaks.append(_single_peak(solution, cluster.bands[0], next(names)))
-        else:
-            for upper in (False, True):
-                peaks += _pair_peaks(solution, cluster, upper, next(names))
+            continue
+        branches = next(names), next(names)
+        for upper in (False, True):
+            peaks += _pair_peaks(solution, cluster, upper, branches[upper])
+        alone = np.asarray(pairs_alone_at_fermi_momentum(sc, cluster))
+        peaks += [_single_peak(solution, i, branches[0]) for i, one in zip(cluster.bands, alone, strict=True) if one]
     return sorted(peaks, key=lambda peak: peak.energy)
 
 
@@ -305,10 +383,13 @@ def _pair_peaks(solution: Solution, cluster: Cluster, upper: bool, name: str) ->
 
     brackets = _rising_or_falling(slope, np.unique(grid)[1:-1])
     left, right = _bisected(slope, *brackets)
-    around = [slope(kappa) for kappa in (left - 1e-9 * hi, right + 1e-9 * hi, *brackets)]
-    kinks = np.abs(around[1] - around[0]) > KINK * np.abs(around[3] - around[2])
     middle = (left + right) / 2
+    wide = np.minimum(brackets[0], middle - NEAR * hi), np.maximum(brackets[1], middle + NEAR * hi)
+    around = [slope(kappa) for kappa in (left - 1e-9 * hi, right + 1e-9 * hi, *wide)]
+    kinks = np.abs(around[1] - around[0]) > KINK * np.abs(around[3] - around[2])
     energies, _, curvature = orders(middle)
+    # Exactly at a gapless line the roots that E_+ is made of have no second derivative, E_+ has one.
+    curvature = np.where(curvature == 0, (around[3] - around[2]) / (wide[1] - wide[0]), curvature)
     peaks = []
     for kappa, energy, kink, E2 in zip(middle, energies, kinks, curvature, strict=True):
         kind = "kink" if kink else ("minimum" if E2 > 0 else "maximum")
@@ -363,5 +444,21 @@ def _strongest(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Arr
     weight = jnp.where(turns, density / jnp.sqrt(jnp.where(turns, curvature, 1.0)), -1.0)
     place = jnp.argmax(weight)
     left, right = _turning_point(slope, (grid[place], grid[place + 1]), slopes[place] >= 0)
-    kappa = at_root(partial(_stationary, cluster=cluster), ((left + right) / 2)[None], theta, turns[place])[0]
-    return jnp.where(turns[place], _energy(kappa, theta, cluster), jnp.nan)
+    alone, gaps = _strongest_alone(sc, Delta, cluster, upper)
+    strongest = jnp.argmax(jnp.append(alone, weight[place]))
+    wanted = turns[place] & (strongest == 2)
+    kappa = _extremum((left + right) / 2, theta, cluster, turns[place], wanted)
+    energy = jnp.append(gaps, _energy(kappa, theta, cluster))[strongest]
+    return jnp.where(turns[place] | (strongest < 2), energy, jnp.nan)
+
+
+def _strongest_alone(
+    sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array, ""]
+) -> tuple[Float[Array, "2"], Float[Array, "2"]]:
+    """Of both bands: the weight rho / sqrt(E'') at k_F if the band pairs alone there (on the lower branch), else -2;
+    and |Delta|."""
+    alone = pairs_alone_at_fermi_momentum(sc, cluster)
+    gaps = spectrum.safe_sqrt(spectrum.abs2(pick(Delta, cluster.bands)))
+    bands = [sc.bands[i] for i in cluster.bands]
+    N = jnp.stack([density_of_states(band, sc.dimension) for band in bands])
+    return jnp.where(alone & ~upper, N * jax.lax.stop_gradient(jnp.sqrt(gaps)), -2.0), gaps

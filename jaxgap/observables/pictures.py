@@ -71,9 +71,8 @@ class Spectra(NamedTuple):
 
 
 def reach_of(states: States) -> float:
-    """2.5 times the largest branch minimum of all states, or half the shell where all are normal [meV]."""
-    gaps = [np.asarray(branch_minima(s)) for s in states.values()]
-    largest = max((float(np.nanmax(gap)) for gap in gaps if np.isfinite(gap).any()), default=0.0)
+    """2.5 times the largest branch minimum of all states (at most Omega), or half the shell where all are normal [meV]."""
+    largest = max(min(float(np.max(branch_minima(s))), float(s.superconductor.Omega)) for s in states.values())
     # An eighth of a meV: energies that hardly differ are no news.
     return np.ceil(20 * largest) / 8 if largest > 0 else max(float(s.superconductor.Omega) / 2 for s in states.values())
 

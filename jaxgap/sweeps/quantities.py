@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jax.numpy as jnp
-from jaxtyping import Array
-
 from jaxgap._checks import InputError, check
 from jaxgap.observables import branch_names, phase_difference, relative_signs
-from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
+from jaxgap.observables.gaps import (
+    branch_minima_of,
+    excitation_gap_of,
+    fermi_momentum_gaps_of,
+    overlap_minima_of,
+    strongest_peaks_of,
+)
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.solution import Solution
 from jaxgap.superconductor import Superconductor
@@ -48,12 +51,6 @@ class Quantity:
     """False for a quantity of the system alone (T_c), which exists where no solution was found."""
 
 
-def _gap(sc: Superconductor, T: Any, s: Solution) -> Array:
-    minima = branch_minima_of(sc, s.Delta)
-    # Every branch counts, and so does a NaN: XLA's min would drop it in large batches.
-    return jnp.where(jnp.isfinite(minima).all(), jnp.min(minima), jnp.nan)
-
-
 _KNOWN = (
     Quantity("Delta", lambda sc, T, s: s.Delta, ("channel",), "meV", "pair amplitude"),
     Quantity(
@@ -62,6 +59,13 @@ _KNOWN = (
         ("branch",),
         "meV",
         "excitation gap (branch minimum)",
+    ),
+    Quantity(
+        "overlap_minimum",
+        lambda sc, T, s: overlap_minima_of(sc, s.Delta),
+        ("branch",),
+        "meV",
+        "branch minimum where both bands of a pair are inside their shells (NaN: nowhere)",
     ),
     Quantity(
         "fermi_momentum",
@@ -82,9 +86,9 @@ _KNOWN = (
         lambda sc, T, s: strongest_peaks_of(sc, s.Delta),
         ("branch",),
         "meV",
-        "excitation gap (strongest coherence peak)",
+        "excitation gap (strongest coherence peak; NaN: the branch has none)",
     ),
-    Quantity("gap", _gap, (), "meV", "smallest branch minimum"),
+    Quantity("gap", lambda sc, T, s: excitation_gap_of(sc, s.Delta), (), "meV", "smallest branch minimum"),
     Quantity(
         "free_energy",
         lambda sc, T, s: free_energy_of(sc, s.Delta, T),
