@@ -11,16 +11,18 @@ from jaxtyping import Array, Bool, Float
 from jaxgap._checks import check, check_finite
 from jaxgap._compilation import program
 from jaxgap._entry import takes_system
-from jaxgap.characteristic import count_negative
+from jaxgap.following import follow_from_zero
 from jaxgap.labels import Label, sign_pattern
 from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.quadrature import DEFAULT_RULE, Rule
-from jaxgap.solution import Solution
+from jaxgap.solution import Solution, Status
 from jaxgap.solve import amplitudes, solve_core
-from jaxgap.stability import real_blocks
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["GapCurve", "gap_curve", "solve_temperatures"]
+
+RESOLUTION = 1e-4
+"""Nearer to a branch's end [K] every temperature decides for itself, as in `following.follow`."""
 
 
 @takes_system
@@ -39,13 +41,42 @@ def solve_temperatures(
 def _temperatures(T: Any) -> Float[Array, "temperature"]:
     check_finite("T", T)
     T = np.asarray(T, dtype=float)
-    check(T.ndim == 1 and not np.any(T < 0), "T", "be a list of temperatures >= 0 [K]", T.tolist())
+    check(T.ndim == 1 and T.size > 0 and not np.any(T < 0), "T", "be a list of temperatures >= 0 [K]", T.tolist())
     return jnp.asarray(T)
 
 
 @program
 def _solve_temperatures(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Any, pattern: Any, rule: Rule) -> Solution:
-    return jax.vmap(lambda t: solve_core(sc, t, Delta_0, pattern, rule))(T)
+    return _along(sc, T, Delta_0, pattern, rule)
+
+
+def _along(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Any, pattern: Any, rule: Rule) -> Solution:
+    """`solve_core` at every temperature. A named branch is first followed as far as it goes: every temperature beyond its end
+    would look for that end anew, and all others would wait."""
+
+    def at(t: Float[Array, ""]) -> Solution:
+        return solve_core(sc, t, Delta_0, pattern, rule)
+
+    if pattern is None or Delta_0 is not None:
+        return jax.vmap(at)(T)
+    track = follow_from_zero(*jax.lax.stop_gradient((sc, jnp.max(T))), pattern, rule)
+    beyond = track.began & ~track.arrived & (T > track.T + RESOLUTION)
+    found = jax.vmap(at)(jnp.where(beyond, 0.0, T))
+    nan, status = jnp.where(beyond, jnp.nan, 1.0), jnp.where(beyond, int(Status.LEFT_BRANCH), found.status)
+    return eqx.tree_at(
+        lambda s: (s.T, s.Delta, s.status, s.label, s.residual, s.sigma_min, s.quadrature_error, s.differentiable),
+        found,
+        (
+            T,
+            found.Delta * nan[:, None],
+            status,
+            jnp.where(beyond, int(Label.NOTHING), found.label),
+            found.residual * nan,
+            found.sigma_min * nan,
+            found.quadrature_error * nan,
+            found.differentiable & ~beyond,
+        ),
+    )
 
 
 class GapCurve(eqx.Module):
@@ -77,11 +108,9 @@ def gap_curve(sc: Superconductor, T: Any, branch: str | None = None) -> GapCurve
 
 @program
 def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Any) -> GapCurve:
-    def at(t: Float[Array, ""]) -> tuple[Solution, Any, Any]:
-        solution = solve_core(sc, t, None, pattern, DEFAULT_RULE)
+    def at(solution: Solution) -> tuple[Solution, Any, Any]:
         exists = solution.converged & (solution.label != Label.NORMAL)
-        amplitude, phase = (count_negative(block) for block in real_blocks(sc, solution.Delta.real, t))
-        stable = exists & (amplitude == 0) & (phase == 0)
-        return solution, jnp.where(exists, branch_minima_of(sc, solution.Delta), jnp.nan), stable
+        gaps = jnp.where(exists, branch_minima_of(sc, solution.Delta), jnp.nan)
+        return solution, gaps, exists & solution.stable
 
-    return GapCurve(*jax.vmap(at)(T))
+    return GapCurve(*jax.vmap(at)(_along(sc, T, None, pattern, DEFAULT_RULE)))

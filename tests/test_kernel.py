@@ -15,6 +15,7 @@ from problems import ba122, generator, likely_amplitudes, one_band, problem, ran
 
 from jaxgap import InputError, Label, Rule, Status, critical_temperature, curvature, solve
 from jaxgap.critical import instability
+from jaxgap.materials import two_band
 from jaxgap.sweeps.critical import critical_temperature_in_batch
 from jaxgap.sweeps.kernel import BLOCK, solve_many
 from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_singular_values
@@ -106,10 +107,15 @@ def _below_and_above():
     return systems, jnp.asarray(T_c * generator(903).permutation(np.append(np.linspace(0.0, 1.6, N - 1), 0.9997)))
 
 
+@jax.jit
+def _solve_each(sc, T):
+    return jax.vmap(lambda sc, T: solve(sc, T))(sc, T)
+
+
 @functools.cache
 def _descended():
     batch = _below_and_above()
-    return _from_T_c(*batch), jax.jit(jax.vmap(lambda sc, T: solve(sc, T)))(*batch)
+    return _from_T_c(*batch), _solve_each(*batch)
 
 
 def test_the_branch_from_T_c_is_that_of_solve():
@@ -131,6 +137,68 @@ def _most_go_the_short_way(sc, T, both):
     done = np.asarray(short.status) != Status.NOT_CONVERGED
     assert np.mean(done) > 0.8
     _same(jax.tree.map(lambda leaf: leaf[done], short), jax.tree.map(lambda leaf: leaf[done], both))
+
+
+def _across_the_change_of_regime(n, seed):
+    """two_band at 4.2 K, from intraband to crossband pairing; half of the systems beside the folds, inside and outside of the
+    windows in which there are two stable states (lambda_33 = .2265-.2295, .2755-.294 and .340-.404 for d = 5, 10 and 15)."""
+    rng = generator(seed)
+    lambda_33, d = rng.uniform(0.1, 0.4, n), rng.uniform(0.5, 15.0, n)
+    edges = [(0.2265, 5.0), (0.2295, 5.0), (0.2755, 10.0), (0.294, 10.0), (0.34, 15.0), (0.404, 15.0)]
+    for k in range(n // 2):
+        lambda_33[k], d[k] = edges[k % 6]
+        lambda_33[k] += rng.uniform(-2e-3, 2e-3)
+    systems = [two_band(float(x)).set({"mu[b]": 200.0 + float(y)}) for x, y in zip(lambda_33, d, strict=True)]
+    return stacked(systems), jnp.full(n, 4.2)
+
+
+def test_across_the_change_of_regime():
+    """Where maps are made for: the statuses and amplitudes of `solve`, and nothing goes the long way."""
+    batch = _across_the_change_of_regime(N, 905)
+    got, wanted = solve_many(*batch, ways="short"), _solve_each(*batch)
+    assert np.all(np.asarray(wanted.status) == Status.CONVERGED)
+    assert np.all(np.asarray(got.unstable_amplitude) == 0)
+    _same(got, wanted)
+
+
+def _two_bands(lam):
+    """Bands without a cross channel, with any number of matrices lambda."""
+    sc = system([[0.3, 0.1], [0.1, 0.2]], [500.0, 500.0], cross=())
+    sc = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (len(lam), *leaf.shape)), sc)
+    return eqx.tree_at(lambda s: s.lam, sc, jnp.asarray(lam))
+
+
+def _off_balance(lam, Delta):
+    """What Delta_i = sum_j lambda_ij Delta_j arsinh(Omega / |Delta_j|), the gap equations at T = 0, leave of the largest
+    amplitude."""
+    left = Delta - np.einsum("kij,kj->ki", lam, Delta * np.arcsinh(30.0 / np.abs(Delta)))
+    return np.abs(left).max(axis=1) / np.abs(Delta).max(axis=1)
+
+
+def test_weakly_coupled_bands_are_followed_through_their_own_T_c():
+    """The branch from T_c bends steeply where the second band would superconduct on its own; straight on is another state."""
+    x = np.outer([1.0, -1.0], [1e-6, 1e-5, 1e-4, 3e-4, 1e-2]).ravel()
+    pairs = [(0.3, 0.2), (0.5, 0.4), (0.4, 0.15)]
+    lam = np.array([[[a, y], [y, b]] for a, b in pairs for y in x])
+    got = solve_many(_two_bands(lam), np.zeros(len(lam)), ways="short")
+    Delta = np.asarray(got.Delta).real
+    assert np.all(np.asarray(got.status) == Status.CONVERGED)
+    assert np.all(np.asarray(got.unstable_amplitude) == 0)
+    assert np.all(np.sign(Delta[:, 0] * Delta[:, 1]) == np.tile(np.sign(x), 3))
+    assert _off_balance(lam, Delta).max() < SAME
+
+
+def test_named_branches_that_couplings_between_bands_make():
+    """s+- of bands that hardly pair by themselves: lambda_ii in 0 to .5, lambda_12 in -.4 to -.1."""
+    rng = generator(906)
+    lam = np.zeros((200, 2, 2))
+    lam[:, 0, 0], lam[:, 1, 1] = rng.uniform(0.0, 0.5, (2, 200))
+    lam[:, 0, 1] = lam[:, 1, 0] = rng.uniform(-0.4, -0.1, 200)
+    got = solve_many(_two_bands(lam), np.zeros(200), branch="s+-", ways="short")
+    assert np.all(np.asarray(got.status) == Status.CONVERGED)
+    assert np.all(np.asarray(got.label) == Label.S_PLUS_MINUS)
+    assert np.all(np.asarray(got.unstable_amplitude) == 0)
+    assert _off_balance(lam, np.asarray(got.Delta).real).max() < SAME
 
 
 def test_onset_is_that_of_the_linearised_equations():
@@ -324,6 +392,17 @@ def test_the_branch_from_T_c_of_many_systems():
     wanted = jax.jit(jax.vmap(lambda sc, T: solve(sc, T)))(sc, T)
     _same(got, wanted)
     _most_go_the_short_way(sc, T, got)
+
+
+@pytest.mark.slow
+def test_many_systems_across_the_change_of_regime():
+    """At least 98 % go the short way, and in the end all are what `solve` says."""
+    n = 1024
+    batch = _across_the_change_of_regime(n, 907)
+    got = _from_T_c(*batch)
+    _same(got, _solve_each(*batch))
+    left = np.asarray(solve_many(*batch, ways="short").status) == Status.NOT_CONVERGED
+    assert np.mean(left) < 0.02
 
 
 @pytest.mark.slow

@@ -2,11 +2,12 @@ r"""Many systems solved at once, near what the hardware allows, each with a stat
 
 Most elements of a batch go the short way, in blocks whose arrays stay in cache (`jaxgap.sweeps.lanes`):
 
-1. find: the safeguarded Newton of `solve` with a third of the nodes, to a thousandth. A named branch is found at T = 0 and
-   followed to T in one step, checked as in `jaxgap.following`; the branch connected to T_c, in a few steps
-   (`jaxgap.sweeps.descent`) from where superconductivity sets in (`jaxgap.sweeps.onset`);
-2. finish: nodes are placed once for what was found; one Newton step there, and another one with the same M;
-3. judge: the residual after it, and, as in `solve`, one evaluation with a finer rule.
+1. follow, unless a start is given: a named branch from T = 0, the one connected to T_c from where superconductivity sets in
+   (`jaxgap.sweeps.onset`), with a fifth of the nodes and in few steps (`jaxgap.sweeps.walk`). Elements whose branch bends need
+   more of them: those still on their way are gathered into new blocks, again and again;
+2. find: the safeguarded Newton of `solve` with a third of the nodes, to a thousandth;
+3. finish: nodes are placed once for what was found; one Newton step there, and another one with the same M;
+4. judge: the residual after it, one evaluation with a finer rule, as in `solve`, and the stability of a branch.
 
 What does not end in a root of the promised accuracy (or clearly in the normal state) goes the long way: it is left to
 `solve_core`, as are complex starts. Every verdict but `CONVERGED`, `NORMAL` and `TRIVIAL` is therefore `solve`'s own, and these
@@ -31,7 +32,7 @@ from jaxgap._compilation import program
 from jaxgap._meshes import elementwise
 from jaxgap._precision import own_rules, require_float64
 from jaxgap.characteristic import coefficients, count_negative
-from jaxgap.following import CORRECTION, HALF_WAY
+from jaxgap.following import CLOSE
 from jaxgap.implicit import SINGULAR
 from jaxgap.labels import has_signs, label_of, sign_pattern
 from jaxgap.newton import RESIDUAL_TOLERANCE, newton, norm, solved
@@ -40,10 +41,10 @@ from jaxgap.solution import Solution, Status, promised_accuracy
 from jaxgap.solve import solve_core, unless_nothing
 from jaxgap.starts import starting_amplitudes
 from jaxgap.superconductor import Superconductor
-from jaxgap.sweeps.descent import Approach, descend
 from jaxgap.sweeps.gathered import of_those_left
 from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, residual_and_phases, smallest_singular_values
 from jaxgap.sweeps.onset import onset
+from jaxgap.sweeps.walk import Path, Walk, alike, arrived, begin, go_on, going, weak_coupling_gap
 from jaxgap.unknowns import implicit_amplitudes, vanishing
 
 __all__ = ["solve_many", "lane_equations", "Ways", "BLOCK", "LONG_BLOCK"]
@@ -58,11 +59,15 @@ FEWER = 0.3
 FOUND = 1e-3
 """|dx| / |x| of the last step of the search, after which nothing is evaluated."""
 ROUGH = 0.2
-"""The share on the way down from T_c: points there only have to be on the right branch."""
-DESCENTS = (4, 12)
-"""Steps from T_c down to T, and how many are tried where these are too few."""
+"""The share with which branches are followed: points there only have to be on the right one."""
+EVALUATIONS = (6, 6, 8, 12, 16, 32)
+"""Of the gap equations on the way of a branch, before those that have arrived are left behind."""
+STEP = 0.2
+"""The first step from T_c down, in (T / T_c)^2; from T = 0 up, a quarter of the way."""
 MAX_STEPS = 16
 """Limit of the search's steps, on which a block waits."""
+STARTS = 4
+"""Starts for a named branch at T = 0 that are tried."""
 SHORT_STEP = 0.02
 """|dx| / |x| between what was found and the root, up to which they are one solution."""
 CLEAR = 1e-2
@@ -70,6 +75,14 @@ CLEAR = 1e-2
 
 
 Ways = Literal["both", "short", "long"]
+
+
+class Approach(NamedTuple):
+    """What a search has found."""
+
+    x: Float[Array, "channel"]
+    good: Bool[Array, ""]
+    steps: Int[Array, ""]
 
 
 class Found(NamedTuple):
@@ -145,8 +158,7 @@ def many_core(
     frozen = jax.lax.stop_gradient((systems, T, x))
     found = _nothing(*frozen)
     if ways != "long" and (x is None or not jnp.iscomplexobj(x)):
-        way = partial(_short_way, pattern=pattern, rule=rule)
-        found = _down(way, frozen, found) if x is None and pattern is None else _in_blocks(way, frozen)
+        found = _short_way(*frozen, pattern, rule)
     if ways != "short":
         long_way = partial(_long_way, pattern=pattern, rule=rule)
         found = of_those_left(long_way, LONG_BLOCK, frozen, found, found.status == Status.NOT_CONVERGED)
@@ -185,7 +197,36 @@ def _nothing(sc: Superconductor, T: Any, x: Any) -> Found:
 # === the short way
 
 
-def _in_blocks(way: Any, batch: Any) -> Found:
+def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"] | None, rule: Rule) -> Found:
+    """Follow, find, finish and judge; `NOT_CONVERGED` is what has to go the long way."""
+    finish = partial(_finish, pattern=pattern, rule=rule)
+    if x is not None:
+
+        def from_start(block: Any) -> Found:
+            sc, T, x = block
+            return finish(sc, T, _near(sc, T, x, rule))
+
+        return _in_blocks(from_start, (sc, T, x))
+
+    if pattern is None:
+        path, normal, walk = _in_blocks(_from_T_c, (sc, T))
+    else:
+        path, walk = _from_zero(sc, T, pattern, rule)
+        normal = jnp.zeros(T.shape, bool)
+    walk = _followed(sc, path, walk, pattern, rule)
+
+    def end(block: Any) -> Found:
+        sc, T, path, normal, walk = block
+        x = jax.vmap(arrived)(path, walk)
+        found = _near(sc, T, x, rule)
+        close = jax.vmap(alike)(found.x - x, x) & (jax.vmap(norm)(found.x - x) <= SHORT_STEP * jax.vmap(norm)(found.x))
+        found = Approach(jnp.where(normal[:, None], 0.0, found.x), found.good & close & walk.there, walk.steps + found.steps)
+        return finish(sc, T, found, normal=None if pattern is not None else normal)
+
+    return _in_blocks(end, (sc, T, path, normal, walk))
+
+
+def _in_blocks(way: Any, batch: Any) -> Any:
     """`way` of all elements, block by block; the last block is filled up with the last element."""
     n = len(batch[1])
     blocks = -(-n // BLOCK)
@@ -196,35 +237,60 @@ def _in_blocks(way: Any, batch: Any) -> Found:
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:n], found)
 
 
-def _short_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule, descents: Any = None) -> Found:
-    """Find, finish and judge the elements of a block; `NOT_CONVERGED` is what has to go the long way."""
-    sc, T, start = block
-    search = partial(_search, equations=lane_equations(fewer(rule)))
-    if start is not None:
-        return _finish(sc, T, jax.vmap(search)(sc, T, start), pattern, rule)
-    if pattern is not None:
-        return _finish(sc, T, jax.vmap(partial(_on_branch, search, pattern=pattern))(sc, T), pattern, rule)
-
-    # === from T_c; of elements that are not below it nothing is kept
+def _from_T_c(block: Any) -> tuple[Path, Any, Walk]:
+    """Where the branch connected to T_c begins: (path, whether the normal state is the answer, walk before the first step)."""
+    sc, T = block
     where = onset(sc, T, fewer(DEFAULT_RULE))
+    # Of elements that are not below their T_c nothing is kept.
     T_c, v = jnp.where(where.below, where.T_c, 1.0), jnp.where(where.below, where.direction, 1.0)
-    down = partial(descend, lane_equations(_share(rule, ROUGH)))
-    way = jax.vmap(down, in_axes=(0, 0, 0, 0, None))(sc, jnp.where(where.below, T, 0.5), T_c, v.T, descents)
-    found = jax.vmap(search)(sc, T, way.x)
-    near = jax.vmap(norm)(found.x - way.x) <= SHORT_STEP * jax.vmap(norm)(found.x)
-    good = where.below & way.good & found.good & near
-    found = Approach(jnp.where(where.above[:, None], 0.0, found.x), good, way.steps + found.steps)
-    return _finish(sc, T, found, pattern, rule, where.above)
+    T_0 = jnp.maximum(jnp.where(where.below, T, 0.0), CLOSE * T_c)
+    expected = weak_coupling_gap(T_0, T_c) * jnp.sqrt(jnp.sum(v**2, axis=0) / jnp.sum(v**4, axis=0))
+    path = Path(T_0, T, T_c, (expected * v).T, STEP * T_c**2)
+    return path, where.above, jax.vmap(begin)(path, where.below, jnp.zeros_like(where.below))
 
 
-def _down(way: Any, batch: Any, found: Found) -> Found:
-    """The way from T_c down of all elements, in a few steps; in more where these are too few. One program for both."""
+def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"], rule: Rule) -> tuple[Path, Walk]:
+    """Where a named branch begins, at T = 0: the first start that leads to a stable state with these signs."""
+    starts = _in_blocks(lambda block: jax.vmap(partial(starting_amplitudes, pattern=pattern))(block[0])[:, :STARTS], (sc, T))
+    equations = lane_equations(fewer(rule))
 
-    def attempt(k: Any, found: Found) -> Found:
-        left = found.status == Status.NOT_CONVERGED
-        return of_those_left(partial(way, descents=jnp.asarray(DESCENTS)[k]), BLOCK, batch, found, left)
+    def one(k: Any, sc: Superconductor, starts: Any) -> Approach:
+        zero = jnp.zeros(())
+        root = newton(equations, starts[k], (sc, zero), MAX_STEPS, vanishing(sc, zero), last_step=FOUND)
+        good = root.converged & (norm(root.x) > vanishing(sc, zero)) & has_signs(sc, root.x, pattern)
+        return Approach(root.x, good & (count_negative(root.jacobian) == 0), root.steps)
 
-    return jax.lax.fori_loop(0, len(DESCENTS), attempt, found)
+    def attempt(k: Any, found: Approach) -> Approach:
+        way = jax.vmap(partial(one, k))
+        return of_those_left(lambda block: way(*block), BLOCK, (sc, starts), found, ~found.good)
+
+    nothing = Approach(starts[:, 0], jnp.zeros(T.shape, bool), jnp.zeros(T.shape, int))
+    found = jax.lax.fori_loop(0, starts.shape[1], attempt, nothing)
+    path = Path(0 * T, T, 0 * T, found.x, T**2 / 4)
+    return path, jax.vmap(begin)(path, found.good, found.good)
+
+
+def _followed(sc: Superconductor, path: Path, walk: Walk, pattern: Float[Array, "band"] | None, rule: Rule) -> Walk:
+    """All branches as far as they go, in stages after which those still on their way are gathered. One program for all."""
+    equations = lane_equations(_share(rule, ROUGH))
+
+    def stage(k: Any, walk: Walk) -> Walk:
+        most = jnp.asarray(EVALUATIONS)[k]
+        way = jax.vmap(lambda sc, path, walk: go_on(equations, sc, path, walk, most, pattern))
+        return of_those_left(lambda block: way(*block), BLOCK, (sc, path, walk), walk, going(walk))
+
+    return jax.lax.fori_loop(0, len(EVALUATIONS), stage, walk)
+
+
+def _near(sc: Superconductor, T: Any, x: Float[Array, "element channel"], rule: Rule) -> Approach:
+    """The roots near `x`, with few nodes."""
+    equations = lane_equations(fewer(rule))
+
+    def one(sc: Superconductor, T: Any, x: Any) -> Approach:
+        root = newton(equations, x, (sc, T), MAX_STEPS, vanishing(sc, T), last_step=FOUND)
+        return Approach(root.x, root.converged, root.steps)
+
+    return jax.vmap(one)(sc, T, x)
 
 
 def fewer(rule: Rule) -> Rule:
@@ -234,27 +300,6 @@ def fewer(rule: Rule) -> Rule:
 
 def _share(rule: Rule, share: float) -> Rule:
     return Rule(*(max(3, math.ceil(share * n)) for n in rule))
-
-
-def _search(sc: Superconductor, T: Any, x: Float[Array, "channel"], equations: Any) -> Approach:
-    """A root with few nodes."""
-    root = newton(equations, x, (sc, T), MAX_STEPS, vanishing(sc, T), last_step=FOUND)
-    return Approach(root.x, root.converged, root.steps)
-
-
-def _on_branch(search: Any, sc: Superconductor, T: Any, pattern: Any) -> Approach:
-    """The branch of a sign pattern in the one step that `following.follow` tries first, with its conditions."""
-    zero = search(sc, jnp.zeros_like(T), starting_amplitudes(sc, pattern)[0])
-    end = search(sc, T, zero.x)
-    middle = (zero.x + end.x) / 2
-    half = search(sc, T / 2, middle)
-    size, change = norm(zero.x), norm(end.x - zero.x)
-    alike = (change <= HALF_WAY * size) | (
-        half.good & has_signs(sc, half.x, pattern) & (norm(half.x - middle) <= HALF_WAY * size)
-    )
-    good = zero.good & end.good & has_signs(sc, zero.x, pattern) & has_signs(sc, end.x, pattern)
-    good &= (norm(zero.x) > vanishing(sc, 0 * T)) & (norm(end.x) > vanishing(sc, T)) & (change <= CORRECTION * size) & alike
-    return Approach(end.x, good, zero.steps + end.steps + half.steps)
 
 
 def lane_equations(rule: Rule) -> Any:
@@ -320,7 +365,7 @@ def _finish(
         vanished = jnp.zeros_like(vanished)
     unstable = count_negative(M)
     if pattern is not None or normal is not None:  # a branch is stable, or left to who follows it in small steps
-        good &= unstable == 0
+        good &= (unstable == 0) & jax.vmap(alike, in_axes=-1)(first, x)
     zero = Status.TRIVIAL if normal is None else Status.NORMAL
     status = jnp.where(good, Status.CONVERGED, jnp.where(vanished, zero, Status.NOT_CONVERGED))
     return Found(
