@@ -4,8 +4,8 @@ The equations are those of weak coupling with a constant interaction inside a sh
 
 .. math:: \Delta(T = 0) = \Omega / \sinh(1 / \lambda),
 
-which is 0.85 Omega at lambda = 1: beyond that the shape of the cutoff, and retardation, are no corrections any more. A shell that
-reaches the edge of its band is cut there: the equations are then solved as they are, with fewer states than 2 Omega N(0).
+which is 0.85 Omega at lambda = 1: beyond that the shape of the cutoff, and retardation, are no corrections any more. A shell
+that reaches the edge of its band is cut there: the equations are then solved as they are, with fewer states than 2 Omega N(0).
 """
 
 import numpy as np
@@ -27,8 +27,8 @@ def _shells(sc: Superconductor) -> list[str]:
     Omega = float(sc.Omega)
     cut = [(band.name, abs(float(band.mu))) for band in sc.bands if Omega > abs(float(band.mu))]
     return [
-        f"The shell of band {name} is cut at the band's edge, {mu:g} meV from the chemical potential, since Omega = {Omega:g} meV "
-        f"is larger: {100 * (1 + mu / Omega) / 2:.0f} % of its width in energy is left."
+        f"The shell of band {name} is cut at the band's edge, {mu:g} meV from the chemical potential, since Omega = {Omega:g} "
+        f"meV is larger: {100 * (1 + mu / Omega) / 2:.0f} % of its width in energy is left."
         for name, mu in cut
     ]
 
@@ -38,6 +38,6 @@ def _coupling(sc: Superconductor) -> list[str]:
     if not largest > STRONG:
         return []
     return [
-        f"The largest eigenvalue of lambda is {largest:.3g}: beyond {STRONG:g} these equations of weak coupling are no quantitative "
-        "theory (gaps become as large as Omega itself, and retardation matters)."
+        f"The largest eigenvalue of lambda is {largest:.3g}: beyond {STRONG:g} these equations of weak coupling are no "
+        "quantitative theory (gaps become as large as Omega itself, and retardation matters)."
     ]
