@@ -163,8 +163,8 @@ def _predictions(result: FitResult) -> str:
 
 
 def _prediction(row: ComparedRow) -> tuple[str, ...]:
-    name, value, uncertainty, unit = row.prediction
-    start = f"{name} [{unit}]", _number(value, ".3f"), _number(uncertainty, ".2g")
+    name, value, _, unit = row.prediction
+    start = f"{name} [{unit}]", _number(value, ".3f"), row.uncertainty_text
     if row.datum is None:
         return (*start, "–", "–", "", "–", row.judgement)
     error = f"{row.error:g}{' (assumed)' if row.datum.error is None else ''}"

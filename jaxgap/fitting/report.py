@@ -48,7 +48,8 @@ def _views(result: FitResult, folder: Path) -> dict[Path, str | bytes]:
 def print_report(result: FitResult, console: Console) -> None:
     """The tables of a fit, and its verdict."""
     optima = [_optima(result)] if len(result.optima or ()) > 1 else []
-    for table in (_parameters(result), _fitted(result), *optima, _predicted(result)):
+    predicted = [_predicted(result)] if compared(result) else []
+    for table in (_parameters(result), _fitted(result), *optima, *predicted):
         console.print(table)
     console.print(f"chi^2 = {result.chi2:.3g}; {starts_text(result)}; {result.seconds:.1f} s.", highlight=False)
     console.print(verdict(result), highlight=False)
@@ -81,9 +82,9 @@ def _optima(result: FitResult) -> Table:
 def _predicted(result: FitResult) -> Table:
     rows = []
     for row in compared(result):
-        name, value, uncertainty, unit = row.prediction
+        name, value, _, unit = row.prediction
         seen = "" if row.datum is None else f"{row.datum.value:g} ({row.source})"
-        rows.append((f"{name} [{unit}]", f"{value:.3f}", f"{uncertainty:.2g}", seen))
+        rows.append((f"{name} [{unit}]", f"{value:.3f}", row.uncertainty_text, seen))
     return _table("predicted, not fitted", "quantity value uncertainty measured", rows)
 
 
