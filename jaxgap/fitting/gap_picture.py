@@ -52,7 +52,8 @@ def plot_fit(result: FitResult, ax: Any = None, sample: str = "") -> Any:
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 5.0), layout="constrained")
     found = next(one for one in result.samples if one.name == sample)
-    last = min(float(found.curve.T[-1]), FAR * max(1.0, *(p.value for p in found.predictions if np.isfinite(p.value))))
+    reach = [float(found.curve.T[-1]), *(d.T or 0.0 for d in result.fitted if d.sample == sample)]
+    last = min(max(reach), FAR * max([1.0, *(p.value for p in found.predictions if np.isfinite(p.value))]))
     dashed = _draw_curves(ax, found, result.branch)
     _draw_end(ax, found, result.branch, last)
     _draw_gaps(ax, result, found, last)
@@ -156,9 +157,9 @@ def _draw_gaps(ax: Any, result: FitResult, found: SampleResult, last: float) -> 
     )
     # Data whose temperature is not stated have no place on the axis: they are marked on its right end.
     if lost := [d.value for d in shown if d.T is None]:
-        style = {"ls": "none", "marker": "<", "ms": 6, "clip_on": False, "zorder": 6, **OPEN}
+        edge: dict[str, Any] = {"ls": "none", "marker": "<", "ms": 6, "clip_on": False, "zorder": 6, **OPEN}
         label = "other data, T not stated (right edge)"
-        ax.plot(np.ones(len(lost)), lost, transform=ax.get_yaxis_transform(), label=label, **style)
+        ax.plot(np.ones(len(lost)), lost, transform=ax.get_yaxis_transform(), label=label, **edge)
     _draw_normal(ax, found, fitted, last)
 
 
