@@ -44,9 +44,9 @@ _SENTENCES = {
     "from larger amplitudes, or check that the branch exists at this temperature.",
     Status.LEFT_BRANCH: "The asked-for branch does not reach this temperature, or could not be followed to it; the "
     "amplitudes are not on it (see `branch_end` for where it ends).",
-    Status.NOT_CONVERGED: "No solution was found; start nearer to one (`start=`), or follow the branch from low temperature.",
+    Status.NOT_CONVERGED: "No solution was found; start nearer to one, or follow the branch from low temperature.",
     Status.INACCURATE: "Converged, but the quadrature error exceeds the promised accuracy (a nearly gapless state close to "
-    "T = 0); pass a finer `rule`, for example Rule(overlap=96, single=48).",
+    "T = 0): it takes more quadrature nodes (in Python a `rule` such as Rule(overlap=96, single=48)).",
     Status.INVALID: "The system or the temperature is not valid: a NaN, a negative temperature or Omega <= 0.",
 }
 

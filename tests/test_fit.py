@@ -824,6 +824,9 @@ def complaint(folder):
     ("old", "new", "says"),
     [
         ("seed = 0", "seed = 0\nsteps = 3", "unknown key `optimiser.steps`"),
+        ("seed = 0", "seed = 0\nadam_steps = 3", '`optimiser.adam_steps` has an effect only with search = "adam"'),
+        ("starts = 16", "starts = 0", "`optimiser.starts`"),
+        ("[optimiser]", "[junctions.tip]\nGamma = 0.1\n[optimiser]", "no spectrum in the data is of [junctions.tip]"),
         ('branch = "s+-" ', 'brunch = "s+-" ', "branch"),
         ("[data]\n", "[date]\n", "data"),
         ('unit = "meV"', 'unit = "meV"\nguess = 3', "unknown key `parameters.Omega.guess`"),

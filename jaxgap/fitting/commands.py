@@ -258,6 +258,8 @@ def _starts(now: Waiting, of: str = "") -> Callable[[str, int, int, float], None
 
     def report(stage: str, step: int, steps: int, chi2: float) -> None:
         now.say(f"{of}{stage:>7} {step:4d}/{steps}  best chi^2 {chi2:.3e}", last=step == steps)
+        if step == steps and stage == "finish":
+            now.say(f"{of}other states, intervals, curve")
 
     return report
 

@@ -103,7 +103,8 @@ class _Scan:
         """The end of the interval below (sign = -1) or above the minimum."""
         bound, inside, step = self.bounds[(sign + 1) // 2], self.best, np.sqrt(rise) * self.step
         while True:
-            v = self.best + sign * min(step, sign * (bound - self.best))
+            # Not best + (bound - best), which need not be the bound to the last bit.
+            v = self.best + sign * step if step < sign * (bound - self.best) else bound
             if (above := self.above(v)) >= rise:
                 break
             if v == bound:
