@@ -66,7 +66,7 @@ def test_lines_are_those_of_the_file(tmp_path):
         (PLAIN.replace("2.3", "2,3"), 2, "must have 4 cells, but has 5"),
         (PLAIN.replace(",", ";").replace("39.25", "1,234"), 3, "must have a comma everywhere or a point everywhere"),
         (PLAIN.replace(",", ";").replace("39.25", "1.234,5"), 3, "must have a comma everywhere or a point everywhere"),
-        (PLAIN.replace("2.3", "-2.3"), 2, "must not be negative by more than 3 of its errors, but is -2.3"),
+        (PLAIN.replace("2.3", "-2.3"), 2, "must not be negative by more than 5 of its errors, but is -2.3"),
         (PLAIN.replace("39.25", "\N{MINUS SIGN}39"), 3, "`T_c` must not be negative, but is -39"),
         (PLAIN.replace("branch_minimum[pi]", "gap"), 2, "unknown quantity `gap`; known are branch_minimum"),
         (PLAIN.replace("T_c", 'T_c"\n'), 3, "must have 4 cells"),

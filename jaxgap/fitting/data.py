@@ -40,7 +40,7 @@ OPTIONAL = ("unit", "use", "technique", "source", "how_obtained", "limit", "V_mV
 NUMBERS = ("T_K", "value", "error", "V_mV")
 USES = ("fit", "predict", "show")
 LIMITS = ("", "upper", "lower")
-SCATTER = 3.0
+SCATTER = 5.0
 """Standard deviations below zero up to which a reading of a gap is one of zero."""
 GAPS = ("branch_minimum", "fermi_momentum", "coherence_peak")
 OVER_T_C = "2 / k_B T_c"
