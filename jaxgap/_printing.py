@@ -42,6 +42,8 @@ def solution_row(s: Solution) -> dict[str, Any]:
         "steps": int(s.steps),
         "sigma_min": float(s.sigma_min),
         "quadrature_error": float(s.quadrature_error),
+        "unstable_amplitude": int(s.unstable_amplitude),
+        "unstable_phase": int(s.unstable_phase),
         "branches": branch_names(s.superconductor),
         "branch_minima_meV": np.asarray(branch_minima(s)).tolist(),
     }
@@ -51,8 +53,6 @@ def state_row(state: State) -> dict[str, Any]:
     return {
         "name": state.name,
         "stability": state.stability,
-        "unstable_amplitude": state.unstable_amplitude,
-        "unstable_phase": state.unstable_phase,
         "free_energy": state.free_energy,
         "smallest_gap_meV": state.gap,
         **solution_row(state.solution),

@@ -11,12 +11,13 @@ from jaxtyping import Array, Bool, Float
 from jaxgap._checks import check, check_finite
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
+from jaxgap.characteristic import count_negative
 from jaxgap.labels import Label, sign_pattern
 from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution
 from jaxgap.solve import amplitudes, solve_core
-from jaxgap.stability import count_negative, real_blocks
+from jaxgap.stability import real_blocks
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["GapCurve", "gap_curve", "solve_temperatures"]

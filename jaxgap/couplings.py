@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from jaxgap._checks import InputError, check, check_finite
 
-__all__ = ["CONVENTIONS", "channel_names", "channel_densities", "asymmetry", "couplings_from_literature"]
+__all__ = ["CONVENTIONS", "channel_names", "channel_densities", "pair_weights", "asymmetry", "couplings_from_literature"]
 
 CONVENTIONS = ("mean", "sum")
 
@@ -34,6 +34,12 @@ def channel_densities(N: Float[Array, "band"], cross: tuple[tuple[int, int], ...
     pairs = [N[i] + N[j] for i, j in cross]
     share = 0.5 if convention == "mean" else 1.0
     return jnp.concatenate([N, share * jnp.stack(pairs)]) if pairs else N
+
+
+def pair_weights(n_bands: int, n_cross: int, convention: str) -> np.ndarray:
+    """Orderings of electrons that P_c counts, per N_c: in weak coupling Delta_c = sum_c' lambda_cc' W_c' Delta_c' ln(2 Omega /
+    |Delta_c'|) for equal bands. 1 for a band, and for a cross channel 2 in the "mean" convention."""
+    return np.array([1.0] * n_bands + [2.0 if convention == "mean" else 1.0] * n_cross)
 
 
 def asymmetry(g: Float[Array, "channel channel"]) -> Float[Array, ""]:

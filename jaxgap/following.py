@@ -1,7 +1,14 @@
 r"""A branch followed in temperature.
 
 Steps in T, each predicted by the secant and corrected by Newton, refused where the correction is not small, or where the
-branch is not found half way: a step over the end of a branch, or on to another one, does not pass for a solution.
+branch is not found half way: a step over the end of a branch, or on to another one, does not pass for a solution. Nor does one
+over which the sign of det M changes: along a branch, the number of unstable amplitude directions turns from even to odd only at
+folds and branch points.
+
+Cooled below T_c, the branch may come to where a band that is weakly coupled to the others would superconduct on its own. Within
+some (lambda_12 / lambda_22)^(2/3) T that band's amplitude then grows from next to nothing, while a state with nothing of it
+goes on below, unstable. Where steps have become short and still lead there, the stable state beside it is looked for, along the
+unstable direction u of M. (Without any coupling this is a pitchfork; its two sides are one state, up to a free phase.)
 """
 
 from typing import Any, NamedTuple
@@ -10,15 +17,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgap.characteristic import count_negative
 from jaxgap.critical import instability
 from jaxgap.labels import has_signs
 from jaxgap.newton import Root, norm
-from jaxgap.pairing import gap_residual
+from jaxgap.pairing import gap_residual, thermal_energy
 from jaxgap.quadrature import DEFAULT_RULE, Rule
+from jaxgap.starts import starting_amplitudes
 from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import search_root, vanishing
 
-__all__ = ["Track", "follow", "follow_from_zero", "follow_from_T_c", "starting_amplitudes"]
+__all__ = ["Track", "follow", "follow_from_zero", "follow_from_T_c"]
 
 
 class Track(NamedTuple):
@@ -33,22 +42,54 @@ class Track(NamedTuple):
     arrived: Bool[Array, ""]
     """Whether it reached the goal: False if the branch ended, or could not be followed, before."""
     root: Root
-    """The root found at the goal: on the branch if `arrived`, else wherever Newton went from the last point."""
+    """What Newton found last: the root at the goal, if `arrived`."""
 
 
 class _Walk(NamedTuple):
     T: Float[Array, ""]
     Delta: Float[Array, "channel"]
+    odd: Bool[Array, ""]
+    """Whether the number of unstable amplitude directions is odd."""
     slope: Float[Array, "channel"]
     h: Float[Array, ""]
     tried: Int[Array, ""]
+    """Starts that were tried; beside an unstable state, distances from it."""
+    spare: Int[Array, ""]
+    """The first start that leads to the branch, but to an unstable state of it; -1: none."""
     began: Bool[Array, ""]
     checking: Bool[Array, ""]
     """Whether a step is found good at its end, and now to be checked half way."""
+    aside: Bool[Array, ""]
+    """Whether a step has led to an unstable state, beside which a stable one is looked for."""
     root: Root
     """The root at the end of the last step tried."""
+    unstable: Int[Array, ""]
+    """Its unstable directions in the amplitudes."""
     steps: Int[Array, ""]
     done: Bool[Array, ""]
+
+
+class _Try(NamedTuple):
+    """One call of Newton."""
+
+    T: Float[Array, ""]
+    """The end of the step [K]."""
+    predicted: Float[Array, "channel"]
+    """There [meV]."""
+    here: Float[Array, ""]
+    """Where Newton is asked [K]: there, or half way."""
+    start: Float[Array, "channel"]
+    u: Float[Array, "channel"]
+    """The direction aside."""
+
+
+class _Verdict(NamedTuple):
+    good: Bool[Array, ""]
+    """Whether what was found is on the branch."""
+    near: Bool[Array, ""]
+    """Whether it would be, but for its unstable directions."""
+    unstable: Int[Array, ""]
+    """Unstable directions in the amplitudes."""
 
 
 CORRECTION = 0.15
@@ -56,6 +97,13 @@ CORRECTION = 0.15
 HALF_WAY = 0.02
 """Largest distance, in units of |Delta|, of the branch half way of a step from the mean of its ends. (In ba122 with lambda_13 =
 .0192 and Omega = 37.878 meV, steps that jump between its four states are 4 % off and more.)"""
+ASIDE = (1.5, 0.4, 0.1, 0.02)
+"""Distances from an unstable state, in units of k_B T, from which the stable one beside it is looked for: a band's amplitude is
+0.9 k_B T at 0.9 of its own T_c."""
+SHORT = 0.01
+"""Steps shorter than this share of T may lead aside."""
+SQUARINGS = 14
+"""The unstable direction is a column of (|M| - M)^(2^14)."""
 
 
 def follow(
@@ -67,73 +115,107 @@ def follow(
     rule: Rule = DEFAULT_RULE,
     resolution: float = 1e-4,
 ) -> Track:
-    """Find a real solution at T from the first of `starts` that leads to one, and follow it to the temperature `goal` [K].
+    """Find a real solution at T from one of `starts`, and follow it to the temperature `goal` [K].
 
-    With `pattern`, the band amplitudes must have and keep those signs. The first step tried is the whole way. A step is
-    refused, and tried again at a quarter of its length, if Newton fails, if it corrects the (secant) prediction by more
-    than 15 %, if a sign changes, or if half way Newton, from the mean of both ends, does the same or goes further than 2 %
-    (steps that change the amplitudes by less need no such check). When steps fall below `resolution` [K] the branch has
-    ended, and Newton jumps to the goal, from amplitudes of equal sign, to report what is there.
+    With `pattern`, the band amplitudes must have and keep those signs, and a state that is stable in its amplitudes is
+    preferred, whatever the order of the starts; without, there is one start, and the state must be stable and stay so.
+    The first step tried is the whole way. A step is refused, and tried again at a quarter of its length, if Newton fails, if
+    it corrects the (secant) prediction by more than 15 %, if a sign or that of det M changes, or if half way Newton, from the
+    mean of both ends, does the same or goes further than 2 % (steps that change the amplitudes by less need no such check).
+    When steps fall below `resolution` [K], or a thousandth of the way, the branch has ended.
     """
     n_starts = len(starts)
+    shortest = jnp.minimum(resolution, 1e-3 * jnp.abs(goal - T))
+
+    def attempt(s: _Walk) -> _Try:
+        last = jnp.abs(goal - s.T) <= jnp.abs(s.h)
+        T = jnp.where(s.began, jnp.where(last, goal, s.T + s.h), s.T)
+        first = starts[jnp.where(s.tried < n_starts, s.tried, s.spare)]
+        predicted = jnp.where(s.began, s.Delta + s.slope * (T - s.T), first)
+        start = jnp.where(s.checking, (s.Delta + s.root.x) / 2, predicted)
+        u = 0 * start
+        if pattern is None:
+            u = _unstable_direction(s.root.jacobian, predicted - s.root.x)
+            distance = jnp.array(ASIDE)[jnp.minimum(s.tried, len(ASIDE) - 1)] * thermal_energy(T)
+            start = jnp.where(s.aside, s.root.x + distance * u, start)
+        return _Try(T, predicted, jnp.where(s.checking, (s.T + T) / 2, T), start, u)
+
+    def judge(s: _Walk, t: _Try, found: Root) -> _Verdict:
+        # === is it near what was expected?
+        correction = norm(found.x - jnp.where(s.checking, t.start, t.predicted))
+        near = ~s.began | (correction <= jnp.where(s.checking, HALF_WAY, CORRECTION) * norm(s.Delta))
+        away = found.x - s.root.x
+        along = t.u @ away
+        beside = (along > 0) & (norm(away - along * t.u) <= CORRECTION * norm(s.root.x))
+        near = found.converged & (norm(found.x) > vanishing(sc, t.here)) & jnp.where(s.aside, beside, near)
+
+        # === is it of the kind that was followed?
+        count = count_negative(found.jacobian)
+        if pattern is None:
+            return _Verdict(near & (count == 0), near, count)
+        near &= has_signs(found.x, pattern)
+        alike = jnp.where(s.began, (count % 2 == 1) == s.odd, (count == 0) | (s.tried >= n_starts))
+        return _Verdict(near & alike, near, count)
 
     def step(s: _Walk) -> _Walk:
-        jump = jnp.abs(s.h) <= resolution
-        last = jump | (jnp.abs(goal - s.T) <= jnp.abs(s.h))
-        T = jnp.where(s.began, jnp.where(last, goal, s.T + s.h), s.T)
-        predicted = jnp.where(jump, jnp.abs(starts[0]), s.Delta + s.slope * (T - s.T))
-        predicted = jnp.where(s.began, predicted, starts[jnp.minimum(s.tried, n_starts - 1)])
+        t = attempt(s)
+        found = search_root(sc, t.here, t.start, rule, max_steps=16)
+        good, near, count = judge(s, t, found)
 
-        # === solve, at the end of the step or half way
-        T_here = jnp.where(s.checking, (s.T + T) / 2, T)
-        predicted = jnp.where(s.checking, (s.Delta + s.root.x) / 2, predicted)
-        found = search_root(sc, T_here, predicted, rule, max_steps=16)
-        size = norm(s.Delta)
-        good = (
-            found.converged
-            & (norm(found.x) > vanishing(sc, T_here))
-            & (~s.began | (norm(found.x - predicted) <= jnp.where(s.checking, HALF_WAY, CORRECTION) * size))
-        )
-        if pattern is not None:
-            good &= has_signs(found.x, pattern)
+        # === aside, from an unstable state; a further one on the way has fewer unstable directions
+        entering = near & ~good & ~s.checking & ~s.aside & (~s.began | (jnp.abs(s.h) <= SHORT * s.T))
+        further = near & ~good & s.aside & (count < s.unstable)
+        again = s.aside & ~good & ~further & (s.tried + 1 < len(ASIDE))
+        aside = (entering | further | again) & (pattern is None)
 
-        # === judge and move
-        root = jax.tree.map(lambda end, now: jnp.where(s.checking, end, now), s.root, found)
-        checking = good & s.began & ~jump & ~s.checking & (norm(root.x - s.Delta) > HALF_WAY * size)
-        moved = good & ~jump & ~checking
-        dT = jnp.where(T == s.T, jnp.inf, T - s.T)
-        tried = s.tried + ~(s.began | good)
+        # === move, check half way, or shorten the step
+        kept = s.checking | (s.aside & ~good & ~further)
+        root = jax.tree.map(lambda old, new: jnp.where(kept, old, new), s.root, found)
+        far = norm(root.x - s.Delta) > HALF_WAY * norm(s.Delta)
+        checking = good & s.began & ~s.checking & ~s.aside & far
+        moved = good & ~checking
+        refused = ~(moved | checking | aside)
+        dT = jnp.where(s.began & (t.T != s.T), t.T - s.T, jnp.inf)
+        tried = jnp.where(again | (refused & ~s.began), s.tried + 1, jnp.where(s.began | aside, 0, s.tried))
+        spare = jnp.where(near & ~good & ~s.began & (s.spare < 0), s.tried, s.spare)
+        over = jnp.where(s.began, jnp.abs(s.h) <= shortest, tried >= n_starts + (spare >= 0) * (pattern is not None))
         return _Walk(
-            T=jnp.where(moved, T, s.T),
+            T=jnp.where(moved, t.T, s.T),
             Delta=jnp.where(moved, root.x, s.Delta),
+            odd=jnp.where(moved & ~s.began, count % 2 == 1, s.odd),
             slope=jnp.where(moved, (root.x - s.Delta) / dT, s.slope),
-            h=s.h * jnp.where(s.began & ~checking, jnp.where(moved, 2.0, 0.25), 1.0),
+            h=s.h * jnp.where(s.began, jnp.where(moved, 2.0, jnp.where(refused, 0.25, 1.0)), 1.0),
             tried=tried,
-            began=s.began | good,
+            spare=spare,
+            began=s.began | moved,
             checking=checking,
+            aside=aside,
             root=root,
+            unstable=jnp.where(kept, s.unstable, count),
             steps=s.steps + found.steps,
-            done=jump | (moved & (goal == T)) | (tried == n_starts),
+            done=(moved & (goal == t.T)) | (refused & over),
         )
 
     zero, no = jnp.zeros((), int), jnp.array(False)
     nothing = Root(starts[0], jnp.asarray(jnp.inf), jnp.eye(starts.shape[1]), no, zero)
-    # Where the way is shorter than the resolution, the step must not look like the last jump.
-    h = jnp.where(goal == T, 1.0, jnp.sign(goal - T) * jnp.maximum(jnp.abs(goal - T), 2 * resolution))
-    start = _Walk(T, starts[0], 0 * starts[0], h, zero, no, no, nothing, zero, no)
+    start = _Walk(T, starts[0], no, 0 * starts[0], goal - T, zero, zero - 1, no, no, no, nothing, zero, zero, no)
     end = jax.lax.while_loop(lambda s: ~s.done, step, start)
-    arrived = end.began & end.root.converged & (goal == end.T) & (jnp.abs(end.h) > resolution)
-    return Track(end.T, end.Delta, end.began, arrived, end.root._replace(steps=end.steps))
+    return Track(end.T, end.Delta, end.began, end.began & (goal == end.T), end.root._replace(steps=end.steps))
 
 
-def starting_amplitudes(sc: Superconductor, pattern: Float[Array, "band"]) -> Float[Array, "start channel"]:
-    """Amplitudes from which to look for a branch at T = 0 [meV]: those of decoupled channels, Omega / sinh(1/lambda_cc), with
-    the signs of `pattern`, at three sizes, and with a weaker cross amplitude of either sign."""
-    n, n_bands = len(sc.channels), len(sc.bands)
-    size = sc.Omega / jnp.sinh(1 / jnp.clip(jnp.diag(sc.lam), 0.1, 2.0))
-    signs = jnp.concatenate([pattern, jnp.ones(n - n_bands)])
-    scales = [(bands, cross) for cross in (0.2, -0.2) for bands in (1.0, 0.6, 1.5)]
-    return jnp.stack([size * signs * jnp.array([b] * n_bands + [c] * (n - n_bands)) for b, c in scales])
+def _unstable_direction(M: Float[Array, "n n"], towards: Float[Array, "n"]) -> Float[Array, "n"]:
+    """The eigenvector of the lowest eigenvalue of M (norm 1) in the direction of `towards`; if that is orthogonal to it, with
+    the largest component positive."""
+
+    def squared(_: Any, power: Any) -> Any:
+        power = power / jnp.sqrt(jnp.sum(power**2))
+        return power @ power
+
+    power = jax.lax.fori_loop(0, SQUARINGS, squared, jnp.sqrt(jnp.sum(M**2)) * jnp.eye(len(M)) - M)
+    longest = jnp.argmax(jnp.sum(power**2, axis=0))
+    u = power[:, longest] / norm(power[:, longest])
+    side = u @ towards
+    return u * jnp.sign(jnp.where(side == 0, u[jnp.argmax(jnp.abs(u))], side))
 
 
 def follow_from_zero(

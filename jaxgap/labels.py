@@ -29,22 +29,24 @@ class Label(IntEnum):
     S_PLUS_MINUS = 2
     CROSSBAND = 3
     BROKEN = 4
+    NOTHING = 5
 
     @property
     def text(self) -> str:
         """The label in the field's words."""
-        return ("normal", "s++", "s+-", "purely cross-band", "time-reversal broken")[self]
+        return ("normal", "s++", "s+-", "purely cross-band", "time-reversal broken", "no state")[self]
 
 
 def label_of(Delta: Inexact[Array, "channel"], n_bands: int) -> Int[Array, ""]:
-    """The `Label` of amplitudes (zero amplitudes are normal), independent of their global phase."""
+    """The `Label` of amplitudes (zero amplitudes are normal, NaN are no state), independent of their global phase."""
     total = jnp.sum(abs2(Delta))
     bands = _without_phase(Delta)[:n_bands]
     plus, minus = (jnp.any(side > ZERO * jnp.sqrt(total)) for side in (bands, -bands))
     kind = jnp.where(plus & minus, Label.S_PLUS_MINUS, Label.S_PLUS_PLUS)
     kind = jnp.where(plus | minus, kind, Label.CROSSBAND)
     kind = jnp.where(jnp.abs(jnp.sum(Delta**2)) >= (1 - REAL) * total, kind, Label.BROKEN)
-    return jnp.where(total > 0, kind, Label.NORMAL).astype(int)
+    kind = jnp.where(total > 0, kind, Label.NORMAL)
+    return jnp.where(jnp.isfinite(total), kind, Label.NOTHING).astype(int)
 
 
 def has_signs(Delta: Inexact[Array, "channel"], pattern: Float[Array, "band"]) -> Bool[Array, ""]:

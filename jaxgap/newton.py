@@ -99,6 +99,7 @@ def newton(
     floor: Float[Array, ""] | float = 0.0,
     stride: Stride = CAREFUL,
     last_step: float = STEP_TOLERANCE,
+    rounding: Float[Array, ""] | float = 0.0,
 ) -> Root:
     """A root of r(x, theta) from the start `x`.
 
@@ -143,7 +144,7 @@ def newton(
     end = jax.lax.while_loop(going, step, start)
     # The floor is for amplitudes that vanish: just beyond a fold |r| is as small without a solution.
     size = norm(end.x)
-    small = end.size <= jnp.where(size <= floor, floor, RESIDUAL_TOLERANCE * size)
+    small = end.size <= jnp.where(size <= floor, floor, RESIDUAL_TOLERANCE * size + rounding)
     if rough:
         small = end.done & (end.t == 1)  # not given up
     return Root(end.x, end.size, end.jacobian, jnp.isfinite(end.x).all() & small, end.steps)

@@ -17,11 +17,12 @@ from jaxtyping import Array, Complex, Float, Inexact, Int
 from jaxgap._checks import check, check_finite
 from jaxgap._chunks import in_chunks
 from jaxgap._compilation import program
-from jaxgap.couplings import CONVENTIONS
+from jaxgap.characteristic import MARGINAL
+from jaxgap.couplings import pair_weights
 from jaxgap.newton import Stride
 from jaxgap.pairing import gap_residual, pack, unpack
 from jaxgap.quadrature import Rule
-from jaxgap.stability import MARGINAL, phase_block
+from jaxgap.stability import phase_block
 from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import coupled_channels, search_root
 
@@ -160,8 +161,7 @@ def complex_starts(sc: Superconductor) -> np.ndarray:
 def _starts(sc: Superconductor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(real, real before plain iterations, complex) amplitudes to start from [meV]: the shapes at the size that the largest
     eigenvalue of lambda suggests, at a smaller one, and at every channel's own. Of a batch: [..., start, channel]."""
-    share = {CONVENTIONS[0]: 2.0, CONVENTIONS[1]: 1.0}[sc.convention]
-    weight = np.array([1.0] * len(sc.bands) + [share] * len(sc.cross))
+    weight = pair_weights(len(sc.bands), len(sc.cross), sc.convention)
     lam, Omega = np.asarray(sc.lam) * weight, np.asarray(sc.Omega)[..., None, None]
     largest = np.max(np.abs(np.linalg.eigvals(lam)), axis=-1)[..., None, None]
     size = Omega / np.sinh(1 / np.clip(largest, 0.08, 3.0))

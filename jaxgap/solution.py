@@ -12,7 +12,7 @@ from jaxgap._checks import check, is_concrete
 from jaxgap.labels import Label
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["Solution", "Status", "check_single", "promised_accuracy"]
+__all__ = ["HAS_AMPLITUDES", "Solution", "Status", "check_single", "promised_accuracy", "stability_in_words"]
 
 
 class Status(IntEnum):
@@ -42,13 +42,16 @@ _SENTENCES = {
     Status.NORMAL: "The temperature is at or above T_c: the branch connected to T_c is the normal state here.",
     Status.TRIVIAL: "The search ended in the normal state although a superconducting solution was asked for; start "
     "from larger amplitudes, or check that the branch exists at this temperature.",
-    Status.LEFT_BRANCH: "The asked-for branch does not reach this temperature, or could not be followed to it; the "
-    "amplitudes are not on it (see `branch_end` for where it ends).",
-    Status.NOT_CONVERGED: "No solution was found; start nearer to one, or follow the branch from low temperature.",
+    Status.LEFT_BRANCH: "The asked-for branch does not reach this temperature, or could not be followed to it as a stable "
+    "state (see `branch_end` for where it ends).",
+    Status.NOT_CONVERGED: "No solution was found; start nearer to one (`start=`), or follow the branch from low temperature.",
     Status.INACCURATE: "Converged, but the quadrature error exceeds the promised accuracy (a nearly gapless state close to "
-    "T = 0): it takes more quadrature nodes (in Python a `rule` such as Rule(overlap=96, single=48)).",
+    "T = 0); pass a finer `rule`, for example Rule(overlap=96, single=48).",
     Status.INVALID: "The system or the temperature is not valid: a NaN, a negative temperature or Omega <= 0.",
 }
+
+HAS_AMPLITUDES = (Status.CONVERGED, Status.NORMAL, Status.TRIVIAL, Status.INACCURATE)
+"""The statuses of solutions whose amplitudes are those of a state; of all others they are NaN."""
 
 
 def promised_accuracy(sigma_min: Float[Array, ""]) -> Float[Array, ""]:
@@ -67,7 +70,8 @@ class Solution(eqx.Module):
     T: Float[Array, ""]
     """Temperature [K]."""
     Delta: Complex[Array, "channel"]
-    """Pair amplitude of every channel [meV], in the order of `superconductor.channels`; phases of a real start stay real."""
+    """Pair amplitude of every channel [meV], in the order of `superconductor.channels`; phases of a real start stay real. NaN,
+    with their derivatives, unless the status is `CONVERGED`, `NORMAL`, `TRIVIAL` or `INACCURATE`."""
     status: Int[Array, ""]
     """A `Status` code."""
     label: Int[Array, ""]
@@ -82,11 +86,20 @@ class Solution(eqx.Module):
     """Estimated relative error of the amplitudes above 1e-4 Omega, from one evaluation with a finer rule."""
     differentiable: Bool[Array, ""]
     """Whether derivatives exist to useful precision; where not (at T_c, at a fold, where nothing was found) they are NaN."""
+    unstable_amplitude: Int[Array, ""]
+    """Unstable directions in the amplitudes (`jaxgap.stability`); for complex amplitudes, of all of M."""
+    unstable_phase: Int[Array, ""]
+    """Unstable directions in the phases, for equal relaxation rates; 0 for complex amplitudes."""
 
     @property
     def converged(self) -> Bool[Array, "*batch"]:
         """Whether this is the solution that was asked for (the normal state counts where it is the answer)."""
         return (self.status == Status.CONVERGED) | (self.status == Status.NORMAL)
+
+    @property
+    def stable(self) -> Bool[Array, "*batch"]:
+        """Whether this is a solution without unstable directions (phases: for equal relaxation rates)."""
+        return (self.status <= Status.TRIVIAL) & (self.unstable_amplitude == 0) & (self.unstable_phase == 0)
 
     @property
     def is_real(self) -> Bool[Array, ""]:
@@ -111,17 +124,33 @@ def check_single(solution: Solution, function: str) -> None:
 
 
 def _lines(s: Solution) -> list[str]:
-    names = s.superconductor.channels
-    width = max(len(name) for name in names)
-    lines = [f"Solution at T = {float(s.T):g} K: {Label(int(s.label)).text} ({Status(int(s.status)).text})"]
-    lines += [f"  Delta[{name}]{'':<{width - len(name)}} = {_number(D)} meV" for name, D in zip(names, s.Delta, strict=True)]
+    sc, label, status = s.superconductor, Label(int(s.label)), Status(int(s.status))
+    if status not in HAS_AMPLITUDES:
+        return [f"No solution at T = {float(s.T):g} K ({status.text})", f"  {status.sentence}"]
+    phase_defined = label == Label.NORMAL or bool(sc.has_free_energy)
+    stability = stability_in_words(int(s.unstable_amplitude), int(s.unstable_phase), phase_defined)
+    width = max(len(name) for name in sc.channels)
+    lines = [f"Solution at T = {float(s.T):g} K: {label.text} ({status.text}), {stability}"]
+    lines += [
+        f"  Delta[{name}]{'':<{width - len(name)}} = {_number(D)} meV" for name, D in zip(sc.channels, s.Delta, strict=True)
+    ]
     lines += [
         f"  residual {float(s.residual):.1e} meV after {int(s.steps)} steps, sigma_min {float(s.sigma_min):.2e}, "
         f"quadrature error {float(s.quadrature_error):.1e}"
     ]
-    if int(s.status) > Status.NORMAL:
-        lines += [f"  {Status(int(s.status)).sentence}"]
+    if status > Status.NORMAL:
+        lines += [f"  {status.sentence}"]
     return lines
+
+
+def stability_in_words(amplitude: int, phase: int, phase_defined: bool) -> str:
+    """Stability of a state with so many unstable directions, whose phases' stability may be undefined (asymmetric g)."""
+    if amplitude == 0 and not phase_defined:
+        return (
+            f"amplitudes stable; phases undefined (asymmetric g; at equal rates: {f'{phase} unstable' if phase else 'stable'})"
+        )
+    count = [f"{n} in {what}" for n, what in ((amplitude, "amplitude"), (phase, "phase")) if n]
+    return "unstable: " + ", ".join(count) if count else "stable"
 
 
 def _number(z: Any) -> str:

@@ -26,7 +26,7 @@ from jaxgap.observables.gaps import GAPLESS, branch_minima_of
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.quadrature import DEFAULT_RULE
 from jaxgap.search import STATES, as_real, candidates, coupled_groups, distinct
-from jaxgap.solution import Solution, Status
+from jaxgap.solution import Solution, Status, stability_in_words
 from jaxgap.solve import checked_temperature, solve, solve_core
 from jaxgap.stability import complex_matrix, negative_of_each, real_blocks
 from jaxgap.superconductor import Superconductor
@@ -86,11 +86,8 @@ class State(NamedTuple):
     @property
     def stability(self) -> str:
         """Stability in words."""
-        count = [f"{n} in {what}" for n, what in ((self.unstable_amplitude, "amplitude"), (self.unstable_phase, "phase")) if n]
-        if self.unstable_amplitude == 0 and not self.phase_defined and self.label != Label.NORMAL:
-            phase = "stable" if self.unstable_phase == 0 else f"{self.unstable_phase} unstable"
-            return f"amplitudes stable; phases undefined (asymmetric g; at equal rates: {phase})"
-        return "stable" if self.stable else "unstable: " + ", ".join(count)
+        phase_defined = self.phase_defined or self.label == Label.NORMAL
+        return stability_in_words(self.unstable_amplitude, self.unstable_phase, phase_defined)
 
 
 @dataclass(frozen=True, repr=False)

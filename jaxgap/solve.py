@@ -16,13 +16,15 @@ from jaxtyping import Array, Bool, Float, Inexact, Int
 from jaxgap._checks import NotConvergedError, check, check_finite, is_concrete
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
+from jaxgap.characteristic import count_negative
 from jaxgap.following import follow_from_T_c, follow_from_zero
 from jaxgap.implicit import SINGULAR, smallest_singular_value
 from jaxgap.labels import has_signs, label_of, sign_pattern
 from jaxgap.newton import Root, norm
 from jaxgap.pairing import pack, unpack
 from jaxgap.quadrature import DEFAULT_RULE, Rule
-from jaxgap.solution import Solution, Status, promised_accuracy
+from jaxgap.solution import HAS_AMPLITUDES, Solution, Status, promised_accuracy
+from jaxgap.stability import phase_block
 from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import fixed_gauge_residual, implicit_amplitudes, search_root, theta_at, vanishing
 
@@ -140,18 +142,27 @@ def solve_core(
 
     # === differentiate
     Delta = implicit_amplitudes(sc, T, verdict.Delta, verdict.trusted, root.jacobian, rule)
+    Delta = unless_nothing(Delta, verdict.status)
     return Solution(
         superconductor=sc,
         T=T,
         Delta=Delta.astype(jnp.complex128),
         status=verdict.status,
-        label=label_of(verdict.Delta, len(sc.bands)),
+        label=label_of(jax.lax.stop_gradient(Delta), len(sc.bands)),
         residual=root.residual,
         steps=root.steps,
         sigma_min=verdict.sigma_min,
         quadrature_error=verdict.quadrature_error,
         differentiable=verdict.trusted & (verdict.sigma_min > SINGULAR),
+        unstable_amplitude=verdict.unstable_amplitude,
+        unstable_phase=verdict.unstable_phase,
     )
+
+
+def unless_nothing(Delta: Inexact[Array, "channel"], status: Int[Array, ""]) -> Inexact[Array, "channel"]:
+    """`Delta`; NaN, with its derivatives, where the status says that there is no such state."""
+    has = jnp.isin(status, jnp.array(HAS_AMPLITUDES))
+    return Delta * jnp.where(has, 1.0, jnp.nan)
 
 
 class _Verdict(NamedTuple):
@@ -162,6 +173,8 @@ class _Verdict(NamedTuple):
     """Whether they are a root at all."""
     sigma_min: Float[Array, ""]
     quadrature_error: Float[Array, ""]
+    unstable_amplitude: Int[Array, ""]
+    unstable_phase: Int[Array, ""]
 
 
 def _judge(
@@ -184,4 +197,12 @@ def _judge(
     status = jnp.where(root.converged, status, Status.NOT_CONVERGED)
     status = jnp.where(on_branch, status, Status.LEFT_BRANCH)
     status = jnp.where(valid, status, Status.INVALID)
-    return _Verdict(Delta, status.astype(int), root.converged & valid, sigma_min, quadrature_error)
+    unstable = _unstable(sc, T, Delta, root.jacobian, rule)
+    return _Verdict(Delta, status.astype(int), root.converged & valid & on_branch, sigma_min, quadrature_error, *unstable)
+
+
+def _unstable(sc: Superconductor, T: Any, Delta: Inexact[Array, "channel"], M: Float[Array, "n n"], rule: Rule) -> Any:
+    """(unstable directions in amplitudes, in phases); of complex amplitudes all together."""
+    if jnp.iscomplexobj(Delta):
+        return count_negative(M), jnp.zeros((), int)
+    return count_negative(jnp.stack([M, phase_block(sc, Delta, T, rule)], axis=-1))

@@ -18,6 +18,7 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap._checks import is_concrete
 from jaxgap._compilation import program
+from jaxgap.characteristic import MARGINAL, count_negative
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.pairing import phase_jacobian
 from jaxgap.quadrature import DEFAULT_RULE, Rule
@@ -25,9 +26,6 @@ from jaxgap.solution import Solution, check_single
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["Stability", "unstable_directions"]
-
-MARGINAL = 1e-8
-"""An eigenvalue of M counts as negative below -1e-8: the gauge mode's zero is good to about 1e-13."""
 
 
 class Stability(NamedTuple):
@@ -85,11 +83,6 @@ def complex_matrix(
 ) -> Float[Array, "n n"]:
     """M on real and imaginary parts."""
     return residual_and_matrix(sc, Delta, T, rule)[1]
-
-
-def count_negative(block: Float[Array, "m m"]) -> Int[Array, ""]:
-    """Number of eigenvalues with negative real part."""
-    return jnp.sum(jnp.linalg.eigvals(block).real < -MARGINAL)
 
 
 def negative_of_each(blocks: Any) -> np.ndarray:

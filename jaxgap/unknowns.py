@@ -28,6 +28,7 @@ __all__ = [
     "search_root",
     "newton_amplitudes",
     "vanishing",
+    "rounding",
     "coupled_channels",
     "group_directions",
     "gauge_directions",
@@ -129,7 +130,14 @@ def search_root(
         gauge = gauge_directions(theta[0], x)
         return r, M + gauge.T @ gauge
 
-    return newton(equations, x, (sc, T), max_steps, vanishing(sc, T), stride)
+    return newton(equations, x, (sc, T), max_steps, vanishing(sc, T), stride, rounding=rounding(sc))
+
+
+def rounding(sc: Superconductor) -> Float[Array, ""]:
+    """|r| [meV] that rounding may leave: zeta = kappa / m - mu is good to eps mu, which counts where amplitudes are below
+    1e-5 mu."""
+    mu = jnp.stack([band.mu for band in sc.bands])
+    return 0.1 * jnp.finfo(float).eps * jnp.sqrt(jnp.sum(mu**2))
 
 
 def newton_amplitudes(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "channel"], max_steps: int = 30) -> Root:

@@ -39,6 +39,8 @@ def state(sc, Delta, T=0.0):
         "status": jnp.asarray(int(Status.CONVERGED)),
         "label": jnp.asarray(int(Label.S_PLUS_PLUS)),
         "steps": jnp.asarray(0),
+        "unstable_amplitude": jnp.asarray(0),
+        "unstable_phase": jnp.asarray(0),
     }
     numbers = {name: jnp.zeros(()) for name in ("residual", "sigma_min", "quadrature_error")}
     Delta = jnp.asarray(Delta, jnp.complex128)

@@ -79,6 +79,8 @@ def state(sc, Delta, T=0.0):
         sigma_min=jnp.ones(()),
         quadrature_error=zero,
         differentiable=jnp.asarray(True),
+        unstable_amplitude=jnp.asarray(0),
+        unstable_phase=jnp.asarray(0),
     )
 
 

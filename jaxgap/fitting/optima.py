@@ -9,8 +9,9 @@ from jaxgap.fitting.minimise import distance
 from jaxgap.fitting.objective import Nested
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.states import Counts, counts
+from jaxgap.solution import stability_in_words
 
-__all__ = ["End", "Optimum", "SAME", "distance_of", "optima"]
+__all__ = ["DISCONTINUOUS", "End", "Optimum", "SAME", "UNSTABLE", "distance_of", "optima"]
 
 SAME = 1e-6
 """chi^2 up to which two optima are equally good."""
@@ -19,6 +20,11 @@ CLOSE, ALIKE = 1e-4, 1e-3
 than 1e-3 of their size."""
 OPEN = 0.01
 """A direction is open if the data allow it to move by more than 100 times the bounds (as in `uncertainty.curvature`)."""
+
+
+UNSTABLE = "a sample shows stable states only"
+DISCONTINUOUS = "it is not continuous with a state of these signs and this stability at T = 0"
+"""Why a state is refused."""
 
 
 class End(NamedTuple):
@@ -57,13 +63,7 @@ class Optimum(NamedTuple):
     @property
     def stability(self) -> str:
         """Stability in words."""
-        found = ((self.unstable_amplitude, "amplitude"), (self.unstable_phase, "phase"))
-        counted = found if self.phase_defined else found[:1]
-        words = " and ".join(f"{n} {what} direction{'s' * (n > 1)}" for n, what in counted if n)
-        if self.phase_defined:
-            return f"unstable in {words}" if words else "stable"
-        phase = f"; at equal rates also in {self.unstable_phase} of phase" if self.unstable_phase and words else ""
-        return f"unstable in {words}{phase}" if words else "stable in amplitude"
+        return stability_in_words(self.unstable_amplitude, self.unstable_phase, self.phase_defined)
 
 
 def distance_of(p: Problem, theta: np.ndarray, at: Nested, tolerance: float) -> float:
@@ -131,5 +131,5 @@ def _refusal(p: Problem, end: End, unstable: Counts) -> str:
     """Why the fit may not take the state, in words that follow "refused:"."""
     number = unstable.amplitude + (unstable.phase if p.phases else 0)
     if int(p.unstable) >= 0 and number != int(p.unstable):
-        return "a sample shows stable states only"
-    return "" if end.at.on_branch else "it is not continuous with a state of these signs and this stability at T = 0"
+        return UNSTABLE
+    return "" if end.at.on_branch else DISCONTINUOUS

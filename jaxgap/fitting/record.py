@@ -41,7 +41,8 @@ not be the fit, or empty) and `starts` (how many ended there). Files of earlier 
 
 Of a curve, lists over its temperatures: `T_K`, `branch_minima_meV` [temperature, branch] (null where the branch does not
 exist), `stable_at_equal_rates`, `Delta_real_meV` and `Delta_imag_meV` [temperature, channel], `status` and `label` (the codes
-of `jaxgap.Status` and `jaxgap.Label`), `residual_meV`, `steps`, `sigma_min`, `quadrature_error`, `differentiable`.
+of `jaxgap.Status` and `jaxgap.Label`), `residual_meV`, `steps`, `sigma_min`, `quadrature_error`, `differentiable`,
+`unstable_amplitude`, `unstable_phase`.
 """
 
 import json
@@ -187,6 +188,8 @@ def _curve(curve: GapCurve) -> dict[str, Any]:
         "sigma_min": _written(s.sigma_min),
         "quadrature_error": _written(s.quadrature_error),
         "differentiable": _written(s.differentiable),
+        "unstable_amplitude": _written(s.unstable_amplitude),
+        "unstable_phase": _written(s.unstable_phase),
     }
 
 
@@ -332,6 +335,8 @@ def _read_curve(record: dict[str, Any], sc: Superconductor) -> GapCurve:
     arrays = {name: _read(record[key], (n,)) for name, key in _DIAGNOSTICS.items()}
     arrays |= {name: _read(record[name], (n,), int) for name in ("status", "label", "steps")}
     arrays |= {"Delta": Delta, "differentiable": _read(record["differentiable"], (n,), bool)}
+    # Not in a record of before: -1, not known.
+    arrays |= {name: _read(record.get(name, [-1] * n), (n,), int) for name in ("unstable_amplitude", "unstable_phase")}
     gaps = _read(record["branch_minima_meV"], (n, len(branch_names(sc))))
     stable = _read(record["stable_at_equal_rates"], (n,), bool)
     # A batch of solutions, made like one.

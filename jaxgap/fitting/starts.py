@@ -21,7 +21,7 @@ from jaxgap._compilation import program
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.problem import Problem, system_at, systems_at
 from jaxgap.fitting.states import unstable_directions
-from jaxgap.following import starting_amplitudes
+from jaxgap.starts import starting_amplitudes
 from jaxgap.labels import has_signs
 from jaxgap.newton import norm
 from jaxgap.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, iterated, real_starts

@@ -13,13 +13,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxgap.characteristic import coefficients
 from jaxgap.critical import LOWEST, STEP, continued, highest_temperature, search
 from jaxgap.quadrature import DEFAULT_RULE
 from jaxgap.superconductor import Superconductor
 from jaxgap.sweeps.gathered import of_those_left
 from jaxgap.sweeps.kernel import LONG_BLOCK, fewer
 from jaxgap.sweeps.lanes import lanes, normal_matrix
-from jaxgap.sweeps.onset import CLOSE, coefficients, normalised, onset
+from jaxgap.sweeps.onset import CLOSE, normalised, onset
 
 __all__ = ["critical_temperature_in_batch"]
 

@@ -29,18 +29,20 @@ from jaxtyping import Array, Bool, Float, Inexact, Int
 from jaxgap._checks import check, check_finite, is_concrete
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
-from jaxgap.following import CORRECTION, HALF_WAY, starting_amplitudes
+from jaxgap.characteristic import coefficients, count_negative
+from jaxgap.following import CORRECTION, HALF_WAY
 from jaxgap.implicit import SINGULAR
 from jaxgap.labels import has_signs, label_of, sign_pattern
 from jaxgap.newton import RESIDUAL_TOLERANCE, newton, norm, solved
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.solution import Solution, Status, promised_accuracy
-from jaxgap.solve import solve_core
+from jaxgap.solve import solve_core, unless_nothing
+from jaxgap.starts import starting_amplitudes
 from jaxgap.superconductor import Superconductor
 from jaxgap.sweeps.descent import Approach, descend
 from jaxgap.sweeps.gathered import of_those_left
-from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_singular_values
-from jaxgap.sweeps.onset import coefficients, onset
+from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, residual_and_phases, smallest_singular_values
+from jaxgap.sweeps.onset import onset
 from jaxgap.unknowns import implicit_amplitudes, vanishing
 
 __all__ = ["solve_many", "lane_equations", "Ways", "BLOCK", "LONG_BLOCK"]
@@ -79,6 +81,8 @@ class Found(NamedTuple):
     sigma_min: Float[Array, ""]
     quadrature_error: Float[Array, ""]
     differentiable: Bool[Array, ""]
+    unstable_amplitude: Int[Array, ""]
+    unstable_phase: Int[Array, ""]
 
 
 def solve_many(
@@ -148,9 +152,10 @@ def many_core(
 
 def _solution(sc: Superconductor, T: Any, found: Found, rule: Rule) -> Solution:
     """One element, with its implicit derivative."""
-    Delta = implicit_amplitudes(sc, T, found.Delta, found.differentiable, None, rule).astype(jnp.complex128)
+    Delta = implicit_amplitudes(sc, T, found.Delta, found.differentiable, None, rule)
+    Delta = unless_nothing(Delta, found.status).astype(jnp.complex128)
     rest = {name: value for name, value in found._asdict().items() if name != "Delta"}
-    return Solution(superconductor=sc, T=T, Delta=Delta, label=label_of(found.Delta, len(sc.bands)), **rest)
+    return Solution(superconductor=sc, T=T, Delta=Delta, label=label_of(jax.lax.stop_gradient(Delta), len(sc.bands)), **rest)
 
 
 def _starts(start: Any, systems: Superconductor, n: int) -> Inexact[Array, "element channel"]:
@@ -170,7 +175,8 @@ def _nothing(sc: Superconductor, T: Any, x: Any) -> Found:
     """Every element as one that still has to be solved."""
     amplitudes = jnp.zeros((len(T), len(sc.channels))) if x is None else jnp.zeros_like(x)
     zero, no = jnp.zeros_like(T), jnp.zeros(T.shape, bool)
-    return Found(amplitudes, jnp.full(T.shape, Status.NOT_CONVERGED, int), zero, zero.astype(int), zero, zero, no)
+    count = zero.astype(int)
+    return Found(amplitudes, jnp.full(T.shape, Status.NOT_CONVERGED, int), zero, count, zero, zero, no, count, count)
 
 
 # === the short way
@@ -289,7 +295,8 @@ def _finish(
     first = step(M, r)
     x = found.x.T - first
     x = x - step(M, residual(x, at))
-    size, length = _size(residual(x, at)), _size(x)
+    left, phases = residual_and_phases(x, at)
+    size, length = _size(left), _size(x)
     near = (_size(first) <= SHORT_STEP * length) & (length > floor)
 
     # === judge, as `solve` does
@@ -306,6 +313,9 @@ def _finish(
     if pattern is not None:
         good &= jax.vmap(has_signs, in_axes=(-1, None))(x, pattern)
         vanished = jnp.zeros_like(vanished)
+    unstable = count_negative(M)
+    if pattern is not None or normal is not None:  # a branch is stable, or left to who follows it in small steps
+        good &= unstable == 0
     zero = Status.TRIVIAL if normal is None else Status.NORMAL
     status = jnp.where(good, Status.CONVERGED, jnp.where(vanished, zero, Status.NOT_CONVERGED))
     return Found(
@@ -316,6 +326,8 @@ def _finish(
         sigma_min=sigma_min,
         quadrature_error=jnp.where(vanished, 0.0, quadrature_error),
         differentiable=(good | vanished) & (sigma_min > SINGULAR),
+        unstable_amplitude=unstable,
+        unstable_phase=count_negative(phases),
     )
 
 

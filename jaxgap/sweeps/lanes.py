@@ -19,7 +19,7 @@ leave it to a slower kind of loop (`benchmarks/sweep_kernel.py` has what they ar
 
 import itertools
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -42,7 +42,15 @@ from jaxgap.pairing import (
 from jaxgap.quadrature import Rule
 from jaxgap.superconductor import Cluster, Superconductor
 
-__all__ = ["Lanes", "lanes", "residual", "residual_and_matrix", "normal_matrix", "smallest_singular_values"]
+__all__ = [
+    "Lanes",
+    "lanes",
+    "residual",
+    "residual_and_matrix",
+    "residual_and_phases",
+    "normal_matrix",
+    "smallest_singular_values",
+]
 
 SMALL = 0.25
 """delta^2 below which Lambda_(v^2) and its derivative are series."""
@@ -52,6 +60,10 @@ SLOPE_TERMS = 4
 """Terms of its derivative: .25^4/11! = 1e-10, for M."""
 SWEEPS = 6
 """Sweeps of rotations: the angles left over are squared, at least, by each."""
+
+
+Derivative = Literal["none", "amplitudes", "phases"]
+"""Of real amplitudes, or of imaginary parts beside them."""
 
 
 class Alone(NamedTuple):
@@ -145,7 +157,7 @@ def _alone(sc: Superconductor, cluster: Cluster, ends: Any, Delta: Any, T: Any) 
 def residual(x: Float[Array, "channel element"], at: Lanes) -> Float[Array, "channel element"]:
     """What the gap equations leave at the amplitudes x [meV]."""
     x = barrier(x)
-    return x - _mixed(at.coupling, _densities(x, at, False)[0])
+    return x - _mixed(at.coupling, _densities(x, at, "none")[0])
 
 
 def residual_and_matrix(
@@ -153,7 +165,18 @@ def residual_and_matrix(
 ) -> tuple[Float[Array, "channel element"], Float[Array, "channel channel element"]]:
     """(r [meV], M = dr/dx)."""
     x = barrier(x)
-    P, dP = _densities(x, at, True)
+    return _with_block(x, at, "amplitudes")
+
+
+def residual_and_phases(
+    x: Float[Array, "channel element"], at: Lanes
+) -> tuple[Float[Array, "channel element"], Float[Array, "channel channel element"]]:
+    """(r [meV], the phase block of M), as in `stability.phase_block`: the sums of r make it, too."""
+    return _with_block(barrier(x), at, "phases")
+
+
+def _with_block(x: Any, at: Lanes, derivative: Derivative) -> Any:
+    P, dP = _densities(x, at, derivative)
     columns = [_mixed(at.coupling, column) for column in dP]
     one = jnp.eye(len(x))[:, :, None]
     return x - _mixed(at.coupling, P), one - jnp.stack(columns, axis=1)
@@ -190,19 +213,19 @@ def _mixed(coupling: Any, P: list[Any]) -> Float[Array, "channel element"]:
     return jnp.stack([sum(g * P_c for g, P_c in zip(row, P, strict=True)) for row in coupling])
 
 
-def _densities(x: Float[Array, "channel element"], at: Lanes, with_matrix: bool) -> tuple[list[Any], list[list[Any]]]:
-    """(P, dP/dx) by channel; without the matrix the latter are zeros."""
+def _densities(x: Float[Array, "channel element"], at: Lanes, derivative: Derivative) -> tuple[list[Any], list[list[Any]]]:
+    """(P, dP/dx) by channel, in amplitudes or in phases; without the matrix the latter are of no use."""
     n, zero = len(x), jnp.zeros_like(at.kT)
     P, dP = [zero] * n, [[zero] * n for _ in range(n)]
     bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands))]
     D = jnp.stack([jnp.where(first > 0, x[i], x[j]) for (i, j), first in zip(bands, at.alone.first, strict=True)])
-    f, slope = _single_sums(at.alone, D, at.kT, with_matrix)
+    f, slope = _single_sums(at.alone, D, at.kT, derivative == "amplitudes")
     for k, (i, j) in enumerate(bands):
         for band, share in ((i, at.alone.first[k]), (j, 1 - at.alone.first[k])):
             P[band] += share * f[k] * D[k]
             dP[band][band] += share * (f[k] + slope[k] * 2 * D[k] * D[k])
     for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
-        P_c, dP_c = _pair_densities(pair, pick(x, cluster.channels), at.kT, with_matrix)
+        P_c, dP_c = _pair_densities(pair, pick(x, cluster.channels), at.kT, derivative)
         for a, channel in enumerate(cluster.channels):
             P[channel] += P_c[a]
             for b, other in enumerate(cluster.channels):
@@ -226,10 +249,10 @@ def _single_sums(at: Alone, D: Any, kT: Any, with_slope: bool) -> tuple[Any, Any
     return jnp.sum(f, axis=0), jnp.sum(slope, axis=0)
 
 
-def _pair_densities(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matrix: bool) -> tuple[Any, Any]:
+def _pair_densities(pair: Pair, x: Float[Array, "3 element"], kT: Any, derivative: Derivative) -> tuple[Any, Any]:
     """P and dP/dx of the three channels of two cross-paired bands where both are inside the shell."""
     z = Energies(jnp.ones_like(pair.z1), pair.z1**2, pair.z2**2, pair.z1 * pair.z2)
-    q, Lambda = _functions_of_k(pair, x, kT, with_matrix)
+    q, Lambda = _functions_of_k(pair, x, kT, derivative == "amplitudes")
 
     gapped = q > 0
     q, weight = jnp.where(gapped, q, 1.0), jnp.where(gapped, pair.weight, 0.0)
@@ -241,17 +264,24 @@ def _pair_densities(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matr
     A_x, Lambda_A = slopes * x, barrier(summed(Lambda.A))
     moments = Energies(*(summed(Lambda.per_q * part) for part in z))
     P = (Lambda_A * A_x + half_gradient(x, moments)) / 2
-    if not with_matrix:
+    diagonal = jnp.eye(3)[:, :, None] * (Lambda_A * slopes)
+    if derivative == "none":
         return P, jnp.zeros((3, 3, 1))
+    if derivative == "phases":
+        return P, (diagonal + jax.vmap(_turned, in_axes=-1, out_axes=-1)(x, moments)) / 2
     q_x = half_gradient(x[:, None], z) / q
     weighted = [Lambda.qq * part for part in q_x]
     upper = {(a, b): summed(weighted[a] * q_x[b]) for a in range(3) for b in range(a, 3)}
     qq_xx = jnp.stack([jnp.stack([upper[min(a, b), max(a, b)] for b in range(3)]) for a in range(3)])
     mixed = A_x[:, None] * jnp.stack([summed(Lambda.Aq * part) for part in q_x])
     bent = jax.vmap(jax.jacfwd(half_gradient), in_axes=-1, out_axes=-1)(x, moments)  # sum of Lambda_q / 2q det_xx
-    diagonal = jnp.eye(3)[:, :, None] * (Lambda_A * slopes)
     AA = barrier(summed(Lambda.AA)) * A_x[:, None] * A_x[None]
     return P, (diagonal + bent + AA + mixed + mixed.transpose(1, 0, 2) + qq_xx) / 2
+
+
+def _turned(x: Float[Array, "3"], moments: Energies) -> Float[Array, "3 3"]:
+    """What imaginary parts of the amplitudes do to that of det_x / 2."""
+    return jax.jacfwd(lambda eta: half_gradient(x + 1j * eta, moments)[3:])(jnp.zeros_like(x))
 
 
 class _Functions(NamedTuple):

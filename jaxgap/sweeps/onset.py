@@ -15,12 +15,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaxgap.characteristic import coefficients
 from jaxgap.critical import STEP, highest_temperature
 from jaxgap.quadrature import Rule
 from jaxgap.superconductor import Superconductor
 from jaxgap.sweeps.lanes import lanes, normal_matrix
 
-__all__ = ["Onset", "onset", "coefficients", "normalised"]
+__all__ = ["Onset", "onset", "normalised"]
 
 MOST = 64
 """Steps down from the highest temperature, to e^-9.6 of it, unless it is said: a block waits for the slowest."""
@@ -103,18 +104,6 @@ def onset(sc: Superconductor, T: Float[Array, "element"], rule: Rule, most: int 
         below=found & ((goal < x - CLOSE) | (T == 0)),
         above=never | (found & (goal > x + CLOSE)),
     )
-
-
-def coefficients(M: Float[Array, "n n element"]) -> tuple[Float[Array, "n element"], Float[Array, "n n element"]]:
-    """(c_{n-1}, ..., c_0) of det(s + M), and the matrix B with M B = c_0, by the recursion of Faddeev and LeVerrier."""
-    one = jnp.eye(len(M))[:, :, None]
-    B, c = jnp.broadcast_to(one, M.shape), []
-    for k in range(1, len(M) + 1):
-        last = B
-        product = -sum(M[:, j, None] * B[None, j] for j in range(len(M)))
-        c.append(-jnp.trace(product) / k)
-        B = product + c[-1] * one
-    return jnp.stack(c), last
 
 
 def normalised(columns: Float[Array, "n n element"]) -> Float[Array, "n element"]:
