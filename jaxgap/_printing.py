@@ -16,13 +16,11 @@ from jaxgap.solution import Solution, Status
 from jaxgap.solutions import State
 from jaxgap.superconductor import Superconductor
 from jaxgap.transition import Transition
-from jaxgap.validity import remarks
 
 __all__ = [
     "diagram_row",
     "print_diagram",
     "print_gaps",
-    "print_remarks",
     "print_transition",
     "gap_row",
     "solution_row",
@@ -57,12 +55,6 @@ def state_row(state: State) -> dict[str, Any]:
         "smallest_gap_meV": state.gap,
         **solution_row(state.solution),
     }
-
-
-def print_remarks(sc: Superconductor) -> None:
-    """What has to be said of a system's results."""
-    for remark in remarks(sc):
-        console.print(escape(remark), highlight=False)
 
 
 def print_transition(found: Transition, as_json_: bool) -> None:

@@ -25,7 +25,6 @@ from jaxgap._printing import (
     gap_row,
     print_diagram,
     print_gaps,
-    print_remarks,
     print_transition,
     solution_row,
     state_row,
@@ -45,7 +44,6 @@ from jaxgap.solve import solve as run_solve
 from jaxgap.superconductor import Superconductor
 from jaxgap.sweeps.commands import sweeps
 from jaxgap.transition import transition
-from jaxgap.validity import remarks
 
 __all__ = ["app", "main"]
 
@@ -90,12 +88,11 @@ def solve(
     sc = named_system(system, set_)
     solution = run_solve(sc, T, branch=branch, start=_start(start), throw=False)
     if as_json_:
-        print_json({**solution_row(solution), "remarks": list(remarks(sc))})
+        print_json(solution_row(solution))
     else:
         console.print(escape(str(solution)))
         for name, gap in zip(branch_names(sc), np.asarray(branch_minima(solution)), strict=True):
             console.print(escape(f"  gap (branch minimum) {name}: {gap:.6f} meV"))
-        print_remarks(sc)
     if not bool(solution.converged):
         raise NotConvergedError(Status(int(solution.status)).sentence)
 
@@ -149,7 +146,6 @@ def tc(
     for path, derivative in derivatives.items():
         table.add_row(escape(path), f"{float(sc.get(path)):.6g}", f"{derivative:.5g}")
     console.print(table)
-    print_remarks(sc)
 
 
 @app.command()
@@ -177,7 +173,6 @@ def gaps(
         )
     else:
         print_gaps(sc, rows)
-        print_remarks(sc)
         if end is not None:
             console.print(f"The branch {branch} ends at {float(end.T):.4f} K {EndKind(int(end.kind)).words}.")
     if plot is not None:

@@ -30,6 +30,10 @@ DETAILED_BALANCE_TOLERANCE = 1e-10
 """g counts as symmetric when |g - g^T| <= 1e-10 |g|: far above rounding, far below any printed coupling's last digit."""
 
 
+STRONG = 1.0
+"""Coupling above which `remarks` says that it is strong: a phonon's lambda / (1 + lambda) never reaches it."""
+
+
 class Cluster(NamedTuple):
     """Bands linked by cross channels: the unit in which the spectrum has a closed form."""
 
@@ -88,6 +92,25 @@ class Superconductor(eqx.Module):
     def has_free_energy(self) -> Any:
         """Whether g is symmetric (detailed balance), so that the gap equations derive from a free energy."""
         return asymmetry(self.g) <= DETAILED_BALANCE_TOLERANCE
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is doubtful about the numbers, though not wrong: a sentence each. None of a traced or batched system."""
+        if not is_concrete(self) or jnp.ndim(self.Omega) > 0:
+            return ()
+        said = []
+        if (largest := float(np.max(np.abs(self.lam)))) > STRONG:
+            said.append(
+                f"The largest coupling is {largest:g}: above some {STRONG:g} gap equations without self-energies overestimate "
+                "gaps and T_c."
+            )
+        for band in self.bands:
+            if (Omega := float(self.Omega)) > (depth := abs(float(band.mu))):
+                said.append(
+                    f"Omega = {Omega:g} meV is more than the depth of the band {band.name}, {depth:g} meV: its shell ends at "
+                    "the band's edge, while the chemical potential stays where it is."
+                )
+        return tuple(said)
 
     @property
     def paths(self) -> tuple[str, ...]:

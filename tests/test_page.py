@@ -289,6 +289,12 @@ def test_what_the_data_do_not_determine_is_not_quoted(result):
     mpl.pyplot.close("all")
 
 
+def test_what_is_doubtful_about_the_system_is_said(result):
+    beyond = result.samples[0].superconductor.set({"Omega": 55.0})
+    assert "Omega" not in "".join(result.samples[0].superconductor.remarks)
+    assert "Omega = 55 meV is more than the depth of the band alpha, 50 meV" in verdict(changed(result, superconductor=beyond))
+
+
 def test_what_is_wrong_with_a_whole_file_has_no_empty_place(tmp_path):
     folder = shutil.copytree(SHIPPED, tmp_path / "fit")
     path = folder / "fit.toml"

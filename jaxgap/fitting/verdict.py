@@ -14,7 +14,6 @@ from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.profile import Interval
 from jaxgap.fitting.result import FitResult, SampleResult, Tried
 from jaxgap.fitting.uncertainty import Prediction
-from jaxgap.validity import remarks
 
 __all__ = [
     "ComparedRow",
@@ -333,7 +332,7 @@ def _number_of(n: int, one: str, several: str) -> str:
 
 def _assumptions(result: FitResult) -> list[str]:
     """The errors that no source gives, and what the system is beyond."""
-    beyond = dict.fromkeys(remark for sample in result.samples for remark in remarks(sample.superconductor))
+    beyond = dict.fromkeys(remark for sample in result.samples for remark in sample.superconductor.remarks)
     data, assumed = result.config.data, sorted({datum.unit for datum in result.fitted if datum.error is None})
     errors = {unit: data.assumed_error_meV if unit == "meV" else data.assumed_error_K for unit in assumed}
     return [
