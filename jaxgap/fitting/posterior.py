@@ -184,7 +184,9 @@ class Posterior:
             warnings.filterwarnings("ignore", message="For one or more samples the posterior variance", category=UserWarning)
             warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto", category=UserWarning)
             waic, loo = arviz.waic(data, pointwise=True), arviz.loo(data, pointwise=True)
-        worst = float(np.max(np.asarray(loo.pareto_k)))
+        # A datum that no draw moves, such as a gap beyond T_c, has no tail to fit: its k is infinite, and it costs nothing.
+        moved = np.ptp(self.log_likelihood, axis=(0, 1)) > 0
+        worst = float(np.max(np.asarray(loo.pareto_k)[moved])) if moved.any() else 0.0
         return (
             Criterion("WAIC", float(waic.elpd_waic), float(waic.se), float(waic.p_waic), np.nan, not waic.warning),
             Criterion("PSIS-LOO", float(loo.elpd_loo), float(loo.se), float(loo.p_loo), worst, worst <= PARETO),
