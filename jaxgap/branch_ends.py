@@ -33,14 +33,14 @@ from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.critical import highest_temperature, linear_kernel
 from jaxgap.curvature import residual_and_matrix
-from jaxgap.following import Track, follow_from_zero
+from jaxgap.following import Track, follow, follow_from_zero
 from jaxgap.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
 from jaxgap.labels import has_signs, sign_pattern
 from jaxgap.newton import differenced, newton, norm
 from jaxgap.pairing import gap_residual
 from jaxgap.superconductor import Superconductor
 
-__all__ = ["BranchEnd", "EndKind", "branch_end", "end_temperature"]
+__all__ = ["Begin", "BranchEnd", "EndKind", "branch_end", "end_temperature"]
 
 RESOLUTION = 1e-3
 """A branch is followed until steps of this length [K] fail."""
@@ -87,6 +87,15 @@ class BranchEnd(eqx.Module):
     """An `EndKind` code."""
 
 
+class Begin(NamedTuple):
+    """Where to begin to follow a branch."""
+
+    T: Float[Array, ""]
+    """Temperature [K]."""
+    starts: Float[Array, "start channel"]
+    """Amplitudes there [meV], as `follow` takes them."""
+
+
 def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> BranchEnd:
     """Follow a branch from T = 0 until it ends: the temperature [K] at which it does, differentiable.
 
@@ -106,15 +115,20 @@ def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> Branch
     return end
 
 
-def end_temperature(sc: Superconductor, pattern: Float[Array, "band"]) -> Float[Array, ""]:
-    """Temperature [K] at which the branch with these signs ends: `branch_end` for use inside other programs."""
-    return _branch_end(sc, pattern).T
+def end_temperature(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> Float[Array, ""]:
+    """Temperature [K] at which the branch with these signs ends: `branch_end` for use inside other programs, and from a state
+    of the branch where one is given."""
+    return _branch_end(sc, pattern, begin).T
 
 
 @program
-def _branch_end(sc: Superconductor, pattern: Float[Array, "band"]) -> BranchEnd:
-    frozen = jax.lax.stop_gradient(sc)
-    track = follow_from_zero(frozen, highest_temperature(frozen), pattern, resolution=RESOLUTION)
+def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> BranchEnd:
+    frozen, begin = jax.lax.stop_gradient((sc, begin))
+    highest = highest_temperature(frozen)
+    if begin is None:
+        track = follow_from_zero(frozen, highest, pattern, resolution=RESOLUTION)
+    else:
+        track = follow(frozen, begin.starts, begin.T, highest, pattern, resolution=RESOLUTION)
     z, kind, v_0, trusted = _located(frozen, track, pattern)
     n = len(v_0)
     theta = _Theta(sc, kind, v_0, z[:n])

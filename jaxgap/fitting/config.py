@@ -30,6 +30,10 @@ class SystemConfig(SourceConfig):
 
     branch: str
     """The branch that the data belong to: "s++", "s+-", one sign per band, "ground_state", or "any" (`fitting.choice`)."""
+    stability: Literal["stable", "any"] = "stable"
+    """Which states with these signs may be the fit: stable ones, as a sample shows them, or any (`fitting.states`). Stable in
+    amplitude, and in phase where g is symmetric; where it is not, the stability of phases depends on relaxation rates, and
+    only amplitudes count."""
 
 
 class ParameterConfig(_Table):

@@ -25,8 +25,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgap._compilation import program
-from jaxgap.fitting.objective import Amplitudes, Parameters, nested_at_roots, roots_near
-from jaxgap.fitting.problem import Problem, at_conditions
+from jaxgap.fitting.objective import nested_at_roots
+from jaxgap.fitting.problem import Parameters, Problem, at_conditions
+from jaxgap.fitting.states import Amplitudes, states_near
 from jaxgap.newton import Root
 from jaxgap.unknowns import implicit_amplitudes
 
@@ -76,11 +77,11 @@ def density(p: Problem, theta: Any, Delta: Any) -> Density:
 @program
 def _slope(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "condition channel parameter"]:
     """dDelta/dtheta of the solution near `Delta`; NaN where there is none."""
-    roots, found = roots_near(p, theta, Delta)
+    found = states_near(p, theta, Delta)
 
     def amplitudes(t: Parameters) -> Amplitudes:
         solve = lambda sc, T, D, M, good: implicit_amplitudes(sc, T, D, good, M)  # noqa: E731
-        return at_conditions(p, t, solve, roots.x, roots.jacobian, found)
+        return at_conditions(p, t, solve, found.root.x, found.root.jacobian, found.allowed)
 
     return jax.jacfwd(amplitudes)(theta)
 
@@ -130,11 +131,11 @@ def _roots(d: Density, theta: Parameters) -> tuple[Root, Bool[Array, "condition"
 
     def attempt(state: Any) -> Any:
         i, kept, found = state
-        new, on_branch = roots_near(d.p, theta, starts[i], NEWTON_STEPS)
-        kept = jax.tree.map(lambda a, b: jnp.where(found.reshape(-1, *[1] * (a.ndim - 1)), a, b), kept, new)
-        return i + 1, kept, found | on_branch
+        new = states_near(d.p, theta, starts[i], NEWTON_STEPS)
+        kept = jax.tree.map(lambda a, b: jnp.where(found.reshape(-1, *[1] * (a.ndim - 1)), a, b), kept, new.root)
+        return i + 1, kept, found | new.allowed
 
-    shapes = jax.eval_shape(lambda: roots_near(d.p, theta, d.Delta)[0])
+    shapes = jax.eval_shape(lambda: states_near(d.p, theta, d.Delta).root)
     nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     _, roots, found = jax.lax.while_loop(going, attempt, (0, nothing, jnp.zeros(len(d.p.T), bool)))
     return roots, found

@@ -18,6 +18,7 @@ from jaxgap._compilation import program
 from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.objective import Nested, nested
 from jaxgap.fitting.problem import Problem
+from jaxgap.fitting.states import continuous
 
 __all__ = ["distance", "minimised", "minimise_nested"]
 
@@ -115,7 +116,8 @@ def minimise_nested(
 ) -> tuple[np.ndarray, Nested, int]:
     """(parameters, residuals there, evaluations) where least squares through the implicit derivative ends.
 
-    `free` says which parameters move (all, if it is not given). Newton starts at the amplitudes of the last evaluation.
+    `free` says which parameters move (all, if it is not given). Newton starts at the amplitudes of the last evaluation. Where
+    it ends the states must also be continuous with one at T = 0.
     """
     lower, upper = np.asarray(p.lower), np.asarray(p.upper)
     free = np.ones(len(theta), bool) if free is None else free
@@ -126,11 +128,16 @@ def minimise_nested(
         full[free] = x
         found = nested_at(p, full, near)
         near = np.asarray(found.Delta) if found.on_branch else near
-        return np.asarray(found.residuals), np.asarray(found.jacobian)[:, free]
+        residuals, jacobian = np.asarray(found.residuals), np.asarray(found.jacobian)[:, free]
+        # A state that may not be taken is refused like a step too long.
+        return (np.full_like(residuals, np.nan) if found.refused else residuals), jacobian
 
     used = 0
     if free.any():
         bounds, scale = (lower[free], upper[free]), (upper - lower)[free]
         end = minimised(evaluate, theta[free], bounds, scale, settings.tolerance, settings.finish_steps)
         full[free], used = end.x, end.nfev
-    return full, nested_at(p, full, near), used + 1
+    at = nested_at(p, full, near)
+    if at.on_branch and not continuous(p, full, at.Delta):
+        at = at._replace(on_branch=np.array(False), refused=np.array(True))
+    return full, at, used + 1

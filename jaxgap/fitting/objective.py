@@ -18,28 +18,26 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.branch_ends import end_temperature
+from jaxgap.branch_ends import Begin, end_temperature
 from jaxgap.critical import critical_temperature
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.data import GAPS, OVER_T_C
 from jaxgap.fitting.junctions import measured, with_values
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions, systems_at
+from jaxgap.fitting.states import Amplitudes, states_near
+from jaxgap.starts import starting_amplitudes
 from jaxgap.jumps import jump_between
-from jaxgap.labels import has_signs
-from jaxgap.newton import Root
 from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
 from jaxgap.pairing import gap_residual
 from jaxgap.spectrum import safe_sqrt
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
-from jaxgap.unknowns import implicit_amplitudes, newton_amplitudes
+from jaxgap.unknowns import implicit_amplitudes
 
 __all__ = ["Joint", "Nested", "joint", "joint_objective", "nested", "predictions"]
 
 LOCATED = ("branch_end", "jump")
 """Temperatures that equations of their own locate, from the system alone."""
-
-Amplitudes = Float[Array, "condition channel"]
 
 
 def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
@@ -167,7 +165,9 @@ class Nested(NamedTuple):
     """Their derivatives, through the implicit derivative."""
     Delta: Amplitudes
     on_branch: Bool[Array, ""]
-    """Whether the solution exists, on the asked-for branch, at every condition."""
+    """Whether there is a solution that the fit may take (`fitting.states`) at every condition."""
+    refused: Bool[Array, ""]
+    """Whether there are solutions with the branch's signs at every condition, of which one may not be taken."""
 
 
 def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
@@ -175,15 +175,10 @@ def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
 
     Where there is none on the branch, they are those of the joint objective at the amplitudes where the search for one ended.
     """
-    roots, found = roots_near(p, theta, near)
-    ended = jnp.where(jnp.isfinite(roots.x).all(), roots.x, near)
-    return nested_at_roots(p, theta, ended, roots.jacobian, found.all())
-
-
-def roots_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int = 30) -> tuple[Root, Bool[Array, "condition"]]:
-    """(where Newton ends from `near` at every condition, whether that is a solution on the asked-for branch)."""
-    roots = at_conditions(p, theta, lambda sc, T, D: newton_amplitudes(sc, T, D, max_steps), near)
-    return roots, roots.converged & jax.vmap(lambda D: has_signs(D, p.pattern))(roots.x)
+    found = states_near(p, theta, near)
+    ended = jnp.where(jnp.isfinite(found.root.x).all(), found.root.x, near)
+    at = nested_at_roots(p, theta, ended, found.root.jacobian, found.allowed.all())
+    return at._replace(refused=found.solves.all() & ~at.on_branch)
 
 
 def nested_at_roots(
@@ -193,32 +188,46 @@ def nested_at_roots(
     matrices: Float[Array, "condition channel channel"],
     exists: Bool[Array, ""],
 ) -> Nested:
-    """`nested` where Newton has ended: the amplitudes, dr/dDelta there, and whether all of them are solutions on the branch."""
+    """`nested` where Newton has ended: the amplitudes, dr/dDelta there, and whether the fit may take all of them."""
 
     def terms(t: Parameters) -> Any:
         Delta = at_conditions(p, t, lambda sc, T, D, J: implicit_amplitudes(sc, T, D, exists, J), ended, matrices)
         # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed.
         Delta = jnp.where(exists, Delta, ended)
-        predicted = _with_located(p, t, predictions(p, t, Delta))
+        predicted = _with_located(p, t, predictions(p, t, Delta), ended, exists)
         stiff = jnp.where(exists, 0.0, _stiff(p, t, ended)).ravel()
         residuals = jnp.concatenate([deviations(p, predicted), beforehand(p, t), stiff])
         return residuals, (residuals, predicted)
 
     jacobian, (residuals, predicted) = jax.jacfwd(terms, has_aux=True)(theta)
-    return Nested(residuals, predicted, jacobian, ended, exists)
+    return Nested(residuals, predicted, jacobian, ended, exists, ~exists)
 
 
-def _with_located(p: Problem, theta: Parameters, predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
+def _with_located(
+    p: Problem, theta: Parameters, predicted: Float[Array, "datum"], ended: Amplitudes, exists: Bool[Array, ""]
+) -> Float[Array, "datum"]:
     """The predictions, with the temperatures at which branches end and jump."""
     systems = systems_at(p, theta)
     wanted = sorted({(*row.terms[0], row.sample) for row in p.rows if row.terms[0][0] in LOCATED})
     if not wanted:
         return predicted
-    found = {key: _located(p, systems[key[2]], *key[:2]) for key in wanted}
+    found = {key: _located(p, systems[key[2]], *key, ended, exists) for key in wanted}
     return jnp.stack([found.get((*row.terms[0], row.sample), value) for row, value in zip(p.rows, predicted, strict=True)])
 
 
-def _located(p: Problem, sc: Superconductor, kind: str, state: int) -> Float[Array, ""]:
+def _located(
+    p: Problem, sc: Superconductor, kind: str, state: int, sample: int, ended: Amplitudes, exists: Bool[Array, ""]
+) -> Float[Array, ""]:
     if kind == "branch_end" or p.after is None:
-        return end_temperature(sc, p.pattern)
+        return end_temperature(sc, p.pattern, _begin(p, sc, sample, ended, exists))
     return jump_between(sc, p.pattern, p.after[state])
+
+
+def _begin(p: Problem, sc: Superconductor, sample: int, ended: Amplitudes, exists: Bool[Array, ""]) -> Begin | None:
+    """The end is that of the fitted state's branch, of which there may be others with its signs; without one, that of the branch
+    which the signs name at T = 0."""
+    if sample not in p.sample:
+        return None
+    lowest = p.sample.index(sample)
+    named = starting_amplitudes(sc, p.pattern)
+    return Begin(jnp.where(exists, p.T[lowest], 0.0), jnp.where(exists, ended[lowest], named))

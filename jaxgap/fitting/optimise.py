@@ -1,8 +1,10 @@
 """The fit itself: many starts, a search that no missing branch can stop, an exact finish, a verified end.
 
 1. Search: least squares on parameters and amplitudes together, the gap equations as stiff data (`jaxgap.fitting.search`).
-2. Finish: least squares on the self-consistent solution alone, through the implicit derivative (`nested`).
-3. Verify: `solve` finds the branch at the optimum from nothing, and must find the same amplitudes.
+2. Finish: least squares on the self-consistent solution alone, through the implicit derivative (`nested`), over the states that the fit
+   may take (`jaxgap.fitting.states`), and, to know what is refused, over the others.
+3. Judge: every optimum found is told once, with its stability; the best one that a sample can show is the result
+   (`jaxgap.fitting.optima`). `solve` finds its branch again from nothing, or it is followed from the state found.
 4. Uncertainty: covariance, profiles, and what they make of the curve and of predictions, by exact derivatives
    (`jaxgap.fitting.uncertainty`).
 
@@ -13,24 +15,26 @@ compiled program; the loops stay on the host, where they can report and be stopp
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgap._checks import NotConvergedError
 from jaxgap._precision import require_float64
-from jaxgap.branches import GapCurve, gap_curve
+from jaxgap.branches import gap_curve
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
+from jaxgap.fitting.curve import fitted_curve
 from jaxgap.fitting.data import Datum
-from jaxgap.fitting.minimise import distance, minimise_nested, nested_at
-from jaxgap.fitting.objective import Nested
+from jaxgap.fitting.minimise import minimise_nested, nested_at
+from jaxgap.fitting.optima import End, Optimum, distance_of, optima
 from jaxgap.fitting.problem import Problem, problem, system_at
 from jaxgap.fitting.profile import Minimum, profile
 from jaxgap.fitting.result import FitResult, SampleResult
-from jaxgap.fitting.search import Progress, by_adam, by_least_squares, searched, starts
-from jaxgap.fitting.uncertainty import curvature, curve_sigma, end_and_T_c, gap_slopes, leaves, predict
+from jaxgap.fitting.search import Progress, by_adam, by_least_squares, searched
+from jaxgap.fitting.starts import starts
+from jaxgap.fitting.states import ANY_STABILITY, of_stability
+from jaxgap.fitting.uncertainty import curvature, curve_sigma, end_and_T_c, gap_slopes, leaves, predict, state_of
 from jaxgap.labels import sign_pattern
 from jaxgap.provenance import provenance
 from jaxgap.superconductor import Superconductor
@@ -41,6 +45,8 @@ TIGHTER = (0.1, 0.01, 0.001)
 """Where the search has ended off the branch, s is made smaller by these factors."""
 NEARBY = 0.05
 """The solution on the branch is where the search has ended if its amplitudes differ by no more than this share."""
+NEAR_END = 0.01
+"""A search that ends this close to a known end, as a share of the bounds, needs no finish of its own."""
 PICTURED = 11
 """Points of every profile, spread over its interval, besides those that locate the ends."""
 
@@ -49,122 +55,118 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
     """The fit on the branch that `config` names.
 
     Raises:
-        NotConvergedError: if no start ends at a solution on the asked-for branch.
+        NotConvergedError: if no start ends at a solution with the signs of the branch.
     """
     require_float64()
     began = time.perf_counter()
     p = problem(config, config.systems(sc), data)
-    points, used = _minima(p, config, progress)
-    chi2, converged = points.chi2_on_branch, points.done(p, config.optimiser.tolerance)
-    best = _best(chi2, converged, np.isfinite(points.jacobian).all(axis=(1, 2)))
-    value = points.theta[best]
-    covariance, undetermined = curvature(p, points.jacobian[best])
-    minimum = Minimum(value, points.Delta[best], float(chi2[best]), np.sqrt(np.diag(covariance)))
+    ends, asked, used = _ends(p, config, progress)
+    found, owner = optima(p, ends, asked)
+    best = _chosen(ends, found, owner, asked)
+    refused = found[0].refused if owner[best] == 0 else ""
+    if owner[best] == 0:
+        # From here on, what is continuous with it in its stability.
+        p = of_stability(p, found[0].unstable)
+    value, at = ends[best].theta, ends[best].at
+    covariance, undetermined = curvature(p, at.jacobian)
+    minimum = Minimum(value, at.Delta, float(np.sum(at.residuals**2)), np.sqrt(np.diag(covariance)))
     return FitResult(
         config=config,
         data=data,
-        samples=tuple(_sample(p, config, i, value, covariance, points.Delta[best]) for i in range(len(p.systems))),
+        samples=tuple(_sample(p, config, i, value, covariance, at.Delta) for i in range(len(p.systems))),
         value=value,
         covariance=covariance,
         undetermined=undetermined,
-        jacobian=points.jacobian[best][: len(p.rows) + len(p.names)],
+        jacobian=at.jacobian[: len(p.rows) + len(p.names)],
         intervals=tuple(profile(p, config.optimiser, minimum, k, points=PICTURED) for k in range(len(value))),
         chi2=minimum.chi2,
-        amplitudes=points.Delta[best],
-        predicted=points.predicted[best],
-        start_values=points.theta,
-        start_chi2=chi2,
-        start_converged=converged,
-        evaluations=used + points.evaluations,
+        amplitudes=at.Delta,
+        predicted=at.predicted,
+        start_values=np.stack([end.theta for end in ends[:asked]]),
+        start_chi2=_chi2_on_branch(ends[:asked]),
+        start_converged=np.array([end.converged and bool(end.at.on_branch) for end in ends[:asked]]),
+        evaluations=used,
         seconds=time.perf_counter() - began,
         provenance=provenance(),
         branch=config.system.branch,
+        optima=found if owner[best] == 0 else (),
+        start_optimum=owner[:asked],
+        explored=len(ends) - asked,
+        refused=refused,
     )
-
-
-def _minima(p: Problem, config: FitConfig, progress: Progress) -> tuple["_Points", int]:
-    """(where all starts end, evaluations of the search)."""
-    theta, Delta = starts(p, config)
-    with ThreadPoolExecutor(2) as pool:
-        # What comes after the search is run once, at a start, so that its compilation overlaps with the search's.
-        first, T, paths = system_at(p, jnp.asarray(theta[0])), _curve_temperatures(p, 0, 10.0, 20.0), leaves(p, theta[0], 0)[0]
-        ahead: list[Future[Any]] = [
-            pool.submit(end_and_T_c, first, p.pattern, paths),
-            pool.submit(gap_curve, first, T, config.system.branch),
-            pool.submit(gap_slopes, first, paths, jnp.asarray(T), jnp.ones((len(T), len(first.channels)))),
-        ]
-        search = by_adam if config.optimiser.search == "adam" else by_least_squares
-        theta, Delta, used = search(p, config.optimiser, theta, Delta, progress)
-        points = _finish(p, config.optimiser, theta, Delta, progress)
-        for compiled in ahead:
-            compiled.result()
-    return points, used
 
 
 def _sample(
     p: Problem, config: FitConfig, sample: int, value: np.ndarray, covariance: np.ndarray, Delta: np.ndarray
 ) -> SampleResult:
-    """What the optimum says of one sample, whose branch is found again from nothing."""
-    theta = jnp.asarray(value)
-    sc, predicted = system_at(p, theta, sample), predict(p, config, theta, covariance, sample)
+    """What the optimum says of one sample, whose branch is found again from nothing, if its name leads there."""
+    theta, begin, branch = jnp.asarray(value), state_of(p, Delta, sample), config.system.branch
+    sc, predicted = system_at(p, theta, sample), predict(p, config, theta, covariance, Delta, sample)
     T = _curve_temperatures(p, sample, *(prediction.value for prediction in predicted))
     own = np.array(p.sample, int) == sample
-    curve = _verified(sc, config.system.branch, T, np.asarray(p.T)[own], Delta[own])
-    other = gap_curve(sc, T, other_branch(config.system.branch, len(sc.bands)))
+    curve = fitted_curve(sc, branch, T, np.asarray(p.T)[own], Delta[own], begin)
+    other = gap_curve(sc, T, other_branch(branch, len(sc.bands)))
     sigma = curve_sigma(p, value, curve, covariance, sample)
     return SampleResult(config.sample_names[sample], sc, curve, sigma, other, predicted)
 
 
-# --- finish: parameters alone ------------------------------------------------------------------------------------------
+# --- where the starts end ----------------------------------------------------------------------------------------------
 
 
-class _Points(NamedTuple):
-    """Where all starts are."""
-
-    theta: np.ndarray
-    residuals: np.ndarray
-    """[start, residual], as in `Nested`."""
-    predicted: np.ndarray
-    jacobian: np.ndarray
-    Delta: np.ndarray
-    on_branch: np.ndarray
-    evaluations: int
-
-    def done(self, p: Problem, tolerance: float) -> np.ndarray:
-        """Which starts have converged: the minimum is as close as asked for."""
-        bounds = np.asarray(p.lower), np.asarray(p.upper)
-        scale = bounds[1] - bounds[0]
-        rows = zip(self.residuals, self.jacobian, self.theta, strict=True)
-        near = [distance(r, J, x, bounds, scale, tolerance) <= tolerance for r, J, x in rows]
-        return self.on_branch & np.array(near)
-
-    @property
-    def chi2(self) -> np.ndarray:
-        return np.sum(self.residuals**2, axis=1)
-
-    @property
-    def chi2_on_branch(self) -> np.ndarray:
-        """chi^2, infinite where the branch does not exist."""
-        return np.where(self.on_branch, self.chi2, np.inf)
+def _ends(p: Problem, config: FitConfig, progress: Progress) -> tuple[list[End], int, int]:
+    """(where all starts end, how many of them are `optimiser.starts`, evaluations)."""
+    first = starts(p, config)
+    with ThreadPoolExecutor(2) as pool:
+        # What comes after the search is run once, at a start, so that its compilation overlaps with the search's.
+        sc, T = system_at(p, jnp.asarray(first.theta[0])), _curve_temperatures(p, 0, 10.0, 20.0)
+        paths = leaves(p, first.theta[0], 0)[0]
+        ahead: list[Future[Any]] = [
+            pool.submit(end_and_T_c, sc, p.pattern, paths, state_of(p, first.Delta[0], 0)),
+            pool.submit(gap_curve, sc, T, config.system.branch),
+            pool.submit(gap_slopes, sc, paths, jnp.asarray(T), jnp.ones((len(T), len(sc.channels)))),
+        ]
+        search = by_adam if config.optimiser.search == "adam" else by_least_squares
+        theta, Delta, used = search(p, config.optimiser, first.theta, first.Delta, progress)
+        ends, more = _finish(p, config.optimiser, theta, Delta, first.asked, progress)
+        for compiled in ahead:
+            compiled.result()
+    return ends, first.asked, used + more
 
 
-def _finish(p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, progress: Progress) -> _Points:
-    """Least squares through the implicit derivative, from every start."""
+def _finish(
+    p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, asked: int, progress: Progress
+) -> tuple[list[End], int]:
+    """(ends, evaluations) of least squares through the implicit derivative: from the first `asked` starts over states that the
+    fit may take, and then, to know what is refused, over all states from where no end is yet."""
     ends, evaluations, lowest = [], 0, np.inf
-    for i in range(len(theta)):
-        x, end, used = _finished(p, settings, theta[i], Delta[i])
-        ends.append((x, end))
+    for i in range(asked):
+        end, used = _finished(p, settings, theta[i], Delta[i])
+        ends.append(end)
         evaluations += used
-        if end.on_branch:
-            lowest = min(lowest, float(np.sum(end.residuals**2)))
-        progress("finish", i + 1, len(theta), lowest)
-    points = jax.tree.map(lambda *parts: np.stack(parts), *(end for _, end in ends))
-    theta = np.stack([x for x, _ in ends])
-    return _Points(theta=theta, evaluations=evaluations, **points._asdict())
+        if end.at.on_branch:
+            lowest = min(lowest, float(np.sum(end.at.residuals**2)))
+        progress("finish", i + 1, asked, lowest)
+    if int(p.unstable) < 0:
+        return ends, evaluations
+    relaxed = of_stability(p, ANY_STABILITY)
+    for i in [i for i in range(len(theta)) if i >= asked or not ends[i].at.on_branch]:
+        if not any(_alike(p, theta[i], Delta[i], end) for end in ends):
+            end, used = _finished(relaxed, settings, theta[i], Delta[i])
+            ends.append(end)
+            evaluations += used
+    return ends, evaluations
 
 
-def _finished(p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray) -> tuple[np.ndarray, Nested, int]:
-    """(parameters, residuals there, evaluations) of one start.
+def _alike(p: Problem, theta: np.ndarray, Delta: np.ndarray, end: End) -> bool:
+    """Whether the search has ended where an end is already."""
+    near = np.abs(theta - end.theta) <= NEAR_END * np.asarray(p.upper - p.lower)
+    found = np.asarray(end.at.Delta)
+    apart = min(np.linalg.norm(found - Delta), np.linalg.norm(found + Delta))
+    return bool(end.converged and near.all() and apart <= NEARBY * np.linalg.norm(Delta))
+
+
+def _finished(p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray) -> tuple[End, int]:
+    """(where one start ends, evaluations).
 
     The search may end far from any solution on the branch, as far as the weight of the gap equations in it allows. Then it goes
     on with more weight, until there is a solution to start from.
@@ -172,13 +174,29 @@ def _finished(p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: n
     used = 0
     for factor in TIGHTER:
         at = nested_at(p, theta, Delta)
-        if at.on_branch and np.linalg.norm(at.Delta - Delta) <= NEARBY * np.linalg.norm(Delta):
+        if (at.on_branch or at.refused) and np.linalg.norm(at.Delta - Delta) <= NEARBY * np.linalg.norm(Delta):
             break
         stiffer = replace(p, scale=p.scale * factor)
         theta, Delta, _, more = searched(stiffer, settings, theta, Delta)
         used += more + 1
-    theta, end, more = minimise_nested(p, theta, Delta, settings)
-    return theta, end, used + more
+    theta, at, more = minimise_nested(p, theta, Delta, settings)
+    near = distance_of(p, theta, at, settings.tolerance) <= settings.tolerance
+    return End(theta, at, bool(near and (at.on_branch or at.refused))), used + more
+
+
+def _chi2_on_branch(ends: list[End]) -> np.ndarray:
+    """chi^2, infinite where there is no state that the fit may take."""
+    return np.array([float(np.sum(end.at.residuals**2)) if end.at.on_branch else np.inf for end in ends])
+
+
+def _chosen(ends: list[End], found: tuple[Optimum, ...], owner: np.ndarray, asked: int) -> int:
+    """The end that is reported: of the best optimum; where all are refused, of the best of them, unless a start that has not
+    converged is at a state that may be taken."""
+    chi2 = _chi2_on_branch(ends[:asked])
+    if found and (not found[0].refused or not np.isfinite(chi2).any()):
+        own = np.flatnonzero(owner == 0)
+        return int(min(own, key=lambda i: np.sum(ends[i].at.residuals ** 2)))
+    return _best(chi2, np.zeros(asked, bool), np.array([np.isfinite(end.at.jacobian).all() for end in ends[:asked]]))
 
 
 def _best(chi2: np.ndarray, converged: np.ndarray, differentiable: np.ndarray) -> int:
@@ -196,20 +214,6 @@ def _best(chi2: np.ndarray, converged: np.ndarray, differentiable: np.ndarray) -
         )
     usable = converged & finite if (converged & finite).any() else finite
     return int(np.argmin(np.where(usable, chi2, np.inf)))
-
-
-def _verified(sc: Superconductor, branch: str, T: np.ndarray, fitted: np.ndarray, near: np.ndarray) -> GapCurve:
-    """The branch at the optimum, from nothing: at every fitted temperature it must have the amplitudes of the fit."""
-    curve = gap_curve(sc, T, branch)
-    index = np.searchsorted(T, fitted)
-    found, converged = np.asarray(curve.solutions.Delta).real[index], np.asarray(curve.solutions.converged)[index]
-    good = np.isclose(found, near, rtol=1e-6, atol=1e-8 * float(sc.Omega)).all(axis=1) & converged
-    if not good.all():
-        raise NotConvergedError(
-            f"The fit ended on another solution than the branch {branch} at T = {T[index][~good][0]:g} K: "
-            "raise `optimiser.starts`, or give a start in fit.toml."
-        )
-    return curve
 
 
 def _curve_temperatures(p: Problem, sample: int, end: float, T_c: float) -> np.ndarray:

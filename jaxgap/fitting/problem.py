@@ -5,13 +5,14 @@ others. Every sample at every temperature at which it was measured is a conditio
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxgap._checks import InputError
 from jaxgap.fitting.config import FitConfig, JunctionConfig
@@ -43,6 +44,8 @@ class Problem(eqx.Module):
     """s: residual of the gap equations [meV] that counts as one sigma in the search."""
     pattern: Float[Array, "band"]
     """Signs of the band amplitudes on the branch."""
+    unstable: Int[Array, ""]
+    """Unstable directions of the states that count (`fitting.states`); negative: any number."""
     prior: tuple[Parameters, Parameters]
     """(value, standard deviation); infinite where nothing is known beforehand."""
     names: tuple[str, ...] = eqx.field(static=True)
@@ -56,6 +59,8 @@ class Problem(eqx.Module):
     """Of every condition."""
     rows: tuple["Row", ...] = eqx.field(static=True)
     loss: str = eqx.field(static=True)
+    phases: bool = eqx.field(static=True, default=False)
+    """Whether phases count among the unstable directions: g is symmetric."""
     junctions: tuple[Junction, ...] = ()
     """With the values of everything that is not fitted."""
     V: tuple[Float[Array, "voltage"], ...] = ()
@@ -108,6 +113,7 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
         rows=rows,
         loss=config.data.loss,
         pattern=sign_pattern(config.system.branch, len(systems[0].bands)),
+        unstable=jnp.asarray(0 if config.system.stability == "stable" else -1),
         prior=(jnp.asarray(prior[:, 0]), jnp.asarray(prior[:, 1])),
         junctions=tuple(_junction(junction, systems[0]) for junction in config.junctions.values()),
         V=tuple(jnp.asarray(V) for V in voltages.values()),
@@ -122,7 +128,13 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
         after=jnp.stack([state_pattern(state, len(systems[0].bands)) for state in states]) if states else None,
     )
     _check_jumps(p)
-    return p
+    return replace(p, phases=_symmetric(p))
+
+
+def _symmetric(p: Problem) -> bool:
+    """Whether every sample's g is symmetric whatever the parameters: at two points inside the bounds, of no special shares."""
+    points = (p.lower + share * (p.upper - p.lower) for share in (0.3183, 0.7321))
+    return all(bool(sc.has_free_energy) for theta in points for sc in systems_at(p, theta))
 
 
 def _check_jumps(p: Problem) -> None:

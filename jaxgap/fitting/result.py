@@ -8,8 +8,10 @@ from jaxgap._checks import check
 from jaxgap.branches import GapCurve
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
+from jaxgap.fitting.optima import Optimum
 from jaxgap.fitting.problem import Problem, problem
 from jaxgap.fitting.profile import Interval, Minimum, profile
+from jaxgap.fitting.states import of_stability
 from jaxgap.fitting.uncertainty import Prediction
 from jaxgap.superconductor import Superconductor
 
@@ -80,6 +82,14 @@ class FitResult(NamedTuple):
     """The fitted branch."""
     tried: tuple[Tried, ...] = ()
     """All branches, if fit.toml leaves open which one it is."""
+    optima: tuple[Optimum, ...] = ()
+    """All optima found, the reported one first if it converged, then those that the fit may take, then those refused."""
+    start_optimum: np.ndarray | None = None
+    """For every start the number of the optimum at which it ended, -1 for none."""
+    explored: int = 0
+    """Further starts, from states that the fit may not take."""
+    refused: str = ""
+    """Why the reported state may not be taken, if no other one was found; empty if it may."""
 
     @property
     def superconductor(self) -> Superconductor:
@@ -89,8 +99,9 @@ class FitResult(NamedTuple):
 
     @property
     def problem(self) -> Problem:
-        """What was minimised."""
-        return problem(self.config.with_branch(self.branch), [sample.superconductor for sample in self.samples], self.data)
+        """What was minimised, over states of the optimum's stability."""
+        p = problem(self.config.with_branch(self.branch), [sample.superconductor for sample in self.samples], self.data)
+        return of_stability(p, self.optima[0].unstable) if self.optima else p
 
     @property
     def uncertainty(self) -> np.ndarray:

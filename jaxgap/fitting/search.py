@@ -1,7 +1,7 @@
 """The search of a fit: parameters and amplitudes together, the gap equations as stiff data (`joint`).
 
 No missing branch can stop it: where the gap equations have no solution, the amplitudes are unknowns like the others. It is
-done by least squares, or by adam, from starts spread over the bounds.
+done by least squares, or by adam, from every start (`jaxgap.fitting.starts`).
 """
 
 from collections.abc import Callable
@@ -13,13 +13,12 @@ import numpy as np
 import optax
 
 from jaxgap._compilation import program
-from jaxgap.fitting.config import FitConfig, OptimiserConfig
+from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.minimise import minimised
 from jaxgap.fitting.objective import joint, joint_objective
-from jaxgap.fitting.problem import Problem, systems_at
-from jaxgap.starts import starting_amplitudes
+from jaxgap.fitting.problem import Problem
 
-__all__ = ["Progress", "by_adam", "by_least_squares", "searched", "starts"]
+__all__ = ["Progress", "by_adam", "by_least_squares", "searched"]
 
 Progress = Callable[[str, int, int, float], None]
 """Called as progress(stage, step, steps, best chi^2 so far)."""
@@ -27,30 +26,6 @@ Progress = Callable[[str, int, int, float], None]
 SEARCH_TOLERANCE = 1e-3
 """The search ends this many standard deviations from its minimum; the finish does the rest."""
 _ADAM_CHUNK = 50
-
-
-def starts(p: Problem, config: FitConfig) -> tuple[np.ndarray, np.ndarray]:
-    """(parameters of every start, the configured one first, the others spread over the bounds; their amplitudes)."""
-    rng = np.random.default_rng(config.optimiser.seed)
-    n, k = config.optimiser.starts, len(p.names)
-    lower, upper = np.asarray(p.lower), np.asarray(p.upper)
-    # A Latin hypercube: every parameter visits each of n equal slices of its range once.
-    share = (np.stack([rng.permutation(n) for _ in range(k)], axis=1) + rng.uniform(size=(n, k))) / n
-    theta = lower + (upper - lower) * np.clip(share, 0.02, 0.98)
-    configured = [parameter.start for parameter in config.parameters.values()]
-    theta[0] = [t if start is None else start for t, start in zip(theta[0], configured, strict=True)]
-    return theta, np.asarray(_amplitudes(p, jnp.asarray(theta)))
-
-
-@program
-def _amplitudes(p: Problem, theta: Any) -> Any:
-    """Amplitudes at every condition to start from, for a batch of parameters."""
-
-    def one(t: Any) -> Any:
-        of_sample = jnp.stack([starting_amplitudes(sc, p.pattern)[0] for sc in systems_at(p, t)])
-        return of_sample[np.array(p.sample, int)]
-
-    return jax.vmap(one)(theta)
 
 
 @program

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap._compilation import program
-from jaxgap.branch_ends import end_temperature
+from jaxgap.branch_ends import Begin, end_temperature
 from jaxgap.branches import GapCurve
 from jaxgap.critical import critical_temperature
 from jaxgap.curvature import residual_and_matrix
@@ -25,7 +25,7 @@ from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import implicit_amplitudes
 
-__all__ = ["Prediction", "curvature", "curve_sigma", "end_and_T_c", "gap_slopes", "leaves", "predict"]
+__all__ = ["Prediction", "curvature", "curve_sigma", "end_and_T_c", "gap_slopes", "leaves", "predict", "state_of"]
 
 
 class Prediction(NamedTuple):
@@ -58,25 +58,40 @@ def leaves(p: Problem, theta: Any, sample: int) -> tuple[tuple[str, ...], np.nda
     return tuple(slopes), np.stack([np.asarray(slope) for slope in slopes.values()]) if slopes else np.zeros((0, len(theta)))
 
 
-def predict(p: Problem, config: FitConfig, theta: Any, covariance: np.ndarray, sample: int) -> tuple[Prediction, ...]:
-    """The temperature at which a sample's branch ends, and T_c, with their propagated uncertainties."""
+def predict(
+    p: Problem, config: FitConfig, theta: Any, covariance: np.ndarray, Delta: np.ndarray, sample: int
+) -> tuple[Prediction, ...]:
+    """The temperature at which the branch of a sample's state `Delta` [condition, channel] ends, and T_c, with their propagated
+    uncertainties."""
     of = f" of {config.sample_names[sample]}" if config.samples else ""
     names = (f"end of the {config.system.branch} branch{of}", f"T_c of the normal state{of}")
     paths, factors = leaves(p, theta, sample)
-    values, slopes = (np.asarray(part) for part in end_and_T_c(system_at(p, theta, sample), p.pattern, paths))
+    values, slopes = (
+        np.asarray(part) for part in end_and_T_c(system_at(p, theta, sample), p.pattern, paths, state_of(p, Delta, sample))
+    )
     known = np.isfinite(covariance).all()
     variances = [g @ covariance @ g if known else np.inf for g in slopes @ factors]
     rows = zip(names, values, variances, strict=True)
     return tuple(Prediction(name, float(value), float(np.sqrt(variance)), "K") for name, value, variance in rows)
 
 
+def state_of(p: Problem, Delta: np.ndarray, sample: int) -> Begin | None:
+    """The state of a sample at its lowest temperature; None if it was measured at none."""
+    if sample not in p.sample:
+        return None
+    lowest = p.sample.index(sample)
+    return Begin(p.T[lowest], jnp.asarray(Delta[lowest])[None])
+
+
 @program
-def end_and_T_c(sc: Superconductor, pattern: Float[Array, "band"], paths: tuple[str, ...]) -> tuple[Any, Any]:
+def end_and_T_c(
+    sc: Superconductor, pattern: Float[Array, "band"], paths: tuple[str, ...], begin: Begin | None
+) -> tuple[Any, Any]:
     """(end of the branch, T_c) [K] and their derivatives with respect to the leaves at `paths`."""
 
     def of(values: Any) -> Any:
         changed = sc.set(dict(zip(paths, values, strict=True)))
-        T = jnp.stack([end_temperature(changed, pattern), critical_temperature(changed)])
+        T = jnp.stack([end_temperature(changed, pattern, begin), critical_temperature(changed)])
         return T, T
 
     gradients, values = jax.jacfwd(of, has_aux=True)(_values(sc, paths))

@@ -1,0 +1,62 @@
+"""The fitted branch against temperature: found by its name from nothing, or, where that leads to another state, followed from
+the fitted state itself, down to T = 0 and up to the branch's end."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxgap._compilation import program
+from jaxgap.branch_ends import Begin
+from jaxgap.branches import GapCurve, gap_curve
+from jaxgap.following import follow
+from jaxgap.labels import Label, sign_pattern
+from jaxgap.observables.gaps import branch_minima_of
+from jaxgap.quadrature import DEFAULT_RULE
+from jaxgap.solution import Status
+from jaxgap.solve import solve_core
+from jaxgap.stability import count_negative, real_blocks
+from jaxgap.superconductor import Superconductor
+
+__all__ = ["fitted_curve"]
+
+
+def fitted_curve(
+    sc: Superconductor, branch: str, T: np.ndarray, fitted: np.ndarray, Delta: np.ndarray, begin: Begin | None
+) -> GapCurve:
+    """The branch at the temperatures `T` [K], with the amplitudes `Delta` [meV] at those that were fitted.
+
+    `solve` finds it from nothing by its signs, if that is the fitted state; else it is followed from `begin`, one of its states.
+    """
+    curve = gap_curve(sc, T, branch)
+    if begin is None or _passes(sc, curve, T, fitted, Delta):
+        return curve
+    return _followed(sc, jnp.asarray(T), begin, sign_pattern(branch, len(sc.bands)))
+
+
+def _passes(sc: Superconductor, curve: GapCurve, T: np.ndarray, fitted: np.ndarray, Delta: np.ndarray) -> bool:
+    """Whether a curve has the fitted amplitudes at all fitted temperatures."""
+    index = np.searchsorted(T, fitted)
+    found, converged = np.asarray(curve.solutions.Delta).real[index], np.asarray(curve.solutions.converged)[index]
+    # Its sign is free.
+    found = found * np.sign(found[:, :1] * Delta[:, :1])
+    good = np.isclose(found, Delta, rtol=1e-6, atol=1e-8 * float(sc.Omega)).all(axis=1)
+    return bool(np.all(good & converged))
+
+
+@program
+def _followed(sc: Superconductor, T: Float[Array, "temperature"], begin: Begin, pattern: Any) -> GapCurve:
+    def at(t: Float[Array, ""]) -> tuple[Any, Any, Any]:
+        track = follow(sc, begin.starts, begin.T, t, pattern)
+        found = solve_core(sc, t, track.root.x, None, DEFAULT_RULE)
+        status = jnp.where(track.arrived, found.status, Status.LEFT_BRANCH).astype(int)
+        solution = eqx.tree_at(lambda s: s.status, found, status)
+        exists = solution.converged & (solution.label != Label.NORMAL)
+        amplitude, phase = (count_negative(block) for block in real_blocks(sc, solution.Delta.real, t))
+        stable = exists & (amplitude == 0) & (phase == 0)
+        return solution, jnp.where(exists, branch_minima_of(sc, solution.Delta), jnp.nan), stable
+
+    return GapCurve(*jax.vmap(at)(T))
