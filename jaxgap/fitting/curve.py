@@ -29,7 +29,8 @@ def fitted_curve(
 ) -> GapCurve:
     """The branch at the temperatures `T` [K], with the amplitudes `Delta` [meV] at those that were fitted.
 
-    `solve` finds it from nothing by its signs, if that is the fitted state; else it is followed from `begin`, one of its states.
+    `solve` finds it from nothing by its signs, if that is the fitted state; else it is followed from `begin`, its state at the
+    lowest of them.
     """
     curve = gap_curve(sc, T, branch)
     if begin is None or _passes(sc, curve, T, fitted, Delta):

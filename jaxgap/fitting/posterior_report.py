@@ -13,7 +13,7 @@ from rich.table import Table
 from scipy.stats import gaussian_kde
 
 from jaxgap._json import write_json
-from jaxgap.fitting.posterior import EFFECTIVE, PARETO, R_HAT, Posterior
+from jaxgap.fitting.posterior import EFFECTIVE, PARETO, R_HAT, SHARE, Mode, Posterior
 from jaxgap.plotting import COLOURS
 from jaxgap.provenance import provenance
 
@@ -42,7 +42,7 @@ def write_posterior(posterior: Posterior, folder: str | Path) -> tuple[Path, Pat
 
 def verdict(posterior: Posterior) -> str:
     """One paragraph: whether to trust the draws, and what stands against it."""
-    sentences = [_length(posterior)]
+    sentences = [_length(posterior), _modes(posterior)]
     total = posterior.diverging.size
     if n := posterior.divergences:
         sentences.append(
@@ -76,6 +76,23 @@ def _length(posterior: Posterior) -> str:
     return (
         f"NOT CONVERGED: {'; '.join(reasons)}: raise `draws`, or `warmup` if that does not help; until then do not quote these."
     )
+
+
+def _modes(posterior: Posterior) -> str:
+    """Of how many modes the posterior is, as far as the fit's starts have found them."""
+    if not posterior.modes:
+        return "The fit found one mode; chains that agree do not prove that there is no other."
+    said = [
+        f"{100 * m.mass.share:.1f} +- {100 * m.mass.error:.1f} % around {_place(posterior, m)}, {m.optimum.stability}"
+        for m in posterior.modes
+    ]
+    text = f"The posterior has {len(said)} modes, each with chains of its own: {'; '.join(said)} (shares by bridge sampling)."
+    known = all(mode.mass.error < SHARE for mode in posterior.modes)
+    return text if known else f"{text} NOT CONVERGED: the shares are not known well enough; raise `draws`."
+
+
+def _place(posterior: Posterior, mode: Mode) -> str:
+    return ", ".join(f"{name} = {value:.5g}" for name, value in zip(posterior.names, mode.optimum.value, strict=True))
 
 
 def _effective(m: Any) -> float:
@@ -134,6 +151,15 @@ def as_json(posterior: Posterior) -> dict[str, Any]:
         "correlation": posterior.correlation.tolist(),
         "criteria": [c._asdict() for c in posterior.criteria],
         "chi2": {"mean": float(posterior.chi2.mean()), "lowest": float(posterior.chi2.min())},
+        "modes": [
+            {
+                "optimum": mode.optimum.value.tolist(),
+                "chi2": mode.optimum.chi2,
+                "stability": mode.optimum.stability,
+                **mode.mass._asdict(),
+            }
+            for mode in posterior.modes
+        ],
         "chains": chains,
         "draws": draws,
         "warmup": posterior.warmup,

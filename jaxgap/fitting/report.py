@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jaxgap.fitting.alternatives import optimum_rows
 from jaxgap.fitting.information import Measurement
 from jaxgap.fitting.page import page
 from jaxgap.fitting.pictures import plot_fit, plot_samples, plot_spectra
@@ -37,7 +38,8 @@ def write_views(result: FitResult, folder: str | Path) -> tuple[Path, ...]:
 
 def print_report(result: FitResult, console: Console) -> None:
     """The tables of a fit, and its verdict."""
-    for table in (_parameters(result), _fitted(result), _predicted(result)):
+    optima = [_optima(result)] if len(result.optima or ()) > 1 else []
+    for table in (_parameters(result), _fitted(result), *optima, _predicted(result)):
         console.print(table)
     console.print(f"chi^2 = {result.chi2:.3g}; {starts_text(result)}; {result.seconds:.1f} s.", highlight=False)
     console.print(verdict(result), highlight=False)
@@ -60,6 +62,11 @@ def _fitted(result: FitResult) -> Table:
         share = sum(point.distance**2 for point in points)
         rows.append((f"dIdV[{junction}]", f"{T_of:g}", f"{len(points)} points", "", f"chi^2 {share:.1f}", ""))
     return _table("fitted data", "datum T_(K) measured error model sigmas_off", rows)
+
+
+def _optima(result: FitResult) -> Table:
+    rows = [(one.parameters, one.chi2, one.stability, one.fate) for one in optimum_rows(result)]
+    return _table("optima found", "at chi^2 state and_so", rows, left=(0, 2, 3))
 
 
 def _predicted(result: FitResult) -> Table:

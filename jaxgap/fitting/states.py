@@ -27,7 +27,7 @@ from jaxgap.stability import count_negative, negative_of_each, phase_block, real
 from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import newton_amplitudes
 
-__all__ = ["ANY_STABILITY", "Found", "continuous", "counts", "of_stability", "states_near", "unstable_directions"]
+__all__ = ["ANY_STABILITY", "Counts", "Found", "continuous", "counts", "of_stability", "states_near", "unstable_directions"]
 
 ANY_STABILITY = -1
 """Instead of a number of unstable directions: whatever it is."""

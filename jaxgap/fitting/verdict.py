@@ -5,9 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
+from jaxgap.fitting.alternatives import alternatives, better_refused, only_refused, state_sentence
 from jaxgap.fitting.config import GROUND_STATE
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
+from jaxgap.fitting.optima import SAME
 from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.profile import Interval
 from jaxgap.fitting.result import FitResult, Tried
@@ -38,8 +40,6 @@ DEEPER = 1e-3
 """By how much chi^2 has to fall on the way along a profile to be another minimum."""
 AT_BOUND = 0.01
 """A parameter is reported at its bound within 1 % of the range."""
-SAME = 1e-6
-"""chi^2 up to which two starts count as the same minimum."""
 CONFLICT = 3.0
 """Combined standard deviations from which a prediction is in conflict with a measurement."""
 ENDS = {"chi2": "", "bound": " (bound)", "branch": " (branch ends)"}
@@ -205,6 +205,8 @@ def misfit(result: FitResult) -> str:
     without_freedom = result.degrees_of_freedom <= 0 and result.chi2 > BAD_WITHOUT_FREEDOM and _sum_of_squares(result)
     if not (without_freedom or p_value(result) < MISFIT):
         return ""
+    if (refused := better_refused(result)) is not None:
+        return only_refused(result, refused)
     return (
         f"The model does not describe these data: chi^2 = {result.chi2:.3g} for {result.degrees_of_freedom} degrees of "
         "freedom; values and uncertainties then mean little."
@@ -219,7 +221,8 @@ def correlation(result: FitResult) -> np.ndarray:
 
 def reached(result: FitResult) -> np.ndarray:
     """Which starts ended, converged, at the reported minimum."""
-    return result.start_converged & (result.start_chi2 <= result.chi2 + SAME)
+    good = result.start_converged & (result.start_chi2 <= result.chi2 + SAME)
+    return good if result.start_optimum is None or result.reported is None else good & (result.start_optimum == 0)
 
 
 def starts_text(result: FitResult) -> str:
@@ -229,8 +232,10 @@ def starts_text(result: FitResult) -> str:
 
 def verdict(result: FitResult) -> str:
     """One paragraph: what the data determine, and what they do not."""
-    sentences = [*_branches(result), *_determined(result), *_warnings(result), *_assumptions(result)]
-    return " ".join(sentences + [row.sentence for row in compared(result)])
+    state = state_sentence(result)
+    known = [state, *_determined(result)] if result.refused else [*_determined(result), state]
+    sentences = [*_branches(result), *known, *alternatives(result), *_warnings(result)]
+    return " ".join([text for text in sentences if text] + _assumptions(result) + [row.sentence for row in compared(result)])
 
 
 def _branches(result: FitResult) -> list[str]:
@@ -253,7 +258,7 @@ def _determined(result: FitResult) -> list[str]:
     fixed = [f"{row.name} = {with_error(row.value, row.error)} {row.unit}".rstrip() for row in rows if np.isfinite(row.error)]
     free = [row.name for row in rows if not np.isfinite(row.error)]
     sentences = []
-    if not result.start_converged.any():
+    if not result.start_converged.any() and not result.refused:
         sentences.append("NOT CONVERGED: no start met `optimiser.tolerance`; these numbers are provisional.")
     if fixed:
         held = "With everything else held at its value in fit.toml"
@@ -278,6 +283,8 @@ def _known_combinations(result: FitResult) -> str:
 
 def _warnings(result: FitResult) -> list[str]:
     sentences = []
+    if (refused := better_refused(result)) is not None and not misfit(result):
+        sentences.append(only_refused(result, refused))
     if any(interval.points[:, 1].min() < -DEEPER for interval in result.intervals):
         sentences.append("A lower chi^2 was found while looking for the intervals: raise `optimiser.starts`.")
     if misfit(result):
