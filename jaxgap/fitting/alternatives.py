@@ -78,8 +78,8 @@ def better_refused(result: FitResult) -> Optimum | None:
 def only_refused(result: FitResult, one: Optimum) -> str:
     """What to say of a bad fit where a refused state fits well: it is the bounds, not the model."""
     return (
-        f"Between these bounds no state that the fit may take describes these data (chi^2 = {result.chi2:.3g} at best). "
-        f"It is not the model that fails: with chi^2 = {_chi2(one.chi2)} at {_place(result, one)} a state does that is refused. "
+        f"Between these bounds no state that the fit may take describes these data (chi^2 = {result.chi2:.3g} at best). It is "
+        f"not the model that fails: with chi^2 = {_chi2(one.chi2)} at {_place(result, one)} a state does that is refused. "
         f"It is {one.stability}, and {one.refused}. Widen the bounds; {WAY_OUT}."
     )
 
