@@ -16,7 +16,7 @@ from jaxgap.fitting import fit, load_fit, load_result, posterior, write_report
 from jaxgap.fitting.density import Density, density
 from jaxgap.fitting.masses import Chains, _bridge, cells, coordinates
 from jaxgap.fitting.minimise import minimise_nested, nested_at
-from jaxgap.fitting.optima import Optimum
+from jaxgap.fitting.optima import DISCONTINUOUS, UNSTABLE, Optimum
 from jaxgap.fitting.posterior import _optima
 from jaxgap.fitting.problem import problem
 from jaxgap.fitting.sampler import Draws, evaluated_at
@@ -24,8 +24,8 @@ from jaxgap.fitting.states import ANY_STABILITY, continuous, counts, of_stabilit
 from jaxgap.fitting.verdict import starts_text, verdict
 
 SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
-STABLE = np.array([0.0312555, 40.9626])
-UNSTABLE = np.array([0.131229, 39.8202])
+BEST = np.array([0.0312555, 40.9626])
+OTHER = np.array([0.131229, 39.8202])
 """The two exact optima of the shipped fit (as an independent search printed them), 6.2 and 12.4 meV both, both s+-."""
 AMPLITUDES = np.array([5.79226, -9.77075, -4.00647])
 """Of the second one [meV]."""
@@ -56,23 +56,23 @@ def fixed():
 def test_an_unstable_state_is_refused_and_counts_when_asked_for(fixed):
     """One program: what may be taken is data."""
     Delta = AMPLITUDES[None]
-    strict, free, own, other = (nested_at(of_stability(fixed, n), UNSTABLE, Delta) for n in (0, ANY_STABILITY, 1, 2))
+    strict, free, own, other = (nested_at(of_stability(fixed, n), OTHER, Delta) for n in (0, ANY_STABILITY, 1, 2))
     assert (bool(strict.on_branch), bool(strict.refused)) == (False, True)
     assert (bool(other.on_branch), bool(other.refused)) == (False, True)
     for found in (free, own):
         assert (bool(found.on_branch), bool(found.refused)) == (True, False)
-        assert np.sum(found.residuals**2) < 1e-6  # the digits of UNSTABLE
+        assert np.sum(found.residuals**2) < 1e-6  # the digits of OTHER
         np.testing.assert_allclose(np.abs(found.Delta[0]), np.abs(AMPLITUDES), rtol=PRINTED)
-        assert tuple(counts(fixed, UNSTABLE, found.Delta)) == (1, 1)
+        assert tuple(counts(fixed, OTHER, found.Delta)) == (1, 1)
 
 
 def test_a_finish_does_not_walk_into_a_refused_state(fixed):
     """From the unstable optimum itself nothing may be taken, and nothing is."""
     config, *_ = load_fit(SHIPPED)
-    theta, end, _ = minimise_nested(fixed, UNSTABLE, AMPLITUDES[None], config.optimiser)
+    theta, end, _ = minimise_nested(fixed, OTHER, AMPLITUDES[None], config.optimiser)
     assert not end.on_branch
     assert end.refused
-    np.testing.assert_allclose(theta, UNSTABLE, rtol=1e-6)
+    np.testing.assert_allclose(theta, OTHER, rtol=1e-6)
 
 
 @pytest.mark.slow
@@ -83,13 +83,9 @@ def test_a_branch_is_continuous_from_zero(folder):
     )
     config, sc, rows = load_fit(folder)
     p, theta = of_stability(problem(config, [sc], rows), ANY_STABILITY), np.array([0.08, 40.0])
-    states = [
-        [s.Delta for s in solutions(materials.ba122(*theta), T) if s.label == Label.S_PLUS_MINUS and s.unstable_amplitude == n][
-            0
-        ]
-        for n in (0, 1)
-        for T in (5.0, 20.0)
-    ]
+    kinds = [(n, T) for n in (0, 1) for T in (5.0, 20.0)]
+    found = [[s for s in solutions(materials.ba122(*theta), T) if s.label == Label.S_PLUS_MINUS] for _, T in kinds]
+    states = [next(s.Delta for s in of if s.unstable_amplitude == n) for (n, _), of in zip(kinds, found, strict=True)]
     one, other = np.array(states[:2]), np.array(states[2:])
     assert continuous(p, theta, one)
     assert not continuous(p, theta, np.stack([one[0], other[1]]))
@@ -122,8 +118,8 @@ def test_the_second_optimum_is_told_and_refused(stable):
     result, folder = stable
     assert result.refused == ""
     best, other = result.optima
-    np.testing.assert_allclose(best.value, STABLE, rtol=PRINTED)
-    np.testing.assert_allclose(other.value, UNSTABLE, rtol=PRINTED)
+    np.testing.assert_allclose(best.value, BEST, rtol=PRINTED)
+    np.testing.assert_allclose(other.value, OTHER, rtol=PRINTED)
     np.testing.assert_allclose(np.abs(other.amplitudes[0]), np.abs(AMPLITUDES), rtol=PRINTED)
     assert max(best.chi2, other.chi2) < PERFECT
     assert (best.unstable_amplitude, other.unstable_amplitude, other.unstable_phase, other.phase_defined) == (0, 1, 1, False)
@@ -174,7 +170,7 @@ def test_both_optima_are_as_good_if_any_state_counts(any_stability):
     """Of equally good ones the more stable is reported, and every start is counted where it ended."""
     result = any_stability
     best, other = result.optima
-    np.testing.assert_allclose([best.value, other.value], [STABLE, UNSTABLE], rtol=PRINTED)
+    np.testing.assert_allclose([best.value, other.value], [BEST, OTHER], rtol=PRINTED)
     assert (best.refused, other.refused) == ("", "")
     assert best.starts + other.starts == 16
     assert min(best.starts, other.starts) > 0
@@ -203,6 +199,24 @@ def test_words():
     assert (symmetric.unstable, symmetric.stability) == (2, "unstable in 2 phase directions")
     other = symmetric._replace(phase_defined=False)
     assert (other.unstable, other.stability) == (0, "stable in amplitude")
+
+
+def test_what_is_said_of_a_refused_state():
+    """Alone it is the result, and says so first; beside a bad fit it takes the blame from the model; beside a good one not."""
+    result = load_result(SHIPPED)
+    best = Optimum(result.value, result.chi2, result.amplitudes, 0, 0, False, "", 1)
+    refused = best._replace(unstable_amplitude=1, refused=UNSTABLE)
+    alone = verdict(result._replace(optima=(refused,), refused=UNSTABLE))
+    assert alone.startswith("REFUSED: no state that this fit may take was found. The fitted state is unstable in 1 amplitude")
+    bad = verdict(result._replace(chi2=20.0, optima=(best._replace(chi2=20.0), refused)))
+    assert "does not describe" not in bad
+    assert bad.count("0.0312555") == 1
+    good = verdict(result._replace(chi2=0.5, optima=(best._replace(chi2=0.5), refused)))
+    assert "Another optimum" in good
+    assert "no state that the fit may take" not in good
+    apart = verdict(result._replace(optima=(best, refused._replace(unstable_amplitude=0, refused=DISCONTINUOUS))))
+    assert "not continuous" in apart
+    assert "lets it count" not in apart
 
 
 # === masses

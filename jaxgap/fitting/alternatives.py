@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from jaxgap.fitting.optima import SAME, Optimum
+from jaxgap.fitting.optima import SAME, UNSTABLE, Optimum
 from jaxgap.fitting.result import FitResult
 
 __all__ = ["OptimumRow", "alternatives", "better_refused", "only_refused", "optimum_rows", "state_sentence"]
@@ -43,16 +43,17 @@ def state_sentence(result: FitResult) -> str:
         return ""
     text = f"The fitted state is {best.stability}"
     if best.refused:
-        return f"REFUSED: no state that this fit may take was found. {text}, and {best.refused}: {WAY_OUT}."
+        return f"REFUSED: no state that this fit may take was found. {text}, and {best.refused}{_way_out(best)}."
     if best.unstable:
         return f"{text}: a sample does not show it."
     phases = " (g is not symmetric: whether phases are stable depends on relaxation rates, and does not count)"
     return f"{text}{'' if best.phase_defined else phases}."
 
 
-def alternatives(result: FitResult) -> list[str]:
-    """The other optima that are worth a sentence: as good ones, nearly as good ones, and those refused."""
-    others = [one for one in result.others if one.chi2 <= result.chi2 + WORTH and one is not better_refused(result)]
+def alternatives(result: FitResult, told: Optimum | None = None) -> list[str]:
+    """The other optima that are worth a sentence: as good ones, nearly as good ones, and those refused; but for the one that is
+    `told` elsewhere."""
+    others = [one for one in result.others if one.chi2 <= result.chi2 + WORTH and one is not told]
     said = [_sentence(result, one) for one in others[:TOLD]]
     more = len(others) - len(said)
     return said + ([f"{more} more optima are in result.json."] if more > 0 else [])
@@ -64,7 +65,11 @@ def _sentence(result: FitResult, one: Optimum) -> str:
     text = f"Another optimum, {_place(result, one)}, {fits}; its state is "
     if not one.refused:
         return f"{text}{one.stability}."
-    return f"{text}{one.stability}, and refused, since {one.refused} ({WAY_OUT})."
+    return f"{text}{one.stability}, and refused, since {one.refused}{_way_out(one)}."
+
+
+def _way_out(one: Optimum) -> str:
+    return f" ({WAY_OUT})" if one.refused == UNSTABLE else ""
 
 
 def better_refused(result: FitResult) -> Optimum | None:
@@ -80,7 +85,7 @@ def only_refused(result: FitResult, one: Optimum) -> str:
     return (
         f"Between these bounds no state that the fit may take describes these data (chi^2 = {result.chi2:.3g} at best). It is "
         f"not the model that fails: with chi^2 = {_chi2(one.chi2)} at {_place(result, one)} a state does that is refused. "
-        f"It is {one.stability}, and {one.refused}. Widen the bounds; {WAY_OUT}."
+        f"It is {one.stability}, and {one.refused}. Widen the bounds{f'; {WAY_OUT}' if one.refused == UNSTABLE else ''}."
     )
 
 

@@ -10,7 +10,7 @@ from jaxgap.fitting.objective import Nested
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.states import Counts, counts
 
-__all__ = ["End", "Optimum", "SAME", "distance_of", "optima"]
+__all__ = ["DISCONTINUOUS", "End", "Optimum", "SAME", "UNSTABLE", "distance_of", "optima"]
 
 SAME = 1e-6
 """chi^2 up to which two optima are equally good."""
@@ -19,6 +19,11 @@ CLOSE, ALIKE = 1e-4, 1e-3
 than 1e-3 of their size."""
 OPEN = 0.01
 """A direction is open if the data allow it to move by more than 100 times the bounds (as in `uncertainty.curvature`)."""
+
+
+UNSTABLE = "a sample shows stable states only"
+DISCONTINUOUS = "it is not continuous with a state of these signs and this stability at T = 0"
+"""Why a state is refused."""
 
 
 class End(NamedTuple):
@@ -131,5 +136,5 @@ def _refusal(p: Problem, end: End, unstable: Counts) -> str:
     """Why the fit may not take the state, in words that follow "refused:"."""
     number = unstable.amplitude + (unstable.phase if p.phases else 0)
     if int(p.unstable) >= 0 and number != int(p.unstable):
-        return "a sample shows stable states only"
-    return "" if end.at.on_branch else "it is not continuous with a state of these signs and this stability at T = 0"
+        return UNSTABLE
+    return "" if end.at.on_branch else DISCONTINUOUS

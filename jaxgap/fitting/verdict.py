@@ -234,7 +234,8 @@ def verdict(result: FitResult) -> str:
     """One paragraph: what the data determine, and what they do not."""
     state = state_sentence(result)
     known = [state, *_determined(result)] if result.refused else [*_determined(result), state]
-    sentences = [*_branches(result), *known, *alternatives(result), *_warnings(result)]
+    others = alternatives(result, told=better_refused(result) if misfit(result) else None)
+    sentences = [*_branches(result), *known, *others, *_warnings(result)]
     return " ".join([text for text in sentences if text] + _assumptions(result) + [row.sentence for row in compared(result)])
 
 
@@ -283,8 +284,6 @@ def _known_combinations(result: FitResult) -> str:
 
 def _warnings(result: FitResult) -> list[str]:
     sentences = []
-    if (refused := better_refused(result)) is not None and not misfit(result):
-        sentences.append(only_refused(result, refused))
     if any(interval.points[:, 1].min() < -DEEPER for interval in result.intervals):
         sentences.append("A lower chi^2 was found while looking for the intervals: raise `optimiser.starts`.")
     if misfit(result):
