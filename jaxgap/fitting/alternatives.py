@@ -41,13 +41,12 @@ def state_sentence(result: FitResult) -> str:
     best = result.reported
     if best is None or not len(best.amplitudes):
         return ""
-    text = f"The fitted state is {best.stability}"
+    text = f"Stability of the fitted state: {best.stability}"
     if best.refused:
-        return f"REFUSED: no state that this fit may take was found. {text}, and {best.refused}{_way_out(best)}."
+        return f"REFUSED: no state that this fit may take was found. {text}; {best.refused}{_way_out(best)}."
     if best.unstable:
         return f"{text}: a sample does not show it."
-    phases = " (g is not symmetric: whether phases are stable depends on relaxation rates, and does not count)"
-    return f"{text}{'' if best.phase_defined else phases}."
+    return f"{text}{'' if best.phase_defined else '; only amplitudes count'}."
 
 
 def alternatives(result: FitResult, told: Optimum | None = None) -> list[str]:
@@ -62,10 +61,8 @@ def alternatives(result: FitResult, told: Optimum | None = None) -> list[str]:
 def _sentence(result: FitResult, one: Optimum) -> str:
     equal = abs(one.chi2 - result.chi2) <= SAME
     fits = "fits as well" if equal else f"has chi^2 = {_chi2(one.chi2)}"
-    text = f"Another optimum, {_place(result, one)}, {fits}; its state is "
-    if not one.refused:
-        return f"{text}{one.stability}."
-    return f"{text}{one.stability}, and refused, since {one.refused}{_way_out(one)}."
+    text = f"Another optimum, {_place(result, one)}, {fits}; its state: {one.stability}"
+    return f"{text}; refused, since {one.refused}{_way_out(one)}." if one.refused else f"{text}."
 
 
 def _way_out(one: Optimum) -> str:
@@ -84,8 +81,8 @@ def only_refused(result: FitResult, one: Optimum) -> str:
     """What to say of a bad fit where a refused state fits well: it is the bounds, not the model."""
     return (
         f"Between these bounds no state that the fit may take describes these data (chi^2 = {result.chi2:.3g} at best). It is "
-        f"not the model that fails: with chi^2 = {_chi2(one.chi2)} at {_place(result, one)} a state does that is refused. "
-        f"It is {one.stability}, and {one.refused}. Widen the bounds{f'; {WAY_OUT}' if one.refused == UNSTABLE else ''}."
+        f"not the model that fails: with chi^2 = {_chi2(one.chi2)} at {_place(result, one)} a state does that is refused "
+        f"({one.stability}; {one.refused}). Widen the bounds{f'; {WAY_OUT}' if one.refused == UNSTABLE else ''}."
     )
 
 

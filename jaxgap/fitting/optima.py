@@ -9,6 +9,7 @@ from jaxgap.fitting.minimise import distance
 from jaxgap.fitting.objective import Nested
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.states import Counts, counts
+from jaxgap.solution import stability_in_words
 
 __all__ = ["DISCONTINUOUS", "End", "Optimum", "SAME", "UNSTABLE", "distance_of", "optima"]
 
@@ -62,13 +63,7 @@ class Optimum(NamedTuple):
     @property
     def stability(self) -> str:
         """Stability in words."""
-        found = ((self.unstable_amplitude, "amplitude"), (self.unstable_phase, "phase"))
-        counted = found if self.phase_defined else found[:1]
-        words = " and ".join(f"{n} {what} direction{'s' * (n > 1)}" for n, what in counted if n)
-        if self.phase_defined:
-            return f"unstable in {words}" if words else "stable"
-        phase = f"; at equal rates also in {self.unstable_phase} of phase" if self.unstable_phase and words else ""
-        return f"unstable in {words}{phase}" if words else "stable in amplitude"
+        return stability_in_words(self.unstable_amplitude, self.unstable_phase, self.phase_defined)
 
 
 def distance_of(p: Problem, theta: np.ndarray, at: Nested, tolerance: float) -> float:

@@ -83,7 +83,7 @@ def _modes(posterior: Posterior) -> str:
     if not posterior.modes:
         return "The fit found one mode; chains that agree do not prove that there is no other."
     said = [
-        f"{100 * m.mass.share:.1f} +- {100 * m.mass.error:.1f} % around {_place(posterior, m)}, {m.optimum.stability}"
+        f"{100 * m.mass.share:.1f} +- {100 * m.mass.error:.1f} % around {_place(posterior, m)} ({m.optimum.stability})"
         for m in posterior.modes
     ]
     text = f"The posterior has {len(said)} modes, each with chains of its own: {'; '.join(said)} (shares by bridge sampling)."

@@ -18,12 +18,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap._compilation import program
+from jaxgap.characteristic import count_negative
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions
 from jaxgap.following import follow
 from jaxgap.labels import has_signs
 from jaxgap.newton import Root
-from jaxgap.stability import count_negative, negative_of_each, phase_block, real_blocks
+from jaxgap.stability import negative_of_each, phase_block, real_blocks
 from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import newton_amplitudes
 
