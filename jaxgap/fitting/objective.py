@@ -25,11 +25,11 @@ from jaxgap.fitting.data import GAPS, OVER_T_C
 from jaxgap.fitting.junctions import measured, with_values
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions, systems_at
 from jaxgap.fitting.states import Amplitudes, states_near
-from jaxgap.starts import starting_amplitudes
 from jaxgap.jumps import jump_between
 from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
 from jaxgap.pairing import gap_residual
 from jaxgap.spectrum import safe_sqrt
+from jaxgap.starts import starting_amplitudes
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
 from jaxgap.unknowns import implicit_amplitudes

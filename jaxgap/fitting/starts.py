@@ -21,10 +21,10 @@ from jaxgap._compilation import program
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.problem import Problem, system_at, systems_at
 from jaxgap.fitting.states import unstable_directions
-from jaxgap.starts import starting_amplitudes
 from jaxgap.labels import has_signs
 from jaxgap.newton import norm
 from jaxgap.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, iterated, real_starts
+from jaxgap.starts import starting_amplitudes
 from jaxgap.unknowns import search_root, vanishing
 
 __all__ = ["Starts", "starts"]
