@@ -77,13 +77,11 @@ def test_a_finish_does_not_walk_into_a_refused_state(fixed):
 
 @pytest.mark.slow
 def test_a_branch_is_continuous_from_zero(folder):
-    """Each of two states with the same signs at 5 and 20 K is a branch; one of each is none."""
-    data(
-        folder, "quantity,T_K,value,error,unit,use,technique,source,how_obtained\n" + row(UPPER, 5, 12.4) + row(LOWER, 20, 6.2)
-    )
+    """Each of two states with the same signs at 2 and 4 K is a branch; one of each is none."""
+    data(folder, "quantity,T_K,value,error,unit,use,technique,source,how_obtained\n" + row(UPPER, 2, 12.4) + row(LOWER, 4, 6.2))
     config, sc, rows = load_fit(folder)
     p, theta = of_stability(problem(config, [sc], rows), ANY_STABILITY), np.array([0.08, 40.0])
-    kinds = [(n, T) for n in (0, 1) for T in (5.0, 20.0)]
+    kinds = [(n, T) for n in (0, 1) for T in (2.0, 4.0)]
     found = [[s for s in solutions(materials.ba122(*theta), T) if s.label == Label.S_PLUS_MINUS] for _, T in kinds]
     states = [next(s.Delta for s in of if s.unstable_amplitude == n) for (n, _), of in zip(kinds, found, strict=True)]
     one, other = np.array(states[:2]), np.array(states[2:])
