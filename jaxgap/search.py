@@ -79,11 +79,26 @@ def candidates(sc: Superconductor, T: Any, groups: list[np.ndarray], given: Any)
     starts, far, broken_starts = _starts(sc)
     given = _given(given, len(sc.channels))
     found = _ends(sc, T, groups, [starts, *(part for part in given if np.isrealobj(part))], far)
+    found = Found(_recombined(found.real, groups), found.broken)
     found = _merged(found, _ends(sc, T, groups, [half_way(found.real)]), groups)
     displaced = _displaced(sc, T, found.real)
     direct = [broken_starts, displaced, *(part for part in given if np.iscomplexobj(part))]
     more = _ends(sc, T, groups, direct, displaced)
     return _merged(found, more, groups)
+
+
+def _recombined(states: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """The states that those of groups of channels which nothing couples make together, the normal state of a group among
+    them: at T = 0 no start with an amplitude in a group leads there."""
+    n = states.shape[1]
+    total = np.zeros((1, n))
+    for group in groups if len(groups) > 1 else []:
+        alone = np.zeros((len(states) + 1, n))
+        alone[1:, group] = states[:, group]
+        alone = alone[[0, *(1 + distinct(alone[1:], groups))]]
+        total = (total[:, None] + alone[None]).reshape(-1, n)
+    rows = np.concatenate([states, total[np.any(total, axis=1)]])
+    return rows[distinct(rows, groups)]
 
 
 def _merged(one: Found, other: Found, groups: list[np.ndarray]) -> Found:

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import norm
 from test_fit import LOWER, UPPER, data, edit, row
 
-from jaxgap import InputError, Label, materials, solutions
+from jaxgap import InputError, Label, critical_temperature, materials, solutions, solve, superconductor
 from jaxgap.fitting import fit, load_fit, load_result, posterior, write_report
 from jaxgap.fitting.density import Density, density
 from jaxgap.fitting.masses import Chains, _bridge, cells, coordinates
@@ -21,7 +21,7 @@ from jaxgap.fitting.posterior import _optima
 from jaxgap.fitting.problem import problem
 from jaxgap.fitting.sampler import Draws, evaluated_at
 from jaxgap.fitting.states import ANY_STABILITY, continuous, counts, of_stability
-from jaxgap.fitting.verdict import starts_text, verdict
+from jaxgap.fitting.verdict import reached, starts_text, verdict
 
 SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
 BEST = np.array([0.0312555, 40.9626])
@@ -77,13 +77,11 @@ def test_a_finish_does_not_walk_into_a_refused_state(fixed):
 
 @pytest.mark.slow
 def test_a_branch_is_continuous_from_zero(folder):
-    """Each of two states with the same signs at 5 and 20 K is a branch; one of each is none."""
-    data(
-        folder, "quantity,T_K,value,error,unit,use,technique,source,how_obtained\n" + row(UPPER, 5, 12.4) + row(LOWER, 20, 6.2)
-    )
+    """Each of two states with the same signs at 2 and 4 K is a branch; one of each is none."""
+    data(folder, "quantity,T_K,value,error,unit,use,technique,source,how_obtained\n" + row(UPPER, 2, 12.4) + row(LOWER, 4, 6.2))
     config, sc, rows = load_fit(folder)
     p, theta = of_stability(problem(config, [sc], rows), ANY_STABILITY), np.array([0.08, 40.0])
-    kinds = [(n, T) for n in (0, 1) for T in (5.0, 20.0)]
+    kinds = [(n, T) for n in (0, 1) for T in (2.0, 4.0)]
     found = [[s for s in solutions(materials.ba122(*theta), T) if s.label == Label.S_PLUS_MINUS] for _, T in kinds]
     states = [next(s.Delta for s in of if s.unstable_amplitude == n) for (n, _), of in zip(kinds, found, strict=True)]
     one, other = np.array(states[:2]), np.array(states[2:])
@@ -267,3 +265,56 @@ def test_the_masses_of_both_modes(any_stability):
         here = evaluated_at(density(p, value, Delta), grid)
         sums.append(np.sum(np.where(here.exists, np.exp(-np.where(here.exists, here.chi2, 0.0) / 2), 0.0)))
     assert abs(sums[1] / sum(sums) - GRID_SHARE) < 0.01
+
+
+# === states that couplings between bands make
+
+INTERBAND = """
+[system]
+branch = "s+-"
+[system.inline]
+Omega = 30.0
+cross = []
+lam = [[0.1, -0.3], [-0.3, 0.05]]
+[system.inline.bands.a]
+mu = 200.0
+[system.inline.bands.b]
+mu = 200.0
+[parameters.lambda_11]
+bounds = [0.0, 0.4]
+sets = { "lam[a, a]" = 1.0 }
+[parameters.lambda_22]
+bounds = [0.0, 0.4]
+sets = { "lam[b, b]" = 1.0 }
+[parameters.lambda_12]
+bounds = [-0.6, -0.05]
+sets = { "lam[a, b]" = 1.0, "lam[b, a]" = 1.0 }
+[data]
+assumed_error_meV = 0.1
+assumed_error_K = 0.3
+[optimiser]
+starts = 4
+"""
+
+
+@pytest.mark.slow
+def test_s_plus_minus_of_interband_repulsion_is_fitted(tmp_path):
+    """The standard model of the pnictides: weak pairing in the bands, repulsion between them; two gaps and T_c."""
+    truth = np.array([0.15, 0.05, -0.35])
+    sc = superconductor(
+        bands={"a": {"mu": 200.0}, "b": {"mu": 200.0}}, lam=[[truth[0], truth[2]], [truth[2], truth[1]]], Omega=30.0
+    )
+    gaps, T_c = np.abs(solve(sc, 0.0).Delta), float(critical_temperature(sc))
+    text = "quantity,T_K,value,error,unit,use,technique,source,how_obtained\n"
+    text += "".join(row(f"branch_minimum[{band}]", 0, f"{gap:.10f}") for band, gap in zip("ab", gaps, strict=True))
+    data(tmp_path, text + row("T_c", "", f"{T_c:.10f}", unit="K"))
+    (tmp_path / "fit.toml").write_text(INTERBAND, encoding="utf-8")
+    result = fit(*load_fit(tmp_path))
+    assert result.chi2 < PERFECT
+    assert reached(result).all()
+    np.testing.assert_allclose(result.value, truth, rtol=1e-3)  # a nearly open direction
+    best = result.optima[0]
+    assert (best.phase_defined, best.unstable_amplitude, best.unstable_phase) == (True, 0, 0)
+    end, T_c_again = (prediction.value for prediction in result.samples[0].predictions)
+    np.testing.assert_allclose([end, T_c_again], T_c, rtol=1e-6)
+    assert np.isfinite(np.asarray(result.samples[0].curve.gaps)[0]).all()

@@ -1,0 +1,140 @@
+"""Branches where a weakly coupled band sets in, named branches that couplings between bands make, and what is no state.
+
+For two bands with small lambda_12, that of the second band below its own T_c is Omega / sinh(1/lambda_22) at T = 0 up to terms
+of first order in lambda_12; at lambda_12 = 0 exactly.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxgap as jg
+from jaxgap.characteristic import count_negative
+from jaxgap.materials import ba122, mgb2
+from jaxgap.stability import unstable_directions
+
+WEAK = (3e-4, 1e-4, 1e-5, 1e-7, 1e-10, 0.0, -1e-10, -1e-7, -1e-5, -3e-4)
+FIRST_ORDER = 12.0
+"""Largest |d ln Delta_2 / d (lambda_12 Delta_1 / Delta_2)| of the systems below: measured, some 7 and 12."""
+EXACT = 1e-9
+"""The promise of `solve`."""
+
+
+def two_bands(lam):
+    return jg.superconductor(bands={"a": {"mu": 500.0}, "b": {"mu": 500.0}}, lam=lam, Omega=30.0)
+
+
+def weakly_coupled(diagonal):
+    """A batch of systems, one per lambda_12 of `WEAK`."""
+    sc = two_bands(np.diag(diagonal))
+    lam = np.array([[[diagonal[0], x], [x, diagonal[1]]] for x in WEAK])
+    return jax.vmap(lambda one: eqx.tree_at(lambda s: s.lam, sc, one))(jnp.asarray(lam))
+
+
+@pytest.mark.parametrize("diagonal", [(0.3, 0.2), (0.5, 0.4), (0.3, 0.299)])
+def test_branch_from_T_c_goes_on_where_a_weakly_coupled_band_sets_in(diagonal):
+    systems = weakly_coupled(diagonal)
+    T_c = float(jg.critical_temperature(two_bands(np.diag(diagonal))))
+    T = np.array([0.0, 0.1, 0.5, 0.85]) * T_c
+    found = jax.jit(jax.vmap(lambda s: jax.vmap(lambda t: jg.solve(s, t))(T)))(systems)
+    assert np.all(found.converged)
+    assert np.all(found.unstable_amplitude == 0)
+    cold = np.asarray(found.Delta.real)[:, 0]
+    own = 30.0 / np.sinh(1 / np.array(diagonal))
+    assert np.all(np.abs(np.abs(cold) / own - 1) <= FIRST_ORDER * np.abs(WEAK)[:, None] * own[0] / own + EXACT)
+    relative = np.sign(cold[:, 0] * cold[:, 1])
+    assert np.array_equal(relative[np.array(WEAK) != 0], np.sign(WEAK)[np.array(WEAK) != 0])
+    assert relative[WEAK.index(0.0)] == 1
+
+
+def test_a_band_of_mgb2_that_hardly_couples():
+    sc = mgb2()
+    pi = sc.channels.index("pi")
+    lam = np.array(sc.lam)
+    others = [i for i in range(len(lam)) if i != pi]
+    lam[pi, others] = lam[others, pi] = 1e-5
+    solution = jg.solve(eqx.tree_at(lambda s: s.lam, sc, jnp.asarray(lam)), 0.0)
+    assert abs(float(solution.Delta[pi].real) - 1.594) < 5e-4
+    assert bool(solution.stable) or int(solution.unstable_amplitude) == 0
+    assert "unstable" not in str(solution).splitlines()[0].replace("1 unstable))", "")
+
+
+def test_decoupled_bands_have_the_states_of_both():
+    sc = two_bands(np.diag([0.3, 0.2]))
+    for T in (0.0, 2.0):
+        states = jg.solutions(sc, T)
+        assert len(states) == 4
+        assert [state.stable for state in states] == [True, False, False, False]
+        assert np.allclose(np.abs(jg.solve(sc, T).Delta), np.abs(states[0].Delta), rtol=EXACT)
+    own = 30.0 / np.sinh(1 / np.array([0.3, 0.2]))
+    assert np.allclose(np.sort(np.abs([s.Delta for s in jg.solutions(sc, 0.0)]), axis=0)[-1], own, rtol=EXACT)
+    above = jg.solve(sc, 7.0)  # between the two critical temperatures
+    assert above.Delta[1] == 0
+    assert bool(above.stable)
+
+
+@pytest.mark.parametrize(
+    ("lam", "branch"),
+    [
+        ([[0.05, -0.3], [-0.3, 0.1]], "s+-"),
+        ([[0.2, 0.2], [0.2, 0.1]], "s++"),
+        ([[0.0, 0.3], [0.3, 0.0]], "s++"),
+        ([[0.0, -0.3], [-0.3, 0.0]], "s+-"),
+    ],
+)
+def test_named_branches_that_interband_coupling_makes(lam, branch):
+    sc = two_bands(lam)
+    named, default = jg.solve(sc, 1.0, branch=branch), jg.solve(sc, 1.0)
+    assert int(named.unstable_amplitude) == 0
+    assert np.allclose(np.abs(named.Delta), np.abs(default.Delta), rtol=EXACT)
+
+
+def test_named_branch_is_the_stable_one_of_its_signs():
+    """With these couplings ba122 has two s+- states of the same gaps; the one of larger lambda_13 is a saddle there."""
+    sc = ba122(0.131229, 39.8202)
+    saddle = jg.solve(sc, 1.0, start=[5.79226, -9.77075, -4.00647])
+    assert int(saddle.unstable_amplitude) == 1
+    assert int(saddle.unstable_phase) == 1
+    assert "unstable: 1 in amplitude" in str(saddle)
+    named = jg.solve(sc, 1.0, branch="s+-", throw=False)
+    assert int(named.status) != jg.Status.CONVERGED or int(named.unstable_amplitude) == 0
+
+
+def test_beyond_a_branch_there_are_no_numbers():
+    T = jnp.array([10.0, 36.0])
+    found = jax.vmap(lambda t: jg.solve(ba122(), t, branch="s+-"))(T)
+    assert found.status.tolist() == [jg.Status.CONVERGED, jg.Status.LEFT_BRANCH]
+    assert np.isfinite(found.Delta[0]).all()
+    assert np.isnan(found.Delta[1].real).all()
+    slope = jax.vmap(jax.grad(lambda t: jg.solve(ba122(), t, branch="s+-").Delta.real[0]))(T)
+    assert np.isfinite(slope[0])
+    assert np.isnan(slope[1])
+    with pytest.raises(jg.NotConvergedError, match="does not reach"):
+        jg.solve(ba122(), 36.0, branch="s+-")
+
+
+@pytest.mark.parametrize("coupling", [0.05, 0.08, 0.12])
+def test_amplitudes_far_below_mu(coupling):
+    """zeta = kappa / m - mu is good to eps mu: Delta / mu is 2e-10 in the first case."""
+    sc = jg.superconductor(bands={"a": {"mu": 500.0}}, lam=[[coupling]], Omega=30.0)
+    expected = 30.0 / np.sinh(1 / coupling)
+    rounding = 10 * np.finfo(float).eps * 500.0 / expected
+    assert abs(float(jg.solve(sc, 0.0).Delta[0].real) / expected - 1) < max(EXACT, rounding)
+
+
+def test_unstable_directions_are_counted_as_eigenvalues():
+    rng = np.random.default_rng(3)
+    for n in (1, 2, 3, 4, 6, 9):
+        M = rng.normal(size=(200, n, n)) + np.eye(n) * rng.uniform(0, 3, (200, 1, 1))
+        expected = np.sum(np.linalg.eigvals(M).real < 0, axis=-1)
+        assert np.array_equal(count_negative(jnp.moveaxis(jnp.asarray(M), 0, -1)), expected)
+    assert int(count_negative(jnp.full((3, 3), jnp.nan))) == 3
+
+
+def test_counts_of_a_solution_are_those_of_its_stability():
+    for start in ([12.0, 6.0, 1.0], [12.0, -6.0, 1.0], [5.0, -9.0, -4.0]):
+        solution = jg.solve(ba122(0.06, 40.0), 5.0, start=start)
+        stability = unstable_directions(solution)
+        assert (int(solution.unstable_amplitude), int(solution.unstable_phase)) == (stability.amplitude, stability.phase)
