@@ -15,7 +15,7 @@ from jaxgap.phase_lines import NO_GROUND, NORMAL_GROUND
 from jaxgap.solution import Solution, Status
 from jaxgap.solutions import State
 from jaxgap.superconductor import Superconductor
-from jaxgap.transition import Transition
+from jaxgap.transition import Transition, TransitionKind
 
 __all__ = [
     "diagram_row",
@@ -58,19 +58,40 @@ def state_row(state: State) -> dict[str, Any]:
 
 
 def print_transition(found: Transition, as_json_: bool) -> None:
-    kind = found.kind.name.lower().replace("_", " ")
     if as_json_:
-        row = {"T_c_K": found.T_c, "kind": kind, "linear_K": found.linear, "superheating_K": found.superheating}
+        row = {
+            "T_c_K": found.T_c,
+            "kind": found.kind.name.lower().replace("_", " "),
+            "linear_K": found.linear,
+            "superheating_K": found.superheating,
+            "oscillatory_K": found.oscillatory,
+        }
         print_json(row)
         return
-    console.print(
-        "No superconducting ground state at any temperature." if found.kind == 0 else f"T_c = {found.T_c:.6f} K, {kind}"
-    )
-    console.print(
-        "The normal state is marginal at " + (", ".join(f"{T:.6f}" for T in found.linear) or "no temperature") + " K."
-    )
+    if found.kind == TransitionKind.NONE:
+        console.print("No superconducting ground state at any temperature.")
+    elif found.kind == TransitionKind.OSCILLATORY and found.oscillatory is not None:
+        console.print(oscillatory_sentence(found.T_c, found.oscillatory), soft_wrap=True)
+    else:
+        console.print(f"T_c = {found.T_c:.6f} K, {found.kind.text}")
+    marginal = " and ".join(f"{T:.6f} K" for T in found.linear)
+    if marginal or found.oscillatory is None:
+        console.print(f"The normal state is marginal at {marginal or 'no temperature'}.")
     if found.superheating is not None:
         console.print(f"A superconducting state survives up to {found.superheating:.6f} K (a fold).")
+
+
+def oscillatory_sentence(T_c: float, oscillatory: float) -> str:
+    """What is known where a complex pair of eigenvalues of lambda K crosses 1 first."""
+    static = (
+        "no static superconducting state branches off from it at any temperature"
+        if T_c == 0
+        else f"a static superconducting state branches off from it only at T_c = {T_c:.6f} K"
+    )
+    return (
+        f"The normal state is unstable below {oscillatory:.6f} K in an oscillation (a complex pair of eigenvalues of lambda K, "
+        f"which is possible because g is not symmetric; for equal relaxation rates), and {static}."
+    )
 
 
 def gap_row(s: Solution) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def _located(sc: Superconductor, track: Track, pattern: Float[Array, "band"]) ->
     fold, change, normal = z
     # A fold with other signs lies beyond the change of sign; v is longer than 1 by what it has across the amplitudes.
     others = jnp.where(unit > 0, Delta, change[:n])
-    belongs = has_signs(fold[:n], pattern), has_signs(others, pattern), norm(normal[n:-1]) <= 1 + ALIKE**2
+    belongs = has_signs(sc, fold[:n], pattern), has_signs(sc, others, pattern), norm(normal[n:-1]) <= 1 + ALIKE**2
     good &= jnp.stack(belongs) & track.began
     first = jnp.argmax(good)
     kind = jnp.where(good.any(), kinds[first], jnp.where(track.began, EndKind.OTHER, EndKind.MISSING))

@@ -5,7 +5,7 @@ Exit codes: 0 done, 2 bad input, 3 did not converge, 4 done, but not to be quote
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax
 import matplotlib as mpl
@@ -23,6 +23,7 @@ from jaxgap._json import print_json
 from jaxgap._printing import (
     diagram_row,
     gap_row,
+    oscillatory_sentence,
     print_diagram,
     print_gaps,
     print_transition,
@@ -32,7 +33,7 @@ from jaxgap._printing import (
 from jaxgap._terminal import JsonOption, console
 from jaxgap.branch_ends import EndKind, branch_end
 from jaxgap.branches import solve_temperatures
-from jaxgap.critical import critical_temperature
+from jaxgap.critical import Onset, lowest_temperature, onset
 from jaxgap.fitting.commands import fits
 from jaxgap.materials import MATERIALS
 from jaxgap.observables import branch_minima, branch_names, coherence_peaks
@@ -130,15 +131,30 @@ def tc(
     if kind:
         print_transition(transition(sc), as_json_)
         return
-    T_c, slope = jax.value_and_grad(critical_temperature)(sc)
+    (T_c, found), slope = jax.value_and_grad(_critical, has_aux=True)(sc)
     derivatives = {path: float(slope.get(path)) for path in sc.paths}
+    oscillatory, together = float(found.oscillatory), int(found.together)
     if as_json_:
-        print_json({"T_c_K": float(T_c), "derivatives_K_per_unit": derivatives})
+        known = {
+            "oscillatory_K": oscillatory or None,
+            "critical_together": together,
+            "differentiable": bool(found.differentiable),
+        }
+        print_json({"T_c_K": float(T_c), "derivatives_K_per_unit": derivatives} | known)
         return
+    if oscillatory > 0:
+        console.print(oscillatory_sentence(float(T_c), oscillatory), soft_wrap=True)
     if float(T_c) == 0.0:
-        console.print("The normal state is stable at every temperature: T_c = 0.")
+        if oscillatory == 0:
+            lowest = float(lowest_temperature(sc))
+            console.print(f"The normal state is stable at every temperature (above {lowest:.1e} K): T_c = 0.")
         return
     console.print(f"T_c = {float(T_c):.6f} K (linearised gap equations)")
+    if not bool(found.differentiable):
+        console.print(DEFECTIVE, soft_wrap=True)
+        return
+    if together > 1:
+        console.print(MEAN.format(together), soft_wrap=True)
     table = Table(title="what it depends on", title_justify="left")
     table.add_column("leaf")
     table.add_column("value", justify="right")
@@ -146,6 +162,21 @@ def tc(
     for path, derivative in derivatives.items():
         table.add_row(escape(path), f"{float(sc.get(path)):.6g}", f"{derivative:.5g}")
     console.print(table)
+
+
+DEFECTIVE = (
+    "T_c has no derivatives here: its eigenvalue of lambda K is double with one eigenvector (defective), and moves with the "
+    "square root of a coupling. It is right to about 8 digits."
+)
+MEAN = (
+    "{} directions become critical together here. The derivatives are those of the mean of their temperatures: exact for "
+    "changes that keep them together, else the mean of both sides."
+)
+
+
+def _critical(sc: Superconductor) -> tuple[Any, Onset]:
+    found = onset(sc)
+    return found.T_c, found
 
 
 @app.command()

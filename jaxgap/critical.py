@@ -7,6 +7,12 @@ r"""The critical temperature of the linearised gap equations, differentiable.
 each over its shell and divided by N_c. T_c,lin is the largest T at which lambda K(T) has the eigenvalue 1. It is THE
 critical temperature if the transition is continuous; with cross-band pairing between bands at a distance d the transition
 can be of first order, and the eigenvalue is not monotonic in T, so the search scans.
+
+Without detailed balance (g not symmetric) eigenvalues of lambda K can be complex. Where a pair of them crosses 1 with its real
+part, the normal state becomes unstable too (for equal relaxation rates), but in an oscillation: the linearised equations have
+no static solution there, and no static superconducting state branches off. That is no T_c; it is told beside it. A crossing
+counts as static where it is that of a real eigenvalue to 1e-10 (`marginal.is_static`), so that a defective eigenvalue, which
+rounding makes a complex pair at a distance of some 1e-8, is what it is.
 """
 
 from functools import partial
@@ -20,12 +26,23 @@ from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bands import shell, zeta
 from jaxgap.implicit import at_root
+from jaxgap.marginal import differentiable, is_static, marginal_space, mean_eigenvalue
 from jaxgap.pairing import overlap_nodes, pairs, parameters, pick, single_nodes, thermal_energy
 from jaxgap.quadrature import DEFAULT_RULE, Rule
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
 
-__all__ = ["critical_temperature", "linear_kernel", "Instability", "instability", "highest_temperature", "pair_susceptibility"]
+__all__ = [
+    "critical_temperature",
+    "linear_kernel",
+    "Instability",
+    "instability",
+    "Onset",
+    "onset",
+    "highest_temperature",
+    "lowest_temperature",
+    "pair_susceptibility",
+]
 
 LOWEST = -32.0
 """T is searched down to e^-32 = 1e-14 of the highest temperature: couplings down to about 0.03."""
@@ -36,27 +53,51 @@ BISECTIONS = 48
 
 
 class Instability(NamedTuple):
-    """Where the normal state becomes unstable."""
+    """Where the normal state gives way to a static superconducting one."""
 
     T_c: Float[Array, ""]
-    """T_c,lin [K]; 0 if the normal state is stable at every temperature."""
+    """T_c,lin [K]; 0 if no static superconducting state branches off at any temperature."""
     direction: Float[Array, "channel"]
-    """Relative amplitudes with which superconductivity sets in (norm 1; the largest is positive)."""
+    """Relative amplitudes with which superconductivity sets in (norm 1; the largest is positive). Where several directions
+    become critical together, the one in which all channels take part."""
+
+
+class Onset(NamedTuple):
+    """All that is known of where the normal state becomes unstable."""
+
+    T_c: Float[Array, ""]
+    """As in `Instability`."""
+    direction: Float[Array, "channel"]
+    together: Int[Array, ""]
+    """How many directions become critical at T_c together: eigenvalues within 1e-9 of 1 with as many eigenvectors."""
+    differentiable: Bool[Array, ""]
+    """Whether T_c has a derivative; not where there is none, nor where its eigenvalue is defective (double, with one
+    eigenvector): there T_c moves with the square root of a coupling, and rounding in lambda leaves it 8 digits."""
+    oscillatory: Float[Array, ""]
+    """Temperature [K] above T_c at which the normal state becomes unstable in an oscillation (for equal relaxation rates), with
+    a complex pair of eigenvalues: possible only without detailed balance. 0 if there is none."""
 
 
 def critical_temperature(sc: Superconductor) -> Float[Array, ""]:
-    """T_c,lin [K]: the largest temperature at which the normal state is marginal; 0 if there is none.
+    """T_c,lin [K]: the largest temperature at which lambda K has the real eigenvalue 1; 0 if there is none.
 
-    Differentiable with respect to every leaf of `sc`; NaN derivative where two channels become critical together.
+    Differentiable with respect to every leaf of `sc`. Where several channels become critical together (equal bands without
+    coupling) the derivative is that of the mean of their temperatures: exact in every direction in which they stay together,
+    such as that of a tied parameter, else the mean of both sides of T_c = max. NaN where the eigenvalue is defective.
     """
     require_float64()
-    return _instability(sc).T_c
+    return _onset(sc).T_c
 
 
 def instability(sc: Superconductor) -> Instability:
     """T_c,lin [K] and the direction in which the normal state gives way, both differentiable."""
+    return Instability(*onset(sc)[:2])
+
+
+def onset(sc: Superconductor) -> Onset:
+    """T_c,lin [K] and the direction in which the normal state gives way, both differentiable, and what else is known there."""
     require_float64()
-    return _instability(sc)
+    return _onset(sc)
 
 
 @partial(jax.jit, static_argnames="rule")
@@ -87,61 +128,101 @@ def pair_susceptibility(z1: Float[Array, "*k"], z2: Float[Array, "*k"], kT: Any)
     return ratio * jnp.exp(s - x - y) / (kT * (1 + jnp.exp(-2 * x)) * (1 + jnp.exp(-2 * y)))
 
 
-def _marginal(x: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
-    """Residual whose root is (direction v, ln T): lambda K(T) v = v with v . v_0 = 1."""
-    sc, v_0 = theta
-    v, T = x[:-1], jnp.exp(x[-1])
-    return jnp.append(v - sc.lam @ (linear_kernel(sc, T) * v), v_0 @ v - 1)
+def _linear_map(sc: Superconductor, log_T: Float[Array, ""]) -> Float[Array, "n n"]:
+    """lambda K(T): Delta -> lambda K Delta."""
+    return sc.lam * linear_kernel(sc, jnp.exp(log_T))
 
 
 @program
-def _instability(sc: Superconductor) -> Instability:
+def _onset(sc: Superconductor) -> Onset:
     return continued(sc, *search(jax.lax.stop_gradient(sc)))
 
 
-def continued(sc: Superconductor, v_0: Float[Array, "channel"], T_c: Float[Array, ""]) -> Instability:
+def continued(sc: Superconductor, T_c: Float[Array, ""], oscillatory: Any = 0.0) -> Onset:
     """What a search has found, as a differentiable function of `sc`."""
     exists = T_c > 0
-    x = jnp.append(v_0, jnp.log(jnp.where(exists, T_c, 1.0)))
-    x = at_root(_marginal, x, (sc, v_0), exists)
-    return Instability(jnp.where(jnp.isnan(T_c), jnp.nan, jnp.where(exists, jnp.exp(x[-1]), 0.0)), x[:-1])
+    x = jnp.log(jnp.where(exists, T_c, 1.0))
+    A, slope = jax.jvp(lambda t: _linear_map(jax.lax.stop_gradient(sc), t), (x,), (jnp.ones(()),))
+    space = jax.lax.stop_gradient(marginal_space(A))
+    good = exists & differentiable(space, slope)
+    x = at_root(_mean_crosses_one, x[None], (sc, space), good)[0]
+    v = at_root(_marginal_direction, jnp.append(space.direction, 0.0), (sc, space, x), good)[:-1]
+    return Onset(
+        jnp.where(jnp.isnan(T_c), jnp.nan, jnp.where(exists, jnp.exp(x), 0.0)),
+        jnp.where(exists, v, 0.0),
+        jnp.where(exists, jnp.sum(space.chosen), 0).astype(int),
+        good,
+        jnp.asarray(oscillatory, float),
+    )
+
+
+def _mean_crosses_one(x: Float[Array, "1"], theta: Any) -> Float[Array, "1"]:
+    """Residual whose root is ln T_c: the mean of the eigenvalues that cross 1 there, less 1."""
+    sc, space = theta
+    return mean_eigenvalue(space, _linear_map(sc, x[0]))[None]
+
+
+def _marginal_direction(x: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
+    """Residual whose root is (v, 0): lambda K(T_c) v = v with v . v_0 = 1."""
+    sc, space, log_T = theta
+    v = x[:-1]
+    return jnp.append(v - _linear_map(sc, log_T) @ v + x[-1] * space.left[:, -1], space.direction @ v - 1)
 
 
 class _Scan(NamedTuple):
-    unstable: Float[Array, ""]
-    """ln T below T_c (once found)."""
-    stable: Float[Array, ""]
-    """ln T above T_c."""
-    found: Bool[Array, ""]
-    v: Float[Array, "channel"]
+    upper: Float[Array, ""]
+    """ln T down to which as many eigenvalues as `above` have a real part above 1."""
+    lower: Float[Array, ""]
+    """ln T below it at which it is another number, `under` (once bracketed)."""
+    above: Int[Array, ""]
+    under: Int[Array, ""]
+    bracketed: Bool[Array, ""]
     steps: Int[Array, ""]
+    found: Bool[Array, ""]
+    """Whether the crossing that is bracketed is that of a real eigenvalue."""
+    oscillatory: Float[Array, ""]
+    """ln T of the first crossing that was not; -inf if there was none."""
 
 
-def search(sc: Superconductor) -> tuple[Float[Array, "channel"], Float[Array, ""]]:
-    """(direction, T_c,lin): down from above in steps of ln T until an eigenvalue reaches 1, then bisection."""
+def search(sc: Superconductor) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """(T_c,lin, the temperature of an oscillatory instability above it) [K], 0 for none.
+
+    Down from above in steps of ln T until an eigenvalue's real part crosses 1, then bisection; past every crossing of a
+    complex pair the search goes on. (A real eigenvalue above 1 alone is not looked for: it can also come from a pair that
+    meets above 1, and that is no crossing.)
+    """
     finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(sc)]).all()
     highest = jnp.log(highest_temperature(sc))
     lowest = highest + LOWEST
 
     def going(s: _Scan) -> Any:
-        return jnp.where(s.found, s.steps < BISECTIONS, s.stable > lowest) & finite
+        return ~s.found & (s.bracketed | (s.upper > lowest)) & finite
 
     def step(s: _Scan) -> _Scan:
-        log_T = jnp.where(s.found, (s.unstable + s.stable) / 2, s.stable - STEP)
-        eigenvalue, v = _leading(sc, log_T)
-        below = eigenvalue >= 1.0
+        log_T = jnp.where(s.bracketed, (s.upper + s.lower) / 2, s.upper - STEP)
+        A = _linear_map(sc, log_T)
+        count = jnp.sum(jnp.linalg.eigvals(A).real >= 1.0)
+        same = count == s.above
+        lower, under = jnp.where(same, s.lower, log_T), jnp.where(same, s.under, count)
+        narrow = s.steps >= BISECTIONS
+        static = jax.lax.cond(narrow, is_static, lambda A: jnp.array(False), A)
+        past = narrow & ~static
         return _Scan(
-            unstable=jnp.where(below, log_T, s.unstable),
-            stable=jnp.where(below, s.stable, log_T),
-            found=s.found | below,
-            v=jnp.where(below, v, s.v),
-            steps=s.steps + s.found,
+            upper=jnp.where(past, lower, jnp.where(same, log_T, s.upper)),
+            lower=lower,
+            above=jnp.where(past, under, s.above),
+            under=under,
+            bracketed=(s.bracketed | ~same) & ~past,
+            steps=jnp.where(s.bracketed & ~past, s.steps + 1, 0),
+            found=narrow & static,
+            oscillatory=jnp.where(past, jnp.maximum(s.oscillatory, log_T), s.oscillatory),
         )
 
-    start = _Scan(highest, highest, jnp.array(False), jnp.zeros_like(sc.lam[0]), jnp.zeros((), int))
+    no, zero = jnp.array(False), jnp.zeros((), int)
+    start = _Scan(highest, highest, zero, zero, no, zero, no, jnp.full((), -jnp.inf))
     end = jax.lax.while_loop(going, step, start)
-    T_c = jnp.where(end.found, jnp.exp((end.unstable + end.stable) / 2), 0.0)
-    return end.v, jnp.where(finite, T_c, jnp.nan)
+    T_c = jnp.where(end.found, jnp.exp((end.lower + end.upper) / 2), 0.0)
+    return jnp.where(finite, T_c, jnp.nan), jnp.where(finite, jnp.exp(end.oscillatory), jnp.nan)
 
 
 def highest_temperature(sc: Superconductor) -> Float[Array, ""]:
@@ -156,12 +237,6 @@ def highest_temperature(sc: Superconductor) -> Float[Array, ""]:
     return jnp.sqrt(jnp.sum((sc.lam * (jnp.stack(bounds) / sc.N)[None, :]) ** 2)) / k_B + 1e-300
 
 
-def _leading(sc: Superconductor, log_T: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, "channel"]]:
-    """Largest real eigenvalue of lambda K(T), and its eigenvector (norm 1, largest component positive)."""
-    matrix = sc.lam * linear_kernel(sc, jnp.exp(log_T))
-    values, vectors = jnp.linalg.eig(matrix)
-    real = jnp.abs(values.imag) <= 1e-9 * jnp.abs(values)
-    best = jnp.argmax(jnp.where(real, values.real, -jnp.inf))
-    v = vectors[:, best].real
-    v = v / jnp.sqrt(v @ v)
-    return jnp.where(real.any(), values[best].real, -jnp.inf), v * jnp.sign(v[jnp.argmax(jnp.abs(v))])
+def lowest_temperature(sc: Superconductor) -> Float[Array, ""]:
+    """The temperature [K] down to which T_c is searched for."""
+    return highest_temperature(sc) * jnp.exp(LOWEST)

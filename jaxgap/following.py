@@ -153,7 +153,7 @@ def follow(
         count = count_negative(found.jacobian)
         if pattern is None:
             return _Verdict(near & (count == 0), near, count)
-        near &= has_signs(found.x, pattern)
+        near &= has_signs(sc, found.x, pattern)
         alike = jnp.where(s.began, (count % 2 == 1) == s.odd, (count == 0) | (s.tried >= n_starts))
         return _Verdict(near & alike, near, count)
 

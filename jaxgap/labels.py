@@ -1,7 +1,8 @@
 """Names of solutions: a small vocabulary of integer codes, which live under vmap and on disk; words are made when printed.
 
-`s++` and `s+-` are told by the relative signs of the band amplitudes. A label is not an identity: several solutions of one
-system can be s++.
+`s++` and `s+-` are told by the relative signs of the band amplitudes that have any: those within a group of coupled channels
+(`jaxgap.groups`). Bands that are not coupled are s++ whatever phases a solution gives them. A label is not an identity: several
+solutions of one system can be s++.
 """
 
 from enum import IntEnum
@@ -11,14 +12,16 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap._checks import InputError
+from jaxgap.groups import coupled_channels, imaginary_share, real_parts
 from jaxgap.spectrum import abs2
+from jaxgap.superconductor import Superconductor
 
-__all__ = ["Label", "label_of", "has_signs", "sign_pattern"]
+__all__ = ["Label", "label_of", "breaks_time_reversal", "has_signs", "sign_pattern"]
 
 ZERO = 1e-7
 """A band amplitude below 1e-7 of the largest has no sign: far above rounding, far below what is measured."""
 REAL = 1e-10
-"""Amplitudes count as real up to a global phase if |sum Delta^2| >= (1 - 1e-10) sum |Delta|^2: phases within 1e-5."""
+"""Amplitudes count as real up to the free phases if |sum Delta^2| >= (1 - 1e-10) sum |Delta|^2: phases within 1e-5."""
 
 
 class Label(IntEnum):
@@ -37,33 +40,32 @@ class Label(IntEnum):
         return ("normal", "s++", "s+-", "purely cross-band", "time-reversal broken", "no state")[self]
 
 
-def label_of(Delta: Inexact[Array, "channel"], n_bands: int) -> Int[Array, ""]:
-    """The `Label` of amplitudes (zero amplitudes are normal, NaN are no state), independent of their global phase."""
-    total = jnp.sum(abs2(Delta))
-    bands = _without_phase(Delta)[:n_bands]
-    plus, minus = (jnp.any(side > ZERO * jnp.sqrt(total)) for side in (bands, -bands))
-    kind = jnp.where(plus & minus, Label.S_PLUS_MINUS, Label.S_PLUS_PLUS)
-    kind = jnp.where(plus | minus, kind, Label.CROSSBAND)
-    kind = jnp.where(jnp.abs(jnp.sum(Delta**2)) >= (1 - REAL) * total, kind, Label.BROKEN)
-    kind = jnp.where(total > 0, kind, Label.NORMAL)
-    return jnp.where(jnp.isfinite(total), kind, Label.NOTHING).astype(int)
+def label_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Int[Array, ""]:
+    """The `Label` of amplitudes (zero amplitudes are normal, NaN are no state), independent of the free phases."""
+    together, n_bands = coupled_channels(sc), len(sc.bands)
+    bands, smallest = real_parts(together, Delta)[:n_bands], ZERO * jnp.sqrt(jnp.sum(abs2(Delta)))
+    plus, minus = bands > smallest, bands < -smallest
+    opposed = jnp.any((together[:n_bands, :n_bands] @ plus > 0) & minus)
+    kind = jnp.where(opposed, Label.S_PLUS_MINUS, Label.S_PLUS_PLUS)
+    kind = jnp.where(jnp.any(plus | minus), kind, Label.CROSSBAND)
+    kind = jnp.where(imaginary_share(together, Delta) <= REAL, kind, Label.BROKEN)
+    kind = jnp.where(jnp.any(Delta != 0), kind, Label.NORMAL)
+    return jnp.where(jnp.isfinite(Delta).all(), kind, Label.NOTHING).astype(int)
 
 
-def has_signs(Delta: Inexact[Array, "channel"], pattern: Float[Array, "band"]) -> Bool[Array, ""]:
-    """Whether the band amplitudes have the signs of `pattern`, up to a global phase."""
-    aligned = _without_phase(Delta)[: len(pattern)] * pattern
+def breaks_time_reversal(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Bool[Array, ""]:
+    """Whether no choice of the free phases makes the amplitudes real."""
+    return imaginary_share(coupled_channels(sc), Delta) > REAL
+
+
+def has_signs(sc: Superconductor, Delta: Inexact[Array, "channel"], pattern: Float[Array, "band"]) -> Bool[Array, ""]:
+    """Whether the band amplitudes have the signs of `pattern`, up to the free phase of every group of coupled channels."""
+    together, n_bands = coupled_channels(sc), len(pattern)
+    aligned = real_parts(together, Delta)[:n_bands] * pattern
     smallest = ZERO * jnp.sqrt(jnp.sum(abs2(Delta)))
-    return jnp.all(aligned > smallest) | jnp.all(aligned < -smallest)
-
-
-def _without_phase(Delta: Inexact[Array, "channel"]) -> Float[Array, "channel"]:
-    """Real parts after the global phase that makes the amplitudes as real as possible is taken out."""
-    if not jnp.iscomplexobj(Delta):
-        return Delta
-    square = jnp.sum(Delta**2)
-    size = jnp.abs(square)
-    phase = jnp.where(size > 0, jnp.sqrt(square / jnp.where(size > 0, size, 1.0)), 1.0)
-    return jnp.real(Delta * jnp.conj(phase))
+    sign = jnp.where(aligned > smallest, 1.0, 0.0) - jnp.where(aligned < -smallest, 1.0, 0.0)
+    groups = together[:n_bands, :n_bands]
+    return jnp.all(jnp.abs(groups @ sign) == jnp.sum(groups, axis=1))
 
 
 def sign_pattern(branch: str, n_bands: int) -> Float[Array, "band"]:

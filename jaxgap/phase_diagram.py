@@ -24,11 +24,12 @@ from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.bifurcations import BifurcationKind, path
 from jaxgap.critical import highest_temperature, linear_kernel
+from jaxgap.labels import breaks_time_reversal
 from jaxgap.observables.gaps import branch_minima_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.pairing import pack, unpack
 from jaxgap.phase_lines import BROKEN_GROUND, NO_GROUND, NORMAL_GROUND, Grid, Plane, phase_lines
-from jaxgap.phase_sweep import breaks_time_reversal, broken_states, groups_of, real_states
+from jaxgap.phase_sweep import broken_states, groups_of, real_states
 from jaxgap.quadrature import DEFAULT_RULE
 from jaxgap.search import SEARCH_STEPS, as_real
 from jaxgap.solve import checked_temperature

@@ -15,13 +15,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap._chunks import in_chunks
 from jaxgap._compilation import program
-from jaxgap.labels import REAL
+from jaxgap.labels import breaks_time_reversal
 from jaxgap.newton import norm
 from jaxgap.pairing import pack, unpack
 from jaxgap.phase_lines import Plane
@@ -38,10 +37,8 @@ from jaxgap.search import (
     iterated,
     real_starts,
 )
-from jaxgap.spectrum import abs2
 from jaxgap.stability import negative_of_each, phase_block
-from jaxgap.superconductor import Superconductor
-from jaxgap.unknowns import coupled_channels, search_root, vanishing
+from jaxgap.unknowns import search_root, vanishing
 
 __all__ = [
     "real_states",
@@ -50,7 +47,6 @@ __all__ = [
     "broken_states_from",
     "displaced_starts",
     "different_states",
-    "breaks_time_reversal",
     "groups_of",
 ]
 
@@ -246,14 +242,6 @@ def _broken_roots(
         return _Broken(Delta, good, root.jacobian)
 
     return jax.vmap(one)(x, y, starts, iterations)
-
-
-def breaks_time_reversal(sc: Superconductor, Delta: Complex[Array, "channel"]) -> Bool[Array, ""]:
-    """Whether no choice of the free phases makes the amplitudes real: in some group of coupled channels |sum Delta^2| is less
-    than sum |Delta|^2."""
-    together = coupled_channels(sc)
-    size = together @ abs2(Delta)
-    return jnp.any(jnp.abs(together.astype(complex) @ Delta**2) < (1 - REAL) * size)
 
 
 def broken_states_from(plane: Any, x: np.ndarray, y: np.ndarray, starts: np.ndarray, iterations: Any = 0) -> np.ndarray:

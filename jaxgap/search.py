@@ -19,12 +19,14 @@ from jaxgap._chunks import in_chunks
 from jaxgap._compilation import program
 from jaxgap.characteristic import MARGINAL
 from jaxgap.couplings import pair_weights
+from jaxgap.groups import coupled_channels
+from jaxgap.labels import REAL
 from jaxgap.newton import Stride
 from jaxgap.pairing import gap_residual, pack, unpack
 from jaxgap.quadrature import Rule
 from jaxgap.stability import phase_block
 from jaxgap.superconductor import Superconductor
-from jaxgap.unknowns import coupled_channels, search_root
+from jaxgap.unknowns import search_root
 
 __all__ = [
     "candidates",
@@ -49,8 +51,6 @@ ITERATIONS = 8
 """Plain iterations before Newton, in some of the starts."""
 SAME = 1e-6
 """Two solutions are one if their amplitudes differ by less than 1e-6 of their size: the search finds them to about 1e-8."""
-NEARLY_REAL = 1e-7
-"""Complex amplitudes whose phases differ from 0 and pi by less are a real solution."""
 DISPLACEMENTS = (0.03, 0.3)
 """Shares of |Delta| by which real states of unstable phases are displaced to look for complex ones."""
 STARTS, STATES = 16, 4
@@ -258,14 +258,17 @@ def coupled_groups(sc: Superconductor) -> list[np.ndarray]:
 
 def as_real(Delta: np.ndarray, groups: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """(rows, which are real): the free phases of every row chosen so that it is as real as it can be, with the largest
-    amplitude of every group positive."""
+    amplitude of every group positive. Real is what `labels.breaks_time_reversal` says is not broken."""
     turned = np.array(Delta, dtype=complex)
+    total = np.sum(np.abs(turned) ** 2, axis=1)
+    left = np.zeros(len(turned))
     for group in groups:
         part = turned[:, group]
+        left += np.sum(np.abs(part) ** 2, axis=1) - np.abs(np.sum(part**2, axis=1))
         part = part * np.exp(-0.5j * np.angle(np.sum(part**2, axis=1)))[:, None]
         lead = np.take_along_axis(part, np.argmax(np.abs(part), axis=1)[:, None], axis=1)
         turned[:, group] = np.where(lead.real < 0, -part, part)
-    real = np.linalg.norm(turned.imag, axis=1) <= NEARLY_REAL * np.linalg.norm(turned, axis=1)
+    real = left <= REAL * total
     return np.where(real[:, None], turned.real, turned), real
 
 

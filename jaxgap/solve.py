@@ -134,7 +134,7 @@ def solve_core(
         track = follow_from_T_c(frozen, T_found, rule)
         root, on_branch = track.root, track.arrived
     if pattern is not None:
-        on_branch &= has_signs(unpack(root.x, len(sc.channels)), pattern)
+        on_branch &= has_signs(frozen, unpack(root.x, len(sc.channels)), pattern)
 
     # === judge
     asked_for_normal = Delta_0 is None and pattern is None
@@ -148,7 +148,7 @@ def solve_core(
         T=T,
         Delta=Delta.astype(jnp.complex128),
         status=verdict.status,
-        label=label_of(jax.lax.stop_gradient(Delta), len(sc.bands)),
+        label=label_of(frozen, jax.lax.stop_gradient(Delta)),
         residual=root.residual,
         steps=root.steps,
         sigma_min=verdict.sigma_min,

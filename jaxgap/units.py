@@ -1,6 +1,6 @@
 """Units of jaxgap: energies in meV, temperatures in K, masses in electron masses, wave vectors in 1/angstrom.
 
-All constants follow from the exact SI values of e, h, k_B and N_A, the CODATA 2018 electron mass and magnetic constant.
+All constants follow from the exact SI values of e, h, c, k_B and N_A, the CODATA 2018 electron mass and magnetic constant.
 """
 
 _k_B_SI = 1.380649e-23  # J/K, exact
@@ -10,6 +10,7 @@ _m_e_SI = 9.1093837015e-31  # kg, CODATA 2018
 _u_SI = 1.66053906660e-27  # kg, CODATA 2018
 _h_SI = 6.62607015e-34  # J s, exact
 _mu_0_SI = 1.25663706212e-6  # N/A^2, CODATA 2018
+_c_SI = 2.99792458e8  # m/s, exact
 _N_A = 6.02214076e23  # 1/mol, exact
 
 k_B = _k_B_SI / _e_SI * 1e3
@@ -26,6 +27,9 @@ meV_per_THz = _h_SI / _e_SI * 1e3 * 1e12
 
 meV_per_Ry = 13.605693122994e3
 """The Rydberg [meV], CODATA 2018."""
+
+meV_per_wavenumber = _h_SI * _c_SI / _e_SI * 1e3 * 1e2
+"""h c times 1/cm [meV]: 0.12398..."""
 
 joule_per_mole = _e_SI * 1e-3 * _N_A
 """1 meV per formula unit in J/mol: 96.48533..."""

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap.curvature import residual_and_matrix
+from jaxgap.groups import coupled_channels
 from jaxgap.implicit import at_root
 from jaxgap.newton import CAREFUL, MAX_STEPS, Root, Stride, newton
 from jaxgap.pairing import gap_residual, pack, thermal_energy, unpack
@@ -29,7 +29,6 @@ __all__ = [
     "newton_amplitudes",
     "vanishing",
     "rounding",
-    "coupled_channels",
     "group_directions",
     "gauge_directions",
     "theta_at",
@@ -73,17 +72,6 @@ def group_directions(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> In
     rows = together * Delta[None, :]
     weight = jnp.sum(abs2(rows), axis=1, keepdims=True) * jnp.sum(together, axis=1, keepdims=True)
     return rows / jnp.sqrt(jnp.where(weight > 0, weight, 1.0))
-
-
-def coupled_channels(sc: Superconductor) -> Float[Array, "channel channel"]:
-    """1 for channels that are coupled directly or through others, else 0."""
-    linked = np.eye(len(sc.channels), dtype=bool)
-    for cluster in sc.clusters:
-        linked[np.ix_(cluster.channels, cluster.channels)] = True
-    together = jnp.asarray((sc.lam != 0) | (sc.lam.T != 0) | linked, float)
-    for _ in range(max(1, (len(linked) - 1).bit_length())):
-        together = jnp.asarray(together @ together > 0, float)
-    return together
 
 
 def fixed_gauge_residual(x: Float[Array, "n"], theta: Theta, rule: Rule) -> Float[Array, "n"]:

@@ -11,6 +11,7 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from problems import one_band, system
 
 import jaxgap
 from jaxgap import branch_end, cli, critical_temperature, load, materials, save, solve
@@ -200,6 +201,33 @@ def test_no_tc(run):
     assert "T_c = 0" in done.out
     report = run("tc", "ba122", "--json", *flags)
     assert report.json["T_c_K"] == 0.0
+
+
+def _two_bands(lam, tmp_path):
+    save(system(lam, [200.0, 200.0], cross=()), tmp_path / "two.toml")
+    return "two.toml"
+
+
+def test_tc_says_what_meets_there(run, tmp_path):
+    """Equal bands: derivatives of the mean. A defective eigenvalue: T_c without derivatives. A complex pair: no T_c, and the
+    normal state is not called stable."""
+    T_c = float(critical_temperature(one_band(0.3)))
+    done = run("tc", _two_bands([[0.3, 0.0], [0.0, 0.3]], tmp_path))
+    assert "2 directions become critical together" in done.out
+    assert "nan" not in done.out
+    done = run("tc", _two_bands([[0.3, 0.1], [-1e-16, 0.3]], tmp_path))
+    assert abs(numbers(done.out)[0] - T_c) < PRINTED_6
+    assert "(defective)" in done.out
+    assert "nan" not in done.out
+    done = run("tc", _two_bands([[0.3, 0.2], [-0.2, 0.3]], tmp_path))
+    assert done.code == 0
+    assert abs(numbers(done.out)[0] - T_c) < PRINTED_6
+    assert "unstable below" in done.out
+    assert "in an oscillation" in done.out
+    assert "stable at every temperature" not in done.out
+    report = run("tc", "two.toml", "--json").json
+    assert report["T_c_K"] == 0.0
+    assert report["oscillatory_K"] == pytest.approx(T_c, rel=1e-9)
 
 
 # === gaps

@@ -22,7 +22,6 @@ from jaxgap.origins import (
     moments,
     plot_regimes,
     plot_temperature_derivative,
-    read_eliashberg_function,
     strong_coupling,
     temperature_derivative,
     temperature_of,
@@ -153,7 +152,8 @@ def test_moments_of_one_phonon():
 def test_units_of_frequency():
     omega, alpha2F = table()
     wanted = moments(eliashberg_function(omega, alpha2F))
-    for unit, meV in (("THz", 4.135667696923859), ("Ry", 13605.693122994)):
+    units = {"THz": 4.135667696923859, "Ry": 13605.693122994, "Ha": 27211.386245988, "eV": 1e3, "cm-1": 0.12398419843320026}
+    for unit, meV in (units | {"K": 0.08617333262145177}).items():
         assert relative_error(moments(eliashberg_function(omega / meV, alpha2F, unit)), wanted) < QUADRATURE
 
 
@@ -196,58 +196,12 @@ def test_pictures():
     plt.close("all")
 
 
-# === reading
+# === bad input
 
 
-def written(tmp_path, text):
-    path = tmp_path / "alpha2F.dat"
-    path.write_text(text)
-    return path
-
-
-def test_read(tmp_path):
-    path = written(tmp_path, "# omega  a2F\n\n 0.0  0.0 ! acoustic\n1.0, 2.5D-1\n  2.0 5.0E-1 9\n% end\n")
-    a2F = read_eliashberg_function(path, "THz")
-    np.testing.assert_allclose(a2F.omega, 4.135667696923859 * np.arange(3), rtol=ROUNDING)
-    np.testing.assert_array_equal(a2F.alpha2F, [0.0, 0.25, 0.5])
-
-
-def test_read_another_column(tmp_path):
-    path = written(tmp_path, "0 0 0\n1 .1 .2\n")
-    np.testing.assert_array_equal(read_eliashberg_function(path, "meV", column=3).alpha2F, [0.0, 0.2])
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "has no rows of numbers"),
-        ("# only a comment\n", "has no rows of numbers"),
-        ("0 0\n1 x\n", r":2: the columns must hold numbers, but the line is `1 x`"),
-        ("0 0\n1\n", r":2: the line must have at least 2 columns, but has 1"),
-        ("0 0\n1 -.1\n2 .1\n", "`alpha2F` must not be negative"),
-        ("0 0\n2 .1\n1 .1\n", "`omega` must increase"),
-        ("0 0\n1 .1\n1 .2\n", "`omega` must increase"),
-        ("-1 0\n1 .1\n", "`omega` must not be negative"),
-        ("0 0\n1 nan\n", "`alpha2F` must be finite"),
-        ("0 .1\n1 .1\n", "`alpha2F` must vanish at zero frequency"),
-        ("1 0\n2 0\n", "`alpha2F` must not vanish everywhere"),
-        ("1 .1\n", "`omega` must hold at least two frequencies"),
-    ],
-)
-def test_bad_files(tmp_path, text, words):
-    with pytest.raises(InputError, match=words) as error:
-        read_eliashberg_function(written(tmp_path, text), "meV")
-    assert "\n" not in str(error.value)
-
-
-def test_missing_file_and_bad_arguments(tmp_path):
-    with pytest.raises(InputError, match="Cannot read alpha"):
-        read_eliashberg_function(tmp_path / "none.dat", "meV")
-    path = written(tmp_path, "0 0\n1 .1\n")
-    with pytest.raises(InputError, match="`unit` must be one of meV, THz, Ry"):
-        read_eliashberg_function(path, "eV")
-    with pytest.raises(InputError, match="`column` must"):
-        read_eliashberg_function(path, "meV", column=1)
+def test_bad_arguments():
+    with pytest.raises(InputError, match="`unit` must be one of meV, eV, THz, cm-1, K, Ry, Ha"):
+        eliashberg_function([0.0, 1.0], [0.0, 0.1], "Hz")
     with pytest.raises(InputError, match="`lam` must not be negative"):
         mcmillan(-0.1, 0.1, 30.0)
     with pytest.raises(InputError, match="`omega_log` must be positive"):

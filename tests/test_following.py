@@ -1,7 +1,7 @@
 """Branches where a weakly coupled band sets in, named branches that couplings between bands make, and what is no state.
 
-For two bands with small lambda_12, that of the second band below its own T_c is Omega / sinh(1/lambda_22) at T = 0 up to terms
-of first order in lambda_12; at lambda_12 = 0 exactly.
+With D_i = Omega / sinh(1/lambda_ii), two bands with small lambda_12 have
+|Delta_2| = D_2 + |lambda_12| D_1 / (lambda_11 lambda_22) at T = 0, to first order.
 """
 
 import equinox as eqx
@@ -16,8 +16,8 @@ from jaxgap.materials import ba122, mgb2
 from jaxgap.stability import unstable_directions
 
 WEAK = (3e-4, 1e-4, 1e-5, 1e-7, 1e-10, 0.0, -1e-10, -1e-7, -1e-5, -3e-4)
-FIRST_ORDER = 12.0
-"""Largest |d ln Delta_2 / d (lambda_12 Delta_1 / Delta_2)| of the systems below: measured, some 7 and 12."""
+SECOND_ORDER = 0.15
+"""What is left, as a share of the first order."""
 EXACT = 1e-9
 """The promise of `solve`."""
 
@@ -43,7 +43,8 @@ def test_branch_from_T_c_goes_on_where_a_weakly_coupled_band_sets_in(diagonal):
     assert np.all(found.unstable_amplitude == 0)
     cold = np.asarray(found.Delta.real)[:, 0]
     own = 30.0 / np.sinh(1 / np.array(diagonal))
-    assert np.all(np.abs(np.abs(cold) / own - 1) <= FIRST_ORDER * np.abs(WEAK)[:, None] * own[0] / own + EXACT)
+    first_order = np.abs(WEAK)[:, None] * own[::-1] / np.prod(diagonal)
+    assert np.all(np.abs(np.abs(cold) - own - first_order) <= SECOND_ORDER * first_order + EXACT * own)
     relative = np.sign(cold[:, 0] * cold[:, 1])
     assert np.array_equal(relative[np.array(WEAK) != 0], np.sign(WEAK)[np.array(WEAK) != 0])
     assert relative[WEAK.index(0.0)] == 1
@@ -57,8 +58,7 @@ def test_a_band_of_mgb2_that_hardly_couples():
     lam[pi, others] = lam[others, pi] = 1e-5
     solution = jg.solve(eqx.tree_at(lambda s: s.lam, sc, jnp.asarray(lam)), 0.0)
     assert abs(float(solution.Delta[pi].real) - 1.594) < 5e-4
-    assert bool(solution.stable) or int(solution.unstable_amplitude) == 0
-    assert "unstable" not in str(solution).splitlines()[0].replace("1 unstable))", "")
+    assert int(solution.unstable_amplitude) == 0
 
 
 def test_decoupled_bands_have_the_states_of_both():
@@ -91,15 +91,16 @@ def test_named_branches_that_interband_coupling_makes(lam, branch):
     assert np.allclose(np.abs(named.Delta), np.abs(default.Delta), rtol=EXACT)
 
 
-def test_named_branch_is_the_stable_one_of_its_signs():
-    """With these couplings ba122 has two s+- states of the same gaps; the one of larger lambda_13 is a saddle there."""
+def test_an_unstable_state_says_so():
+    """The second optimum of the shipped fit: the gaps are those measured, the state is a saddle, and the only s+- there."""
     sc = ba122(0.131229, 39.8202)
     saddle = jg.solve(sc, 1.0, start=[5.79226, -9.77075, -4.00647])
     assert int(saddle.unstable_amplitude) == 1
     assert int(saddle.unstable_phase) == 1
     assert "unstable: 1 in amplitude" in str(saddle)
-    named = jg.solve(sc, 1.0, branch="s+-", throw=False)
-    assert int(named.status) != jg.Status.CONVERGED or int(named.unstable_amplitude) == 0
+    named = jg.solve(sc, 1.0, branch="s+-")
+    assert int(named.unstable_amplitude) == 1
+    assert not bool(named.stable)
 
 
 def test_beyond_a_branch_there_are_no_numbers():

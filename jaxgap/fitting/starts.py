@@ -144,7 +144,7 @@ def _search(
         def one(Delta: Any, n: Any) -> Any:
             root = search_root(sc, T, iterated(sc, T, Delta, n), SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE)
             x = root.x * jnp.sign(root.x[0] * p.pattern[0])
-            good = root.converged & has_signs(x, p.pattern) & (norm(x) > vanishing(sc, T))
+            good = root.converged & has_signs(sc, x, p.pattern) & (norm(x) > vanishing(sc, T))
             return x, good, unstable_directions(p, sc, T, x, root.jacobian)
 
         return jax.vmap(one)(begin, iterations)

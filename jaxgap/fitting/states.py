@@ -66,7 +66,7 @@ def states_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int 
     def attempt(state: Any) -> Any:
         i, start, kept, _ = state
         root, unstable, vanished = at_conditions(p, theta, one, start)
-        solves = root.converged & ~vanished & jax.vmap(lambda D: has_signs(D, p.pattern))(root.x)
+        solves = root.converged & ~vanished & at_conditions(p, theta, lambda sc, _, D: has_signs(sc, D, p.pattern), root.x)
         neither = jnp.zeros(len(p.T), bool), jnp.zeros_like(near)
         stable, first = jax.lax.cond(solves.all(), lambda: neither, lambda: at_conditions(p, theta, first_pairs))
         normal, possible = ~solves & stable, ~jnp.asarray(only_with_pairs(p))

@@ -26,18 +26,25 @@ from jaxgap._checks import check
 from jaxgap._compilation import program
 from jaxgap._precision import require_float64
 from jaxgap.critical import instability, linear_kernel
+from jaxgap.implicit import SINGULAR
+from jaxgap.marginal import marginal_space, projector
+from jaxgap.newton import norm
 from jaxgap.observables.thermodynamics import entropy_of, normal_specific_heat_of
 from jaxgap.pairing import gap_residual
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["specific_heat_jump", "latent_heat"]
 
+ALONE = 1e-8
+"""Share of the cubic term across the critical direction up to which it counts as along it."""
+
 
 def specific_heat_jump(sc: Superconductor) -> Float[Array, ""]:
     """(C - C_n) / C_n just below T_c,lin, from quasiparticle occupations; rounding in the cubic term leaves 1e-9.
 
     NaN where nothing condenses, and where the branch sets out towards higher temperatures: then the transition is of first
-    order, and has a latent heat. It can be of first order otherwise, too, which only `jaxgap.transition` sees.
+    order, and has a latent heat. It can be of first order otherwise, too, which only `jaxgap.transition` sees. NaN also where
+    the critical eigenvalue is defective, or several directions become critical together and their mean is none that condenses.
     """
     require_float64()
     return _jump(sc)
@@ -48,11 +55,26 @@ def _jump(sc: Superconductor) -> Float[Array, ""]:
     T_c, v = instability(sc)
     T = jnp.where(T_c > 0, T_c, 1.0)
     K, slope = jax.jvp(lambda t: linear_kernel(sc, t), (T,), (jnp.ones(()),))
-    w = _left_null_vector(jnp.eye(len(v)) - sc.lam * K, v)
-    c = w @ jax.jacfwd(jax.jacfwd(jax.jacfwd(lambda e: gap_residual(sc, e * v, T))))(jnp.zeros(()))
+    third = jax.jacfwd(jax.jacfwd(jax.jacfwd(lambda e: gap_residual(sc, e * v, T))))(jnp.zeros(()))
+    w, condenses = _left_vector(sc.lam * K, v, third)
+    c = w @ third
     growth = 6 * (w @ sc.lam @ (slope * v)) / c  # d(epsilon^2)/dT
     jump = T * growth * jnp.sum(sc.N * slope * v**2) / normal_specific_heat_of(sc, T)
-    return jnp.where((T_c > 0) & (growth < 0), jump, jnp.nan)
+    return jnp.where((T_c > 0) & (growth < 0) & condenses, jump, jnp.nan)
+
+
+def _left_vector(A: Float[Array, "n n"], v: Float[Array, "n"], third: Float[Array, "n"]) -> tuple[Any, Any]:
+    """(w with w A = w and w . v = 1, whether it exists and the cubic term leaves the direction v alone), for A v = v.
+
+    Where several directions become critical together (equal bands) the cubic term decides in which of them something condenses.
+    """
+    space = jax.lax.stop_gradient(marginal_space(A))
+    several = jnp.sum(space.chosen) > 1
+    forced = jax.lax.stop_gradient(projector(space) @ third)
+    alone = norm(forced - v * (v @ forced)) <= ALONE * norm(forced)
+    one = _left_null_vector(jnp.where(several, jnp.eye(len(v)), jnp.eye(len(v)) - A), v)
+    exists = jnp.abs(jnp.trace(projector(space))) > SINGULAR
+    return jnp.where(several, projector(space).T @ v, one), exists & (~several | alone)
 
 
 def _left_null_vector(matrix: Float[Array, "n n"], v: Float[Array, "n"]) -> Float[Array, "n"]:

@@ -1,8 +1,13 @@
-"""Phases of the pair amplitudes: what s++ and s+- are about."""
+"""Phases of the pair amplitudes: what s++ and s+- are about.
+
+A phase means something only between channels that are coupled, directly or through others (`jaxgap.groups`): every channel's is
+given relative to the first band of its group.
+"""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Complex, Float
 
+from jaxgap.groups import coupled_channels
 from jaxgap.solution import Solution, check_single
 from jaxgap.spectrum import abs2
 
@@ -10,16 +15,22 @@ __all__ = ["phase_difference", "relative_signs"]
 
 
 def phase_difference(solution: Solution) -> Float[Array, "channel"]:
-    """Phase of every amplitude relative to the first band's [rad], in (-pi, pi]; NaN where an amplitude is zero."""
+    """Phase of every amplitude relative to that of the first band coupled to it [rad], in (-pi, pi]; NaN where an amplitude is
+    zero."""
     check_single(solution, "phase_difference")
-    relative = solution.Delta * jnp.conj(solution.Delta[0])
+    relative = solution.Delta * jnp.conj(_first_of_group(solution))
     zero = jnp.abs(relative) == 0
     return jnp.where(zero, jnp.nan, jnp.angle(jnp.where(zero, 1.0, relative)))
 
 
 def relative_signs(solution: Solution) -> Float[Array, "channel"]:
-    """cos of the phase relative to the first band's amplitude: +1 or -1 where the amplitudes are real, 0 for a zero one."""
+    """cos of the phase relative to the first band coupled to it: +1 or -1 where the amplitudes are real, 0 for a zero one."""
     check_single(solution, "relative_signs")
-    Delta = solution.Delta
-    size = jnp.sqrt(abs2(Delta) * abs2(Delta[0]))
-    return jnp.where(size > 0, jnp.real(Delta * jnp.conj(Delta[0])) / jnp.where(size > 0, size, 1.0), 0.0)
+    Delta, first = solution.Delta, _first_of_group(solution)
+    size = jnp.sqrt(abs2(Delta) * abs2(first))
+    return jnp.where(size > 0, jnp.real(Delta * jnp.conj(first)) / jnp.where(size > 0, size, 1.0), 0.0)
+
+
+def _first_of_group(solution: Solution) -> Complex[Array, "channel"]:
+    """The amplitude of the first band of every channel's group."""
+    return solution.Delta[jnp.argmax(coupled_channels(solution.superconductor), axis=1)]

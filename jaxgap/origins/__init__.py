@@ -18,11 +18,11 @@ from jaxgap.origins.electron_phonon import plot_temperature_derivative as plot_t
 from jaxgap.origins.electron_phonon import strong_coupling as strong_coupling
 from jaxgap.origins.electron_phonon import temperature_derivative as temperature_derivative
 from jaxgap.origins.electron_phonon import temperature_of as temperature_of
+from jaxgap.origins.eliashberg_files import read_eliashberg_function as read_eliashberg_function
 from jaxgap.origins.eliashberg_function import EliashbergFunction as EliashbergFunction
 from jaxgap.origins.eliashberg_function import Moments as Moments
 from jaxgap.origins.eliashberg_function import eliashberg_function as eliashberg_function
 from jaxgap.origins.eliashberg_function import moments as moments
-from jaxgap.origins.eliashberg_function import read_eliashberg_function as read_eliashberg_function
 from jaxgap.origins.fermi_surface import FermiSurface as FermiSurface
 from jaxgap.origins.fermi_surface import fermi_surface as fermi_surface
 from jaxgap.origins.fermi_surface import follow as follow

@@ -20,7 +20,7 @@ from jaxgap.superconductor import Superconductor
 from jaxgap.sweeps.gathered import of_those_left
 from jaxgap.sweeps.kernel import LONG_BLOCK, fewer
 from jaxgap.sweeps.lanes import lanes, normal_matrix
-from jaxgap.sweeps.onset import CLOSE, normalised, onset
+from jaxgap.sweeps.onset import CLOSE, onset
 
 __all__ = ["critical_temperature_in_batch"]
 
@@ -34,13 +34,13 @@ SETTLED = 1e-12
 
 def critical_temperature_in_batch(sc: Superconductor) -> Float[Array, ""]:
     """`critical_temperature` of one system, with its derivatives; under vmap it is found for the whole batch at once."""
-    return continued(sc, *_found(jax.lax.stop_gradient(sc))).T_c
+    return continued(sc, _found(jax.lax.stop_gradient(sc))).T_c
 
 
 @jax.custom_batching.custom_vmap
-def _found(sc: Superconductor) -> tuple[Float[Array, "channel"], Float[Array, ""]]:
-    """(direction, T_c,lin [K]; 0 if there is none)."""
-    return search(sc)
+def _found(sc: Superconductor) -> Float[Array, ""]:
+    """T_c,lin [K]; 0 if there is none."""
+    return search(sc)[0]
 
 
 @_found.def_vmap
@@ -48,32 +48,30 @@ def _found_in_batch(size: int, batched: Any, sc: Superconductor) -> Any:
     sc = jax.tree.map(lambda leaf, has: leaf if has else jnp.broadcast_to(leaf, (size, *leaf.shape)), sc, batched[0])
     lowest = jax.vmap(highest_temperature)(sc) * jnp.exp(LOWEST)
     where = onset(sc, lowest, fewer(DEFAULT_RULE), MOST)
-    v, T_c, settled = _refined(sc, jnp.where(where.below, where.T_c, 1.0))
+    T_c, settled = _refined(sc, jnp.where(where.below, where.T_c, 1.0))
     # Few nodes do not resolve the coldest temperatures: whether there is no T_c is asked there again.
-    c, _ = coefficients(normal_matrix(lanes(sc, 0 * v, lowest, DEFAULT_RULE)))
+    zero = jnp.zeros((size, len(sc.channels)))
+    c, _ = coefficients(normal_matrix(lanes(sc, zero, lowest, DEFAULT_RULE)))
     never = where.above & jnp.all(c > 0, axis=0)
-    result = jnp.where(never[:, None], 0.0, v), jnp.where(never, 0.0, T_c)
     left = ~(never | (where.below & settled))
-    return of_those_left(jax.vmap(search), LONG_BLOCK, sc, result, left), (True, True)
+    return of_those_left(jax.vmap(lambda s: search(s)[0]), LONG_BLOCK, sc, jnp.where(never, 0.0, T_c), left), True
 
 
 def _refined(sc: Superconductor, T_c: Float[Array, "element"]) -> Any:
-    """(direction, T_c [K], whether it has settled) from T_c to 1e-3, with all nodes."""
+    """(T_c [K], whether it has settled) from T_c to 1e-3, with all nodes."""
     zero = jnp.zeros((len(T_c), len(sc.channels)))
 
     def at(x: Any) -> Any:
-        c, columns = coefficients(normal_matrix(lanes(sc, zero, jnp.exp(x), DEFAULT_RULE)))
-        return c[-1], columns
+        return coefficients(normal_matrix(lanes(sc, zero, jnp.exp(x), DEFAULT_RULE)))[0][-1]
 
     def secant(_: Any, state: Any) -> Any:
-        x_0, f_0, x, _ = state
-        f, columns = at(x)
+        x_0, f_0, x = state
+        f = at(x)
         step = f * (x - x_0) / jnp.where(f == f_0, jnp.inf, f - f_0)
-        return x, f, x - step, columns
+        return x, f, x - step
 
     x = jnp.log(T_c)
     x_0 = x - CLOSE
-    f_0, columns = at(x_0)
-    x, _, last, columns = jax.lax.fori_loop(0, SECANTS, secant, (x_0, f_0, x, columns))
+    x, _, last = jax.lax.fori_loop(0, SECANTS, secant, (x_0, at(x_0), x))
     settled = (jnp.abs(last - x) <= SETTLED) & (jnp.abs(last - jnp.log(T_c)) <= 4 * CLOSE)
-    return normalised(columns).T, jnp.exp(last), settled
+    return jnp.exp(last), settled

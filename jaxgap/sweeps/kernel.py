@@ -155,7 +155,7 @@ def _solution(sc: Superconductor, T: Any, found: Found, rule: Rule) -> Solution:
     Delta = implicit_amplitudes(sc, T, found.Delta, found.differentiable, None, rule)
     Delta = unless_nothing(Delta, found.status).astype(jnp.complex128)
     rest = {name: value for name, value in found._asdict().items() if name != "Delta"}
-    return Solution(superconductor=sc, T=T, Delta=Delta, label=label_of(jax.lax.stop_gradient(Delta), len(sc.bands)), **rest)
+    return Solution(superconductor=sc, T=T, Delta=Delta, label=label_of(sc, unless_nothing(found.Delta, found.status)), **rest)
 
 
 def _starts(start: Any, systems: Superconductor, n: int) -> Inexact[Array, "element channel"]:
@@ -246,8 +246,10 @@ def _on_branch(search: Any, sc: Superconductor, T: Any, pattern: Any) -> Approac
     middle = (zero.x + end.x) / 2
     half = search(sc, T / 2, middle)
     size, change = norm(zero.x), norm(end.x - zero.x)
-    alike = (change <= HALF_WAY * size) | (half.good & has_signs(half.x, pattern) & (norm(half.x - middle) <= HALF_WAY * size))
-    good = zero.good & end.good & has_signs(zero.x, pattern) & has_signs(end.x, pattern)
+    alike = (change <= HALF_WAY * size) | (
+        half.good & has_signs(sc, half.x, pattern) & (norm(half.x - middle) <= HALF_WAY * size)
+    )
+    good = zero.good & end.good & has_signs(sc, zero.x, pattern) & has_signs(sc, end.x, pattern)
     good &= (norm(zero.x) > vanishing(sc, 0 * T)) & (norm(end.x) > vanishing(sc, T)) & (change <= CORRECTION * size) & alike
     return Approach(end.x, good, zero.steps + end.steps + half.steps)
 
@@ -311,7 +313,7 @@ def _finish(
     good &= valid & (quadrature_error <= jax.vmap(promised_accuracy)(sigma_min))
     vanished &= valid & (sigma_min > CLEAR if normal is None else (coefficients(M)[0] > 0).all(axis=0))
     if pattern is not None:
-        good &= jax.vmap(has_signs, in_axes=(-1, None))(x, pattern)
+        good &= jax.vmap(has_signs, in_axes=(0, -1, None))(sc, x, pattern)
         vanished = jnp.zeros_like(vanished)
     unstable = count_negative(M)
     if pattern is not None or normal is not None:  # a branch is stable, or left to who follows it in small steps

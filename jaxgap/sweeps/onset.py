@@ -2,11 +2,12 @@ r"""Where superconductivity sets in, for many systems at once: `jaxgap.critical`
 
 .. math:: \det(s + 1 - \lambda K(T)) = s^n + c_{n-1} s^{n-1} + \dots + c_0
 
-has the roots s = (eigenvalue of lambda K) - 1. If all its coefficients are positive, no real eigenvalue reaches 1, and the
-normal state is stable; if only c_0 is negative, one is above 1. Temperatures are those at which `critical` looks for T_c, down
-from where no system superconducts. An element ends where its normal state is unstable, or where it is not above its own T;
-steps to where more than one eigenvalue is above 1 are halved. T_c is where c_0 vanishes in the last step. Where none of this
-holds (two eigenvalues cross 1 together, or a pair of complex ones comes near it), nothing is said.
+has the roots s = (eigenvalue of lambda K) - 1. If all its coefficients are positive, no real eigenvalue reaches 1, and no
+static state branches off the normal one (which is stable then, unless a complex pair makes it oscillate, see `critical`); if
+only c_0 is negative, one is above 1. Temperatures are those at which `critical` looks for T_c, down from where no system
+superconducts. An element ends where its normal state is unstable, or where it is not above its own T; steps to where more than
+one eigenvalue is above 1 are halved. T_c is where c_0 vanishes in the last step. Where none of this holds (two eigenvalues
+cross 1 together, or a pair of complex ones comes near it), nothing is said.
 """
 
 from typing import Any, NamedTuple

@@ -92,8 +92,16 @@ _KNOWN = (
         "meV^2 N",
         "free energy relative to the normal state",
     ),
-    Quantity("phase_difference", lambda sc, T, s: phase_difference(s), ("channel",), "rad", "phase relative to the first band"),
-    Quantity("relative_sign", lambda sc, T, s: relative_signs(s), ("channel",), "1", "sign relative to the first band"),
+    Quantity(
+        "phase_difference",
+        lambda sc, T, s: phase_difference(s),
+        ("channel",),
+        "rad",
+        "phase relative to the first band coupled to it",
+    ),
+    Quantity(
+        "relative_sign", lambda sc, T, s: relative_signs(s), ("channel",), "1", "sign relative to the first band coupled to it"
+    ),
     Quantity(
         "T_c",
         lambda sc, T, s: critical_temperature_in_batch(sc),
