@@ -96,6 +96,9 @@ def _watch() -> None:
 
 def _leave() -> None:
     try:
+        if sys.stderr.isatty():
+            # The line of what is waited for, which nobody takes away any more, and the cursor that it hides.
+            sys.stderr.write("\r\x1b[2K\x1b[?25h")
         say_interrupted()
     finally:
         os._exit(EXIT)

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy.stats import chi2
 
 from jaxgap import InputError, NotConvergedError
-from jaxgap.fitting import Datum, FitConfig, FitResult, load_fit
+from jaxgap.fitting import Datum, FitConfig, FitResult, load_fit, load_result
 from jaxgap.fitting.compare import Comparison, compare, log_evidence, model
-from jaxgap.fitting.config import FULL, ParameterConfig
+from jaxgap.fitting.comparison_report import comparison_row, print_comparison
+from jaxgap.fitting.config import FULL, ModelConfig, ParameterConfig
 from jaxgap.fitting.minimise import distance, minimised
 from jaxgap.fitting.verdict import misfit
 
@@ -223,3 +225,19 @@ def test_the_techniques_of_ba122_disagree(ba122):
     assert tension.apart < 1e-6
     assert tension.together == pytest.approx(206.21, abs=0.01)
     assert tension.p_value < 1e-30
+
+
+def test_a_missing_fit_is_told_in_table_and_record(capsys):
+    """Beside those that are there, and also if it is that of the full model."""
+    known = load_result(FITS / "ba0.6k0.4fe2as2")
+    held = known._replace(
+        config=known.config.model_copy(update={"models": {"held": ModelConfig(hold={"Omega": 40.0})}}),
+    )
+    for found in (Comparison({FULL: held}, {"held": "no start."}), Comparison({"held": held}, {FULL: "no start."})):
+        (missing,) = found.failed
+        row = comparison_row(found)
+        assert row["models"][missing] == {"not_converged": "no start."}
+        print_comparison(found, Console(width=200))
+        printed = capsys.readouterr().out
+        assert "did not converge" in printed
+        assert f"The fit of `{missing}` is missing: no start." in printed

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import equinox as eqx
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from jaxgap.fitting.page import page
 from jaxgap.fitting.pictures import plot_fit, plot_residuals, plot_samples, plot_starts
 from jaxgap.fitting.profile import Interval, Side
 from jaxgap.fitting.record import SCHEMA
-from jaxgap.fitting.verdict import p_value
+from jaxgap.fitting.verdict import compared, p_value, verdict
 
 mpl.use("agg")
 
@@ -208,6 +209,99 @@ def test_axes_have_labels_and_units(result):
     assert "(K)" in ax.get_xlabel()
     assert "(meV)" in ax.get_ylabel()
     mpl.pyplot.close(ax.figure)
+
+
+def drawn(ax):
+    """Label -> (x, y) of the points of everything that the legend names."""
+    handles, labels = ax.get_legend_handles_labels()
+    lines = {label: getattr(handle, "lines", [handle])[0] for handle, label in zip(handles, labels, strict=True)}
+    return {label: np.array(line.get_xydata().T) for label, line in lines.items() if hasattr(line, "get_xydata")}
+
+
+def test_the_legend_names_what_is_drawn_and_nothing_else(result):
+    """A branch that exists nowhere has no line, and no name; nothing is called dashed where nothing is."""
+    curve = result.samples[0].curve
+    ax = plot_fit(changed(result, comparison=eqx.tree_at(lambda c: c.gaps, curve, np.full_like(curve.gaps, np.nan))))
+    assert not any("not fitted" in label and "data" not in label and "measured" not in label for label in drawn(ax))
+    assert all(np.isfinite(points).any() for label, points in drawn(ax).items() if not label.startswith("dashed"))
+    mpl.pyplot.close(ax.figure)
+    stable = eqx.tree_at(lambda c: c.stable, curve, np.ones_like(curve.stable))
+    ax = plot_fit(changed(result, curve=stable, comparison=stable))
+    assert not any(label.startswith("dashed") for label in drawn(ax))
+    mpl.pyplot.close(ax.figure)
+
+
+def test_everything_measured_is_drawn_where_it_was_measured(result):
+    """T_c and the end of the branch on the axis; what has no temperature at the edge, and nothing at a negative temperature."""
+    points = drawn(ax := plot_fit(result))
+    assert points["measured T_c (not fitted)"].tolist() == [[37.0], [0.0]]
+    assert points["measured end of the branch (not fitted)"].tolist() == [[36.0], [0.0]]
+    edge = points["other data, T not stated (right edge)"]
+    assert edge[0].tolist() == [1.0] * len(edge[0])
+    assert sorted(edge[1]) == sorted(d.value for d in result.data if d.use == "show" and d.T is None)
+    assert all(np.all(np.asarray(line.get_xdata()) >= 0) for line in ax.lines)
+    mpl.pyplot.close(ax.figure)
+
+
+def test_gaps_beyond_T_c_are_drawn_at_the_normal_state(result):
+    """One just beyond, one at room temperature, which must not squeeze the picture."""
+    lower = next(d for d in result.data if d.use == "fit")
+    far = tuple(lower._replace(T=T, value=0.1, limit=limit) for T, limit in ((90.0, ""), (300.0, ""), (85.0, "upper")))
+    ax = plot_fit(result._replace(data=result.data + far, predicted=np.append(result.predicted, [0.0] * 3)))
+    points = drawn(ax)
+    assert points["normal state: no gap"][1].tolist() == [0.0, 0.0]
+    assert points["upper limit"].tolist() == [[85.0], [0.1]]
+    last = ax.get_xlim()[1]
+    assert last < 150
+    assert points["fitted data (beyond, at the edge)"].tolist() == [[last], [0.1]]
+    mpl.pyplot.close(ax.figure)
+
+
+def test_the_residuals_of_many_data_are_one_picture(result):
+    many = tuple(d._replace(T=float(T)) for T in range(60) for d in result.fitted)
+    ax = plot_residuals(result._replace(data=many, predicted=np.tile(result.predicted, 60)))
+    assert ax.figure.get_figheight() < 6
+    assert len(ax.get_legend_handles_labels()[1]) == 2
+    mpl.pyplot.close(ax.figure)
+
+
+# === words
+
+
+def test_T_c_is_predicted_once_where_the_branch_ends_there(result):
+    """And not at all where it was fitted."""
+    end, T_c = result.samples[0].predictions
+    at_T_c = changed(result, predictions=(end._replace(value=T_c.value * (1 - 1e-4), uncertainty=np.nan), T_c))
+    (row,) = compared(at_T_c._replace(data=result.fitted))
+    assert row.prediction == T_c
+    measured = next(d for d in result.data if d.kind == "T_c")._replace(use="fit")
+    fitted = at_T_c._replace(data=(*result.fitted, measured), predicted=np.append(result.predicted, 37.0))
+    assert compared(fitted) == []
+    assert "Predicted" not in verdict(fitted)
+
+
+def test_what_the_data_do_not_determine_is_not_quoted(result):
+    end, T_c = result.samples[0].predictions
+    open_ = changed(result, predictions=(end._replace(uncertainty=np.inf), T_c))
+    said = verdict(open_)
+    assert "Not determined by these data: end of the s+- branch (at this optimum it is 35.35 K; measured is 36 K)." in said
+    assert next(row.uncertainty_text for row in compared(open_)) == "not determined"
+    assert "(not determined)" in next(text.get_text() for text in plot_fit(open_).texts)
+    mpl.pyplot.close("all")
+
+
+def test_what_is_doubtful_about_the_system_is_said(result):
+    beyond = result.samples[0].superconductor.set({"Omega": 55.0})
+    assert "Omega" not in "".join(result.samples[0].superconductor.remarks)
+    assert "Omega = 55 meV is more than the depth of the band alpha, 50 meV" in verdict(changed(result, superconductor=beyond))
+
+
+def test_what_is_wrong_with_a_whole_file_has_no_empty_place(tmp_path):
+    folder = shutil.copytree(SHIPPED, tmp_path / "fit")
+    path = folder / "fit.toml"
+    path.write_text(path.read_text(encoding="utf-8") + "\n[models.all]\nhold = { Omega = 40.0 }\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"fit\.toml: a model cannot be called `all`"):
+        load_fit(folder)
 
 
 # === result.json, read again

@@ -34,6 +34,7 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
     if asked not in (ANY, GROUND_STATE):
         return fit_branch(config, sc, data, progress)
     fits: list[FitResult] = []
+    refused: list[FitResult] = []
     tried: list[Tried] = []
     for branch in branches(len(sc.bands)):
         try:
@@ -41,14 +42,18 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
         except NotConvergedError:
             tried.append(Tried(branch, float("nan"), "not found"))
             continue
+        if found.refused:
+            tried.append(Tried(branch, found.chi2, f"refused: {found.refused}"))
+            refused.append(found)
+            continue
         T = not_ground(found) if asked == GROUND_STATE else None
         tried.append(Tried(branch, found.chi2, "" if T is None else f"not the ground state at {T:g} K"))
         if T is None:
             fits.append(found)
-    if not fits:
+    if not fits and not refused:
         said = "; ".join(f"{one.branch}: {one.remark}" for one in tried)
         raise NotConvergedError(f"No branch is what was asked for ({asked}): {said}.")
-    best = min(fits, key=lambda found: found.chi2)
+    best = min(fits or refused, key=lambda found: found.chi2)
     return best._replace(config=config, tried=tuple(tried))
 
 

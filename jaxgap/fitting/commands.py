@@ -149,8 +149,7 @@ def posterior(
             result = _known_or_new(config, sc, data, folder, now)
             found = draw_posterior(result, **run, folder=folder, fresh=fresh, progress=_rate(now))
     except KeyboardInterrupt:
-        kept = drawn_so_far(folder / NAME)
-        say_interrupted(f"Interrupted: {kept} draws of every chain are kept in `{folder / NAME}`; {_GO_ON}.")
+        _say_kept(folder / NAME, "draws of every chain")
         raise typer.Exit(EXIT) from None
 
     def tell() -> None:
@@ -192,8 +191,7 @@ def bootstrap(
             counted = lambda done, of: now.say(f"bootstrap {done:4d}/{of}", last=done == of)  # noqa: E731
             found = draw_sets(result, sets=sets, seed=seed, folder=folder, fresh=fresh, progress=counted)
     except KeyboardInterrupt:
-        kept = drawn_so_far(folder / SETS)
-        say_interrupted(f"Interrupted: {kept} sets are kept in `{folder / SETS}`; {_GO_ON}.")
+        _say_kept(folder / SETS, "sets")
         raise typer.Exit(EXIT) from None
     row = bootstrap_report.as_json(found)
 
@@ -219,6 +217,12 @@ def _told_and_written(tell: Callable[[], None], contents: Callable[[], Mapping[P
 
 def _say_written(paths: Iterable[Path]) -> None:
     console.print(escape(f"Wrote {', '.join(map(str, paths))}."), soft_wrap=True)
+
+
+def _say_kept(path: Path, what: str) -> None:
+    """What an interrupted run has kept."""
+    kept = drawn_so_far(path)
+    say_interrupted(f"Interrupted: {kept} {what} are kept in `{path}`; {_GO_ON}." if kept else "Interrupted.")
 
 
 def _check_writable(folder: Path) -> None:
@@ -258,6 +262,8 @@ def _starts(now: Waiting, of: str = "") -> Callable[[str, int, int, float], None
 
     def report(stage: str, step: int, steps: int, chi2: float) -> None:
         now.say(f"{of}{stage:>7} {step:4d}/{steps}  best chi^2 {chi2:.3e}", last=step == steps)
+        if step == steps and stage == "finish":
+            now.say(f"{of}other states, intervals, curve")
 
     return report
 

@@ -221,7 +221,18 @@ def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum
     for datum in data:
         if datum.kind == "dIdV" and datum.of not in config.junctions:
             raise InputError(f"{path}: `{datum.quantity}` in the data needs a [junctions.{datum.of}] with its Gamma.")
+    _check_idle(config, data, path)
     return config, sc, data
+
+
+def _check_idle(config: FitConfig, data: tuple[Datum, ...], path: Path) -> None:
+    """What fit.toml says without effect is refused: it was meant to have one."""
+    given = sorted({"adam_steps", "adam_learning_rate"} & config.optimiser.model_fields_set)
+    if given and config.optimiser.search != "adam":
+        raise InputError(f'{path}: `optimiser.{given[0]}` has an effect only with search = "adam".')
+    measured = {datum.of for datum in data if datum.kind == "dIdV"}
+    if idle := [name for name in config.junctions if name not in measured]:
+        raise InputError(f"{path}: no spectrum in the data is of [junctions.{idle[0]}]: dIdV[{idle[0]}].")
 
 
 def _with_each(table: dict[str, Any]) -> dict[str, Any]:

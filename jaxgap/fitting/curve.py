@@ -18,8 +18,7 @@ from jaxgap.labels import Label, sign_pattern
 from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.quadrature import DEFAULT_RULE
 from jaxgap.solution import Status
-from jaxgap.solve import solve_core
-from jaxgap.stability import count_negative, real_blocks
+from jaxgap.solve import solve_core, unless_nothing
 from jaxgap.superconductor import Superconductor
 
 __all__ = ["fitted_curve"]
@@ -30,7 +29,8 @@ def fitted_curve(
 ) -> GapCurve:
     """The branch at the temperatures `T` [K], with the amplitudes `Delta` [meV] at those that were fitted.
 
-    `solve` finds it from nothing by its signs, if that is the fitted state; else it is followed from `begin`, one of its states.
+    `solve` finds it from nothing by its signs, if that is the fitted state; else it is followed from `begin`, its state at the
+    lowest of them.
     """
     curve = gap_curve(sc, T, branch)
     if begin is None or _passes(sc, curve, T, fitted, Delta):
@@ -55,10 +55,9 @@ def _followed(sc: Superconductor, T: Float[Array, "temperature"], begin: Begin, 
         track = follow(sc, begin.starts, begin.T, t, pattern)
         found = solve_core(sc, t, track.root.x, None, DEFAULT_RULE)
         status = jnp.where(track.arrived, found.status, Status.LEFT_BRANCH).astype(int)
-        solution = eqx.tree_at(lambda s: s.status, found, status)
+        Delta = unless_nothing(found.Delta, status)
+        solution = eqx.tree_at(lambda s: (s.status, s.Delta), found, (status, Delta))
         exists = solution.converged & (solution.label != Label.NORMAL)
-        amplitude, phase = (count_negative(block) for block in real_blocks(sc, solution.Delta.real, t))
-        stable = exists & (amplitude == 0) & (phase == 0)
-        return solution, jnp.where(exists, branch_minima_of(sc, solution.Delta), jnp.nan), stable
+        return solution, jnp.where(exists, branch_minima_of(sc, Delta), jnp.nan), exists & solution.stable
 
     return GapCurve(*jax.vmap(at)(T))

@@ -40,6 +40,8 @@ OPTIONAL = ("unit", "use", "technique", "source", "how_obtained", "limit", "V_mV
 NUMBERS = ("T_K", "value", "error", "V_mV")
 USES = ("fit", "predict", "show")
 LIMITS = ("", "upper", "lower")
+SCATTER = 5.0
+"""Standard deviations below zero up to which a reading of a gap is one of zero."""
 GAPS = ("branch_minimum", "fermi_momentum", "coherence_peak")
 OVER_T_C = "2 / k_B T_c"
 """The operator of 2 Delta / k_B T_c."""
@@ -146,13 +148,16 @@ def _temperature(row: Cells) -> float | None:
 
 
 def _value(row: Cells, kind: str, operator: str) -> float:
-    value = row.number("value")
+    value, error = row.number("value"), row.number("error")
     if value is None:
         raise InputError(f"{row.where}: the column `value` is empty.")
-    if value < 0 and operator != "-" and kind not in ("-", "dIdV"):
-        remedy = "; a reading that is zero within its error is 0, or an upper limit" if kind in GAPS else ""
-        raise InputError(f"{row.where}: `{row.text('quantity')}` must not be negative, but is {value:g}{remedy}.")
-    return value
+    if value >= 0 or operator == "-" or kind in ("-", "dIdV"):
+        return value
+    # Readings of a gap that has closed scatter around zero; without them the others would be biased.
+    if kind in GAPS and error is not None and value >= -SCATTER * error:
+        return value
+    far = f" by more than {SCATTER:g} of its errors" if kind in GAPS and error is not None else ""
+    raise InputError(f"{row.where}: `{row.text('quantity')}` must not be negative{far}, but is {value:g}.")
 
 
 def _error(row: Cells, unit: str, use: str) -> float | None:

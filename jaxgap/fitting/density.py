@@ -2,8 +2,8 @@ r"""The posterior density of a fit, in coordinates without bounds.
 
 .. math:: p(\theta) \propto e^{-\chi^2(\theta) / 2}, \qquad \theta_k \text{ uniform between its bounds } a_k < b_k
 
-and zero where the branch does not exist. With the share of the bounds as a logistic function, theta = a + (b - a) s(u), and its
-Jacobian, samplers see a potential on all of R^n,
+and zero where there is no state that the fit may take (`jaxgap.fitting.states`). With the share of the bounds as a logistic
+function, theta = a + (b - a) s(u), and its Jacobian, samplers see a potential on all of R^n,
 
 .. math:: U(u) = \frac{\chi^2}{2} - \sum_k \ln s(u_k) \, s(-u_k), \qquad
           \frac{\partial U}{\partial u} = \frac{\partial \theta}{\partial u} J^T r - \bigl( 1 - 2 s(u) \bigr)
@@ -12,8 +12,9 @@ with the residuals r (data after the loss, limits, what is known beforehand) and
 derivative, as in the fit. Where the branch does not exist U is infinite and its gradient zero: a finite number that no
 sampler uses, since it rejects such a point.
 
-Newton starts at the amplitudes that the optimum's derivatives predict; where that fails, at the optimum's own. Both depend on
-theta alone, and so does U.
+The gap equations may have several states at theta. U is that of one sheet of solutions, the one that continues the state of the
+optimum with as many unstable directions: Newton starts at the amplitudes that the optimum's derivatives predict; where that
+fails, at the optimum's own. Both depend on theta alone, and so does U.
 """
 
 from typing import Any, NamedTuple

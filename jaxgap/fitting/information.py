@@ -103,7 +103,7 @@ def next_measurement(
     found = nested_at(p, result.value, near)
     if not found.on_branch:
         # Else the derivatives of all gaps would be zero, and every measurement useless.
-        raise NotConvergedError("The fitted branch could not be found again at all temperatures: try fewer `temperatures`.")
+        raise NotConvergedError("The fitted branch could not be found again at all temperatures at which one might measure.")
     slopes = np.asarray(found.jacobian)[: len(labels)]
     widths = np.asarray(p.upper - p.lower)
     information = (result.jacobian * widths).T @ (result.jacobian * widths)

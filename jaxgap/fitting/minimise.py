@@ -11,6 +11,7 @@ long, where parameters at a bound that are pushed against it, and directions tha
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import least_squares
 
@@ -138,6 +139,6 @@ def minimise_nested(
         end = minimised(evaluate, theta[free], bounds, scale, settings.tolerance, settings.finish_steps)
         full[free], used = end.x, end.nfev
     at = nested_at(p, full, near)
-    if at.on_branch and not continuous(p, full, at.Delta):
-        at = at._replace(on_branch=np.array(False), refused=np.array(True))
+    if at.on_branch and not continuous(p, full, np.asarray(at.Delta)):
+        at = at._replace(on_branch=jnp.zeros((), bool), refused=jnp.ones((), bool))
     return full, at, used + 1

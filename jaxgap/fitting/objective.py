@@ -247,7 +247,7 @@ def _located(
 
 
 def _begin(p: Problem, sc: Superconductor, sample: int, ended: Amplitudes, exists: Bool[Array, ""]) -> Begin | None:
-    """The end is that of the fitted state's branch, of which there may be others with its signs; without one, that of the branch
+    """The end is that of the fitted state's branch: others may have its signs, too. Without a state it is that of the branch
     which the signs name at T = 0."""
     if sample not in p.sample:
         return None

@@ -8,17 +8,23 @@ import numpy as np
 from jaxgap.fitting.minimise import distance
 from jaxgap.fitting.objective import Nested
 from jaxgap.fitting.problem import Problem
-from jaxgap.fitting.states import counts
+from jaxgap.fitting.states import Counts, counts
+from jaxgap.solution import stability_in_words
 
-__all__ = ["End", "Optimum", "SAME", "distance_of", "optima"]
+__all__ = ["DISCONTINUOUS", "End", "Optimum", "SAME", "UNSTABLE", "distance_of", "optima"]
 
 SAME = 1e-6
 """chi^2 up to which two optima are equally good."""
 CLOSE, ALIKE = 1e-4, 1e-3
-"""Two ends are one optimum if their parameters differ by less than 1e-4 of the bounds' widths, and their amplitudes by less than
-1e-3 of their size."""
+"""Two ends are one optimum if their parameters differ by less than 1e-4 of the bounds' widths, and their amplitudes by less
+than 1e-3 of their size."""
 OPEN = 0.01
 """A direction is open if the data allow it to move by more than 100 times the bounds (as in `uncertainty.curvature`)."""
+
+
+UNSTABLE = "a sample shows stable states only"
+DISCONTINUOUS = "it is not continuous with a state of these signs and this stability at T = 0"
+"""Why a state is refused."""
 
 
 class End(NamedTuple):
@@ -57,13 +63,7 @@ class Optimum(NamedTuple):
     @property
     def stability(self) -> str:
         """Stability in words."""
-        found = ((self.unstable_amplitude, "amplitude"), (self.unstable_phase, "phase"))
-        counted = found if self.phase_defined else found[:1]
-        words = " and ".join(f"{n} {what} direction{'s' * (n > 1)}" for n, what in counted if n)
-        if self.phase_defined:
-            return f"unstable in {words}" if words else "stable"
-        phase = f"; at equal rates also in {self.unstable_phase} of phase" if self.unstable_phase and words else ""
-        return f"unstable in {words}{phase}" if words else "stable in amplitude"
+        return stability_in_words(self.unstable_amplitude, self.unstable_phase, self.phase_defined)
 
 
 def distance_of(p: Problem, theta: np.ndarray, at: Nested, tolerance: float) -> float:
@@ -76,13 +76,13 @@ def optima(p: Problem, ends: Sequence[End], asked: int) -> tuple[tuple[Optimum, 
     """(the optima at which ends have converged, those that may be taken first, then by chi^2; the optimum of every end, -1 for
     none). The first `asked` ends are those of `optimiser.starts`."""
     width = np.asarray(p.upper - p.lower)
-    found: list[tuple[End, Any]] = []
+    found: list[tuple[End, Counts]] = []
     owner = np.full(len(ends), -1)
     for i in sorted(range(len(ends)), key=lambda i: _chi2(ends[i])):
         end = ends[i]
         if not end.converged:
             continue
-        unstable = counts(p, end.theta, end.at.Delta)
+        unstable = counts(p, end.theta, np.asarray(end.at.Delta))
         for k, (other, kind) in enumerate(found):
             if kind == unstable and _same(end, other, width):
                 owner[i] = k
@@ -90,13 +90,17 @@ def optima(p: Problem, ends: Sequence[End], asked: int) -> tuple[tuple[Optimum, 
         else:
             owner[i] = len(found)
             found.append((end, unstable))
-    rows = [
-        Optimum(end.theta, _chi2(end), np.asarray(end.at.Delta), *unstable, p.phases, _refusal(p, end, unstable), int(n))
-        for (end, unstable), n in zip(found, np.bincount(owner[:asked] + 1, minlength=len(found) + 1)[1:], strict=True)
-    ]
+    number = np.bincount(owner[:asked] + 1, minlength=len(found) + 1)[1:].tolist()
+    rows = [_optimum(p, end, unstable, n) for (end, unstable), n in zip(found, number, strict=True)]
     order = sorted(range(len(rows)), key=lambda k: _rank(rows, k))
     place = np.append(np.argsort(order), -1)
     return tuple(rows[k] for k in order), place[owner]
+
+
+def _optimum(p: Problem, end: End, unstable: Counts, starts: int) -> Optimum:
+    amplitude, phase = unstable
+    state = np.asarray(end.at.Delta), amplitude, phase, p.phases
+    return Optimum(end.theta, _chi2(end), *state, _refusal(p, end, unstable), starts)
 
 
 def _rank(rows: list[Optimum], k: int) -> tuple[Any, ...]:
@@ -123,9 +127,9 @@ def _open(end: End, width: np.ndarray) -> bool:
     return bool(np.sum(s >= OPEN) < len(width))
 
 
-def _refusal(p: Problem, end: End, unstable: Any) -> str:
+def _refusal(p: Problem, end: End, unstable: Counts) -> str:
     """Why the fit may not take the state, in words that follow "refused:"."""
     number = unstable.amplitude + (unstable.phase if p.phases else 0)
     if int(p.unstable) >= 0 and number != int(p.unstable):
-        return "a sample shows stable states only"
-    return "" if end.at.on_branch else "it is not continuous with a state of these signs and this stability at T = 0"
+        return UNSTABLE
+    return "" if end.at.on_branch else DISCONTINUOUS

@@ -1,8 +1,8 @@
 """The fit itself: many starts, a search that no missing branch can stop, an exact finish, a verified end.
 
 1. Search: least squares on parameters and amplitudes together, the gap equations as stiff data (`jaxgap.fitting.search`).
-2. Finish: least squares on the self-consistent solution alone, through the implicit derivative (`nested`), over the states that the fit
-   may take (`jaxgap.fitting.states`), and, to know what is refused, over the others.
+2. Finish: least squares on the self-consistent solution alone, through the implicit derivative (`nested`), over the states
+   that the fit may take (`jaxgap.fitting.states`), and, to know what is refused, over the others.
 3. Judge: every optimum found is told once, with its stability; the best one that a sample can show is the result
    (`jaxgap.fitting.optima`). `solve` finds its branch again from nothing, or it is followed from the state found.
 4. Uncertainty: covariance, profiles, and what they make of the curve and of predictions, by exact derivatives
@@ -62,7 +62,7 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
     require_float64()
     began = time.perf_counter()
     p = problem(config, config.systems(sc), data)
-    ends, asked, used = _ends(p, config, progress)
+    ends, asked, explored, used = _ends(p, config, progress)
     found, owner = optima(p, ends, asked)
     best = _chosen(ends, found, owner, asked, lambda: _missing(p, config, ends[:asked]))
     refused = found[0].refused if owner[best] == 0 else ""
@@ -70,20 +70,21 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
         # From here on, what is continuous with it in its stability.
         p = of_stability(p, found[0].unstable)
     value, at = ends[best].theta, ends[best].at
-    covariance, undetermined = curvature(p, at.jacobian)
-    minimum = Minimum(value, at.Delta, float(np.sum(at.residuals**2)), np.sqrt(np.diag(covariance)))
+    Delta, J, predicted, residuals = (np.asarray(part) for part in (at.Delta, at.jacobian, at.predicted, at.residuals))
+    covariance, undetermined = curvature(p, J)
+    minimum = Minimum(value, Delta, float(np.sum(residuals**2)), np.sqrt(np.diag(covariance)))
     return FitResult(
         config=config,
         data=data,
-        samples=tuple(_sample(p, config, i, value, covariance, at.Delta) for i in range(len(p.systems))),
+        samples=tuple(_sample(p, config, i, value, covariance, Delta) for i in range(len(p.systems))),
         value=value,
         covariance=covariance,
         undetermined=undetermined,
-        jacobian=at.jacobian[: len(p.rows) + len(p.names)],
+        jacobian=J[: len(p.rows) + len(p.names)],
         intervals=tuple(profile(p, config.optimiser, minimum, k, points=PICTURED) for k in range(len(value))),
         chi2=minimum.chi2,
-        amplitudes=at.Delta,
-        predicted=at.predicted,
+        amplitudes=Delta,
+        predicted=predicted,
         start_values=np.stack([end.theta for end in ends[:asked]]),
         start_chi2=_chi2_on_branch(ends[:asked]),
         start_converged=np.array([end.converged and bool(end.at.on_branch) for end in ends[:asked]]),
@@ -91,9 +92,9 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
         seconds=time.perf_counter() - began,
         provenance=provenance(),
         branch=config.system.branch,
-        optima=found if owner[best] == 0 else (),
+        optima=found,
         start_optimum=owner[:asked],
-        explored=len(ends) - asked,
+        explored=explored,
         refused=refused,
     )
 
@@ -115,8 +116,8 @@ def _sample(
 # --- where the starts end ----------------------------------------------------------------------------------------------
 
 
-def _ends(p: Problem, config: FitConfig, progress: Progress) -> tuple[list[End], int, int]:
-    """(where all starts end, how many of them are `optimiser.starts`, evaluations)."""
+def _ends(p: Problem, config: FitConfig, progress: Progress) -> tuple[list[End], int, int, int]:
+    """(where starts end, how many of them are `optimiser.starts`, how many more were searched from, evaluations)."""
     first = starts(p, config)
     with ThreadPoolExecutor(2) as pool:
         # What comes after the search is run once, at a start, so that its compilation overlaps with the search's.
@@ -132,7 +133,7 @@ def _ends(p: Problem, config: FitConfig, progress: Progress) -> tuple[list[End],
         ends, more = _finish(p, config.optimiser, theta, Delta, first.asked, progress)
         for compiled in ahead:
             compiled.result()
-    return ends, first.asked, used + more
+    return ends, first.asked, len(theta) - first.asked, used + more
 
 
 def _finish(

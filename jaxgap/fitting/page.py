@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tomli_w
 
+from jaxgap.fitting.alternatives import optimum_rows
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
 from jaxgap.fitting.pictures import plot_correlation, plot_profiles, plot_residuals, plot_samples, plot_spectra, plot_starts
@@ -162,8 +163,8 @@ def _predictions(result: FitResult) -> str:
 
 
 def _prediction(row: ComparedRow) -> tuple[str, ...]:
-    name, value, uncertainty, unit = row.prediction
-    start = f"{name} [{unit}]", _number(value, ".3f"), _number(uncertainty, ".2g")
+    name, value, _, unit = row.prediction
+    start = f"{name} [{unit}]", _number(value, ".3f"), row.uncertainty_text
     if row.datum is None:
         return (*start, "–", "–", "", "–", row.judgement)
     error = f"{row.error:g}{' (assumed)' if row.datum.error is None else ''}"
@@ -213,7 +214,9 @@ def _starts(result: FitResult) -> str:
     """How the starts ended."""
     others = int(np.sum(~reached(result)))
     text = f"{starts_text(result)}{f'; {others} ended elsewhere' if others else ''}; {result.evaluations} evaluations of the "
-    return f"<p>{_text(text + f'model in {result.seconds:.1f} s.')}</p>" + _picture(
+    optima = [(one.parameters, one.chi2, one.amplitudes, one.stability, one.fate) for one in optimum_rows(result)]
+    table = _table("optimum|#χ²|amplitudes (meV)|state|", optima) if optima else ""
+    return f"<p>{_text(text + f'model in {result.seconds:.1f} s.')}</p>{table}" + _picture(
         plot_starts(result).figure, "Chi-squared where every start ended"
     )
 

@@ -1,4 +1,4 @@
-"""Pictures of a fit, from what its result holds: nothing is solved here.
+"""Pictures of how good a fit is, from what its result holds: nothing is solved here. (`gap_picture` has the fit itself.)
 
 What a user has written (titles, names, sources) is drawn as it stands, never read as mathematical notation.
 """
@@ -9,137 +9,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from jaxgap.branches import GapCurve
-from jaxgap.fitting.optimise import other_branch
-from jaxgap.fitting.problem import error_of
-from jaxgap.fitting.result import FitResult, SampleResult
+from jaxgap.fitting.gap_picture import plot_fit as plot_fit
+from jaxgap.fitting.gap_picture import plot_samples as plot_samples
+from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, number_rows, parameter_rows, reached, spectra
-from jaxgap.observables.gaps import branch_names
-from jaxgap.plotting import COLOURS, draw_curve
+from jaxgap.plotting import COLOURS
 
 __all__ = ["plot_correlation", "plot_fit", "plot_profiles", "plot_residuals", "plot_samples", "plot_spectra", "plot_starts"]
 
 GREY = "0.35"
-AT_T_C = 1e-3
-"""A branch that ends within this share of T_c ends there."""
+MANY = 40
+"""Data up to which each has a line of its own in the picture of the residuals."""
 LOWEST = 1e-6
 """chi^2 above the lowest that is drawn as this: what is less is the same minimum."""
-
-
-# --- curves ------------------------------------------------------------------------------------------------------------
-
-
-def plot_samples(result: FitResult) -> Any:
-    """`plot_fit` of every sample, side by side; returns the figure."""
-    n = len(result.samples)
-    size = (7.2 if n == 1 else 5.8 * n, 5.0)
-    figure, axes = plt.subplots(1, n, figsize=size, squeeze=False, layout="constrained")
-    for ax, sample in zip(axes[0], result.samples, strict=True):
-        plot_fit(result, ax, sample.name)
-    top = max(ax.get_ylim()[1] for ax in axes[0])
-    for ax in axes[0]:
-        ax.set_ylim(0, top)
-        ax.label_outer()
-    return figure
-
-
-def plot_fit(result: FitResult, ax: Any = None, sample: str = "") -> Any:
-    """Gaps against temperature on the fitted branch with their uncertainty, the data, and the other branch beside it, of one
-    sample.
-
-    The band is one standard deviation, to first order in the parameters. It ends where the branch itself may have ended:
-    one standard deviation below its predicted end, where first order says nothing any more.
-    """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7.2, 5.0), layout="constrained")
-    found = next(one for one in result.samples if one.name == sample)
-    branch, last = result.branch, float(found.curve.T[-1])
-    other = other_branch(branch, len(found.superconductor.bands))
-    for i, name in enumerate(branch_names(found.superconductor)):
-        coloured = {"color": _colour(i), "lw": 2.2, "label": f"{branch}, {name.split()[-1]} branch", "zorder": 3}
-        _draw_branch(ax, found.curve, i, **coloured)
-        _draw_band(ax, found, i)
-    for i in range(found.comparison.gaps.shape[1]):
-        grey = {"color": "0.55", "lw": 1.2, "label": f"{other} (not fitted)" if i == 0 else None}
-        _draw_branch(ax, found.comparison, i, **grey)
-    _draw_end(ax, found, branch)
-    _draw_data(result, found, ax)
-    ax.plot([], [], color="0.3", ls=(0, (4, 2)), lw=1.2, label="dashed: unstable (phases: at equal rates)")
-    ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (minimum of the branch) (meV)", xlim=(-0.05 * last, last))
-    ax.set_ylim(0, 1.35 * ax.get_ylim()[1])
-    ax.set_title(": ".join(part for part in (result.config.title, sample) if part), fontsize=11, parse_math=False)
-    ax.legend(frameon=False, fontsize=8.5, loc="upper right", ncols=2)
-    return ax
-
-
-def _draw_branch(ax: Any, curve: GapCurve, i: int, **style: Any) -> None:
-    """One branch of quasiparticles along a curve."""
-    draw_curve(ax, curve.T, np.asarray(curve.gaps)[:, i], curve.stable, **style)
-
-
-def _draw_band(ax: Any, found: SampleResult, i: int) -> None:
-    """Gap plus and minus one standard deviation, where that means something."""
-    T, gap, sigma = np.asarray(found.curve.T), np.asarray(found.curve.gaps)[:, i], found.curve_sigma[:, i]
-    shown = np.isfinite(sigma) & _before_the_end(found, T, gap, sigma)
-    if shown.any():
-        label = "one standard deviation" if i == found.curve_sigma.shape[1] - 1 else None
-        low, high = np.where(shown, np.maximum(gap - sigma, 0), np.nan), np.where(shown, gap + sigma, np.nan)
-        ax.fill_between(T, low, high, color=_colour(i), alpha=0.25, lw=0, label=label)
-
-
-def _before_the_end(found: SampleResult, T: np.ndarray, gap: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """Where the branch exists at one standard deviation; a branch that ends at T_c ends as surely as T_c is known. Where that
-    is not known, gaps known better than to themselves."""
-    end, T_c = found.predictions
-    spread = T_c.uncertainty if abs(end.value - T_c.value) < AT_T_C * T_c.value else end.uncertainty
-    return end.value - spread >= T if np.isfinite(spread) else sigma <= gap
-
-
-def _draw_end(ax: Any, found: SampleResult, branch: str) -> None:
-    """Where the branch ends, and how sure that is."""
-    end = found.predictions[0]
-    if not np.isfinite(end.value):
-        return
-    spread = ""
-    if np.isfinite(end.uncertainty) and end.uncertainty > 0:
-        spread = f" ± {end.uncertainty:.2g}"
-        ax.axvspan(end.value - end.uncertainty, end.value + end.uncertainty, ymax=0.7, color="0.93", lw=0, zorder=0)
-    ax.axvline(end.value, ymax=0.7, color="0.75", lw=1, zorder=0)
-    text = f"{branch} ends\n{end.value:.2f}{spread} K"
-    late = end.value > 0.8 * float(found.curve.T[-1])  # then there is no room to the right of it
-    style = {"xytext": (-4 if late else 4, 0), "ha": "right" if late else "left", "fontsize": 9, "color": "0.3"}
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
-    ax.annotate(
-        text,
-        (end.value, 0.6 if late else 0.03),
-        xycoords=ax.get_xaxis_transform(),
-        textcoords="offset points",
-        bbox=box,
-        **style,
-    )
-
-
-def _draw_data(result: FitResult, found: SampleResult, ax: Any) -> None:
-    """Fitted data with their errors; data without a stated temperature at the left edge; measured temperatures on top."""
-    names = branch_names(found.superconductor)
-    for i, name in enumerate(names):
-        rows = [d for d in result.fitted if d.quantity == f"branch_minimum[{name}]" and not d.limit and d.sample == found.name]
-        errors = [error_of(d, result.config) for d in rows]
-        if rows:
-            label = "fitted data" if i == len(names) - 1 else None
-            style = {"fmt": "o", "ms": 6, "color": _colour(i), "mec": "black", "capsize": 3}
-            ax.errorbar([d.T for d in rows], [d.value for d in rows], yerr=errors, label=label, zorder=5, **style)
-    shown = [d for d in result.data if d.use == "show" and d.unit == "meV" and not d.operator and d.sample in ("", found.name)]
-    left, right = ax.get_xlim()
-    if shown:
-        x = [-0.02 * (right - left) if d.T is None else d.T for d in shown]
-        label = "other data (not fitted)" if any(d.T is not None for d in shown) else "other data, T not stated (not fitted)"
-        style = {"marker": "D", "s": 26, "facecolors": "none", "edgecolors": "0.25", "zorder": 4, "linewidths": 1}
-        ax.scatter(x, [d.value for d in shown], label=label, **style)
-
-
-def _colour(i: int) -> str:
-    return COLOURS[i % len(COLOURS)]
 
 
 # --- residuals, correlation --------------------------------------------------------------------------------------------
@@ -148,6 +30,8 @@ def _colour(i: int) -> str:
 def plot_residuals(result: FitResult, ax: Any = None) -> Any:
     """Model less measurement of every fitted datum in standard deviations, named by quantity, technique and source."""
     rows = number_rows(result)
+    if len(rows) > MANY:
+        return _plot_many_residuals(rows, ax)
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 1.2 + 0.44 * len(rows)), layout="constrained")
     for width, shade in ((2, "0.95"), (1, "0.88")):
@@ -157,10 +41,35 @@ def plot_residuals(result: FitResult, ax: Any = None) -> Any:
         marker = {"upper": "<", "lower": ">", "": "o"}[row.datum.limit]
         ax.plot([0, row.distance], [y, y], color=COLOURS[0], lw=1.5)
         ax.plot(row.distance, y, marker=marker, color=COLOURS[0], mec="black", ms=6)
-    reach = max([3.0, *(1.15 * abs(row.distance) for row in rows if np.isfinite(row.distance))])
-    ax.set(xlabel="(model − measurement) / error", xlim=(-reach, reach))
+    ax.set(xlabel="(model − measurement) / error", xlim=_reach(rows))
     ax.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
     ax.set_yticklabels([_residual_label(row) for row in rows], fontsize=8, parse_math=False)
+    return ax
+
+
+def _reach(rows: list[FittedRow]) -> tuple[float, float]:
+    reach = max([3.0, *(1.15 * abs(row.distance) for row in rows if np.isfinite(row.distance))])
+    return -reach, reach
+
+
+def _plot_many_residuals(rows: list[FittedRow], ax: Any) -> Any:
+    """The residuals of many data against their temperature, each quantity in its colour; what has none is at the left edge."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
+    for width, shade in ((2, "0.95"), (1, "0.88")):
+        ax.axhspan(-width, width, color=shade, lw=0, zorder=0)
+    ax.axhline(0, color="0.5", lw=1, zorder=1)
+    for i, quantity in enumerate(dict.fromkeys(row.quantity for row in rows)):
+        own = [row for row in rows if row.quantity == quantity]
+        marker = {"upper": "v", "lower": "^", "": "o"}[own[0].datum.limit]
+        style = {"ls": "none", "marker": marker, "ms": 4, "color": COLOURS[i % len(COLOURS)], "clip_on": False}
+        lost = own[0].datum.T is None
+        name = f"{quantity} (left edge)" if lost else quantity
+        place = {"transform": ax.get_yaxis_transform()} if lost else {}
+        ax.plot([row.datum.T or 0.0 for row in own], [row.distance for row in own], label=name, **style, **place)
+    ax.set(xlabel="temperature $T$ (K)", ylabel="(model − measurement) / error", ylim=_reach(rows))
+    for text in ax.legend(frameon=False, fontsize=8, loc="best", ncols=2).get_texts():
+        text.set_parse_math(False)
     return ax
 
 

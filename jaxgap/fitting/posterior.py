@@ -2,11 +2,17 @@ r"""The posterior of a fit: what the data leave possible for the parameters, all
 
 .. math:: p(\theta | y) \propto e^{-\chi^2(\theta) / 2}
 
-uniform between the bounds of fit.toml, zero where the branch does not exist (`density`), drawn from by the No-U-Turn sampler
-(`sampler`). Whether the chains are long enough is said by the rank-normalised split R-hat and the effective number of draws in
-the bulk and in the tails (Vehtari et al., Bayesian Analysis 16, 667 (2021)). How well the model would predict another datum
-like those fitted is said by WAIC and by leave-one-out from the same draws, whose Pareto k says whether to believe it
-(Vehtari, Gelman and Gabry, Stat. Comput. 27, 1413 (2017)).
+uniform between the bounds of fit.toml, zero where there is no state that the fit may take (`density`), drawn from by the
+No-U-Turn sampler (`sampler`). The gap equations can have several states at the same parameters; a point of the posterior is
+parameters with one of them: the state that continues that of an optimum, with as many unstable directions. Every optimum of the
+fit that may be taken, and is not too bad to matter, is a mode with chains of its own, since chains do not go from one to
+another; their shares follow by bridge sampling (`masses`), and the draws are put together in these proportions.
+
+Whether the chains are long enough is said by the rank-normalised split R-hat and the effective number of draws in the bulk and
+in the tails (Vehtari et al., Bayesian Analysis 16, 667 (2021)). Chains that agree know nothing of a mode where none of these
+started: that no other is worth mentioning is up to the starts of the fit. How well the model would predict another datum like
+those fitted is said by WAIC and by leave-one-out from the same draws, whose Pareto k says whether to believe it (Vehtari,
+Gelman and Gabry, Stat. Comput. 27, 1413 (2017)).
 
 Needs the extra packages of `pip install "jaxgap[bayes]"` (numpyro, arviz), which are imported only when something is drawn.
 """
@@ -19,7 +25,7 @@ from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -30,19 +36,27 @@ from jaxgap.fitting.checkpoint import NAME
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.density import density, laplace
+from jaxgap.fitting.masses import Chains, Mass, cells, masses
+from jaxgap.fitting.minimise import nested_at
+from jaxgap.fitting.optima import Optimum
 from jaxgap.fitting.problem import Problem, error_of, systems_at
 from jaxgap.fitting.profile import Interval
 from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.sampler import Draws, Progress, sampled
+from jaxgap.fitting.states import of_stability
 from jaxgap.superconductor import to_toml
 
-__all__ = ["Criterion", "Marginal", "Posterior", "check_run", "posterior", "require_packages"]
+__all__ = ["Criterion", "Marginal", "Mode", "Posterior", "check_run", "posterior", "require_packages"]
 
 PACKAGES = ("numpyro", "arviz")
 R_HAT = 1.01
 """Chains with a larger R-hat have not met."""
 EFFECTIVE = 400
 """Effective draws below which the diagnostics themselves are not to be trusted (Vehtari et al. 2021)."""
+SHARE = 0.03
+"""Error of a mode's share from which on the shares, and what depends on them, are not to be trusted."""
+WORTH = 25.0
+"""An optimum whose chi^2 is higher by more than this has some e^-12 of the weight, and no chains."""
 PARETO = 0.7
 """Pareto k above which leave-one-out from the draws is not to be trusted."""
 
@@ -63,6 +77,16 @@ class Marginal(NamedTuple):
     ess_bulk: float
     ess_tail: float
     """Effective numbers of draws."""
+
+
+class Mode(NamedTuple):
+    """One mode of the posterior, around an optimum of the fit."""
+
+    optimum: Optimum
+    mass: Mass
+    """Its share."""
+    chains: np.ndarray
+    """What its own chains have drawn, [chain, draw, parameter]."""
 
 
 class Criterion(NamedTuple):
@@ -105,6 +129,8 @@ class Posterior:
     warmup: int
     seconds: float
     """Spent on sampling, compilation included, of all runs together if there were several."""
+    modes: tuple[Mode, ...] = ()
+    """If there are several; `draws` has then as many of each as it has share, in no order."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -123,8 +149,10 @@ class Posterior:
         arviz, x = _arviz(), self.draws[:, :, k]
         low_95, low, median, high, high_95 = np.quantile(x, [0.025, 0.16, 0.5, 0.84, 0.975]).tolist()
         # One chain cannot tell whether others would meet it.
-        r_hat = float(arviz.rhat(x, method="rank")) if len(x) > 1 else np.nan
-        ess = [float(arviz.ess(x, method=method)) for method in ("bulk", "tail")]
+        # The chains of a mode have to meet among themselves; the worst mode counts.
+        parts = [mode.chains[:, :, k] for mode in self.modes] or [x]
+        r_hat = max(float(arviz.rhat(part, method="rank")) for part in parts) if len(parts[0]) > 1 else np.nan
+        ess = [min(float(arviz.ess(part, method=method)) for part in parts) for method in ("bulk", "tail")]
         name, unit = self.names[k], self.config.parameters[self.names[k]].unit
         return Marginal(name, unit, float(x.mean()), float(x.std(ddof=1)), median, (low, high), (low_95, high_95), r_hat, *ess)
 
@@ -134,8 +162,10 @@ class Posterior:
 
     @property
     def converged(self) -> bool:
-        """Whether every parameter has R-hat < 1.01 and more than 400 effective draws in bulk and tails."""
-        return all(m.r_hat < R_HAT and min(m.ess_bulk, m.ess_tail) > EFFECTIVE for m in self.summary)
+        """Whether every parameter has R-hat < 1.01 and more than 400 effective draws in bulk and tails, within every mode, and
+        the modes' shares are known to 3 %."""
+        known = all(mode.mass.error < SHARE for mode in self.modes)
+        return known and all(m.r_hat < R_HAT and min(m.ess_bulk, m.ess_tail) > EFFECTIVE for m in self.summary)
 
     @cached_property
     def log_likelihood(self) -> np.ndarray:
@@ -154,7 +184,9 @@ class Posterior:
             warnings.filterwarnings("ignore", message="For one or more samples the posterior variance", category=UserWarning)
             warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto", category=UserWarning)
             waic, loo = arviz.waic(data, pointwise=True), arviz.loo(data, pointwise=True)
-        worst = float(np.max(np.asarray(loo.pareto_k)))
+        # A datum that no draw moves, such as a gap beyond T_c, has no tail to fit: its k is infinite, and it costs nothing.
+        moved = np.ptp(self.log_likelihood, axis=(0, 1)) > 0
+        worst = float(np.max(np.asarray(loo.pareto_k)[moved])) if moved.any() else 0.0
         return (
             Criterion("WAIC", float(waic.elpd_waic), float(waic.se), float(waic.p_waic), np.nan, not waic.warning),
             Criterion("PSIS-LOO", float(loo.elpd_loo), float(loo.se), float(loo.p_loo), worst, worst <= PARETO),
@@ -216,15 +248,44 @@ def posterior(
         raise NotConvergedError("The fit did not converge: there is no optimum for the chains to start from.")
     path = None if folder is None else Path(folder) / NAME
     if fresh and path is not None:
-        path.unlink(missing_ok=True)
+        for old in (path, *path.parent.glob(f"{path.stem}-[0-9]*{path.suffix}")):
+            old.unlink(missing_ok=True)
     p = result.problem
-    around = laplace(p, result.value, result.jacobian)
     # With the branch that was taken: one that fit.toml leaves open may be another one in another run.
     run = _settings(result.config.with_branch(result.branch), p, result.fitted)
     run |= {"seed": seed, "warmup": warmup, "chains": chains}
-    d = density(p, result.value, result.amplitudes)
-    drawn, seconds = sampled(d, around, run, draws, block, path, progress)
-    return _posterior(result, drawn, seed, warmup, seconds)
+    modes, seconds = [], 0.0
+    for m, (one, lowest, best, Delta, J) in enumerate(_optima(result)):
+        own = path if path is None or m == 0 else path.with_name(f"{path.stem}-{m + 1}{path.suffix}")
+        around, d = laplace(one, best, J), density(one, best, Delta)
+        drawn, more = sampled(d, around, run | {"seed": seed + m}, draws, block, own, progress)
+        seconds += more
+        modes.append(Chains(d, around, lowest, drawn, _effective(drawn)))
+    return _posterior(result, modes, seed, warmup, seconds)
+
+
+def _optima(result: FitResult) -> list[tuple[Problem, float, np.ndarray, np.ndarray, np.ndarray]]:
+    """(problem over states of its stability, chi^2, parameters, amplitudes, derivatives of the residuals) of every optimum that
+    is a mode, the reported one first."""
+    p, rows = result.problem, len(result.jacobian)
+    found = [(p, result.chi2, result.value, result.amplitudes, result.jacobian)]
+    for one in _modes(result)[1:]:
+        own = of_stability(p, one.unstable)
+        J = np.asarray(nested_at(own, one.value, one.amplitudes).jacobian)[:rows]
+        found.append((own, one.chi2, one.value, one.amplitudes, J))
+    return found
+
+
+def _modes(result: FitResult) -> list[Optimum]:
+    """The optima that may be taken and are not too bad to matter, the reported one first."""
+    others = [one for one in result.others if not one.refused and one.chi2 <= result.chi2 + WORTH]
+    return [] if result.reported is None else [result.reported, *others]
+
+
+def _effective(drawn: Draws) -> float:
+    """Effective number of draws of a mode's chains: of the parameter that has least."""
+    x = np.swapaxes(drawn.theta, 0, 1)
+    return min(float(_arviz().ess(x[:, :, k], method="bulk")) for k in range(x.shape[-1]))
 
 
 LEAST = {"draws": 4, "warmup": 1, "chains": 1, "block": 1, "seed": 0}
@@ -247,14 +308,34 @@ def require_packages() -> None:
         raise InputError(f'Posteriors need {" and ".join(missing)}: pip install "jaxgap[bayes]".')
 
 
-def _posterior(result: FitResult, drawn: Draws, seed: int, warmup: int, seconds: float) -> Posterior:
+def _posterior(result: FitResult, modes: list[Chains], seed: int, warmup: int, seconds: float) -> Posterior:
     """With chains first, and nothing that can be written to."""
+    drawn, told = modes[0].draws, cast(tuple[Mode, ...], ())
+    if len(modes) > 1:
+        shares = masses(modes, seed)
+        drawn = _together(modes, [mass.share for mass in shares], seed)
+        rows = zip(_modes(result), shares, modes, strict=True)
+        told = tuple(Mode(one, mass, np.swapaxes(mode.draws.theta, 0, 1)) for one, mass, mode in rows)
     parts: dict[str, Any] = {name: np.ascontiguousarray(np.swapaxes(part, 0, 1)) for name, part in drawn._asdict().items()}
     parts["optimum"] = result.value.copy()
     for part in parts.values():
         part.setflags(write=False)
-    about: dict[str, Any] = {"seed": seed, "warmup": warmup, "seconds": seconds, "intervals": result.intervals}
+    about: dict[str, Any] = {"seed": seed, "warmup": warmup, "seconds": seconds, "intervals": result.intervals, "modes": told}
     return Posterior(result.config, result.fitted, parts.pop("theta"), **parts, **about)
+
+
+def _together(modes: list[Chains], shares: list[float], seed: int) -> Draws:
+    """As many draws as one mode has, of every mode as many as it has share, evenly taken from those in its cell, shuffled."""
+    shape = modes[0].draws.chi2.shape
+    ends = np.round(np.cumsum(shares) * np.prod(shape)).astype(int)
+    chosen = []
+    for mode, kept, n in zip(modes, cells(modes), np.diff(ends, prepend=0), strict=True):
+        places = np.argwhere(kept)
+        places = places[np.linspace(0, len(places) - 1, n).round().astype(int)]
+        chosen.append(Draws(*(part[tuple(places.T)] for part in mode.draws)))
+    order = np.random.default_rng(seed).permutation(np.prod(shape))
+    joined = (np.concatenate(parts)[order] for parts in zip(*chosen, strict=True))
+    return Draws(*(part.reshape(*shape, *part.shape[1:]) for part in joined))
 
 
 def _settings(config: FitConfig, p: Problem, fitted: tuple[Datum, ...]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from scipy.stats import gaussian_kde
 
 from jaxgap._files import picture, write_files
 from jaxgap._json import text_of
-from jaxgap.fitting.posterior import EFFECTIVE, PARETO, R_HAT, Posterior
+from jaxgap.fitting.posterior import EFFECTIVE, PARETO, R_HAT, SHARE, Mode, Posterior
 from jaxgap.plotting import COLOURS
 from jaxgap.provenance import provenance
 
@@ -47,7 +47,7 @@ def posterior_files(posterior: Posterior, folder: str | Path) -> dict[Path, str 
 
 def verdict(posterior: Posterior) -> str:
     """One paragraph: whether to trust the draws, and what stands against it."""
-    sentences = [_length(posterior)]
+    sentences = [_length(posterior), _modes(posterior)]
     total = posterior.diverging.size
     if n := posterior.divergences:
         sentences.append(
@@ -80,6 +80,23 @@ def _length(posterior: Posterior) -> str:
     reasons += [f"fewer than {EFFECTIVE} draws are effective for {' and '.join(few)}"] if few else []
     more = "draw more, or, if that does not help, with a longer warm-up; until then do not quote these"
     return f"NOT CONVERGED: {'; '.join(reasons)}: {more}."
+
+
+def _modes(posterior: Posterior) -> str:
+    """Of how many modes the posterior is, as far as the fit's starts have found them."""
+    if not posterior.modes:
+        return "The fit found one mode; chains that agree do not prove that there is no other."
+    said = [
+        f"{100 * m.mass.share:.1f} +- {100 * m.mass.error:.1f} % around {_place(posterior, m)} ({m.optimum.stability})"
+        for m in posterior.modes
+    ]
+    text = f"The posterior has {len(said)} modes, each with chains of its own: {'; '.join(said)} (shares by bridge sampling)."
+    known = all(mode.mass.error < SHARE for mode in posterior.modes)
+    return text if known else f"{text} NOT CONVERGED: the shares are not known well enough: draw more."
+
+
+def _place(posterior: Posterior, mode: Mode) -> str:
+    return ", ".join(f"{name} = {value:.5g}" for name, value in zip(posterior.names, mode.optimum.value, strict=True))
 
 
 def _effective(m: Any) -> float:
@@ -138,6 +155,15 @@ def as_json(posterior: Posterior) -> dict[str, Any]:
         "correlation": posterior.correlation.tolist(),
         "criteria": [c._asdict() for c in posterior.criteria],
         "chi2": {"mean": float(posterior.chi2.mean()), "lowest": float(posterior.chi2.min())},
+        "modes": [
+            {
+                "optimum": mode.optimum.value.tolist(),
+                "chi2": mode.optimum.chi2,
+                "stability": mode.optimum.stability,
+                **mode.mass._asdict(),
+            }
+            for mode in posterior.modes
+        ],
         "chains": chains,
         "draws": draws,
         "warmup": posterior.warmup,

@@ -6,7 +6,7 @@ r"""Intervals that stay right where errors are not symmetric and where a bound i
 with Delta = 1 for 68.3 % and 3.84 for 95 % of one parameter (Wilks; James and Roos,
 Comput. Phys. Commun. 10, 343 (1975): MINOS).
 The other parameters are minimised anew at every v, from where they were at the last one. An interval ends where the
-profile has risen by Delta, at a bound, or where the branch ceases to exist: which of these is said.
+profile has risen by Delta, at a bound, or where the branch ceases to exist (or to be stable): which of these is said.
 """
 
 from typing import NamedTuple
@@ -32,7 +32,8 @@ class Side(NamedTuple):
 
     value: float
     reason: str
-    """"chi2" if the profile has risen there, "bound", or "branch" if the branch ceases to exist."""
+    """"chi2" if the profile has risen there, "bound", or "branch" if the branch ceases to exist, or to be as stable as it is at
+    the optimum (`jaxgap.fitting.states`)."""
 
 
 class Interval(NamedTuple):
@@ -87,7 +88,7 @@ class _Scan:
         self.step = float(sigma) if np.isfinite(sigma) and sigma > 0 else 0.1 * (self.bounds[1] - self.bounds[0])
 
     def above(self, v: float) -> float:
-        """chi^2_p(v) - chi^2_min; infinite where the branch does not exist."""
+        """chi^2_p(v) - chi^2_min; infinite where there is no state that the fit may take."""
         closest = min(self.states, key=lambda seen: abs(seen - v))
         theta, near = self.states[closest]
         theta = theta.copy()
@@ -103,7 +104,8 @@ class _Scan:
         """The end of the interval below (sign = -1) or above the minimum."""
         bound, inside, step = self.bounds[(sign + 1) // 2], self.best, np.sqrt(rise) * self.step
         while True:
-            v = self.best + sign * min(step, sign * (bound - self.best))
+            # Not best + (bound - best), which need not be the bound to the last bit.
+            v = self.best + sign * step if step < sign * (bound - self.best) else bound
             if (above := self.above(v)) >= rise:
                 break
             if v == bound:

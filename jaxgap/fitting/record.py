@@ -28,9 +28,16 @@ others have the digits that give the same 64 bits back. Energies are in meV, tem
 | `samples[].comparison` | the other branch at the same temperatures |
 | `branch` | the fitted branch |
 | `branches_tried` | if fit.toml leaves it open: `branch`, `chi2`, `remark` of each |
-| `starts` | per start `values`, `chi2`, `converged`; `evaluations` of all together |
+| `optima` | all that were found, the reported one first (unless nothing converged): see below |
+| `refused` | why the reported state may not be taken, if no other was found; else empty |
+| `starts` | per start `values`, `chi2`, `converged`, `optimum` (its place in `optima`, -1: none) |
+| `starts.evaluations`, `.explored` | of all together; how many more starts began at states that the fit may not take |
 | `seconds` | of the fit |
 | `provenance` | `versions`, `python`, `device`, `precision` |
+
+Of an optimum `values`, `chi2`, `amplitudes_meV` [condition, channel], `unstable_amplitude` and `unstable_phase` (directions;
+the latter for equal relaxation rates), `phase_defined` (whether g is symmetric), `stability` in words, `refused` (why it may
+not be the fit, or empty) and `starts` (how many ended there). Files of earlier versions lack `optima` and what belongs to it.
 
 Of a curve, lists over its temperatures: `T_K`, `branch_minima_meV` [temperature, branch] (null where the branch does not
 exist), `stable_at_equal_rates`, `Delta_real_meV` and `Delta_imag_meV` [temperature, channel], `status` and `label` (the codes
@@ -54,6 +61,7 @@ from jaxgap.branches import GapCurve
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
+from jaxgap.fitting.optima import Optimum
 from jaxgap.fitting.profile import Interval, Side
 from jaxgap.fitting.result import FitResult, SampleResult, Tried
 from jaxgap.fitting.uncertainty import Prediction
@@ -103,6 +111,8 @@ def as_json(result: FitResult) -> dict[str, Any]:
         "samples": [_sample(sample) for sample in result.samples],
         "branch": result.branch,
         "branches_tried": [{**one._asdict(), "chi2": _number(one.chi2)} for one in result.tried],
+        "optima": [_optimum(one) for one in result.optima or ()],
+        "refused": result.refused or "",
         "starts": _starts(result),
         "seconds": result.seconds,
         "provenance": result.provenance,
@@ -183,12 +193,28 @@ def _curve(curve: GapCurve) -> dict[str, Any]:
     }
 
 
+def _optimum(one: Optimum) -> dict[str, Any]:
+    return {
+        "values": _written(one.value),
+        "chi2": one.chi2,
+        "amplitudes_meV": _written(one.amplitudes),
+        "unstable_amplitude": one.unstable_amplitude,
+        "unstable_phase": one.unstable_phase,
+        "phase_defined": one.phase_defined,
+        "stability": one.stability,
+        "refused": one.refused,
+        "starts": one.starts,
+    }
+
+
 def _starts(result: FitResult) -> dict[str, Any]:
     return {
         "values": _written(result.start_values),
         "chi2": _written(result.start_chi2),
         "converged": _written(result.start_converged),
+        "optimum": None if result.start_optimum is None else _written(result.start_optimum),
         "evaluations": result.evaluations,
+        "explored": result.explored,
     }
 
 
@@ -261,6 +287,10 @@ def from_json(record: dict[str, Any]) -> FitResult:
         provenance=record["provenance"],
         branch=record["branch"],
         tried=tuple(Tried(row["branch"], _value(row["chi2"]), row["remark"]) for row in record["branches_tried"]),
+        optima=tuple(_read_optimum(row, channels) for row in record.get("optima", [])),
+        refused=record.get("refused", ""),
+        start_optimum=None if starts.get("optimum") is None else _read(starts["optimum"], (-1,), int),
+        explored=int(starts.get("explored", 0)),
     )
 
 
@@ -274,6 +304,12 @@ def _read_sample(record: dict[str, Any]) -> SampleResult:
         comparison=_read_curve(record["comparison"], sc),
         predictions=tuple(_prediction(row) for row in record["predictions"]),
     )
+
+
+def _read_optimum(row: dict[str, Any], channels: int) -> Optimum:
+    arrays = _read(row["values"], (-1,)), float(row["chi2"]), _read(row["amplitudes_meV"], (-1, channels))
+    kinds = row["unstable_amplitude"], row["unstable_phase"], row["phase_defined"], row["refused"], row["starts"]
+    return Optimum(*arrays, *kinds)
 
 
 def _datum(row: dict[str, Any]) -> Datum:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgap._files import picture, write_files
+from jaxgap.fitting.alternatives import optimum_rows
 from jaxgap.fitting.information import Measurement
 from jaxgap.fitting.page import page
 from jaxgap.fitting.pictures import plot_fit, plot_samples, plot_spectra
@@ -46,7 +47,9 @@ def _views(result: FitResult, folder: Path) -> dict[Path, str | bytes]:
 
 def print_report(result: FitResult, console: Console) -> None:
     """The tables of a fit, and its verdict."""
-    for table in (_parameters(result), _fitted(result), _predicted(result)):
+    optima = [_optima(result)] if len(result.optima or ()) > 1 else []
+    predicted = [_predicted(result)] if compared(result) else []
+    for table in (_parameters(result), _fitted(result), *optima, *predicted):
         console.print(table)
     console.print(f"chi^2 = {result.chi2:.3g}; {starts_text(result)}; {result.seconds:.1f} s.", highlight=False)
     console.print(verdict(result), highlight=False)
@@ -71,12 +74,17 @@ def _fitted(result: FitResult) -> Table:
     return _table("fitted data", "datum T_(K) measured error model sigmas_off", rows)
 
 
+def _optima(result: FitResult) -> Table:
+    rows = [(one.parameters, one.chi2, one.stability, one.fate) for one in optimum_rows(result)]
+    return _table("optima found", "at chi^2 state and_so", rows, left=(0, 2, 3))
+
+
 def _predicted(result: FitResult) -> Table:
     rows = []
     for row in compared(result):
-        name, value, uncertainty, unit = row.prediction
+        name, value, _, unit = row.prediction
         seen = "" if row.datum is None else f"{row.datum.value:g} ({row.source})"
-        rows.append((f"{name} [{unit}]", f"{value:.3f}", f"{uncertainty:.2g}", seen))
+        rows.append((f"{name} [{unit}]", f"{value:.3f}", row.uncertainty_text, seen))
     return _table("predicted, not fitted", "quantity value uncertainty measured", rows)
 
 

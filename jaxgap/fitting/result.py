@@ -83,7 +83,8 @@ class FitResult(NamedTuple):
     tried: tuple[Tried, ...] = ()
     """All branches, if fit.toml leaves open which one it is."""
     optima: tuple[Optimum, ...] = ()
-    """All optima found, the reported one first if it converged, then those that the fit may take, then those refused."""
+    """All optima found: those that the fit may take by rising chi^2, then those refused. The first one is reported, unless it
+    is refused and a start that has not converged is at a state that may be taken."""
     start_optimum: np.ndarray | None = None
     """For every start the number of the optimum at which it ended, -1 for none."""
     explored: int = 0
@@ -101,7 +102,17 @@ class FitResult(NamedTuple):
     def problem(self) -> Problem:
         """What was minimised, over states of the optimum's stability."""
         p = problem(self.config.with_branch(self.branch), [sample.superconductor for sample in self.samples], self.data)
-        return of_stability(p, self.optima[0].unstable) if self.optima else p
+        return p if self.reported is None else of_stability(p, self.reported.unstable)
+
+    @property
+    def reported(self) -> Optimum | None:
+        """The optimum that the result is; None if no start has converged there."""
+        return self.optima[0] if self.optima and (self.refused or not self.optima[0].refused) else None
+
+    @property
+    def others(self) -> tuple[Optimum, ...]:
+        """The other optima."""
+        return (self.optima or ())[0 if self.reported is None else 1 :]
 
     @property
     def uncertainty(self) -> np.ndarray:

@@ -18,11 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgap._checks import NotConvergedError
+from jaxgap._chunks import in_chunks
 from jaxgap._compilation import program
 from jaxgap.fitting.checkpoint import load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import Density, Evaluated, evaluated, potential, theta_of
 
-__all__ = ["Draws", "Progress", "sampled"]
+__all__ = ["Draws", "Progress", "evaluated_at", "sampled"]
 
 Progress = Callable[[str, int, int], None]
 """Called as progress(stage, step, steps) after every step; the stages are `warmup` and `draws`."""
@@ -162,6 +163,11 @@ def _step(d: Density, state: Any, warmup: int, version: str) -> Any:
 @program
 def _evaluated(d: Density, u: Any) -> Evaluated:
     return jax.vmap(lambda one: evaluated(d, one))(u)
+
+
+def evaluated_at(d: Density, u: np.ndarray, size: int = 4) -> Evaluated:
+    """The density at rows of coordinates, by the program that serves the chains."""
+    return in_chunks(partial(_evaluated, d), size, u)
 
 
 def _theta(d: Density, u: Any) -> np.ndarray:

@@ -18,17 +18,18 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap._compilation import program
+from jaxgap.characteristic import count_negative
 from jaxgap.curvature import residual_and_matrix
 from jaxgap.fitting.normal import first_pairs, only_with_pairs, paired
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions
 from jaxgap.following import follow
 from jaxgap.labels import has_signs
 from jaxgap.newton import Root, norm
-from jaxgap.stability import count_negative, negative_of_each, phase_block, real_blocks
+from jaxgap.stability import negative_of_each, phase_block, real_blocks
 from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import newton_amplitudes, vanishing
 
-__all__ = ["ANY_STABILITY", "Found", "continuous", "counts", "of_stability", "states_near", "unstable_directions"]
+__all__ = ["ANY_STABILITY", "Counts", "Found", "continuous", "counts", "of_stability", "states_near", "unstable_directions"]
 
 ANY_STABILITY = -1
 """Instead of a number of unstable directions: whatever it is."""

@@ -5,12 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
+from jaxgap.fitting.alternatives import alternatives, better_refused, only_refused, state_sentence
 from jaxgap.fitting.config import GROUND_STATE
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
+from jaxgap.fitting.optima import SAME
 from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.profile import Interval
-from jaxgap.fitting.result import FitResult, Tried
+from jaxgap.fitting.result import FitResult, SampleResult, Tried
 from jaxgap.fitting.uncertainty import Prediction
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "ParameterRow",
     "compared",
     "correlation",
+    "ends_at_T_c",
     "fitted_rows",
     "misfit",
     "number_rows",
@@ -38,8 +41,8 @@ DEEPER = 1e-3
 """By how much chi^2 has to fall on the way along a profile to be another minimum."""
 AT_BOUND = 0.01
 """A parameter is reported at its bound within 1 % of the range."""
-SAME = 1e-6
-"""chi^2 up to which two starts count as the same minimum."""
+AT_T_C = 1e-3
+"""A branch that ends within this share of T_c ends there."""
 CONFLICT = 3.0
 """Combined standard deviations from which a prediction is in conflict with a measurement."""
 ENDS = {"chi2": "", "bound": " (bound)", "branch": " (branch ends)"}
@@ -167,24 +170,50 @@ class ComparedRow(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        value = with_error(self.prediction.value, self.prediction.uncertainty)
-        text = f"Predicted, not fitted: {self.prediction.name} at {value} {self.prediction.unit}"
+        name, value, uncertainty, unit = self.prediction
+        if np.isinf(uncertainty):
+            seen = "" if self.datum is None else f"; measured is {self.datum.value:g} {self.datum.unit}"
+            return f"Not determined by these data: {name} (at this optimum it is {value:.4g} {unit}{seen})."
+        text = f"Predicted, not fitted: {name} at {with_error(value, uncertainty)} {unit}"
         if self.datum is None:
             return text + "."
         return f"{text}, {self.judgement} the measured {self.datum.value:g} {self.datum.unit}."
 
+    @property
+    def uncertainty_text(self) -> str:
+        """Its uncertainty, or what there is instead of one."""
+        sigma = self.prediction.uncertainty
+        return "not determined" if np.isinf(sigma) else "unknown" if np.isnan(sigma) else f"{sigma:.2g}"
+
 
 def compared(result: FitResult) -> list[ComparedRow]:
-    """The predictions that were not fitted."""
+    """The predictions that were not fitted. A branch that ends at T_c is one prediction, not two, and none if one of both
+    was fitted."""
     fitted = {(datum.kind, datum.sample) for datum in result.fitted}
     rows = []
     for sample in result.samples:
-        for prediction, kind in zip(sample.predictions, ("branch_end", "T_c"), strict=True):
-            measured = [d for d in result.data if d.kind == kind and d.use == "predict" and d.sample == sample.name]
-            datum = measured[0] if measured else None
-            if (kind, sample.name) not in fitted:
-                rows.append(ComparedRow(prediction, datum, float("nan") if datum is None else error_of(datum, result.config)))
+        end, T_c = (_compared(result, sample, k) for k in (0, 1))
+        known = [kind for kind in ("branch_end", "T_c") if (kind, sample.name) in fitted]
+        if ends_at_T_c(sample):
+            # T_c has the better derivative: the end is where an amplitude vanishes.
+            one = end if end.datum is not None and T_c.datum is None else T_c
+            rows += [] if known else [one._replace(prediction=T_c.prediction._replace(name=one.prediction.name))]
+        else:
+            rows += [row for row, kind in ((end, "branch_end"), (T_c, "T_c")) if kind not in known]
     return rows
+
+
+def _compared(result: FitResult, sample: SampleResult, k: int) -> ComparedRow:
+    kind = ("branch_end", "T_c")[k]
+    measured = [d for d in result.data if d.kind == kind and d.use == "predict" and d.sample == sample.name]
+    datum = measured[0] if measured else None
+    return ComparedRow(sample.predictions[k], datum, float("nan") if datum is None else error_of(datum, result.config))
+
+
+def ends_at_T_c(sample: SampleResult) -> bool:
+    """Whether the fitted branch ends where the normal state becomes stable."""
+    end, T_c = sample.predictions
+    return bool(abs(end.value - T_c.value) < AT_T_C * T_c.value)
 
 
 def p_value(result: FitResult) -> float:
@@ -205,6 +234,8 @@ def misfit(result: FitResult) -> str:
     without_freedom = result.degrees_of_freedom <= 0 and result.chi2 > BAD_WITHOUT_FREEDOM and _sum_of_squares(result)
     if not (without_freedom or p_value(result) < MISFIT):
         return ""
+    if (refused := better_refused(result)) is not None:
+        return only_refused(result, refused)
     return (
         f"The model does not describe these data: chi^2 = {result.chi2:.3g} for {result.degrees_of_freedom} degrees of "
         "freedom; values and uncertainties then mean little."
@@ -219,7 +250,8 @@ def correlation(result: FitResult) -> np.ndarray:
 
 def reached(result: FitResult) -> np.ndarray:
     """Which starts ended, converged, at the reported minimum."""
-    return result.start_converged & (result.start_chi2 <= result.chi2 + SAME)
+    good = result.start_converged & (result.start_chi2 <= result.chi2 + SAME)
+    return good if result.start_optimum is None or result.reported is None else good & (result.start_optimum == 0)
 
 
 def starts_text(result: FitResult) -> str:
@@ -229,8 +261,11 @@ def starts_text(result: FitResult) -> str:
 
 def verdict(result: FitResult) -> str:
     """One paragraph: what the data determine, and what they do not."""
-    sentences = [*_branches(result), *_determined(result), *_warnings(result), *_assumptions(result)]
-    return " ".join(sentences + [row.sentence for row in compared(result)])
+    state = state_sentence(result)
+    known = [state, *_determined(result)] if result.refused else [*_determined(result), state]
+    others = alternatives(result, told=better_refused(result) if misfit(result) else None)
+    sentences = [*_branches(result), *known, *others, *_warnings(result)]
+    return " ".join([text for text in sentences if text] + _assumptions(result) + [row.sentence for row in compared(result)])
 
 
 def _branches(result: FitResult) -> list[str]:
@@ -253,11 +288,12 @@ def _determined(result: FitResult) -> list[str]:
     fixed = [f"{row.name} = {with_error(row.value, row.error)} {row.unit}".rstrip() for row in rows if np.isfinite(row.error)]
     free = [row.name for row in rows if not np.isfinite(row.error)]
     sentences = []
-    if not result.start_converged.any():
+    if not result.start_converged.any() and not result.refused:
         sentences.append("NOT CONVERGED: no start met `optimiser.tolerance`; these numbers are provisional.")
     if fixed:
         held = "With everything else held at its value in fit.toml"
-        sentences.append(f"{held}, the {n} fitted data give {' and '.join(fixed)}.")
+        data = "the one fitted datum gives" if n == 1 else f"the {n} fitted data give"
+        sentences.append(f"{held}, {data} {' and '.join(fixed)}.")
     if free:
         sentences.append(f"They do not determine {' and '.join(free)} (only a combination, or nothing at all).")
     elif len(rows) == 2:
@@ -284,20 +320,25 @@ def _warnings(result: FitResult) -> list[str]:
         sentences.append(misfit(result))
     elif result.degrees_of_freedom <= 0:
         sentences.append(
-            f"{len(result.fitted)} data for {len(result.value)} parameters leave no degree of freedom: a perfect fit is no "
-            "test of the model; only what was predicted and not fitted is."
+            f"{_number_of(len(result.fitted), 'datum', 'data')} for {_number_of(len(result.value), 'parameter', 'parameters')} "
+            "leave no degree of freedom: a perfect fit is no test of the model; only what was predicted and not fitted is."
         )
     return sentences
 
 
+def _number_of(n: int, one: str, several: str) -> str:
+    return f"one {one}" if n == 1 else f"{n} {several}"
+
+
 def _assumptions(result: FitResult) -> list[str]:
-    """The errors that no source gives."""
+    """The errors that no source gives, and what the system is beyond."""
+    beyond = dict.fromkeys(remark for sample in result.samples for remark in sample.superconductor.remarks)
     data, assumed = result.config.data, sorted({datum.unit for datum in result.fitted if datum.error is None})
     errors = {unit: data.assumed_error_meV if unit == "meV" else data.assumed_error_K for unit in assumed}
     return [
         f"The sources give no error; {error:g} {unit} is assumed, and the uncertainties scale with it."
         for unit, error in errors.items()
-    ]
+    ] + list(beyond)
 
 
 def with_error(value: float, error: float) -> str:
