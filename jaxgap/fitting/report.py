@@ -52,7 +52,7 @@ def print_report(result: FitResult, console: Console) -> None:
     for table in (_parameters(result), _fitted(result), *optima, *predicted):
         console.print(table)
     console.print(f"chi^2 = {result.chi2:.3g}; {starts_text(result)}; {result.seconds:.1f} s.", highlight=False)
-    console.print(verdict(result), highlight=False)
+    console.print(escape(verdict(result)), highlight=False)
 
 
 def _parameters(result: FitResult) -> Table:
