@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.characteristic import count_negative
 from jaxgap.critical import instability
-from jaxgap.labels import has_signs
+from jaxgap.labels import ZERO, has_signs
 from jaxgap.newton import Root, norm
 from jaxgap.pairing import gap_residual, thermal_energy
 from jaxgap.quadrature import DEFAULT_RULE, Rule
@@ -27,7 +27,7 @@ from jaxgap.starts import starting_amplitudes
 from jaxgap.superconductor import Superconductor
 from jaxgap.unknowns import search_root, vanishing
 
-__all__ = ["Track", "follow", "follow_from_zero", "follow_from_T_c"]
+__all__ = ["Track", "alike", "follow", "follow_from_zero", "follow_from_T_c"]
 
 
 class Track(NamedTuple):
@@ -97,6 +97,11 @@ CORRECTION = 0.15
 HALF_WAY = 0.02
 """Largest distance, in units of |Delta|, of the branch half way of a step from the mean of its ends. (In ba122 with lambda_13 =
 .0192 and Omega = 37.878 meV, steps that jump between its four states are 4 % off and more.)"""
+SIDE = 0.5
+"""Largest change of any channel's amplitude, in units of itself, that is not told by those before it. A band that is weakly
+coupled has two states, with either sign; from one to the other is further, however small it is."""
+ROUNDING = 1e-13
+"""In units of |Delta|: amplitudes below are zero."""
 ASIDE = (1.5, 0.4, 0.1, 0.02)
 """Distances from an unstable state, in units of k_B T, from which the stable one beside it is looked for: a band's amplitude is
 0.9 k_B T at 0.9 of its own T_c."""
@@ -120,8 +125,9 @@ def follow(
     With `pattern`, the band amplitudes must have and keep those signs, and a state that is stable in its amplitudes is
     preferred, whatever the order of the starts; without, there is one start, and the state must be stable and stay so.
     The first step tried is the whole way. A step is refused, and tried again at a quarter of its length, if Newton fails, if
-    it corrects the (secant) prediction by more than 15 %, if a sign or that of det M changes, or if half way Newton, from the
-    mean of both ends, does the same or goes further than 2 % (steps that change the amplitudes by less need no such check).
+    it corrects the (secant) prediction by more than 15 %, or one amplitude by more than half, if a sign or that of det M
+    changes, or if half way Newton, from the mean of both ends, does the same or goes further than 2 % (steps that change the
+    amplitudes by less need no such check).
     When steps fall below `resolution` [K], or a thousandth of the way, the branch has ended.
     """
     n_starts = len(starts)
@@ -142,8 +148,9 @@ def follow(
 
     def judge(s: _Walk, t: _Try, found: Root) -> _Verdict:
         # === is it near what was expected?
-        correction = norm(found.x - jnp.where(s.checking, t.start, t.predicted))
-        near = ~s.began | (correction <= jnp.where(s.checking, HALF_WAY, CORRECTION) * norm(s.Delta))
+        correction = found.x - jnp.where(s.checking, t.start, t.predicted)
+        near = norm(correction) <= jnp.where(s.checking, HALF_WAY, CORRECTION) * norm(s.Delta)
+        near = ~s.began | (near & alike(correction, found.x, zero=ZERO))
         away = found.x - s.root.x
         along = t.u @ away
         beside = (along > 0) & (norm(away - along * t.u) <= CORRECTION * norm(s.root.x))
@@ -154,8 +161,8 @@ def follow(
         if pattern is None:
             return _Verdict(near & (count == 0), near, count)
         near &= has_signs(sc, found.x, pattern)
-        alike = jnp.where(s.began, (count % 2 == 1) == s.odd, (count == 0) | (s.tried >= n_starts))
-        return _Verdict(near & alike, near, count)
+        of_its_kind = jnp.where(s.began, (count % 2 == 1) == s.odd, (count == 0) | (s.tried >= n_starts))
+        return _Verdict(near & of_its_kind, near, count)
 
     def step(s: _Walk) -> _Walk:
         t = attempt(s)
@@ -201,6 +208,14 @@ def follow(
     start = _Walk(T, starts[0], no, 0 * starts[0], goal - T, zero, zero - 1, no, no, no, nothing, zero, zero, no)
     end = jax.lax.while_loop(lambda s: ~s.done, step, start)
     return Track(end.T, end.Delta, end.began, end.began & (goal == end.T), end.root._replace(steps=end.steps))
+
+
+def alike(
+    change: Float[Array, "channel"], x: Float[Array, "channel"], share: float = SIDE, zero: float = ROUNDING
+) -> Bool[Array, ""]:
+    """Whether no amplitude changes by more than a share of itself: its sign, at least, is then that of the branch. Below
+    `zero`, in units of |Delta|, they have none."""
+    return (jnp.abs(change) <= share * jnp.abs(x) + zero * norm(x)).all()
 
 
 def _unstable_direction(M: Float[Array, "n n"], towards: Float[Array, "n"]) -> Float[Array, "n"]:

@@ -4,10 +4,11 @@ Every gap equation with more than one channel has several solutions, and those o
 starts if these know what makes such states: bands that pair by themselves, couplings between bands, or both.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.couplings import pair_weights
@@ -21,6 +22,8 @@ ITERATIONS = 6
 """Plain iterations that may not change signs."""
 FEW = Rule(10, 8)
 """Nodes of them."""
+SIZES = (1.0, 2.0, 0.5)
+"""Of starts along eigenvectors, in units of what weak coupling says."""
 
 
 def starting_amplitudes(sc: Superconductor, pattern: Float[Array, "band"]) -> Float[Array, "start channel"]:
@@ -37,32 +40,41 @@ def starting_amplitudes(sc: Superconductor, pattern: Float[Array, "band"]) -> Fl
 
     (`benchmarks/named_branches.py` counts what they miss.)
     """
-    n, n_bands = len(sc.channels), len(sc.bands)
-    cross = [1.0] if n == n_bands else [1.0, -1.0]
+    n_bands, n_cross = len(sc.bands), len(sc.cross)
+    signs = jnp.concatenate([pattern, jnp.ones(n_cross)])
     values, vectors = _eigenvectors(sc)
+    shapes = _shapes(n_bands, n_cross)
+    decoupled = signs * shapes.decoupled * _weak_coupling(sc, jnp.clip(jnp.diag(sc.lam), 0.1, 2.0))
+    equal = signs * shapes.equal * _weak_coupling(sc, values[-1])
+    iterated = jax.vmap(lambda D: _iterated(sc, D, pattern))(equal)
+    bands, cross = vectors[:, :n_bands], vectors[:, n_bands:]
+    side = jnp.where(bands @ pattern < 0, -1.0, 1.0)[:, None]
+    along = jnp.concatenate([jnp.abs(bands) * pattern, cross * side], axis=1) * _weak_coupling(sc, values)[:, None]
+    along = (along[::-1, None] * jnp.array(SIZES)[:, None]).reshape(-1, len(sc.channels))
+    single = _weak_coupling(sc, jnp.maximum(jnp.diag(sc.lam)[:n_bands], values[-1] / 2))
+    one = signs * shapes.one * jnp.repeat(single, len(shapes.one) // n_bands)[:, None]
+    return jnp.concatenate([decoupled[:1], iterated, along, decoupled[1:], one])
 
-    def signed(bands: Any, sign: float) -> Any:
-        return jnp.concatenate([bands * pattern, jnp.full(n - n_bands, sign)])
 
-    own = _weak_coupling(sc, jnp.clip(jnp.diag(sc.lam), 0.1, 2.0))
-    decoupled = [own * jnp.concatenate([b * pattern, jnp.full(n - n_bands, 0.2 * c)]) for c in cross for b in (1.0, 0.6, 1.5)]
-    largest = _weak_coupling(sc, values[-1])
-    iterated = [_iterated(sc, largest * signed(jnp.ones(n_bands), 0.5 * c), pattern) for c in cross]
-    along = [
-        scale
-        * _weak_coupling(sc, value)
-        * jnp.append(jnp.abs(v[:n_bands]) * pattern, v[n_bands:] * _side(v[:n_bands] @ pattern))
-        for value, v in zip(values[::-1], vectors.T[::-1], strict=True)
-        for scale in (1.0, 2.0, 0.5)
-    ]
-    one = [
-        _weak_coupling(sc, jnp.maximum(sc.lam[k, k], values[-1] / 2))
-        * signed(jnp.where(jnp.arange(n_bands) == k, 1.0, b), 0.3 * c)
-        for k in range(n_bands)
-        for b in (0.3, 0.05)
-        for c in cross
-    ]
-    return jnp.stack([decoupled[0], *iterated, *along, *decoupled[1:], *one])
+class _Shapes(NamedTuple):
+    """Relative amplitudes, [start, channel]."""
+
+    decoupled: np.ndarray
+    equal: np.ndarray
+    one: np.ndarray
+    """One band much larger than the others: as many for every band, band by band."""
+
+
+def _shapes(n_bands: int, n_cross: int) -> _Shapes:
+    cross = (1.0, -1.0) if n_cross else (1.0,)
+    ones, eye = np.ones(n_bands), np.eye(n_bands)
+    larger = [np.where(eye[k] > 0, 1.0, b) for k in range(n_bands) for b in (0.3, 0.05)]
+
+    def table(bands: list[np.ndarray], share: float) -> np.ndarray:
+        return np.array([[*row, *[share * c] * n_cross] for row in bands for c in cross])
+
+    decoupled = np.array([[*(b * ones), *[0.2 * c] * n_cross] for c in cross for b in (1.0, 0.6, 1.5)])
+    return _Shapes(decoupled, table([ones], 0.5), table(larger, 0.3))
 
 
 def _weak_coupling(sc: Superconductor, eigenvalue: Any) -> Any:
@@ -70,19 +82,15 @@ def _weak_coupling(sc: Superconductor, eigenvalue: Any) -> Any:
     return sc.Omega / jnp.sinh(1 / jnp.clip(eigenvalue, 0.02, 2.0))
 
 
-def _side(x: Any) -> Any:
-    return jnp.where(x < 0, -1.0, 1.0)
-
-
 def _eigenvectors(sc: Superconductor) -> tuple[Float[Array, "channel"], Float[Array, "channel channel"]]:
-    """(eigenvalues in rising order, eigenvectors of norm 1 as columns) of lambda W, with the weights W of `pair_weights`; of
+    """(eigenvalues in rising order, eigenvectors of norm 1 as rows) of lambda W, with the weights W of `pair_weights`; of
     the symmetric part if g is not symmetric."""
     weight = jnp.asarray(pair_weights(len(sc.bands), len(sc.cross), sc.convention))
     root = jnp.sqrt(sc.N * weight)
     matrix = root[:, None] * sc.lam * weight / root
     values, vectors = jnp.linalg.eigh((matrix + matrix.T) / 2)
-    vectors = vectors / root[:, None]
-    return values, vectors / jnp.sqrt(jnp.sum(vectors**2, axis=0))
+    rows = vectors.T / root
+    return values, rows / jnp.sqrt(jnp.sum(rows**2, axis=1, keepdims=True))
 
 
 def _iterated(sc: Superconductor, Delta: Float[Array, "channel"], pattern: Float[Array, "band"]) -> Float[Array, "channel"]:

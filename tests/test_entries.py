@@ -103,7 +103,9 @@ def test_numbers_of_other_types(sc):
     check_one_system(eqx.tree_at(lambda s: s.Omega, sc, 30.0), "solve")  # a number of Python's is a float64
 
 
-@pytest.mark.parametrize("T", ["4", None, True, object(), {}, np.array("3"), [[1.0], [2.0, 3.0]], jax.random.key(0)], ids=repr)
+@pytest.mark.parametrize(
+    "T", ["4", None, True, object(), {}, np.array("3"), [[1.0], [2.0, 3.0]], jax.random.key(0)], ids=lambda T: type(T).__name__
+)
 def test_a_temperature_that_is_no_number(sc, T):
     with pytest.raises(InputError, match="Argument `T` must hold numbers"):
         solve(sc, T)

@@ -32,7 +32,7 @@ from jaxgap._compilation import program
 from jaxgap._meshes import elementwise
 from jaxgap._precision import own_rules, require_float64
 from jaxgap.characteristic import coefficients, count_negative
-from jaxgap.following import CLOSE
+from jaxgap.following import CLOSE, alike
 from jaxgap.implicit import SINGULAR
 from jaxgap.labels import has_signs, label_of, sign_pattern
 from jaxgap.newton import RESIDUAL_TOLERANCE, newton, norm, solved
@@ -44,7 +44,7 @@ from jaxgap.superconductor import Superconductor
 from jaxgap.sweeps.gathered import of_those_left
 from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, residual_and_phases, smallest_singular_values
 from jaxgap.sweeps.onset import onset
-from jaxgap.sweeps.walk import Path, Walk, alike, arrived, begin, go_on, going, weak_coupling_gap
+from jaxgap.sweeps.walk import Path, Walk, arrived, begin, go_on, going, weak_coupling_gap
 from jaxgap.unknowns import implicit_amplitudes, vanishing
 
 __all__ = ["solve_many", "lane_equations", "Ways", "BLOCK", "LONG_BLOCK"]

@@ -22,13 +22,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.characteristic import coefficients
-from jaxgap.following import CORRECTION, HALF_WAY
+from jaxgap.following import CORRECTION, HALF_WAY, SIDE, alike
 from jaxgap.labels import has_signs
 from jaxgap.newton import norm, solved
 from jaxgap.superconductor import Superconductor
 from jaxgap.units import k_B
 
-__all__ = ["Path", "Walk", "begin", "go_on", "arrived", "alike", "going", "weak_coupling_gap"]
+__all__ = ["Path", "Walk", "begin", "go_on", "arrived", "going", "weak_coupling_gap"]
 
 SLOPE = 1.74
 """Of the interpolation: Delta_w^2 is proportional to T_c - T with the weak-coupling factor."""
@@ -39,13 +39,8 @@ ARRIVED = 0.03
 ALONG = 0.3
 """Largest share of the first amplitudes that is not along the unstable direction; they are half to twice as large as expected.
 Elsewhere T_c is not where the branch begins (a transition of first order)."""
-SIDE = 0.5
-"""Largest change of any channel's amplitude, in units of itself, that is not told by those before it. A band that is weakly
-coupled has two states, with either sign; from one to the other is further, however small it is."""
 RESOLVED = 0.1
 """As `ARRIVED`, of each channel's amplitude."""
-ROUNDING = 1e-13
-"""In units of |Delta|: amplitudes below are zero."""
 LONGER, SHORTER = 2.0, 0.25
 """Factors of the step after one that is taken, and one that is refused."""
 SHORTEST = 1e-7
@@ -179,11 +174,6 @@ def go_on(
         return _either(good, _predicted(path, moved), _either(refused, _predicted(path, back), stayed))
 
     return jax.lax.while_loop(lambda w: going(w) & (w.steps < end), step, w)
-
-
-def alike(change: Float[Array, "channel"], x: Float[Array, "channel"], share: float = SIDE) -> Bool[Array, ""]:
-    """Whether no amplitude changes by more than a share of itself: its sign, at least, is then that of the branch."""
-    return (jnp.abs(change) <= share * jnp.abs(x) + ROUNDING * norm(x)).all()
 
 
 def _either(this: Bool[Array, ""], one: Walk, other: Walk) -> Walk:
