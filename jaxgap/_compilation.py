@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, TypeVar, cast
 
 import equinox as eqx
@@ -82,6 +82,9 @@ def _users_cache() -> Path:
         return Path(tempfile.gettempdir()) / f"cache-{os.getuid() if os.name == 'posix' else 'user'}"
 
 
+_tracing = RLock()
+"""One thread traces at a time: JAX's custom derivatives fail now and then ("Store occupied") where two threads trace the same
+function. XLA's part, which takes longer, runs beside."""
 _compiling: list[None] = []
 """One for every program that is being compiled."""
 
@@ -113,8 +116,9 @@ def program(function: F) -> F:
     name (functions), this is `eqx.filter_jit`.
     """
     function = own_rules(function)
-    jitted = eqx.filter_jit(function)
-    ready: dict[Any, Callable[[list[Any]], Any] | None] = {}
+    jitted: Any = eqx.filter_jit(function)
+    ready: dict[Any, Callable[..., Any]] = {}
+    """Called with the arrays, and all arguments."""
     preparing = Lock()
 
     @own_rules
@@ -131,17 +135,17 @@ def program(function: F) -> F:
                 return jitted(*args, **kwargs)
             with preparing, counted():  # Two threads that come first compile once.
                 if key not in ready and kept is None:
-                    result = jitted(*args, **kwargs)
-                    ready[key] = None
-                    return result
+                    with _tracing:
+                        lowered = jitted.lower(*args, **kwargs)
+                    compiled = lowered.compile()
+                    ready[key] = lambda _, args, kwargs: compiled(*args, **kwargs)
                 if key not in ready and kept is not None:
                     text = repr((function.__module__, function.__qualname__, str(tree), key[2]))
                     path = kept / _house() / hashlib.sha256(text.encode()).hexdigest()
                     ready[key] = _runnable(
                         _read(path, function.__module__) or _write(path, _traced(function, leaves, tree)), arrays
                     )
-        run = ready[key]
-        return jitted(*args, **kwargs) if run is None else run(arrays)
+        return ready[key](arrays, args, kwargs)
 
     return cast(F, call)
 
@@ -194,17 +198,20 @@ def _traced(function: Callable[..., Any], leaves: list[Any], tree: Any) -> tuple
         results.append(jax.tree.map(lambda x: _Hole() if _is_array(x) else x, result))
         return [x for x in jax.tree.leaves(result) if _is_array(x)]
 
-    exported = export.export(jax.jit(flat))([x for x in leaves if _is_array(x)])
+    with _tracing:
+        exported = export.export(jax.jit(flat))([x for x in leaves if _is_array(x)])
     return bytes(exported.serialize()), results[0]
 
 
-def _runnable(kept: tuple[bytes, Any], arrays: list[Any]) -> Callable[[list[Any]], Any]:
+def _runnable(kept: tuple[bytes, Any], arrays: list[Any]) -> Callable[..., Any]:
     # Compiled here, once: results of an exported program are committed to their device, and as the next call's arguments
     # they would make `jit` compile again.
-    run = jax.jit(export.deserialize(bytearray(kept[0])).call).lower(arrays).compile()
+    with _tracing:
+        lowered = jax.jit(export.deserialize(bytearray(kept[0])).call).lower(arrays)
+    run = lowered.compile()
     leaves, tree = jax.tree.flatten(kept[1])
 
-    def call(arrays: list[Any]) -> Any:
+    def call(arrays: list[Any], *_: Any) -> Any:
         rest = iter(run(arrays))
         return jax.tree.unflatten(tree, [next(rest) if isinstance(x, _Hole) else x for x in leaves])
 

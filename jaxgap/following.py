@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.characteristic import count_negative
 from jaxgap.critical import instability
-from jaxgap.labels import ZERO, has_signs
+from jaxgap.labels import has_signs
 from jaxgap.newton import Root, norm
 from jaxgap.pairing import gap_residual, thermal_energy
 from jaxgap.quadrature import DEFAULT_RULE, Rule
@@ -53,14 +53,14 @@ class _Walk(NamedTuple):
     slope: Float[Array, "channel"]
     h: Float[Array, ""]
     tried: Int[Array, ""]
-    """Starts that were tried; beside an unstable state, distances from it."""
+    """Starts that were tried; beside another state, distances from it."""
     spare: Int[Array, ""]
     """The first start that leads to the branch, but to an unstable state of it; -1: none."""
     began: Bool[Array, ""]
     checking: Bool[Array, ""]
     """Whether a step is found good at its end, and now to be checked half way."""
     aside: Bool[Array, ""]
-    """Whether a step has led to an unstable state, beside which a stable one is looked for."""
+    """Whether a step has led to another state, beside which that of the branch is looked for."""
     root: Root
     """The root at the end of the last step tried."""
     unstable: Int[Array, ""]
@@ -87,7 +87,7 @@ class _Verdict(NamedTuple):
     good: Bool[Array, ""]
     """Whether what was found is on the branch."""
     near: Bool[Array, ""]
-    """Whether it would be, but for its unstable directions."""
+    """Whether it would be, but for its unstable directions, or the side of a small amplitude."""
     unstable: Int[Array, ""]
     """Unstable directions in the amplitudes."""
 
@@ -102,11 +102,13 @@ SIDE = 0.5
 coupled has two states, with either sign; from one to the other is further, however small it is."""
 ROUNDING = 1e-13
 """In units of |Delta|: amplitudes below are zero."""
+SOFT = 1e-7
+"""The same after a search, which ends when |Delta| is good to 1e-8, and a soft direction to less."""
 ASIDE = (1.5, 0.4, 0.1, 0.02)
 """Distances from an unstable state, in units of k_B T, from which the stable one beside it is looked for: a band's amplitude is
 0.9 k_B T at 0.9 of its own T_c."""
 SHORT = 0.01
-"""Steps shorter than this share of T may lead aside."""
+"""Steps shorter than this share of T may lead aside, and to an amplitude that has just begun to grow."""
 SQUARINGS = 14
 """The unstable direction is a column of (|M| - M)^(2^14)."""
 
@@ -125,10 +127,10 @@ def follow(
     With `pattern`, the band amplitudes must have and keep those signs, and a state that is stable in its amplitudes is
     preferred, whatever the order of the starts; without, there is one start, and the state must be stable and stay so.
     The first step tried is the whole way. A step is refused, and tried again at a quarter of its length, if Newton fails, if
-    it corrects the (secant) prediction by more than 15 %, or one amplitude by more than half, if a sign or that of det M
-    changes, or if half way Newton, from the mean of both ends, does the same or goes further than 2 % (steps that change the
-    amplitudes by less need no such check).
-    When steps fall below `resolution` [K], or a thousandth of the way, the branch has ended.
+    it corrects the (secant) prediction by more than 15 %, or one amplitude by more than half (in a short step, to its other
+    side), if a sign of `pattern` or that of det M changes, or if half way Newton, from the mean of both ends, does the same
+    or goes further than 2 % (steps that change the amplitudes by less need no such check). When steps fall below `resolution`
+    [K], or a thousandth of the way, the branch has ended.
     """
     n_starts = len(starts)
     shortest = jnp.minimum(resolution, 1e-3 * jnp.abs(goal - T))
@@ -149,27 +151,30 @@ def follow(
     def judge(s: _Walk, t: _Try, found: Root) -> _Verdict:
         # === is it near what was expected?
         correction = found.x - jnp.where(s.checking, t.start, t.predicted)
-        near = norm(correction) <= jnp.where(s.checking, HALF_WAY, CORRECTION) * norm(s.Delta)
-        near = ~s.began | (near & alike(correction, found.x, zero=ZERO))
+        expected = norm(correction) <= jnp.where(s.checking, HALF_WAY, CORRECTION) * norm(s.Delta)
         away = found.x - s.root.x
         along = t.u @ away
         beside = (along > 0) & (norm(away - along * t.u) <= CORRECTION * norm(s.root.x))
-        near = found.converged & (norm(found.x) > vanishing(sc, t.here)) & jnp.where(s.aside, beside, near)
+        near = found.converged & (norm(found.x) > vanishing(sc, t.here)) & jnp.where(s.aside, beside, ~s.began | expected)
+        if pattern is not None:
+            near &= has_signs(sc, found.x, pattern)
 
-        # === is it of the kind that was followed?
-        count = count_negative(found.jacobian)
-        if pattern is None:
-            return _Verdict(near & (count == 0), near, count)
-        near &= has_signs(sc, found.x, pattern)
-        of_its_kind = jnp.where(s.began, (count % 2 == 1) == s.odd, (count == 0) | (s.tried >= n_starts))
-        return _Verdict(near & of_its_kind, near, count)
+        # === is it the state that was followed?
+        kept = jnp.all((found.x * s.Delta >= 0) | (jnp.abs(found.x) <= SOFT * norm(found.x)))
+        on_its_side = alike(correction, found.x, zero=SOFT) | (kept & (jnp.abs(s.h) <= SHORT * s.T))
+        on_its_side |= s.aside | ~s.began
+        unstable = count_negative(found.jacobian)
+        of_its_kind = unstable == 0
+        if pattern is not None:
+            of_its_kind = jnp.where(s.began, (unstable % 2 == 1) == s.odd, of_its_kind | (s.tried >= n_starts))
+        return _Verdict(near & on_its_side & of_its_kind, near, unstable)
 
     def step(s: _Walk) -> _Walk:
         t = attempt(s)
         found = search_root(sc, t.here, t.start, rule, max_steps=16)
         good, near, count = judge(s, t, found)
 
-        # === aside, from an unstable state; a further one on the way has fewer unstable directions
+        # === aside, from another state; a further one on the way has fewer unstable directions
         entering = near & ~good & ~s.checking & ~s.aside & (~s.began | (jnp.abs(s.h) <= SHORT * s.T))
         further = near & ~good & s.aside & (count < s.unstable)
         again = s.aside & ~good & ~further & (s.tried + 1 < len(ASIDE))

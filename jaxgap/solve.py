@@ -107,7 +107,8 @@ def amplitudes(start: Any, sc: Superconductor) -> Inexact[Array, "channel"]:
         start = start.Delta
     check_finite("start", start, real=False)
     if is_concrete(start, sc.Omega):
-        largest, most = float(np.max(np.abs(start), initial=0.0)), LARGEST_START * float(np.max(sc.Omega))
+        largest = float(np.max(np.abs(np.asarray(start)), initial=0.0))
+        most = LARGEST_START * float(np.max(np.asarray(sc.Omega)))
         check(largest <= most, "start", f"be amplitudes of at most {LARGEST_START:g} Omega = {most:g} meV", f"{largest:g}")
     if is_concrete(start):
         start = np.asarray(start)

@@ -118,4 +118,4 @@ def test_closed_streams(monkeypatch):
 
 def test_a_table_is_not_squeezed(monkeypatch):
     monkeypatch.setenv("COLUMNS", "7")
-    assert console.options.max_width == NARROWEST
+    assert type(console)().options.max_width == NARROWEST

@@ -856,7 +856,7 @@ def complaint(folder):
         ("assumed_error_meV = 0.2", "assumed_error_meV = 0.0", "assumed_error_meV"),
         ("assumed_error_meV = 0.2", "assumed_error_meV = -0.2", "assumed_error_meV"),
         ('file = "data.csv"', 'file = "other.csv"', "other.csv` does not exist"),
-        ('file = "data.csv"', 'file = "."', "[Errno 21]"),
+        ('file = "data.csv"', 'file = "."', "Is a directory"),
     ],
 )
 def test_bad_configuration(folder, old, new, says):

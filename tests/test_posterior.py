@@ -498,7 +498,7 @@ def test_the_command_goes_on_and_writes(run, linear):
 def test_the_command_prints_a_table(run):
     code, printed, folder = run("--draws", "300")
     assert code == 4
-    assert "These draws must not be quoted yet; a larger --draws goes on from" in printed.err
+    assert "These draws must not be quoted yet; they are kept in" in printed.err
     assert "lambda_13" in printed.out
     assert "R-hat" in printed.out
     assert str(folder / "posterior.json") in printed.out.replace("\n", "")
