@@ -684,7 +684,10 @@ def test_an_end_at_a_change_of_sign_can_be_fitted(folder):
     edit(folder, "starts = 16", "starts = 4")
     result = fit(*load_fit(folder))
     assert relative_error(result.value, np.array(truth)) < TRUTH
-    assert result.start_converged.all()
+    # One start ends beyond the change of sign, where s+- is a saddle: no state that a fit takes.
+    taken = np.isfinite(result.start_chi2)
+    assert taken.sum() == 3
+    assert result.start_converged[taken].all()
 
 
 class Misfit:

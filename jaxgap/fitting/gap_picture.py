@@ -31,7 +31,7 @@ OPEN: dict[str, Any] = {"mfc": "white", "mec": "0.25", "color": "0.25"}
 def plot_samples(result: FitResult) -> Any:
     """`plot_fit` of every sample, side by side; returns the figure."""
     n = len(result.samples)
-    size = (7.2 if n == 1 else 5.8 * n, 5.0)
+    size = (7.2 * n, 5.0)
     figure, axes = plt.subplots(1, n, figsize=size, squeeze=False, layout="constrained")
     for ax, sample in zip(axes[0], result.samples, strict=True):
         plot_fit(result, ax, sample.name)
