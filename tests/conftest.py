@@ -8,7 +8,6 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 import pytest
@@ -38,17 +37,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     keep_programs(Path(__file__).parent.parent / ".pytest_cache" / "xla")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--part", default="1/1", help="Of the tests that are selected the k-th of n parts: k/n.")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest files first, so that none is left to one worker at the end; the others as they come. Of every file only the
-    tests of the part that is asked for: whatever is added or removed elsewhere, a test stays in its part."""
-    part, parts = (int(number) for number in config.getoption("--part").split("/"))
-    chosen = {item: crc32(item.nodeid.encode()) % parts == part % parts for item in items}
-    config.hook.pytest_deselected(items=[item for item in items if not chosen[item]])
-    items[:] = [item for item in items if chosen[item]]
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that none is left to one worker at the end; the others as they come. Slow tests that are
+    named in nightly.txt are marked."""
+    nightly = set((Path(__file__).parent / "nightly.txt").read_text(encoding="utf-8").splitlines())
+    for item in items:
+        if nightly & {f"{item.path.stem}::{name}" for name in (item.name, getattr(item, "originalname", item.name))}:
+            item.add_marker("nightly")
     place = {f"test_{name}.py": k for k, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
 

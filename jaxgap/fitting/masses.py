@@ -106,7 +106,7 @@ def coordinates(d: Density, theta: np.ndarray) -> np.ndarray:
     return np.log(share) - np.log1p(-share)
 
 
-def _log_jacobian(u: np.ndarray) -> np.ndarray:
+def _log_jacobian(u: np.ndarray) -> Any:
     """ln of s(u) s(-u), summed over the parameters: -U without chi^2."""
     return np.sum(log_expit(u) + log_expit(-u), axis=-1)
 
