@@ -121,7 +121,7 @@ class Solutions:
 
     def __str__(self) -> str:
         names = self.superconductor.channels
-        lines = [f"{len(self)} solutions at T = {self.T:g} K (up to global phase and complex conjugation)"]
+        lines = [f"{len(self)} solutions at T = {self.T:g} K (up to free phases and complex conjugation)"]
         if not bool(self.superconductor.has_free_energy):
             lines += ["  no free energy exists: g = lambda/N is not symmetric; ranked by unstable directions"]
         for i, state in enumerate(self.states):
