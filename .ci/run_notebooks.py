@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from jaxgap._compilation import compile_quickly
+from jaxgap.numerics.programs import compile_quickly
 
 
 def execute(path: Path) -> None:

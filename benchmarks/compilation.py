@@ -2,9 +2,9 @@
 
     python benchmarks/compilation.py [--rounds 3] [--output results.json]
 
-Two rows for XLA's flags (`jaxgap._compilation.QUICK`, on and off, no cache): seconds to compile three programs, and seconds to
-run them. Three rows for `jaxgap fit fits/ba0.6k0.4fe2as2`, wall seconds: nothing kept; what XLA made kept; that and what JAX
-traced kept. Every number is a median over the rounds; every run is a process of its own.
+Two rows for XLA's flags (`jaxgap.numerics.programs.QUICK`, on and off, no cache): seconds to compile three programs, and
+seconds to run them. Three rows for `jaxgap fit fits/ba0.6k0.4fe2as2`, wall seconds: nothing kept; what XLA made kept; that and
+what JAX traced kept. Every number is a median over the rounds; every run is a process of its own.
 """
 
 import argparse
@@ -21,14 +21,14 @@ from pathlib import Path
 
 import jax
 
-from jaxgap._compilation import KNOWN, QUICK
+from jaxgap.numerics.programs import KNOWN, QUICK
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = """
 import json, sys, time
 import jax, jax.numpy as jnp
 from jaxgap import materials, solve
-from jaxgap.pairing import gap_residual
+from jaxgap.equations.pairing import gap_residual
 
 sc = materials.two_band()
 lam = jnp.linspace(0.0, 0.15, 2000)

@@ -18,7 +18,7 @@ import numpy as np
 from solutions import random_system
 
 from jaxgap import BifurcationKind, branches, critical_temperature, path
-from jaxgap.stability import negative_of_each, real_blocks
+from jaxgap.solving.stability import negative_of_each, real_blocks
 
 
 def examine(sc: Any, T: float) -> list[dict[str, Any]]:

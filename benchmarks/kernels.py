@@ -2,8 +2,8 @@
 
     python benchmarks/kernels.py [--output results.json]
 
-Elimination in the open against LAPACK, for batches of small linear systems (`jaxgap.newton.ELIMINATED`); one chain of the
-posterior's density with its gradient against four in one batch (`jaxgap.fitting.sampler`). Medians over 30 calls.
+Elimination in the open against LAPACK, for batches of small linear systems (`jaxgap.numerics.newton.ELIMINATED`); one chain of
+the posterior's density with its gradient against four in one batch (`jaxgap.fitting.sampler`). Medians over 30 calls.
 """
 
 import argparse
@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from timing import seconds
 
-from jaxgap._compilation import compile_quickly
 from jaxgap.fitting import load_result
 from jaxgap.fitting.density import density, potential
-from jaxgap.newton import solved
-from jaxgap.provenance import provenance
+from jaxgap.numerics.newton import solved
+from jaxgap.numerics.programs import compile_quickly
+from jaxgap.numerics.provenance import provenance
 
 FITS = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
 CALLS = 30

@@ -20,11 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxgap as jg
-from jaxgap.characteristic import count_negative
-from jaxgap.labels import sign_pattern
-from jaxgap.quadrature import DEFAULT_RULE, Rule
-from jaxgap.solve import solve_core
-from jaxgap.unknowns import search_root, vanishing
+from jaxgap.equations.gauge import search_root, vanishing
+from jaxgap.numerics.characteristic import count_negative
+from jaxgap.solving.labels import sign_pattern
+from jaxgap.solving.one import solve_core
+from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 SEED = 20260101
 RULE = Rule(20, 20)

@@ -17,7 +17,8 @@ import numpy as np
 from timing import seconds
 
 from jaxgap import Solution, materials, solve
-from jaxgap._compilation import compile_quickly
+from jaxgap.numerics.programs import compile_quickly
+from jaxgap.numerics.provenance import provenance
 from jaxgap.observables import (
     andreev_conductance,
     andreev_reflection,
@@ -32,7 +33,6 @@ from jaxgap.observables import (
     tunnelling_conductance,
     tunnelling_density_of_states,
 )
-from jaxgap.provenance import provenance
 
 CALLS = 100
 ENERGIES = 500

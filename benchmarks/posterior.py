@@ -24,12 +24,12 @@ import numpy as np
 from calibration import LEVELS as RISES
 from calibration import NOISES, TRUTH, fitted_folder
 
-from jaxgap._compilation import compile_quickly, keep_programs
 from jaxgap.fitting import FitResult, load_fit, posterior
 from jaxgap.fitting.minimise import minimise_nested
 from jaxgap.fitting.posterior import Posterior
 from jaxgap.fitting.profile import Minimum, profile
 from jaxgap.fitting.result import SampleResult
+from jaxgap.numerics.programs import compile_quickly, keep_programs
 
 LEVELS = dict(zip(("interval_68", "interval_95"), (rise for _, rise in RISES.values()), strict=True))
 """Name of the interval -> rise of chi^2 of the profile."""

@@ -145,7 +145,7 @@ def main() -> None:
     if arguments.what == "run":
         run(arguments.run[0], *(int(part) for part in arguments.run[1:]))
         return
-    from jaxgap.provenance import provenance
+    from jaxgap.numerics.provenance import provenance
 
     with tempfile.TemporaryDirectory() as folder:
         if arguments.what == "memory":

@@ -18,12 +18,13 @@ The race is below the change of regime. All start from the same amplitudes and s
 meV, which is verified afterwards for every element with more nodes, several times as many. With few nodes a piece, which are
 enough for these systems, or, with `--default-nodes`, as many as `solve` takes by default (only the race).
 
-- kernel: `jaxgap.sweeps.kernel.solve_many`, one thread for every core;
+- kernel: `jaxgap.solving.many.solve_many`, one thread for every core;
 - script: scipy's `quad` (which chooses its nodes itself) and `root`, as one would write it from the paper;
 - numpy: the script's equations on the whole batch at once, Newton with a Jacobian by forward differences (on one core);
 - numpy_rearranged: the same, with jaxgap's own algebra, by which four sums over k make all integrals;
 - numpy_all_cores: that in blocks that stay in cache, on all cores (threads);
-- optimistix: `jax.vmap` of optimistix' Newton on `pairing.gap_residual`, all cores, compiled with the options of the kernel.
+- optimistix: `jax.vmap` of optimistix' Newton on `equations.pairing.gap_residual`, all cores, compiled with the options of the
+kernel.
 
 All take turns and each keeps its best time: other work on the machine then hurts all of them. What depends on it least is the
 time of all cores together that a solution takes (`core_microseconds_per_solution`).
@@ -48,12 +49,12 @@ import optimistix
 from sweep_baselines import START, TOLERANCE, as_written, in_numpy, rearranged, script
 
 from jaxgap import Rule, Status, critical_temperature, solve
+from jaxgap.equations.pairing import gap_residual
 from jaxgap.materials import two_band
-from jaxgap.pairing import gap_residual
-from jaxgap.provenance import provenance
-from jaxgap.sweeps.critical import critical_temperature_in_batch
+from jaxgap.numerics.provenance import provenance
+from jaxgap.solving.critical_many import critical_temperature_in_batch
+from jaxgap.solving.many import BLOCK, solve_many
 from jaxgap.sweeps.evaluate import OPTIONS
-from jaxgap.sweeps.kernel import BLOCK, solve_many
 
 RULE = Rule(overlap=14, single=8)  # set once, before anything is traced
 FINE = Rule(overlap=96, single=48)
@@ -217,8 +218,8 @@ def memory(largest: int) -> list[dict[str, Any]]:
 
 def operations(steps: float) -> dict[str, Any]:
     """Operations and bytes per solution, from the compiled programs of what a block evaluates, times how often."""
-    from jaxgap.sweeps.kernel import fewer
-    from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix
+    from jaxgap.equations.gap_equations import lanes, residual, residual_and_matrix
+    from jaxgap.solving.many import fewer
 
     lambda_33, d, T = (jnp.asarray(row) for row in draw(BLOCK))
     sc, x = systems_of(lambda_33, d), jnp.tile(START, (BLOCK, 1))

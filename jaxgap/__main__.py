@@ -1,6 +1,6 @@
 """`python -m jaxgap`: the command line."""
 
-from jaxgap.cli import main
+from jaxgap.commands.main import main
 
 if __name__ == "__main__":
     main()

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from jaxgap.bands import parabolic_band
-from jaxgap.couplings import couplings_from_literature
-from jaxgap.superconductor import Superconductor, superconductor
+from jaxgap.model.band import parabolic_band
+from jaxgap.model.couplings import couplings_from_literature
+from jaxgap.model.superconductor import Superconductor, superconductor
 
 __all__ = ["MATERIALS", "two_band", "mgb2", "ba122"]
 

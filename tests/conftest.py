@@ -28,7 +28,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     import jax
 
-    from jaxgap._compilation import KNOWN, compile_quickly, keep_programs
+    from jaxgap.numerics.programs import KNOWN, compile_quickly, keep_programs
 
     if jax.__version_info__[:2] in KNOWN:
         given = os.environ.get("XLA_FLAGS", "")

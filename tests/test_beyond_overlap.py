@@ -12,7 +12,7 @@ from problems import PROBLEMS, generator, scaled_error, system
 from test_observables import LAM, brute_energies, central, state
 
 from jaxgap import gap_curve, materials, solutions, solve
-from jaxgap._printing import gap_lines
+from jaxgap.commands.printing import gap_lines
 from jaxgap.observables import (
     branch_minima,
     coherence_peaks,
@@ -23,7 +23,7 @@ from jaxgap.observables import (
     wave_vector,
 )
 from jaxgap.observables.gaps import branch_minima_of, excitation_gap_of, overlap_minima_of, strongest_peaks_of
-from jaxgap.plotting import plot_dispersion
+from jaxgap.plotting.plots import plot_dispersion
 
 SCAN = 1e-9
 """[meV] A scan that zooms in on the lowest points, rounding of eigenvalues, with a margin of 1e4; `solve` promises it too."""

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import chi2 as chi2_distribution
 
-from jaxgap import InputError, NotConvergedError, cli
-from jaxgap.fitting import bootstrap, commands, load_result
+from jaxgap import InputError, NotConvergedError
+from jaxgap.commands import fit as commands
+from jaxgap.commands import main as cli
+from jaxgap.fitting import bootstrap, load_result
 from jaxgap.fitting.bootstrap import Bootstrap
 from jaxgap.fitting.bootstrap_report import verdict
 from jaxgap.fitting.checkpoint import drawn_so_far

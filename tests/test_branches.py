@@ -19,10 +19,10 @@ from jaxgap import (
     solve_temperatures,
     symmetrised,
 )
+from jaxgap.equations.pairing import gap_residual
 from jaxgap.materials import ba122
 from jaxgap.observables import branch_minima
-from jaxgap.pairing import gap_residual
-from jaxgap.stability import unstable_directions
+from jaxgap.solving.stability import unstable_directions
 
 PUBLISHED = 0.01
 """[K] Half a unit of the last digit of 35.35, and a margin."""

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxgap import _compilation
-from jaxgap._cache import objection, restored, trim
-from jaxgap._compilation import keep_programs, program
+from jaxgap.numerics import programs as _compilation
+from jaxgap.numerics.cache import objection, restored, trim
+from jaxgap.numerics.programs import keep_programs, program
 
 posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes are those of POSIX")
 
@@ -144,6 +144,6 @@ def test_the_size_is_looked_at_when_something_is_kept(settings, tmp_path):
     (folder / "old").write_bytes(bytes(2000))
     settings.setattr(_compilation, "_kept", folder / "traced")
     settings.setattr(_compilation, "_bounded", folder)
-    settings.setattr("jaxgap._compilation.trim", lambda place: trim(place, most=1000))
+    settings.setattr("jaxgap.numerics.programs.trim", lambda place: trim(place, most=1000))
     doubled(folder)[0](jnp.ones(3))
     assert not (folder / "old").exists()

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgap import newton
-from jaxgap._chunks import all_in_chunks, in_chunks
-from jaxgap._compilation import program
+from jaxgap.numerics import newton
+from jaxgap.numerics.chunks import all_in_chunks, in_chunks
+from jaxgap.numerics.programs import program
 
 
 @program

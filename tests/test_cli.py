@@ -15,8 +15,9 @@ import typer
 from problems import one_band, system
 
 import jaxgap
-from jaxgap import Status, branch_end, cli, critical_temperature, load, materials, save, solve
-from jaxgap._words import OPTIONS, in_words
+from jaxgap import Status, branch_end, critical_temperature, load, materials, save, solve
+from jaxgap.commands import main as cli
+from jaxgap.commands.words import OPTIONS, in_words
 from jaxgap.fitting.record import SCHEMA
 from jaxgap.observables import branch_minima, fermi_momentum_gaps
 
@@ -435,7 +436,7 @@ def test_bad_usage_is_code_2_without_a_traceback(run, arguments):
 def test_a_picture_that_cannot_be_written(run, monkeypatch, tmp_path, path):
     """Whatever it shows: here nothing."""
     (tmp_path / "taken").write_text("")
-    monkeypatch.setattr("jaxgap.plotting.plot_gaps", lambda *_: plt.figure().add_subplot())
+    monkeypatch.setattr("jaxgap.plotting.plots.plot_gaps", lambda *_: plt.figure().add_subplot())
     done = run("gaps", "ba122", "--branch", "s+-", "--T", "1,20,36", "--plot", path)
     plt.close("all")
     assert re.search(f"Cannot write (the picture )?`{path}`", refused(done))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import jaxgap
-from jaxgap import _compilation
-from jaxgap._compilation import QUICK, barrier, compile_quickly, program
+from jaxgap.numerics import programs as _compilation
+from jaxgap.numerics.programs import QUICK, barrier, compile_quickly, program
 
 
 @pytest.mark.parametrize("before", ["", "--xla_dump_to=nowhere"])

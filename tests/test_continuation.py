@@ -24,11 +24,11 @@ from jaxgap import (
     solve,
     superconductor,
 )
-from jaxgap import bifurcations as b
+from jaxgap.continuation.branches import bifurcations as b
+from jaxgap.equations.pairing import gap_residual
 from jaxgap.observables import gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
-from jaxgap.pairing import gap_residual
-from jaxgap.stability import phase_block
+from jaxgap.solving.stability import phase_block
 
 PRINTED = {"fold, intraband": 0.2171595, "fold, crossband": 0.1933869, "equal F": 0.202509, "gapless": 0.2030337}
 LAST_DIGIT = {"fold, intraband": 5e-8, "fold, crossband": 5e-8, "equal F": 5e-7, "gapless": 1e-7}

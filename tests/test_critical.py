@@ -11,9 +11,9 @@ import pytest
 from problems import generator, one_band, relative_error, stacked, system
 
 from jaxgap import TransitionKind, critical_temperature, linear_temperatures, transition
-from jaxgap.critical import linear_kernel, onset
 from jaxgap.observables import specific_heat_jump
-from jaxgap.sweeps.critical import critical_temperature_in_batch
+from jaxgap.solving.critical import linear_kernel, onset
+from jaxgap.solving.critical_many import critical_temperature_in_batch
 from jaxgap.units import k_B
 
 SIMPLE = 1e-12

@@ -7,9 +7,9 @@ import pytest
 from problems import generator
 
 from jaxgap import materials, parabolic_band, superconductor
-from jaxgap.curvature import residual_and_matrix
-from jaxgap.pairing import gap_residual, pack, unpack
-from jaxgap.quadrature import Rule
+from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.pairing import gap_residual, pack, unpack
+from jaxgap.spectra.quadrature import Rule
 
 ROUNDING = 1e-13
 SYSTEMS = {

@@ -14,7 +14,7 @@ import pytest
 from problems import relative_error, scaled_error
 from scipy import integrate, optimize
 
-from jaxgap._checks import InputError
+from jaxgap.numerics.checks import InputError
 from jaxgap.origins import (
     allen_dynes,
     eliashberg_function,

@@ -5,7 +5,7 @@ import pytest
 from problems import relative_error
 from scipy import integrate
 
-from jaxgap._checks import InputError
+from jaxgap.numerics.checks import InputError
 from jaxgap.origins import allen_dynes, eliashberg_function, moments, read_eliashberg_function, temperature_of
 
 PRINTED = 1e-5

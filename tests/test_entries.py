@@ -15,7 +15,7 @@ import pytest
 
 import jaxgap
 from jaxgap import InputError, Status, materials, observables, save, solve, symmetrised
-from jaxgap.superconductor import check_one_system, to_toml
+from jaxgap.model.superconductor import check_one_system, to_toml
 
 ARGUMENTS = {
     "T": 1.0,
@@ -148,7 +148,7 @@ import jax.numpy as jnp
 import numpy as np
 import jaxgap as jg
 from jaxgap.observables import branch_minima
-from jaxgap._compilation import compile_quickly, keep_programs
+from jaxgap.numerics.programs import compile_quickly, keep_programs
 compile_quickly()
 keep_programs(sys.argv[1])
 sc = jg.materials.two_band()
@@ -169,7 +169,7 @@ print("done", jg.solve(sc, 4.2, start=[6.0, 4.0, 1.5]))
 """
 EXPLICIT = """
 from jax.sharding import NamedSharding, PartitionSpec
-from jaxgap.sweeps.kernel import solve_many
+from jaxgap.solving.many import solve_many
 mesh = jax.make_mesh((4,), ("device",), axis_types=(jax.sharding.AxisType.Explicit,))
 spread = jax.device_put(batch, NamedSharding(mesh, PartitionSpec("device")))
 both = jax.jit(jax.vmap(jax.value_and_grad(gap)))

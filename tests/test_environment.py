@@ -10,9 +10,9 @@ from pathlib import Path
 import jax
 import pytest
 
-from jaxgap._checks import DoubtfulError, InputError, NotConvergedError
-from jaxgap._environment import in_sentences
-from jaxgap._terminal import NARROWEST, console
+from jaxgap.commands.environment import in_sentences
+from jaxgap.commands.terminal import NARROWEST, console
+from jaxgap.numerics.checks import DoubtfulError, InputError, NotConvergedError
 
 ROOT = str(Path(__file__).parent.parent)
 

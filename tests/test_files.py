@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jaxgap import _files
-from jaxgap._checks import InputError
-from jaxgap._files import write_files
+from jaxgap.model import files as _files
+from jaxgap.model.files import write_files
+from jaxgap.numerics.checks import InputError
 
 
 def _all(folder: Path) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ import pytest
 from problems import relative_error
 
 from jaxgap import EndKind, InputError, Label, NotConvergedError, Status, branch_end, critical_temperature, materials, solve
+from jaxgap.equations.pairing import gap_residual
 from jaxgap.fitting import combinations, fit, load_fit, load_result, minimise, next_measurement, search, write_report
 from jaxgap.fitting.minimise import distance, nested_at
 from jaxgap.fitting.objective import deviations, joint_objective, predictions
@@ -18,10 +19,9 @@ from jaxgap.fitting.optimise import _best
 from jaxgap.fitting.problem import problem, system_at
 from jaxgap.fitting.report import as_json, verdict
 from jaxgap.fitting.uncertainty import curvature, curve_sigma
+from jaxgap.model.superconductor import from_toml
 from jaxgap.observables import branch_minima, coherence_peaks, fermi_momentum_gaps
 from jaxgap.observables.gaps import branch_minima_of
-from jaxgap.pairing import gap_residual
-from jaxgap.superconductor import from_toml
 
 SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
 

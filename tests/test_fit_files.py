@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxgap import cli
-from jaxgap.fitting import commands, load_result
+from jaxgap.commands import fit as commands
+from jaxgap.commands import main as cli
+from jaxgap.fitting import load_result
 
 SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
 

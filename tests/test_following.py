@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import jaxgap as jg
-from jaxgap.characteristic import count_negative
 from jaxgap.materials import ba122, mgb2
-from jaxgap.stability import unstable_directions
+from jaxgap.numerics.characteristic import count_negative
+from jaxgap.solving.stability import unstable_directions
 
 WEAK = (3e-4, 1e-4, 1e-5, 1e-7, 1e-10, 0.0, -1e-10, -1e-7, -1e-5, -3e-4)
 SECOND_ORDER = 0.15

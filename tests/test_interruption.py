@@ -9,7 +9,7 @@ import time
 import pytest
 
 from jaxgap import _interruption
-from jaxgap._interruption import EXIT, heeded, say_interrupted
+from jaxgap.commands.interruption import EXIT, heeded, say_interrupted
 
 
 @pytest.mark.filterwarnings("ignore")  # JAX warns of the fork in which the signal is set, if it has computed before.

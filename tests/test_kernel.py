@@ -1,4 +1,4 @@
-"""`solve_many` gives what `solve` gives, whatever the batch; its equations are those of `jaxgap.curvature`."""
+"""`solve_many` gives what `solve` gives, whatever the batch; its equations are those of `jaxgap.equations.curvature`."""
 
 import functools
 import os
@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from problems import ba122, generator, likely_amplitudes, one_band, problem, random_system, relative_error, stacked, system
 
-from jaxgap import InputError, Label, Rule, Status, critical_temperature, curvature, solve
-from jaxgap.critical import instability
+from jaxgap import InputError, Label, Rule, Status, critical_temperature, solve
+from jaxgap.equations import curvature
+from jaxgap.equations.gap_equations import lanes, residual, residual_and_matrix, smallest_singular_values
 from jaxgap.materials import two_band
-from jaxgap.sweeps.critical import critical_temperature_in_batch
-from jaxgap.sweeps.kernel import BLOCK, solve_many
-from jaxgap.sweeps.lanes import lanes, residual, residual_and_matrix, smallest_singular_values
-from jaxgap.sweeps.onset import onset
+from jaxgap.solving.critical import instability
+from jaxgap.solving.critical_many import critical_temperature_in_batch
+from jaxgap.solving.many import BLOCK, solve_many
+from jaxgap.solving.onset import onset
 
 SAME = 1e-10
 """Relative difference from `solve`: residuals of 1e-12 and nodes placed for slightly different amplitudes."""
@@ -436,7 +437,7 @@ def test_eight_devices():
     program = """
         import jax, jax.numpy as jnp, numpy as np
         from jaxgap.materials import two_band
-        from jaxgap.sweeps.kernel import solve_many
+        from jaxgap.solving.many import solve_many
         n = 8 * 256
         x, d, T = (np.random.default_rng(1).uniform(0, top, n) for top in (0.15, 10, 20))
         sc = jax.vmap(lambda x, y: two_band().set({"lam[a:b, a:b]": x, "mu[b]": 200.0 + y}))(jnp.asarray(x), jnp.asarray(d))

@@ -11,8 +11,7 @@ from problems import PROBLEMS, ba122, generator, one_band, problem, relative_err
 from scipy import integrate, optimize
 
 from jaxgap import InputError, Label, Solution, Status, materials, solve, units
-from jaxgap.bands import rho
-from jaxgap.critical import instability
+from jaxgap.model.band import rho
 from jaxgap.observables import (
     branch_minima,
     branch_names,
@@ -30,7 +29,8 @@ from jaxgap.observables import (
     wave_vector,
 )
 from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, overlap_minima_of, strongest_peaks_of
-from jaxgap.stability import unstable_directions
+from jaxgap.solving.critical import instability
+from jaxgap.solving.stability import unstable_directions
 
 REFERENCE = 1e-7
 """[meV] The reference minimised E over kappa to about 1e-8."""

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from problems import one_band
 
-from jaxgap import cli, materials, save, solve
+from jaxgap import materials, save, solve
+from jaxgap.commands import main as cli
 from jaxgap.observables import andreev_conductance, tunnelling_conductance, tunnelling_density_of_states
 from jaxgap.observables.experiments import EXPERIMENTS
 

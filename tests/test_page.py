@@ -14,9 +14,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from jaxgap import InputError, cli
-from jaxgap._terminal import Waiting
-from jaxgap.fitting import commands, load_fit, load_result
+from jaxgap import InputError
+from jaxgap.commands import fit as commands
+from jaxgap.commands import main as cli
+from jaxgap.commands.terminal import Waiting
+from jaxgap.fitting import load_fit, load_result
 from jaxgap.fitting.page import page
 from jaxgap.fitting.pictures import plot_fit, plot_residuals, plot_samples, plot_starts
 from jaxgap.fitting.profile import Interval, Side

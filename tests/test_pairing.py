@@ -15,14 +15,14 @@ from problems import generator, problem, random_system, relative_error, scaled_e
 from scipy import optimize
 
 from jaxgap import Rule, solve
-from jaxgap.bands import larger, smaller
-from jaxgap.pairing import (
+from jaxgap.equations.pairing import (
     anomalous_densities,
     free_energy_functional,
     free_energy_functional_of_pairs,
     gap_residual,
     quasiparticle_free_energy,
 )
+from jaxgap.model.band import larger, smaller
 from jaxgap.units import k_B
 
 GRADIENT = 1e-9

@@ -12,10 +12,10 @@ import pytest
 from problems import system
 
 from jaxgap import BifurcationKind, InputError, Label, critical_temperature, materials, path, phase_diagram, solutions
-from jaxgap.bifurcations import locate_crossing
-from jaxgap.phase_lines import NO_GROUND
-from jaxgap.plotting import plot_phase_diagram, write_phase_diagram
-from jaxgap.search import coupled_groups, distances
+from jaxgap.continuation.bifurcations import locate_crossing
+from jaxgap.phases.lines import NO_GROUND
+from jaxgap.plotting.plots import plot_phase_diagram, write_phase_diagram
+from jaxgap.states.search import coupled_groups, distances
 
 EQUAL_F = 0.202509
 """lambda_33 of the first-order change at 4.2 K (printed to six digits)."""

@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 from problems import relative_error
 
-from jaxgap import InputError, NotConvergedError, branch_end, cli, materials, solve
-from jaxgap.fitting import commands, load_fit, plot_posterior, posterior
+from jaxgap import InputError, NotConvergedError, branch_end, materials, solve
+from jaxgap.commands import fit as commands
+from jaxgap.commands import main as cli
+from jaxgap.fitting import load_fit, plot_posterior, posterior
 from jaxgap.fitting import posterior_report as report
 from jaxgap.fitting.checkpoint import drawn_so_far, load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import density, evaluated, laplace, potential, theta_of

@@ -9,8 +9,8 @@ import pytest
 from problems import generator, likely_amplitudes, random_system, relative_error, stacked, system
 
 from jaxgap import Rule, Status, solve
-from jaxgap.pairing import anomalous_densities
-from jaxgap.quadrature import DEFAULT_RULE, panels
+from jaxgap.equations.pairing import anomalous_densities
+from jaxgap.spectra.quadrature import DEFAULT_RULE, panels
 
 PEAK = 1e-11
 """32 nodes a piece, besides the rounding of node positions: eps c / w, the error of x - c relative to the width."""

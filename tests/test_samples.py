@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from jaxgap import InputError, materials
-from jaxgap.branches import gap_curve
 from jaxgap.fitting import fit, load_fit, load_result, next_measurement, write_report
 from jaxgap.fitting.compare import model
 from jaxgap.fitting.expressions import evaluated, held, names_in
@@ -18,6 +17,7 @@ from jaxgap.fitting.search import _joint
 from jaxgap.fitting.uncertainty import leaves
 from jaxgap.fitting.verdict import p_value
 from jaxgap.observables.gaps import branch_names
+from jaxgap.solving.curves import gap_curve
 
 SHIPPED = Path(__file__).parents[1] / "fits" / "synthetic_two_samples"
 TRUTH = np.array([0.024, 0.03, 41.0])

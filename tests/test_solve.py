@@ -34,8 +34,8 @@ from jaxgap import (
     solve,
     solve_temperatures,
 )
-from jaxgap.pairing import gap_residual
-from jaxgap.solution import promised_accuracy
+from jaxgap.equations.pairing import gap_residual
+from jaxgap.solving.solution import promised_accuracy
 
 AMPLITUDE = 1e-8
 """The reference prints 12 decimals and its own quadrature error is below 1e-9."""
@@ -246,7 +246,7 @@ def test_kind_of_number_makes_no_new_trace(monkeypatch):
         traced.append(1)
         return gap_residual(*args, **kwargs)
 
-    module = importlib.import_module("jaxgap.unknowns")
+    module = importlib.import_module("jaxgap.equations.gauge")
     monkeypatch.setattr(module, "gap_residual", counting)
     answers = [solve(sc, T, start=start) for T in (10, 10.0, np.float32(10), np.array(10), jnp.asarray(10.0))]
     solve(sc, 11.0, start=[6.5, 4.3, 2.2])

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from problems import generator, one_band, scaled_error, system
 
-from jaxgap import spectrum
-from jaxgap.critical import linear_kernel
-from jaxgap.pairing import gap_residual
+from jaxgap.equations.pairing import gap_residual
+from jaxgap.solving.critical import linear_kernel
+from jaxgap.spectra import pair as spectrum
 
 VALUE = 1e-12
 """Some ten operations in double precision, amplified by at most 1e3 where E_- << E_+."""
@@ -26,7 +26,7 @@ WEIGHT = 1e-10
 
 DIGITS = 50
 COLD = 1e-30
-"""k_B T [meV] that stands for T = 0 in jaxgap.pairing."""
+"""k_B T [meV] that stands for T = 0 in jaxgap.equations.pairing."""
 
 
 # === reference in 50 digits

@@ -11,10 +11,10 @@ from problems import PROBLEMS, ba122, balanced, generator, problem, system
 from test_observables import state
 
 from jaxgap import Label, Status, solve
-from jaxgap.critical import linear_kernel
+from jaxgap.equations.pairing import free_energy_functional
 from jaxgap.observables import branch_minima, free_energy
-from jaxgap.pairing import free_energy_functional
-from jaxgap.stability import unstable_directions
+from jaxgap.solving.critical import linear_kernel
+from jaxgap.solving.stability import unstable_directions
 
 ZERO_MODE = 1e-6
 """Eigenvalues of the Hessian of F, of order 1 to 10, count as negative below -1e-6: the gauge mode's zero is good to 1e-10."""

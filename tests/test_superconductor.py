@@ -18,7 +18,7 @@ from jaxgap import (
     save,
     superconductor,
 )
-from jaxgap.superconductor import from_toml, to_toml
+from jaxgap.model.superconductor import from_toml, to_toml
 
 ROUNDING = 1e-15
 """One product or quotient."""
@@ -74,7 +74,10 @@ BAD = {
         ("Argument `mu[b]` must have the sign of the mass", "mu = 50.0 with mass = -1.0"),
     ),
     "hole band upside down": ({"bands": {**BANDS, "b": {"mu": -50.0}}}, ("Argument `mu[b]` must have the sign of the mass",)),
-    "unknown key of a band": ({"bands": {**BANDS, "b": {"mu": 1.0, "m": 2.0}}}, ("`bands.b` must have only the keys", "'m'")),
+    "unknown key of a band": (
+        {"bands": {**BANDS, "b": {"mu": 1.0, "m": 2.0}}},
+        ("`bands.b` must have only the keys", "'m'"),
+    ),
     "band is a number": ({"bands": {**BANDS, "b": 200.0}}, ("`bands.b` must be a table with mu and mass", "200.0")),
     "name with a blank": ({"bands": {"a": {"mu": 1.0}, "b 2": {"mu": 1.0}}, "cross": []}, ("short identifier", "'b 2'")),
     "duplicate bands": (

@@ -315,7 +315,7 @@ variable = "gap"
 def command(*arguments: str):
     from typer.testing import CliRunner
 
-    from jaxgap.cli import app
+    from jaxgap.commands.main import app
 
     return CliRunner().invoke(app, ["sweep", *arguments])
 

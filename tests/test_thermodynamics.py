@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from problems import one_band, problem, random_system, relative_error, system
 
-from jaxgap import InputError, Rule, critical_temperature, solve, spectrum, transition
+from jaxgap import InputError, Rule, critical_temperature, solve, transition
+from jaxgap.equations.pairing import free_energy_functional
 from jaxgap.observables import (
     condensation_energy,
     critical_field,
@@ -21,7 +22,7 @@ from jaxgap.observables import (
     states_per_volume,
 )
 from jaxgap.observables.thermodynamics import entropy_of, free_energy_of
-from jaxgap.pairing import free_energy_functional
+from jaxgap.spectra import pair as spectrum
 from jaxgap.units import hbar2_over_2m_e, k_B
 
 WEAK_COUPLING_JUMP = 1.4261275

@@ -19,7 +19,7 @@ from jaxgap import (
     symmetrised,
     transition,
 )
-from jaxgap.bifurcations import locate_crossing
+from jaxgap.continuation.bifurcations import locate_crossing
 
 
 def sarma(d, lambda_33=0.12, Omega=60.0):

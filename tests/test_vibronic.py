@@ -12,7 +12,7 @@ import pytest
 from problems import generator, relative_error, scaled_error
 from scipy import integrate
 
-from jaxgap._checks import InputError, NotConvergedError
+from jaxgap.numerics.checks import InputError, NotConvergedError
 from jaxgap.origins import (
     adiabatic_energies,
     adiabatic_states,

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 import jaxgap as jg
-from jaxgap.branches import gap_curve
 from jaxgap.fitting.data import COLUMNS
 from jaxgap.observables import branch_names
+from jaxgap.solving.curves import gap_curve
 
 TRUTH = {"lambda_13": 0.02, "Omega": 38.0}
 NOISE = 0.1

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 import jaxgap as jg
-from jaxgap.branches import gap_curve
 from jaxgap.fitting.data import COLUMNS
 from jaxgap.observables import branch_names
+from jaxgap.solving.curves import gap_curve
 
 LAMBDA_13 = {"under": 0.024, "optimal": 0.03}
 OMEGA = 41.0

@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgap._checks import NotConvergedError, check
-from jaxgap._precision import require_float64
 from jaxgap.fitting.checkpoint import digest_of, load_checkpoint, save_checkpoint
 from jaxgap.fitting.minimise import distance, minimise_nested
 from jaxgap.fitting.problem import Problem, error_of
 from jaxgap.fitting.result import FitResult
-from jaxgap.superconductor import to_toml
+from jaxgap.model.superconductor import to_toml
+from jaxgap.numerics.checks import NotConvergedError, check
+from jaxgap.numerics.precision import require_float64
 
 __all__ = ["NAME", "Bootstrap", "Scatter", "bootstrap", "check_sets"]
 

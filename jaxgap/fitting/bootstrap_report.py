@@ -8,7 +8,7 @@ from rich.table import Table
 
 from jaxgap.fitting.bootstrap import Bootstrap
 from jaxgap.fitting.verdict import parameter_rows
-from jaxgap.provenance import provenance
+from jaxgap.numerics.provenance import provenance
 
 __all__ = ["as_json", "print_report", "verdict"]
 

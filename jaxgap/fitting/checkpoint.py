@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxgap._checks import InputError
-from jaxgap._files import write_files
+from jaxgap.model.files import write_files
+from jaxgap.numerics.checks import InputError
 
 __all__ = ["NAME", "digest_of", "drawn_so_far", "load_checkpoint", "save_checkpoint"]
 

@@ -9,14 +9,14 @@ import itertools
 
 import numpy as np
 
-from jaxgap._checks import NotConvergedError
 from jaxgap.fitting.config import ANY, GROUND_STATE, FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.optimise import Progress, fit_branch
 from jaxgap.fitting.result import FitResult, Tried
-from jaxgap.search import coupled_groups, distances
-from jaxgap.solutions import ground_state
-from jaxgap.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import NotConvergedError
+from jaxgap.states.search import coupled_groups, distances
+from jaxgap.states.solutions import ground_state
 
 __all__ = ["branches", "fit"]
 

@@ -24,7 +24,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
-from jaxgap._checks import InputError, NotConvergedError
 from jaxgap.fitting.choice import fit
 from jaxgap.fitting.config import FULL, FitConfig, JunctionConfig, ModelConfig, changed
 from jaxgap.fitting.data import Datum
@@ -32,7 +31,8 @@ from jaxgap.fitting.expressions import held, names_in
 from jaxgap.fitting.junctions import is_junction
 from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.verdict import misfit
-from jaxgap.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError, NotConvergedError
 
 __all__ = ["Comparison", "Tension", "compare", "log_evidence", "model"]
 

@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from jaxgap._checks import InputError
-from jaxgap._config import STRICT, SourceConfig, in_file, read_config
 from jaxgap.fitting.data import Datum, read_data
 from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.junctions import PATH, is_junction, tie
-from jaxgap.labels import sign_pattern
-from jaxgap.superconductor import Superconductor
+from jaxgap.model.config import STRICT, SourceConfig, in_file, read_config
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError
+from jaxgap.solving.labels import sign_pattern
 
 __all__ = ["FitConfig", "ParameterConfig", "load_fit"]
 

@@ -9,17 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._compilation import program
-from jaxgap.branch_ends import Begin
-from jaxgap.branches import GapCurve, gap_curve
+from jaxgap.continuation.ends import Begin
 from jaxgap.fitting.normal import paired
-from jaxgap.following import follow
-from jaxgap.labels import Label, sign_pattern
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.programs import program
 from jaxgap.observables.gaps import branch_minima_of
-from jaxgap.quadrature import DEFAULT_RULE
-from jaxgap.solution import Status
-from jaxgap.solve import solve_core, unless_nothing
-from jaxgap.superconductor import Superconductor
+from jaxgap.solving.curves import GapCurve, gap_curve
+from jaxgap.solving.following import follow
+from jaxgap.solving.labels import Label, sign_pattern
+from jaxgap.solving.one import solve_core, unless_nothing
+from jaxgap.solving.solution import Status
+from jaxgap.spectra.quadrature import DEFAULT_RULE
 
 __all__ = ["fitted_curve"]
 

@@ -26,11 +26,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgap._checks import InputError
+from jaxgap.continuation.jumps import state_pattern
 from jaxgap.fitting.table import Cells, read_table
-from jaxgap.jumps import state_pattern
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError
 from jaxgap.observables.gaps import branch_names
-from jaxgap.superconductor import Superconductor
 
 __all__ = ["COLUMNS", "Datum", "gap_names", "read_data"]
 

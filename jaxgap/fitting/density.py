@@ -25,12 +25,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxgap._compilation import program
+from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.fitting.objective import nested_at_roots
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions
 from jaxgap.fitting.states import Amplitudes, states_near
-from jaxgap.newton import Root
-from jaxgap.unknowns import implicit_amplitudes
+from jaxgap.numerics.newton import Root
+from jaxgap.numerics.programs import program
 
 __all__ = ["Density", "Evaluated", "density", "evaluated", "laplace", "potential", "share_of", "theta_of"]
 
@@ -116,7 +116,7 @@ def evaluated(d: Density, u: Float[Array, "parameter"]) -> Evaluated:
     share, chi2 = jax.nn.sigmoid(u), r @ r
     U = chi2 / 2 - jnp.sum(jax.nn.log_sigmoid(u) + jax.nn.log_sigmoid(-u))
     dU = (r @ J) * (p.upper - p.lower) * share * (1 - share) - (1 - 2 * share)
-    # A branch that is about to end has no derivative any more (`jaxgap.implicit.SINGULAR`).
+    # A branch that is about to end has no derivative any more (`jaxgap.numerics.implicit.SINGULAR`).
     exists = at.on_branch & jnp.isfinite(U) & jnp.isfinite(dU).all()
     return Evaluated(
         jnp.where(exists, U, jnp.inf), jnp.where(exists, dU, 0.0), r[: len(p.rows)], jnp.where(exists, chi2, jnp.inf), exists

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxgap._checks import InputError
+from jaxgap.numerics.checks import InputError
 
 __all__ = ["evaluated", "held", "names_in"]
 

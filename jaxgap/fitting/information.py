@@ -15,12 +15,12 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgap._checks import InputError, NotConvergedError, check
-from jaxgap.branches import GapCurve
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.problem import Problem, Row
 from jaxgap.fitting.result import FitResult
+from jaxgap.numerics.checks import InputError, NotConvergedError, check
 from jaxgap.observables.gaps import branch_names
+from jaxgap.solving.curves import GapCurve
 
 __all__ = ["Combination", "Measurement", "combinations", "next_measurement"]
 

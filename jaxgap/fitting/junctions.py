@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from jaxtyping import Array, Float
 
-from jaxgap._checks import InputError
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError
 from jaxgap.observables.conductance import conductance_of
-from jaxgap.superconductor import Superconductor
 
 __all__ = ["PATH", "Junction", "Spectrum", "Tie", "is_junction", "measured", "tie", "with_values"]
 

@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import least_squares
 
-from jaxgap._compilation import program
 from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.objective import Nested, nested
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.states import continuous
+from jaxgap.numerics.programs import program
 
 __all__ = ["distance", "minimised", "minimise_nested"]
 

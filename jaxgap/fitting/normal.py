@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.critical import linear_kernel
+from jaxgap.equations.pairing import thermal_energy
 from jaxgap.fitting.problem import Problem
-from jaxgap.newton import norm
-from jaxgap.pairing import thermal_energy
-from jaxgap.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.newton import norm
+from jaxgap.solving.critical import linear_kernel
 
 __all__ = ["first_pairs", "only_with_pairs", "paired"]
 

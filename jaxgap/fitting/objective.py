@@ -19,21 +19,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.branch_ends import Begin, end_temperature
-from jaxgap.critical import critical_temperature
-from jaxgap.curvature import residual_and_matrix
+from jaxgap.continuation.ends import Begin, end_temperature
+from jaxgap.continuation.jumps import jump_between
+from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gauge import implicit_amplitudes
+from jaxgap.equations.pairing import gap_residual
 from jaxgap.fitting.data import GAPS, OVER_T_C
 from jaxgap.fitting.junctions import measured, with_values
 from jaxgap.fitting.problem import Parameters, Problem, Row, at_conditions, systems_at
 from jaxgap.fitting.states import Amplitudes, states_near
-from jaxgap.jumps import jump_between
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
-from jaxgap.pairing import gap_residual
-from jaxgap.spectrum import safe_sqrt
-from jaxgap.starts import starting_amplitudes
-from jaxgap.superconductor import Superconductor
+from jaxgap.solving.critical import critical_temperature
+from jaxgap.solving.starts import starting_amplitudes
+from jaxgap.spectra.pair import safe_sqrt
 from jaxgap.units import k_B
-from jaxgap.unknowns import implicit_amplitudes
 
 __all__ = ["Joint", "Nested", "joint", "joint_objective", "nested", "predictions"]
 

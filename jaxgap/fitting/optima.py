@@ -9,7 +9,7 @@ from jaxgap.fitting.minimise import distance
 from jaxgap.fitting.objective import Nested
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.states import Counts, counts
-from jaxgap.solution import stability_in_words
+from jaxgap.solving.solution import stability_in_words
 
 __all__ = ["DISCONTINUOUS", "End", "Optimum", "SAME", "UNSTABLE", "distance_of", "optima"]
 

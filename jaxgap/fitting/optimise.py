@@ -21,10 +21,6 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgap._checks import NotConvergedError
-from jaxgap._compilation import program
-from jaxgap._precision import require_float64
-from jaxgap.branches import gap_curve
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.curve import fitted_curve
 from jaxgap.fitting.data import Datum
@@ -37,9 +33,13 @@ from jaxgap.fitting.search import Progress, by_adam, by_least_squares, searched
 from jaxgap.fitting.starts import starts
 from jaxgap.fitting.states import ANY_STABILITY, Found, of_stability, states_near
 from jaxgap.fitting.uncertainty import curvature, curve_sigma, end_and_T_c, gap_slopes, leaves, predict, state_of
-from jaxgap.labels import sign_pattern
-from jaxgap.provenance import provenance
-from jaxgap.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import NotConvergedError
+from jaxgap.numerics.precision import require_float64
+from jaxgap.numerics.programs import program
+from jaxgap.numerics.provenance import provenance
+from jaxgap.solving.curves import gap_curve
+from jaxgap.solving.labels import sign_pattern
 
 __all__ = ["Progress", "fit_branch", "other_branch"]
 

@@ -33,7 +33,7 @@ from jaxgap.fitting.verdict import (
     starts_text,
     verdict,
 )
-from jaxgap.superconductor import to_toml
+from jaxgap.model.superconductor import to_toml
 
 __all__ = ["page"]
 

@@ -30,8 +30,6 @@ from typing import Any, NamedTuple, cast
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgap._checks import InputError, NotConvergedError, check
-from jaxgap._precision import require_float64
 from jaxgap.fitting.checkpoint import NAME
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
@@ -44,7 +42,9 @@ from jaxgap.fitting.profile import Interval
 from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.sampler import Draws, Progress, sampled
 from jaxgap.fitting.states import of_stability
-from jaxgap.superconductor import to_toml
+from jaxgap.model.superconductor import to_toml
+from jaxgap.numerics.checks import InputError, NotConvergedError, check
+from jaxgap.numerics.precision import require_float64
 
 __all__ = ["Criterion", "Marginal", "Mode", "Posterior", "check_run", "posterior", "require_packages"]
 

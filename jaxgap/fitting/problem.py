@@ -14,15 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxgap._checks import InputError
+from jaxgap.continuation.jumps import state_pattern
 from jaxgap.fitting.config import FitConfig, JunctionConfig
 from jaxgap.fitting.data import GAPS, Datum, gap_names
 from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.junctions import Junction, Spectrum, Tie, is_junction, tie
-from jaxgap.jumps import state_pattern
-from jaxgap.labels import sign_pattern
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError
 from jaxgap.observables.conductance import common_nodes
-from jaxgap.superconductor import Superconductor
+from jaxgap.solving.labels import sign_pattern
 
 __all__ = ["Problem", "Row", "at_conditions", "error_of", "leaves_at", "problem", "system_at", "systems_at", "thinned"]
 

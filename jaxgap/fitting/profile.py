@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
-from jaxgap._checks import check
 from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.minimise import minimise_nested
 from jaxgap.fitting.problem import Problem
+from jaxgap.numerics.checks import check
 
 __all__ = ["Interval", "Minimum", "Side", "profile"]
 

@@ -31,7 +31,7 @@ others have the digits that give the same 64 bits back. Energies are in meV, tem
 | `optima` | all that were found, the reported one first (unless nothing converged): see below |
 | `refused` | why the reported state may not be taken, if no other was found; else empty |
 | `starts` | per start `values`, `chi2`, `converged`, `optimum` (its place in `optima`, -1: none) |
-| `starts.evaluations`, `.explored` | of all together; how many more starts began at states that the fit may not take |
+| `solving.starts.evaluations`, `.explored` | of all together; how many more starts began at states that the fit may not take |
 | `seconds` | of the fit |
 | `provenance` | `versions`, `python`, `device`, `precision` |
 
@@ -56,8 +56,6 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import ValidationError
 
-from jaxgap._checks import InputError
-from jaxgap.branches import GapCurve
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import combinations
@@ -66,9 +64,11 @@ from jaxgap.fitting.profile import Interval, Side
 from jaxgap.fitting.result import FitResult, SampleResult, Tried
 from jaxgap.fitting.uncertainty import Prediction
 from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, fitted_rows, parameter_rows, verdict
+from jaxgap.model.superconductor import Superconductor, from_toml, to_toml
+from jaxgap.numerics.checks import InputError
 from jaxgap.observables.gaps import branch_names
-from jaxgap.solution import Solution
-from jaxgap.superconductor import Superconductor, from_toml, to_toml
+from jaxgap.solving.curves import GapCurve
+from jaxgap.solving.solution import Solution
 
 __all__ = ["SCHEMA", "as_json", "from_json", "load_result", "text_of"]
 

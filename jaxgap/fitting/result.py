@@ -4,8 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgap._checks import check
-from jaxgap.branches import GapCurve
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.optima import Optimum
@@ -13,7 +11,9 @@ from jaxgap.fitting.problem import Problem, problem
 from jaxgap.fitting.profile import Interval, Minimum, profile
 from jaxgap.fitting.states import of_stability
 from jaxgap.fitting.uncertainty import Prediction
-from jaxgap.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import check
+from jaxgap.solving.curves import GapCurve
 
 __all__ = ["FitResult", "SampleResult", "Tried"]
 
@@ -77,7 +77,7 @@ class FitResult(NamedTuple):
     """Evaluations of residuals and Jacobian, of all starts together."""
     seconds: float
     provenance: dict[str, Any]
-    """Versions, device and precision of the run (`jaxgap.provenance`)."""
+    """Versions, device and precision of the run (`jaxgap.numerics.provenance`)."""
     branch: str
     """The fitted branch."""
     tried: tuple[Tried, ...] = ()

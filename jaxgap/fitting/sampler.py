@@ -17,11 +17,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgap._checks import NotConvergedError
-from jaxgap._chunks import in_chunks
-from jaxgap._compilation import program
 from jaxgap.fitting.checkpoint import load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import Density, Evaluated, evaluated, potential, theta_of
+from jaxgap.numerics.checks import NotConvergedError
+from jaxgap.numerics.chunks import in_chunks
+from jaxgap.numerics.programs import program
 
 __all__ = ["Draws", "Progress", "evaluated_at", "sampled"]
 

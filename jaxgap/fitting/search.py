@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgap._compilation import program
 from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.minimise import minimised
 from jaxgap.fitting.objective import joint, joint_objective
 from jaxgap.fitting.problem import Problem, is_of_condition, thinned
+from jaxgap.numerics.programs import program
 
 __all__ = ["Progress", "by_adam", "by_least_squares", "searched"]
 

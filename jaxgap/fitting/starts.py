@@ -2,8 +2,8 @@ r"""Where the search of a fit starts: points spread over the parameters, and at 
 
 The points fill the space between the bounds evenly (a scrambled Halton sequence). At every point the gap equations have several
 solutions with the signs of the branch; starts that take one amplitude pattern for all of them find one optimum of several. So
-the states are looked for (with the shapes of `jaxgap.search`), and every start takes one: in turn those that the fit may take,
-and, from starts of their own, the others, so that an optimum that is refused is known, too. Where there is no state the
+the states are looked for (with the shapes of `jaxgap.states.search`), and every start takes one: in turn those that the fit may
+take, and, from starts of their own, the others, so that an optimum that is refused is known, too. Where there is no state the
 amplitudes are those of decoupled channels, and the search moves them.
 """
 
@@ -16,16 +16,16 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from scipy.stats import qmc
 
-from jaxgap._chunks import in_chunks
-from jaxgap._compilation import program
+from jaxgap.equations.gauge import search_root, vanishing
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.problem import Problem, system_at, systems_at
 from jaxgap.fitting.states import unstable_directions
-from jaxgap.labels import has_signs
-from jaxgap.newton import norm
-from jaxgap.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, iterated, real_starts
-from jaxgap.starts import starting_amplitudes
-from jaxgap.unknowns import search_root, vanishing
+from jaxgap.numerics.chunks import in_chunks
+from jaxgap.numerics.newton import norm
+from jaxgap.numerics.programs import program
+from jaxgap.solving.labels import has_signs
+from jaxgap.solving.starts import starting_amplitudes
+from jaxgap.states.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, iterated, real_starts
 
 __all__ = ["Starts", "starts"]
 

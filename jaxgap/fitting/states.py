@@ -17,17 +17,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap._compilation import program
-from jaxgap.characteristic import count_negative
-from jaxgap.curvature import residual_and_matrix
+from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gauge import newton_amplitudes, vanishing
 from jaxgap.fitting.normal import first_pairs, only_with_pairs, paired
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions
-from jaxgap.following import follow
-from jaxgap.labels import has_signs
-from jaxgap.newton import Root, norm
-from jaxgap.stability import negative_of_each, phase_block, real_blocks
-from jaxgap.superconductor import Superconductor
-from jaxgap.unknowns import newton_amplitudes, vanishing
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.characteristic import count_negative
+from jaxgap.numerics.newton import Root, norm
+from jaxgap.numerics.programs import program
+from jaxgap.solving.following import follow
+from jaxgap.solving.labels import has_signs
+from jaxgap.solving.stability import negative_of_each, phase_block, real_blocks
 
 __all__ = ["ANY_STABILITY", "Counts", "Found", "continuous", "counts", "of_stability", "states_near", "unstable_directions"]
 

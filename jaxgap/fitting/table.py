@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgap._checks import InputError
-from jaxgap._files import read_text
+from jaxgap.model.files import read_text
+from jaxgap.numerics.checks import InputError
 
 __all__ = ["Cells", "read_table"]
 

@@ -14,17 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._compilation import program
-from jaxgap.branch_ends import Begin, end_temperature
-from jaxgap.branches import GapCurve
-from jaxgap.critical import critical_temperature
-from jaxgap.curvature import residual_and_matrix
+from jaxgap.continuation.ends import Begin, end_temperature
+from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.normal import paired
 from jaxgap.fitting.problem import Problem, leaves_at, system_at
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.programs import program
 from jaxgap.observables.gaps import branch_minima_of
-from jaxgap.superconductor import Superconductor
-from jaxgap.unknowns import implicit_amplitudes
+from jaxgap.solving.critical import critical_temperature
+from jaxgap.solving.curves import GapCurve
 
 __all__ = ["Prediction", "curvature", "curve_sigma", "end_and_T_c", "gap_slopes", "leaves", "predict", "state_of"]
 

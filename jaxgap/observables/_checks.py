@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap.numerics.checks import check, check_finite, is_concrete
 
 __all__ = ["band_weights", "not_negative", "pair_weights", "positive"]
 

@@ -17,10 +17,10 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap._checks import InputError, check
-from jaxgap._entry import takes_system
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError, check
 from jaxgap.observables._checks import positive
-from jaxgap.superconductor import Superconductor
+from jaxgap.solving.entry import takes_system
 from jaxgap.units import hbar2_over_2m_e, joule_per_mole, k_B
 
 __all__ = ["states_per_volume", "molar", "sommerfeld_coefficient"]

@@ -35,17 +35,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from jaxgap._checks import InputError, check_finite, is_concrete
-from jaxgap._compilation import program
-from jaxgap._entry import takes_solution
-from jaxgap.implicit import at_root
+from jaxgap.equations.pairing import pack, pairs, parameters, pick, thermal_energy, unpack
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.checks import InputError, check_finite, is_concrete
+from jaxgap.numerics.implicit import at_root
+from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.observables.gaps import strongest_peaks_of
-from jaxgap.observables.roots import pair_roots
-from jaxgap.pairing import pack, pairs, parameters, pick, thermal_energy, unpack
-from jaxgap.quadrature import panels
-from jaxgap.solution import Solution
-from jaxgap.superconductor import Cluster, Superconductor
+from jaxgap.solving.entry import takes_solution
+from jaxgap.solving.solution import Solution
+from jaxgap.spectra.quadrature import panels
+from jaxgap.spectra.roots import pair_roots
 from jaxgap.units import k_B
 
 __all__ = ["AndreevReflection", "andreev_conductance", "andreev_reflection"]

@@ -20,12 +20,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap import spectrum
-from jaxgap.bands import Band, rho, zeta
-from jaxgap.observables.roots import pair_roots
-from jaxgap.pairing import overlap_interval, pairs, pick, single_intervals
-from jaxgap.spectrum import abs2, safe_sqrt
-from jaxgap.superconductor import Cluster, Superconductor
+from jaxgap.equations.pairing import overlap_interval, pairs, pick, single_intervals
+from jaxgap.model.band import Band, rho, zeta
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra.pair import abs2, safe_sqrt
+from jaxgap.spectra.roots import pair_roots
 
 __all__ = ["clean_density_of_states_of", "electron_weights"]
 

@@ -22,17 +22,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check_finite, is_concrete
-from jaxgap._compilation import program
-from jaxgap._entry import takes_solution
+from jaxgap.equations.pairing import thermal_energy
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import check_finite, is_concrete
+from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, not_negative
-from jaxgap.observables.density_of_states import (
-    local_green_function,
-    tunnelling_density_of_states,
-)
-from jaxgap.pairing import thermal_energy
-from jaxgap.solution import Solution
-from jaxgap.superconductor import Superconductor
+from jaxgap.observables.density_of_states import local_green_function, tunnelling_density_of_states
+from jaxgap.solving.entry import takes_solution
+from jaxgap.solving.solution import Solution
 from jaxgap.units import k_B
 
 __all__ = ["common_nodes", "conductance_of", "tunnelling_conductance"]

@@ -13,15 +13,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgap._checks import check
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import check
 from jaxgap.observables._checks import pair_weights, positive
 from jaxgap.observables.absolute import molar, states_per_volume
 from jaxgap.observables.nmr import relaxation_rate
 from jaxgap.observables.pictures import Spectra
 from jaxgap.observables.superfluid_density import carrier_weight, superfluid_density
 from jaxgap.observables.thermodynamics import normal_specific_heat, specific_heat
-from jaxgap.solution import Solution
-from jaxgap.superconductor import Superconductor
+from jaxgap.solving.solution import Solution
 from jaxgap.units import london_density
 
 __all__ = ["along_temperatures", "heat_curves", "heat_unit", "relaxation_curves", "superfluid_curves"]

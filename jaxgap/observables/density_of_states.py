@@ -16,17 +16,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from jaxgap._checks import check_finite, is_concrete
-from jaxgap._compilation import program
-from jaxgap._entry import takes_solution
-from jaxgap.bands import Band, rho, shell, zeta
+from jaxgap.equations.pairing import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
+from jaxgap.model.band import Band, rho, shell, zeta
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import check_finite, is_concrete
+from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.observables.clean_density_of_states import clean_density_of_states_of
-from jaxgap.observables.roots import pair_roots
-from jaxgap.pairing import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
-from jaxgap.solution import Solution
-from jaxgap.spectrum import abs2, determinant
-from jaxgap.superconductor import Superconductor
+from jaxgap.solving.entry import takes_solution
+from jaxgap.solving.solution import Solution
+from jaxgap.spectra.pair import abs2, determinant
+from jaxgap.spectra.roots import pair_roots
 
 __all__ = [
     "DensityOfStates",

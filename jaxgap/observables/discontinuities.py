@@ -22,16 +22,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check
-from jaxgap._compilation import program
-from jaxgap._entry import takes_system
-from jaxgap.critical import instability, linear_kernel
-from jaxgap.implicit import SINGULAR
-from jaxgap.marginal import marginal_space, projector
-from jaxgap.newton import norm
+from jaxgap.equations.pairing import gap_residual
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import check
+from jaxgap.numerics.implicit import SINGULAR
+from jaxgap.numerics.marginal import marginal_space, projector
+from jaxgap.numerics.newton import norm
+from jaxgap.numerics.programs import program
 from jaxgap.observables.thermodynamics import entropy_of, normal_specific_heat_of
-from jaxgap.pairing import gap_residual
-from jaxgap.superconductor import Superconductor
+from jaxgap.solving.critical import instability, linear_kernel
+from jaxgap.solving.entry import takes_system
 
 __all__ = ["specific_heat_jump", "latent_heat"]
 

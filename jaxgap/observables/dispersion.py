@@ -11,10 +11,10 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap import spectrum
-from jaxgap._entry import takes_solution
-from jaxgap.bands import zeta
-from jaxgap.solution import Solution
+from jaxgap.model.band import zeta
+from jaxgap.solving.entry import takes_solution
+from jaxgap.solving.solution import Solution
+from jaxgap.spectra import pair as spectrum
 from jaxgap.units import hbar2_over_2m_e
 
 __all__ = ["dispersion", "wave_vector"]

@@ -22,16 +22,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact
 
-from jaxgap import spectrum
-from jaxgap._checks import check
-from jaxgap._compilation import program
-from jaxgap._entry import takes_solution, takes_system
-from jaxgap.bands import density_of_states, kappa_F, rho, zeta
-from jaxgap.implicit import at_root
-from jaxgap.observables.beyond_overlap import ROUNDING, lowest_alone, normal_crossing, pairs_alone_at_fermi_momentum
-from jaxgap.pairing import overlap_interval, overlap_nodes, pairs, pick
-from jaxgap.solution import Solution
-from jaxgap.superconductor import Cluster, Superconductor
+from jaxgap.equations.pairing import overlap_interval, overlap_nodes, pairs, pick
+from jaxgap.model.band import density_of_states, kappa_F, rho, zeta
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.checks import check
+from jaxgap.numerics.implicit import at_root
+from jaxgap.numerics.programs import program
+from jaxgap.solving.entry import takes_solution, takes_system
+from jaxgap.solving.solution import Solution
+from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra.beyond_overlap import ROUNDING, lowest_alone, normal_crossing, pairs_alone_at_fermi_momentum
 
 __all__ = [
     "branch_names",

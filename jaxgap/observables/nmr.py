@@ -21,16 +21,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact
 
-from jaxgap._compilation import program
-from jaxgap._entry import takes_solution
+from jaxgap.equations.pairing import thermal_energy
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import pair_weights, positive
 from jaxgap.observables.density_of_states import local_functions, normal_green_function
 from jaxgap.observables.gaps import _energy, _grid, _turning_point
-from jaxgap.pairing import thermal_energy
-from jaxgap.quadrature import panels
-from jaxgap.solution import Solution
-from jaxgap.spectrum import abs2, safe_sqrt
-from jaxgap.superconductor import Cluster, Superconductor
+from jaxgap.solving.entry import takes_solution
+from jaxgap.solving.solution import Solution
+from jaxgap.spectra.pair import abs2, safe_sqrt
+from jaxgap.spectra.quadrature import panels
 
 __all__ = ["relaxation_rate", "relaxation_rate_of"]
 

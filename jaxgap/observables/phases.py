@@ -1,16 +1,16 @@
 """Phases of the pair amplitudes: what s++ and s+- are about.
 
-A phase means something only between channels that are coupled, directly or through others (`jaxgap.groups`): every channel's is
-given relative to the first band of its group.
+A phase means something only between channels that are coupled, directly or through others (`jaxgap.equations.groups`): every
+channel's is given relative to the first band of its group.
 """
 
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from jaxgap._entry import takes_solution
-from jaxgap.groups import coupled_channels
-from jaxgap.solution import Solution
-from jaxgap.spectrum import abs2
+from jaxgap.equations.groups import coupled_channels
+from jaxgap.solving.entry import takes_solution
+from jaxgap.solving.solution import Solution
+from jaxgap.spectra.pair import abs2
 
 __all__ = ["phase_difference", "relative_signs"]
 

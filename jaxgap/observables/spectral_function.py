@@ -22,17 +22,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from jaxgap import spectrum
-from jaxgap._checks import check, check_finite, is_concrete
-from jaxgap._compilation import program
-from jaxgap._entry import takes_solution, takes_system
-from jaxgap.bands import zeta
+from jaxgap.equations.pairing import thermal_energy
+from jaxgap.model.band import zeta
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import check, check_finite, is_concrete
+from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.observables.dispersion import wave_vector
-from jaxgap.pairing import thermal_energy
-from jaxgap.solution import Solution
-from jaxgap.spectrum import abs2
-from jaxgap.superconductor import Superconductor
+from jaxgap.solving.entry import takes_solution, takes_system
+from jaxgap.solving.solution import Solution
+from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra.pair import abs2
 from jaxgap.units import hbar2_over_2m_e, k_B
 
 __all__ = [

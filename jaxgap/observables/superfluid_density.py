@@ -42,16 +42,16 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap import spectrum
-from jaxgap._compilation import program
-from jaxgap._entry import takes_solution
-from jaxgap.bands import kappa_F, rho, shell, zeta
+from jaxgap.equations.pairing import overlap_nodes, pairs, parameters, pick, single_nodes, thermal_energy
+from jaxgap.model.band import kappa_F, rho, shell, zeta
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.programs import program
 from jaxgap.observables.absolute import states_per_volume
-from jaxgap.pairing import overlap_nodes, pairs, parameters, pick, single_nodes, thermal_energy
-from jaxgap.quadrature import Rule
-from jaxgap.solution import Solution
-from jaxgap.spectrum import abs2, safe_sqrt
-from jaxgap.superconductor import Cluster, Superconductor
+from jaxgap.solving.entry import takes_solution
+from jaxgap.solving.solution import Solution
+from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra.pair import abs2, safe_sqrt
+from jaxgap.spectra.quadrature import Rule
 from jaxgap.units import london_density
 
 __all__ = ["SuperfluidDensity", "superfluid_density", "penetration_depth", "carrier_weight"]

@@ -18,12 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap import spectrum
-from jaxgap._checks import check, check_finite
-from jaxgap._compilation import program
-from jaxgap._entry import takes_solution
-from jaxgap.bands import kappa_F, zeta
-from jaxgap.implicit import at_root
+from jaxgap.model.band import kappa_F, zeta
+from jaxgap.model.superconductor import Cluster
+from jaxgap.numerics.checks import check, check_finite
+from jaxgap.numerics.implicit import at_root
+from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, positive
 from jaxgap.observables.clean_density_of_states import electron_weights
 from jaxgap.observables.gaps import branch_minima, branch_names
@@ -37,8 +36,9 @@ from jaxgap.observables.spectral_function import (
     photoemission_mesh,
     standard_deviations,
 )
-from jaxgap.solution import Solution
-from jaxgap.superconductor import Cluster
+from jaxgap.solving.entry import takes_solution
+from jaxgap.solving.solution import Solution
+from jaxgap.spectra import pair as spectrum
 
 __all__ = ["GapComparison", "gap_comparison", "symmetrised_edc", "symmetrised_gap"]
 

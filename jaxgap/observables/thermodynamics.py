@@ -27,14 +27,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap import spectrum
-from jaxgap._checks import InputError, check, check_finite, is_concrete
-from jaxgap._compilation import program
-from jaxgap._entry import takes_solution, takes_system
-from jaxgap.bands import Band, kappa_F, larger, shell, smaller, zeta
-from jaxgap.curvature import residual_and_matrix
-from jaxgap.observables.absolute import states_per_volume
-from jaxgap.pairing import (
+from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gauge import gauge_directions
+from jaxgap.equations.pairing import (
     FREE_ENERGY_RULE,
     Nodes,
     anomalous_densities,
@@ -50,12 +45,17 @@ from jaxgap.pairing import (
     thermal_energy,
     unpack,
 )
-from jaxgap.quadrature import DEFAULT_RULE, Rule
-from jaxgap.solution import Solution
-from jaxgap.spectrum import abs2, safe_sqrt
-from jaxgap.superconductor import Superconductor
+from jaxgap.model.band import Band, kappa_F, larger, shell, smaller, zeta
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
+from jaxgap.numerics.programs import program
+from jaxgap.observables.absolute import states_per_volume
+from jaxgap.solving.entry import takes_solution, takes_system
+from jaxgap.solving.solution import Solution
+from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra.pair import abs2, safe_sqrt
+from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.units import k_B, magnetic_energy
-from jaxgap.unknowns import gauge_directions
 
 __all__ = [
     "free_energy",

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.implicit import at_root
+from jaxgap.numerics.implicit import at_root
 
 __all__ = ["Shift", "best_of", "differences", "eta"]
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.units import hbar2_over_2m_e
 
 __all__ = ["Lattice", "Layered", "Pocket", "layered", "pocket", "square_lattice", "tight_binding"]

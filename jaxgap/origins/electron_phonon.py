@@ -25,9 +25,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check, check_finite, is_concrete
+from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.origins.eliashberg_function import EliashbergFunction, Moments, moments
-from jaxgap.plotting import COLOURS, _axes
+from jaxgap.plotting.plots import COLOURS, _axes
 from jaxgap.units import k_B
 
 __all__ = [

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check, check_finite, is_concrete
-from jaxgap._precision import require_float64
+from jaxgap.numerics.checks import check, check_finite, is_concrete
+from jaxgap.numerics.precision import require_float64
 from jaxgap.units import k_B, meV_per_Ry, meV_per_THz, meV_per_wavenumber
 
 __all__ = ["UNITS", "NEGLIGIBLE", "EliashbergFunction", "Moments", "eliashberg_function", "moments"]

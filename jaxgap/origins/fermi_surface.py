@@ -21,10 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxgap._checks import InputError, NotConvergedError, check
-from jaxgap._compilation import program
-from jaxgap._precision import require_float64
-from jaxgap.implicit import at_root
+from jaxgap.numerics.checks import InputError, NotConvergedError, check
+from jaxgap.numerics.implicit import at_root
+from jaxgap.numerics.precision import require_float64
+from jaxgap.numerics.programs import program
 from jaxgap.origins.dispersions import Pocket, rotated
 
 __all__ = ["FermiSurface", "fermi_surface", "follow", "pocket_surface"]

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import brentq
 
-from jaxgap._checks import check
+from jaxgap.numerics.checks import check
 from jaxgap.origins.dispersions import Pocket, layered, pocket
 from jaxgap.origins.fermi_surface import FermiSurface, pocket_surface
 from jaxgap.origins.nesting import Effectiveness, effectiveness, share

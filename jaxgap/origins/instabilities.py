@@ -20,10 +20,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check, is_concrete
-from jaxgap._compilation import program
-from jaxgap._precision import require_float64
-from jaxgap.implicit import at_root
+from jaxgap.numerics.checks import check, is_concrete
+from jaxgap.numerics.implicit import at_root
+from jaxgap.numerics.precision import require_float64
+from jaxgap.numerics.programs import program
 from jaxgap.origins.dispersions import Lattice
 from jaxgap.origins.response import lowest_temperature, response, zone_points
 from jaxgap.units import k_B

@@ -12,9 +12,9 @@ because the combination of bands orthogonal to the mixed one is left alone. A ba
 one band feel, lifts it.
 
 g in this unit is lambda of a channel whose density of states is 1: lambda_cc' = g_cc' N_c'. With a rank-one g there is no g^-1:
-`pairing.free_energy_functional` (Delta^+ g^-1 Delta + phi) is then meaningless. Everything else copes, since it works with
-lambda or with Delta = g X: `solve`, `solutions`, `critical_temperature`, `observables.free_energy` (at a solution), and
-`pairing.free_energy_functional_of_pairs` (anywhere).
+`equations.pairing.free_energy_functional` (Delta^+ g^-1 Delta + phi) is then meaningless. Everything else copes, since it works
+with lambda or with Delta = g X: `solve`, `solutions`, `critical_temperature`, `observables.free_energy` (at a solution), and
+`equations.pairing.free_energy_functional_of_pairs` (anywhere).
 """
 
 from collections.abc import Callable, Sequence
@@ -25,16 +25,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check, check_finite
-from jaxgap._compilation import program
-from jaxgap.bands import Band
-from jaxgap.couplings import _canonical
-from jaxgap.critical import instability
+from jaxgap.model.band import Band
+from jaxgap.model.couplings import _canonical
+from jaxgap.model.superconductor import Superconductor, superconductor
+from jaxgap.numerics.checks import check, check_finite
+from jaxgap.numerics.programs import program
 from jaxgap.observables import branch_minima, branch_names
-from jaxgap.plotting import COLOURS, _axes
-from jaxgap.search import iterated
-from jaxgap.solve import solve
-from jaxgap.superconductor import Superconductor, superconductor
+from jaxgap.plotting.plots import COLOURS, _axes
+from jaxgap.solving.critical import instability
+from jaxgap.solving.one import solve
+from jaxgap.states.search import iterated
 from jaxgap.units import k_B
 
 __all__ = ["mixing_vector", "with_mixing", "superconductor_from_mixing", "plot_mixing"]

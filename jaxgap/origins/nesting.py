@@ -24,9 +24,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check, check_finite, is_concrete
-from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap.numerics.checks import check, check_finite, is_concrete
+from jaxgap.numerics.precision import require_float64
+from jaxgap.numerics.programs import program
 from jaxgap.origins.common_shift import Shift, best_of, differences, eta
 from jaxgap.origins.fermi_surface import FermiSurface
 

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check, is_concrete
-from jaxgap._compilation import program
-from jaxgap.implicit import at_root
+from jaxgap.numerics.checks import check, is_concrete
+from jaxgap.numerics.implicit import at_root
+from jaxgap.numerics.programs import program
 from jaxgap.origins.fermi_surface import FermiSurface
 
 __all__ = ["closed_surface", "layered_surface"]

@@ -30,8 +30,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check, check_finite, is_concrete
-from jaxgap._precision import require_float64
+from jaxgap.numerics.checks import check, check_finite, is_concrete
+from jaxgap.numerics.precision import require_float64
 from jaxgap.units import hbar2_over_2u
 
 __all__ = [

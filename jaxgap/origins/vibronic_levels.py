@@ -13,17 +13,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap._checks import NotConvergedError, check, is_concrete
-from jaxgap._compilation import program
-from jaxgap._precision import require_float64
+from jaxgap.numerics.checks import NotConvergedError, check, is_concrete
+from jaxgap.numerics.precision import require_float64
+from jaxgap.numerics.programs import program
 from jaxgap.origins.nuclear import Grid, nuclear_energies, nuclear_grid
-from jaxgap.origins.vibronic import (
-    VibronicModel,
-    adiabatic_energies,
-    coupling_energy,
-    derivative_coupling,
-    oscillator_length,
-)
+from jaxgap.origins.vibronic import VibronicModel, adiabatic_energies, coupling_energy, derivative_coupling, oscillator_length
 
 __all__ = [
     "Levels",

@@ -14,12 +14,12 @@ from matplotlib import colormaps
 from matplotlib.colors import LogNorm
 from matplotlib.patheffects import withStroke
 
-from jaxgap._checks import check
-from jaxgap._compilation import program
+from jaxgap.numerics.checks import check
+from jaxgap.numerics.programs import program
 from jaxgap.origins.vibronic import VibronicModel, adiabatic_energies, isotope, oscillator_length, vibronic_model
 from jaxgap.origins.vibronic_levels import CONVERGED, SIZE, born_oppenheimer_levels, breakdown_of_size, exact_levels
 from jaxgap.origins.vibronic_mixing import mixing_of_size
-from jaxgap.plotting import COLOURS, _axes
+from jaxgap.plotting.plots import COLOURS, _axes
 
 __all__ = ["BreakdownMap", "breakdown_map", "plot_breakdown_map", "plot_vibronic_levels"]
 

@@ -13,13 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import check, check_finite, is_concrete
-from jaxgap._compilation import program
-from jaxgap._precision import require_float64
-from jaxgap.implicit import at_root
+from jaxgap.numerics.checks import check, check_finite, is_concrete
+from jaxgap.numerics.implicit import at_root
+from jaxgap.numerics.precision import require_float64
+from jaxgap.numerics.programs import program
 from jaxgap.origins.vibronic import VibronicModel, adiabatic_states, derivative_coupling, oscillator_length
 from jaxgap.origins.vibronic_levels import SIZE, converged_result, exact_matrix, small, surface_grid
-from jaxgap.spectrum import safe_sqrt
+from jaxgap.spectra.pair import safe_sqrt
 
 __all__ = ["mixing_coefficients", "derivative_coupling_term"]
 

@@ -7,9 +7,9 @@ also as `mp_context` of `concurrent.futures.ProcessPoolExecutor`; dask does so b
 xarray and zarr are the extra `sweeps` (pip install "jaxgap[sweeps]"), dask.distributed the extra `cluster`.
 """
 
+from jaxgap.solving.many import solve_many as solve_many
 from jaxgap.sweeps.grid import Axis as Axis
 from jaxgap.sweeps.grid import axis as axis
-from jaxgap.sweeps.kernel import solve_many as solve_many
 from jaxgap.sweeps.pictures import plot_sweep as plot_sweep
 from jaxgap.sweeps.progress import Progress as Progress
 from jaxgap.sweeps.quantities import NAMES as NAMES

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
-from jaxgap._checks import InputError
-from jaxgap._config import STRICT, SourceConfig, in_file, read_config
+from jaxgap.model.config import STRICT, SourceConfig, in_file, read_config
+from jaxgap.numerics.checks import InputError
 from jaxgap.sweeps.grid import MOST_VALUES, Axis, axis, points
 from jaxgap.sweeps.quantities import quantities
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgap.superconductor import to_toml
+from jaxgap.model.superconductor import to_toml
 from jaxgap.sweeps.grid import Axis, Blocks, Points
 from jaxgap.sweeps.quantities import NAMES, Quantity
 from jaxgap.sweeps.work import Work

@@ -1,6 +1,6 @@
 """A block of points computed: one program of a fixed shape, shared out over all local devices.
 
-Most points go the short way of `jaxgap.sweeps.kernel`; the program of the long way is compiled when the first one needs it.
+Most points go the short way of `jaxgap.solving.many`; the program of the long way is compiled when the first one needs it.
 Every device gets one batch of the same number of points at a time, whatever their number and the size of the block: rows that
 are lacking are filled up with the first ones. What is compiled for a batch does not depend on the number of devices, and a row
 does not depend on its neighbours, so that neither the devices nor the blocks change the last bit of a result. Another batch
@@ -20,17 +20,17 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Float
 
-from jaxgap._compilation import KNOWN, counted
-from jaxgap.curvature import residual_and_matrix
-from jaxgap.labels import Label
-from jaxgap.pairing import pack
-from jaxgap.quadrature import DEFAULT_RULE, Rule
-from jaxgap.solution import Solution, Status
-from jaxgap.solve import ESCALATION
+from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gauge import gauge_directions, implicit_amplitudes
+from jaxgap.equations.pairing import pack
+from jaxgap.numerics.programs import KNOWN, counted
+from jaxgap.solving.labels import Label
+from jaxgap.solving.many import LONG_BLOCK, Ways, solve_many
+from jaxgap.solving.one import ESCALATION
+from jaxgap.solving.solution import Solution, Status
+from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.sweeps.grid import Place
-from jaxgap.sweeps.kernel import LONG_BLOCK, Ways, solve_many
 from jaxgap.sweeps.quantities import NAMES, Quantity
-from jaxgap.unknowns import gauge_directions, implicit_amplitudes
 
 __all__ = ["Evaluator", "BATCH", "default_batch"]
 

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from jaxgap._checks import InputError
+from jaxgap.numerics.checks import InputError
 
 __all__ = ["require"]
 

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap._checks import InputError, check, check_finite
-from jaxgap.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError, check, check_finite
 
 __all__ = ["Axis", "Place", "Points", "Blocks", "MOST_VALUES", "axis", "points"]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxgap.labels import Label
-from jaxgap.solution import Status
+from jaxgap.solving.labels import Label
+from jaxgap.solving.solution import Status
 from jaxgap.sweeps.grid import Points
 from jaxgap.sweeps.quantities import Quantity, labels_of
 from jaxgap.sweeps.states import MOST

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from jaxgap._checks import InputError
+from jaxgap.numerics.checks import InputError
 
 try:
     import fcntl

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxgap._checks import check
-from jaxgap.plotting import COLOURS, _axes, _axis_label
+from jaxgap.numerics.checks import check
+from jaxgap.plotting.plots import COLOURS, _axes, _axis_label
 
 __all__ = ["plot_sweep"]
 

@@ -4,8 +4,8 @@ A sensitivity is written as it reads, `d branch_minimum/d lambda_33`, and is the
 
 .. math:: \frac{dO}{dp} = \frac{\partial O}{\partial p} + \frac{\partial O}{\partial \Delta} \cdot \frac{d\Delta}{dp}
 
-with d Delta/dp from the implicit derivative of the gap equations (`jaxgap.implicit`). p is a path into the system, `T`, or an
-axis of the sweep, which may move several leaves.
+with d Delta/dp from the implicit derivative of the gap equations (`jaxgap.numerics.implicit`). p is a path into the system,
+`T`, or an axis of the sweep, which may move several leaves.
 """
 
 import difflib
@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jaxgap._checks import InputError, check
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError, check
 from jaxgap.observables import branch_names, phase_difference, relative_signs
 from jaxgap.observables.gaps import (
     branch_minima_of,
@@ -24,9 +25,8 @@ from jaxgap.observables.gaps import (
     strongest_peaks_of,
 )
 from jaxgap.observables.thermodynamics import free_energy_of
-from jaxgap.solution import Solution
-from jaxgap.superconductor import Superconductor
-from jaxgap.sweeps.critical import critical_temperature_in_batch
+from jaxgap.solving.critical_many import critical_temperature_in_batch
+from jaxgap.solving.solution import Solution
 from jaxgap.sweeps.grid import Points, unit_of
 
 __all__ = ["NAMES", "Quantity", "observable", "quantities"]

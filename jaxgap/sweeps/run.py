@@ -9,10 +9,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from jaxgap._checks import InputError, check
-from jaxgap._precision import require_float64
-from jaxgap.provenance import provenance
-from jaxgap.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError, check
+from jaxgap.numerics.precision import require_float64
+from jaxgap.numerics.provenance import provenance
 from jaxgap.sweeps.configuration import configuration, digest
 from jaxgap.sweeps.extras import require
 from jaxgap.sweeps.grid import Blocks, Points, points

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from jaxgap._checks import InputError
+from jaxgap.numerics.checks import InputError
 from jaxgap.sweeps.grid import Blocks
 from jaxgap.sweeps.work import Work
 

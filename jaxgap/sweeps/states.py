@@ -1,4 +1,4 @@
-"""All states at many points, each on its own: the search of a phase diagram (`jaxgap.phase_sweep`) without its neighbours.
+"""All states at many points, each on its own: the search of a phase diagram (`jaxgap.phases.sweep`) without its neighbours.
 
 A phase diagram carries states from point to point, so that what it finds at one depends on the others. Here every point is
 searched from its own starts alone: the result is the same in whatever blocks a sweep is cut. As there, all real states are
@@ -13,18 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
-from jaxgap._chunks import in_chunks
-from jaxgap._compilation import program
-from jaxgap.newton import newton, norm
-from jaxgap.phase_diagram import CHUNK, judged_states, linear_map
-from jaxgap.phase_sweep import BROKEN_SLOTS, broken_states_from, different_states, displaced_starts, real_states_from
-from jaxgap.quadrature import Rule
-from jaxgap.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, complex_starts, real_starts
-from jaxgap.stability import negative_of_each
+from jaxgap.equations.gap_equations import lanes, residual
+from jaxgap.equations.gauge import vanishing
+from jaxgap.numerics.chunks import in_chunks
+from jaxgap.numerics.newton import newton, norm
+from jaxgap.numerics.programs import program
+from jaxgap.phases.diagram import CHUNK, judged_states, linear_map
+from jaxgap.phases.sweep import BROKEN_SLOTS, broken_states_from, different_states, displaced_starts, real_states_from
+from jaxgap.solving.many import BLOCK, lane_equations
+from jaxgap.solving.stability import negative_of_each
+from jaxgap.spectra.quadrature import Rule
+from jaxgap.states.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, complex_starts, real_starts
 from jaxgap.sweeps.grid import Place
-from jaxgap.sweeps.kernel import BLOCK, lane_equations
-from jaxgap.sweeps.lanes import lanes, residual
-from jaxgap.unknowns import vanishing
 
 __all__ = ["Found", "MOST", "search", "ground_states"]
 
@@ -131,7 +131,7 @@ def _roots(
 
 @program
 def _iterated(place: Place, rows: Float[Array, "start axis"], starts: Float[Array, "start channel"]) -> Any:
-    """Every start after a few plain iterations at its own point, as in `search.iterated`."""
+    """Every start after a few plain iterations at its own point, as in `states.search.iterated`."""
     # Leaves that no axis sets are repeated.
     sc, T = jax.vmap(lambda row: place.at(row))(rows)
 

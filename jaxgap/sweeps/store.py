@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgap._checks import InputError
+from jaxgap.numerics.checks import InputError
 from jaxgap.sweeps.extras import require
 from jaxgap.sweeps.grid import Blocks
 from jaxgap.sweeps.layout import Variable

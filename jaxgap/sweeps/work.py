@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from jaxgap._checks import check
-from jaxgap.labels import sign_pattern
-from jaxgap.search import coupled_groups
-from jaxgap.solve import amplitudes
+from jaxgap.numerics.checks import check
+from jaxgap.solving.labels import sign_pattern
+from jaxgap.solving.one import amplitudes
+from jaxgap.states.search import coupled_groups
 from jaxgap.sweeps.evaluate import Evaluator, default_batch
 from jaxgap.sweeps.grid import Points
 from jaxgap.sweeps.layout import NO_STATE, Variable, filled, variables

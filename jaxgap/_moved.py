@@ -1,0 +1,105 @@
+"""Modules under the names that they had in 0.1: they still import, and say where their contents are now.
+
+Some of these names are functions of `jaxgap`, too (`jaxgap.solve`); those stay what one gets from the package.
+"""
+
+import sys
+import warnings
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+__all__ = ["MOVED", "keep_old_names", "moved"]
+
+MOVED = {
+    "_arguments": "commands.arguments",
+    "_cache": "numerics.cache",
+    "_checks": "numerics.checks",
+    "_chunks": "numerics.chunks",
+    "_compilation": "numerics.programs",
+    "_config": "model.config",
+    "_entry": "solving.entry",
+    "_environment": "commands.environment",
+    "_files": "model.files",
+    "_interruption": "commands.interruption",
+    "_json": "model.json",
+    "_meshes": "numerics.meshes",
+    "_precision": "numerics.precision",
+    "_printing": "commands.printing",
+    "_terminal": "commands.terminal",
+    "_words": "commands.words",
+    "arclength": "continuation.arclength",
+    "bands": "model.band",
+    "bifurcations": "continuation.bifurcations",
+    "branch_ends": "continuation.ends",
+    "branches": "solving.curves",
+    "characteristic": "numerics.characteristic",
+    "cli": "commands.main",
+    "couplings": "model.couplings",
+    "critical": "solving.critical",
+    "crossings": "continuation.crossings",
+    "curvature": "equations.curvature",
+    "end_points": "continuation.end_points",
+    "figure": "papers.figure",
+    "figures": "papers.vp20",
+    "fitting.commands": "commands.fit",
+    "following": "solving.following",
+    "groups": "equations.groups",
+    "implicit": "numerics.implicit",
+    "jumps": "continuation.jumps",
+    "labels": "solving.labels",
+    "marginal": "numerics.marginal",
+    "newton": "numerics.newton",
+    "observables.beyond_overlap": "spectra.beyond_overlap",
+    "observables.commands": "commands.observe",
+    "observables.roots": "spectra.roots",
+    "origins.figures": "papers.w18",
+    "pairing": "equations.pairing",
+    "phase_diagram": "phases.diagram",
+    "phase_lines": "phases.lines",
+    "phase_sweep": "phases.sweep",
+    "provenance": "numerics.provenance",
+    "quadrature": "spectra.quadrature",
+    "search": "states.search",
+    "solution": "solving.solution",
+    "solutions": "states.solutions",
+    "solve": "solving.one",
+    "spectrum": "spectra.pair",
+    "stability": "solving.stability",
+    "starts": "solving.starts",
+    "superconductor": "model.superconductor",
+    "sweeps.commands": "commands.sweep",
+    "sweeps.critical": "solving.critical_many",
+    "sweeps.gathered": "numerics.gathered",
+    "sweeps.kernel": "solving.many",
+    "sweeps.lanes": "equations.gap_equations",
+    "sweeps.onset": "solving.onset",
+    "sweeps.walk": "solving.walk",
+    "tables": "plotting.tables",
+    "transition": "continuation.transition",
+    "unknowns": "equations.gauge",
+}
+"""Old name -> new name, both below jaxgap."""
+
+
+class _Moved(ModuleType):
+    """A module that stands for another one."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(moved(self.__name__.removeprefix("jaxgap.")), name)
+
+
+def moved(old: str) -> ModuleType:
+    """The module that was `jaxgap.old`, with a `DeprecationWarning`."""
+    new = f"jaxgap.{MOVED[old]}"
+    warnings.warn(f"jaxgap.{old} is now {new}", DeprecationWarning, stacklevel=3)
+    return import_module(new)
+
+
+def keep_old_names() -> None:
+    """Let every old name be imported."""
+    for old in MOVED:
+        name = f"jaxgap.{old}"
+        sys.modules.setdefault(name, _Moved(name))

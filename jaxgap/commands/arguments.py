@@ -1,0 +1,64 @@
+"""Arguments that the commands share: systems, temperatures, numbers, as a user writes them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.markup import escape
+
+from jaxgap.commands.terminal import progress
+from jaxgap.materials import MATERIALS
+from jaxgap.model.superconductor import Superconductor, load
+from jaxgap.numerics.checks import InputError, check
+
+MOST_TEMPERATURES = 100_000
+"""A curve of so many takes some minutes; of more it is a slip of the pen, and may not fit into memory."""
+
+__all__ = ["SetOption", "named_system", "number", "numbers", "parse_temperatures"]
+
+SetOption = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Set a leaf of the system; may be repeated.")]
+
+
+def named_system(name: str, assignments: list[str]) -> Superconductor:
+    """The system called `name`, with the leaves of --set changed."""
+    if name in MATERIALS:
+        sc = MATERIALS[name]()
+    elif Path(name).is_file():
+        sc = load(name)
+    else:
+        raise InputError(f"Unknown system `{name}`: it is neither a material ({', '.join(MATERIALS)}) nor a file.")
+    values = {}
+    for assignment in assignments:
+        path, equals, text = assignment.rpartition("=")
+        if not equals:
+            raise InputError(f"Argument `--set` must look like PATH=VALUE, but got `{assignment}`.")
+        values[path.strip()] = number("--set", text)
+    sc = sc.set(values)
+    for remark in sc.remarks:
+        progress.print(escape(f"Note: {remark}"), soft_wrap=True)
+    return sc
+
+
+def parse_temperatures(text: str) -> np.ndarray:
+    """Of --T: one, a list 1,5,10, or start:stop:count."""
+    if ":" not in text:
+        return numbers("--T", text)
+    parts = text.split(":")
+    if len(parts) != 3 or not parts[2].strip().isdigit() or int(parts[2]) < 1:
+        raise InputError(f"Argument `--T` must be a number, a list 1,5,10 or start:stop:count, but got `{text}`.")
+    check(int(parts[2]) <= MOST_TEMPERATURES, "--T", f"have {MOST_TEMPERATURES:,} temperatures at most", text)
+    check(int(parts[2]) > 1 or number("--T", parts[0]) == number("--T", parts[1]), "--T", "have two ends of a range", text)
+    return np.linspace(number("--T", parts[0]), number("--T", parts[1]), int(parts[2]))
+
+
+def numbers(name: str, text: str) -> np.ndarray:
+    """A list 1,5,10."""
+    return np.array([number(name, part) for part in text.split(",")])
+
+
+def number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"Argument `{name}` must hold a number, but got `{text}`.") from None

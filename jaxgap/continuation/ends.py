@@ -1,0 +1,220 @@
+r"""Where a branch of real solutions ends when the temperature rises: its last temperature, a function of the system.
+
+It ends at a fold, where it meets another solution and M = dr/dDelta is singular; where the amplitude of a band passes zero (the
+state goes on, but s+- has become s++); or where all amplitudes vanish, at a continuous transition. The branch is followed in
+steps too small to be stepped over (past a fold Newton happily finds some other solution), and each end is then the root of
+equations of its own, in the amplitudes, a direction v and T:
+
+.. math::
+    \text{fold:} \quad & r = 0, \; M v = 0, \; v_0 \cdot v = 1 \\
+    \text{change of sign of } \Delta_i \text{:} \quad & r = 0, \; v = e_i, \; v \cdot \Delta = 0 \\
+    \text{normal state:} \quad & v = \lambda K(T) v, \; v_0 \cdot v = 1
+
+With f = r, or f = v - lambda K v for the normal state, and w the left null vector of df/dDelta in the directions in which the
+amplitudes are free to move, its derivative is
+
+.. math:: dT = - \frac{w \cdot df}{w \cdot \partial_T f}
+
+where df is the change of f with the system at fixed T, Delta and v. T is a continuous function of the couplings also where a
+fold goes over into a change of sign, with a kink there.
+"""
+
+from enum import IntEnum
+from functools import partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.pairing import gap_residual
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import NotConvergedError, is_concrete
+from jaxgap.numerics.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
+from jaxgap.numerics.newton import differenced, newton, norm
+from jaxgap.numerics.programs import program
+from jaxgap.solving.critical import highest_temperature, linear_kernel
+from jaxgap.solving.entry import takes_system
+from jaxgap.solving.following import Track, follow, follow_from_zero
+from jaxgap.solving.labels import has_signs, sign_pattern
+
+__all__ = ["Begin", "BranchEnd", "EndKind", "branch_end", "end_temperature"]
+
+RESOLUTION = 1e-3
+"""A branch is followed until steps of this length [K] fail."""
+END_DISTANCE = 0.05
+"""What is located further beyond the last point than this [K] is not the end of this branch."""
+ALIKE = 0.1
+"""Largest change of the amplitudes, relative to their size, on the way to it."""
+
+
+class EndKind(IntEnum):
+    """How a branch ends."""
+
+    FOLD = 0
+    """It meets another branch at a fold (a spinodal): the state disappears at a finite gap."""
+    OTHER = 1
+    """It could not be followed further, or what ends it is degenerate (the amplitude of a band that is coupled to no other)."""
+    MISSING = 2
+    """It does not exist at T = 0."""
+    SIGN_CHANGE = 3
+    """The amplitude of a band passes zero: the state goes on, with other signs."""
+    NORMAL = 4
+    """Its amplitudes vanish: a continuous transition."""
+
+    @property
+    def words(self) -> str:
+        """How it ends, after "the branch ends"."""
+        return (
+            "at a fold",
+            "or cannot be followed further",
+            "before it begins: it does not exist at T = 0",
+            "where the amplitude of a band changes sign",
+            "in the normal state",
+        )[self]
+
+
+class BranchEnd(eqx.Module):
+    """The end of a branch of solutions when the temperature rises."""
+
+    T: Float[Array, ""]
+    """Temperature [K], by the end's own equations; of `EndKind.OTHER`, as far as the branch was followed (to some 1e-3 K)."""
+    Delta: Float[Array, "channel"]
+    """Amplitudes there [meV]."""
+    kind: Int[Array, ""]
+    """An `EndKind` code."""
+
+
+class Begin(NamedTuple):
+    """Where to begin to follow a branch."""
+
+    T: Float[Array, ""]
+    """Temperature [K]."""
+    starts: Float[Array, "start channel"]
+    """Amplitudes there [meV], as `follow` takes them."""
+
+
+@takes_system
+def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> BranchEnd:
+    """Follow a branch from T = 0 until it ends: the temperature [K] at which it does, differentiable.
+
+    Derivatives are NaN where the end is of `EndKind.OTHER`; those of the amplitudes are also NaN in the normal state, which
+    they reach as a square root.
+
+    Args:
+        sc: the system.
+        branch: "s++", "s+-", or one sign per band such as "++-".
+        throw: raise `NotConvergedError` if the branch does not exist at T = 0 (under tracing: `EndKind.MISSING`).
+    """
+    end = _branch_end(sc, sign_pattern(branch, len(sc.bands)))
+    if throw and is_concrete(end) and int(end.kind) == EndKind.MISSING:
+        raise NotConvergedError(f"The branch {branch} was not found at T = 0 for this system.")
+    return end
+
+
+def end_temperature(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> Float[Array, ""]:
+    """Temperature [K] at which the branch with these signs ends: `branch_end` for use inside other programs, and from a state
+    of the branch where one is given."""
+    return _branch_end(sc, pattern, begin).T
+
+
+@program
+def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> BranchEnd:
+    frozen, begin = jax.lax.stop_gradient((sc, begin))
+    highest = highest_temperature(frozen)
+    if begin is None:
+        track = follow_from_zero(frozen, highest, pattern, resolution=RESOLUTION)
+    else:
+        track = follow(frozen, begin.starts, begin.T, highest, pattern, resolution=RESOLUTION)
+    z, kind, v_0, trusted = _located(frozen, track, pattern)
+    n = len(v_0)
+    theta = _Theta(sc, kind, v_0, z[:n])
+    Delta = jnp.where(kind == EndKind.NORMAL, 0.0, z[:n])
+    # T and the amplitudes apart: who differentiates only T does not pay for the amplitudes, which take second derivatives.
+    moving = at_root(_equations, z, theta, trusted & (kind != EndKind.NORMAL))[:n]
+    return BranchEnd(_position(z, theta, trusted), at_root(jnp.subtract, Delta, moving), kind)
+
+
+# --- the equations ------------------------------------------------------------------------------------------------------
+
+
+class _Theta(NamedTuple):
+    """What the equations of an end depend on."""
+
+    sc: Superconductor
+    kind: Int[Array, ""]
+    v_0: Float[Array, "channel"]
+    """Fixes the length of v; at a change of sign the unit vector of the amplitude that vanishes."""
+    Delta_0: Float[Array, "channel"]
+    """Last amplitudes of the branch [meV]: in the normal state, where v alone has a meaning, these stand for them."""
+
+
+def _equations(z: Float[Array, "n"], theta: _Theta) -> Float[Array, "n"]:
+    """The equations of an end, in z = (Delta, v, T)."""
+    sc, kind, v_0, Delta_0 = theta
+    n = len(v_0)
+    Delta, v, T = z[:n], z[n:-1], z[-1]
+    r, M = residual_and_matrix(sc, Delta, T)
+    normal, change = kind == EndKind.NORMAL, kind == EndKind.SIGN_CHANGE
+    marginal = jnp.where(normal, _linear(sc, T) @ v, jnp.where(change, v - v_0, M @ v))
+    length = jnp.where(change, v_0 @ Delta, v_0 @ v - 1)
+    return jnp.concatenate([jnp.where(normal, Delta - Delta_0, r), marginal, length[None]])
+
+
+def _linear(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "channel channel"]:
+    """1 - lambda K(T): the gap equations for small amplitudes."""
+    return jnp.eye(len(sc.channels)) - sc.lam * linear_kernel(sc, T)
+
+
+def _located(sc: Superconductor, track: Track, pattern: Float[Array, "band"]) -> tuple[Any, Any, Any, Any]:
+    """(z, `EndKind`, v_0, whether z is the root of this end's equations) of a followed branch."""
+    Delta, T, n = track.Delta, track.T, len(track.Delta)
+    unit = jnp.zeros_like(Delta).at[jnp.argmin(jnp.abs(Delta[: len(sc.bands)]))].set(1.0)
+    kinds = jnp.array([EndKind.FOLD, EndKind.SIGN_CHANGE, EndKind.NORMAL])
+    along_v = jnp.stack([null_vector(residual_and_matrix(sc, Delta, T)[1]), unit, Delta / norm(Delta)])
+
+    def locate(kind: Any, v_0: Any) -> tuple[Any, Any]:
+        root = newton(differenced(_equations), jnp.concatenate([Delta, v_0, T[None]]), _Theta(sc, kind, v_0, Delta))
+        near = root.converged & (root.x[-1] >= T - RESOLUTION) & (root.x[-1] <= T + END_DISTANCE)
+        near &= norm(root.x[:n] - Delta) <= ALIKE * norm(Delta)
+        return root.x, near & (smallest_singular_value(root.jacobian) > SINGULAR)
+
+    z, good = jax.vmap(locate)(kinds, along_v)
+    fold, change, normal = z
+    # A fold with other signs lies beyond the change of sign; v is longer than 1 by what it has across the amplitudes.
+    others = jnp.where(unit > 0, Delta, change[:n])
+    belongs = has_signs(sc, fold[:n], pattern), has_signs(sc, others, pattern), norm(normal[n:-1]) <= 1 + ALIKE**2
+    good &= jnp.stack(belongs) & track.began
+    first = jnp.argmax(good)
+    kind = jnp.where(good.any(), kinds[first], jnp.where(track.began, EndKind.OTHER, EndKind.MISSING))
+    followed = jnp.concatenate([Delta, along_v[0], T[None]])
+    return jnp.where(good.any(), z[first], followed), kind, along_v[first], good.any()
+
+
+# --- the derivative -----------------------------------------------------------------------------------------------------
+
+
+@jax.custom_jvp
+def _position(z: Float[Array, "n"], theta: _Theta, trusted: Bool[Array, ""]) -> Float[Array, ""]:
+    """T of the end z = (Delta, v, T), with its derivative: that of `at_root`, without the second derivatives of the gap
+    equations, most of which cancel."""
+    del theta, trusted
+    return z[-1]
+
+
+@partial(_position.defjvp, symbolic_zeros=True)
+def _position_jvp(primals: Any, tangents: Any) -> Any:
+    z, theta, trusted = primals
+    n, kind = len(theta.v_0), theta.kind
+    T = _position(*primals)
+    # Only a second derivative needs that of the end's amplitudes.
+    x = at_root(_equations, z, theta, trusted)
+
+    def f(sc: Superconductor, T: Any) -> Any:
+        return jnp.where(kind == EndKind.NORMAL, _linear(sc, T) @ x[n:-1], gap_residual(sc, x[:n], T))
+
+    free = jnp.where(kind == EndKind.SIGN_CHANGE, 1 - theta.v_0, 1.0)
+    slopes = jnp.where(kind == EndKind.NORMAL, _linear(theta.sc, T), residual_and_matrix(theta.sc, x[:n], T)[1] * free)
+    return T, moved_along(f, null_vector(slopes.T), theta.sc, tangents[1].sc, T, trusted)

@@ -1,0 +1,423 @@
+"""`Superconductor`: bands, channels, couplings and the pairing shell. The input of everything.
+
+It is an immutable pytree. Its leaves (masses, mus, lam, Omega) are what one differentiates, batches and fits; its
+structure (number and names of the bands, which pairs are cross-paired, dimension, convention) is static. So
+`jax.grad(lambda s: excitation_gaps(solve(s, T=10.0))[0])(sc)` is a `Superconductor` of sensitivities, `jax.vmap` over a
+batch of them is a sweep, and a fit parameter is a path into it, such as `lam[alpha, alpha:beta]` or `mu[beta]`.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import tomli_w
+from jaxtyping import Array, Float
+
+from jaxgap.model.band import Band, density_of_states, parabolic_band
+from jaxgap.model.couplings import CONVENTIONS, _canonical, asymmetry, channel_densities, channel_names
+from jaxgap.model.files import read_text, write_files
+from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
+from jaxgap.numerics.precision import own_rules, require_float64
+
+__all__ = [
+    "Cluster",
+    "Superconductor",
+    "superconductor",
+    "symmetrised",
+    "check_one_system",
+    "load",
+    "save",
+    "from_toml",
+    "to_toml",
+]
+
+DETAILED_BALANCE_TOLERANCE = 1e-10
+"""g counts as symmetric when |g - g^T| <= 1e-10 |g|: far above rounding, far below any printed coupling's last digit."""
+
+
+STRONG = 1.0
+"""Coupling above which `remarks` says that it is strong: a phonon's lambda / (1 + lambda) never reaches it."""
+
+
+class Cluster(NamedTuple):
+    """Bands linked by cross channels: the unit in which the spectrum has a closed form."""
+
+    bands: tuple[int, ...]
+    """Indices of its bands."""
+    channels: tuple[int, ...]
+    """Indices of its channels: its bands, then its cross channels."""
+
+
+class Superconductor(eqx.Module):
+    """Bands, channels and couplings of one superconductor. Made by `superconductor(...)`, which converts and checks.
+
+    Attributes:
+        bands: the bands.
+        lam: couplings lambda_cc' between channels (row: the amplitude made; column: the pairs that make it).
+        Omega: half width of the pairing shell [meV].
+        cross: cross-paired bands as pairs of indices (static).
+        dimension: 2 or 3 (static).
+        convention: "mean" or "sum", what N_c of a cross channel is (static; see `jaxgap.model.couplings`).
+    """
+
+    bands: tuple[Band, ...]
+    lam: Float[Array, "channel channel"]
+    Omega: Float[Array, ""]
+    cross: tuple[tuple[int, int], ...] = eqx.field(static=True)
+    dimension: int = eqx.field(static=True)
+    convention: str = eqx.field(static=True)
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of the bands."""
+        return tuple(band.name for band in self.bands)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels: one per band, then one per cross-paired pair, `alpha:beta`."""
+        return channel_names(self.band_names, self.cross)
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """Bands that cross channels link together, in the order of their first bands."""
+        return _clusters(len(self.bands), self.cross)
+
+    @property
+    def N(self) -> Float[Array, "channel"]:
+        """Normal densities of states N_c of the channels, in the system's convention."""
+        N = jnp.stack([density_of_states(band, self.dimension) for band in self.bands])
+        return channel_densities(N, self.cross, self.convention)
+
+    @property
+    def g(self) -> Float[Array, "channel channel"]:
+        """Interaction matrix g_cc' = lambda_cc' / N_c'."""
+        return self.lam / self.N[None, :]
+
+    @property
+    def has_free_energy(self) -> Any:
+        """Whether g is symmetric (detailed balance), so that the gap equations derive from a free energy."""
+        return asymmetry(self.g) <= DETAILED_BALANCE_TOLERANCE
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is doubtful about the numbers, though not wrong: a sentence each. None of a traced or batched system."""
+        if not is_concrete(self) or jnp.ndim(self.Omega) > 0:
+            return ()
+        said = []
+        if (largest := float(np.max(np.abs(self.lam)))) > STRONG:
+            said.append(
+                f"The largest coupling is {largest:g}: above some {STRONG:g} gap equations without self-energies overestimate "
+                "gaps and T_c."
+            )
+        for band in self.bands:
+            if (Omega := float(self.Omega)) > (depth := abs(float(band.mu))):
+                said.append(
+                    f"Omega = {Omega:g} meV is more than the depth of the band {band.name}, {depth:g} meV: its shell ends at "
+                    "the band's edge, while the chemical potential stays where it is."
+                )
+        return tuple(said)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all leaves."""
+        lam = (f"lam[{row}, {column}]" for row in self.channels for column in self.channels)
+        return ("Omega", *(f"{leaf}[{name}]" for leaf in ("mu", "mass") for name in self.band_names), *lam)
+
+    def canonical(self, path: str) -> str:
+        """The path as it stands in `paths`: `lambda_13` and `lam[alpha, beta:alpha]` are `lam[alpha, alpha:beta]`."""
+        _where(self, path)
+        leaf, index = _parse(self, path)
+        if leaf == "lam" and index is not None:
+            index = ", ".join(_canonical(name.strip(), self.channels) for name in index.split(","))
+        return leaf if index is None else f"{leaf}[{index}]"
+
+    def get(self, path: str) -> Any:
+        """The leaf at `path`: `Omega`, `mu[alpha]`, `mass[alpha]` or `lam[alpha, alpha:beta]`."""
+        return _where(self, path)[0](self)
+
+    def set(self, values: Mapping[str, Any]) -> "Superconductor":
+        """A copy with other values at the given paths, for example `{"Omega": 40.0, "lam[alpha, beta]": 0.02}`."""
+        sc = self
+        for path, value in values.items():
+            check_finite(path, value)
+            sc = _where(self, path)[1](sc, jnp.asarray(value, jnp.float64))
+        _check_values(sc)
+        return sc
+
+    def __str__(self) -> str:
+        lines = [f"Superconductor, {self.dimension}D, {self.convention!r} convention"]
+        if not is_concrete(self) or jnp.ndim(self.Omega) > 0:
+            return "\n".join([*lines, f"  channels {', '.join(self.channels)} (batched or traced)"])
+        lines += [f"  Omega = {float(self.Omega):g} meV"]
+        for band in self.bands:
+            lines += [f"  band {band.name}: mass {float(band.mass):g} m_e, mu {float(band.mu):g} meV"]
+        width = max(len(name) for name in self.channels)
+        lines += ["  lambda:"]
+        for name, row in zip(self.channels, np.asarray(self.lam), strict=True):
+            lines += [f"    {name:<{width}} " + " ".join(f"{value:>9.5g}" for value in row)]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@own_rules
+def superconductor(
+    *,
+    bands: Sequence[Band] | Mapping[str, Mapping[str, Any]],
+    lam: Any,
+    Omega: Any,
+    cross: Any = (),
+    channels: Any = None,
+    dimension: Any = 2,
+    convention: Any = "mean",
+) -> Superconductor:
+    """A `Superconductor` from numbers: the one place where they are converted and checked.
+
+    Args:
+        bands: bands made by `parabolic_band`, or a mapping such as `{"alpha": {"mu": 50.0, "mass": 1.0}}`.
+        lam: square matrix of couplings, one row and column per channel.
+        Omega: half width of the pairing shell [meV]: channel (i, j) acts where |zeta_i| <= Omega and |zeta_j| <= Omega.
+        cross: the cross-paired pairs of bands, `"alpha:beta"` or `("alpha", "beta")`.
+        channels: the order of the rows and columns of `lam`, if it is not bands first, then `cross`.
+        dimension: 2 or 3.
+        convention: "mean" (N_ij = (N_i + N_j)/2, the default) or "sum" (N_ij = N_i + N_j).
+
+    Raises:
+        InputError: one sentence that names the argument, what it must be, and the value it had.
+    """
+    # === convert
+    require_float64()
+    bands = tuple(bands) if not isinstance(bands, Mapping) else tuple(_band(n, b) for n, b in bands.items())
+    names = [band.name for band in bands]
+    check(isinstance(cross, list | tuple), "cross", 'be a list of pairs such as ["alpha:beta"]', repr(cross))
+    check(channels is None or isinstance(channels, list | tuple), "channels", "be a list of channel names", repr(channels))
+    pairs = tuple(_pair(entry, names) for entry in cross)
+    order = channel_names(names, pairs)
+    lam = jnp.asarray(_numbers("lam", lam))
+    Omega = jnp.asarray(_numbers("Omega", Omega))
+    check(Omega.shape == (), "Omega", "be one number [meV]", f"shape {Omega.shape}")
+
+    # === check
+    check(len(bands) > 0, "bands", "name at least one band", "none")
+    check(len(set(names)) == len(names), "bands", "have different names", names)
+    check(len({frozenset(p) for p in pairs}) == len(pairs), "cross", "name each pair of bands once", list(cross))
+    check(dimension in (2, 3), "dimension", "be 2 or 3", repr(dimension))
+    check(convention in CONVENTIONS, "convention", 'be "mean" or "sum"', repr(convention))
+    n = len(order)
+    shape = f"be a {n} x {n} matrix, one row and column per channel ({', '.join(order)})"
+    check(lam.shape == (n, n), "lam", shape, f"shape {lam.shape}")
+    if channels is not None:
+        lam = _reordered(lam, list(channels), order)
+    for cluster in _clusters(len(bands), pairs):
+        linked = ", ".join(names[i] for i in cluster.bands)
+        check(
+            len(cluster.bands) <= 2,
+            "cross",
+            "not link three or more bands into one cluster (only clusters of one and of two bands are solved so far)",
+            f"the cluster {linked}",
+        )
+    sc = Superconductor(bands, lam, Omega, pairs, dimension, convention)
+    _check_values(sc)
+    return sc
+
+
+@own_rules
+def symmetrised(sc: Superconductor) -> Superconductor:
+    """ANOTHER system: the one whose interaction is the symmetric part (g + g^T)/2 of this one's, which has a free energy.
+
+    It is not an approximation to the asymmetric one: the s+- branch of Ba0.6K0.4Fe2As2 ends in a fold at 35 K, that of its
+    symmetrised system turns into s++ at 42 K, where one band's amplitude goes through zero.
+    """
+    check_one_system(sc, "symmetrised")
+    g = sc.g
+    return eqx.tree_at(lambda s: s.lam, sc, (g + g.T) / 2 * sc.N[None, :])
+
+
+def to_toml(sc: Superconductor) -> str:
+    """The system as TOML text, exact to the last bit; `from_toml` reads it back."""
+    check_one_system(sc, "solve")
+    bands = {band.name: {"mu": float(band.mu), "mass": float(band.mass)} for band in sc.bands}
+    table = {
+        "Omega": float(sc.Omega),
+        "dimension": sc.dimension,
+        "convention": sc.convention,
+        "cross": list(sc.channels[len(sc.bands) :]),
+        "channels": list(sc.channels),
+        "lam": np.asarray(sc.lam).tolist(),
+        "bands": bands,
+    }
+    return tomli_w.dumps(table)
+
+
+_KEYS = {"Omega", "dimension", "convention", "cross", "channels", "lam", "bands"}
+
+
+def from_toml(text: str, source: str = "system") -> Superconductor:
+    """A system from TOML text with the keys Omega, bands, lam and, if wanted, cross, channels, dimension, convention."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source}: not valid TOML: {error}.") from None
+    return from_table(table, source)
+
+
+def from_table(table: Mapping[str, Any], source: str) -> Superconductor:
+    """A system from the table of a configuration file; `source` names the file in messages."""
+    unknown = sorted(set(table) - _KEYS)
+    if unknown:
+        raise InputError(f"{source}: unknown key `{unknown[0]}`; the keys of a system are {', '.join(sorted(_KEYS))}.")
+    missing = [key for key in ("Omega", "bands", "lam") if key not in table]
+    if missing:
+        raise InputError(f"{source}: the key `{missing[0]}` is missing.")
+    if not isinstance(table["bands"], Mapping):
+        raise InputError(f"{source}: `bands` must be a table such as [bands.alpha] with mu and mass.")
+    try:
+        return superconductor(**table)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+
+
+def load(path: str | Path) -> Superconductor:
+    """Read a system from a TOML file."""
+    return from_toml(read_text(Path(path), "system"), str(path))
+
+
+def save(sc: Superconductor, path: str | Path) -> None:
+    """Write a system to a TOML file; `load` reads it back, exactly."""
+    write_files({Path(path): to_toml(sc)})
+
+
+def check_one_system(sc: Any, function: str, name: str = "sc") -> None:
+    """Raise `InputError` unless `sc` is one system of float64 numbers; the remedy is jax.vmap(`function`)."""
+    check(isinstance(sc, Superconductor), name, "be a Superconductor", type(sc).__name__)
+    numbers = {"Omega": (sc.Omega, 0), "lam": (sc.lam, 2)}
+    for band in sc.bands:
+        numbers |= {f"mu[{band.name}]": (band.mu, 0), f"mass[{band.name}]": (band.mass, 0)}
+    for path, (leaf, dimensions) in numbers.items():
+        if np.ndim(leaf) != dimensions:
+            raise InputError(
+                f"Argument `{name}` must be one system (for a batch of them: jax.vmap({function})), but got {path} of shape "
+                f"{np.shape(leaf)}."
+            )
+        kind = jnp.result_type(leaf)
+        check(kind == np.float64, name, "have float64 numbers", f"{path} of type {kind}")
+
+
+def _check_values(sc: Superconductor) -> None:
+    """What the values of the leaves must satisfy; skipped while JAX traces."""
+    check_finite("lam", sc.lam)
+    check_finite("Omega", sc.Omega)
+    if is_concrete(sc.Omega):
+        check(bool(np.all(np.asarray(sc.Omega) > 0)), "Omega", "be positive [meV]", sc.Omega)
+    for band in sc.bands:
+        if is_concrete(band) and jnp.ndim(band.mu) == 0:
+            parabolic_band(band.name, float(band.mu), float(band.mass))
+
+
+def _numbers(name: str, value: Any) -> Any:
+    """`value` as float64, or one sentence if it is no array of numbers."""
+    if (
+        is_concrete(value)
+        and np.asarray(value, dtype=object).size
+        and any(isinstance(x, bool | str) for x in np.asarray(value, dtype=object).ravel())
+    ):
+        raise InputError(f"Argument `{name}` must hold numbers, but got {value!r}.")
+    try:
+        return jnp.asarray(value, jnp.float64) if not is_concrete(value) else np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"Argument `{name}` must hold numbers in a regular array, but got {value!r}.") from None
+
+
+def _band(name: str, values: Any) -> Band:
+    """A band from a table with mu and mass."""
+    check(isinstance(values, Mapping), f"bands.{name}", "be a table with mu and mass", repr(values))
+    unknown = sorted(set(values) - {"mu", "mass"})
+    check(not unknown, f"bands.{name}", "have only the keys mu and mass", unknown)
+    check("mu" in values, f"bands.{name}", "have the key mu", sorted(values))
+    return parabolic_band(name, **{key: _numbers(f"{key}[{name}]", value) for key, value in values.items()})
+
+
+def _pair(entry: Any, names: list[str]) -> tuple[int, int]:
+    """Indices of the two bands of a cross channel."""
+    check(isinstance(entry, str | tuple | list), "cross", "name pairs of bands such as `alpha:beta`", repr(entry))
+    pair = entry.split(":") if isinstance(entry, str) else list(entry)
+    check(len(pair) == 2, "cross", "name pairs of bands such as `alpha:beta`", repr(entry))
+    for name in pair:
+        check(name in names, "cross", f"name bands of the system ({', '.join(names)})", f"`{name}` in {entry!r}")
+    check(pair[0] != pair[1], "cross", "pair two different bands", repr(entry))
+    return names.index(pair[0]), names.index(pair[1])
+
+
+def _reordered(lam: Any, given: list[str], order: tuple[str, ...]) -> Any:
+    names = [_canonical(name, order) for name in given]
+    check(sorted(names) == sorted(order), "channels", f"name each of {list(order)} once", given)
+    index = np.array([names.index(name) for name in order])
+    return lam[index][:, index]
+
+
+def _clusters(n: int, cross: tuple[tuple[int, int], ...]) -> tuple[Cluster, ...]:
+    """Connected components of the graph of bands whose edges are the cross channels."""
+    root = list(range(n))
+    for i, j in cross:
+        root = [root[j] if r == root[i] else r for r in root]
+    members = [tuple(i for i in range(n) if root[i] == r) for r in dict.fromkeys(root)]
+    links = [tuple(n + k for k, (i, _) in enumerate(cross) if i in bands) for bands in members]
+    return tuple(Cluster(bands, bands + link) for bands, link in zip(members, links, strict=True))
+
+
+_PATH = re.compile(r"^\s*(?P<leaf>\w+)\s*(?:\[(?P<index>[^\]]*)\])?\s*$")
+
+
+def _where(sc: Superconductor, path: str) -> tuple[Any, Any]:
+    """(getter, setter) of the leaf at `path`."""
+    leaf, index = _parse(sc, path)
+    if leaf == "Omega" and index is None:
+        return (lambda s: s.Omega), (lambda s, v: eqx.tree_at(lambda t: t.Omega, s, v))
+    if leaf in ("mu", "mass") and index in sc.band_names:
+        i = sc.band_names.index(index)
+        return (
+            lambda s: getattr(s.bands[i], leaf),
+            lambda s, v: eqx.tree_at(lambda t: getattr(t.bands[i], leaf), s, v),
+        )
+    if leaf == "lam" and index is not None and index.count(",") == 1:
+        row, column = (sc.channels.index(_canonical(c.strip(), sc.channels)) for c in index.split(","))
+        return (
+            lambda s: s.lam[..., row, column],
+            lambda s, v: eqx.tree_at(lambda t: t.lam, s, _with_entry(s.lam, row, column, v)),
+        )
+    alias = "; for two bands also `lambda_13` and the like" if _is_two_band(sc) else ""
+    raise InputError(
+        f"Unknown path `{path}`: the paths of this system are `Omega`, `mu[band]`, `mass[band]` and `lam[channel, channel]` "
+        f"with the bands {', '.join(sc.band_names)} and the channels {', '.join(sc.channels)}{alias}."
+    )
+
+
+def _with_entry(lam: Any, row: int, column: int, value: Any) -> Any:
+    """lam with one entry changed; on the host where it can be: eager JAX would compile every operation."""
+    if not is_concrete((lam, value)):
+        return lam.at[..., row, column].set(value)
+    changed = np.array(lam)
+    changed[..., row, column] = value
+    return jnp.asarray(changed)
+
+
+def _is_two_band(sc: Superconductor) -> bool:
+    return len(sc.bands) == 2 and len(sc.cross) == 1
+
+
+def _parse(sc: Superconductor, path: str) -> tuple[str, str | None]:
+    """Leaf and index of a path; for two cross-paired bands `lambda_13` stands for `lam[alpha, alpha:beta]`."""
+    match = _PATH.match(path)
+    if match is None:
+        raise InputError(f"Cannot read the path `{path}`: it must look like `Omega` or `lam[alpha, alpha:beta]`.")
+    leaf, index = match["leaf"], match["index"]
+    if _is_two_band(sc) and index is None and re.fullmatch("lambda_[123][123]", leaf):
+        row, column = (sc.channels[int(digit) - 1] for digit in leaf[-2:])
+        return "lam", f"{row}, {column}"
+    return leaf, index.strip() if index is not None else None

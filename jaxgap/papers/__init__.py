@@ -1,0 +1,1 @@
+"""The figures of the two papers, with what each must show."""

@@ -1,0 +1,197 @@
+"""Pictures. Every function draws on `ax` (a new one if None) and returns it; units are on the axes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import Patch
+
+from jaxgap.continuation.bifurcations import BifurcationKind
+from jaxgap.model.band import shell
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.observables import branch_minima, branch_names, dispersion, tunnelling_density_of_states, wave_vector
+from jaxgap.phases.diagram import PhaseDiagram
+from jaxgap.plotting.tables import write_csv
+from jaxgap.solving.curves import gap_curve
+from jaxgap.solving.labels import Label
+from jaxgap.solving.solution import Solution
+
+__all__ = [
+    "COLOURS",
+    "plot_dispersion",
+    "plot_density_of_states",
+    "plot_gaps",
+    "plot_phase_diagram",
+    "write_phase_diagram",
+    "draw_curve",
+]
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's colours, which colour-blind readers can tell apart."""
+
+
+def _axes(ax: Any, width: float = 6.4, height: float = 4.4) -> Any:
+    return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
+
+
+def plot_dispersion(solution: Solution, ax: Any = None, points: int = 2001) -> Any:
+    """E_+-(k) of every quasiparticle branch, over the shells of all bands and a little beyond."""
+    ax = _axes(ax)
+    sc = solution.superconductor
+    ends = np.array([[float(end) for end in shell(band, sc.Omega)] for band in sc.bands])
+    lo, hi = ends[:, 0].min(), ends[:, 1].max()
+    kappa = np.linspace(max(lo - 0.05 * (hi - lo), 0.0), hi + 0.05 * (hi - lo), points)
+    for name, energy, colour in zip(branch_names(sc), dispersion(solution, kappa), COLOURS, strict=False):
+        ax.plot(wave_vector(kappa), energy, color=colour, label=name)
+    ax.set(xlabel=r"$k$ (Å$^{-1}$)", ylabel="quasiparticle energy $E$ (meV)", ylim=(0, None))
+    ax.set_title(_title(solution), fontsize=10)
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_density_of_states(solution: Solution, omega: Any = None, Gamma: float = 0.1, ax: Any = None) -> Any:
+    """Tunnelling density of states with Dynes broadening Gamma [meV], total and per band, and the branch minima."""
+    ax = _axes(ax)
+    sc = solution.superconductor
+    gaps = np.asarray(branch_minima(solution))
+    reach = 2.5 * min(float(np.max(gaps)), float(sc.Omega)) if np.any(gaps > 0) else 0.5 * float(sc.Omega)
+    omega = np.linspace(-reach, reach, 1201) if omega is None else np.asarray(omega)
+    N = tunnelling_density_of_states(solution, omega, Gamma)
+    ax.plot(omega, N.total, color="black", lw=1.8, label="total")
+    for name, band, colour in zip(sc.band_names, N.bands, COLOURS, strict=False):
+        ax.plot(omega, band, color=colour, lw=1.0, ls="--", label=name)
+    for gap in gaps[gaps < float(sc.Omega)]:
+        ax.axvline(gap, color="0.7", lw=0.8, zorder=0)
+    ax.set(xlabel=r"energy $\omega$ (meV)", ylabel=r"$N(\omega)\,/\,N(0)$", ylim=(0, None))
+    ax.set_title(f"{_title(solution)}, $\\Gamma$ = {Gamma:g} meV; grey: branch minima", fontsize=10)
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_gaps(sc: Superconductor, T: Any, branch: str | None = None, ax: Any = None) -> Any:
+    """Branch minima against temperature along a branch: solid where it is stable, dashed where it is not."""
+    ax = _axes(ax)
+    curve = gap_curve(sc, T, branch)
+    for name, gap, colour in zip(branch_names(sc), curve.gaps.T, COLOURS, strict=False):
+        draw_curve(ax, curve.T, gap, curve.stable, color=colour, label=name)
+    ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (branch minimum) (meV)", xlim=(0, None), ylim=(0, None))
+    ax.set_title(f"branch {branch}" if branch else r"branch connected to $T_c$", fontsize=10)
+    ax.legend(frameon=False)
+    return ax
+
+
+LINES = {
+    BifurcationKind.CROSSING: ("first order ($F$ equal)", "o", COLOURS[1]),
+    BifurcationKind.NORMAL: ("continuous", "s", "black"),
+    BifurcationKind.FOLD: ("end of a state (fold)", ".", COLOURS[5]),
+    BifurcationKind.PITCHFORK: ("phases become unstable", ".", COLOURS[3]),
+    BifurcationKind.GAPLESS: ("gapless", "d", "white"),
+}
+"""How the lines of a phase diagram are drawn."""
+
+
+def plot_phase_diagram(diagram: PhaseDiagram, ax: Any = None) -> Any:
+    """The smallest gap of the ground state as colour, and the lines: every dot is a point located by the line's own equations
+    on an edge of the grid. Hatched (black) where several superconducting states are stable, and (white, the other way) where
+    the ground state breaks time reversal."""
+    ax = _axes(ax, 7.6, 4.8)
+    gap = np.ma.masked_invalid(diagram.ground_gap)
+    colours = plt.get_cmap("cividis").with_extremes(bad="0.8")
+    image = ax.pcolormesh(diagram.x, diagram.y, gap, cmap=colours, shading="nearest", rasterized=True)
+    ax.figure.colorbar(image, ax=ax, label="smallest gap of the ground state (meV)")
+    handles = []
+    for kind, (label, marker, colour) in LINES.items():
+        points = diagram.lines.get(kind, np.zeros((0, 2)))
+        if len(points):
+            size, edge = (3.5, "black") if marker == "d" else (3.0, colour)
+            style = {"marker": marker, "ms": size, "ls": "none", "color": colour, "mec": edge, "mew": 0.4}
+            handles += ax.plot(*points.T, label=label, **style)
+    handles += _hatched(ax, diagram, diagram.stable_states > 1, "////", "black", "several stable states")
+    handles += _hatched(ax, diagram, diagram.ground_broken, r"\\", "white", "ground state breaks time reversal")
+    if gap.mask.any():
+        handles.append(Patch(facecolor="0.8", label="no stable state found"))
+    ax.set(xlabel=_axis_label(diagram.x_name), ylabel=_axis_label(diagram.y_name))
+    if handles:
+        ax.figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False, markerscale=1.5)
+    return ax
+
+
+def _hatched(ax: Any, diagram: PhaseDiagram, where: Any, hatch: str, colour: str, label: str) -> list[Patch]:
+    """Hatch the points of a diagram at which `where` holds; its handle for the legend, if there are any."""
+    if not where.any():
+        return []
+    # Every point has its cell, as the colours have: contours through the points would leave out what is one point wide.
+    corners = [np.repeat(_cell_ends(axis), 2)[1:-1] for axis in (diagram.x, diagram.y)]
+    cells = np.repeat(np.repeat(where, 2, axis=0), 2, axis=1)
+    contours = ax.contourf(*corners, cells, levels=[0.5, 1.5], colors="none", hatches=[hatch])
+    contours.set(edgecolor=colour, linewidth=0.0)
+    return [Patch(facecolor="0.4" if colour == "white" else "none", edgecolor=colour, hatch=hatch, label=label)]
+
+
+def _cell_ends(points: np.ndarray) -> np.ndarray:
+    """The ends of the cells around evenly spaced points."""
+    half = (points[1] - points[0]) / 2
+    return np.append(points - half, points[-1] + half)
+
+
+def write_phase_diagram(diagram: PhaseDiagram, folder: str | Path) -> tuple[Path, ...]:
+    """Write diagram.png and .pdf, states.csv and lines.csv into `folder`; returns the paths.
+
+    states.csv has a row for every state at every point: whether it is the ground state (`ground`) and breaks time reversal
+    (`broken`: its amplitudes have imaginary parts, the last columns), 1 or 0.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    png, pdf, states, lines = paths = tuple(folder / name for name in ("diagram.png", "diagram.pdf", "states.csv", "lines.csv"))
+    figure = plot_phase_diagram(diagram).figure
+    figure.savefig(png, dpi=160)
+    figure.savefig(pdf)
+    plt.close(figure)
+    names = diagram.superconductor.channels
+    channels = [f"Delta_{name}_meV" for name in names] + [f"Delta_{name}_imaginary_meV" for name in names]
+    counts = ("free_energy", "gap_meV", "unstable_amplitude", "unstable_phase", "ground", "broken")
+    write_csv(states, (diagram.x_name, diagram.y_name, *counts, *channels), _state_rows(diagram))
+    points = [(kind.name.lower(), *map(float, point)) for kind, line in diagram.lines.items() for point in line]
+    write_csv(lines, ("line", diagram.x_name, diagram.y_name), points)
+    return paths
+
+
+def _state_rows(diagram: PhaseDiagram) -> Iterator[tuple[Any, ...]]:
+    ground, broken = diagram.ground, diagram.broken
+    for i, k, state in zip(*np.nonzero(np.isfinite(diagram.gap)), strict=True):
+        at = i, k, state
+        energy = float(diagram.free_energy[at]), float(diagram.gap[at])
+        counts = (
+            int(diagram.unstable_amplitude[at]),
+            int(diagram.unstable_phase[at]),
+            int(ground[i, k] == state),
+            int(broken[at]),
+        )
+        amplitudes = np.concatenate([diagram.Delta[at].real, diagram.Delta[at].imag])
+        yield float(diagram.x[k]), float(diagram.y[i]), *energy, *counts, *map(float, amplitudes)
+
+
+def _axis_label(name: str) -> str:
+    if name == "T":
+        return "temperature $T$ (K)"
+    if name.startswith("lambda_"):
+        return rf"$\lambda_{{{name.removeprefix('lambda_')}}}$"
+    if name == "Omega" or name.startswith("mu["):
+        return f"{name} (meV)"
+    return name
+
+
+def draw_curve(ax: Any, x: Any, y: Any, stable: Any, label: str | None = None, **style: Any) -> None:
+    """A curve that is solid where `stable` and dashed elsewhere; the pieces share their end points."""
+    x, y, stable = (np.asarray(part) for part in (x, y, stable))
+    joined = stable[:-1] & stable[1:]
+    solid = np.concatenate([joined, [False]]) | np.concatenate([[False], joined])
+    dashed = np.concatenate([~joined, [False]]) | np.concatenate([[False], ~joined])
+    ax.plot(x, np.where(solid, y, np.nan), label=label, **style)
+    ax.plot(x, np.where(dashed, y, np.nan), ls=(0, (4, 2)), **style)
+
+
+def _title(solution: Solution) -> str:
+    return f"$T$ = {float(solution.T):g} K, {Label(int(solution.label)).text}"

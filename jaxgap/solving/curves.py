@@ -1,0 +1,116 @@
+"""Branches of solutions in temperature: Delta(T) and the excitation gaps along a branch, up to its end (`branch_end`)."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import check, check_finite
+from jaxgap.numerics.programs import program
+from jaxgap.observables.gaps import branch_minima_of
+from jaxgap.solving.entry import takes_system
+from jaxgap.solving.following import follow_from_zero
+from jaxgap.solving.labels import Label, sign_pattern
+from jaxgap.solving.one import amplitudes, solve_core
+from jaxgap.solving.solution import Solution, Status
+from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
+
+__all__ = ["GapCurve", "gap_curve", "solve_temperatures"]
+
+RESOLUTION = 1e-4
+"""Nearer to a branch's end [K] every temperature decides for itself, as in `solving.following.follow`."""
+
+
+@takes_system
+def solve_temperatures(
+    sc: Superconductor, T: Any, *, start: Any = None, branch: str | None = None, rule: Rule = DEFAULT_RULE
+) -> Solution:
+    """`solve` at each of the temperatures `T` [K], batched: a `Solution` whose leaves have the temperatures as first axis.
+
+    Nothing raises: every element has its own status. `start`, `branch` and `rule` are those of `solve`.
+    """
+    Delta_0 = None if start is None else amplitudes(start, sc)
+    pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
+    return _solve_temperatures(sc, _temperatures(T), Delta_0, pattern, rule)
+
+
+def _temperatures(T: Any) -> Float[Array, "temperature"]:
+    check_finite("T", T)
+    T = np.asarray(T, dtype=float)
+    check(T.ndim == 1 and T.size > 0 and not np.any(T < 0), "T", "be a list of temperatures >= 0 [K]", T.tolist())
+    return jnp.asarray(T)
+
+
+@program
+def _solve_temperatures(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Any, pattern: Any, rule: Rule) -> Solution:
+    return _along(sc, T, Delta_0, pattern, rule)
+
+
+def _along(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Any, pattern: Any, rule: Rule) -> Solution:
+    """`solve_core` at every temperature. A named branch is first followed as far as it goes: every temperature beyond its end
+    would look for that end anew, and all others would wait."""
+
+    def at(t: Float[Array, ""]) -> Solution:
+        return solve_core(sc, t, Delta_0, pattern, rule)
+
+    if pattern is None or Delta_0 is not None:
+        return jax.vmap(at)(T)
+    track = follow_from_zero(*jax.lax.stop_gradient((sc, jnp.max(T))), pattern, rule)
+    beyond = track.began & ~track.arrived & (T > track.T + RESOLUTION)
+    found = jax.vmap(at)(jnp.where(beyond, 0.0, T))
+    nan, status = jnp.where(beyond, jnp.nan, 1.0), jnp.where(beyond, int(Status.LEFT_BRANCH), found.status)
+    return eqx.tree_at(
+        lambda s: (s.T, s.Delta, s.status, s.label, s.residual, s.sigma_min, s.quadrature_error, s.differentiable),
+        found,
+        (
+            T,
+            found.Delta * nan[:, None],
+            status,
+            jnp.where(beyond, int(Label.NOTHING), found.label),
+            found.residual * nan,
+            found.sigma_min * nan,
+            found.quadrature_error * nan,
+            found.differentiable & ~beyond,
+        ),
+    )
+
+
+class GapCurve(eqx.Module):
+    """Excitation gaps along a branch."""
+
+    solutions: Solution
+    """Batched over the temperatures."""
+    gaps: Float[Array, "temperature branch"]
+    """Branch minima [meV], in the order of `branch_names`; NaN where the branch does not exist."""
+    stable: Bool[Array, "temperature"]
+    """Where the branch exists and no direction, in amplitudes or in phases, is unstable (phases for equal rates)."""
+
+    @property
+    def T(self) -> Float[Array, "temperature"]:
+        """The temperatures [K]."""
+        return self.solutions.T
+
+
+@takes_system
+def gap_curve(sc: Superconductor, T: Any, branch: str | None = None) -> GapCurve:
+    """Excitation gaps and stability along a branch (default: the one connected to T_c) at the temperatures `T` [K].
+
+    The branch is that of `solve`: the one that exists from T = 0 up to `branch_end`, and nothing beyond, even if the state
+    connected to T_c has its signs there.
+    """
+    pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
+    return _gap_curve(sc, _temperatures(T), pattern)
+
+
+@program
+def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Any) -> GapCurve:
+    def at(solution: Solution) -> tuple[Solution, Any, Any]:
+        exists = solution.converged & (solution.label != Label.NORMAL)
+        gaps = jnp.where(exists, branch_minima_of(sc, solution.Delta), jnp.nan)
+        return solution, gaps, exists & solution.stable
+
+    return GapCurve(*jax.vmap(at)(_along(sc, T, None, pattern, DEFAULT_RULE)))

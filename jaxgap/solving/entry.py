@@ -1,0 +1,54 @@
+"""What functions that take a system or a solution do first: they see that it is one, and that the settings of a host program do
+not matter (`own_rules`, `on_any_mesh`).
+
+A batch is refused with the remedy: every function is written for one system at one temperature, and `jax.vmap` makes it one for
+many. Under tracing shapes and types are known, so that this holds there, too.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from jaxgap.model.superconductor import check_one_system
+from jaxgap.numerics.checks import check
+from jaxgap.numerics.meshes import on_any_mesh
+from jaxgap.numerics.precision import own_rules, require_float64
+from jaxgap.solving.solution import Solution, check_single
+
+__all__ = ["check_one_solution", "takes_solution", "takes_system"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def takes_system(function: F) -> F:
+    """A function whose first argument is a system."""
+    return _entry(function, "sc", check_one_system)
+
+
+def takes_solution(function: F) -> F:
+    """A function whose first argument is a solution."""
+    return _entry(function, "solution", check_one_solution)
+
+
+def _entry(function: F, name: str, check_it: Callable[..., None]) -> F:
+    ruled = on_any_mesh(own_rules(function))
+    others = list(inspect.signature(function).parameters.values())[1:]
+    alone = all(one.default is not one.empty or one.kind is one.VAR_KEYWORD for one in others)
+    batched = function.__name__ if alone else f"lambda x: {function.__name__}(x, ...)"
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if args or name in kwargs:  # Else Python says what is missing.
+            require_float64()
+            check_it(args[0] if args else kwargs[name], batched)
+        return ruled(*args, **kwargs)
+
+    return cast(F, call)
+
+
+def check_one_solution(solution: Any, function: str) -> None:
+    """Raise `InputError` unless `solution` is one solution; the remedy is jax.vmap(`function`)."""
+    check(isinstance(solution, Solution), "solution", "be a Solution", type(solution).__name__)
+    check_single(solution, function)
+    check_one_system(solution.superconductor, function, "solution")

@@ -1,0 +1,59 @@
+r"""Quasiparticles of two cross-paired bands where not both are inside their shells.
+
+.. math:: E(\kappa) = \sqrt{\zeta_i^2 + |\Delta_i|^2}, \qquad |\zeta_j| > \Omega
+
+Where only band i is inside its shell it pairs alone (Delta_3 is switched off), and its partner j is normal. So the smallest E
+is |Delta_i| if the band's Fermi momentum lies in such an interval of kappa, or else lies at the interval's end.
+
+Two shells that do not overlap leave a gap between them in which both bands are normal and cross; the larger of the two energies
+is the smallest there, at |zeta_1| = |zeta_2| (d/2 for equal masses at the distance d).
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Inexact
+
+from jaxgap.equations.pairing import parameters, pick, single_intervals
+from jaxgap.model.band import kappa_F, larger, smaller, zeta
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.spectra.pair import abs2, safe_sqrt
+
+__all__ = ["ROUNDING", "lowest_alone", "normal_crossing", "pairs_alone_at_fermi_momentum"]
+
+ROUNDING = 1e-12
+"""An interval narrower than 1e-12 of its upper end is none: shells that are equal, or only touch."""
+
+
+def lowest_alone(sc: Superconductor, Delta: Inexact[Array, "channel"], cluster: Cluster) -> Float[Array, ""]:
+    """Smallest energy [meV] of a band of a pair where its partner is outside its shell; infinite if there is no such k."""
+    bands, lo, hi = single_intervals(sc)
+    mine = tuple(k for k, i in enumerate(bands) if i in cluster.bands)
+    own = tuple(bands[k] for k in mine)
+    a, b = pick(lo, mine), pick(hi, mine)
+    m, mu = (pick(leaf, own) for leaf in parameters(sc))
+    nearest = smaller(larger(m * mu, a), b)
+    E = safe_sqrt((nearest / m - mu) ** 2 + abs2(pick(Delta, own)))
+    E = jnp.where(b - a > ROUNDING * b, E, jnp.inf)
+    return E[jnp.argmin(E)]
+
+
+def normal_crossing(sc: Superconductor, cluster: Cluster) -> Float[Array, ""]:
+    """Smallest |zeta_1| = |zeta_2| >= Omega [meV] of the bands of a pair; infinite if they do not cross outside the shells."""
+    one, two = (sc.bands[i] for i in cluster.bands)
+    crossings = [_crossing(one, two, sign, sc.Omega) for sign in (1.0, -1.0)]
+    return smaller(*crossings)
+
+
+def _crossing(one: Any, two: Any, sign: float, Omega: Any) -> Float[Array, ""]:
+    """|zeta_1| at the kappa where zeta_1 = sign zeta_2."""
+    slope = 1 / one.mass - sign / two.mass
+    kappa = (one.mu - sign * two.mu) / jnp.where(slope == 0, 1.0, slope)
+    energy = jnp.abs(zeta(one, kappa))
+    return jnp.where((slope != 0) & (kappa >= 0) & (energy >= (1 - ROUNDING) * Omega), energy, jnp.inf)
+
+
+def pairs_alone_at_fermi_momentum(sc: Superconductor, cluster: Cluster) -> Bool[Array, "2"]:
+    """Of both bands of a pair: whether the partner is outside its shell at the band's k_F."""
+    i, j = (sc.bands[k] for k in cluster.bands)
+    return jnp.abs(jnp.stack([zeta(j, kappa_F(i)), zeta(i, kappa_F(j))])) > sc.Omega

@@ -1,0 +1,1 @@
+"""All states of a point, ranked."""

@@ -1,0 +1,257 @@
+r"""All solutions of the gap equations of one system at one temperature, ranked, named, with their stability.
+
+A gap equation with cross-band pairing has several solutions; an iteration finds one. Here a search (`jaxgap.states.search`)
+finds as many as it can, each is solved to full accuracy, and judged: its free energy, its stability, its gap, its name.
+
+No finite set of starts can promise completeness; `benchmarks/solutions.py` measures it against thousands of random starts.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Inexact
+
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError, NotConvergedError, is_concrete
+from jaxgap.numerics.chunks import all_in_chunks
+from jaxgap.numerics.programs import program
+from jaxgap.observables.gaps import GAPLESS, excitation_gap_of
+from jaxgap.observables.thermodynamics import free_energy_of
+from jaxgap.solving.entry import takes_system
+from jaxgap.solving.labels import Label
+from jaxgap.solving.one import checked_temperature, solve, solve_core
+from jaxgap.solving.solution import Solution, Status, stability_in_words
+from jaxgap.solving.stability import complex_matrix, negative_of_each, real_blocks
+from jaxgap.spectra.quadrature import DEFAULT_RULE
+from jaxgap.states.search import STATES, as_real, candidates, coupled_groups, distinct
+
+__all__ = ["State", "Solutions", "solutions", "ground_state"]
+
+
+class State(NamedTuple):
+    """One solution with what is known about it."""
+
+    solution: Solution
+    free_energy: float | None
+    """Relative to the normal state [meV^2 times the unit of N]; None if g is not symmetric: then none exists."""
+    unstable_amplitude: int
+    """Unstable directions in the amplitudes (for complex amplitudes: of all of M)."""
+    unstable_phase: int
+    """Unstable directions in the phases; for equal relaxation rates, which matters only if g is not symmetric."""
+    phase_defined: bool
+    """Whether g is symmetric; if not, phase stability depends on relaxation rates and is properly undefined."""
+    gap: float
+    """Smallest excitation energy (`excitation_gap`) [meV]."""
+    crossband: float
+    """Largest |Delta_ij|^2 / |Delta_i Delta_j| over the cross-paired pairs of bands: above 1 the state is
+    crossband-dominated, below intraband-dominated (at equal bands, d = 0, it is gapless in between)."""
+    branch: int | None = None
+    """Number of its branch, if it comes from `jaxgap.continuation.branches.solutions_on`; a search at one point knows of
+    none."""
+
+    @property
+    def Delta(self) -> np.ndarray:
+        """Amplitudes [meV]: real where they can be made real."""
+        Delta = np.asarray(self.solution.Delta)
+        return Delta.real if not np.any(Delta.imag) else Delta
+
+    @property
+    def label(self) -> Label:
+        """normal, s++, s+-, ..."""
+        return Label(int(self.solution.label))
+
+    @property
+    def stable(self) -> bool:
+        """Whether no direction is unstable (phases: for equal relaxation rates)."""
+        return self.unstable_amplitude == 0 and self.unstable_phase == 0
+
+    @property
+    def gapless(self) -> bool:
+        """Whether the smallest excitation energy is zero to tolerance."""
+        return self.label != Label.NORMAL and self.gap <= GAPLESS * float(np.max(np.abs(self.Delta)))
+
+    @property
+    def name(self) -> str:
+        """The label, which pairing dominates, and `gapless` where it is: a description, not an identity."""
+        words = [self.label.text]
+        if self.label not in (Label.NORMAL, Label.CROSSBAND) and self.solution.superconductor.cross:
+            words.append("crossband-dominated" if self.crossband > 1 else "intraband-dominated")
+        return ", ".join(words + ["gapless"] * self.gapless)
+
+    @property
+    def stability(self) -> str:
+        """Stability in words."""
+        phase_defined = self.phase_defined or self.label == Label.NORMAL
+        return stability_in_words(self.unstable_amplitude, self.unstable_phase, phase_defined)
+
+
+@dataclass(frozen=True, repr=False)
+class Solutions:
+    """All solutions found, ranked: by free energy where it exists, else by the number of unstable directions."""
+
+    superconductor: Superconductor
+    T: float
+    states: tuple[State, ...]
+
+    def __iter__(self) -> Iterator[State]:
+        return iter(self.states)
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.states[i]
+
+    @property
+    def stable(self) -> tuple[State, ...]:
+        """The states without unstable directions, in their ranking."""
+        return tuple(state for state in self.states if state.stable)
+
+    @property
+    def ground_state(self) -> State:
+        """The first stable state."""
+        if not self.stable:
+            raise NotConvergedError(f"No stable solution was found at T = {self.T:g} K, not even the normal state.")
+        return self.stable[0]
+
+    def __str__(self) -> str:
+        names = self.superconductor.channels
+        lines = [f"{len(self)} solutions at T = {self.T:g} K (up to free phases and complex conjugation)"]
+        if not bool(self.superconductor.has_free_energy):
+            lines += ["  no free energy exists: g = lambda/N is not symmetric; ranked by unstable directions"]
+        for i, state in enumerate(self.states):
+            F = "" if state.free_energy is None else f"F = {state.free_energy:+.6f}  "
+            amplitudes = ", ".join(f"{name} {_short(D)}" for name, D in zip(names, state.Delta, strict=True))
+            number = "" if state.branch is None else f" (branch {state.branch})"
+            lines += [f"  {i}: {state.name}{number}; {state.stability}", f"     {F}gap {state.gap:.4f} meV; {amplitudes}"]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _short(z: Any) -> str:
+    return f"{z:+.4f}" if np.isrealobj(z) else f"{z.real:+.4f}{z.imag:+.4f}i"
+
+
+@takes_system
+def solutions(sc: Superconductor, T: Any, *, starts: Any = None) -> Solutions:
+    """All solutions of the gap equations of `sc` at temperature T [K], real and complex, ranked and named.
+
+    The normal state is among them. Complex solutions come in conjugate pairs and are listed once. No search can promise to
+    find all: how many this one finds is measured in `benchmarks/solutions.py`.
+
+    Args:
+        sc: the system.
+        T: temperature [K].
+        starts: amplitudes [meV], [start, channel], real or complex, to start from besides the built-in ones.
+
+    Raises:
+        InputError: for a system or a temperature that is not one concrete value (a search cannot be traced), or not valid.
+    """
+    T = checked_temperature(T)
+    if not is_concrete((sc, T)) or jnp.ndim(sc.Omega) > 0:
+        raise InputError("`solutions` is a search on the host: it takes one concrete system and temperature, not traced ones.")
+    groups = coupled_groups(sc)
+    real, broken = candidates(sc, T, groups, starts)
+    # The normal state is a solution at every temperature.
+    found = _polished(sc, T, np.concatenate([np.zeros((1, len(sc.channels))), real]), broken)
+    rows, _ = as_real(np.stack([np.asarray(s.Delta) for s in found]), groups)
+    states = judged(sc, [found[i] for i in distinct(rows, groups)])
+    return Solutions(sc, float(T), tuple(sorted(states, key=_rank)))
+
+
+@takes_system
+def ground_state(sc: Superconductor, T: Any) -> State:
+    """The stable solution of lowest free energy (without a free energy: the first of `solutions` that is stable)."""
+    return solutions(sc, T).ground_state
+
+
+def _rank(state: State) -> tuple[Any, ...]:
+    unstable = state.unstable_amplitude + state.unstable_phase
+    size = -float(np.linalg.norm(state.Delta))
+    return (unstable, size) if state.free_energy is None else (state.free_energy, unstable)
+
+
+# --- polish and judge -------------------------------------------------------------------------------------------------
+
+
+@program
+def _solve_all(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "state channel"]) -> Solution:
+    return jax.vmap(lambda D: solve_core(sc, T, D, None, DEFAULT_RULE))(Delta)
+
+
+def _polished(sc: Superconductor, T: Any, *kinds: np.ndarray) -> list[Solution]:
+    """The rows of every kind (real, complex) solved to full accuracy; those that lead nowhere are dropped."""
+    found = []
+    for batch in all_in_chunks(STATES, *((partial(_solve_all, sc, T), rows) for rows in kinds if len(rows))):
+        names = [field.name for field in dataclasses.fields(batch) if field.name != "superconductor"]
+        for i in range(len(batch.Delta)):
+            one = Solution(superconductor=sc, **jax.device_put({name: getattr(batch, name)[i] for name in names}))
+            status = batch.status[i]
+            if status == Status.INACCURATE:
+                one = solve(sc, T, start=one, throw=False)
+                status = int(one.status)
+            if status in (Status.CONVERGED, Status.INACCURATE, Status.TRIVIAL):
+                found.append(one)
+    return found
+
+
+class _Judged(NamedTuple):
+    free_energy: Float[Array, "state"]
+    has_free_energy: Bool[Array, "state"]
+    gap: Float[Array, "state"]
+    blocks: Any
+
+
+@program
+def _judge(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "state channel"]) -> _Judged:
+    def one(D: Any) -> _Judged:
+        blocks = complex_matrix(sc, D, T) if jnp.iscomplexobj(D) else real_blocks(sc, D, T)
+        return _Judged(free_energy_of(sc, D, T), sc.has_free_energy, excitation_gap_of(sc, D), blocks)
+
+    return jax.vmap(one)(Delta)
+
+
+def judged(sc: Superconductor, found: list[Solution]) -> list[State]:
+    """States from solutions of one system at one temperature."""
+    amplitudes = [np.asarray(s.Delta) for s in found]
+    broken = [bool(np.any(D.imag)) for D in amplitudes]
+    order = [i for kind in (False, True) for i in range(len(found)) if broken[i] == kind]
+    n_real = len(found) - sum(broken)
+    rows = [np.stack([amplitudes[i] for i in part]) for part in (order[:n_real], order[n_real:]) if part]
+    rows = [part if np.any(part.imag) else part.real for part in rows]
+    results = all_in_chunks(STATES, *((partial(_judge, sc, found[0].T), part) for part in rows))
+    states: list[State] = []
+    for result, part in zip(results, rows, strict=True):
+        real = np.isrealobj(part)
+        counts = [negative_of_each(block) for block in (result.blocks if real else (result.blocks,))]
+        for i, D in enumerate(part):
+            has_free_energy = bool(result.has_free_energy[i])
+            states.append(
+                State(
+                    solution=found[order[len(states)]],
+                    free_energy=float(result.free_energy[i]) if has_free_energy else None,
+                    unstable_amplitude=int(counts[0][i]),
+                    unstable_phase=int(counts[1][i]) if real else 0,
+                    phase_defined=has_free_energy,
+                    gap=float(result.gap[i]),
+                    crossband=_crossband(sc, D),
+                )
+            )
+    return states
+
+
+def _crossband(sc: Superconductor, Delta: np.ndarray) -> float:
+    n = len(sc.bands)
+    ratios = [0.0]
+    for k, (i, j) in enumerate(sc.cross):
+        product = abs(Delta[i] * Delta[j])
+        ratios.append(abs(Delta[n + k]) ** 2 / product if product > 0 else (np.inf if abs(Delta[n + k]) > 0 else 0.0))
+    return float(max(ratios))
