@@ -24,7 +24,7 @@ from jaxgap import (
     solve,
     superconductor,
 )
-from jaxgap.continuation.branches import bifurcations as b
+from jaxgap.continuation import bifurcations as b
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.observables import gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
