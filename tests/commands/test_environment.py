@@ -14,7 +14,7 @@ from jaxgap.commands.environment import in_sentences
 from jaxgap.commands.terminal import NARROWEST, console
 from jaxgap.numerics.checks import DoubtfulError, InputError, NotConvergedError
 
-ROOT = str(Path(__file__).parent.parent)
+ROOT = str(Path(__file__).parents[2])
 
 
 def command(*arguments, options=(), stdout=subprocess.PIPE, **environment):

@@ -27,7 +27,7 @@ from jaxgap.fitting.verdict import compared, p_value, verdict
 
 mpl.use("agg")
 
-SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
+SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 SECTIONS = ["Parameters", "Gaps on the fitted branch", "Fit quality", "Residuals", "Predicted, not fitted"]
 SECTIONS += ["Correlation of the parameters", "Profiles of χ²", "What the data fix", "All data", "Starts", "Provenance"]
 VOID = {"meta", "img"}

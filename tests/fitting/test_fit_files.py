@@ -14,7 +14,7 @@ from jaxgap.commands import fit as commands
 from jaxgap.commands import main as cli
 from jaxgap.fitting import load_result
 
-SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
+SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from jaxgap.model.superconductor import from_toml
 from jaxgap.observables import branch_minima, coherence_peaks, fermi_momentum_gaps
 from jaxgap.observables.gaps import branch_minima_of
 
-SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
+SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 
 PRINTED = {"lambda_13": (0.0312555, 5e-8), "Omega": (40.9626, 5e-5)}
 """Values as an independent fit printed them, and half a unit of their last digits."""

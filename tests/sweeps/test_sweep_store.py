@@ -222,12 +222,12 @@ if __name__ == "__main__":
 
 def script(tmp_path: Path, columns: int = 50) -> Path:
     path = tmp_path / "run.py"
-    path.write_text(textwrap.dedent(SCRIPT.format(tests=str(Path(__file__).parent), columns=columns)))
+    path.write_text(textwrap.dedent(SCRIPT.format(tests=str(Path(__file__).parents[1]), columns=columns)))
     return path
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "XLA_FLAGS": "", **more}
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "XLA_FLAGS": "", **more}
 
 
 @pytest.fixture(scope="module")

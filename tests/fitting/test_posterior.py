@@ -30,7 +30,7 @@ from jaxgap.fitting.result import FitResult, SampleResult
 from jaxgap.fitting.sampler import _evaluated
 from jaxgap.observables import branch_minima
 
-SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
+SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 TRUTH = np.array([0.02, 38.0])
 TEMPERATURES = (5.0, 20.0)
 BOUNDS = ((0.0, 0.15), (20.0, 50.0))
@@ -373,7 +373,7 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
     folder = tmp_path / "fit"
     code = f"import conftest, test_posterior as t; from pathlib import Path; t.sample(Path({str(folder)!r}), 200, block=10)"
     run = [sys.executable, "-c", code]
-    process = subprocess.Popen(run, cwd=Path(__file__).parent)
+    process = subprocess.Popen(run, cwd=Path(__file__).parents[1])
     deadline = time.monotonic() + 400
     while drawn_so_far(folder / "posterior.npz") < 30:
         assert process.poll() is None

@@ -16,7 +16,7 @@ from jaxgap.fitting.bootstrap import Bootstrap
 from jaxgap.fitting.bootstrap_report import verdict
 from jaxgap.fitting.checkpoint import drawn_so_far
 
-FITS = Path(__file__).parents[1] / "fits"
+FITS = Path(__file__).parents[2] / "fits"
 SETS = 150
 
 

@@ -11,7 +11,7 @@ from jaxgap.fitting import choice, fit, load_fit, load_result
 from jaxgap.fitting.choice import branches, not_ground
 from jaxgap.fitting.verdict import verdict
 
-SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
+SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 
 
 def test_every_pattern_of_relative_signs():

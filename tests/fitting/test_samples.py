@@ -19,7 +19,7 @@ from jaxgap.fitting.verdict import p_value
 from jaxgap.observables.gaps import branch_names
 from jaxgap.solving.curves import gap_curve
 
-SHIPPED = Path(__file__).parents[1] / "fits" / "synthetic_two_samples"
+SHIPPED = Path(__file__).parents[2] / "fits" / "synthetic_two_samples"
 TRUTH = np.array([0.024, 0.03, 41.0])
 """lambda_13 of the two samples, and Omega, which they share."""
 TEMPERATURES = {"under": (2.0, 18.0), "optimal": (2.0, 25.0)}

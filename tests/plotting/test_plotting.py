@@ -7,8 +7,8 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from amplitudes import state
 from problems import one_band, problem
-from test_observables import state
 
 from jaxgap import gap_curve, materials
 from jaxgap.materials import ba122

@@ -21,7 +21,7 @@ from jaxgap.commands.words import OPTIONS, in_words
 from jaxgap.fitting.record import SCHEMA
 from jaxgap.observables import branch_minima, fermi_momentum_gaps
 
-SHIPPED = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
+SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 PRINTED_6 = 5.1e-7
 """Half a unit of the sixth decimal, and a margin for rounding half ways."""
 PRINTED_9 = 5.1e-10

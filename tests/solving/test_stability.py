@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from amplitudes import state
 from problems import PROBLEMS, ba122, balanced, generator, problem, system
-from test_observables import state
 
 from jaxgap import Label, Status, solve
 from jaxgap.equations.pairing import free_energy_functional

@@ -16,7 +16,7 @@ from jaxgap.fitting.config import FULL, ModelConfig, ParameterConfig
 from jaxgap.fitting.minimise import distance, minimised
 from jaxgap.fitting.verdict import misfit
 
-FITS = Path(__file__).parents[1] / "fits"
+FITS = Path(__file__).parents[2] / "fits"
 compare_module = sys.modules["jaxgap.fitting.compare"]
 TIGHT = 1e-9
 """Linear problems are solved to rounding."""

@@ -15,7 +15,7 @@ from jaxgap.fitting.problem import problem
 from jaxgap.observables import conductance, tunnelling_conductance, tunnelling_density_of_states
 from jaxgap.units import k_B
 
-FITS = Path(__file__).parents[1] / "fits" / "synthetic_spectra"
+FITS = Path(__file__).parents[2] / "fits" / "synthetic_spectra"
 SMEARED = 3e-8
 """What the trapezoidal rules on either path of integration leave."""
 DIFFERENCES = 1e-6

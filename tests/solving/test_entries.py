@@ -189,7 +189,7 @@ print("done")
 
 def in_a_process(text, **environment):
     """What a program of its own prints: settings, devices and meshes are those of a whole process."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), **environment}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
     command = [sys.executable, "-c", BEGIN + text, str(jax.config.jax_compilation_cache_dir)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr

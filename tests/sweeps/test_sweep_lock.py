@@ -17,7 +17,7 @@ from jaxgap.sweeps.lock import locked
 
 GRID = {"Omega": np.array([20.0, 30.0])}
 GIVEN = {"grid": GRID, "observables": ["gap"], "T": 0.0, "start": [15.0], "batch": 8}
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 
 pytestmark = pytest.mark.usefixtures("sweeps_as_tests_compile")
 

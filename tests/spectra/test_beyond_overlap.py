@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from amplitudes import LAM, brute_energies, central, state
 from problems import PROBLEMS, generator, scaled_error, system
-from test_observables import LAM, brute_energies, central, state
 
 from jaxgap import gap_curve, materials, solutions, solve
 from jaxgap.commands.printing import gap_lines

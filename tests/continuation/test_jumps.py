@@ -12,7 +12,7 @@ from jaxgap.fitting import fit, load_fit
 from jaxgap.fitting.problem import problem
 from jaxgap.observables import free_energy
 
-SHIPPED = Path(__file__).parents[1] / "fits" / "synthetic_every_kind"
+SHIPPED = Path(__file__).parents[2] / "fits" / "synthetic_every_kind"
 EQUAL = 1e-10
 """Of two free energies: dF/dT differs by some 0.1 of F per K, and T is right to 1e-12."""
 DIFFERENCES = 1e-7

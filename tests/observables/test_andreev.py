@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from amplitudes import state
 from problems import ba122, one_band, problem, scaled_error, system
 from scipy.linalg import signm
-from test_density_of_states import state
 
 from jaxgap import InputError, solve
 from jaxgap.observables import andreev_conductance, andreev_reflection, tunnelling_density_of_states

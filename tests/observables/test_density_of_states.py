@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from amplitudes import LAM, state
 from problems import ba122, generator, one_band, problem, relative_error, scaled_error, system
 
-from jaxgap import Label, Solution, Status, solve
+from jaxgap import solve
 from jaxgap.observables import coherence_peaks, tunnelling_conductance, tunnelling_density_of_states
 from jaxgap.observables.clean_density_of_states import clean_density_of_states_of
 
@@ -29,22 +30,7 @@ BANDS = {
     "3D": ([120.0, 112.0], [1.0, 1.1], 3),
 }
 """Names -> (mus, masses, dimension)."""
-LAM = np.diag([0.4, 0.3, 0.1])
 AMPLITUDES = {"real": np.array([6.0, 4.0, 1.5]), "s+-": np.array([6.0, -4.0, 2.0]), "phases": np.array([6, 4j, 3 - 2j])}
-
-
-def state(sc, Delta, T=0.0):
-    """A `Solution` that holds given amplitudes."""
-    codes = {
-        "status": jnp.asarray(int(Status.CONVERGED)),
-        "label": jnp.asarray(int(Label.S_PLUS_PLUS)),
-        "steps": jnp.asarray(0),
-        "unstable_amplitude": jnp.asarray(0),
-        "unstable_phase": jnp.asarray(0),
-    }
-    numbers = {name: jnp.zeros(()) for name in ("residual", "sigma_min", "quadrature_error")}
-    Delta = jnp.asarray(Delta, jnp.complex128)
-    return Solution(sc, jnp.asarray(float(T)), Delta, differentiable=jnp.asarray(True), **codes, **numbers)
 
 
 def bands(name):

@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from amplitudes import state
 from problems import ba122, one_band, problem, scaled_error, system
-from test_density_of_states import AMPLITUDES, bands, state
+from test_density_of_states import AMPLITUDES, bands
 
 from jaxgap import InputError, materials, solve
 from jaxgap.observables import (
