@@ -19,11 +19,12 @@ from jaxgap.commands import fit as commands
 from jaxgap.commands import main as cli
 from jaxgap.commands.terminal import Waiting
 from jaxgap.fitting import load_fit, load_result
-from jaxgap.fitting.page import page
-from jaxgap.fitting.pictures import plot_fit, plot_residuals, plot_samples, plot_starts
 from jaxgap.fitting.profile import Interval, Side
-from jaxgap.fitting.record import SCHEMA
-from jaxgap.fitting.verdict import compared, p_value, verdict
+from jaxgap.fitting.report.page import page
+from jaxgap.fitting.report.pictures import plot_fit, plot_residuals, plot_samples, plot_starts
+from jaxgap.fitting.report.record import SCHEMA
+from jaxgap.fitting.report.rows import compared, p_value
+from jaxgap.fitting.report.verdict import verdict
 
 mpl.use("agg")
 
