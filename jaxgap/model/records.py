@@ -11,7 +11,7 @@ JSON has no number that does not exist: NaN is null. Results, which are read aga
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
 from pydantic import (
@@ -29,13 +29,29 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["Codes", "Flags", "Known", "Matrix", "Number", "Record", "Row", "Vector", "print_json", "source", "text_of"]
+__all__ = [
+    "Codes",
+    "Flags",
+    "Known",
+    "Matrix",
+    "Number",
+    "Record",
+    "Row",
+    "Vector",
+    "print_json",
+    "read_record",
+    "source",
+    "text_of",
+]
 
 NUMBER: JsonSchemaValue = {"anyOf": [{"type": "number"}, {"enum": ["Infinity", "-Infinity"]}, {"type": "null"}]}
 KNOWN: JsonSchemaValue = {"anyOf": [{"type": "number"}, {"type": "null"}]}
 
 
 # --- records -----------------------------------------------------------------------------------------------------------
+
+
+R = TypeVar("R", bound=BaseModel)
 
 
 class Record(BaseModel):
@@ -58,6 +74,11 @@ class Record(BaseModel):
         """Those of `names`, the library's, that are fields."""
         known = {_in_library(field, name): name for name, field in type(self).model_fields.items()}
         return {name: getattr(self, known[name]) for name in names if name in known}
+
+
+def read_record(kind: type[R], content: object) -> R:
+    """What was read from JSON as a record; the library's names are none of its own."""
+    return kind.model_validate(content, by_alias=False, by_name=True)
 
 
 def source(*path: str) -> FieldInfo:
@@ -139,7 +160,7 @@ class Row:
     def __init__(self, *more: str) -> None:
         self.more = more
 
-    def __get_pydantic_core_schema__(self, kind: type[tuple[object, ...]], handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, kind: type, handler: GetCoreSchemaHandler) -> CoreSchema:
         own = get_type_hints(kind, include_extras=True)
         hints = {name: get_type_hints(getattr(kind, name).fget)["return"] for name in self.more} | own
         needed = own.keys() - vars(kind)["_field_defaults"].keys()
@@ -150,7 +171,7 @@ class Row:
             }
         )
 
-        def made(parts: dict[str, object]) -> tuple[object, ...]:
+        def made(parts: dict[str, object]) -> object:
             return kind(**{name: part for name, part in parts.items() if name in own})
 
         return core_schema.no_info_after_validator_function(

@@ -320,7 +320,7 @@ def test_what_is_wrong_with_a_whole_file_has_no_empty_place(tmp_path):
         (lambda text: text.replace('"amplitudes_meV"', '"amplitudes"', 1), "lacks the key `amplitudes_meV`"),
         (lambda text: text.replace('"starts": {', '"starts": 3, "was": {', 1), "not a result"),
         (lambda text: re.sub(r'"jacobian": \[\n', '"jacobian": [ [1.0],\n', text, count=1), "not a result"),
-        (lambda text: text.replace('"branch": "s+-"', '"brunch": "s+-"', 1), "not a result"),
+        (lambda text: text.replace('"branch": "s+-"', '"brunch": "s+-"', 1), "lacks the key `configuration.system.branch`"),
     ],
 )
 def test_a_bad_result_is_said_in_one_sentence(tmp_path, change, says):

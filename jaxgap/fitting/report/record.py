@@ -25,7 +25,7 @@ from jaxgap.fitting.report.rows import correlation, fitted_rows, parameter_rows
 from jaxgap.fitting.report.verdict import verdict
 from jaxgap.fitting.result import FitResult, SampleResult, Tried
 from jaxgap.fitting.uncertainty import Prediction
-from jaxgap.model.records import Codes, Flags, Matrix, Number, Record, Row, Vector, source
+from jaxgap.model.records import Codes, Flags, Matrix, Number, Record, Row, Vector, read_record, source
 from jaxgap.model.superconductor import Superconductor, from_toml, to_toml
 from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.provenance import Provenance
@@ -317,7 +317,7 @@ def load_result(folder: str | Path) -> FitResult:
 
 def from_json(record: dict[str, object]) -> FitResult:
     """The inverse of `as_json`; a record that it did not write raises ValueError (or pydantic's, which is one)."""
-    read = FitRecord.model_validate(record)
+    read = read_record(FitRecord, record)
     samples = tuple(sample.sample for sample in read.samples)
     k, channels = len(read.parameters), len(samples[0].superconductor.channels)
     parts = (
