@@ -27,7 +27,7 @@ from jaxgap.continuation.bifurcations import (
     locate_pitchfork,
     root_at,
 )
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import gauge_directions
 from jaxgap.equations.pairing import pack, unpack
 from jaxgap.numerics.newton import newton

@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import fixed_gauge_residual, group_directions, search_root, theta_at, vanishing
 from jaxgap.equations.pairing import gap_residual, pack, unpack
 from jaxgap.model.superconductor import Superconductor
