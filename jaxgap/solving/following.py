@@ -1,20 +1,20 @@
 r"""A branch followed in temperature, in one system or in many at once.
 
 Every evaluation is one Newton step of every element, at a temperature of its own. A step in T^2 is predicted by the parabola
-through the last three points (`jaxgap.solving.path`), corrected by Newton, and refused where the correction is not small, or
-where the branch is not found half way: a step over the end of a branch, or on to another one, does not pass for a solution. Nor
-does one over which the sign of det M changes: along a branch, the number of unstable amplitude directions turns from even to odd
-only at folds and branch points. After a step that is taken, the next is twice as long; one that is refused is tried again at a
-quarter of its length.
+through the last three points (`jaxgap.solving.path`) and corrected by Newton; it is refused where the correction is not small,
+or where the branch is not found half way: a step over the end of a branch, or on to another one, does not pass for a solution.
+Nor does one over which the sign of det M changes: along a branch, the number of unstable amplitude directions turns from even
+to odd only at folds and branch points. After a step that is taken, the next is twice as long; one that is refused is tried
+again at a quarter of its length.
 
 Cooled below T_c, the branch may come to where a band that is weakly coupled to the others would superconduct on its own. Within
 some (lambda_12 / lambda_22)^(2/3) T that band's amplitude then grows from next to nothing, while a state with nothing of it
 goes on below, unstable. Where steps have become short and still lead there, the stable state beside it is looked for, along the
 unstable direction u of M. (Without any coupling this is a pitchfork; its two sides are one state, up to a free phase.)
 
-`Care` says how much of this is done. For many systems that is little at first (`ROUGH`): points need only be good enough to tell
-branches apart, what lies half way is told by the bend of the branch, and an element that meets anything else is left to who
-follows it with all care.
+`Care` says how much of this is done. For many systems that is little at first (`ROUGH`): points need only be good enough to
+tell branches apart, what lies half way is told by the bend of the branch, and an element that meets anything else is left to
+who follows it with all care.
 """
 
 from enum import IntEnum
@@ -24,15 +24,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import WithMatrix, equations
 from jaxgap.equations.gauge import rounding, vanishing
 from jaxgap.equations.pairing import gap_residual, thermal_energy
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.characteristic import count_negative
 from jaxgap.numerics.newton import (
     ROUNDING,
     Ending,
-    Equations,
     Root,
     Search,
     Stride,
@@ -184,7 +184,6 @@ class Track(NamedTuple):
 
 
 Signs = Float[Array, "band"] | None
-Theta = tuple[Superconductor, Float[Array, ""]]
 W = TypeVar("W", Walk, Root)
 
 
@@ -224,7 +223,7 @@ def arrived(path: Path, w: Walk) -> Float[Array, "channel"]:
 
 
 def go_on(
-    equations: Equations[Theta],
+    with_matrix: WithMatrix,
     sc: Superconductor,
     path: Path,
     w: Walk,
@@ -232,7 +231,7 @@ def go_on(
     care: Care = CAREFUL,
     most: Int[Array, ""] | int | None = None,
 ) -> Walk:
-    """The walk after at most that many more evaluations of (r, dr/dx) = `equations`(x, (sc, T)).
+    """The walk after at most that many more evaluations of (r, M) = `with_matrix`(x, (sc, T)).
 
     With `pattern`, the band amplitudes must have and keep those signs, and a state that is stable in its amplitudes is
     preferred, whatever the order of the starts; without, the state must be stable and stay so.
@@ -240,7 +239,7 @@ def go_on(
     last = None if most is None else w.steps + most
 
     def step(w: Walk) -> Walk:
-        search = advanced(equations, w.search, (sc, w.here), vanishing(sc, w.here), care.stride, care.ending)
+        search = advanced(with_matrix, w.search, (sc, w.here), vanishing(sc, w.here), care.stride, care.ending)
         w = w._replace(search=search, steps=w.steps + 1)
         return jax.lax.cond(_ended(path, care, w), lambda w: _turned(sc, path, pattern, care, w), lambda w: w, w)
 
@@ -481,15 +480,12 @@ def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Trac
     """
     T_c, v = instability(sc)
     superconducting, T_0 = T_c > T, picked_up(T, T_c)
-    bounds = jnp.log(vanishing(sc, T_0)), jnp.log(100 * sc.Omega)
 
-    def bisect(_: int, bracket: tuple[Float[Array, ""], Float[Array, ""]]) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        lo, hi = bracket
-        middle = (lo + hi) / 2
-        inside = v @ gap_residual(sc, jnp.exp(middle) * v, T_0, rule) < 0
-        return jnp.where(inside, middle, lo), jnp.where(inside, hi, middle)
+    def inside(log_a: Float[Array, ""]) -> Bool[Array, ""]:
+        return v @ gap_residual(sc, jnp.exp(log_a) * v, T_0, rule) < 0
 
-    a = jnp.where(superconducting, jnp.exp(jax.lax.fori_loop(0, 30, bisect, bounds)[0]), 0.0)
+    a = jnp.exp(bisected(inside, jnp.log(vanishing(sc, T_0)), jnp.log(100 * sc.Omega), 30)[0])
+    a = jnp.where(superconducting, a, 0.0)
     path = from_T_c(T, jnp.where(superconducting, T_c, 0.0), a * v, _shortest(T_0, T, RESOLUTION))
     track = _track(sc, path, None, rule)
     return track._replace(arrived=track.arrived | ~superconducting)
@@ -501,10 +497,6 @@ def _shortest(T: Float[Array, ""], goal: Float[Array, ""], resolution: float) ->
 
 def _track(sc: Superconductor, path: Path, pattern: Signs, rule: Rule) -> Track:
     """A single system, with all care."""
-
-    def equations(x: Float[Array, "channel"], theta: Theta) -> tuple[Float[Array, "channel"], Float[Array, "channel channel"]]:
-        return residual_and_matrix(theta[0], x, theta[1], rule)
-
-    w = go_on(equations, sc, path, begin(path), pattern)
+    w = go_on(equations(rule), sc, path, begin(path), pattern)
     Delta = w.points.u * gap_scale(path, w.points.T)
     return Track(w.points.T, Delta, w.points.k > 0, w.there, w.end._replace(steps=w.steps))
