@@ -430,7 +430,7 @@ def _unstable_direction(M: Float[Array, "n n"], towards: Float[Array, "n"]) -> F
     """The eigenvector of the lowest eigenvalue of M (norm 1) in the direction of `towards`; if that is orthogonal to it, with
     the largest component positive."""
 
-    def squared(_: int, power: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    def squared(_: object, power: Float[Array, "n n"]) -> Float[Array, "n n"]:
         power = power / jnp.sqrt(jnp.sum(power**2))
         return power @ power
 
