@@ -75,7 +75,7 @@ MOVED = {
     "sweeps.lanes": "equations.gap_equations",
     "sweeps.onset": "solving.onset",
     "sweeps.walk": "solving.walk",
-    "tables": "plotting.tables",
+    "tables": "drawing",
     "transition": "continuation.transition",
     "unknowns": "equations.gauge",
 }

@@ -25,9 +25,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.drawing import COLOURS, axes_or_new
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.origins.eliashberg_function import EliashbergFunction, Moments, moments
-from jaxgap.plotting.plots import COLOURS, _axes
 from jaxgap.units import k_B
 
 __all__ = [
@@ -131,7 +131,7 @@ def plot_regimes(mu_star: float = 0.0, ax: Any = None) -> Any:
 
     In this unit the law of strong coupling is the constant 0.1827, and a maximum is a limit for T_c at fixed lambda omega^2.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     lam = np.geomspace(0.2, 200.0, 400)
     scale = k_B / np.sqrt(lam)
     omega = np.ones_like(lam)
@@ -160,7 +160,7 @@ def plot_regimes(mu_star: float = 0.0, ax: Any = None) -> Any:
 
 def plot_temperature_derivative(a2F: EliashbergFunction, mu_star: float, ax: Any = None) -> tuple[Any, Any]:
     """alpha^2F (left axis) and delta T_c / delta alpha^2F (right axis) against frequency; returns both axes."""
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     omega = np.linspace(float(a2F.omega[-1]) / 40, float(a2F.omega[-1]), 400)
     derivative = np.asarray(temperature_derivative(a2F, mu_star, omega))
     ax.fill_between(a2F.omega, a2F.alpha2F, color=COLOURS[5], alpha=0.5, lw=0, label=r"$\alpha^2F$ (left)")

@@ -25,13 +25,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.drawing import COLOURS, axes_or_new
 from jaxgap.model.band import Band
 from jaxgap.model.couplings import _canonical
 from jaxgap.model.superconductor import Superconductor, superconductor
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.programs import program
 from jaxgap.observables import branch_minima, branch_names
-from jaxgap.plotting.plots import COLOURS, _axes
 from jaxgap.solving.critical import instability
 from jaxgap.solving.one import solve
 from jaxgap.states.search import iterated
@@ -113,7 +113,7 @@ def plot_mixing(
             state gives way. Where Newton does not find it there is no point.
         angles: mixing angles, C = (cos, sin); from 0 to pi/4 if left out.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     angles = np.linspace(0.0, np.pi / 4, 16) if angles is None else np.asarray(angles, float)
     gaps, T_c = [], []
     for angle in angles:

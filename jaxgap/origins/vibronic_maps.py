@@ -14,12 +14,12 @@ from matplotlib import colormaps
 from matplotlib.colors import LogNorm
 from matplotlib.patheffects import withStroke
 
+from jaxgap.drawing import COLOURS, axes_or_new
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
 from jaxgap.origins.vibronic import VibronicModel, adiabatic_energies, isotope, oscillator_length, vibronic_model
 from jaxgap.origins.vibronic_levels import CONVERGED, SIZE, born_oppenheimer_levels, breakdown_of_size, exact_levels
 from jaxgap.origins.vibronic_mixing import mixing_of_size
-from jaxgap.plotting.plots import COLOURS, _axes
 
 __all__ = ["BreakdownMap", "breakdown_map", "plot_breakdown_map", "plot_vibronic_levels"]
 
@@ -95,7 +95,7 @@ def plot_breakdown_map(found: BreakdownMap, quantity: str = "exact_minus_born_op
     not converged, or what rounding hides."""
     check(quantity in QUANTITIES, "quantity", f"be one of {', '.join(QUANTITIES)}", repr(quantity))
     check(min(found.mixing.shape) >= 2, "found", "have at least two points along either axis", f"shape {found.mixing.shape}")
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     size = np.ma.masked_invalid(np.abs(getattr(found, quantity)))
     # Below 1e-9 meV a difference of energies is rounding.
     size = np.ma.masked_less(size, 1e-9)
@@ -123,7 +123,7 @@ def _cell_ends(points: np.ndarray) -> np.ndarray:
 
 def plot_vibronic_levels(model: VibronicModel, levels: int = 6, ax: Any = None) -> Any:
     """The adiabatic surfaces, the exact levels (left) and the Born-Oppenheimer levels (right, dashed) of a model."""
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     exact, approximate = (np.asarray(of(model, levels).energy) for of in (exact_levels, born_oppenheimer_levels))
     half = 5.0 * float(oscillator_length(model))
     Q = np.linspace(-half, half, 401)

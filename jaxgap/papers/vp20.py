@@ -20,14 +20,13 @@ from jaxgap.continuation.branches import Branch, branches, solutions_on
 from jaxgap.continuation.crossings import crossings
 from jaxgap.continuation.ends import branch_end
 from jaxgap.continuation.paths import path
+from jaxgap.drawing import COLOURS, draw_curve, write_csv
 from jaxgap.materials import ba122, mgb2, two_band
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.observables import branch_names, dispersion, tunnelling_density_of_states
 from jaxgap.papers.figure import Figure, Statement, within
 from jaxgap.papers.w18 import figure_w18_1, figure_w18_3
-from jaxgap.plotting.plots import COLOURS, draw_curve
-from jaxgap.plotting.tables import write_csv
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.labels import Label
 from jaxgap.solving.one import solve

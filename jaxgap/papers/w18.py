@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import digamma
 
+from jaxgap.drawing import COLOURS
 from jaxgap.origins.dispersions import Lattice, square_lattice, tight_binding
 from jaxgap.origins.fermi_surface import fermi_surface
 from jaxgap.origins.geometries import (
@@ -28,7 +29,6 @@ from jaxgap.origins.instabilities import instabilities
 from jaxgap.origins.nesting import best_shift, difference_distribution, effectiveness, local_share
 from jaxgap.origins.response import cooper, lindhard
 from jaxgap.papers.figure import Figure, Statement, within
-from jaxgap.plotting.plots import COLOURS
 from jaxgap.units import k_B
 
 __all__ = ["figure_w18_1", "figure_w18_3"]
