@@ -2,7 +2,6 @@
 
 import platform
 from importlib.metadata import version
-from typing import Any
 
 import jax
 
@@ -12,7 +11,7 @@ PACKAGES = ("jaxgap", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy")
 """What numbers depend on."""
 
 
-def provenance(*more: str) -> dict[str, Any]:
+def provenance(*more: str) -> dict[str, str | dict[str, str]]:
     """Versions of `PACKAGES` (and of `more`) and of Python, the device, the precision."""
     device = jax.devices()[0]
     return {
