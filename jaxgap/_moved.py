@@ -41,7 +41,7 @@ MOVED = {
     "curvature": "equations.curvature",
     "end_points": "continuation.end_points",
     "figure": "papers.figure",
-    "figures": "papers.vp20",
+    "figures": "papers.figures",
     "fitting.commands": "commands.fit",
     "following": "solving.following",
     "groups": "equations.groups",
