@@ -15,7 +15,7 @@ from scipy.stats import gaussian_kde
 from jaxgap.drawing import COLOURS
 from jaxgap.fitting.posterior import EFFECTIVE, PARETO, R_HAT, SHARE, Mode, Posterior
 from jaxgap.model.files import picture, write_files
-from jaxgap.model.json import text_of
+from jaxgap.model.records import text_of
 from jaxgap.numerics.provenance import provenance
 
 __all__ = ["SCHEMA", "as_json", "plot_posterior", "posterior_files", "print_report", "text", "verdict", "write_posterior"]
