@@ -9,11 +9,14 @@ Nothing raises and nothing is NaN-blind: an element that fails keeps its last ac
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
+
+from jaxgap.numerics.implicit import Residual
+from jaxgap.numerics.types import PyTree, Scalar
 
 __all__ = [
     "Ending",
@@ -33,9 +36,6 @@ __all__ = [
     "solved",
 ]
 
-P = TypeVar("P")
-Equations = Callable[[Float[Array, "n"], P], tuple[Float[Array, "n"], Float[Array, "n n"]]]
-"""(r, dr/dx) at (x, everything else they depend on)."""
 MAX_STEPS = 60
 STEP_TOLERANCE = 1e-8
 """A step of |dx| <= 1e-8 |x| is the last: what it leaves is of order (1e-8)^2."""
@@ -53,6 +53,9 @@ ROUNDING = 1e-13
 """Components below it, in units of |x|, are zero."""
 DIFFERENCE = 1e-5
 """Step of `differenced` relative to |x|: truncation 1e-10, rounding 1e-11."""
+
+Equations: TypeAlias = Callable[[Float[Array, "n"], PyTree], tuple[Float[Array, "n"], Float[Array, "n n"]]]
+"""(r, dr/dx) at (x, theta)."""
 
 
 class Stride(NamedTuple):
@@ -123,14 +126,14 @@ def alike(change: Float[Array, "n"], x: Float[Array, "n"], share: float, zero: f
     return (jnp.abs(change) <= share * jnp.abs(x) + zero * norm(x)).all()
 
 
-def differenced(residual: Callable[[Float[Array, "n"], P], Float[Array, "n"]]) -> Equations[P]:
+def differenced(residual: Residual) -> Equations:
     """(r, dr/dx) of `residual(x, theta)` by central differences.
 
     Where r contains derivatives itself, differentiating it once more takes several times longer to compile. The root is as
     accurate, because r is: Newton only converges linearly, with a factor of some 1e-9.
     """
 
-    def equations(x: Float[Array, "n"], theta: P) -> tuple[Float[Array, "n"], Float[Array, "n n"]]:
+    def equations(x: Float[Array, "n"], theta: PyTree) -> tuple[Float[Array, "n"], Float[Array, "n n"]]:
         n = x.shape[0]
         h = DIFFERENCE * norm(x)
         at = x + h * jnp.concatenate([jnp.zeros((1, n)), jnp.eye(n), -jnp.eye(n)])
@@ -141,9 +144,9 @@ def differenced(residual: Callable[[Float[Array, "n"], P], Float[Array, "n"]]) -
 
 
 def newton(
-    equations: Equations[P],
+    equations: Equations,
     x: Float[Array, "n"],
-    theta: P,
+    theta: PyTree,
     max_steps: int = MAX_STEPS,
     floor: Float[Array, ""] | float = 0.0,
     stride: Stride = CAREFUL,
@@ -178,9 +181,9 @@ def search_from(x: Float[Array, "n"]) -> Search:
 
 
 def advanced(
-    equations: Equations[P],
+    equations: Equations,
     s: Search,
-    theta: P,
+    theta: PyTree,
     floor: Float[Array, ""] | float = 0.0,
     stride: Stride = CAREFUL,
     ending: Ending = EXACTLY,
@@ -240,7 +243,7 @@ def solved(A: Float[Array, "n n"], b: Float[Array, "n"]) -> Float[Array, "n"]:
         for i in range(k + 1, n):
             factor = rows[i][k] / rows[k][k]
             rows[i] = [b - factor * a for a, b in zip(rows[k], rows[i], strict=True)]
-    x: list[Float[Array, ""]] = []
+    x: list[Scalar] = []
     for k in reversed(range(n)):
         known = sum(row * x_j for row, x_j in zip(rows[k][k + 1 : n], x, strict=True))
         x.insert(0, (rows[k][n] - known) / rows[k][k])
