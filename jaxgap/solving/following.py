@@ -405,7 +405,7 @@ def _aimed(path: Path, care: Care, pattern: Signs, w: Walk) -> Walk:
         here, guess = jnp.where(w.aim == Aim.HALF_WAY, half, T), jnp.where(w.aim == Aim.HALF_WAY, middle, predicted)
     if not care.rough and pattern is None:
         distance = jnp.array(ASIDE)[jnp.minimum(w.tried, len(ASIDE) - 1)] * thermal_energy(T)
-        beside = w.end.x + distance * _unstable_direction(w.end.jacobian, predicted - w.end.x)
+        beside = w.end.x + distance * _unstable_direction(w.end.jacobian, predicted - w.end.x, w.aim == Aim.ASIDE)
         guess = jnp.where(w.aim == Aim.ASIDE, beside, guess)
     return w._replace(here=here, guess=guess, search=search_from(guess))
 
@@ -426,15 +426,16 @@ def _short(path: Path, w: Walk) -> Bool[Array, ""]:
     return _step(path, w) <= SHORT * w.points.T
 
 
-def _unstable_direction(M: Float[Array, "n n"], towards: Float[Array, "n"]) -> Float[Array, "n"]:
+def _unstable_direction(M: Float[Array, "n n"], towards: Float[Array, "n"], wanted: Bool[Array, ""]) -> Float[Array, "n"]:
     """The eigenvector of the lowest eigenvalue of M (norm 1) in the direction of `towards`; if that is orthogonal to it, with
-    the largest component positive."""
+    the largest component positive. Where none of a batch is `wanted`, no time is spent."""
 
     def squared(_: object, power: Float[Array, "n n"]) -> Float[Array, "n n"]:
         power = power / jnp.sqrt(jnp.sum(power**2))
         return power @ power
 
-    power = jax.lax.fori_loop(0, SQUARINGS, squared, jnp.sqrt(jnp.sum(M**2)) * jnp.eye(len(M)) - M)
+    squarings = jnp.where(wanted, SQUARINGS, 0)
+    power = jax.lax.fori_loop(0, squarings, squared, jnp.sqrt(jnp.sum(M**2)) * jnp.eye(len(M)) - M)
     longest = jnp.argmax(jnp.sum(power**2, axis=0))
     u = power[:, longest] / norm(power[:, longest])
     side = u @ towards
