@@ -88,7 +88,7 @@ KNOWN: dict = {
 
 def test_few_rooms():
     assert len(HOUSE.rooms) <= MOST_ROOMS
-    assert set(HOUSE.rooms) - {"_moved"} == set(architecture.FLOORS)
+    assert {room for room in HOUSE.rooms if not room.startswith("_")} == set(architecture.FLOORS)
 
 
 def test_imports_go_one_way():
