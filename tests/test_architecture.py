@@ -53,9 +53,6 @@ KNOWN: dict = {
         "jaxgap.observables.dispersion",
         "jaxgap.observables.spectral_function",
         "jaxgap.observables.superfluid_density",
-        "jaxgap.origins.eliashberg_function",
-        "jaxgap.origins.fermi_surface",
-        "jaxgap.origins.instabilities",
     ],
     "private imports": [
         "jaxgap.model.superconductor <- jaxgap.model.couplings._canonical",
