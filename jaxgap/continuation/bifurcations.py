@@ -27,6 +27,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.equations.gauge import fixed_gauge_residual, group_directions, search_root, theta_at, vanishing
 from jaxgap.equations.pairing import gap_residual, pack, unpack
 from jaxgap.model.superconductor import Superconductor
@@ -34,12 +35,11 @@ from jaxgap.numerics.checks import InputError, check
 from jaxgap.numerics.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
 from jaxgap.numerics.newton import differenced, newton, norm
 from jaxgap.numerics.programs import program
-from jaxgap.observables.gaps import GAPLESS, excitation_gap_of, gapless_excess
-from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.solving.critical import linear_kernel
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.one import checked_temperature
 from jaxgap.solving.stability import phase_block
+from jaxgap.spectra.minima import GAPLESS, excitation_gap_of, gapless_excess_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 
 __all__ = [
@@ -220,7 +220,7 @@ def _crossing_broken(z: Float[Array, "n"], theta: Any) -> Float[Array, "n"]:
 def _gapless(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
     sc, T = theta.at(z[-1])
     # In units of meV, like the gap equations.
-    excess = sc.Omega * jnp.prod(gapless_excess(sc, z[:-1]) / sc.Omega**2)
+    excess = sc.Omega * jnp.prod(gapless_excess_of(sc, z[:-1]) / sc.Omega**2)
     return jnp.append(gap_residual(sc, z[:-1], T), excess)
 
 

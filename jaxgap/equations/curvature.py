@@ -29,13 +29,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.equations.pairing import overlap_nodes, pack, pairs, parameters, pick, single_nodes, thermal_energy, unpack
+from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.band import zeta
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import barrier
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
+from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
+from jaxgap.units import thermal_energy
 
 __all__ = ["residual_and_matrix", "half_gradient", "Energies"]
 

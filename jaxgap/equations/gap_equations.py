@@ -27,20 +27,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgap.equations.curvature import Energies, half_gradient
-from jaxgap.equations.pairing import (
-    Nodes,
-    integrand_peaks,
-    nodes_on,
-    overlap_interval,
-    pairs,
-    parameters,
-    pick,
-    single_intervals,
-    thermal_energy,
-)
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import barrier
 from jaxgap.spectra.quadrature import Rule
+from jaxgap.spectra.regions import Nodes, integrand_peaks, nodes_on, overlap_interval, pairs, parameters, pick, single_intervals
+from jaxgap.units import thermal_energy
 
 __all__ = [
     "Lanes",

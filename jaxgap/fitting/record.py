@@ -66,9 +66,9 @@ from jaxgap.fitting.uncertainty import Prediction
 from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, fitted_rows, parameter_rows, verdict
 from jaxgap.model.superconductor import Superconductor, from_toml, to_toml
 from jaxgap.numerics.checks import InputError
-from jaxgap.observables.gaps import branch_names
 from jaxgap.solving.curves import GapCurve
 from jaxgap.solving.solution import Solution
+from jaxgap.spectra.minima import branch_names
 
 __all__ = ["SCHEMA", "as_json", "from_json", "load_result", "text_of"]
 
