@@ -53,7 +53,7 @@ def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
     alone, together, coupling, kT = barrier(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
     kappa, weight = _nodes(sc, alone, rule.single)
-    singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, alone.first)
+    singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, jnp.asarray(alone.first))
     both = []
     for interval in together:
         kappa, weight = _nodes(sc, interval, rule.overlap)
