@@ -26,7 +26,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.equations.gap_equations import WithMatrix, equations
 from jaxgap.equations.gauge import rounding, vanishing
-from jaxgap.equations.pairing import gap_residual, thermal_energy
+from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.characteristic import count_negative
@@ -47,6 +47,7 @@ from jaxgap.solving.labels import has_signs
 from jaxgap.solving.path import Path, Points, expected, first_point, from_T_c, from_temperature, gap_scale, longer, picked_up
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
+from jaxgap.units import thermal_energy
 
 __all__ = [
     "CAREFUL",
