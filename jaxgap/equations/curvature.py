@@ -36,7 +36,7 @@ from jaxgap.numerics.programs import barrier
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
-from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
+from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, pick, single_nodes
 from jaxgap.units import thermal_energy
 
 __all__ = ["residual_and_matrix", "half_gradient", "Energies"]
@@ -71,10 +71,9 @@ def residual_and_matrix(
 def _alone(sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""], rule: Rule) -> list[tuple[int, Any, Any]]:
     """(band, P, dP/dx) of the intervals where a band pairs alone: P = f Delta, with f(E) = tanh(E / 2 k_B T) / 2E."""
     kT = thermal_energy(T)
-    m, mu = parameters(sc)
     bands, nodes = single_nodes(sc, Delta, T, rule.single)
     D = pick(Delta, bands)
-    z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
+    z = energies_alone(sc, bands, nodes.kappa)
     f, slope = (nodes.integral(part) for part in spectrum.single_curvature(safe_sqrt(z**2 + abs2(D)[:, None]), kT))
     rows = []
     for i, f_i, slope_i, D_i in zip(bands, f, slope, D, strict=True):

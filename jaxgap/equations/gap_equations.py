@@ -118,7 +118,7 @@ def _nodes(sc: Superconductor, on: _Interval, n: int) -> Nodes:
 
 def _intervals(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""]) -> tuple[_Interval, Any, Any, Any]:
     """(where bands pair alone, where two pair together, g, k_B T) of one system."""
-    ends = list(zip(*single_intervals(sc)[1:], strict=True))
+    ends = [interval[1:] for interval in single_intervals(sc)]
     alone, both = [], []
     for cluster in sc.clusters:
         if len(cluster.bands) == 1:

@@ -108,7 +108,7 @@ def _checked(solution: Solution, energies: Any, name: str, Gamma: Any, Z: Any) -
     sc = solution.superconductor
     for cluster in pairs(sc):
         one, two = (sc.bands[i] for i in cluster.bands)
-        if is_concrete((one, two)) and float(one.mass) * float(two.mass) < 0:
+        if is_concrete((one, two)) and float(one.tangent[0]) * float(two.tangent[0]) < 0:
             raise InputError(
                 f"Andreev reflection is defined for cross-paired bands with masses of one sign only, but {one.name} and "
                 f"{two.name} are an electron and a hole band."

@@ -19,16 +19,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Inexact
+from jaxtyping import Array, Float, Inexact
 
-from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import pair_weights, positive
 from jaxgap.observables.density_of_states import local_functions, normal_green_function
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
-from jaxgap.spectra.minima import branch_energy, dense_grid, turning_point
-from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import panels
 from jaxgap.units import thermal_energy
 
@@ -38,8 +36,6 @@ REACH = 40.0
 """-f' ends at 40 k_B T: e^-40 = 4e-18."""
 NODES = 32
 """Gauss nodes per piece, two pieces per singular energy: the rate is right to 1e-5 for Gamma of 0.01 meV, better for larger."""
-TURNS = 3
-"""Extrema of a branch to which nodes are fitted: a pair of bands at a distance has up to three per branch inside the shell."""
 
 
 @takes_solution
@@ -92,27 +88,3 @@ def _energies(
     centre = jnp.append(peaks, 0.0)
     width = jnp.append(jnp.broadcast_to(Gamma, peaks.shape), jnp.pi * kT)
     return panels(jnp.zeros(()), REACH * kT, centre, width, n)
-
-
-def _singular_energies(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "peak"]:
-    """Energies [meV] of the branches' extrema; of pairs of bands also, as far as `TURNS` allows, those at the shell's edges."""
-    found: list[Any] = []
-    for cluster in sc.clusters:
-        if len(cluster.bands) == 1:
-            found.append(safe_sqrt(abs2(Delta[cluster.bands[0]]))[None])
-        else:
-            found += [_extrema(sc, Delta, cluster, jnp.asarray(upper)) for upper in (False, True)]
-    return jnp.concatenate(found)
-
-
-def _extrema(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array, ""]) -> Float[Array, "peak"]:
-    """E at the first extrema of a branch inside the shell; where there are fewer, at the shell's edges, where N has steps."""
-    theta = (sc, Delta, upper)
-    slope = jax.grad(lambda kappa: branch_energy(kappa, theta, cluster))
-    grid = dense_grid(sc, Delta, cluster)
-    slopes = jax.vmap(slope)(grid)
-    turns = ((slopes[:-1] >= 0) != (slopes[1:] >= 0)) & (jnp.diff(grid) > 0)
-    wanted = turns.astype(float).at[jnp.array([0, -1])].add(0.5)
-    place = jax.lax.top_k(wanted, TURNS)[1]
-    brackets = jax.vmap(lambda i: jnp.stack(turning_point(slope, (grid[i], grid[i + 1]), slopes[i] >= 0)))(place)
-    return jax.vmap(lambda kappa: branch_energy(kappa, theta, cluster))(jnp.mean(brackets, axis=1))

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Float
 
-from jaxgap.model.band import zeta
+from jaxgap.model.band import kappa_F, velocity
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
@@ -30,8 +30,6 @@ from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.observables.dispersion import wave_vector
 from jaxgap.solving.entry import takes_solution, takes_system
 from jaxgap.solving.solution import Solution
-from jaxgap.spectra import pair as spectrum
-from jaxgap.spectra.pair import abs2
 from jaxgap.units import hbar2_over_2m_e, k_B, thermal_energy
 
 __all__ = [
@@ -74,38 +72,6 @@ def _spectral_function(
 ) -> Float[Array, "band kappa omega"]:
     sc = solution.superconductor
     return -green_function(sc, solution.Delta, kappa[:, None], omega + 1j * Gamma).imag / jnp.pi
-
-
-def green_function(
-    sc: Superconductor, Delta: Complex[Array, "channel"], kappa: Any, z: Complex[Array, "*omega"]
-) -> Complex[Array, "band *k"]:
-    """G_ii(kappa, z) of every band [1/meV], for arrays kappa and z that broadcast against each other."""
-    G: list[Any] = [None] * len(sc.bands)
-    for cluster in sc.clusters:
-        x = [zeta(sc.bands[i], kappa) for i in cluster.bands]
-        inside = [jnp.abs(energy) <= sc.Omega for energy in x]
-        D = [jnp.where(s, Delta[i], 0.0) for s, i in zip(inside, cluster.bands, strict=True)]
-        if len(x) == 1:
-            G[cluster.bands[0]] = (z + x[0]) / (z**2 - x[0] ** 2 - abs2(D[0]))
-            continue
-        D.append(jnp.where(inside[0] & inside[1], Delta[cluster.channels[2]], 0.0))
-        G[cluster.bands[0]], G[cluster.bands[1]] = _of_pair(x[0], x[1], D, z)
-    return jnp.stack([jnp.broadcast_to(g, jnp.broadcast_shapes(jnp.shape(kappa), z.shape)) for g in G])
-
-
-def _of_pair(x1: Any, x2: Any, Delta: Any, z: Any) -> tuple[Any, Any]:
-    r"""G_11 and G_22 as cofactors over (z^2 - E_+^2)(z^2 - E_-^2).
-
-    One complex division: half the work of inverting G^-1 as the density of states does, whose nodes come so near to the poles
-    that this product would cancel.
-    """
-    s1, s2, s3 = (abs2(D) for D in Delta)
-    A = x1**2 + x2**2 + s1 + s2 + 2 * s3
-    z2 = z**2
-    inverse = 1 / ((z2 - A) * z2 + spectrum.determinant(x1, x2, *Delta))
-    first = (z + x1) * (z2 - x2**2 - s2) - s3 * (z + x2)
-    second = (z + x2) * (z2 - x1**2 - s1) - s3 * (z + x1)
-    return first * inverse, second * inverse
 
 
 # --- photoemission ----------------------------------------------------------------------------------------------------
@@ -186,10 +152,9 @@ def photoemission_mesh(
         step = min(STEP * Gamma, STEP * edge, sigma)
         n_omega = _rounded((np.ptp(np.asarray(omega)) + 2 * REACH * sigma) / step)
     if sigma_k > 0:
-        lightest = min(abs(float(band.mass)) for band in solution.superconductor.bands)
-        top = np.max(np.abs(np.asarray(k))) + REACH * sigma_k
-        velocity = 2 * hbar2_over_2m_e * top / lightest
-        n_k = _rounded(2 * REACH * sigma_k / min(STEP * Gamma / velocity, sigma_k))
+        top = jnp.asarray(np.max(np.abs(np.asarray(k))) + REACH * sigma_k)
+        fastest = max(abs(float(velocity(band, top))) for band in solution.superconductor.bands)
+        n_k = _rounded(2 * REACH * sigma_k / min(STEP * Gamma / fastest, sigma_k))
     return Mesh(n_k, n_omega)
 
 
@@ -241,4 +206,4 @@ def fermi_wave_vector(sc: Superconductor, band: str) -> Float[Array, ""]:
     names = sc.band_names
     check(band in names, "band", f"be one of {', '.join(names)}", repr(band))
     one = sc.bands[names.index(band)]
-    return wave_vector(one.mass * one.mu)
+    return wave_vector(kappa_F(one))
