@@ -175,7 +175,7 @@ def _named(x: Any) -> Any:
 def _house() -> str:
     """A name for everything else that a traced program depends on."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
+    for source in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(source.read_bytes())
     for package in ("jax", "jaxlib", "equinox", "optax"):
         digest.update(version(package).encode())
