@@ -6,6 +6,8 @@ An electron band has m > 0 and mu > 0, a hole band m < 0 and mu < 0; energies co
 the distance from the band's edge to it. See Vargas-Paredes et al., Phys. Rev. B 101, 094516 (2020), section II.
 """
 
+from collections.abc import Iterable
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
@@ -14,7 +16,7 @@ from jaxgap.model.band import Band, larger, rho
 from jaxgap.numerics.checks import check, check_finite, check_identifier, is_concrete
 from jaxgap.numerics.types import Real
 
-__all__ = ["ParabolicBand", "parabolic_band"]
+__all__ = ["ParabolicBand", "check_parabolic", "parabolic_band"]
 
 
 class ParabolicBand(Band):
@@ -85,7 +87,13 @@ def parabolic_band(name: str, mu: Real, mass: Real = 1.0) -> ParabolicBand:
     """
     check_identifier("name", name)
     _check_numbers(name, mu, mass)
-    return ParabolicBand(jnp.asarray(mass, jnp.float64), jnp.asarray(mu, jnp.float64), name)
+    return ParabolicBand(mass=jnp.asarray(mass, jnp.float64), mu=jnp.asarray(mu, jnp.float64), name=name)
+
+
+def check_parabolic(bands: Iterable[Band], what: str) -> None:
+    """Raise `InputError` unless all bands are parabolic, where a closed form is of such bands only."""
+    for band in bands:
+        check(isinstance(band, ParabolicBand), f"bands.{band.name}", f"be parabolic for {what}", type(band).__name__)
 
 
 def _check_numbers(name: str, mu: Real, mass: Real) -> None:

@@ -42,7 +42,7 @@ from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.peaks import strongest_peaks_of
 from jaxgap.spectra.quadrature import panels
 from jaxgap.spectra.regions import pairs, parameters, pick
@@ -72,7 +72,7 @@ class AndreevReflection(NamedTuple):
 
 
 @takes_solution
-def andreev_reflection(solution: Solution, omega: Any, Gamma: Any, Z: Any) -> AndreevReflection:
+def andreev_reflection(solution: MeanFieldState, omega: Any, Gamma: Any, Z: Any) -> AndreevReflection:
     """A, B and the conductance of every band at energies omega [meV], without thermal smearing.
 
     Args:
@@ -86,7 +86,9 @@ def andreev_reflection(solution: Solution, omega: Any, Gamma: Any, Z: Any) -> An
 
 
 @takes_solution
-def andreev_conductance(solution: Solution, V: Any, Gamma: Any, Z: Any, *, weights: Any = None) -> Float[Array, "voltage"]:
+def andreev_conductance(
+    solution: MeanFieldState, V: Any, Gamma: Any, Z: Any, *, weights: Any = None
+) -> Float[Array, "voltage"]:
     r"""dI/dV of a point contact at voltages V [mV], relative to the normal state's, smeared with the state's temperature.
 
     .. math:: \frac{dI}{dV} \propto \int d\omega \, [-f'(\omega - eV)] \sum_i w_i N_i \sigma_i(\omega)
@@ -102,7 +104,7 @@ def andreev_conductance(solution: Solution, V: Any, Gamma: Any, Z: Any, *, weigh
     return _conductance(sc, solution.Delta, solution.T, V, Gamma, Z, weights, centres)
 
 
-def _checked(solution: Solution, energies: Any, name: str, Gamma: Any, Z: Any) -> tuple[Any, Any, Any]:
+def _checked(solution: MeanFieldState, energies: Any, name: str, Gamma: Any, Z: Any) -> tuple[Any, Any, Any]:
     check_finite(name, energies)
     Gamma, Z = positive("Gamma", Gamma, "meV"), not_negative("Z", Z)
     sc = solution.superconductor

@@ -6,7 +6,7 @@ r"""Tunnelling density of states, with and without Dynes broadening.
 the electron part of the Green's function of the cross-paired bands (both branches with their coherence factors), with
 z = omega + i Gamma as in R. C. Dynes, V. Narayanamurti, J. P. Garno, Phys. Rev. Lett. 41, 1509 (1978). Nodes are placed at
 the complex roots of (z^2 - E_+^2)(z^2 - E_-^2) = 0 in kappa, so a small Gamma costs no accuracy; states outside the shell
-are normal and are integrated analytically. Without broadening it is `clean_density_of_states`.
+are normal and are integrated analytically (`spectra.green`). Without broadening it is that of sharp quasiparticles.
 """
 
 from typing import Any, NamedTuple
@@ -19,16 +19,11 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, not_negative
-from jaxgap.observables.clean_density_of_states import clean_density_of_states_of
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import PairedState
 
 __all__ = [
     "DensityOfStates",
-    "LocalFunctions",
-    "local_functions",
-    "local_green_function",
-    "normal_green_function",
     "tunnelling_density_of_states",
 ]
 
@@ -43,7 +38,7 @@ class DensityOfStates(NamedTuple):
 
 
 @takes_solution
-def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any, *, weights: Any = None) -> DensityOfStates:
+def tunnelling_density_of_states(solution: PairedState, omega: Any, Gamma: Any, *, weights: Any = None) -> DensityOfStates:
     r"""N(omega) / N(0) of a solved state, as a tunnel junction weighs its bands.
 
     .. math:: N(\omega) / N(0) = \sum_i w_i N_i(\omega) / \sum_i w_i N_i(0)
@@ -52,7 +47,7 @@ def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any, *, 
         solution: the state.
         omega: energies [meV].
         Gamma: Dynes broadening [meV], not negative. At exactly 0 (a number, not traced) the density of states is that of sharp
-            quasiparticles (`clean_density_of_states`): infinite at the van Hove singularities themselves.
+            quasiparticles: infinite at the van Hove singularities themselves.
         weights: tunnelling weight of every band (any common factor drops out); by default bands tunnel equally.
     """
     check_finite("omega", omega)
@@ -66,19 +61,19 @@ def tunnelling_density_of_states(solution: Solution, omega: Any, Gamma: Any, *, 
 
 @program
 def _density_of_states(
-    solution: Solution, omega: Float[Array, "omega"], Gamma: Float[Array, ""], weights: Float[Array, "band"]
+    solution: PairedState, omega: Float[Array, "omega"], Gamma: Float[Array, ""], weights: Float[Array, "band"]
 ) -> DensityOfStates:
     sc = solution.superconductor
-    G = jax.vmap(lambda w: local_green_function(sc, solution.Delta, w + 1j * Gamma), out_axes=1)(omega)
+    G = jax.vmap(lambda w: solution.local_functions(w + 1j * Gamma).G, out_axes=1)(omega)
     return _weighted(sc, -G.imag / jnp.pi, weights)
 
 
 @program
 def _clean_density_of_states(
-    solution: Solution, omega: Float[Array, "omega"], weights: Float[Array, "band"]
+    solution: PairedState, omega: Float[Array, "omega"], weights: Float[Array, "band"]
 ) -> DensityOfStates:
     sc = solution.superconductor
-    N = jax.vmap(lambda w: clean_density_of_states_of(sc, solution.Delta, w), out_axes=1)(omega)
+    N = jax.vmap(solution.density_of_states, out_axes=1)(omega)
     return _weighted(sc, N, weights)
 
 

@@ -21,12 +21,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import pair_weights, positive
-from jaxgap.observables.density_of_states import local_functions, normal_green_function
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import PairedState
 from jaxgap.spectra.quadrature import panels
 from jaxgap.units import thermal_energy
 
@@ -39,7 +37,7 @@ NODES = 32
 
 
 @takes_solution
-def relaxation_rate(solution: Solution, Gamma: Any, *, weights: Any = None) -> Float[Array, ""]:
+def relaxation_rate(solution: PairedState, Gamma: Any, *, weights: Any = None) -> Float[Array, ""]:
     """1/(T_1 T) of a solved state relative to the normal state's at the same Gamma (1 above T_c: Korringa's law).
 
     Args:
@@ -49,27 +47,22 @@ def relaxation_rate(solution: Solution, Gamma: Any, *, weights: Any = None) -> F
     """
     sc = solution.superconductor
     A = pair_weights(weights, len(sc.bands))
-    return _relaxation_rate(sc, solution.Delta, solution.T, positive("Gamma", Gamma, "meV"), A)
+    return _relaxation_rate(solution, positive("Gamma", Gamma, "meV"), A)
 
 
 def relaxation_rate_of(
-    sc: Superconductor,
-    Delta: Inexact[Array, "channel"],
-    T: Float[Array, ""],
-    Gamma: Float[Array, ""],
-    A: Float[Array, "band band"],
-    nodes: int = NODES,
+    state: PairedState, Gamma: Float[Array, ""], A: Float[Array, "band band"], nodes: int = NODES
 ) -> Float[Array, ""]:
-    """`relaxation_rate` of given amplitudes."""
-    kT = thermal_energy(T)
-    omega, weight = _energies(sc, Delta, T, Gamma, nodes)
+    """`relaxation_rate` in plain arrays."""
+    kT = thermal_energy(state.T)
+    omega, weight = _energies(state, Gamma, nodes)
     z = omega + 1j * Gamma
-    local = jax.vmap(lambda z: local_functions(sc, Delta + 0j, z))(z)
-    normal = [jax.vmap(lambda z: normal_green_function(sc, z))(w).imag / jnp.pi for w in (z, -jnp.conj(z))]
+    local = jax.vmap(state.local_functions)(z)
+    normal = [jax.vmap(state.normal_green_function)(w).imag / jnp.pi for w in (z, -jnp.conj(z))]
     decay = jnp.exp(-omega / kT)
     thermal = weight * decay / (1 + decay) ** 2
 
-    def rate(*spectra: Any) -> Float[Array, ""]:
+    def rate(*spectra: Inexact[Array, "omega band"]) -> Float[Array, ""]:
         return jnp.sum(jnp.stack([jnp.real(jnp.einsum("w,wi,ij,wj->", thermal, X, A, jnp.conj(X))) for X in spectra]))
 
     # Both signs of omega; M is odd.
@@ -79,12 +72,10 @@ def relaxation_rate_of(
 _relaxation_rate = program(relaxation_rate_of)
 
 
-def _energies(
-    sc: Superconductor, Delta: Any, T: Any, Gamma: Any, n: int
-) -> tuple[Float[Array, "omega"], Float[Array, "omega"]]:
+def _energies(state: PairedState, Gamma: Float[Array, ""], n: int) -> tuple[Float[Array, "omega"], Float[Array, "omega"]]:
     """Nodes and weights in omega from 0 to 40 k_B T: dense over Gamma at the singularities of the densities of states."""
-    sc, Delta, kT, Gamma = jax.lax.stop_gradient((sc, Delta, thermal_energy(T), Gamma))
-    peaks = _singular_energies(sc, Delta)
+    state, Gamma = jax.lax.stop_gradient((state, Gamma))
+    kT, peaks = thermal_energy(state.T), state.singular_energies()
     centre = jnp.append(peaks, 0.0)
     width = jnp.append(jnp.broadcast_to(Gamma, peaks.shape), jnp.pi * kT)
     return panels(jnp.zeros(()), REACH * kT, centre, width, n)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from jaxgap.model.band import kappa_F
+from jaxgap.model.band import kappa_F, velocity
 from jaxgap.observables.andreev import andreev_conductance
 from jaxgap.observables.conductance import tunnelling_conductance
 from jaxgap.observables.density_of_states import tunnelling_density_of_states
@@ -180,8 +180,8 @@ def photoemission_map(
     """I(k, omega) around the Fermi momenta, all bands alike."""
     bands = s.superconductor.bands
     k_F = [float(wave_vector(kappa_F(band))) for band in bands]
-    velocity = min(2 * hbar2_over_2m_e * k / abs(float(band.mass)) for k, band in zip(k_F, bands, strict=True))
-    margin = 1.2 * float(np.max(np.abs(omega))) / velocity
+    slowest = min(abs(float(velocity(band, np.asarray(k)))) for k, band in zip(k_F, bands, strict=True))
+    margin = 1.2 * float(np.max(np.abs(omega))) / slowest
     k = np.linspace(max(min(k_F) - margin, 0.0), max(k_F) + margin, 161)
     intensity = photoemission(s, k, omega, Gamma, energy_resolution=energy_resolution, momentum_resolution=momentum_resolution)
     return IntensityMap(k, np.asarray(omega), np.asarray(intensity), np.asarray(dispersion(s, hbar2_over_2m_e * k**2)), title)

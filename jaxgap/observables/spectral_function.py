@@ -29,13 +29,12 @@ from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.observables.dispersion import wave_vector
 from jaxgap.solving.entry import takes_solution, takes_system
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import PairedState
 from jaxgap.units import hbar2_over_2m_e, k_B, thermal_energy
 
 __all__ = [
     "Mesh",
     "fermi_wave_vector",
-    "green_function",
     "intensity_before_resolution",
     "photoemission",
     "photoemission_mesh",
@@ -51,7 +50,7 @@ STEP = 0.34
 
 
 @takes_solution
-def spectral_function(solution: Solution, kappa: Any, omega: Any, Gamma: Any) -> Float[Array, "band kappa omega"]:
+def spectral_function(solution: PairedState, kappa: Any, omega: Any, Gamma: Any) -> Float[Array, "band kappa omega"]:
     """A_i(k, omega) [1/meV] of every band at kappa = hbar^2 k^2 / 2 m_e [meV] and energies omega [meV].
 
     Gamma is the half width of the peaks [meV], positive. Outside its shell a band is normal, as in `dispersion`.
@@ -68,10 +67,9 @@ def spectral_function(solution: Solution, kappa: Any, omega: Any, Gamma: Any) ->
 
 @program
 def _spectral_function(
-    solution: Solution, kappa: Float[Array, "kappa"], omega: Float[Array, "omega"], Gamma: Float[Array, ""]
+    solution: PairedState, kappa: Float[Array, "kappa"], omega: Float[Array, "omega"], Gamma: Float[Array, ""]
 ) -> Float[Array, "band kappa omega"]:
-    sc = solution.superconductor
-    return -green_function(sc, solution.Delta, kappa[:, None], omega + 1j * Gamma).imag / jnp.pi
+    return -solution.green_function(kappa[:, None], omega + 1j * Gamma).imag / jnp.pi
 
 
 # --- photoemission ----------------------------------------------------------------------------------------------------
@@ -86,7 +84,7 @@ class Mesh(NamedTuple):
 
 @takes_solution
 def photoemission(
-    solution: Solution,
+    solution: PairedState,
     k: Any,
     omega: Any,
     Gamma: Any,
@@ -133,7 +131,7 @@ def standard_deviations(energy_resolution: Any, momentum_resolution: Any) -> tup
 
 @takes_solution
 def photoemission_mesh(
-    solution: Solution,
+    solution: PairedState,
     k: Any,
     omega: Any,
     Gamma: Any,
@@ -164,7 +162,7 @@ def _rounded(count: float) -> int:
 
 @takes_solution
 def photoemission_of(
-    solution: Solution, k: Any, omega: Any, Gamma: Any, sigmas: Any, weights: Any, mesh: Mesh, fermi: bool
+    solution: PairedState, k: Any, omega: Any, Gamma: Any, sigmas: Any, weights: Any, mesh: Mesh, fermi: bool
 ) -> Float[Array, "k omega"]:
     """`photoemission` in plain arrays, on a given mesh."""
     sigma = sigmas[0]
@@ -184,13 +182,13 @@ _photoemission = program(photoemission_of)
 
 @takes_solution
 def intensity_before_resolution(
-    solution: Solution, k: Any, energies: Any, Gamma: Any, sigma_k: Any, weights: Any, n_k: int, fermi: bool
+    solution: PairedState, k: Any, energies: Any, Gamma: Any, sigma_k: Any, weights: Any, n_k: int, fermi: bool
 ) -> Float[Array, "omega"]:
     """f(omega) sum_i M_i A_i at one k, averaged over the momentum resolution but not over the energy resolution."""
     t = jnp.linspace(-REACH, REACH, n_k) if n_k else jnp.zeros(1)
     share = jnp.exp(-(t**2) / 2) / jnp.sum(jnp.exp(-(t**2) / 2))
     kappa = hbar2_over_2m_e * (k + sigma_k * t) ** 2
-    G = green_function(solution.superconductor, solution.Delta, kappa[:, None], energies + 1j * Gamma)
+    G = solution.green_function(kappa[:, None], energies + 1j * Gamma)
     A = -jnp.einsum("i,k,ikw->w", weights, share, G.imag) / jnp.pi
     return A * jax.nn.sigmoid(-energies / thermal_energy(solution.T)) if fermi else A
 

@@ -43,11 +43,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.band import kappa_F, rho, shell, zeta
+from jaxgap.model.parabolic import check_parabolic
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import program
 from jaxgap.observables.absolute import states_per_volume
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import Rule
@@ -71,7 +72,7 @@ class SuperfluidDensity(NamedTuple):
 
 @takes_solution
 @program
-def superfluid_density(solution: Solution) -> SuperfluidDensity:
+def superfluid_density(solution: MeanFieldState) -> SuperfluidDensity:
     """rho_s = D / sum_i (n_i / |m_i|) of a state: what (lambda(0)/lambda(T))^2 measures, up to the value at T = 0.
 
     n_i are the electrons (of a hole band: the holes) of the normal state at the same chemical potential. Clean and local: no
@@ -84,7 +85,7 @@ def superfluid_density(solution: Solution) -> SuperfluidDensity:
 
 
 @takes_solution
-def penetration_depth(solution: Solution, layer_spacing: Any = None) -> Float[Array, ""]:
+def penetration_depth(solution: MeanFieldState, layer_spacing: Any = None) -> Float[Array, ""]:
     """London penetration depth lambda [nm] of a state; infinite in the normal state, NaN if D is negative.
 
     The densities are absolute, from the masses (`jaxgap.observables.absolute`); of 2D bands it is that of currents in the
@@ -98,7 +99,7 @@ def penetration_depth(solution: Solution, layer_spacing: Any = None) -> Float[Ar
 
 
 @program
-def _penetration_depth(solution: Solution, states: Float[Array, ""]) -> Float[Array, ""]:
+def _penetration_depth(solution: MeanFieldState, states: Float[Array, ""]) -> Float[Array, ""]:
     sc = solution.superconductor
     D = jnp.sum(superfluid_weights_of(sc, solution.Delta, solution.T))
     # In the normal state rounding is left.
@@ -117,6 +118,7 @@ def superfluid_weights_of(
     sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""], rule: Rule = RESPONSE_RULE
 ) -> Float[Array, "band"]:
     """D of given amplitudes, band by band [meV times the unit of N]."""
+    check_parabolic(sc.bands, "the superfluid density")
     kT, d = thermal_energy(T), sc.dimension
     m, mu = parameters(sc)
     D = [_minus_normal(sc, i, kT) for i in range(len(sc.bands))]
@@ -139,7 +141,7 @@ def _minus_normal(sc: Superconductor, i: int, kT: Float[Array, ""]) -> Float[Arr
     band = sc.bands[i]
     kappa = jnp.stack(shell(band, sc.Omega))
     edges = kappa * rho(kappa, sc.dimension) * jnp.tanh(zeta(band, kappa) / (2 * kT))
-    return 2 / (sc.dimension * band.mass) * (edges[1] - edges[0])
+    return 2 / (sc.dimension * band.tangent[0]) * (edges[1] - edges[0])
 
 
 def _fermi_slope(E: Float[Array, "*k"], kT: Float[Array, ""]) -> Float[Array, "*k"]:
@@ -153,7 +155,7 @@ def _of_pair(sc: Superconductor, cluster: Cluster, Delta: Any, T: Any, rule: Rul
     kT = thermal_energy(T)
     nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap)
     z1, z2 = (zeta(sc.bands[i], nodes.kappa) for i in cluster.bands)
-    v1, v2 = (1 / sc.bands[i].mass for i in cluster.bands)
+    v1, v2 = (1 / sc.bands[i].tangent[0] for i in cluster.bands)
     amplitudes = pick(Delta, cluster.channels)
     slope1, slope2 = _slopes(z1, z2, amplitudes, kT)
     uniform, mixed, opposite = _responses(z1, z2, amplitudes, kT)

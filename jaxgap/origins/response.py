@@ -28,7 +28,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.model.band import Band, kappa_F
+from jaxgap.model.band import kappa_F
+from jaxgap.model.parabolic import ParabolicBand
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
@@ -62,7 +63,7 @@ def lindhard_function(x: Any, dimension: int) -> Float[Array, "*x"]:
     return 0.5 + jnp.where(at_kink, 0.0, (1 - x**2) / (4 * x) * jnp.where(at_kink, 0.0, logarithm))
 
 
-def gas_lindhard(band: Band, q: Any, T: Any, dimension: int = 1) -> Float[Array, ""]:
+def gas_lindhard(band: ParabolicBand, q: Any, T: Any, dimension: int = 1) -> Float[Array, ""]:
     """chi(q, T) / N of a parabolic electron band, N its density of states at the Fermi level; by integration over k.
 
     Args:
@@ -82,7 +83,7 @@ def gas_lindhard(band: Band, q: Any, T: Any, dimension: int = 1) -> Float[Array,
     return _gas(x, k_B * jnp.asarray(T, jnp.float64) / band.mu, dimension)
 
 
-def gas_cooper(band: Band, T: Any, Omega: Any, dimension: int = 1) -> Float[Array, ""]:
+def gas_cooper(band: ParabolicBand, T: Any, Omega: Any, dimension: int = 1) -> Float[Array, ""]:
     r"""C(0) / N of a parabolic band with pairing inside the shell |zeta| <= Omega [meV], smaller than mu.
 
     .. math:: \frac{C}{N} = \int_{-\Omega}^{\Omega} d\zeta \left(1 + \frac{\zeta}{\mu}\right)^{d/2-1}
@@ -180,7 +181,7 @@ def response(lattice: Lattice, q: Float[Array, "d"], T: Any, points: int, sign: 
 # --- electron gases -----------------------------------------------------------------------------------------------------
 
 
-def _check_gas(band: Band, T: Any, dimension: int) -> None:
+def _check_gas(band: ParabolicBand, T: Any, dimension: int) -> None:
     require_float64()
     check(dimension in (1, 2, 3), "dimension", "be 1, 2 or 3", dimension)
     check_finite("T", T)
@@ -217,7 +218,7 @@ def _one_dimensional(x: Float[Array, ""], tau: Float[Array, ""], mu: Float[Array
 
 
 @program
-def _gas_cooper(band: Band, T: Float[Array, ""], Omega: Float[Array, ""], dimension: int) -> Float[Array, ""]:
+def _gas_cooper(band: ParabolicBand, T: Float[Array, ""], Omega: Float[Array, ""], dimension: int) -> Float[Array, ""]:
     kT = k_B * T
     z, weight = panels(-Omega, Omega, jnp.zeros(1), jnp.pi * kT[None], NODES)
     return weight @ ((1 + z / band.mu) ** (dimension / 2 - 1) * pair_susceptibility(z, z, kT)) / 2

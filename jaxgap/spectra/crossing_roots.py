@@ -3,8 +3,8 @@ r"""Density of states of two cross-paired bands with sharp quasiparticles, from 
 .. math:: N_i(\omega) = \sum_{r} \rho(\kappa_r) \frac{|u_{ib}|^2}{|dE_b / d\kappa|} \Big|_{\kappa_r}, \qquad
           E_b(\kappa_r) = |\omega|
 
-(|v|^2 for omega < 0), over the real roots kappa_r inside the shell, of both branches b = +- (Vargas-Paredes et al., Phys. Rev. B
-101, 094516 (2020), Eq. 3-4). The weight is the residue of G_ii at omega = +-E_b, with delta = eps_1^2 - eps_2^2 and
+(|v|^2 for omega < 0), over the real roots kappa_r inside the shell, of both branches b = +- (Vargas-Paredes et al., Phys. Rev.
+B 101, 094516 (2020), Eq. 3-4). The weight is the residue of G_ii at omega = +-E_b, with delta = eps_1^2 - eps_2^2 and
 b = E_+^2 - E_-^2
 
 .. math:: |u_{1\pm}|^2 = \tfrac14 \left( 1 + \frac{\zeta_1}{\omega} \right) \pm \frac{1}{4b} \left[ \delta
@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Inexact
 
 from jaxgap.model.band import Band, kappa_F, rho
+from jaxgap.model.parabolic import check_parabolic
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
@@ -40,6 +41,7 @@ def density_of_pair(
 ) -> Float[Array, "2"]:
     """N_1 and N_2 [unit of N] of two bands with a cross amplitude, over an interval of kappa in which both pair."""
     one, two = (sc.bands[i] for i in cluster.bands)
+    check_parabolic((one, two), "the density of states of sharp quasiparticles")
     roots = pair_roots(*one.tangent, *two.tangent, Delta, omega)
     width = sc.Omega * jnp.maximum(jnp.abs(one.tangent[0]), jnp.abs(two.tangent[0]))
 
@@ -69,7 +71,7 @@ def _refined(
 
     def value_and_slope(kappa: Scalar) -> tuple[Scalar, Scalar]:
         E, slope = jax.jvp(energies, (kappa,), (jnp.ones_like(kappa),))
-        return jnp.where(upper, *E), jnp.where(upper, *slope)
+        return jnp.where(upper, E[0], E[1]), jnp.where(upper, slope[0], slope[1])
 
     for _ in range(3):
         E, slope = value_and_slope(kappa)
@@ -79,7 +81,7 @@ def _refined(
 
 
 def electron_weights(
-    z1: Scalar, z2: Scalar, Delta: Inexact[Array, "3"] | Sequence[Inexact[Array, ""]], omega: Scalar, sign: Scalar
+    z1: Scalar, z2: Scalar, Delta: Inexact[Array, "3"] | Sequence[Inexact[Array, ""]], omega: Scalar, sign: Scalar | float
 ) -> Float[Array, "2"]:
     """|u|^2 of both bands on the branch E_+ (sign 1) or E_- (sign -1) for omega = E, |v|^2 for omega = -E."""
     s1, s2, s3 = (abs2(D) for D in Delta)

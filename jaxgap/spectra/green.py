@@ -1,11 +1,11 @@
-r"""Green's functions and densities of states of a system at given amplitudes: its clusters', and normal bands outside the shells.
+r"""Green's functions and densities of states at given amplitudes: of all clusters, and of normal bands outside the shells.
 
 .. math:: N_i(\omega) = -\frac{1}{\pi} \,\mathrm{Im} \sum_k G_{ii}(k, \omega + i\Gamma), \qquad
           \sum_k = \sum_{\text{inside the shells}} + \int_{|\zeta_i| > \Omega} d\kappa \, \frac{\rho}{z - \zeta_i}
 
-Without broadening N is that of sharp quasiparticles: infinite at an extremum of a branch, and as |omega - E|^(-1/2) on one side of
-it: to integrate it, cut there and substitute omega = E +- t^2. Within some 1e-9 meV of it digits are lost, as omega - E itself
-has lost them.
+Without broadening N is that of sharp quasiparticles: infinite at an extremum of a branch, and as |omega - E|^(-1/2) on one side
+of it: to integrate it, cut there and substitute omega = E +- t^2. Within some 1e-9 meV of it digits are lost, as omega - E
+itself has lost them.
 """
 
 import equinox as eqx

@@ -9,8 +9,8 @@ from problems import one_band, relative_error, system
 
 from jaxgap import InputError, critical_temperature, materials, solve
 from jaxgap.observables import relaxation_rate
-from jaxgap.observables.density_of_states import local_functions, local_green_function
 from jaxgap.observables.nmr import relaxation_rate_of
+from jaxgap.spectra.green import local_functions, local_green_function
 from jaxgap.units import k_B
 
 RATE = 1e-5
