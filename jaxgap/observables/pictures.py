@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -180,7 +181,7 @@ def photoemission_map(
     """I(k, omega) around the Fermi momenta, all bands alike."""
     bands = s.superconductor.bands
     k_F = [float(wave_vector(kappa_F(band))) for band in bands]
-    slowest = min(abs(float(velocity(band, np.asarray(k)))) for k, band in zip(k_F, bands, strict=True))
+    slowest = min(abs(float(velocity(band, jnp.asarray(k)))) for k, band in zip(k_F, bands, strict=True))
     margin = 1.2 * float(np.max(np.abs(omega))) / slowest
     k = np.linspace(max(min(k_F) - margin, 0.0), max(k_F) + margin, 161)
     intensity = photoemission(s, k, omega, Gamma, energy_resolution=energy_resolution, momentum_resolution=momentum_resolution)

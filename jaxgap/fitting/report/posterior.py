@@ -14,7 +14,7 @@ from scipy.stats import gaussian_kde
 
 from jaxgap.fitting.posterior import EFFECTIVE, PARETO, R_HAT, SHARE, Mode, Posterior
 from jaxgap.model.files import picture, write_files
-from jaxgap.model.json import text_of
+from jaxgap.model.records import text_of
 from jaxgap.numerics.provenance import provenance
 from jaxgap.plotting.plots import COLOURS
 
