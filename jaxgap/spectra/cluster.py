@@ -43,11 +43,6 @@ class ClusterSpectrum(eqx.Module, Generic[S]):
     """Amplitudes of all channels of the system [meV]."""
     cluster: eqx.AbstractVar[Cluster]
 
-    @property
-    @abstractmethod
-    def branch_names(self) -> tuple[str, ...]:
-        """Of its quasiparticle branches, lowest first."""
-
     @abstractmethod
     def energies(self, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:
         """Of its branches [meV], lowest first."""

@@ -36,10 +36,6 @@ class OneBand(ClusterSpectrum[Scalar]):
     Delta: Inexact[Array, "channel"]
     cluster: Cluster = eqx.field(static=True)
 
-    @property
-    def branch_names(self) -> tuple[str, ...]:
-        return (self.superconductor.bands[self.cluster.bands[0]].name,)
-
     def energies(self, kappa: Float[Array, "*k"]) -> Float[Array, "1 *k"]:
         z, D = self._at(kappa)
         return safe_sqrt(z**2 + abs2(D))[None]

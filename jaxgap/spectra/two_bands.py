@@ -63,11 +63,6 @@ class TwoBands(ClusterSpectrum[PairSums]):
     Delta: Inexact[Array, "channel"]
     cluster: Cluster = eqx.field(static=True)
 
-    @property
-    def branch_names(self) -> tuple[str, ...]:
-        linked = ":".join(self.superconductor.bands[i].name for i in self.cluster.bands)
-        return (f"{linked} lower", f"{linked} upper")
-
     def energies(self, kappa: OfK) -> Float[Array, "2 *k"]:
         z, D = self._at(kappa)
         E_plus, E_minus = spectrum.energies(*z, *D)
