@@ -53,7 +53,7 @@ def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
     alone, together, coupling, kT = barrier(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
     kappa, weight = _nodes(sc, alone, rule.single)
-    singles = Alone(_energies_alone(sc, kappa, alone.first), weight, alone.first)
+    singles = Alone(_energies_alone(sc, kappa, jnp.asarray(alone.first)), weight, jnp.asarray(alone.first))
     both = []
     for cluster, interval in zip(pairs(sc), together, strict=True):
         kappa, weight = _nodes(sc, interval, rule.overlap)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
+from jaxgap.drawing import COLOURS
 from jaxgap.model.band import kappa_F, velocity
 from jaxgap.observables.andreev import andreev_conductance
 from jaxgap.observables.conductance import tunnelling_conductance
@@ -20,7 +21,6 @@ from jaxgap.observables.dispersion import dispersion, wave_vector
 from jaxgap.observables.gaps import branch_minima
 from jaxgap.observables.spectral_function import photoemission
 from jaxgap.observables.symmetrised import symmetrised_edc, symmetrised_gap
-from jaxgap.plotting.plots import COLOURS
 from jaxgap.solving.solution import Solution
 from jaxgap.units import hbar2_over_2m_e
 

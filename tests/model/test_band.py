@@ -1,5 +1,7 @@
 """The protocol of bands: the parabolic one keeps its promises, and a user's own kind of band serves as well."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -126,7 +128,7 @@ def test_it_pairs_across_with_another_kind():
     ends = np.sort([float(end) for band in sc.bands for end in shell(band, sc.Omega)])
     x, w = np.polynomial.legendre.leggauss(400)
     P = np.zeros(3)
-    for a, b in zip(ends[:-1], ends[1:], strict=True):
+    for a, b in pairwise(ends):
         kappa, weight = a + (b - a) * (x + 1) / 2, w * (b - a) / 2
         for k, weight_k in zip(kappa, weight, strict=True):
             z = np.array([float(band.zeta(k)) for band in sc.bands])
