@@ -130,8 +130,8 @@ def test_it_pairs_across_with_another_kind():
     P = np.zeros(3)
     for a, b in pairwise(ends):
         kappa, weight = a + (b - a) * (x + 1) / 2, w * (b - a) / 2
-        for k, weight_k in zip(kappa, weight, strict=True):
-            z = np.array([float(band.zeta(k)) for band in sc.bands])
+        energies = np.stack([band.zeta(jnp.asarray(kappa)) for band in sc.bands], axis=1)
+        for z, weight_k in zip(energies, weight, strict=True):
             inside = np.abs(z) <= OMEGA
             D = np.array([[Delta[0] * inside[0], Delta[2] * inside.all()], [Delta[2] * inside.all(), Delta[1] * inside[1]]])
             E, U = np.linalg.eigh(np.block([[np.diag(z), D], [D, -np.diag(z)]]))
