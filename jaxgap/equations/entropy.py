@@ -7,8 +7,6 @@ r"""Entropy and specific heat of given amplitudes: quasiparticles inside the she
 with the change of the amplitudes with temperature dDelta/dT = -M^-1 dr/dT from the gap equations r = 0.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
@@ -18,6 +16,7 @@ from jaxgap.equations.gauge import gauge_directions
 from jaxgap.equations.pairing import gap_residual, pack, unpack
 from jaxgap.model.band import Band, kappa_F, larger, shell, smaller, zeta
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.types import Scalar
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
@@ -64,7 +63,7 @@ def _within_reach(band: Band, T: Float[Array, ""]) -> tuple[Float[Array, ""], Fl
     return shell(band, REACH * thermal_energy(T))
 
 
-def _normal_entropy_on(sc: Superconductor, band: Band, a: Any, b: Any, T: Any, rule: Rule) -> Float[Array, ""]:
+def _normal_entropy_on(sc: Superconductor, band: Band, a: Scalar, b: Scalar, T: Scalar, rule: Rule) -> Float[Array, ""]:
     """Entropy [k_B] of a band's normal states with kappa in [a, b]."""
     kT = thermal_energy(T)
     centre, width = jax.lax.stop_gradient((kappa_F(band), jnp.pi * kT * jnp.abs(band.tangent[0])))

@@ -15,8 +15,6 @@ On it everything is smooth over pi k_B T / 2 however small Gamma is: the trapezo
 can fall between its nodes, and one set of nodes serves all voltages.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +22,7 @@ from jaxtyping import Array, Float
 
 from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.observables.density_of_states import tunnelling_density_of_states
 from jaxgap.solving.entry import takes_solution
@@ -37,7 +36,9 @@ STEP, REACH = 0.4, 22.0
 
 
 @takes_solution
-def tunnelling_conductance(solution: PairedState, V: Any, Gamma: Any, *, weights: Any = None) -> Float[Array, "voltage"]:
+def tunnelling_conductance(
+    solution: PairedState, V: Reals, Gamma: Real, *, weights: Reals | None = None
+) -> Float[Array, "voltage"]:
     """dI/dV of a solved state at voltages V [mV], relative to the normal state's, smeared with the state's temperature.
 
     Args:
@@ -60,11 +61,11 @@ def tunnelling_conductance(solution: PairedState, V: Any, Gamma: Any, *, weights
     return _conductance(solution, V, broadening, weights, nodes)
 
 
-def common_nodes(V: Any, T: Any) -> int | None:
+def common_nodes(V: Reals, T: Real) -> int | None:
     """How many nodes over all voltages a shared grid needs; None where every voltage had better have its own (T near 0)."""
     kT = max(k_B * float(T), 1e-30)
     count = (np.ptp(np.asarray(V)) / kT + 2 * REACH) / STEP + 2
-    own = np.size(V) * (2 * REACH / STEP + 1)
+    own = np.asarray(V).size * (2 * REACH / STEP + 1)
     return int(np.ceil(count)) if count < own else None
 
 

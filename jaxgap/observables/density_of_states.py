@@ -9,7 +9,7 @@ the complex roots of (z^2 - E_+^2)(z^2 - E_-^2) = 0 in kappa, so a small Gamma c
 are normal and are integrated analytically (`spectra.green`). Without broadening it is that of sharp quasiparticles.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import PairedState
@@ -38,7 +39,9 @@ class DensityOfStates(NamedTuple):
 
 
 @takes_solution
-def tunnelling_density_of_states(solution: PairedState, omega: Any, Gamma: Any, *, weights: Any = None) -> DensityOfStates:
+def tunnelling_density_of_states(
+    solution: PairedState, omega: Reals, Gamma: Real, *, weights: Reals | None = None
+) -> DensityOfStates:
     r"""N(omega) / N(0) of a solved state, as a tunnel junction weighs its bands.
 
     .. math:: N(\omega) / N(0) = \sum_i w_i N_i(\omega) / \sum_i w_i N_i(0)

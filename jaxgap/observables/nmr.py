@@ -15,13 +15,12 @@ cross-band pairing makes, do not. Bands weighted by |psi_i|^2 at the nucleus hav
 only stands for relaxation between the bands, where s+- amplitudes take the coherence peak away: M_1 M_2 < 0.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import pair_weights, positive
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import PairedState
@@ -37,7 +36,7 @@ NODES = 32
 
 
 @takes_solution
-def relaxation_rate(solution: PairedState, Gamma: Any, *, weights: Any = None) -> Float[Array, ""]:
+def relaxation_rate(solution: PairedState, Gamma: Real, *, weights: Reals | None = None) -> Float[Array, ""]:
     """1/(T_1 T) of a solved state relative to the normal state's at the same Gamma (1 above T_c: Korringa's law).
 
     Args:

@@ -15,7 +15,7 @@ Phys. 75, 473 (2003), section II). Both convolutions are trapezoidal sums, which
 stay below Gamma, pi k_B T and the resolutions: `photoemission` chooses them.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,7 @@ from jaxgap.model.band import kappa_F, velocity
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.observables.dispersion import wave_vector
 from jaxgap.solving.entry import takes_solution, takes_system
@@ -50,7 +51,7 @@ STEP = 0.34
 
 
 @takes_solution
-def spectral_function(solution: PairedState, kappa: Any, omega: Any, Gamma: Any) -> Float[Array, "band kappa omega"]:
+def spectral_function(solution: PairedState, kappa: Reals, omega: Reals, Gamma: Real) -> Float[Array, "band kappa omega"]:
     """A_i(k, omega) [1/meV] of every band at kappa = hbar^2 k^2 / 2 m_e [meV] and energies omega [meV].
 
     Gamma is the half width of the peaks [meV], positive. Outside its shell a band is normal, as in `dispersion`.
@@ -85,13 +86,13 @@ class Mesh(NamedTuple):
 @takes_solution
 def photoemission(
     solution: PairedState,
-    k: Any,
-    omega: Any,
-    Gamma: Any,
+    k: Reals,
+    omega: Reals,
+    Gamma: Real,
     *,
     energy_resolution: float = 0.0,
     momentum_resolution: float = 0.0,
-    weights: Any = None,
+    weights: Reals | None = None,
     fermi: bool = True,
     mesh: Mesh | None = None,
 ) -> Float[Array, "k omega"]:
@@ -123,7 +124,7 @@ def photoemission(
     return _photoemission(solution, k, omega, width, sigmas, weights, mesh, fermi)
 
 
-def standard_deviations(energy_resolution: Any, momentum_resolution: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def standard_deviations(energy_resolution: Real, momentum_resolution: Real) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Of R_omega [meV] and R_k [1/angstrom], from their full widths at half maximum."""
     energy = not_negative("energy_resolution", energy_resolution, "meV")
     return energy / FWHM, not_negative("momentum_resolution", momentum_resolution, "1/angstrom") / FWHM
@@ -132,11 +133,11 @@ def standard_deviations(energy_resolution: Any, momentum_resolution: Any) -> tup
 @takes_solution
 def photoemission_mesh(
     solution: PairedState,
-    k: Any,
-    omega: Any,
-    Gamma: Any,
-    energy_resolution: Any = 0.0,
-    momentum_resolution: Any = 0.0,
+    k: Reals,
+    omega: Reals,
+    Gamma: Real,
+    energy_resolution: Real = 0.0,
+    momentum_resolution: Real = 0.0,
     fermi: bool = True,
 ) -> Mesh:
     """The numbers of nodes that these widths need, rounded up so that similar spectra share a program."""
@@ -162,7 +163,14 @@ def _rounded(count: float) -> int:
 
 @takes_solution
 def photoemission_of(
-    solution: PairedState, k: Any, omega: Any, Gamma: Any, sigmas: Any, weights: Any, mesh: Mesh, fermi: bool
+    solution: PairedState,
+    k: Float[Array, "k"],
+    omega: Float[Array, "omega"],
+    Gamma: Scalar,
+    sigmas: tuple[Scalar, Scalar],
+    weights: Float[Array, "band"],
+    mesh: Mesh,
+    fermi: bool,
 ) -> Float[Array, "k omega"]:
     """`photoemission` in plain arrays, on a given mesh."""
     sigma = sigmas[0]
@@ -182,7 +190,14 @@ _photoemission = program(photoemission_of)
 
 @takes_solution
 def intensity_before_resolution(
-    solution: PairedState, k: Any, energies: Any, Gamma: Any, sigma_k: Any, weights: Any, n_k: int, fermi: bool
+    solution: PairedState,
+    k: Scalar,
+    energies: Float[Array, "omega"],
+    Gamma: Scalar,
+    sigma_k: Scalar,
+    weights: Float[Array, "band"],
+    n_k: int,
+    fermi: bool,
 ) -> Float[Array, "omega"]:
     """f(omega) sum_i M_i A_i at one k, averaged over the momentum resolution but not over the energy resolution."""
     t = jnp.linspace(-REACH, REACH, n_k) if n_k else jnp.zeros(1)
@@ -193,7 +208,7 @@ def intensity_before_resolution(
     return A * jax.nn.sigmoid(-energies / thermal_energy(solution.T)) if fermi else A
 
 
-def gaussian(x: Float[Array, "*s"], sigma: Any) -> Float[Array, "*s"]:
+def gaussian(x: Float[Array, "*s"], sigma: Scalar) -> Float[Array, "*s"]:
     """The normalised Gaussian of standard deviation sigma."""
     return jnp.exp(-((x / sigma) ** 2) / 2) / (sigma * (2 * jnp.pi) ** 0.5)
 

@@ -24,6 +24,7 @@ from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import band_weights, positive
 from jaxgap.observables.gaps import branch_minima
 from jaxgap.observables.spectral_function import (
@@ -44,12 +45,15 @@ from jaxgap.spectra.minima import branch_names
 
 __all__ = ["GapComparison", "gap_comparison", "symmetrised_edc", "symmetrised_gap"]
 
+Edc = tuple[Float[Array, "omega"], Float[Array, "omega"], Scalar]
+"""Energies, the intensity there before the energy resolution, and that resolution."""
+
 SCAN = 512
 """Energies among which the highest is found before it is refined."""
 
 
 @takes_solution
-def symmetrised_edc(solution: PairedState, band: str, omega: Any, Gamma: Any, **options: Any) -> Float[Array, "omega"]:
+def symmetrised_edc(solution: PairedState, band: str, omega: Reals, Gamma: Real, **options: Any) -> Float[Array, "omega"]:
     """I(k_F, omega) + I(k_F, -omega) [1/meV] at the Fermi momentum of `band`; the options are those of `photoemission`.
 
     By default the matrix elements select the band.
@@ -71,11 +75,11 @@ def _only(solution: PairedState, band: str) -> Float[Array, "band"]:
 def symmetrised_gap(
     solution: PairedState,
     band: str,
-    Gamma: Any,
-    energy_resolution: Any,
-    momentum_resolution: Any = 0.0,
+    Gamma: Real,
+    energy_resolution: Real,
+    momentum_resolution: Real = 0.0,
     *,
-    weights: Any = None,
+    weights: Reals | None = None,
     reach: float | None = None,
     mesh: Mesh | None = None,
 ) -> Float[Array, ""]:
@@ -107,7 +111,7 @@ def symmetrised_gap(
 
 
 @takes_solution
-def highest_peak(solution: PairedState, Gamma: Any) -> float:
+def highest_peak(solution: PairedState, Gamma: Real) -> float:
     """Sum of all amplitudes and 4 Gamma [meV], rounded up to 5 meV."""
     assert isinstance(solution, MeanFieldState)
     return 5.0 * float(np.ceil((np.abs(np.asarray(solution.Delta)).sum() + 4 * float(Gamma)) / 5.0))
@@ -115,7 +119,13 @@ def highest_peak(solution: PairedState, Gamma: Any) -> float:
 
 @program
 def _symmetrised_gap(
-    solution: PairedState, k: Any, Gamma: Any, sigmas: Any, weights: Any, reach: Float[Array, ""], mesh: Mesh
+    solution: PairedState,
+    k: Scalar,
+    Gamma: Scalar,
+    sigmas: tuple[Scalar, Scalar],
+    weights: Float[Array, "band"],
+    reach: Float[Array, ""],
+    mesh: Mesh,
 ) -> Float[Array, ""]:
     sigma = sigmas[0]
     top = jax.lax.stop_gradient(reach + REACH * sigma)
@@ -131,12 +141,12 @@ def _symmetrised_gap(
     return jnp.where(place == 0, 0.0, jnp.where(place == SCAN - 1, jnp.nan, peak))
 
 
-def _symmetrised(omega: Float[Array, ""], theta: Any) -> Float[Array, ""]:
+def _symmetrised(omega: Float[Array, ""], theta: Edc) -> Float[Array, ""]:
     energies, bare, sigma = theta
     return gaussian(omega - energies, sigma) @ bare * (energies[1] - energies[0])
 
 
-def _slope(x: Float[Array, "1"], theta: Any) -> Float[Array, "1"]:
+def _slope(x: Float[Array, "1"], theta: Edc) -> Float[Array, "1"]:
     """dS/domega over S at the peak's place: of order 1/meV whatever the units of the intensity."""
     return jax.grad(_symmetrised)(x[0], theta)[None] / jax.lax.stop_gradient(_symmetrised(x[0], theta))
 

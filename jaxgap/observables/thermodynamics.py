@@ -20,8 +20,6 @@ and the heat of quasiparticles that fill the levels E_b(T), but no more than tha
 energy, and the area between C/T and its normal value is no condensation energy.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -30,6 +28,7 @@ from jaxgap.equations.free_energy import FREE_ENERGY_RULE
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real
 from jaxgap.observables.absolute import states_per_volume
 from jaxgap.solving.entry import takes_solution, takes_system
 from jaxgap.solving.state import MeanFieldState
@@ -76,7 +75,7 @@ def condensation_energy(solution: MeanFieldState) -> Float[Array, ""]:
 
 
 @takes_solution
-def critical_field(solution: MeanFieldState, layer_spacing: Any = None) -> Float[Array, ""]:
+def critical_field(solution: MeanFieldState, layer_spacing: Real | None = None) -> Float[Array, ""]:
     r"""Thermodynamic critical field mu_0 H_c [T]; NaN where the normal state has the lower free energy.
 
     .. math:: (\mu_0 H_c)^2 / 2 \mu_0 = (F_n - F) / V
@@ -112,18 +111,18 @@ def specific_heat(solution: MeanFieldState) -> Float[Array, ""]:
 
 
 @takes_system
-def normal_entropy(sc: Superconductor, T: Any) -> Float[Array, ""]:
+def normal_entropy(sc: Superconductor, T: Real) -> Float[Array, ""]:
     """Entropy S_n of the normal state at T [K], from whole bands [meV^2/K times the unit of N]."""
     return _normal_entropy(sc, _temperature(T))
 
 
 @takes_system
-def normal_specific_heat(sc: Superconductor, T: Any) -> Float[Array, ""]:
+def normal_specific_heat(sc: Superconductor, T: Real) -> Float[Array, ""]:
     """Specific heat C_n of the normal state at T [K], from whole bands [meV^2/K times the unit of N]."""
     return _normal_specific_heat(sc, _temperature(T))
 
 
-def _temperature(T: Any) -> Float[Array, ""]:
+def _temperature(T: Real) -> Float[Array, ""]:
     check_finite("T", T)
     check(jnp.shape(T) == (), "T", "be one number [K] (for many temperatures: jax.vmap)", f"shape {jnp.shape(T)}")
     if is_concrete(T):
