@@ -10,11 +10,12 @@ from collections.abc import Iterable
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.band import Band, larger, rho
 from jaxgap.numerics.checks import check, check_finite, check_identifier, is_concrete
-from jaxgap.numerics.types import Real
+from jaxgap.numerics.types import Reals
 
 __all__ = ["ParabolicBand", "check_parabolic", "parabolic_band"]
 
@@ -74,7 +75,7 @@ class ParabolicBand(Band):
         return m * s * (jnp.log((s + qa) / (s - qa)) + top - jnp.log((s + qb) / (s - qb)))
 
 
-def parabolic_band(name: str, mu: Real, mass: Real = 1.0) -> ParabolicBand:
+def parabolic_band(name: str, mu: Reals, mass: Reals = 1.0) -> ParabolicBand:
     """A parabolic band from numbers.
 
     Args:
@@ -96,13 +97,13 @@ def check_parabolic(bands: Iterable[Band], what: str) -> None:
         check(isinstance(band, ParabolicBand), f"bands.{band.name}", f"be parabolic for {what}", type(band).__name__)
 
 
-def _check_numbers(name: str, mu: Real, mass: Real) -> None:
+def _check_numbers(name: str, mu: Reals, mass: Reals) -> None:
     for leaf, value in ((f"mass[{name}]", mass), (f"mu[{name}]", mu)):
         check_finite(leaf, value)
-        check(jnp.shape(value) == (), leaf, "be one number", f"shape {jnp.shape(value)}")
+        check(np.ndim(jnp.asarray(value)) == 0, leaf, "be one number", f"shape {np.shape(jnp.asarray(value))}")
     if not is_concrete((mass, mu)):
         return
-    mass, mu = float(mass), float(mu)
+    mass, mu = float(np.asarray(mass)), float(np.asarray(mu))
     check(mass != 0.0, f"mass[{name}]", "not be zero", mass)
     check(
         mass * mu > 0.0,

@@ -19,7 +19,7 @@ import tomli_w
 from jaxtyping import Array, Float
 
 from jaxgap.model.band import Band, density_of_states
-from jaxgap.model.couplings import CONVENTIONS, _canonical, asymmetry, channel_densities, channel_names
+from jaxgap.model.couplings import CONVENTIONS, asymmetry, canonical_channel, channel_densities, channel_names
 from jaxgap.model.files import read_text, write_files
 from jaxgap.model.parabolic import ParabolicBand, parabolic_band
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
@@ -136,7 +136,7 @@ class Superconductor(eqx.Module):
         _where(self, path)
         leaf, index = _parse(self, path)
         if leaf == "lam" and index is not None:
-            index = ", ".join(_canonical(name.strip(), self.channels) for name in index.split(","))
+            index = ", ".join(canonical_channel(name.strip(), self.channels) for name in index.split(","))
         return leaf if index is None else f"{leaf}[{index}]"
 
     def get(self, path: str) -> Any:
@@ -360,7 +360,7 @@ def _pair(entry: Any, names: list[str]) -> tuple[int, int]:
 
 
 def _reordered(lam: Any, given: list[str], order: tuple[str, ...]) -> Any:
-    names = [_canonical(name, order) for name in given]
+    names = [canonical_channel(name, order) for name in given]
     check(sorted(names) == sorted(order), "channels", f"name each of {list(order)} once", given)
     index = np.array([names.index(name) for name in order])
     return lam[index][:, index]
@@ -390,7 +390,7 @@ def _where(sc: Superconductor, path: str) -> tuple[Any, Any]:
             lambda s, v: eqx.tree_at(lambda t: getattr(t.bands[i], leaf), s, v),
         )
     if leaf == "lam" and index is not None and index.count(",") == 1:
-        row, column = (sc.channels.index(_canonical(c.strip(), sc.channels)) for c in index.split(","))
+        row, column = (sc.channels.index(canonical_channel(c.strip(), sc.channels)) for c in index.split(","))
         return (
             lambda s: s.lam[..., row, column],
             lambda s, v: eqx.tree_at(lambda t: t.lam, s, _with_entry(s.lam, row, column, v)),

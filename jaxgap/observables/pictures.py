@@ -15,11 +15,11 @@ import numpy as np
 from jaxgap.drawing import COLOURS
 from jaxgap.model.band import kappa_F, velocity
 from jaxgap.observables.andreev import andreev_conductance
+from jaxgap.observables.arpes import photoemission
 from jaxgap.observables.conductance import tunnelling_conductance
 from jaxgap.observables.density_of_states import tunnelling_density_of_states
-from jaxgap.observables.dispersion import dispersion, wave_vector
+from jaxgap.observables.energies import dispersion, wave_vector
 from jaxgap.observables.gaps import branch_minima
-from jaxgap.observables.spectral_function import photoemission
 from jaxgap.observables.symmetrised import symmetrised_edc, symmetrised_gap
 from jaxgap.solving.solution import Solution
 from jaxgap.units import hbar2_over_2m_e

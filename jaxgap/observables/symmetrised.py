@@ -26,8 +26,7 @@ from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import band_weights, positive
-from jaxgap.observables.gaps import branch_minima
-from jaxgap.observables.spectral_function import (
+from jaxgap.observables.arpes import (
     REACH,
     Mesh,
     fermi_wave_vector,
@@ -37,6 +36,7 @@ from jaxgap.observables.spectral_function import (
     photoemission_mesh,
     standard_deviations,
 )
+from jaxgap.observables.gaps import branch_minima
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import MeanFieldState, PairedState
 from jaxgap.spectra import pair as spectrum

@@ -28,7 +28,7 @@ from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import band_weights, not_negative, positive
-from jaxgap.observables.dispersion import wave_vector
+from jaxgap.observables.energies import wave_vector
 from jaxgap.solving.entry import takes_solution, takes_system
 from jaxgap.solving.state import PairedState
 from jaxgap.units import hbar2_over_2m_e, k_B, thermal_energy
