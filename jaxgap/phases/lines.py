@@ -23,13 +23,14 @@ from jaxgap.continuation.bifurcations import (
     root_at,
 )
 from jaxgap.model.family import Path, Section
-from jaxgap.states.search import distances
+from jaxgap.states.identity import distances
+from jaxgap.states.ranking import NO_GROUND, NORMAL_GROUND
 
-__all__ = ["Grid", "phase_lines", "NORMAL_GROUND", "NO_GROUND", "BROKEN_GROUND"]
+__all__ = ["Grid", "phase_lines", "BROKEN_GROUND"]
 
-NORMAL_GROUND, NO_GROUND, BROKEN_GROUND = -1, -2, -3
-"""Instead of an index: the ground state is the normal state; no stable state was found; the ground state breaks time reversal
-and is not among the real ones (in a `Grid` only)."""
+BROKEN_GROUND = -3
+"""Instead of an index, beside those of `jaxgap.states.ranking`: the ground state breaks time reversal, and is not among the
+real ones of a `Grid`."""
 LIKE = 0.5
 """Two states of neighbouring points can be the same if they differ by less than half their size, and an event belongs to a
 state if its amplitudes do."""
