@@ -38,7 +38,7 @@ MOVED = {
     "couplings": "model.couplings",
     "critical": "solving.critical",
     "crossings": "continuation.crossings",
-    "curvature": "equations.curvature",
+    "curvature": "equations.gap_equations",
     "end_points": "continuation.end_points",
     "figure": "papers.figure",
     "figures": "papers.vp20",

@@ -25,6 +25,7 @@ from jaxtyping import Array, Bool, Float, Inexact
 from jaxgap.equations.pairing import overlap_interval, overlap_nodes, pairs, pick
 from jaxgap.model.band import density_of_states, kappa_F, rho, zeta
 from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.bracket import bisected, bisected_on_host
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
@@ -229,14 +230,7 @@ def _argmin(E: Any, theta: Any, ends: Any, grid: Float[Array, "grid"]) -> tuple[
 
 def _turning_point(slope: Any, bracket: Any, rising: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """A bracket at whose left end E is `rising` and at whose right end it is not (or the reverse), narrowed to the last bit."""
-
-    def bisect(_: Any, bracket: Any) -> Any:
-        middle = (bracket[0] + bracket[1]) / 2
-        same = (slope(middle) >= 0) == rising
-        return jnp.where(same, middle, bracket[0]), jnp.where(same, bracket[1], middle)
-
-    left, right = jax.lax.fori_loop(0, 80, bisect, bracket)
-    return left, right
+    return bisected(lambda kappa: (slope(kappa) >= 0) == rising, bracket[0], bracket[1], 80)
 
 
 KINK = 0.1
@@ -385,7 +379,8 @@ def _pair_peaks(solution: Solution, cluster: Cluster, upper: bool, name: str) ->
         return orders(kappa)[1]
 
     brackets = _rising_or_falling(slope, np.unique(grid)[1:-1])
-    left, right = _bisected(slope, *brackets)
+    rising = slope(brackets[0]) >= 0
+    left, right = bisected_on_host(lambda kappa: (slope(kappa) >= 0) == rising, *brackets)
     middle = (left + right) / 2
     wide = np.minimum(brackets[0], middle - NEAR * hi), np.maximum(brackets[1], middle + NEAR * hi)
     around = [slope(kappa) for kappa in (left - 1e-9 * hi, right + 1e-9 * hi, *wide)]
@@ -415,16 +410,6 @@ def _rising_or_falling(slope: Any, grid: np.ndarray) -> tuple[np.ndarray, np.nda
     rising = np.asarray(slope(grid)) >= 0
     change = np.flatnonzero(rising[:-1] != rising[1:])
     return grid[change], grid[change + 1]
-
-
-def _bisected(slope: Any, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The brackets, narrowed to the last bit."""
-    rising = np.asarray(slope(left)) >= 0
-    for _ in range(60):
-        middle = (left + right) / 2
-        same = (np.asarray(slope(middle)) >= 0) == rising
-        left, right = np.where(same, middle, left), np.where(same, right, middle)
-    return left, right
 
 
 def strongest_peaks_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
