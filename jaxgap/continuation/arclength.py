@@ -7,12 +7,13 @@ the branch the unstable directions are counted, and where their number changes t
 equations (`jaxgap.continuation.bifurcations`).
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.continuation.bifurcations import (
     Bifurcation,
@@ -46,20 +47,24 @@ VERTICAL = 1e-6
 """Where |dp| along the unit tangent is smaller, a branch is vertical: a symmetry makes a continuum of solutions at one p."""
 
 
-class Point(NamedTuple):
-    """A point of a branch, with what the next step needs (arrays of JAX inside the compiled step, of numpy outside)."""
+Anything: TypeAlias = Array | np.ndarray
+"""Arrays of JAX inside the compiled step, of numpy outside."""
 
-    x: Any
-    p: Any
-    tangent: Any
-    M: Any
+
+class Point(NamedTuple):
+    """A point of a branch, with what the next step needs."""
+
+    x: Float[Anything, "x"]
+    p: Float[Anything, ""]
+    tangent: Float[Anything, "m"]
+    M: Float[Anything, "x x"]
     """dr/dx at x."""
-    phase: Any
+    phase: Float[Anything, "channel channel"]
     """The phase block at x, if x is real."""
-    excess: Any
+    excess: Float[Anything, "pair"]
     """How far x, if real, is from gapless, per cross-paired pair of bands [meV^2]."""
-    converged: Any
-    steps: Any
+    converged: Bool[Anything, ""]
+    steps: Int[Anything, ""]
 
 
 class _Step(NamedTuple):
@@ -71,7 +76,7 @@ class _Step(NamedTuple):
     scale: Float[Array, ""]
 
 
-def _extended(y: Float[Array, "m"], s: _Step) -> Any:
+def _extended(y: Float[Array, "m"], s: _Step) -> tuple[Float[Array, "m"], Float[Array, "m m"]]:
     """The gap equations (gauge fixed at x itself) in units of the scale, and the arclength condition; and their derivative."""
     n = len(s.path.sc_0.channels)
     sc, T = s.path.at(y[-1])
@@ -83,14 +88,21 @@ def _extended(y: Float[Array, "m"], s: _Step) -> Any:
     return jnp.append(r / s.scale, s.tangent @ (y - s.target)), jnp.concatenate([derivative, s.tangent[None]])
 
 
-def _advance(path: Path, x: Any, p: Any, tangent: Any, h: float, scale: float) -> Point:
+def _advance(path: Path, x: Anything, p: float | Anything, tangent: Anything, h: float, scale: float) -> Point:
     """The point at arclength h along the tangent."""
     arrays = (jnp.asarray(value, jnp.float64) for value in (x, p, tangent, h, scale))
     return jax.tree.map(np.asarray, _advanced(path, *arrays))
 
 
 @program
-def _advanced(path: Path, x: Any, p: Any, tangent: Any, h: Any, scale: Any) -> Point:
+def _advanced(
+    path: Path,
+    x: Float[Array, "x"],
+    p: Float[Array, ""],
+    tangent: Float[Array, "m"],
+    h: Float[Array, ""],
+    scale: Float[Array, ""],
+) -> Point:
     target = jnp.append(x / scale, p) + h * tangent
     root = newton(_extended, target, _Step(path, target, tangent, scale), max_steps=12)
     direction = jnp.linalg.solve(root.jacobian, jnp.zeros_like(target).at[-1].set(1.0))
@@ -156,7 +168,7 @@ def _ending(path: Path, point: Point, new: Point) -> Walk | None:
     if len(new.x) > n and _became_real(point.x, new.x):
         event = _checked_real(path, point, new)
         return Walk([], [] if event is None else [event], "pitchfork")
-    if not 0.0 <= new.p <= 1.0:
+    if not 0.0 <= float(new.p) <= 1.0:
         last = _on_boundary(path, point, new, n)
         return Walk([] if last is None else [last], [], "boundary")
     return None
@@ -166,7 +178,7 @@ def _meets(points: list[Point], h: float) -> bool:
     """Whether the last point is back at the first one."""
     first, last = points[0], points[-1]
     size = np.linalg.norm(first.x)
-    near = np.linalg.norm(last.x - first.x) <= h * size and abs(last.p - first.p) <= h
+    near = np.linalg.norm(last.x - first.x) <= h * size and abs(float(last.p) - float(first.p)) <= h
     return bool(near and last.tangent @ first.tangent > TURN)
 
 
@@ -204,7 +216,7 @@ def _events_between(path: Path, a: Point, b: Point) -> list[Bifurcation]:
     return [event for event in found if event is not None]
 
 
-def _nearest(locate: Any, path: Path, a: Point, b: Point) -> Bifurcation | None:
+def _nearest(locate: Callable[..., Bifurcation], path: Path, a: Point, b: Point) -> Bifurcation | None:
     """The bifurcation between two points, started from the middle, else from either."""
     for x, p in (((a.x + b.x) / 2, (a.p + b.p) / 2), (a.x, a.p), (b.x, b.p)):
         event = _checked(locate(path, jnp.asarray(x), jnp.asarray(p)), a, b)
@@ -223,7 +235,7 @@ def _checked(event: Bifurcation, a: Point, b: Point) -> Bifurcation | None:
     return event if away <= reach else None
 
 
-def _made_real(x: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
+def _made_real(x: Anything, reference: np.ndarray | None = None) -> np.ndarray:
     """(real, imaginary) parts after the global phase that makes the amplitudes as real as possible is taken out, with the
     sign that brings the real parts nearer to those of `reference`."""
     n = len(x) // 2
@@ -234,7 +246,7 @@ def _made_real(x: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray
     return np.stack([z.real, z.imag])
 
 
-def _became_real(old: np.ndarray, new: np.ndarray) -> bool:
+def _became_real(old: Anything, new: Anything) -> bool:
     """Whether the imaginary parts changed sign between two points of a complex branch: a real solution lies between."""
     before = _made_real(old)
     return bool(before[1] @ _made_real(new, before)[1] < 0)

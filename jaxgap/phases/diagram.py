@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Bool, Inexact
 
 from jaxgap.continuation.bifurcations import BifurcationKind
@@ -21,6 +20,7 @@ from jaxgap.continuation.paths import path
 from jaxgap.model.family import Section, leaf
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
+from jaxgap.numerics.types import Real
 from jaxgap.phases.lines import BROKEN_GROUND, Grid, phase_lines
 from jaxgap.phases.sweep import Plane, broken_states_on, real_states_on
 from jaxgap.solving.entry import takes_system
@@ -123,7 +123,7 @@ class PhaseDiagram(NamedTuple):
 
 
 @takes_system
-def phase_diagram(sc: Superconductor, T: ArrayLike, x: Mapping[str, Ends], y: Mapping[str, Ends]) -> PhaseDiagram:
+def phase_diagram(sc: Superconductor, T: Real, x: Mapping[str, Ends], y: Mapping[str, Ends]) -> PhaseDiagram:
     """States and lines over the plane of two leaves (or "T" [K]), each given as {name: (from, to, points)}.
 
     Example: `phase_diagram(two_band(), 4.2, {"lambda_33": (0.15, 0.26, 200)}, {"T": (0.5, 20.0, 200)})`.

@@ -6,10 +6,12 @@ its rank, marks an edge that a line crosses, and the crossing is located there b
 ends within one edge is not seen.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Inexact
 
 from jaxgap.continuation.bifurcations import (
     Bifurcation,
@@ -36,6 +38,10 @@ LIKE = 0.5
 state if its amplitudes do."""
 FOLLOWED_TO = 0.01
 """Shortest step, as a share of the edge, with which a state is followed to its end."""
+
+
+Known: TypeAlias = list[np.ndarray]
+"""(Delta, amplitude, phase, excess) of some states, as `Grid` has them."""
 
 
 class Grid(NamedTuple):
@@ -114,7 +120,7 @@ def _edges(grid: Grid) -> _Edges:
     points = np.stack(np.meshgrid(grid.x, grid.y), axis=-1)
     fields = [points, *grid[2:]]
 
-    def both(first: Any, second: Any) -> Any:
+    def both(first: tuple[slice, slice], second: tuple[slice, slice]) -> list[np.ndarray]:
         return [np.concatenate([field[cut].reshape(-1, *field.shape[2:]) for cut in (first, second)]) for field in fields]
 
     rows, columns = slice(None), slice(None)
@@ -167,7 +173,7 @@ def _ending(edges: _Edges, partner: np.ndarray) -> _Candidates:
     return _joined(found)
 
 
-def _paired(edges: _Edges, partner: np.ndarray, wanted: Any) -> _Candidates:
+def _paired(edges: _Edges, partner: np.ndarray, wanted: Callable[[Known, Known], np.ndarray]) -> _Candidates:
     """Middles between partners for which `wanted(first, second)` holds, each with everything that `Grid` says about it."""
     edge, slot = np.nonzero(partner >= 0)
     index = edge, partner[edge, slot]
@@ -179,14 +185,14 @@ def _paired(edges: _Edges, partner: np.ndarray, wanted: Any) -> _Candidates:
 
 
 def _destabilised(edges: _Edges, partner: np.ndarray) -> _Candidates:
-    def wanted(one: Any, other: Any) -> np.ndarray:
+    def wanted(one: Known, other: Known) -> np.ndarray:
         return (one[1] == 0) & (other[1] == 0) & ((one[2] == 0) != (other[2] == 0))
 
     return _paired(edges, partner, wanted)
 
 
 def _closing(edges: _Edges, partner: np.ndarray) -> _Candidates:
-    def wanted(one: Any, other: Any) -> np.ndarray:
+    def wanted(one: Known, other: Known) -> np.ndarray:
         stable = [(state[1] == 0) & (state[2] == 0) for state in (one, other)]
         return (stable[0] | stable[1]) & np.any(one[3] * other[3] < 0, axis=1)
 
@@ -237,7 +243,9 @@ def _ground(grid: Grid) -> np.ndarray:
     return np.where((grid.ground == BROKEN_GROUND)[:, None], grid.broken, real)
 
 
-def _apart(a: np.ndarray, b: np.ndarray) -> Any:
+def _apart(
+    a: Inexact[np.ndarray, "*point channel"], b: Inexact[np.ndarray, "*point channel"]
+) -> Float[np.ndarray, "*point"] | np.floating:
     """|a - b| up to the global phase and complex conjugation, [..., channel]."""
     return distances(a[..., None, :], b[..., None, :], [np.arange(a.shape[-1])])[..., 0, 0]
 
@@ -274,7 +282,7 @@ def _located(kind: BifurcationKind, plane: Section, edges: _Edges, c: _Candidate
     return np.array([edge for edge, _ in found], int), np.array(list(found.values())).reshape(-1, 2)
 
 
-def _last(path: Path, Delta: np.ndarray, p: float) -> tuple[Any, Any]:
+def _last(path: Path, Delta: np.ndarray, p: float) -> tuple[Float[Array, "channel"], Float[Array, ""]]:
     """The last point (amplitudes, p) to which a state can be followed from one end of an edge, by steps that shrink."""
     last, step = (jnp.asarray(Delta), jnp.asarray(p)), 0.25 if p == 0 else -0.25
     while abs(step) > FOLLOWED_TO and 0 <= float(last[1]) <= 1:
@@ -286,7 +294,7 @@ def _last(path: Path, Delta: np.ndarray, p: float) -> tuple[Any, Any]:
     return last
 
 
-LOCATE: dict[BifurcationKind, Any] = {
+LOCATE: dict[BifurcationKind, Callable[..., Bifurcation]] = {
     BifurcationKind.FOLD: locate_fold,
     BifurcationKind.PITCHFORK: locate_pitchfork,
     BifurcationKind.GAPLESS: locate_gapless,

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import search_root
 from jaxgap.equations.groups import as_real
 from jaxgap.equations.pairing import pack, unpack
@@ -15,7 +16,7 @@ from jaxgap.numerics.chunks import all_in_chunks
 from jaxgap.numerics.programs import program
 from jaxgap.observables.gaps import excitation_gap_of, gapless_excess
 from jaxgap.observables.thermodynamics import free_energy_of
-from jaxgap.solving.stability import complex_matrix, negative_of_each, real_blocks
+from jaxgap.solving.stability import negative_of_each, phase_block
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.states.ranking import ranked
 from jaxgap.states.search import SEARCH_STEPS
@@ -72,15 +73,14 @@ def _values(
 
     def one(row: Float[Array, "coordinate"], D: Inexact[Array, "channel"]) -> _Values:
         sc, T = family.at(*row)
-        good = jnp.ones((), bool)
         if solve:
             root = search_root(sc, T, pack(D), DEFAULT_RULE, SEARCH_STEPS)
-            D, good = unpack(root.x, len(sc.channels)), root.converged
-        if jnp.iscomplexobj(D):
-            excess = jnp.full(max(len(sc.cross), 1), jnp.nan)
-            blocks = (root.jacobian if solve else complex_matrix(sc, D, T),)
+            D, good, M = unpack(root.x, len(sc.channels)), root.converged, root.jacobian
         else:
-            excess, blocks = gapless_excess(sc, D), real_blocks(sc, D, T)
+            good, M = jnp.ones((), bool), residual_and_matrix(sc, D, T)[1]
+        broken = jnp.iscomplexobj(D)
+        excess = jnp.full(max(len(sc.cross), 1), jnp.nan) if broken else gapless_excess(sc, D)
+        blocks = (M,) if broken else (M, phase_block(sc, D, T))
         values = jnp.asarray(sc.has_free_energy), free_energy_of(sc, D, T), excitation_gap_of(sc, D)
         return _Values(D, good, *values, excess, blocks)
 

@@ -16,9 +16,10 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
+from jaxgap.equations.gap_equations import residual
 from jaxgap.equations.gauge import search_root, vanishing
 from jaxgap.equations.groups import as_real
-from jaxgap.equations.pairing import gap_residual, pack, unpack
+from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.family import Family
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import MARGINAL
@@ -336,4 +337,5 @@ def iterated(
     sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "channel"], iterations: Int[Array, ""] | int = ITERATIONS
 ) -> Inexact[Array, "channel"]:
     """`Delta` [meV] after a few plain iterations Delta <- lambda P / N, which lead towards the stable solutions."""
-    return jax.lax.fori_loop(0, iterations, lambda _, D: D - gap_residual(sc, D, T, SEARCH_RULE), Delta)
+    n = len(sc.channels)
+    return jax.lax.fori_loop(0, iterations, lambda _, D: D - unpack(residual(sc, D, T, SEARCH_RULE), n), Delta)
