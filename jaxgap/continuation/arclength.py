@@ -29,6 +29,7 @@ from jaxgap.continuation.bifurcations import (
 from jaxgap.continuation.residuals import gap_equations
 from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import gauge_directions
+from jaxgap.equations.groups import coupled_groups, membership, turned
 from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.family import Path
 from jaxgap.numerics.newton import newton
@@ -136,7 +137,7 @@ def walk(path: Path, x: np.ndarray, p: float, tangent: np.ndarray, scale: float)
         point = point._replace(tangent=tangent)
     points: list[Point] = [point]
     events: list[Bifurcation] = []
-    h = FIRST_STEP
+    h, groups = FIRST_STEP, coupled_groups(path.at(0.5)[0])
     while len(points) < MAX_POINTS:
         new = _advance(path, point.x, point.p, point.tangent, h, scale)
         new = new._replace(tangent=new.tangent * (1.0 if new.tangent @ point.tangent >= 0 else -1.0))
@@ -145,7 +146,7 @@ def walk(path: Path, x: np.ndarray, p: float, tangent: np.ndarray, scale: float)
             if h < SHORTEST_STEP:
                 break
             continue
-        last = _ending(path, point, new)
+        last = _ending(path, point, new, groups)
         if last is not None:
             return Walk(points + last.points, events + last.events, last.end)
         events += _events_between(path, point, new) if len(x) == len(path.sc_0.channels) else []
@@ -157,7 +158,7 @@ def walk(path: Path, x: np.ndarray, p: float, tangent: np.ndarray, scale: float)
     return Walk(points, events, "lost")
 
 
-def _ending(path: Path, point: Point, new: Point) -> Walk | None:
+def _ending(path: Path, point: Point, new: Point, groups: list[np.ndarray]) -> Walk | None:
     """How the branch ends between two points, if it does: in the normal state, in a real branch, or where the path ends."""
     n = len(path.sc_0.channels)
     if len(new.x) == n and new.x @ point.x <= 0:
@@ -165,8 +166,8 @@ def _ending(path: Path, point: Point, new: Point) -> Walk | None:
         if event is None:
             return Walk([], [], "normal")
         return Walk([new._replace(x=np.zeros(n), p=np.asarray(event.p))], [event], "normal")
-    if len(new.x) > n and _became_real(point.x, new.x):
-        event = _checked_real(path, point, new)
+    if len(new.x) > n and _became_real(point.x, new.x, groups):
+        event = _checked_real(path, point, new, groups)
         return Walk([], [] if event is None else [event], "pitchfork")
     if not 0.0 <= float(new.p) <= 1.0:
         last = _on_boundary(path, point, new, n)
@@ -235,26 +236,26 @@ def _checked(event: Bifurcation, a: Point, b: Point) -> Bifurcation | None:
     return event if away <= reach else None
 
 
-def _made_real(x: Anything, reference: np.ndarray | None = None) -> np.ndarray:
-    """(real, imaginary) parts after the global phase that makes the amplitudes as real as possible is taken out, with the
-    sign that brings the real parts nearer to those of `reference`."""
+def _made_real(x: Anything, groups: list[np.ndarray], reference: np.ndarray | None = None) -> np.ndarray:
+    """(real, imaginary) parts after the free phases that make the amplitudes as real as possible are taken out, with the signs
+    that bring the real parts nearer to those of `reference`."""
     n = len(x) // 2
-    z = x[:n] + 1j * x[n:]
-    z = z * np.exp(-0.5j * np.angle(np.sum(z**2)))
-    if reference is not None and np.real(z) @ reference[0] < 0:
-        z = -z
+    z = turned(membership(groups), np.asarray(x[:n] + 1j * x[n:]))
+    for group in groups:
+        if reference is not None and z.real[group] @ reference[0][group] < 0:
+            z[group] = -z[group]
     return np.stack([z.real, z.imag])
 
 
-def _became_real(old: Anything, new: Anything) -> bool:
+def _became_real(old: Anything, new: Anything, groups: list[np.ndarray]) -> bool:
     """Whether the imaginary parts changed sign between two points of a complex branch: a real solution lies between."""
-    before = _made_real(old)
-    return bool(before[1] @ _made_real(new, before)[1] < 0)
+    before = _made_real(old, groups)
+    return bool(before[1] @ _made_real(new, groups, before)[1] < 0)
 
 
-def _checked_real(path: Path, a: Point, b: Point) -> Bifurcation | None:
+def _checked_real(path: Path, a: Point, b: Point, groups: list[np.ndarray]) -> Bifurcation | None:
     """The pitchfork between two points of a complex branch."""
-    real = _made_real(a.x)[0]
+    real = _made_real(a.x, groups)[0]
     event = locate_pitchfork(path, jnp.asarray(real), jnp.asarray(a.p))
     near = np.linalg.norm(np.asarray(event.Delta) - real) <= 2 * np.linalg.norm(b.x - a.x) + 0.1 * np.linalg.norm(a.x)
     return event if bool(event.converged) and near else None

@@ -17,7 +17,16 @@ from jaxtyping import Array, Bool, Float, Inexact
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.programs import program
 
-__all__ = ["as_real", "coupled_channels", "coupled_groups", "imaginary_share", "is_broken", "real_parts", "turned"]
+__all__ = [
+    "as_real",
+    "coupled_channels",
+    "coupled_groups",
+    "imaginary_share",
+    "is_broken",
+    "membership",
+    "real_parts",
+    "turned",
+]
 
 A = TypeVar("A", Array, np.ndarray)
 
@@ -45,6 +54,15 @@ def coupled_groups(sc: Superconductor) -> list[np.ndarray]:
     """The channels of every group."""
     together = np.asarray(_coupled(sc)) > 0
     return [np.flatnonzero(row) for row in np.unique(together, axis=0)]
+
+
+def membership(groups: list[np.ndarray]) -> Float[np.ndarray, "channel channel"]:
+    """`coupled_channels` of the system whose groups these are."""
+    n = sum(map(len, groups))
+    together = np.zeros((n, n))
+    for group in groups:
+        together[np.ix_(group, group)] = 1.0
+    return together
 
 
 def _library(Delta: Inexact[A, "*row channel"]) -> ModuleType:
@@ -86,9 +104,7 @@ def as_real(
 ) -> tuple[Inexact[np.ndarray, "row channel"], Bool[np.ndarray, "row"]]:
     """(rows, which are real): the free phases of every row chosen so that it is as real as it can be, with the largest
     amplitude of every group positive."""
-    Delta, together = Delta.astype(complex), np.zeros((Delta.shape[1], Delta.shape[1]))
-    for group in groups:
-        together[np.ix_(group, group)] = 1.0
+    Delta, together = Delta.astype(complex), membership(groups)
     rows, real = turned(together, Delta), ~is_broken(together, Delta)
     for group in groups:
         part = rows[:, group]

@@ -147,7 +147,7 @@ def phase_diagram(sc: Superconductor, T: Real, x: Mapping[str, Ends], y: Mapping
         states = _with_broken(plane, states, normal_stable)
     states = in_order(states)
     diagram = PhaseDiagram(sc, x_name, y_name, xs, ys, *states[:5], normal_stable, {})
-    return diagram._replace(lines=phase_lines(plane.section, _grid(diagram, states.excess), has_free_energy))
+    return diagram._replace(lines=phase_lines(plane.section, _grid(diagram, states.excess), plane.groups, has_free_energy))
 
 
 def _judged(plane: Plane, Delta: Inexact[np.ndarray, "row column slot channel"], block: int) -> States:
