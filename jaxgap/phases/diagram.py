@@ -65,7 +65,7 @@ class PhaseDiagram(NamedTuple):
     normal_stable: np.ndarray
     """Whether the normal state is stable, [row, column]."""
     lines: dict[BifurcationKind, np.ndarray]
-    """Points (x, y) of the lines, [point, 2], by kind (`jaxgap.phases.lines`)."""
+    """Places (x, y) of the lines, [point, 2], by kind (`jaxgap.phases.lines`)."""
 
     @property
     def stable(self) -> np.ndarray:
@@ -141,20 +141,22 @@ def phase_diagram(sc: Superconductor, T: Real, x: Mapping[str, Ends], y: Mapping
             path(sc, T, {name: (end, end)})
     plane = Plane(Section(sc, T, (leaf(x_name), leaf(y_name))), xs, ys)
     has_free_energy = bool(sc.has_free_energy)
-    normal_stable = systems_on(plane.section, plane.points.reshape(points, 2)).normal_stable.reshape(plane.shape)
+    normal_stable = systems_on(plane.points).normal_stable.reshape(plane.shape)
     states = _judged(plane, real_states_on(plane), AT_MANY_POINTS.block)
     if has_free_energy:
         states = _with_broken(plane, states, normal_stable)
     states = in_order(states)
     diagram = PhaseDiagram(sc, x_name, y_name, xs, ys, *states[:5], normal_stable, {})
-    return diagram._replace(lines=phase_lines(plane.section, _grid(diagram, states.excess), plane.groups, has_free_energy))
+    return diagram._replace(
+        lines=phase_lines(plane.section, _grid(diagram, states.excess), plane.points.groups, has_free_energy)
+    )
 
 
 def _judged(plane: Plane, Delta: Inexact[np.ndarray, "row column slot channel"], block: int) -> States:
     """What the states near `Delta` are worth."""
     flat = Delta.reshape(-1, *Delta.shape[2:])
     pairs = max(len(plane.section.sc.cross), 1)
-    states = judged(plane.section, plane.points.reshape(-1, 2), plane.groups, flat, pairs, block)
+    states = judged(plane.points, flat, pairs, block)
     return States(*(field.reshape(*plane.shape, *field.shape[1:]) for field in states))
 
 

@@ -24,6 +24,8 @@ from jaxgap.states.many import BROKEN_SLOTS, systems_on
 from jaxgap.states.search import (
     AT_MANY_POINTS,
     CARRIED,
+    BrokenStates,
+    Places,
     real_ends,
     real_states,
     stable_broken_beside,
@@ -42,8 +44,8 @@ SPARSE = 3
 SEARCHED_AGAIN = 288
 """Most points without any stable state at which the search begins once more, evenly spread among them."""
 
-Carrier = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(coordinates of points, starts [point, start, channel]) -> where Newton ends, NaN for what is no state."""
+Carrier = Callable[[Places, np.ndarray], np.ndarray]
+"""(points, starts [point, start, channel]) -> where Newton ends, NaN for what is no state."""
 
 
 class Plane(NamedTuple):
@@ -54,19 +56,16 @@ class Plane(NamedTuple):
     y: Float[np.ndarray, "row"]
 
     @property
-    def points(self) -> Float[np.ndarray, "row column 2"]:
-        """Coordinates."""
-        return np.stack(np.meshgrid(self.x, self.y), axis=-1)
-
-    @property
     def shape(self) -> tuple[int, int]:
         """(rows, columns)."""
         return len(self.y), len(self.x)
 
     @property
-    def groups(self) -> list[np.ndarray]:
-        """Groups of channels that turn together: those in the middle (an end may be where a coupling vanishes)."""
-        return coupled_groups(self.section.at(*((ends[0] + ends[-1]) / 2 for ends in (self.x, self.y)))[0])
+    def points(self) -> Places:
+        """All of them; the channels that turn together are those in the middle (an end may be where a coupling vanishes)."""
+        middle = self.section.at(*((ends[0] + ends[-1]) / 2 for ends in (self.x, self.y)))[0]
+        rows = np.stack(np.meshgrid(self.x, self.y), axis=-1).reshape(-1, 2)
+        return Places(self.section, rows, coupled_groups(middle))
 
     def crossings(self, every: int = 1) -> Bool[np.ndarray, "row column"]:
         """The points at which the search begins anew, or every so many of their rows and columns."""
@@ -81,14 +80,12 @@ class Plane(NamedTuple):
 
 def real_states_on(plane: Plane) -> Float[np.ndarray, "row column slot channel"]:
     """Real states at every point, NaN where there are fewer than `SLOTS`."""
-    groups, begin = plane.groups, plane.crossings()
-    points = plane.points[begin]
-    starts = starts_of(systems_on(plane.section, points).systems)
-    states = real_states(plane.section, points, groups, starts, AT_MANY_POINTS, SLOTS)
+    begin = plane.crossings()
+    at = plane.points.some(begin.ravel())
+    states = real_states(at, starts_of(systems_on(at).systems), AT_MANY_POINTS, SLOTS)
     found = np.full((*plane.shape, SLOTS, states.shape[2]), np.nan)
     found[begin] = states
-    carried = partial(real_ends, plane.section, groups=groups, effort=CARRIED)
-    _carry(plane, found, lambda points, starts: carried(points, starts=starts), groups)
+    _carry(plane, found, partial(real_ends, effort=CARRIED))
     return found
 
 
@@ -102,21 +99,18 @@ def broken_states_on(
         softened: real states that are stable in their amplitudes and not in their phases, else NaN.
         lacking: whether no real state, nor the normal one, is stable.
     """
-    section, groups, all_points = plane.section, plane.groups, plane.points
+    points = plane.points
     found = np.full((*plane.shape, BROKEN_SLOTS, softened.shape[3]), np.nan, complex)
 
-    def add(where: np.ndarray, states: np.ndarray) -> None:
-        found[where] = different_states(np.concatenate([found[where], states], axis=1), groups, BROKEN_SLOTS)
+    def add(where: Bool[np.ndarray, "row column"], states: BrokenStates) -> None:
+        found[where] = different_states(np.concatenate([found[where], states], axis=1), points.groups, BROKEN_SLOTS)
 
     beside, sparse = plane.crossings(), plane.crossings(SPARSE)
     for _ in range(2):
-        points = all_points[beside]
-        add(beside, stable_broken_beside(section, points, groups, softened[beside], AT_MANY_POINTS))
-        points = all_points[sparse]
-        starts = starts_of(systems_on(section, points).systems).broken
-        add(sparse, stable_broken_states(section, points, groups, starts, AT_MANY_POINTS))
-        carried = partial(stable_broken_states, section, groups=groups, effort=CARRIED)
-        _carry(plane, found, lambda points, starts: carried(points, starts=starts), groups)  # noqa: B023 (called at once)
+        add(beside, stable_broken_beside(points.some(beside.ravel()), softened[beside], AT_MANY_POINTS))
+        at = points.some(sparse.ravel())
+        add(sparse, stable_broken_states(at, starts_of(systems_on(at).systems).broken, AT_MANY_POINTS))
+        _carry(plane, found, partial(stable_broken_states, effort=CARRIED))
         # Again, where nothing that is stable has been found or carried.
         left = np.flatnonzero(lacking & np.isnan(found[:, :, 0, 0]))
         if not len(left):
@@ -127,16 +121,14 @@ def broken_states_on(
     return found
 
 
-def _carry(
-    plane: Plane, found: Inexact[np.ndarray, "row column slot channel"], newton: Carrier, groups: list[np.ndarray]
-) -> None:
+def _carry(plane: Plane, found: Inexact[np.ndarray, "row column slot channel"], newton: Carrier) -> None:
     """Carry the states in `found` to all points that they reach, in place."""
     points = plane.points
+    rows = points.rows.reshape(*plane.shape, 2)
     # Views: what is found enters `found`. Along the columns first (few hold anything), along the rows, along all columns.
-    along = (points, found), (points.swapaxes(0, 1), found.swapaxes(0, 1)), (points, found)
-    for lines, states in along:
+    for lines, states in ((rows, found), (rows.swapaxes(0, 1), found.swapaxes(0, 1)), (rows, found)):
         for order in (range(len(lines)), range(len(lines) - 1, -1, -1)):
             for before, here in itertools.pairwise(order):
                 if np.isfinite(states[before]).any():
-                    carried = newton(lines[here], states[before])
-                    states[here] = different_states(np.concatenate([states[here], carried], axis=1), groups, states.shape[2])
+                    known = np.concatenate([states[here], newton(points._replace(rows=lines[here]), states[before])], axis=1)
+                    states[here] = different_states(known, points.groups, states.shape[2])

@@ -19,7 +19,7 @@ from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.solving.stability import negative_of_each, phase_block
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.states.ranking import ranked
-from jaxgap.states.search import SEARCH_STEPS
+from jaxgap.states.search import SEARCH_STEPS, Places
 
 __all__ = ["States", "in_order", "joined", "judged", "values_of"]
 
@@ -100,14 +100,7 @@ def values_of(
     return found
 
 
-def judged(
-    family: Family,
-    rows: Float[np.ndarray, "point coordinate"],
-    groups: list[np.ndarray],
-    Delta: Inexact[np.ndarray, "point state channel"],
-    pairs: int,
-    block: int,
-) -> States:
+def judged(at: Places, Delta: Inexact[np.ndarray, "point state channel"], pairs: int, block: int) -> States:
     """The states near `Delta`: real ones, or of those that break time reversal the stable ones."""
     present = np.isfinite(Delta).all(axis=2)
     shape, nothing = present.shape, np.full(present.shape, np.nan)
@@ -116,10 +109,10 @@ def judged(
     if not present.any():
         return out
     point, _ = np.nonzero(present)
-    ((values, amplitude, phase),) = values_of(family, block, (rows[point], Delta[present]), solve=True)
+    ((values, amplitude, phase),) = values_of(at.family, block, (at.rows[point], Delta[present]), solve=True)
     solved, good = np.asarray(values.Delta), np.asarray(values.good)
     if np.iscomplexobj(Delta):
-        solved, real = as_real(solved, groups)
+        solved, real = as_real(solved, at.groups)
         good = good & (amplitude == 0) & ~real
     kept = np.zeros(shape, bool)
     kept[present] = good

@@ -21,7 +21,7 @@ from jaxgap.solving.stability import negative_of_each
 from jaxgap.states.identity import different_states
 from jaxgap.states.judging import States, in_order, joined, judged
 from jaxgap.states.ranking import NORMAL_GROUND, ground_index
-from jaxgap.states.search import AT_MANY_POINTS, real_states, stable_broken_beside, stable_broken_states
+from jaxgap.states.search import AT_MANY_POINTS, Places, real_states, stable_broken_beside, stable_broken_states
 from jaxgap.states.starts import starts_of
 
 __all__ = ["BROKEN_SLOTS", "MOST", "Found", "Systems", "ground_states", "search", "systems_on"]
@@ -40,27 +40,24 @@ class Found(NamedTuple):
     normal_stable: Bool[np.ndarray, "point"]
 
 
-def search(family: Family, rows: Float[np.ndarray, "point coordinate"], groups: list[np.ndarray]) -> Found:
-    """All states found at every point; `groups` are the channels that turn together."""
-    systems, normal_stable, symmetric = systems_on(family, rows)
-    starts, pairs = starts_of(systems), max(len(systems.cross), 1)
-    judge = partial(judged, pairs=pairs)
-    real = judge(
-        family, rows, groups, real_states(family, rows, groups, starts, AT_MANY_POINTS, REAL_SLOTS), block=AT_MANY_POINTS.block
-    )
+def search(at: Places) -> Found:
+    """All states found at every point."""
+    systems, normal_stable, symmetric = systems_on(at)
+    starts, judge = starts_of(systems), partial(judged, pairs=max(len(systems.cross), 1))
+    real = judge(at, real_states(at, starts, AT_MANY_POINTS, REAL_SLOTS), block=AT_MANY_POINTS.block)
 
     # === beside real states that are soft in their phases alone, and from complex starts where nothing else is stable
-    broken = np.full((len(rows), BROKEN_SLOTS, real.Delta.shape[2]), np.nan, complex)
+    broken = np.full((len(at.rows), BROKEN_SLOTS, real.Delta.shape[2]), np.nan, complex)
     beside = symmetric & real.softened.any(axis=1)
     if beside.any():
         soft = np.where(real.softened[..., None], real.Delta, np.nan)[beside]
-        found = stable_broken_beside(family, rows[beside], groups, soft, AT_MANY_POINTS)
-        broken[beside] = different_states(found, groups, BROKEN_SLOTS)
+        found = stable_broken_beside(at.some(beside), soft, AT_MANY_POINTS)
+        broken[beside] = different_states(found, at.groups, BROKEN_SLOTS)
     left = symmetric & ~normal_stable & ~real.stable.any(axis=1) & np.isnan(broken[:, 0, 0])
     if left.any():
-        found = stable_broken_states(family, rows[left], groups, starts.broken[left], AT_MANY_POINTS)
-        broken[left] = different_states(found, groups, BROKEN_SLOTS)
-    states = joined(real, judge(family, rows, groups, broken, block=AT_MANY_POINTS.broken_block))
+        found = stable_broken_states(at.some(left), starts.broken[left], AT_MANY_POINTS)
+        broken[left] = different_states(found, at.groups, BROKEN_SLOTS)
+    states = joined(real, judge(at, broken, block=AT_MANY_POINTS.broken_block))
     return Found(in_order(states), normal_stable)
 
 
@@ -83,9 +80,9 @@ class Systems(NamedTuple):
     """Whether g is symmetric."""
 
 
-def systems_on(family: Family, rows: Float[np.ndarray, "point coordinate"]) -> Systems:
+def systems_on(at: Places) -> Systems:
     """The systems at all points."""
-    systems, maps, symmetric = in_chunks(partial(_systems, family), AT_MANY_POINTS.block, rows)
+    systems, maps, symmetric = in_chunks(partial(_systems, at.family), AT_MANY_POINTS.block, at.rows)
     return Systems(systems, negative_of_each(np.eye(maps.shape[-1]) - maps) == 0, symmetric)
 
 

@@ -6,11 +6,11 @@ lies a saddle), and displaced along unstable phases (a state that breaks time re
 everything else). Some starts first iterate Delta <- lambda P / N a few times, which leads to stable solutions from far away
 and, along a soft direction, to the bottom of a valley in which Newton would crawl.
 
-Points are rows of coordinates of the family; starts and states of a point are padded with NaN.
+Places are rows of coordinates of the family; starts and states of a point are padded with NaN.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import numpy as np
@@ -39,7 +39,10 @@ __all__ = [
     "SEARCH_RULE",
     "SEARCH_STEPS",
     "SEARCH_STRIDE",
+    "BrokenStates",
     "Effort",
+    "Places",
+    "RealStates",
     "all_states",
     "broken_ends",
     "displaced",
@@ -91,79 +94,75 @@ CARRIED = Effort(((SEARCH_RULE, SEARCH_STEPS),), CAREFUL, (), 256, 32, 32)
 """From a state of a neighbouring point."""
 
 
+RealStates: TypeAlias = Float[np.ndarray, "point _ channel"]
+BrokenStates: TypeAlias = Complex[np.ndarray, "point _ channel"]
+"""Amplitudes [meV] at every point, NaN for what is not there: starts, where they end, states."""
+Iterations: TypeAlias = Int[np.ndarray, "start"] | None
+"""Plain iterations before Newton, of every start."""
+
+
+class Places(NamedTuple):
+    """Places of a family."""
+
+    family: Family
+    rows: Float[np.ndarray, "point coordinate"]
+    groups: list[np.ndarray]
+    """Channels that turn together, the same at all points."""
+
+    def some(self, which: Bool[np.ndarray, "point"]) -> "Places":
+        """Some of them."""
+        return self._replace(rows=self.rows[which])
+
+
 # --- all states -------------------------------------------------------------------------------------------------------
 
 
-def all_states(
-    family: Family,
-    rows: Float[np.ndarray, "point coordinate"],
-    groups: list[np.ndarray],
-    starts: Starts,
-    effort: Effort,
-) -> tuple[Float[np.ndarray, "point state channel"], Complex[np.ndarray, "point broken channel"]]:
+def all_states(at: Places, starts: Starts, effort: Effort) -> tuple[RealStates, BrokenStates]:
     """(real states, states that break time reversal), stable or not, at every point; the normal state left out."""
-    real = real_states(family, rows, groups, starts, effort)
-    beside = displaced(family, rows, real, effort.states)
+    real = real_states(at, starts, effort)
+    beside = displaced(at, real, effort.states)
     begin = np.concatenate([starts.broken, beside, beside], axis=1)
     iterations = np.where(np.arange(begin.shape[1]) < begin.shape[1] - beside.shape[1], 0, ITERATIONS)
-    ends = broken_ends(family, rows, groups, begin, effort, iterations)
+    ends = broken_ends(at, begin, effort, iterations)
     real = np.concatenate([real, ends.which(~ends.broken).real], axis=1)
-    return different_states(real, groups), different_states(ends.which(ends.broken), groups)
+    return different_states(real, at.groups), different_states(ends.which(ends.broken), at.groups)
 
 
 # --- real states ------------------------------------------------------------------------------------------------------
 
 
-def real_states(
-    family: Family,
-    rows: Float[np.ndarray, "point coordinate"],
-    groups: list[np.ndarray],
-    starts: Starts,
-    effort: Effort,
-    slots: int | None = None,
-) -> Float[np.ndarray, "point state channel"]:
+def real_states(at: Places, starts: Starts, effort: Effort, slots: int | None = None) -> RealStates:
     """Real states at every point, the normal one left out: as many as `slots`, or all; NaN where there are fewer."""
     begin = np.concatenate([starts.direct, starts.far], axis=1)
     iterations = np.where(np.arange(begin.shape[1]) < starts.direct.shape[1], 0, ITERATIONS)
-    states = different_states(real_ends(family, rows, groups, begin, effort, iterations), groups, slots)
-    states = _recombined(states, groups, slots)
-    more = real_ends(family, rows, groups, half_way(states, effort.shares), effort)
-    return different_states(np.concatenate([states, more], axis=1), groups, slots)
+    states = different_states(real_ends(at, begin, effort, iterations), at.groups, slots)
+    states = _recombined(states, at.groups, slots)
+    more = real_ends(at, half_way(states, effort.shares), effort)
+    return different_states(np.concatenate([states, more], axis=1), at.groups, slots)
 
 
-def real_ends(
-    family: Family,
-    rows: Float[np.ndarray, "point coordinate"],
-    groups: list[np.ndarray],
-    starts: Float[np.ndarray, "point start channel"],
-    effort: Effort,
-    iterations: Int[np.ndarray, "start"] | None = None,
-) -> Float[np.ndarray, "point end channel"]:
+def real_ends(at: Places, starts: RealStates, effort: Effort, iterations: Iterations = None) -> RealStates:
     """Where Newton ends, after so many plain iterations, from every start of every point; NaN for what is no superconducting
     state. What arrives with few nodes is finished with those of any search, each state once."""
     ends = []
     for rule, steps in effort.stages:
-        found = _newton(family, rows, starts, iterations, effort.block, rule, steps, effort.stride)
+        found = _newton(at, starts, iterations, effort.block, rule, steps, effort.stride)
         arrived = np.where((found.converged & found.superconducting)[..., None], found.Delta, np.nan)
         starts, iterations = np.where(found.converged[..., None], np.nan, found.Delta), None
         if rule == SEARCH_RULE:
             ends.append(arrived)
         else:
-            starts = np.concatenate([different_states(arrived, groups), starts], axis=1)
+            starts = np.concatenate([different_states(arrived, at.groups), starts], axis=1)
     return np.concatenate(ends, axis=1)
 
 
-def half_way(
-    states: Float[np.ndarray, "point state channel"], shares: tuple[float, ...]
-) -> Float[np.ndarray, "point start channel"]:
+def half_way(states: RealStates, shares: tuple[float, ...]) -> RealStates:
     """Between every two states of a point, at such shares of the way, in either relative sign."""
     one, other = (states[..., k, :] for k in np.triu_indices(states.shape[-2], k=1))
     return np.concatenate([(1 - share) * one + sign * share * other for share in shares for sign in (1, -1)], axis=-2)
 
 
-def _recombined(
-    states: Float[np.ndarray, "point state channel"], groups: list[np.ndarray], slots: int | None
-) -> Float[np.ndarray, "point state channel"]:
+def _recombined(states: RealStates, groups: list[np.ndarray], slots: int | None) -> RealStates:
     """The states that those of groups of channels which nothing couples make together, the normal state of a group among
     them: at T = 0 no start with an amplitude in a group leads there."""
     points, _, n = states.shape
@@ -186,76 +185,51 @@ def _recombined(
 class BrokenEnds(NamedTuple):
     """Where complex starts lead, NaN where to no superconducting state; real amplitudes have imaginary parts of zero."""
 
-    Delta: Complex[np.ndarray, "point start channel"]
+    Delta: BrokenStates
     broken: Bool[np.ndarray, "point start"]
     stable: Bool[np.ndarray, "point start"]
     """Whether no direction is unstable, the gauge directions left out."""
 
-    def which(self, wanted: Bool[np.ndarray, "point start"]) -> Complex[np.ndarray, "point start channel"]:
+    def which(self, wanted: Bool[np.ndarray, "point start"]) -> BrokenStates:
         """NaN for the others."""
         return np.where(wanted[..., None], self.Delta, np.nan)
 
 
-def broken_ends(
-    family: Family,
-    rows: Float[np.ndarray, "point coordinate"],
-    groups: list[np.ndarray],
-    starts: Complex[np.ndarray, "point start channel"],
-    effort: Effort,
-    iterations: Int[np.ndarray, "start"] | None = None,
-) -> BrokenEnds:
+def broken_ends(at: Places, starts: BrokenStates, effort: Effort, iterations: Iterations = None) -> BrokenEnds:
     """Where Newton ends, after so many plain iterations, from every complex start of every point."""
-    found = _newton(family, rows, starts, iterations, effort.broken_block, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE)
+    found = _newton(at, starts, iterations, effort.broken_block, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE)
     good = found.converged & found.superconducting
     ends = BrokenEnds(np.full(starts.shape, np.nan, complex), np.zeros(good.shape, bool), np.zeros(good.shape, bool))
-    ends.Delta[good], real = as_real(np.asarray(found.Delta)[good], groups)
+    ends.Delta[good], real = as_real(np.asarray(found.Delta)[good], at.groups)
     ends.broken[good] = ~real
     ends.stable[good] = negative_of_each(found.M[good]) == 0
     return ends
 
 
-def stable_broken_states(
-    family: Family,
-    rows: Float[np.ndarray, "point coordinate"],
-    groups: list[np.ndarray],
-    starts: Complex[np.ndarray, "point start channel"],
-    effort: Effort,
-    iterations: Int[np.ndarray, "start"] | None = None,
-) -> Complex[np.ndarray, "point start channel"]:
+def stable_broken_states(at: Places, starts: BrokenStates, effort: Effort, iterations: Iterations = None) -> BrokenStates:
     """Of where complex starts lead, the stable states that break time reversal; NaN for the others."""
-    ends = broken_ends(family, rows, groups, starts, effort, iterations)
+    ends = broken_ends(at, starts, effort, iterations)
     return ends.which(ends.broken & ends.stable)
 
 
-def stable_broken_beside(
-    family: Family,
-    rows: Float[np.ndarray, "point coordinate"],
-    groups: list[np.ndarray],
-    states: Float[np.ndarray, "point state channel"],
-    effort: Effort,
-) -> Complex[np.ndarray, "point start channel"]:
+def stable_broken_beside(at: Places, states: RealStates, effort: Effort) -> BrokenStates:
     """`stable_broken_states` from real states, displaced along their unstable phases, as they are and after iterations."""
-    beside = displaced(family, rows, states, effort.states)
+    beside = displaced(at, states, effort.states)
     iterations = np.repeat([0, ITERATIONS], beside.shape[1])
-    return stable_broken_states(family, rows, groups, np.concatenate([beside, beside], axis=1), effort, iterations)
+    return stable_broken_states(at, np.concatenate([beside, beside], axis=1), effort, iterations)
 
 
-def displaced(
-    family: Family,
-    rows: Float[np.ndarray, "point coordinate"],
-    states: Float[np.ndarray, "point state channel"],
-    block: int,
-) -> Complex[np.ndarray, "point start channel"]:
+def displaced(at: Places, states: RealStates, block: int) -> BrokenStates:
     """Complex starts: the real states of every point moved along their unstable phases, by a little and by more."""
     point, slot = np.nonzero(np.isfinite(states).all(axis=2))
-    starts: list[list[np.ndarray]] = [[] for _ in rows]
-    blocks = in_chunks(partial(_phase_blocks, family), block, rows[point], states[point, slot]) if len(point) else ()
+    starts: list[list[np.ndarray]] = [[] for _ in at.rows]
+    blocks = in_chunks(partial(_phase_blocks, at.family), block, at.rows[point], states[point, slot]) if len(point) else ()
     for k, Delta, B in zip(point, states[point, slot], blocks, strict=True):
         values, vectors = np.linalg.eig(B)
         w = vectors.real.T[values.real < -MARGINAL]
         w *= np.linalg.norm(Delta) / np.linalg.norm(w, axis=1, keepdims=True)
         starts[k] += [Delta + 1j * share * along for share in DISPLACEMENTS for along in w]
-    padded = np.full((len(rows), max(map(len, starts)), states.shape[2]), np.nan, complex)
+    padded = np.full((len(at.rows), max(map(len, starts)), states.shape[2]), np.nan, complex)
     for row, found in zip(padded, starts, strict=True):
         row[: len(found)] = np.reshape(found, (-1, states.shape[2]))
     return padded
@@ -307,14 +281,7 @@ def _ends(
 
 
 def _newton(
-    family: Family,
-    rows: Float[np.ndarray, "point coordinate"],
-    starts: Inexact[np.ndarray, "point start channel"],
-    iterations: Int[np.ndarray, "start"] | None,
-    block: int,
-    rule: Rule,
-    steps: int,
-    stride: Stride,
+    at: Places, starts: RealStates | BrokenStates, iterations: Iterations, block: int, rule: Rule, steps: int, stride: Stride
 ) -> _Ends:
     """Where Newton ends from every start; NaN and False for those that are not there."""
     present = np.isfinite(starts).all(axis=2)
@@ -326,8 +293,8 @@ def _newton(
     ends = _Ends(none, no, no.copy(), np.full((*points, unknowns, unknowns), np.nan))
     if len(start):
         more = () if iterations is None else (iterations[start],)
-        newton = partial(_ends, family, rule=rule, steps=steps, stride=stride)
-        found = in_chunks(newton, block, rows[point], starts[point, start], *more)
+        newton = partial(_ends, at.family, rule=rule, steps=steps, stride=stride)
+        found = in_chunks(newton, block, at.rows[point], starts[point, start], *more)
         for all_, some in zip(ends, found, strict=True):
             all_[point, start] = some
     return ends

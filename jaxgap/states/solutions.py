@@ -33,7 +33,7 @@ from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.states.identity import distinct
 from jaxgap.states.judging import values_of
 from jaxgap.states.ranking import ranked
-from jaxgap.states.search import AT_ONE_POINT, all_states
+from jaxgap.states.search import AT_ONE_POINT, Places, all_states
 from jaxgap.states.starts import Starts, starts_of
 
 __all__ = ["State", "Solutions", "solutions", "ground_state"]
@@ -171,7 +171,7 @@ def solutions(sc: Superconductor, T: Real, *, starts: Numbers | None = None) -> 
     if not is_concrete((sc, T)) or jnp.ndim(sc.Omega) > 0:
         raise InputError("`solutions` is a search on the host: it takes one concrete system and temperature, not traced ones.")
     groups = coupled_groups(sc)
-    real, broken = all_states(point(sc, T), np.zeros((1, 0)), groups, _starts(sc, starts), AT_ONE_POINT)
+    real, broken = all_states(Places(point(sc, T), np.zeros((1, 0)), groups), _starts(sc, starts), AT_ONE_POINT)
     # The normal state is a solution at every temperature.
     found = _polished(sc, T, np.concatenate([np.zeros((1, len(sc.channels))), real[0]]), broken[0])
     rows, _ = as_real(np.stack([np.asarray(s.Delta) for s in found]), groups)

@@ -11,6 +11,7 @@ from jaxgap.numerics.checks import check
 from jaxgap.solving.labels import sign_pattern
 from jaxgap.solving.one import amplitudes
 from jaxgap.states.many import Found, ground_states, search
+from jaxgap.states.search import Places
 from jaxgap.sweeps.evaluate import Evaluator, default_batch
 from jaxgap.sweeps.grid import Points
 from jaxgap.sweeps.layout import NO_STATE, Variable, filled, variables
@@ -40,7 +41,7 @@ class Work:
         return {one.name: filled(one, extent, values[one.name]) for one in self.variables}
 
     def _searched(self, rows: np.ndarray) -> dict[str, Any]:
-        found = search(self.evaluator.family, rows, list(self.groups))
+        found = search(Places(self.evaluator.family, rows, list(self.groups)))
         count = np.isfinite(found.states.Delta).all(axis=2).sum(axis=1)
         of_points = {"count": count, "normal_stable": found.normal_stable}
         if self.mode == "ground_state":
