@@ -10,7 +10,7 @@ exists.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Inexact
@@ -20,7 +20,6 @@ from jaxgap.continuation.paths import path
 from jaxgap.model.family import Section, leaf
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
-from jaxgap.numerics.types import Real
 from jaxgap.phases.lines import BROKEN_GROUND, Grid, phase_lines
 from jaxgap.phases.sweep import Plane, broken_states_on, real_states_on
 from jaxgap.solving.entry import takes_system
@@ -36,10 +35,6 @@ MOST_POINTS = 1_000_000
 """Of a diagram, which is held in memory: more are refused before anything is allocated."""
 BYTES_PER_POINT = 1e4
 """Of two bands, roughly: six states with all that is known about them, once more at both ends of every edge."""
-
-
-Ends: TypeAlias = tuple[float, float, int]
-"""(from, to, points) of an axis."""
 
 
 class PhaseDiagram(NamedTuple):
@@ -123,7 +118,7 @@ class PhaseDiagram(NamedTuple):
 
 
 @takes_system
-def phase_diagram(sc: Superconductor, T: Real, x: Mapping[str, Ends], y: Mapping[str, Ends]) -> PhaseDiagram:
+def phase_diagram(sc: Superconductor, T: object, x: object, y: object) -> PhaseDiagram:
     """States and lines over the plane of two leaves (or "T" [K]), each given as {name: (from, to, points)}.
 
     Example: `phase_diagram(two_band(), 4.2, {"lambda_33": (0.15, 0.26, 200)}, {"T": (0.5, 20.0, 200)})`.
@@ -177,10 +172,11 @@ def _grid(diagram: PhaseDiagram, excess: np.ndarray) -> Grid:
     return Grid(d.x, d.y, real, amplitude, phase, excess, ground, np.where(d.ground_broken[..., None], d.ground_Delta, np.nan))
 
 
-def _axis(argument: str, axis: Mapping[str, Ends]) -> tuple[str, np.ndarray]:
-    good = isinstance(axis, Mapping) and len(axis) == 1 and all(len(ends) == 3 for ends in axis.values())
+def _axis(argument: str, axis: object) -> tuple[str, np.ndarray]:
+    given = dict(axis) if isinstance(axis, Mapping) else {}
+    good = len(given) == 1 and all(len(ends) == 3 for ends in given.values())
     check(good, argument, 'be one leaf with (from, to, points), such as {"lambda_33": (0.1, 0.3, 100)}', repr(axis))
-    name, (lo, hi, points) = next(iter(axis.items()))
+    name, (lo, hi, points) = next(iter(given.items()))
     check(bool(np.isfinite((lo, hi)).all()), argument, "have finite ends", (lo, hi, points))
     check(int(points) >= 2 and hi > lo, argument, "rise over at least two points", (lo, hi, points))
     # Before anything is allocated.

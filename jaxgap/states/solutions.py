@@ -23,7 +23,6 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, NotConvergedError, check, check_finite, is_concrete
 from jaxgap.numerics.chunks import all_in_chunks
 from jaxgap.numerics.programs import program
-from jaxgap.numerics.types import Numbers, Real
 from jaxgap.observables.gaps import GAPLESS
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.labels import Label
@@ -153,7 +152,7 @@ def _short(z: complex) -> str:
 
 
 @takes_system
-def solutions(sc: Superconductor, T: Real, *, starts: Numbers | None = None) -> Solutions:
+def solutions(sc: Superconductor, T: object, *, starts: object = None) -> Solutions:
     """All solutions of the gap equations of `sc` at temperature T [K], real and complex, ranked and named.
 
     The normal state is among them. Complex solutions come in conjugate pairs and are listed once. No search can promise to
@@ -180,7 +179,7 @@ def solutions(sc: Superconductor, T: Real, *, starts: Numbers | None = None) -> 
 
 
 @takes_system
-def ground_state(sc: Superconductor, T: Real) -> State:
+def ground_state(sc: Superconductor, T: object) -> State:
     """The stable solution of lowest free energy (without a free energy: the first of `solutions` that is stable)."""
     return solutions(sc, T).ground_state
 
@@ -192,7 +191,7 @@ def _order(states: list[State]) -> Int[np.ndarray, "state"]:
     return ranked(free_energy, unstable, np.array([np.linalg.norm(state.Delta) for state in states]))
 
 
-def _starts(sc: Superconductor, given: Numbers | None) -> Starts:
+def _starts(sc: Superconductor, given: object) -> Starts:
     """Where the search of one point begins: the built-in starts, and the user's."""
     direct, far, broken = (part[None] for part in starts_of(sc))
     if given is not None:

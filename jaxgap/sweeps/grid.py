@@ -8,10 +8,9 @@ or any function (system, value) -> system. `d`, the interband distance of Vargas
 (2020), is known: mu_2 = mu_1 + d for two cross-paired bands of equal masses.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +19,6 @@ from jaxtyping import Array, Float
 from jaxgap.model.family import Coordinate, Moves, Section, leaf
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite
-from jaxgap.numerics.types import Real, Reals
 
 __all__ = ["Axis", "Points", "Blocks", "MOST_VALUES", "axis", "points"]
 
@@ -39,15 +37,7 @@ class Axis:
     unit: str
 
 
-Given: TypeAlias = Mapping[str, "Reals | Axis"]
-"""Values by names of axes."""
-
-
-def axis(
-    values: Reals,
-    sets: Mapping[str, float | Sequence[float]] | Callable[[Superconductor, Coordinate], Superconductor] | None = None,
-    unit: str = "",
-) -> Axis:
+def axis(values: object, sets: object = None, unit: str = "") -> Axis:
     """An axis whose name is no path.
 
     Args:
@@ -62,13 +52,14 @@ def axis(
         for path, pair in pairs.items():
             check(len(pair) == 2, "sets", "give a factor, or (factor, offset), for every path", {path: pair})
         moves = tuple((path, float(factor), float(offset)) for path, (factor, offset) in pairs.items())
-    elif sets is not None:
-        check(callable(sets), "sets", "map paths to factors, or be a function (system, value) -> system", repr(sets))
+    elif callable(sets):
         moves = sets
+    else:
+        check(sets is None, "sets", "map paths to factors, or be a function (system, value) -> system", repr(sets))
     return Axis("", _values("values", values), moves, unit)
 
 
-def _values(name: str, given: Reals) -> Float[np.ndarray, "point"]:
+def _values(name: str, given: object) -> Float[np.ndarray, "point"]:
     try:
         values = np.asarray(given, dtype=float)
     except (TypeError, ValueError):
@@ -155,7 +146,7 @@ class Blocks:
         return int(np.prod(self.extent(k), dtype=np.int64))
 
 
-def points(sc: Superconductor, T: Real | None, grid: Given | None, samples: Given | None) -> Points:
+def points(sc: Superconductor, T: object, grid: object, samples: object) -> Points:
     """The points of a sweep over `grid` or `samples`, checked: every name leads somewhere, every value is allowed.
 
     Raises:
@@ -164,8 +155,9 @@ def points(sc: Superconductor, T: Real | None, grid: Given | None, samples: Give
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     check((grid is None) != (samples is None), "grid", "be given, or `samples`, and not both", "both" if grid else "neither")
     given = grid if samples is None else samples
-    check(isinstance(given, Mapping) and len(given) > 0, "grid", "map names of axes to values", repr(given))
-    axes = tuple(_named(sc, name, entry) for name, entry in dict(given or {}).items())
+    named = dict(given) if isinstance(given, Mapping) else {}
+    check(len(named) > 0, "grid", "map names of axes to values", repr(given))
+    axes = tuple(_named(sc, name, entry) for name, entry in named.items())
     if samples is not None:
         lengths = {one.name: len(one.values) for one in axes}
         check(len(set(lengths.values())) == 1, "samples", "have columns of equal length", lengths)
@@ -177,17 +169,18 @@ def points(sc: Superconductor, T: Real | None, grid: Given | None, samples: Give
     return found
 
 
-def _base_temperature(T: Real | None, axes: tuple[Axis, ...]) -> Float[Array, ""]:
+def _base_temperature(T: object, axes: tuple[Axis, ...]) -> Float[Array, ""]:
     moved = any(path == "T" for one in axes if not callable(one.moves) for path, *_ in one.moves)
     check((T is None) == moved, "T", "be given exactly if no axis sets it", "an axis and a value" if moved else "neither")
     if moved or T is None:
         return jnp.zeros(())
     check_finite("T", T)
-    check(np.ndim(T) == 0 and float(T) >= 0, "T", "be one number >= 0 [K]", T)
-    return jnp.asarray(float(T))
+    value = np.asarray(T, float)
+    check(value.ndim == 0 and bool(value >= 0), "T", "be one number >= 0 [K]", T)
+    return jnp.asarray(value)
 
 
-def _named(sc: Superconductor, name: str, entry: Reals | Axis) -> Axis:
+def _named(sc: Superconductor, name: str, entry: object) -> Axis:
     """The axis `name`, from its values or from an `Axis`."""
     check(isinstance(name, str) and name.strip() == name and "/" not in name, "grid", "have names without `/`", repr(name))
     one = entry if isinstance(entry, Axis) else Axis("", _values(name, entry), (), "")
