@@ -24,7 +24,7 @@ from jaxgap.numerics.implicit import SINGULAR, at_root, moved_along, null_vector
 from jaxgap.numerics.newton import differenced, newton, norm
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import PyTree, Scalar
-from jaxgap.observables.gaps import GAPLESS, excitation_gap_of
+from jaxgap.spectra.minima import GAPLESS, excitation_gap_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 
 __all__ = [

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
+from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import search_root
 from jaxgap.equations.groups import as_real
@@ -14,9 +15,8 @@ from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.family import Family
 from jaxgap.numerics.chunks import all_in_chunks
 from jaxgap.numerics.programs import program
-from jaxgap.observables.gaps import excitation_gap_of, gapless_excess
-from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.solving.stability import negative_of_each, phase_block
+from jaxgap.spectra.minima import excitation_gap_of, gapless_excess_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.states.ranking import ranked
 from jaxgap.states.search import SEARCH_STEPS, Places
@@ -79,7 +79,7 @@ def _values(
         else:
             good, M = jnp.ones((), bool), residual_and_matrix(sc, D, T)[1]
         broken = jnp.iscomplexobj(D)
-        excess = jnp.full(max(len(sc.cross), 1), jnp.nan) if broken else gapless_excess(sc, D)
+        excess = jnp.full(max(len(sc.cross), 1), jnp.nan) if broken else gapless_excess_of(sc, D)
         blocks = (M,) if broken else (M, phase_block(sc, D, T))
         values = jnp.asarray(sc.has_free_energy), free_energy_of(sc, D, T), excitation_gap_of(sc, D)
         return _Values(D, good, *values, excess, blocks)

@@ -23,11 +23,11 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, NotConvergedError, check, check_finite, is_concrete
 from jaxgap.numerics.chunks import all_in_chunks
 from jaxgap.numerics.programs import program
-from jaxgap.observables.gaps import GAPLESS
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.labels import Label
 from jaxgap.solving.one import checked_temperature, solve, solve_core
 from jaxgap.solving.solution import Solution, Status, stability_in_words
+from jaxgap.spectra.minima import GAPLESS
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.states.identity import distinct
 from jaxgap.states.judging import values_of
