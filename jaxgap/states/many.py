@@ -92,7 +92,11 @@ def _systems(
 ) -> tuple[Superconductor, Float[Array, "point channel channel"], Bool[Array, "point"]]:
     def one(row: Float[Array, "coordinate"]) -> tuple[Superconductor, Float[Array, "channel channel"], Bool[Array, ""]]:
         sc, T = family.at(*row)
-        T = jnp.maximum(T, COLDEST * highest_temperature(sc))
-        return sc, sc.lam * linear_kernel(sc, T)[None, :], jnp.asarray(sc.has_free_energy)
+        return sc, linear_map(sc, jnp.maximum(T, COLDEST * highest_temperature(sc))), jnp.asarray(sc.has_free_energy)
 
     return jax.vmap(one)(rows)
+
+
+def linear_map(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "channel channel"]:
+    """lambda K(T), whose eigenvalues above 1 make the normal state unstable."""
+    return sc.lam * linear_kernel(sc, T)[None, :]
