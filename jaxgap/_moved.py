@@ -41,7 +41,7 @@ MOVED = {
     "curvature": "equations.gap_equations",
     "end_points": "continuation.end_points",
     "figure": "papers.figure",
-    "figures": "papers.vp20",
+    "figures": "papers.figures",
     "fitting.alternatives": "fitting.report.alternatives",
     "fitting.bootstrap_report": "fitting.report.bootstrap",
     "fitting.commands": "commands.fit",
@@ -84,7 +84,7 @@ MOVED = {
     "sweeps.lanes": "equations.gap_equations",
     "sweeps.onset": "solving.onset",
     "sweeps.walk": "solving.walk",
-    "tables": "plotting.tables",
+    "tables": "drawing",
     "transition": "continuation.transition",
     "unknowns": "equations.gauge",
 }

@@ -25,6 +25,7 @@ from typing import NamedTuple
 FLOORS = (
     "numerics",
     "units",
+    "drawing",
     "model",
     "materials",
     "spectra",
