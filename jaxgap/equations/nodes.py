@@ -4,11 +4,12 @@ Arrays are [node, element], so that every operation runs over long vectors. Node
 of the integrands (`jaxgap.equations.pairing.integrand_peaks`), and stay there: several evaluations may share them.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.superconductor import Cluster, Superconductor
@@ -18,6 +19,8 @@ from jaxgap.spectra.regions import Nodes, integrand_peaks, nodes_on, overlap_int
 from jaxgap.units import thermal_energy
 
 __all__ = ["Alone", "Lanes", "Pair", "lanes"]
+
+Small = TypeVar("Small")
 
 
 class Alone(NamedTuple):
@@ -51,7 +54,7 @@ class Lanes(eqx.Module):
 
 def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
-    alone, together, coupling, kT = barrier(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
+    alone, together, coupling, kT = _once(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
     kappa, weight = _nodes(sc, alone, rule.single)
     singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, jnp.asarray(alone.first))
     both = []
@@ -60,6 +63,14 @@ def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float
         z1, z2 = (kappa * (1 / m) - mu for m, mu in zip(interval.m, interval.mu, strict=True))
         both.append(Pair(z1, z2, weight))
     return Lanes(coupling, kT, singles, tuple(both), sc.clusters)
+
+
+def _once(tree: Small) -> Small:
+    """`barrier` of small arrays, which as one is quicker to compile than as many."""
+    leaves, structure = jax.tree.flatten(tree)
+    rows = [leaf.reshape(-1, leaf.shape[-1]) for leaf in leaves]
+    parts = jnp.split(barrier(jnp.concatenate(rows)), np.cumsum([len(row) for row in rows])[:-1])
+    return jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
 
 
 class _Interval(NamedTuple):
@@ -83,33 +94,38 @@ def _intervals(
     sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""]
 ) -> tuple[_Interval, list[_Interval], Float[Array, "channel channel"], Float[Array, ""]]:
     """(where bands pair alone, where two pair together, g, k_B T) of one system."""
-    ends = list(zip(*single_intervals(sc)[1:], strict=True))
-    alone, both = [], []
-    for cluster in sc.clusters:
-        if len(cluster.bands) == 1:
-            alone.append(_alone(sc, cluster, [ends.pop(0)], Delta, T))
-            continue
-        (left_i, right_i, left_j, right_j), ends = ends[:4], ends[4:]
-        alone += [_alone(sc, cluster, side, Delta, T) for side in ([left_i, left_j], [right_i, right_j])]
+    both = []
     for cluster in pairs(sc):
         m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
         peaks = integrand_peaks(m, mu, pick(Delta, cluster.channels), T)
         both.append(_Interval(overlap_interval(sc, cluster), peaks, m, mu, None))
-    stacked = jax.tree.map(lambda *parts: jnp.stack(parts, axis=-1), *alone)
-    return stacked, both, sc.g, thermal_energy(T)
+    return _alone(sc, Delta, T), both, sc.g, thermal_energy(T)
 
 
-End = tuple[Float[Array, ""], Float[Array, ""]]
-
-
-def _alone(
-    sc: Superconductor, cluster: Cluster, ends: list[End], Delta: Inexact[Array, "channel"], T: Float[Array, ""]
-) -> _Interval:
-    """On one side of the overlap. At most one of two bands is alone there: the other one's interval is empty."""
+def _alone(sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""]) -> _Interval:
+    """The whole shell of a single band, and either side of the overlap of two: at most one of them is alone there, the other
+    one's interval is empty."""
+    bands, lower, upper = single_intervals(sc)
+    first, last = _either(sc)
     m, mu = parameters(sc)
-    first = (ends[0][1] > ends[0][0]) | (len(ends) == 1)
-    i, j = cluster.bands[0], cluster.bands[-1]
-    options = zip((m[i], mu[i], Delta[i], *ends[0]), (m[j], mu[j], Delta[j], *ends[-1]), strict=True)
-    m, mu, D, a, b = (jnp.where(first, x, y) for x, y in options)
-    peaks = integrand_peaks(m[None], mu[None], D[None], T)
-    return _Interval((a, b), peaks, m[None], mu[None], first.astype(float))
+
+    def of(k: tuple[int, ...]) -> tuple[Inexact[Array, "interval"], ...]:
+        own = tuple(bands[i] for i in k)
+        return pick(m, own), pick(mu, own), pick(Delta, own), pick(lower, k), pick(upper, k)
+
+    one, other = of(first), of(last)
+    chosen = (one[4] > one[3]) | jnp.array([i == j for i, j in zip(first, last, strict=True)])
+    m, mu, D, a, b = (jnp.where(chosen, x, y) for x, y in zip(one, other, strict=True))
+    centre, width = jax.vmap(lambda *band: integrand_peaks(*(x[None] for x in band), T), out_axes=-1)(m, mu, D)
+    return _Interval((a, b), (centre, width), m[None], mu[None], chosen.astype(float))
+
+
+def _either(sc: Superconductor) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of `single_intervals` those that one of two bands may be alone on: its first band's, and its last one's."""
+    first, last, begun = [], [], 0
+    for cluster in sc.clusters:
+        two = len(cluster.bands) == 2
+        first += [begun, begun + 1] if two else [begun]
+        last += [begun + 2, begun + 3] if two else [begun]
+        begun += 4 if two else 1
+    return tuple(first), tuple(last)
