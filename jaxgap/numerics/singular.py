@@ -24,7 +24,7 @@ def smallest_singular_values(M: Float[Array, "n n element"]) -> Float[Array, "el
     if n > LARGEST:
         return jax.vmap(smallest_singular_value, in_axes=-1)(M)
 
-    def sweep(_: Int[Array, ""], columns: Columns) -> Columns:
+    def sweep(_: Int[Array, ""] | int, columns: Columns) -> Columns:
         rotated = list(columns)
         for a, b in itertools.combinations(range(n), 2):
             u, v = rotated[a], rotated[b]
