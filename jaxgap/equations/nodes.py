@@ -21,6 +21,8 @@ from jaxgap.units import thermal_energy
 __all__ = ["Alone", "Lanes", "Pair", "lanes"]
 
 Small = TypeVar("Small")
+Peaks = tuple[Float[Array, "root"], Float[Array, "root"]]
+"""Centres and widths, in kappa."""
 
 
 class Alone(NamedTuple):
@@ -116,7 +118,11 @@ def _alone(sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array,
     one, other = of(first), of(last)
     chosen = (one[4] > one[3]) | jnp.array([i == j for i, j in zip(first, last, strict=True)])
     m, mu, D, a, b = (jnp.where(chosen, x, y) for x, y in zip(one, other, strict=True))
-    centre, width = jax.vmap(lambda *band: integrand_peaks(*(x[None] for x in band), T), out_axes=-1)(m, mu, D)
+
+    def peaks(m: Float[Array, ""], mu: Float[Array, ""], D: Inexact[Array, ""]) -> Peaks:
+        return integrand_peaks(m[None], mu[None], D[None], T)
+
+    centre, width = jax.vmap(peaks, out_axes=-1)(m, mu, D)
     return _Interval((a, b), (centre, width), m[None], mu[None], chosen.astype(float))
 
 
