@@ -21,8 +21,6 @@ from jaxgap.units import thermal_energy
 __all__ = ["Alone", "Lanes", "Pair", "lanes"]
 
 Small = TypeVar("Small")
-Peaks = tuple[Float[Array, "root"], Float[Array, "root"]]
-"""Centres and widths, in kappa."""
 
 
 class Alone(NamedTuple):
@@ -58,13 +56,24 @@ def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
     alone, together, coupling, kT = _once(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
     kappa, weight = _nodes(sc, alone, rule.single)
-    singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, jnp.asarray(alone.first))
+    singles = Alone(_energies_alone(sc, kappa, jnp.asarray(alone.first)), weight, jnp.asarray(alone.first))
     both = []
-    for interval in together:
+    for cluster, interval in zip(pairs(sc), together, strict=True):
         kappa, weight = _nodes(sc, interval, rule.overlap)
-        z1, z2 = (kappa * (1 / m) - mu for m, mu in zip(interval.m, interval.mu, strict=True))
+        z1, z2 = (sc.bands[i].zeta(kappa) for i in cluster.bands)
         both.append(Pair(z1, z2, weight))
     return Lanes(coupling, kT, singles, tuple(both), sc.clusters)
+
+
+def _energies_alone(
+    sc: Superconductor, kappa: Float[Array, "node interval element"], first: Float[Array, "interval element"]
+) -> Float[Array, "node interval element"]:
+    """zeta of the band that is alone in every interval."""
+    z = []
+    for k, (i, j) in enumerate((c.bands[0], c.bands[-1]) for c in sc.clusters for _ in c.bands):
+        own = sc.bands[i].zeta(kappa[:, k])
+        z.append(own if i == j else jnp.where(first[k] > 0, own, sc.bands[j].zeta(kappa[:, k])))
+    return jnp.stack(z, axis=1)
 
 
 def _once(tree: Small) -> Small:
@@ -81,9 +90,6 @@ class _Interval(NamedTuple):
     ends: tuple[Float[Array, "*on"], Float[Array, "*on"]]
     peaks: tuple[Float[Array, "root *on"], Float[Array, "root *on"]]
     """Centres and widths."""
-    m: Float[Array, "band *on"]
-    """Masses and mus of the bands that pair there."""
-    mu: Float[Array, "band *on"]
     first: Float[Array, "*on"] | None
 
 
@@ -96,42 +102,33 @@ def _intervals(
     sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""]
 ) -> tuple[_Interval, list[_Interval], Float[Array, "channel channel"], Float[Array, ""]]:
     """(where bands pair alone, where two pair together, g, k_B T) of one system."""
-    both = []
+    ends = [interval[1:] for interval in single_intervals(sc)]
+    alone, both = [], []
+    for cluster in sc.clusters:
+        if len(cluster.bands) == 1:
+            alone.append(_alone(sc, cluster, [ends.pop(0)], Delta, T))
+            continue
+        (left_i, right_i, left_j, right_j), ends = ends[:4], ends[4:]
+        alone += [_alone(sc, cluster, side, Delta, T) for side in ([left_i, left_j], [right_i, right_j])]
     for cluster in pairs(sc):
         m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
         peaks = integrand_peaks(m, mu, pick(Delta, cluster.channels), T)
-        both.append(_Interval(overlap_interval(sc, cluster), peaks, m, mu, None))
-    return _alone(sc, Delta, T), both, sc.g, thermal_energy(T)
+        both.append(_Interval(overlap_interval(sc, cluster), peaks, None))
+    stacked = jax.tree.map(lambda *parts: jnp.stack(parts, axis=-1), *alone)
+    return stacked, both, sc.g, thermal_energy(T)
 
 
-def _alone(sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""]) -> _Interval:
-    """The whole shell of a single band, and either side of the overlap of two: at most one of them is alone there, the other
-    one's interval is empty."""
-    bands, lower, upper = single_intervals(sc)
-    first, last = _either(sc)
+End = tuple[Float[Array, ""], Float[Array, ""]]
+
+
+def _alone(
+    sc: Superconductor, cluster: Cluster, ends: list[End], Delta: Inexact[Array, "channel"], T: Float[Array, ""]
+) -> _Interval:
+    """On one side of the overlap. At most one of two bands is alone there: the other one's interval is empty."""
     m, mu = parameters(sc)
-
-    def of(k: tuple[int, ...]) -> tuple[Inexact[Array, "interval"], ...]:
-        own = tuple(bands[i] for i in k)
-        return pick(m, own), pick(mu, own), pick(Delta, own), pick(lower, k), pick(upper, k)
-
-    one, other = of(first), of(last)
-    chosen = (one[4] > one[3]) | jnp.array([i == j for i, j in zip(first, last, strict=True)])
-    m, mu, D, a, b = (jnp.where(chosen, x, y) for x, y in zip(one, other, strict=True))
-
-    def peaks(m: Float[Array, ""], mu: Float[Array, ""], D: Inexact[Array, ""]) -> Peaks:
-        return integrand_peaks(m[None], mu[None], D[None], T)
-
-    centre, width = jax.vmap(peaks, out_axes=-1)(m, mu, D)
-    return _Interval((a, b), (centre, width), m[None], mu[None], chosen.astype(float))
-
-
-def _either(sc: Superconductor) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Of `single_intervals` those that one of two bands may be alone on: its first band's, and its last one's."""
-    first, last, begun = [], [], 0
-    for cluster in sc.clusters:
-        two = len(cluster.bands) == 2
-        first += [begun, begun + 1] if two else [begun]
-        last += [begun + 2, begun + 3] if two else [begun]
-        begun += 4 if two else 1
-    return tuple(first), tuple(last)
+    first = (ends[0][1] > ends[0][0]) | (len(ends) == 1)
+    i, j = cluster.bands[0], cluster.bands[-1]
+    options = zip((m[i], mu[i], Delta[i], *ends[0]), (m[j], mu[j], Delta[j], *ends[-1]), strict=True)
+    m, mu, D, a, b = (jnp.where(first, x, y) for x, y in options)
+    peaks = integrand_peaks(m[None], mu[None], D[None], T)
+    return _Interval((a, b), peaks, first.astype(float))
