@@ -21,7 +21,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxgap.continuation.ends import Begin, end_temperature
 from jaxgap.continuation.jumps import jump_between
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.fitting.data import GAPS, OVER_T_C

@@ -2,17 +2,26 @@
 
 import platform
 from importlib.metadata import version
-from typing import Any
 
 import jax
+from typing_extensions import TypedDict  # pydantic, which reads it again, takes no other before Python 3.12
 
-__all__ = ["PACKAGES", "provenance"]
+__all__ = ["PACKAGES", "Provenance", "provenance"]
 
 PACKAGES = ("jaxgap", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy")
 """What numbers depend on."""
 
 
-def provenance(*more: str) -> dict[str, Any]:
+class Provenance(TypedDict):
+    """What a number was computed with."""
+
+    versions: dict[str, str]
+    python: str
+    device: str
+    precision: str
+
+
+def provenance(*more: str) -> Provenance:
     """Versions of `PACKAGES` (and of `more`) and of Python, the device, the precision."""
     device = jax.devices()[0]
     return {
