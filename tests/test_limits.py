@@ -11,8 +11,8 @@ from problems import generator, one_band, problem, random_system, relative_error
 from scipy import integrate, optimize
 
 from jaxgap import Label, Status, critical_temperature, solve
+from jaxgap.equations.linear import linear_kernel
 from jaxgap.equations.pairing import gap_residual, quasiparticle_free_energy
-from jaxgap.solving.critical import linear_kernel
 from jaxgap.spectra.pair import energies
 from jaxgap.units import k_B
 

@@ -25,12 +25,15 @@ from jaxgap.units import k_B
 __all__ = [
     "linear_kernel",
     "linear_map",
+    "normal_matrix",
     "normal_matrices",
     "highest_temperature",
     "susceptibility",
     "pair_susceptibility",
 ]
 
+COLDEST = 1e-14
+"""In units of the highest possible T_c: the normal state's stability at T = 0 is that at this temperature."""
 NEAR = 1e-3
 """|x| below which tanh(x) / x is a series, whose first term left out is x^6 / 20; beyond, its second derivative is good to
 eps / x^2."""
@@ -56,6 +59,12 @@ def linear_kernel(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_
 def linear_map(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_RULE) -> Float[Array, "channel channel"]:
     """lambda K(T): Delta -> lambda K Delta."""
     return sc.lam * linear_kernel(sc, T, rule)[None, :]
+
+
+def normal_matrix(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "channel channel"]:
+    """M = 1 - lambda K(T) of the normal state, which eigenvalues with a negative real part make unstable; at T = 0 that of next
+    to nothing."""
+    return jnp.eye(len(sc.lam)) - linear_map(sc, jnp.maximum(T, COLDEST * highest_temperature(sc)))
 
 
 def normal_matrices(

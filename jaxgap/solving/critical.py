@@ -2,20 +2,21 @@ r"""The critical temperature of the linearised gap equations, of one system or o
 
 .. math:: \det(s + 1 - \lambda K(T)) = s^n + c_{n-1} s^{n-1} + \dots + c_0
 
-has the roots s = (eigenvalue of lambda K) - 1 (`jaxgap.equations.linear`). T_c,lin is the largest T at which one of them is zero.
-It is THE critical temperature if the transition is continuous; with cross-band pairing between bands at a distance d the
-transition can be of first order, and the eigenvalue is not monotonic in T, so the search scans.
+has the roots s = (eigenvalue of lambda K) - 1 (`jaxgap.equations.linear`). T_c,lin is the largest T at which one of them
+vanishes. It is THE critical temperature if the transition is continuous; with cross-band pairing between bands at a distance d
+the transition can be of first order, and the eigenvalue is not monotonic in T, so the search scans.
 
 Without detailed balance (g not symmetric) eigenvalues of lambda K can be complex. Where a pair of them crosses 1 with its real
 part, the normal state becomes unstable too (for equal relaxation rates), but in an oscillation: the linearised equations have
 no static solution there, and no static superconducting state branches off. That is no T_c; it is told beside it.
 
-There is one search. It goes down in steps of ln T until the number of s with a positive real part changes (by Routh's signs of
-the c, which need no eigenvalues), and narrows that step. Where the number changes by one, a real eigenvalue crosses: c_0 changes
-its sign, and chords find where. Where it changes by more, or where another eigenvalue is so close that c_0 says little, eigenvalues
-are counted, one halving after the other, and the crossing is static where it is that of a real one to 1e-10
-(`jaxgap.numerics.marginal.is_static`), so that a defective eigenvalue, which rounding makes a complex pair at a distance of some
-1e-8, is what it is. Many systems are searched with a third of the nodes first, those that need eigenvalues left to blocks of a few.
+There is one search, of any number of systems. It goes down in steps of ln T until the number of s with a positive real part
+changes, which Routh's signs of the c tell without eigenvalues, and narrows that step. Where the number changes by one, a real
+eigenvalue crosses, c_0 changes its sign, and chords find where. Where it changes by more, or another eigenvalue is so close to 1
+that c_0 says little, eigenvalues are counted, one halving after the other. The crossing is static where it is that of a real
+one to 1e-10 (`jaxgap.numerics.marginal.is_static`), so that a defective eigenvalue, which rounding makes a complex pair at a
+distance of some 1e-8, is what it is. Many systems are searched with a third of the nodes first; those that need eigenvalues are
+left to blocks of a few.
 """
 
 from typing import NamedTuple
@@ -65,7 +66,7 @@ TRIES = 60
 TELLING = 1e-3
 """|c_1| in units of its size below which another eigenvalue is close to 1: rounding in c_0, 1e-16, then moves T_c by 1e-13."""
 WIDE = 1e-4
-"""What chords find in ln T where c_0 says little is right to this, three eigenvalues together (to the third root of rounding)."""
+"""What chords find in ln T where c_0 says little is right to this, three eigenvalues together to the third root of rounding."""
 FEW = Rule(overlap=10, single=9)
 """Nodes with which many systems are searched first."""
 CLOSE = 1e-3
@@ -75,8 +76,8 @@ MOST = 64
 BLOCK = 8
 """Systems that need eigenvalues, together: mostly few do, and a block that is not full takes as long."""
 GRID = 1200
-"""Temperatures at which all crossings are looked for, evenly in ln T: two closer than 2.7 % can be missed, if one of them undoes
-the other."""
+"""Temperatures at which all crossings are looked for, evenly in ln T: two closer than 2.7 % can be missed, if one of them
+undoes the other."""
 SAME_ROOT = 1e-7
 """Crossings closer than this share of T are told as one: rounding splits a defective one by some 1e-8."""
 
@@ -343,7 +344,7 @@ def _telling(M: Float[Array, "n n element"], c: Float[Array, "n element"]) -> Bo
 
 
 def _counted(M: Float[Array, "n n element"]) -> tuple[Int[Array, "element"], Bool[Array, "element"]]:
-    """(how many eigenvalues of 1 - M have a real part above 1, whether a real one is 1), by LAPACK, one matrix after the other."""
+    """(how many eigenvalues of 1 - M have a real part above 1, whether a real one is 1), by LAPACK, matrix after matrix."""
     A = jnp.eye(len(M)) - jnp.moveaxis(M, -1, 0)
     return jnp.sum(jnp.linalg.eigvals(A).real >= 1.0, axis=-1), jax.vmap(is_static)(A)
 
@@ -390,7 +391,7 @@ class SettingIn(NamedTuple):
 
 
 def setting_in(systems: Superconductor, T: Float[Array, "element"], rule: Rule = FEW) -> SettingIn:
-    """Whether each system's T [K] is below its T_c, and what sets in there, with few nodes; it is looked for no further than T."""
+    """Whether each system's T [K] is below its T_c, and what sets in there, with few nodes, looked for no further than T."""
     goal = jnp.log(T)
     end = _search(systems, _from(_top(systems), seen=True), goal, rule, CLOSE, most=MOST)
     columns = coefficients(normal_matrices(systems, jnp.exp(end.at), rule))[1]

@@ -25,7 +25,7 @@ from jaxgap.observables.gaps import (
     strongest_peaks_of,
 )
 from jaxgap.observables.thermodynamics import free_energy_of
-from jaxgap.solving.critical_many import critical_temperature_in_batch
+from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.solution import Solution
 from jaxgap.sweeps.grid import Points, unit_of
 
@@ -108,7 +108,7 @@ _KNOWN = (
     ),
     Quantity(
         "T_c",
-        lambda sc, T, s: critical_temperature_in_batch(sc),
+        lambda sc, T, s: critical_temperature(sc),
         (),
         "K",
         "critical temperature (linear)",
