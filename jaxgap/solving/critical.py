@@ -12,11 +12,11 @@ no static solution there, and no static superconducting state branches off. That
 
 There is one search, of any number of systems. It goes down in steps of ln T until the number of s with a positive real part
 changes, which Routh's signs of the c tell without eigenvalues, and narrows that step. Where the number changes by one, a real
-eigenvalue crosses, c_0 changes its sign, and chords find where. Where it changes by more, or another eigenvalue is so close to 1
-that c_0 says little, eigenvalues are counted, one halving after the other. The crossing is static where it is that of a real
-one to 1e-10 (`jaxgap.numerics.marginal.is_static`), so that a defective eigenvalue, which rounding makes a complex pair at a
-distance of some 1e-8, is what it is. Many systems are searched with a third of the nodes first; those that need eigenvalues are
-left to blocks of a few.
+eigenvalue crosses, c_0 changes its sign, and chords find where. Where it changes by more, however short the step, or another
+eigenvalue is so close to 1 that c_0 says little, eigenvalues are counted, one halving after the other. The crossing is static
+where it is that of a real one to 1e-10 (`jaxgap.numerics.marginal.is_static`), so that a defective eigenvalue, which rounding
+makes a complex pair at a distance of some 1e-8, is what it is. Many systems are searched with a third of the nodes first; those
+that need eigenvalues are left to blocks of a few.
 """
 
 from typing import NamedTuple
@@ -57,6 +57,8 @@ LOWEST = -32.0
 """T is searched down to e^-32 = 1e-14 of the highest temperature: couplings down to about 0.03."""
 STEP = 0.15
 """Step of the search in ln T: an unstable interval narrower than this can be missed."""
+SHORTEST = STEP / 32
+"""Where several eigenvalues cross in a step, it is halved until it holds but one of them; not below this."""
 SETTLED = 1e-12
 """Change of ln T by the last chord, which leaves far less."""
 HALVINGS = 48
@@ -187,12 +189,13 @@ def _found(sc: Superconductor) -> tuple[Float[Array, ""], Float[Array, ""]]:
 def _found_in_batch(size: int, batched: list[Superconductor], sc: Superconductor) -> tuple[Found, tuple[bool, bool]]:
     """With few nodes first, then with all from there; what needs eigenvalues is gathered."""
     systems = jax.tree.map(lambda leaf, has: leaf if has else jnp.broadcast_to(leaf, (size, *leaf.shape)), sc, batched[0])
-    lowest = _top(systems) + LOWEST
-    few = _search(systems, _from(_top(systems), seen=True), lowest, FEW, CLOSE)
+    top = _top(systems)
+    lowest = top + LOWEST
+    few = _search(systems, _from(top, seen=True), lowest, FEW, CLOSE)
     # Few nodes do not resolve the coldest temperatures: whether there is no T_c is asked there again.
     upper = jnp.where(few.found, few.at + 2 * CLOSE, lowest)
     found = _search(systems, _from(upper, seen=False), upper - jnp.where(few.found, 4 * CLOSE, 0.0), step=4 * CLOSE)
-    T_c = jnp.where(found.found, jnp.exp(found.at), 0.0)
+    T_c = jnp.where(found.found, jnp.exp(found.at), 0.0 * top)
     left = few.lost | found.lost | (found.found != few.found)
     return of_those_left(_searched, BLOCK, systems, (T_c, 0.0 * T_c), left), (True, True)
 
@@ -289,9 +292,10 @@ def _search(
             number, static = (jnp.where(s.hard, *both) for both in zip(by_eigenvalues, (number, static), strict=True))
         now = _moved(s, x, number, c[-1])
         narrow = s.bracketed & (now.tries >= jnp.where(s.hard, HALVINGS, TRIES))
-        near = s.bracketed & ~s.hard & (narrow | (jnp.abs(x - s.at) <= precision))
+        near = s.bracketed & ~s.hard & _by_one(s) & (narrow | (jnp.abs(x - s.at) <= precision))
         telling = _telling(M, c) | (precision > WIDE)
-        vague = ~now.hard & ((near & ~telling) | (now.bracketed & ~_by_one(now)))
+        together = now.bracketed & ~_by_one(now) & (now.upper - now.lower <= SHORTEST)
+        vague = ~now.hard & ((near & ~telling) | together)
         now = now._replace(found=near & telling & ~vague, static=near, lost=now.lost | (vague & (not counted)))
         if counted:
             now = _ended(_to_be_counted(now, vague, near), s.hard & narrow, static, many, onwards)
@@ -307,7 +311,7 @@ def _search(
 def _next(s: Search, step: float) -> Float[Array, "element"]:
     """ln T to look at: a step down, or in the bracket where a chord of c_0 vanishes, else its middle."""
     chord = s.upper - s.c_upper * (s.lower - s.upper) / jnp.where(s.c_lower == s.c_upper, 1.0, s.c_lower - s.c_upper)
-    inside = jnp.where(s.hard, (s.upper + s.lower) / 2, jnp.clip(chord, s.lower, s.upper))
+    inside = jnp.where(s.hard | ~_by_one(s), (s.upper + s.lower) / 2, jnp.clip(chord, s.lower, s.upper))
     return jnp.where(s.bracketed, inside, jnp.where(s.seen, s.upper - step, s.upper))
 
 

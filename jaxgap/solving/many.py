@@ -3,8 +3,8 @@ r"""Many systems solved at once, near what the hardware allows, each with a stat
 Most elements of a batch go the short way, in blocks whose arrays stay in cache (`jaxgap.equations.gap_equations`):
 
 1. follow, unless a start is given: a named branch from T = 0, the one connected to T_c from where superconductivity sets in
-   (`jaxgap.solving.critical.setting_in`), with a fifth of the nodes and in few steps (`jaxgap.solving.walk`). Elements whose branch bends
-   need more of them: those still on their way are gathered into new blocks, again and again;
+   (`jaxgap.solving.critical.setting_in`), with a fifth of the nodes and in few steps (`jaxgap.solving.walk`). Elements whose
+   branch bends need more of them: those still on their way are gathered into new blocks, again and again;
 2. find: the safeguarded Newton of `solve` with a third of the nodes, to a thousandth;
 3. finish: nodes are placed once for what was found; one Newton step there, and another one with the same M;
 4. judge: the residual after it, one evaluation with a finer rule, as in `solve`, and the stability of a branch.

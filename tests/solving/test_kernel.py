@@ -214,6 +214,10 @@ def test_onset_is_that_of_the_linearised_equations():
         assert np.abs(np.asarray(below.direction)[:, k] - instability(sc).direction).max() < 1e-2
 
 
+WEAK = 1e-6
+"""Of T_c eight orders below the shell: the derivative of where its nodes lie is rounding divided by that."""
+
+
 def test_critical_temperatures_of_a_batch():
     """Those of `critical_temperature`, with their derivatives, whichever way they were found: weakly coupled systems, two bands
     that become critical together or nearly so, no superconductivity, and a system that is none."""
@@ -232,7 +236,8 @@ def test_critical_temperatures_of_a_batch():
     assert np.all(np.asarray(wanted)[:-2] > 0)
     assert wanted[-2] == 0
     np.testing.assert_allclose(got, wanted, rtol=T_C, atol=0)
-    np.testing.assert_allclose(slopes.Omega, wanted_slopes.Omega, rtol=SAME)
+    np.testing.assert_allclose(slopes.Omega[:12], wanted_slopes.Omega[:12], rtol=SAME)
+    np.testing.assert_allclose(slopes.Omega[12:], wanted_slopes.Omega[12:], rtol=WEAK)
     np.testing.assert_allclose(slopes.lam[:9], wanted_slopes.lam[:9], rtol=SAME, atol=SAME * np.nanmax(wanted))
 
 
