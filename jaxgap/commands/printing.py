@@ -8,7 +8,6 @@ from rich.table import Table
 
 from jaxgap.commands.terminal import console
 from jaxgap.continuation.transition import Transition, TransitionKind
-from jaxgap.equations.pairing import pairs
 from jaxgap.model.records import print_json
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps, overlap_minima
@@ -17,6 +16,7 @@ from jaxgap.phases.lines import NO_GROUND, NORMAL_GROUND
 from jaxgap.solving.labels import Label
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.spectra.beyond_overlap import pairs_alone_at_fermi_momentum
+from jaxgap.spectra.regions import pairs
 from jaxgap.states.solutions import State
 
 __all__ = [

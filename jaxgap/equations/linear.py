@@ -15,12 +15,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap.equations.gap_equations import lanes
-from jaxgap.equations.pairing import overlap_nodes, pairs, parameters, pick, single_nodes, thermal_energy
+from jaxgap.equations.nodes import lanes
 from jaxgap.model.band import shell, zeta
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
-from jaxgap.units import k_B
+from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
+from jaxgap.units import k_B, thermal_energy
 
 __all__ = [
     "linear_kernel",

@@ -11,20 +11,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.equations.pairing import (
-    Nodes,
-    integrand_peaks,
-    nodes_on,
-    overlap_interval,
-    pairs,
-    parameters,
-    pick,
-    single_intervals,
-    thermal_energy,
-)
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import barrier
 from jaxgap.spectra.quadrature import Rule
+from jaxgap.spectra.regions import Nodes, integrand_peaks, nodes_on, overlap_interval, pairs, parameters, pick, single_intervals
+from jaxgap.units import thermal_energy
 
 __all__ = ["Alone", "Lanes", "Pair", "lanes"]
 

@@ -18,10 +18,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgap.equations.linear import linear_map
-from jaxgap.equations.pairing import thermal_energy
 from jaxgap.fitting.problem import Problem
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.newton import norm
+from jaxgap.units import thermal_energy
 
 __all__ = ["first_pairs", "only_with_pairs", "paired"]
 

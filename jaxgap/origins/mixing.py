@@ -53,7 +53,7 @@ def mixing_vector(C: Reals) -> Float[Array, "3"]:
     return jnp.stack([C[0] ** 2, C[1] ** 2, C[0] * C[1]])
 
 
-def with_mixing(sc: Superconductor, C: Reals, g_0: Real, cross: str | None = None) -> Superconductor:
+def with_mixing(sc: Superconductor, C: Reals, g_0: Reals, cross: str | None = None) -> Superconductor:
     """`sc` with g_0 v v^T added to the couplings of two cross-paired bands and of their cross channel.
 
     What `sc` had stays: its band-diagonal couplings, other bands, everything that mixing is not about.
@@ -66,7 +66,8 @@ def with_mixing(sc: Superconductor, C: Reals, g_0: Real, cross: str | None = Non
     """
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     check_finite("g_0", g_0)
-    check(np.shape(g_0) == (), "g_0", "be one number", f"shape {np.shape(g_0)}")
+    g_0 = jnp.asarray(g_0, jnp.float64)
+    check(g_0.shape == (), "g_0", "be one number", f"shape {g_0.shape}")
     names = sc.channels[len(sc.bands) :]
     check(len(names) > 0, "sc", "have a cross channel", "none")
     check(cross is not None or len(names) == 1, "cross", f"name one of {', '.join(names)}", repr(cross))
@@ -77,7 +78,7 @@ def with_mixing(sc: Superconductor, C: Reals, g_0: Real, cross: str | None = Non
 
 
 def superconductor_from_mixing(
-    *, C: Reals, g_0: Real, bands: Sequence[Band], Omega: Real, intraband: Reals = (0.0, 0.0), **options: Any
+    *, C: Reals, g_0: Reals, bands: Sequence[Band], Omega: Real, intraband: Reals = (0.0, 0.0), **options: Any
 ) -> Superconductor:
     """Two bands whose couplings come from mixing, g = g_0 v v^T, and a band-diagonal part.
 

@@ -96,7 +96,7 @@ def gas_cooper(band: Band, T: Real, Omega: Real, dimension: int = 1) -> Float[Ar
     return _gas_cooper(band, jnp.asarray(T, jnp.float64), jnp.asarray(Omega, jnp.float64), dimension)
 
 
-def lindhard(lattice: Lattice, q: Reals, T: Real, points: int | None = None) -> Float[Array, ""]:
+def lindhard(lattice: Lattice, q: Reals, T: Reals, points: int | None = None) -> Float[Array, ""]:
     """chi(q, T) of a lattice, per cell and spin [1/meV]: the mean over the zone.
 
     Args:
@@ -112,7 +112,7 @@ def lindhard(lattice: Lattice, q: Reals, T: Real, points: int | None = None) -> 
     return _zone_mean(lattice, _checked(lattice, q, T, points), -1)
 
 
-def cooper(lattice: Lattice, T: Real, q: Reals | None = None, points: int | None = None) -> Float[Array, ""]:
+def cooper(lattice: Lattice, T: Reals, q: Reals | None = None, points: int | None = None) -> Float[Array, ""]:
     """C(q, T) of a lattice, per cell [1/meV], for pairs of total momentum q (zero by default); as `lindhard`."""
     q = jnp.zeros(len(lattice.cell)) if q is None else q
     return _zone_mean(lattice, _checked(lattice, q, T, points), 1)
@@ -133,7 +133,7 @@ def zone_points(lattice: Lattice, points: int | None) -> int:
     return points
 
 
-def _checked(lattice: Lattice, q: Reals, T: Real, points: int | None) -> tuple[Float[Array, "d"], Scalar, int]:
+def _checked(lattice: Lattice, q: Reals, T: Reals, points: int | None) -> tuple[Float[Array, "d"], Scalar, int]:
     require_float64()
     d, points = len(lattice.cell), zone_points(lattice, points)
     q, T = jnp.atleast_1d(jnp.asarray(q, jnp.float64)), jnp.asarray(T, jnp.float64)

@@ -64,7 +64,7 @@ class VibronicModel(eqx.Module):
     M: Float[Array, ""]
 
 
-def vibronic_model(*, delta: Real, kappa: Real, omega: Real, M: Real) -> VibronicModel:
+def vibronic_model(*, delta: Reals, kappa: Reals, omega: Reals, M: Reals) -> VibronicModel:
     """A `VibronicModel` from numbers, in the units of its attributes.
 
     Raises:
@@ -75,9 +75,11 @@ def vibronic_model(*, delta: Real, kappa: Real, omega: Real, M: Real) -> Vibroni
     values = {"delta": delta, "kappa": kappa, "omega": omega, "M": M}
     for name, value in values.items():
         check_finite(name, value)
-        check(np.shape(value) == (), name, "be one number", f"shape {np.shape(value)}")
-        check(not is_concrete(value) or name == "kappa" or float(value) > 0, name, "be positive", value)
-    return VibronicModel(**{name: jnp.asarray(value, jnp.float64) for name, value in values.items()})
+    arrays = {name: jnp.asarray(value, jnp.float64) for name, value in values.items()}
+    for name, array in arrays.items():
+        check(array.shape == (), name, "be one number", f"shape {array.shape}")
+        check(not is_concrete(array) or name == "kappa" or float(array) > 0, name, "be positive", values[name])
+    return VibronicModel(**arrays)
 
 
 def isotope(model: VibronicModel, M: Real) -> VibronicModel:

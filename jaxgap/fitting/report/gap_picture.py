@@ -15,8 +15,8 @@ from jaxgap.fitting.optimise import other_branch
 from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.report.rows import ends_at_T_c
 from jaxgap.fitting.result import FitResult, SampleResult
-from jaxgap.observables.gaps import branch_names
 from jaxgap.solving.curves import GapCurve
+from jaxgap.spectra.minima import branch_names
 
 __all__ = ["plot_fit", "plot_samples"]
 
