@@ -50,7 +50,6 @@ KNOWN: dict = {
         "jaxgap.equations.linear.linear_map",
         "jaxgap.equations.linear.normal_matrices",
         "jaxgap.observables.discontinuities._jump",
-        "jaxgap.phases.diagram.linear_map",
     ],
     "T_c is searched": ["jaxgap.continuation.ends", "jaxgap.solving.critical"],
 }
