@@ -16,10 +16,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgap.equations.nodes import lanes
-from jaxgap.model.band import shell, zeta
+from jaxgap.model.band import shell
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
-from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
+from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, single_nodes
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = [
@@ -44,13 +44,11 @@ def linear_kernel(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_
     """K_c(T) of every channel (dimensionless): P_c = N_c K_c Delta_c for small amplitudes."""
     kT = thermal_energy(T)
     normal = jnp.zeros_like(sc.lam[0])
-    m, mu = parameters(sc)
     bands, nodes = single_nodes(sc, normal, T, rule.single)
-    z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
-    K = normal.at[jnp.array(bands)].add(nodes.integral(susceptibility(z, kT)))
+    K = normal.at[jnp.array(bands)].add(nodes.integral(susceptibility(energies_alone(sc, bands, nodes.kappa), kT)))
     for cluster in pairs(sc):
         nodes = overlap_nodes(sc, cluster, normal, T, rule.overlap)
-        z1, z2 = (zeta(sc.bands[i], nodes.kappa) for i in cluster.bands)
+        z1, z2 = (sc.bands[i].zeta(nodes.kappa) for i in cluster.bands)
         parts = jnp.stack([susceptibility(z1, kT), susceptibility(z2, kT), pair_susceptibility(z1, z2, kT)])
         K = K.at[jnp.array(cluster.channels)].add(nodes.integral(parts))
     return K / sc.N
