@@ -172,12 +172,9 @@ class Row:
         own = get_type_hints(kind, include_extras=True)
         hints = {name: get_type_hints(getattr(kind, name).fget)["return"] for name in self.more} | own
         needed = own.keys() - vars(kind)["_field_defaults"].keys()
-        row = core_schema.typed_dict_schema(
-            {
-                name: core_schema.typed_dict_field(handler.generate_schema(hint), required=name in needed)
-                for name, hint in hints.items()
-            }
-        )
+        field = core_schema.typed_dict_field
+        fields = {name: field(handler.generate_schema(hint), required=name in needed) for name, hint in hints.items()}
+        row = core_schema.typed_dict_schema(fields, config=core_schema.CoreConfig(title=kind.__name__))
 
         def made(parts: dict[str, object]) -> object:
             return kind(**{name: part for name, part in parts.items() if name in own})
