@@ -22,7 +22,7 @@ import numpy as np
 
 import jaxgap
 from jaxgap import Label, parabolic_band, solutions, superconductor
-from jaxgap.equations.pairing import free_energy_functional
+from jaxgap.equations.free_energy import free_energy_functional
 from jaxgap.states.search import coupled_groups, distances
 
 ZERO_MODE = 1e-6  # eigenvalues of the Hessian of F, of order 1, count as negative below -1e-6

@@ -12,8 +12,8 @@ from scipy.integrate import quad
 from scipy.optimize import root
 
 from jaxgap import Rule
-from jaxgap.equations.pairing import overlap_nodes, pairs, single_nodes
 from jaxgap.materials import two_band
+from jaxgap.spectra.regions import overlap_nodes, pairs, single_nodes
 from jaxgap.units import k_B
 
 __all__ = ["START", "TOLERANCE", "as_written", "in_numpy", "rearranged", "script"]

@@ -3,6 +3,9 @@
 All constants follow from the exact SI values of e, h, c, k_B and N_A, the CODATA 2018 electron mass and magnetic constant.
 """
 
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
 _k_B_SI = 1.380649e-23  # J/K, exact
 _e_SI = 1.602176634e-19  # C, exact
 _hbar_SI = 1.054571817646156e-34  # J s, h/(2 pi) with h exact
@@ -39,3 +42,11 @@ magnetic_energy = (_e_SI * 1e-3 * 1e30) * 2 * _mu_0_SI
 
 london_density = _m_e_SI / (_mu_0_SI * _e_SI**2) * 1e18 / 1e30
 """m_e / mu_0 e^2 [nm^2/angstrom^3], so that lambda^2 = london_density / n for n electrons of mass m_e per angstrom^3."""
+
+_COLDEST = 1e-30
+"""k_B T [meV] that stands for T = 0: every exp(-E / k_B T) is then exactly 0, and no derivative is 0/0."""
+
+
+def thermal_energy(T: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """k_B T [meV], with a floor of 1e-30 meV that makes T = 0 an ordinary temperature."""
+    return jnp.maximum(k_B * T, _COLDEST)

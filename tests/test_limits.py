@@ -11,7 +11,8 @@ from problems import generator, one_band, problem, random_system, relative_error
 from scipy import integrate, optimize
 
 from jaxgap import Label, Status, critical_temperature, solve
-from jaxgap.equations.pairing import gap_residual, quasiparticle_free_energy
+from jaxgap.equations.free_energy import quasiparticle_free_energy
+from jaxgap.equations.pairing import gap_residual
 from jaxgap.solving.critical import linear_kernel
 from jaxgap.spectra.pair import energies
 from jaxgap.units import k_B

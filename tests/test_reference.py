@@ -6,7 +6,8 @@ import pytest
 from problems import PROBLEMS, gauge_error, generator, problem, relative_error
 
 from jaxgap import Label, Status, critical_temperature, materials, solve
-from jaxgap.equations.pairing import free_energy_functional, gap_residual
+from jaxgap.equations.free_energy import free_energy_functional
+from jaxgap.equations.pairing import gap_residual
 
 AMPLITUDE = 1e-8
 """The reference prints 12 decimals and its own quadrature error is below 1e-9."""

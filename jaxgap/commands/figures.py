@@ -26,7 +26,7 @@ def figures(
 
     Example: jaxgap figures fig2a fig5 --folder figures
     """
-    from jaxgap.papers.vp20 import write_figure
+    from jaxgap.papers.figures import write_figure
 
     wanted = names or list(FIGURE_NAMES)
     for name in wanted:

@@ -10,10 +10,10 @@ from rich.markup import escape
 from jaxgap.commands.arguments import SetOption, named_system, numbers, parse_temperatures
 from jaxgap.commands.records import ObserveRecord
 from jaxgap.commands.terminal import JsonOption, console
+from jaxgap.drawing import write_csv
 from jaxgap.model.records import print_json
 from jaxgap.numerics.checks import InputError, check
 from jaxgap.observables.experiments import EXPERIMENTS, TAKES, Drawing, Request
-from jaxgap.plotting.tables import write_csv
 
 __all__ = ["observations"]
 

@@ -7,13 +7,13 @@ from rich.table import Table
 from jaxgap.commands.records import DiagramRecord, GapRow
 from jaxgap.commands.terminal import console
 from jaxgap.continuation.transition import Transition, TransitionKind
-from jaxgap.equations.pairing import pairs
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.observables import branch_minima, branch_names, overlap_minima
 from jaxgap.phases.diagram import PhaseDiagram
 from jaxgap.solving.critical import Onset, lowest_temperature
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.beyond_overlap import pairs_alone_at_fermi_momentum
+from jaxgap.spectra.regions import pairs
 
 __all__ = ["gap_lines", "print_critical", "print_diagram", "print_gaps", "print_transition"]
 

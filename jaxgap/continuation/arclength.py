@@ -32,8 +32,8 @@ from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.family import Path
 from jaxgap.numerics.newton import newton
 from jaxgap.numerics.programs import program
-from jaxgap.observables.gaps import gapless_excess
 from jaxgap.solving.stability import negative_of_each, phase_block
+from jaxgap.spectra.minima import gapless_excess_of
 
 __all__ = ["Point", "Walk", "walk", "unstable_counts"]
 
@@ -99,7 +99,7 @@ def _advanced(path: Path, x: Any, p: Any, tangent: Any, h: Any, scale: Any) -> P
     n, x = len(sc.channels), root.x[:-1] * scale
     real = len(x) == n
     B = phase_block(sc, x, T) if real else jnp.eye(n)
-    excess = gapless_excess(sc, x) if real else jnp.ones(1)
+    excess = gapless_excess_of(sc, x) if real else jnp.ones(1)
     return Point(x, root.x[-1], direction, root.jacobian[:-1, :-1], B, excess, root.converged, root.steps)
 
 

@@ -24,7 +24,7 @@ from jaxgap.model.family import Path
 from jaxgap.numerics.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
 from jaxgap.numerics.newton import differenced, newton, norm
 from jaxgap.numerics.programs import program
-from jaxgap.observables.gaps import GAPLESS, excitation_gap_of
+from jaxgap.spectra.minima import GAPLESS, excitation_gap_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 
 __all__ = [

@@ -14,14 +14,14 @@ from jaxtyping import Array, Float, Inexact
 
 from jaxgap.continuation.arclength import LONGEST_STEP, VERTICAL, Point, unstable_counts, walk
 from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind, root_at
+from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.equations.pairing import pack
 from jaxgap.model.family import Path
 from jaxgap.numerics.checks import NotConvergedError, check
 from jaxgap.numerics.programs import program
-from jaxgap.observables.gaps import branch_minima_of
-from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.solving.labels import Label
 from jaxgap.solving.stability import real_blocks
+from jaxgap.spectra.minima import branch_minima_of
 from jaxgap.states.search import coupled_groups, distances
 from jaxgap.states.solutions import Solutions, solutions
 

@@ -20,15 +20,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
+from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import fixed_gauge_residual, group_directions, theta_at
 from jaxgap.equations.pairing import gap_residual, unpack
 from jaxgap.model.family import Path
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.observables.gaps import gapless_excess
-from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.solving.critical import linear_kernel
 from jaxgap.solving.stability import phase_block
+from jaxgap.spectra.minima import gapless_excess_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 
 __all__ = [
@@ -124,5 +124,5 @@ def crossing_broken(z: Float[Array, "n"], theta: Referred) -> Float[Array, "n"]:
 def gapless(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
     sc, T = theta.at(z[-1])
     # In units of meV, like the gap equations.
-    excess = sc.Omega * jnp.prod(gapless_excess(sc, z[:-1]) / sc.Omega**2)
+    excess = sc.Omega * jnp.prod(gapless_excess_of(sc, z[:-1]) / sc.Omega**2)
     return jnp.append(gap_residual(sc, z[:-1], T), excess)

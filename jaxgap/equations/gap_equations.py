@@ -45,12 +45,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact, PyTree
 
 from jaxgap.equations.nodes import Alone, Lanes, Pair, lanes
-from jaxgap.equations.pairing import gap_residual, pack, phase_jacobian, pick, unpack
+from jaxgap.equations.pairing import gap_residual, pack, phase_jacobian, unpack
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import one_of_many
 from jaxgap.numerics.programs import barrier
 from jaxgap.spectra.pair import determinant, splitting
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
+from jaxgap.spectra.regions import pick
 
 __all__ = [
     "equations",

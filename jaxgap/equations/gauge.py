@@ -15,12 +15,13 @@ from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap.equations.gap_equations import equations
 from jaxgap.equations.groups import coupled_channels
-from jaxgap.equations.pairing import gap_residual, pack, thermal_energy, unpack
+from jaxgap.equations.pairing import gap_residual, pack, unpack
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.newton import CAREFUL, MAX_STEPS, Root, Stride, newton
 from jaxgap.spectra.pair import abs2
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
+from jaxgap.units import thermal_energy
 
 __all__ = [
     "fixed_gauge_residual",

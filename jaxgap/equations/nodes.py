@@ -11,20 +11,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.equations.pairing import (
-    Nodes,
-    integrand_peaks,
-    nodes_on,
-    overlap_interval,
-    pairs,
-    parameters,
-    pick,
-    single_intervals,
-    thermal_energy,
-)
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import barrier
 from jaxgap.spectra.quadrature import Rule
+from jaxgap.spectra.regions import Nodes, integrand_peaks, nodes_on, overlap_interval, pairs, parameters, pick, single_intervals
+from jaxgap.units import thermal_energy
 
 __all__ = ["Alone", "Lanes", "Pair", "lanes"]
 
@@ -62,7 +53,7 @@ def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
     alone, together, coupling, kT = barrier(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
     kappa, weight = _nodes(sc, alone, rule.single)
-    singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, alone.first)
+    singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, jnp.asarray(alone.first))
     both = []
     for interval in together:
         kappa, weight = _nodes(sc, interval, rule.overlap)

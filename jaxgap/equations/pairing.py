@@ -15,116 +15,30 @@ complex. A channel (i, j) acts where |zeta_i| <= Omega and |zeta_j| <= Omega: tw
 with all three amplitudes, and edges where only one band is inside its shell and pairs alone.
 """
 
-from functools import partial, reduce
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.model.band import larger, shell, smaller, zeta
-from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.model.band import zeta
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
-from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule, panels
-from jaxgap.units import k_B
+from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
+from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
+from jaxgap.units import thermal_energy
 
 __all__ = [
     "anomalous_densities",
     "gap_residual",
-    "thermal_energy",
     "pack",
     "unpack",
-    "quasiparticle_free_energy",
-    "free_energy_functional",
-    "free_energy_functional_of_pairs",
 ]
 
 Amplitudes = Inexact[Array, "channel"]
 Scalar = Float[Array, ""]
-
-_COLDEST = 1e-30
-"""k_B T [meV] that stands for T = 0: every exp(-E / k_B T) is then exactly 0, and no derivative is 0/0."""
-
-
-def thermal_energy(T: Scalar) -> Scalar:
-    """k_B T [meV], with a floor of 1e-30 meV that makes T = 0 an ordinary temperature."""
-    return jnp.maximum(k_B * T, _COLDEST)
-
-
-class Nodes(NamedTuple):
-    """Quadrature nodes in kappa, with weights that include rho(kappa)."""
-
-    kappa: Float[Array, "*interval node"]
-    weight: Float[Array, "*interval node"]
-
-    def integral(self, integrand: Inexact[Array, "*interval node"]) -> Inexact[Array, "*interval"]:
-        """Sum over the nodes of each interval, as a matrix product: XLA then computes the integrand only once."""
-        return jnp.einsum("...n,...n->...", integrand, self.weight.astype(integrand.dtype))
-
-
-def parameters(sc: Superconductor) -> tuple[Float[Array, "band"], Float[Array, "band"]]:
-    """Masses and mus of all bands as arrays."""
-    return jnp.stack([band.mass for band in sc.bands]), jnp.stack([band.mu for band in sc.bands])
-
-
-def pairs(sc: Superconductor) -> list[Cluster]:
-    """The clusters of two cross-paired bands."""
-    return [cluster for cluster in sc.clusters if len(cluster.bands) == 2]
-
-
-def overlap_interval(sc: Superconductor, cluster: Cluster) -> tuple[Scalar, Scalar]:
-    """The interval of kappa in which all bands of a cluster are inside the shell (empty if its ends are equal)."""
-    a, b = zip(*(shell(sc.bands[i], sc.Omega) for i in cluster.bands), strict=True)
-    lo = reduce(larger, a)
-    return lo, larger(lo, reduce(smaller, b))
-
-
-def overlap_nodes(sc: Superconductor, cluster: Cluster, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False) -> Nodes:
-    """Nodes where both bands of a cluster are inside the shell, placed for the amplitudes `Delta`.
-
-    With `normal`, the nodes also resolve the normal state at T: the kinks of |zeta_i| in the free energy.
-    """
-    m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
-    peaks = integrand_peaks(m, mu, pick(Delta, cluster.channels), T, normal)
-    return nodes_on(sc, *overlap_interval(sc, cluster), *peaks, n)
-
-
-def single_intervals(sc: Superconductor) -> tuple[tuple[int, ...], Float[Array, "interval"], Float[Array, "interval"]]:
-    """(bands, a, b): where a band is inside its shell and pairs alone.
-
-    That is the whole shell of a band without cross channel; of a cross-paired one it is what its partner's shell leaves,
-    on either side. The ends are cut by `larger` and `smaller`: where two shells are equal (d = 0), the
-    derivative of an edge is then the mean of both sides.
-    """
-    ends = []
-    for cluster in sc.clusters:
-        edges = [shell(sc.bands[i], sc.Omega) for i in cluster.bands]
-        if len(edges) == 1:
-            ends.append((cluster.bands[0], *edges[0]))
-            continue
-        for i, (a, b), (a_other, b_other) in zip(cluster.bands, edges, edges[::-1], strict=True):
-            ends += [(i, a, smaller(larger(a_other, a), b)), (i, smaller(larger(b_other, a), b), b)]
-    bands, lower, upper = zip(*ends, strict=True)
-    return bands, jnp.stack(lower), jnp.stack(upper)
-
-
-def single_nodes(
-    sc: Superconductor, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False
-) -> tuple[tuple[int, ...], Nodes]:
-    """Bands and nodes of all intervals in which a band pairs alone."""
-    bands, a, b = single_intervals(sc)
-    m, mu = (pick(leaf, bands) for leaf in parameters(sc))
-
-    def interval(m: Any, mu: Any, Delta: Any, a: Any, b: Any) -> Nodes:
-        return nodes_on(sc, a, b, *integrand_peaks(m[None], mu[None], Delta[None], T, normal), n)
-
-    return bands, jax.vmap(interval)(m, mu, pick(Delta, bands), a, b)
-
-
-def pick(values: Inexact[Array, "n *k"], indices: tuple[int, ...]) -> Inexact[Array, "m *k"]:
-    """values[indices] for static indices, as slices: much cheaper than XLA's gather in a batch on the CPU."""
-    return jnp.stack([values[i] for i in indices])
 
 
 def pack(Delta: Inexact[Array, "channel *k"]) -> Float[Array, "x *k"]:
@@ -135,28 +49,6 @@ def pack(Delta: Inexact[Array, "channel *k"]) -> Float[Array, "x *k"]:
 def unpack(x: Float[Array, "x *k"], n: int) -> Inexact[Array, "channel *k"]:
     """The amplitudes of n channels from real unknowns."""
     return x if x.shape[0] == n else x[:n] + 1j * x[n:]
-
-
-def nodes_on(sc: Superconductor, a: Any, b: Any, centre: Any, width: Any, n: int) -> Nodes:
-    """Nodes on [a, b]; in 3D the integral runs over sqrt(kappa), in which a band's edge is smooth.
-
-    Of many intervals at once the nodes come first, the intervals last (as in `spectra.quadrature.panels`).
-    """
-    if sc.dimension == 2:
-        return Nodes(*panels(a, b, centre, width, n))
-    root = jnp.sqrt(centre + 1j * width)
-    y, weight = panels(safe_sqrt(a), safe_sqrt(b), root.real, root.imag, n)
-    return Nodes(y**2, 2 * y**2 * weight)  # dkappa rho = 2 y dy y
-
-
-def integrand_peaks(
-    m: Any, mu: Any, Delta: Any, T: Scalar, normal: bool = False
-) -> tuple[Float[Array, "root"], Float[Array, "root"]]:
-    """Centres and widths (hypot of the root's imaginary part and pi k_B T |m|) of what must be resolved."""
-    m, mu, Delta, kT = jax.lax.stop_gradient((m, mu, Delta, thermal_energy(T)))
-    found = [spectrum.peaks(m, mu, Delta)] + normal * [spectrum.peaks(m, mu, 0 * Delta)]
-    centre, width = (jnp.concatenate(part) for part in zip(*found, strict=True))
-    return centre, jnp.sqrt(width * width + (jnp.pi * kT * jnp.min(jnp.abs(m))) ** 2)
 
 
 @partial(jax.jit, static_argnames="rule")
@@ -241,48 +133,3 @@ def _two_bands(
 def gap_residual(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = DEFAULT_RULE) -> Amplitudes:
     """What the gap equations leave [meV]: Delta_c - sum_c' lambda_cc' P_c' / N_c'."""
     return Delta - sc.lam @ (anomalous_densities(sc, Delta, T, rule) / sc.N)
-
-
-FREE_ENERGY_RULE = Rule(96, 64)
-"""More nodes: F subtracts the normal state, whose |zeta| has a kink at T = 0."""
-
-
-def quasiparticle_free_energy(
-    sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = FREE_ENERGY_RULE
-) -> Float[Array, ""]:
-    """phi [meV^2 times the unit of N]: quasiparticle free energy relative to the normal state."""
-    kT = thermal_energy(T)
-    m, mu = parameters(sc)
-    bands, nodes = single_nodes(sc, Delta, T, rule.single, normal=True)
-    z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
-    E = safe_sqrt(z**2 + abs2(pick(Delta, bands))[:, None])
-    gained = _log_sum_single(E, kT) - _log_sum_single(jnp.abs(z), kT)
-    phi = -jnp.sum(nodes.integral(gained))
-    for cluster in pairs(sc):
-        nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap, normal=True)
-        z = jnp.stack([zeta(sc.bands[i], nodes.kappa) for i in cluster.bands])
-        L = spectrum.log_sum(spectrum.branches(*z, *pick(Delta, cluster.channels)), kT)
-        phi -= nodes.integral(L - jnp.sum(_log_sum_single(jnp.abs(z), kT), axis=0))
-    return phi
-
-
-def _log_sum_single(E: Float[Array, "*k"], kT: Scalar) -> Float[Array, "*k"]:
-    """L(E) = E + 2 k_B T ln(1 + exp(-E / k_B T))."""
-    return E + 2 * kT * jnp.log1p(jnp.exp(-E / kT))
-
-
-def free_energy_functional(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
-    """F(Delta) = Delta^+ g^-1 Delta + phi(Delta), relative to the normal state; stationary at the solutions.
-
-    Meaningful only for symmetric, invertible g (NaN or infinite otherwise; see `free_energy_functional_of_pairs`).
-    """
-    condensate = jnp.real(jnp.vdot(Delta, jnp.linalg.solve(sc.g.astype(Delta.dtype), Delta)))
-    return condensate + quasiparticle_free_energy(sc, Delta, T, rule)
-
-
-def free_energy_functional_of_pairs(
-    sc: Superconductor, X: Amplitudes, T: Scalar, rule: Rule = FREE_ENERGY_RULE
-) -> Float[Array, ""]:
-    """F(X) = X^+ g X + phi(g X) in the pair densities X, with Delta = g X: for any symmetric g, singular ones too."""
-    Delta = sc.g.astype(X.dtype) @ X
-    return jnp.real(jnp.vdot(X, Delta)) + quasiparticle_free_energy(sc, Delta, T, rule)

@@ -13,12 +13,12 @@ from jaxgap.continuation.ends import Begin
 from jaxgap.fitting.normal import paired
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.programs import program
-from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.solving.curves import GapCurve, gap_curve
 from jaxgap.solving.following import follow
 from jaxgap.solving.labels import Label, sign_pattern
 from jaxgap.solving.one import solve_core, unless_nothing
 from jaxgap.solving.solution import Status
+from jaxgap.spectra.minima import branch_minima_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 
 __all__ = ["fitted_curve"]

@@ -30,7 +30,7 @@ from jaxgap.continuation.jumps import state_pattern
 from jaxgap.fitting.table import Cells, read_table
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
-from jaxgap.observables.gaps import branch_names
+from jaxgap.spectra.minima import branch_names
 
 __all__ = ["COLUMNS", "Datum", "gap_names", "read_data"]
 

@@ -14,8 +14,8 @@ from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.problem import Problem, Row
 from jaxgap.fitting.result import FitResult
 from jaxgap.numerics.checks import InputError, NotConvergedError, check
-from jaxgap.observables.gaps import branch_names
 from jaxgap.solving.curves import GapCurve
+from jaxgap.spectra.minima import branch_names
 
 __all__ = ["Measurement", "next_measurement"]
 

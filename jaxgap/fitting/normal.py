@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.equations.pairing import thermal_energy
 from jaxgap.fitting.problem import Problem
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.newton import norm
 from jaxgap.solving.critical import linear_kernel
+from jaxgap.units import thermal_energy
 
 __all__ = ["first_pairs", "only_with_pairs", "paired"]
 

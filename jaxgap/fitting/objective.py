@@ -29,10 +29,12 @@ from jaxgap.fitting.junctions import measured, with_values
 from jaxgap.fitting.problem import Parameters, Problem, Row, at_conditions, systems_at
 from jaxgap.fitting.states import Amplitudes, states_near
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, strongest_peaks_of
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.starts import starting_amplitudes
+from jaxgap.spectra.fermi_momentum import fermi_momentum_gaps_of
+from jaxgap.spectra.minima import branch_minima_of
 from jaxgap.spectra.pair import safe_sqrt
+from jaxgap.spectra.peaks import strongest_peaks_of
 from jaxgap.units import k_B
 
 __all__ = ["Joint", "Nested", "joint", "joint_objective", "nested", "predictions"]

@@ -23,9 +23,9 @@ from jaxgap.fitting.problem import Problem, leaves_at, system_at
 from jaxgap.model.records import Number
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.programs import program
-from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.curves import GapCurve
+from jaxgap.spectra.minima import branch_minima_of
 
 __all__ = ["Prediction", "curvature", "curve_sigma", "end_and_T_c", "gap_slopes", "leaves", "predict", "state_of"]
 

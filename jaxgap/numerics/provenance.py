@@ -6,10 +6,13 @@ from importlib.metadata import version
 import jax
 from typing_extensions import TypedDict  # pydantic, which reads it again, takes no other before Python 3.12
 
-__all__ = ["PACKAGES", "Provenance", "provenance"]
+__all__ = ["PACKAGES", "VERSION", "Provenance", "provenance"]
 
-PACKAGES = ("jaxgap", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy")
-"""What numbers depend on."""
+VERSION = "0.2.0"
+"""Of jaxgap, in its one place: the build (pyproject.toml), `jaxgap.__version__` and the records of results read it here."""
+
+PACKAGES = ("jax", "jaxlib", "equinox", "optax", "numpy", "scipy")
+"""What numbers depend on besides jaxgap itself."""
 
 
 class Provenance(TypedDict):
@@ -22,10 +25,10 @@ class Provenance(TypedDict):
 
 
 def provenance(*more: str) -> Provenance:
-    """Versions of `PACKAGES` (and of `more`) and of Python, the device, the precision."""
+    """Versions of jaxgap, `PACKAGES` (and `more`) and of Python, the device, the precision."""
     device = jax.devices()[0]
     return {
-        "versions": {name: version(name) for name in (*PACKAGES, *more)},
+        "versions": {"jaxgap": VERSION, **{name: version(name) for name in (*PACKAGES, *more)}},
         "python": platform.python_version(),
         "device": f"{device.platform}: {device.device_kind}",
         "precision": "float64",

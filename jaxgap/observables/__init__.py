@@ -13,10 +13,7 @@ from jaxgap.observables.discontinuities import latent_heat as latent_heat
 from jaxgap.observables.discontinuities import specific_heat_jump as specific_heat_jump
 from jaxgap.observables.dispersion import dispersion as dispersion
 from jaxgap.observables.dispersion import wave_vector as wave_vector
-from jaxgap.observables.gaps import CoherencePeak as CoherencePeak
-from jaxgap.observables.gaps import FermiMomentumGaps as FermiMomentumGaps
 from jaxgap.observables.gaps import branch_minima as branch_minima
-from jaxgap.observables.gaps import branch_names as branch_names
 from jaxgap.observables.gaps import coherence_peaks as coherence_peaks
 from jaxgap.observables.gaps import excitation_gap as excitation_gap
 from jaxgap.observables.gaps import excitation_gaps as excitation_gaps
@@ -45,3 +42,6 @@ from jaxgap.observables.thermodynamics import free_energy as free_energy
 from jaxgap.observables.thermodynamics import normal_entropy as normal_entropy
 from jaxgap.observables.thermodynamics import normal_specific_heat as normal_specific_heat
 from jaxgap.observables.thermodynamics import specific_heat as specific_heat
+from jaxgap.spectra.fermi_momentum import FermiMomentumGaps as FermiMomentumGaps
+from jaxgap.spectra.minima import branch_names as branch_names
+from jaxgap.spectra.peaks import CoherencePeak as CoherencePeak

@@ -35,18 +35,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from jaxgap.equations.pairing import pack, pairs, parameters, pick, thermal_energy, unpack
+from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, check_finite, is_concrete
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, not_negative, positive
-from jaxgap.observables.gaps import strongest_peaks_of
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
+from jaxgap.spectra.peaks import strongest_peaks_of
 from jaxgap.spectra.quadrature import panels
+from jaxgap.spectra.regions import pairs, parameters, pick
 from jaxgap.spectra.roots import pair_roots
-from jaxgap.units import k_B
+from jaxgap.units import k_B, thermal_energy
 
 __all__ = ["AndreevReflection", "andreev_conductance", "andreev_reflection"]
 

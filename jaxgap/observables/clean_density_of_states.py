@@ -20,11 +20,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.equations.pairing import overlap_interval, pairs, pick, single_intervals
 from jaxgap.model.band import Band, rho, zeta
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
+from jaxgap.spectra.regions import overlap_interval, pairs, pick, single_intervals
 from jaxgap.spectra.roots import pair_roots
 
 __all__ = ["clean_density_of_states_of", "electron_weights"]

@@ -22,7 +22,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.equations.pairing import thermal_energy
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
@@ -30,7 +29,7 @@ from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.observables.density_of_states import local_green_function, tunnelling_density_of_states
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
-from jaxgap.units import k_B
+from jaxgap.units import k_B, thermal_energy
 
 __all__ = ["common_nodes", "conductance_of", "tunnelling_conductance"]
 

@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from jaxgap.equations.pairing import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
 from jaxgap.model.band import Band, rho, shell, zeta
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check_finite, is_concrete
@@ -26,6 +25,7 @@ from jaxgap.observables.clean_density_of_states import clean_density_of_states_o
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.pair import abs2, determinant
+from jaxgap.spectra.regions import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
 from jaxgap.spectra.roots import pair_roots
 
 __all__ = [

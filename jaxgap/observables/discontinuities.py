@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxgap.equations.entropy import entropy_of, normal_specific_heat_of
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
@@ -29,7 +30,6 @@ from jaxgap.numerics.implicit import SINGULAR
 from jaxgap.numerics.marginal import marginal_space, projector
 from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
-from jaxgap.observables.thermodynamics import entropy_of, normal_specific_heat_of
 from jaxgap.solving.critical import instability, linear_kernel
 from jaxgap.solving.entry import takes_system
 

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
+from jaxgap.drawing import COLOURS
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite
 from jaxgap.observables import curves, pictures
 from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.observables.absolute import states_per_volume
 from jaxgap.observables.symmetrised import gap_comparison
-from jaxgap.plotting.plots import COLOURS
 from jaxgap.solving.curves import solve_temperatures
 from jaxgap.solving.labels import Label
 from jaxgap.solving.one import solve

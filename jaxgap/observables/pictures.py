@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
+from jaxgap.drawing import COLOURS
 from jaxgap.model.band import kappa_F
 from jaxgap.observables.andreev import andreev_conductance
 from jaxgap.observables.conductance import tunnelling_conductance
@@ -19,7 +20,6 @@ from jaxgap.observables.dispersion import dispersion, wave_vector
 from jaxgap.observables.gaps import branch_minima
 from jaxgap.observables.spectral_function import photoemission
 from jaxgap.observables.symmetrised import symmetrised_edc, symmetrised_gap
-from jaxgap.plotting.plots import COLOURS
 from jaxgap.solving.solution import Solution
 from jaxgap.units import hbar2_over_2m_e
 

@@ -22,7 +22,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from jaxgap.equations.pairing import thermal_energy
 from jaxgap.model.band import zeta
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite, is_concrete
@@ -33,7 +32,7 @@ from jaxgap.solving.entry import takes_solution, takes_system
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2
-from jaxgap.units import hbar2_over_2m_e, k_B
+from jaxgap.units import hbar2_over_2m_e, k_B, thermal_energy
 
 __all__ = [
     "Mesh",

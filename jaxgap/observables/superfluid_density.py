@@ -42,7 +42,6 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.equations.pairing import overlap_nodes, pairs, parameters, pick, single_nodes, thermal_energy
 from jaxgap.model.band import kappa_F, rho, shell, zeta
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import program
@@ -52,7 +51,8 @@ from jaxgap.solving.solution import Solution
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import Rule
-from jaxgap.units import london_density
+from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
+from jaxgap.units import london_density, thermal_energy
 
 __all__ = ["SuperfluidDensity", "superfluid_density", "penetration_depth", "carrier_weight"]
 

@@ -26,7 +26,7 @@ from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, positive
 from jaxgap.observables.clean_density_of_states import electron_weights
-from jaxgap.observables.gaps import branch_minima, branch_names
+from jaxgap.observables.gaps import branch_minima
 from jaxgap.observables.spectral_function import (
     REACH,
     Mesh,
@@ -40,6 +40,7 @@ from jaxgap.observables.spectral_function import (
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra.minima import branch_names
 
 __all__ = ["GapComparison", "gap_comparison", "symmetrised_edc", "symmetrised_gap"]
 

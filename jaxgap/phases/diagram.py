@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Inexact
 
 from jaxgap.continuation.bifurcations import BifurcationKind
 from jaxgap.continuation.paths import path
+from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.equations.gauge import search_root
 from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.family import Section, leaf
@@ -27,8 +28,6 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.programs import program
-from jaxgap.observables.gaps import excitation_gap_of, gapless_excess
-from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.phases.lines import BROKEN_GROUND, NO_GROUND, NORMAL_GROUND, Grid, phase_lines
 from jaxgap.phases.sweep import broken_states, groups_of, real_states
 from jaxgap.solving.critical import highest_temperature, linear_kernel
@@ -36,6 +35,7 @@ from jaxgap.solving.entry import takes_system
 from jaxgap.solving.labels import breaks_time_reversal
 from jaxgap.solving.one import checked_temperature
 from jaxgap.solving.stability import negative_of_each, real_blocks
+from jaxgap.spectra.minima import excitation_gap_of, gapless_excess_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.states.search import SEARCH_STEPS, as_real
 
@@ -211,7 +211,7 @@ def _judge(plane: Any, x: Any, y: Any, Delta: Inexact[Array, "state channel"]) -
             good, excess = root.converged & breaks_time_reversal(sc, solved), jnp.full(max(len(sc.cross), 1), jnp.nan)
             blocks: tuple[Any, ...] = (root.jacobian,)
         else:
-            good, excess, blocks = root.converged, gapless_excess(sc, solved), real_blocks(sc, solved, T)
+            good, excess, blocks = root.converged, gapless_excess_of(sc, solved), real_blocks(sc, solved, T)
         return solved, good, free_energy_of(sc, solved, T), excitation_gap_of(sc, solved), excess, blocks
 
     return jax.vmap(one)(x, y, Delta)

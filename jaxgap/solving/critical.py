@@ -22,7 +22,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap.equations.pairing import overlap_nodes, pairs, parameters, pick, single_nodes, thermal_energy
 from jaxgap.model.band import shell, zeta
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.implicit import at_root
@@ -30,7 +29,8 @@ from jaxgap.numerics.marginal import differentiable, is_static, marginal_space, 
 from jaxgap.numerics.programs import program
 from jaxgap.solving.entry import takes_system
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
-from jaxgap.units import k_B
+from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
+from jaxgap.units import k_B, thermal_energy
 
 __all__ = [
     "critical_temperature",

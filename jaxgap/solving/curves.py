@@ -11,12 +11,12 @@ from jaxtyping import Array, Bool, Float
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.programs import program
-from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.following import follow_from_zero
 from jaxgap.solving.labels import Label, sign_pattern
 from jaxgap.solving.one import amplitudes, solve_core
 from jaxgap.solving.solution import Solution, Status
+from jaxgap.spectra.minima import branch_minima_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 __all__ = ["GapCurve", "gap_curve", "solve_temperatures"]

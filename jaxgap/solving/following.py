@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.equations.gauge import search_root, vanishing
-from jaxgap.equations.pairing import gap_residual, thermal_energy
+from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.characteristic import count_negative
@@ -27,6 +27,7 @@ from jaxgap.solving.critical import instability
 from jaxgap.solving.labels import has_signs
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
+from jaxgap.units import thermal_energy
 
 __all__ = ["Track", "alike", "follow", "follow_from_zero", "follow_from_T_c"]
 

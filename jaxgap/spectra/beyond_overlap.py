@@ -14,10 +14,10 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact
 
-from jaxgap.equations.pairing import parameters, pick, single_intervals
 from jaxgap.model.band import kappa_F, larger, smaller, zeta
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra.pair import abs2, safe_sqrt
+from jaxgap.spectra.regions import parameters, pick, single_intervals
 
 __all__ = ["ROUNDING", "lowest_alone", "normal_crossing", "pairs_alone_at_fermi_momentum"]
 

@@ -17,17 +17,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact
 
+from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, NotConvergedError, is_concrete
 from jaxgap.numerics.chunks import all_in_chunks
 from jaxgap.numerics.programs import program
-from jaxgap.observables.gaps import GAPLESS, excitation_gap_of
-from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.labels import Label
 from jaxgap.solving.one import checked_temperature, solve, solve_core
 from jaxgap.solving.solution import Solution, Status, stability_in_words
 from jaxgap.solving.stability import complex_matrix, negative_of_each, real_blocks
+from jaxgap.spectra.minima import GAPLESS, excitation_gap_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.states.search import STATES, as_real, candidates, coupled_groups, distinct
 

@@ -14,19 +14,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check
 from jaxgap.observables import branch_names, phase_difference, relative_signs
-from jaxgap.observables.gaps import (
-    branch_minima_of,
-    excitation_gap_of,
-    fermi_momentum_gaps_of,
-    overlap_minima_of,
-    strongest_peaks_of,
-)
-from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.solving.critical_many import critical_temperature_in_batch
 from jaxgap.solving.solution import Solution
+from jaxgap.spectra.fermi_momentum import fermi_momentum_gaps_of
+from jaxgap.spectra.minima import branch_minima_of, excitation_gap_of, overlap_minima_of
+from jaxgap.spectra.peaks import strongest_peaks_of
 from jaxgap.sweeps.grid import Points, unit_of
 
 __all__ = ["NAMES", "Quantity", "observable", "quantities"]

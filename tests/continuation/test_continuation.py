@@ -25,9 +25,9 @@ from jaxgap import (
     superconductor,
 )
 from jaxgap.continuation import bifurcations as b
+from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.observables import gapless_excess
-from jaxgap.observables.thermodynamics import free_energy_of
 from jaxgap.solving.stability import phase_block
 
 PRINTED = {"fold, intraband": 0.2171595, "fold, crossband": 0.1933869, "equal F": 0.202509, "gapless": 0.2030337}

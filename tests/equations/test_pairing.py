@@ -15,13 +15,8 @@ from problems import generator, problem, random_system, relative_error, scaled_e
 from scipy import optimize
 
 from jaxgap import Rule, solve
-from jaxgap.equations.pairing import (
-    anomalous_densities,
-    free_energy_functional,
-    free_energy_functional_of_pairs,
-    gap_residual,
-    quasiparticle_free_energy,
-)
+from jaxgap.equations.free_energy import free_energy_functional, free_energy_functional_of_pairs, quasiparticle_free_energy
+from jaxgap.equations.pairing import anomalous_densities, gap_residual
 from jaxgap.model.band import larger, smaller
 from jaxgap.units import k_B
 

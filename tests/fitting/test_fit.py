@@ -21,7 +21,7 @@ from jaxgap.fitting.report.files import as_json, verdict
 from jaxgap.fitting.uncertainty import curvature, curve_sigma
 from jaxgap.model.superconductor import from_toml
 from jaxgap.observables import branch_minima, coherence_peaks, fermi_momentum_gaps
-from jaxgap.observables.gaps import branch_minima_of
+from jaxgap.spectra.minima import branch_minima_of
 
 SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 

@@ -16,8 +16,8 @@ from jaxgap.fitting.problem import problem, system_at, systems_at
 from jaxgap.fitting.report.rows import p_value
 from jaxgap.fitting.search import _joint
 from jaxgap.fitting.uncertainty import leaves
-from jaxgap.observables.gaps import branch_names
 from jaxgap.solving.curves import gap_curve
+from jaxgap.spectra.minima import branch_names
 
 SHIPPED = Path(__file__).parents[2] / "fits" / "synthetic_two_samples"
 TRUTH = np.array([0.024, 0.03, 41.0])

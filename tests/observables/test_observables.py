@@ -29,9 +29,11 @@ from jaxgap.observables import (
     tunnelling_density_of_states,
     wave_vector,
 )
-from jaxgap.observables.gaps import branch_minima_of, fermi_momentum_gaps_of, overlap_minima_of, strongest_peaks_of
 from jaxgap.solving.critical import instability
 from jaxgap.solving.stability import unstable_directions
+from jaxgap.spectra.fermi_momentum import fermi_momentum_gaps_of
+from jaxgap.spectra.minima import branch_minima_of, overlap_minima_of
+from jaxgap.spectra.peaks import strongest_peaks_of
 
 REFERENCE = 1e-7
 """[meV] The reference minimised E over kappa to about 1e-8."""

@@ -7,7 +7,8 @@ import pytest
 from problems import one_band, problem, random_system, relative_error, system
 
 from jaxgap import InputError, Rule, critical_temperature, solve, transition
-from jaxgap.equations.pairing import free_energy_functional
+from jaxgap.equations.entropy import entropy_of
+from jaxgap.equations.free_energy import free_energy_functional, free_energy_of
 from jaxgap.observables import (
     condensation_energy,
     critical_field,
@@ -21,7 +22,6 @@ from jaxgap.observables import (
     specific_heat_jump,
     states_per_volume,
 )
-from jaxgap.observables.thermodynamics import entropy_of, free_energy_of
 from jaxgap.spectra import pair as spectrum
 from jaxgap.units import hbar2_over_2m_e, k_B
 

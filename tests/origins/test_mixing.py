@@ -12,10 +12,10 @@ import pytest
 from problems import relative_error, scaled_error, system
 
 from jaxgap import critical_temperature, materials, parabolic_band, solve
-from jaxgap.equations.pairing import free_energy_functional_of_pairs, gap_residual
+from jaxgap.equations.free_energy import free_energy_functional_of_pairs
+from jaxgap.equations.pairing import gap_residual
 from jaxgap.numerics.checks import InputError
 from jaxgap.observables import branch_minima, free_energy
-from jaxgap.observables.gaps import branch_minima_of
 from jaxgap.origins import (
     mixing_coefficients,
     mixing_vector,
@@ -24,6 +24,7 @@ from jaxgap.origins import (
     vibronic_model,
     with_mixing,
 )
+from jaxgap.spectra.minima import branch_minima_of
 
 EXACT = 1e-10
 """A well conditioned solve, as in test_limits.py."""

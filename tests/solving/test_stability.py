@@ -11,7 +11,7 @@ from amplitudes import state
 from problems import PROBLEMS, ba122, balanced, generator, problem, system
 
 from jaxgap import Label, Status, solve
-from jaxgap.equations.pairing import free_energy_functional
+from jaxgap.equations.free_energy import free_energy_functional
 from jaxgap.observables import branch_minima, free_energy
 from jaxgap.solving.critical import linear_kernel
 from jaxgap.solving.stability import unstable_directions

@@ -22,8 +22,9 @@ from jaxgap.observables import (
     tunnelling_density_of_states,
     wave_vector,
 )
-from jaxgap.observables.gaps import branch_minima_of, excitation_gap_of, overlap_minima_of, strongest_peaks_of
 from jaxgap.plotting.plots import plot_dispersion
+from jaxgap.spectra.minima import branch_minima_of, excitation_gap_of, overlap_minima_of
+from jaxgap.spectra.peaks import strongest_peaks_of
 
 SCAN = 1e-9
 """[meV] A scan that zooms in on the lowest points, rounding of eigenvalues, with a margin of 1e4; `solve` promises it too."""

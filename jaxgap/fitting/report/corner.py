@@ -8,8 +8,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import gaussian_kde
 
+from jaxgap.drawing import COLOURS
 from jaxgap.fitting.draws import Posterior
-from jaxgap.plotting.plots import COLOURS
 
 __all__ = ["plot_posterior"]
 

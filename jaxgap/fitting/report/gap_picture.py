@@ -9,14 +9,14 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
+from jaxgap.drawing import COLOURS, draw_curve
 from jaxgap.fitting.data import GAPS, Datum
 from jaxgap.fitting.optimise import other_branch
 from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.report.rows import ends_at_T_c
 from jaxgap.fitting.result import FitResult, SampleResult
-from jaxgap.observables.gaps import branch_names
-from jaxgap.plotting.plots import COLOURS, draw_curve
 from jaxgap.solving.curves import GapCurve
+from jaxgap.spectra.minima import branch_names
 
 __all__ = ["plot_fit", "plot_samples"]
 

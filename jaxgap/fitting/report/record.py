@@ -29,9 +29,9 @@ from jaxgap.model.records import Codes, Flags, Matrix, Number, Record, Row, Vect
 from jaxgap.model.superconductor import Superconductor, from_toml, to_toml
 from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.provenance import Provenance
-from jaxgap.observables.gaps import branch_names
 from jaxgap.solving.curves import GapCurve
 from jaxgap.solving.solution import Solution
+from jaxgap.spectra.minima import branch_names
 
 __all__ = ["SCHEMA", "FitRecord", "as_json", "from_json", "load_result", "record_of", "text_of"]
 

@@ -1,0 +1,200 @@
+r"""Minima of the quasiparticle branches over k, of given amplitudes, whether or not they solve the gap equations.
+
+.. math:: \min_\kappa E_\pm(\kappa), \qquad \frac{dE}{d\kappa} = 0
+
+inside, or at an end of the interval in which both bands of a pair are inside their shells; beyond it the lower branch goes on
+where one band pairs alone (`spectra.beyond_overlap`). The k of a minimum is itself a root, so minima differentiate to every
+order. `jaxgap.observables.gaps` says which gap is which.
+"""
+
+from collections.abc import Callable
+from functools import partial, reduce
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Inexact
+
+from jaxgap.model.band import zeta
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.bracket import bisected
+from jaxgap.numerics.implicit import at_root
+from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra.beyond_overlap import ROUNDING, lowest_alone, normal_crossing
+from jaxgap.spectra.regions import overlap_interval, overlap_nodes, pairs
+
+__all__ = [
+    "GAPLESS",
+    "at_extremum",
+    "branch_energy",
+    "branch_minima_of",
+    "branch_names",
+    "dense_grid",
+    "excitation_gap_of",
+    "gapless_excess_of",
+    "of_branches",
+    "overlap_minima_of",
+    "turning_point",
+]
+
+Amplitudes: TypeAlias = Inexact[Array, "channel"]
+Scalar: TypeAlias = Float[Array, ""]
+Flag: TypeAlias = Bool[Array, ""]
+OfPair: TypeAlias = Callable[[Superconductor, Amplitudes, Cluster, Flag], Scalar]
+"""A number of one branch of a pair: of the upper one where the flag is true."""
+Theta: TypeAlias = tuple[Superconductor, Amplitudes, Flag]
+"""What E(kappa) of a branch depends on: the system, the amplitudes, and whether it is the upper one."""
+
+GAPLESS = 1e-6
+"""A state is gapless if its smallest excitation energy is below 1e-6 of its largest amplitude."""
+
+
+def branch_names(sc: Superconductor) -> tuple[str, ...]:
+    """Names of the quasiparticle branches: `pi` for a band alone, `alpha:beta lower` and `upper` for a cross-paired pair."""
+    names: list[str] = []
+    for cluster in sc.clusters:
+        linked = ":".join(sc.bands[i].name for i in cluster.bands)
+        names += [linked] if len(cluster.bands) == 1 else [f"{linked} lower", f"{linked} upper"]
+    return tuple(names)
+
+
+def excitation_gap_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, ""]:
+    """`excitation_gap` of given amplitudes; NaN if one of them is."""
+    # Not `jnp.min`, which drops NaN in large batches.
+    return reduce(_smallest, branch_minima_of(sc, Delta), sc.Omega)
+
+
+def _smallest(x: Float[Array, ""], y: Float[Array, ""]) -> Float[Array, ""]:
+    return jnp.where(jnp.isnan(x) | (x <= y), x, y)
+
+
+def branch_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
+    """`branch_minima` of given amplitudes, whether or not they solve the gap equations."""
+    return of_branches(sc, Delta, partial(_minimum, everywhere=True))
+
+
+def overlap_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
+    """`overlap_minima` of given amplitudes."""
+    return of_branches(sc, Delta, partial(_minimum, everywhere=False))
+
+
+def of_branches(sc: Superconductor, Delta: Inexact[Array, "channel"], of_pair: OfPair) -> Float[Array, "branch"]:
+    """|Delta| of every band alone, of_pair(sc, Delta, cluster, upper) of both branches of every pair: by `branch_names`."""
+    values: list[Scalar] = []
+    for cluster in sc.clusters:
+        if len(cluster.bands) == 1:
+            values.append(spectrum.safe_sqrt(spectrum.abs2(Delta[cluster.bands[0]])))
+        else:
+            values += list(jax.vmap(lambda upper, c=cluster: of_pair(sc, Delta, c, upper))(jnp.array([False, True])))
+    return jnp.stack(values)
+
+
+@partial(jax.jit, static_argnames="cluster")
+def branch_energy(kappa: Float[Array, ""], theta: Theta, cluster: Cluster) -> Float[Array, ""]:
+    """E_- or E_+ of a pair of bands at one kappa [meV]."""
+    sc, Delta, upper = theta
+    z1, z2 = (zeta(sc.bands[i], kappa) for i in cluster.bands)
+    E_plus, E_minus = spectrum.energies(z1, z2, *(Delta[c] for c in cluster.channels))
+    return jnp.where(upper, E_plus, E_minus)
+
+
+@partial(jax.jit, static_argnames=("cluster", "everywhere"))
+def _minimum(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: Flag, *, everywhere: bool) -> Float[Array, ""]:
+    """Minimum of one branch of a pair, everywhere or over the overlap of the shells."""
+    theta = (sc, Delta, upper)
+    E = partial(branch_energy, cluster=cluster)
+    lo, hi = overlap_interval(sc, cluster)
+    kappa, smooth = _argmin(E, jax.lax.stop_gradient(theta), jax.lax.stop_gradient((lo, hi)), dense_grid(sc, Delta, cluster))
+    # Without overlap a NaN of the amplitudes is left in the lower branch.
+    elsewhere = jnp.where(upper, normal_crossing(sc, cluster), lowest_alone(sc, Delta, cluster))
+    beyond = elsewhere if everywhere else jnp.full((), jnp.nan)
+    # A NaN of the energy is one of the gap.
+    chosen = (hi - lo > ROUNDING * hi) & (upper | ~(jax.lax.stop_gradient(E(kappa, theta)) > beyond))
+
+    # At the shell's edge the minimum moves with the edge; inside, kappa is the root of dE/dkappa.
+    at_lo, at_hi = kappa <= lo, kappa >= hi
+    wanted = chosen & ~at_lo & ~at_hi
+    inside = at_extremum(kappa, theta, cluster, smooth, wanted)
+    gap = E(jnp.where(at_lo, lo, jnp.where(at_hi, hi, inside)), theta)
+    return jnp.where(chosen, gap, beyond)
+
+
+def at_extremum(kappa: Scalar, theta: Theta, cluster: Cluster, smooth: Flag, wanted: Flag) -> Float[Array, ""]:
+    """`kappa` as the root of dE/dkappa; where it is not `wanted`, as a number that depends on nothing."""
+    fixed = jax.lax.stop_gradient(kappa)
+    # Reverse mode would multiply the zero that comes back from what is not wanted with a NaN.
+    root = at_root(partial(_stationary, cluster=cluster), kappa[None], (*theta, fixed, wanted), smooth | ~wanted)
+    return root[0]
+
+
+@partial(jax.jit, static_argnames="cluster")
+def _stationary(x: Float[Array, "1"], theta: tuple[*Theta, Scalar, Flag], cluster: Cluster) -> Float[Array, "1"]:
+    *branch, fixed, wanted = theta
+    return jnp.where(wanted, jax.grad(branch_energy)(x[0], tuple(branch), cluster), x[0] - fixed)[None]
+
+
+@partial(jax.jit, static_argnames="cluster")
+def dense_grid(sc: Superconductor, Delta: Amplitudes, cluster: Cluster) -> Float[Array, "grid"]:
+    """Increasing kappa, dense where the spectrum bends: the quadrature's nodes, and the ends."""
+    sc, Delta = jax.lax.stop_gradient((sc, Delta))
+    lo, hi = overlap_interval(sc, cluster)
+    nodes = overlap_nodes(sc, cluster, Delta, jnp.zeros(()), 48).kappa
+    return jnp.sort(jnp.concatenate([lo[None], nodes, hi[None]]))
+
+
+def _argmin(
+    E: Callable[[Scalar, Theta], Scalar], theta: Theta, ends: tuple[Scalar, Scalar], grid: Float[Array, "grid"]
+) -> tuple[Scalar, Flag]:
+    """kappa of the lowest E, by bisection of dE/dkappa around the lowest grid point, and whether E is smooth there."""
+    slope = jax.grad(lambda kappa: E(kappa, theta))
+    lowest = jnp.argmin(jax.vmap(lambda kappa: E(kappa, theta))(grid))
+    # Neighbours by value: the nodes of an empty piece coincide.
+    before = jnp.searchsorted(grid, grid[lowest], side="left") - 1
+    after = jnp.searchsorted(grid, grid[lowest], side="right")
+    bracket = grid[jnp.maximum(before, 0)], grid[jnp.minimum(after, grid.shape[0] - 1)]
+
+    left, right = turning_point(slope, bracket, rising=False)
+    tiny = 1e-13 * ends[1]
+    at_lo, at_hi = left <= ends[0] + tiny, right >= ends[1] - tiny
+    # A kink keeps a finite slope on both sides of the root, a smooth minimum does not.
+    jump = slope(right + 1e3 * tiny) - slope(left - 1e3 * tiny)
+    kappa = jnp.where(at_lo, ends[0], jnp.where(at_hi, ends[1], (left + right) / 2))
+    # Of bands that are nearly equal some nodes nearly coincide: a bracket of them shows no change but rounding.
+    around = jnp.minimum(bracket[0], kappa - NEAR * ends[1]), jnp.maximum(bracket[1], kappa + NEAR * ends[1])
+    return kappa, jnp.abs(jump) < KINK * jnp.abs(slope(around[1]) - slope(around[0]))
+
+
+def turning_point(
+    slope: Callable[[Scalar], Scalar], bracket: tuple[Scalar, Scalar], rising: Flag | bool
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """A bracket at whose left end E is `rising` and at whose right end it is not (or the reverse), narrowed to the last bit."""
+    return bisected(lambda kappa: (slope(kappa) >= 0) == rising, bracket[0], bracket[1], 80)
+
+
+KINK = 0.1
+"""A minimum is a kink if a tenth of the slope's change over the bracket happens within 1e-10 of kappa."""
+
+
+NEAR = 1e-6
+"""The bracket reaches 1e-6 of the largest kappa to either side at least."""
+
+
+def gapless_excess_of(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[Array, "pair"]:
+    r"""Zero where E_- of a cross-paired pair of bands touches zero [meV^2], positive where Delta_3 dominates. Real amplitudes.
+
+    .. math:: \Delta_3^2 - \Delta_1 \Delta_2 + \zeta_1 \zeta_2 \quad \text{where} \quad \zeta_1 \Delta_2 + \zeta_2 \Delta_1 = 0
+
+    These are the two squares whose sum is E_+^2 E_-^2. For equal masses at a distance d it reads
+    Delta_3^2 = Delta_1 Delta_2 [1 + d^2 / (Delta_1 + Delta_2)^2]. The k of it may lie outside the shells, where nothing is
+    gapless: `excitation_gap_of` tells. If Delta_1 and Delta_2 differ in sign there is no such state,
+    and the value is |Delta_1 Delta_2| + Delta_3^2.
+    """
+    return jnp.stack([_gapless_excess(sc, Delta, cluster) for cluster in pairs(sc)] or [jnp.full((), jnp.inf)])
+
+
+def _gapless_excess(sc: Superconductor, Delta: Amplitudes, cluster: Cluster) -> Float[Array, ""]:
+    (one, two), (D1, D2, D3) = (sc.bands[i] for i in cluster.bands), (Delta[c] for c in cluster.channels)
+    same = D1 * D2 > 0
+    weight = D2 / one.mass + D1 / two.mass
+    kappa = (one.mu * D2 + two.mu * D1) / jnp.where(weight == 0, 1.0, weight)
+    return D3**2 + jnp.where(same, zeta(one, kappa) * zeta(two, kappa) - D1 * D2, jnp.abs(D1 * D2))
