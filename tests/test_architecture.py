@@ -30,12 +30,8 @@ MOST_ANY = 0.05
 
 KNOWN: dict = {
     "against the floors": ["jaxgap.model.config -> jaxgap.materials"],
-    "circles": [("jaxgap.fitting.posterior", "jaxgap.fitting.report.posterior")],
-    "shadowed": [
-        "jaxgap.fitting.bootstrap",
-        "jaxgap.fitting.compare",
-        "jaxgap.fitting.posterior",
-    ],
+    "circles": [],
+    "shadowed": [],
     "private imports": [],
     "any": 0.128,
     "the gap equation": ["jaxgap.equations.gap_equations", "jaxgap.equations.linear", "jaxgap.equations.pairing"],
