@@ -48,6 +48,8 @@ from jaxgap.spectra.quadrature import panels
 from jaxgap.spectra.regions import pairs, parameters, pick
 from jaxgap.spectra.roots import pair_roots
 from jaxgap.units import k_B, thermal_energy
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity, Setting
+from jaxgap.observables.views import VOLTAGE
 
 __all__ = ["AndreevReflection", "andreev_conductance", "andreev_reflection"]
 
@@ -233,3 +235,26 @@ _conductance = program(andreev_conductance_of)
 def _total(sc: Superconductor, weights: Any, bands: Float[Array, "band omega"]) -> Float[Array, "omega"]:
     shares = weights * sc.N[: len(sc.bands)]
     return shares @ bands / jnp.sum(shares)
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+ANDREEV = Quantity(
+    "andreev",
+    lambda sc, T, s, V, Gamma, Z, weights: andreev_conductance(s, V, Gamma, Z, weights=weights),
+    ("V",),
+    long_name="dI/dV of a point contact relative to the normal state",
+    axes=("V",),
+    settings=(
+        GAMMA._replace(positive=True),
+        Setting("Z", 0.5, None, "Barrier of a point contact. Default: .5."),
+        WEIGHTS,
+    ),
+    picture=Picture(
+        VOLTAGE,
+        "dI/dV of a point contact with a barrier --Z, smeared with temperature",
+        "$dI/dV$ over normal state",
+        r"point contact, $Z$ = {Z:g}, $\Gamma$ = {Gamma:g} meV",
+        settings=(PICTURE_REACH,),
+    ),
+)

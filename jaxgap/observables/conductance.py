@@ -30,6 +30,8 @@ from jaxgap.observables.density_of_states import local_green_function, tunnellin
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.units import k_B, thermal_energy
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity
+from jaxgap.observables.views import VOLTAGE
 
 __all__ = ["common_nodes", "conductance_of", "tunnelling_conductance"]
 
@@ -100,3 +102,23 @@ def _thermal(x: Any) -> tuple[Any, Any]:
 
 
 _conductance = program(conductance_of)
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+TUNNELLING = Quantity(
+    "tunnelling",
+    lambda sc, T, s, V, Gamma, weights: tunnelling_conductance(s, V, Gamma, weights=weights),
+    ("V",),
+    long_name="dI/dV of a tunnel junction relative to the normal state",
+    axes=("V",),
+    settings=(GAMMA, WEIGHTS),
+    datum="dIdV",
+    picture=Picture(
+        VOLTAGE,
+        "dI/dV of a tunnel junction, smeared with temperature",
+        "$dI/dV$ over normal state",
+        r"tunnel junction, $\Gamma$ = {Gamma:g} meV",
+        settings=(PICTURE_REACH,),
+    ),
+)

@@ -27,6 +27,10 @@ from jaxgap.solving.solution import Solution
 from jaxgap.spectra.pair import abs2, determinant
 from jaxgap.spectra.regions import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
 from jaxgap.spectra.roots import pair_roots
+from collections.abc import Mapping
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity
+from jaxgap.observables.views import ENERGY, Spectra, View
+import numpy as np
 
 __all__ = [
     "DensityOfStates",
@@ -201,3 +205,38 @@ def _outside_shell(band: Band, sc: Superconductor, z: Complex[Array, ""]) -> Com
     qa, qb = rho(a, 3), rho(b, 3)
     top = -1j * jnp.pi * jnp.sign(s.imag)
     return m * s * (jnp.log((s + qa) / (s - qa)) + top - jnp.log((s + qb) / (s - qb)))
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+TALLEST = 6.0
+"""A picture without broadening ends here: its peaks are infinite."""
+
+
+def density_spectra(states: Mapping[str, Solution], omega: Reals, Gamma: Real = 0.0, weights: Reals | None = None) -> Spectra:
+    """N(omega) / N(0) of several states."""
+    omega = np.asarray(omega)
+    curves = {
+        label: np.asarray(tunnelling_density_of_states(s, omega, Gamma, weights=weights).total) for label, s in states.items()
+    }
+    top = TALLEST if Gamma == 0 and max(curve.max() for curve in curves.values()) > TALLEST else None
+    title = f"density of states, {'no broadening (peaks are infinite)' if Gamma == 0 else rf'$\Gamma$ = {Gamma:g} meV'}"
+    return Spectra(omega, curves, ENERGY.label, r"$N(\omega)\,/\,N(0)$", ENERGY.column, title, top=top)
+
+
+def _seen(view: View) -> Spectra:
+    own = {name: view.settings[name] for name in ("Gamma", "weights")}
+    return density_spectra(view.states, np.linspace(-view.reach, view.reach, 2001), **own)
+
+
+DENSITY_OF_STATES = Quantity(
+    "dos",
+    lambda sc, T, s, omega, Gamma, weights: tunnelling_density_of_states(s, omega, Gamma, weights=weights).total,
+    ("omega",),
+    long_name="tunnelling density of states relative to the normal state",
+    axes=("omega",),
+    settings=(GAMMA._replace(default=0.0), WEIGHTS),
+    picture=Picture(
+        ENERGY, "N(omega) / N(0), exact where no --Gamma is given", seen=_seen, settings=(PICTURE_REACH,)
+    ),
+)

@@ -31,6 +31,8 @@ from jaxgap.spectra.minima import branch_energy, dense_grid, turning_point
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import panels
 from jaxgap.units import thermal_energy
+from jaxgap.observables.quantity import GAMMA, WEIGHTS, Need, Picture, Quantity
+from jaxgap.observables.views import TEMPERATURE
 
 __all__ = ["relaxation_rate", "relaxation_rate_of"]
 
@@ -116,3 +118,21 @@ def _extrema(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array
     place = jax.lax.top_k(wanted, TURNS)[1]
     brackets = jax.vmap(lambda i: jnp.stack(turning_point(slope, (grid[i], grid[i + 1]), slopes[i] >= 0)))(place)
     return jax.vmap(lambda kappa: branch_energy(kappa, theta, cluster))(jnp.mean(brackets, axis=1))
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+NMR = Quantity(
+    "nmr",
+    lambda sc, T, s, Gamma, weights: relaxation_rate_of(sc, s.Delta, T, Gamma, pair_weights(weights, len(sc.bands))),
+    long_name="1/(T_1 T) relative to the normal state",
+    needs=Need.STATE,
+    settings=(GAMMA._replace(positive=True), WEIGHTS),
+    normal=1.0,
+    picture=Picture(
+        TEMPERATURE,
+        "1/(T_1 T) over temperature, relative to the normal state",
+        r"$(1/T_1T)\,/\,(1/T_1T)_n$",
+        r"nuclear relaxation, $\Gamma$ = {Gamma:g} meV",
+    ),
+)

@@ -11,6 +11,7 @@ from jaxgap.equations.groups import coupled_channels
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.pair import abs2
+from jaxgap.observables.quantity import Quantity
 
 __all__ = ["phase_difference", "relative_signs"]
 
@@ -35,3 +36,19 @@ def relative_signs(solution: Solution) -> Float[Array, "channel"]:
 def _first_of_group(solution: Solution) -> Complex[Array, "channel"]:
     """The amplitude of the first band of every channel's group."""
     return solution.Delta[jnp.argmax(coupled_channels(solution.superconductor), axis=1)]
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+PHASES = (
+    Quantity(
+        "phase_difference",
+        lambda sc, T, s: phase_difference(s),
+        ("channel",),
+        "rad",
+        "phase relative to the first band coupled to it",
+    ),
+    Quantity(
+        "relative_sign", lambda sc, T, s: relative_signs(s), ("channel",), "1", "sign relative to the first band coupled to it"
+    ),
+)

@@ -33,6 +33,11 @@ from jaxgap.solving.solution import Solution
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2
 from jaxgap.units import hbar2_over_2m_e, k_B, thermal_energy
+from collections.abc import Mapping
+from jaxgap.model.band import kappa_F
+from jaxgap.observables.dispersion import dispersion
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, Picture, Quantity, Setting
+from jaxgap.observables.views import ENERGY, IntensityMap, View
 
 __all__ = [
     "Mesh",
@@ -242,3 +247,59 @@ def fermi_wave_vector(sc: Superconductor, band: str) -> Float[Array, ""]:
     check(band in names, "band", f"be one of {', '.join(names)}", repr(band))
     one = sc.bands[names.index(band)]
     return wave_vector(one.mass * one.mu)
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+ENERGY_RESOLUTION = Setting(
+    "energy_resolution",
+    2.0,
+    "meV",
+    "Energy resolution of photoemission, full width [meV]. Default: 2.",
+    option="--resolution",
+)
+MOMENTUM_RESOLUTION = Setting(
+    "momentum_resolution", 0.0, "1/angstrom", "Its momentum resolution, full width [1/angstrom]. Default: 0."
+)
+
+
+def photoemission_map(
+    s: Solution, omega: Reals, Gamma: Real, energy_resolution: Real, momentum_resolution: Real = 0.0, title: str = ""
+) -> IntensityMap:
+    """I(k, omega) around the Fermi momenta, all bands alike."""
+    bands = s.superconductor.bands
+    k_F = [float(wave_vector(kappa_F(band))) for band in bands]
+    velocity = min(2 * hbar2_over_2m_e * k / abs(float(band.mass)) for k, band in zip(k_F, bands, strict=True))
+    margin = 1.2 * float(np.max(np.abs(omega))) / velocity
+    k = np.linspace(max(min(k_F) - margin, 0.0), max(k_F) + margin, 161)
+    intensity = photoemission(s, k, omega, Gamma, energy_resolution=energy_resolution, momentum_resolution=momentum_resolution)
+    return IntensityMap(k, np.asarray(omega), np.asarray(intensity), np.asarray(dispersion(s, hbar2_over_2m_e * k**2)), title)
+
+
+def _seen(view: View) -> IntensityMap:
+    check(len(view.states) == 1, "--T", "leave one state for a map", f"{len(view.states)} states")
+    widths = (view.settings[name] for name in ("Gamma", "energy_resolution", "momentum_resolution"))
+    return photoemission_map(*view.states.values(), np.linspace(-view.reach, view.reach / 2, 201), *widths)
+
+
+def no_fermi_edge(systems: Mapping[str, Superconductor], T: Reals, settings: Mapping[str, object]) -> None:
+    """Refuse T = 0."""
+    check(bool(np.all(np.asarray(T) > 0)), "T", "be positive [K] for photoemission (the Fermi function)", np.ravel(T).tolist())
+
+
+INTENSITY = Quantity(
+    "map",
+    lambda sc, T, s, k, omega, Gamma, **widths: photoemission(s, k, omega, Gamma, **widths),
+    ("k", "omega"),
+    "1/meV",
+    "photoemission intensity",
+    axes=("k", "omega"),
+    settings=(GAMMA._replace(default=1.0, positive=True), ENERGY_RESOLUTION, MOMENTUM_RESOLUTION),
+    picture=Picture(
+        ENERGY,
+        "The photoemission intensity I(k, omega) around the Fermi momenta, of one state",
+        seen=_seen,
+        settings=(PICTURE_REACH,),
+        refused=no_fermi_edge,
+    ),
+)

@@ -53,6 +53,12 @@ from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
 from jaxgap.units import london_density, thermal_energy
+from collections.abc import Mapping
+import numpy as np
+from jaxgap.numerics.checks import check
+from jaxgap.observables.curves import along_temperatures, over_temperature, system_of
+from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity
+from jaxgap.observables.views import TEMPERATURE, Spectra, View
 
 __all__ = ["SuperfluidDensity", "superfluid_density", "penetration_depth", "carrier_weight"]
 
@@ -191,3 +197,53 @@ def _responses(z1: Any, z2: Any, Delta: Inexact[Array, "3"], kT: Any) -> tuple[A
     t2 = jnp.where(gapped, 2 * overlap / (q * u**2), 0.0)
     opposite = ratio**2 * 8 * L.vv + (1 - t2) * 4 * L.v + t2 * 2 * L.u / u
     return -4 * L.uu, -8 * ratio * L.uv, -2 * opposite
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+def superfluid_curves(branches: Mapping[str, Solution], layer_spacing: Real | None = None) -> Spectra:
+    """rho_s(T) as muSR and microwave experiments show it; of one branch alone, also the share of every band.
+
+    As 1/lambda^2 [1/um^2] if the layer spacing [angstrom] of 2D bands is given, or the bands are 3D; else relative to n/m of
+    all carriers.
+    """
+    dimensions = sorted({solutions.superconductor.dimension for solutions in branches.values()})
+    check(len(dimensions) == 1, "branches", "have bands of one dimension", dimensions)
+    absolute = dimensions == [3] or layer_spacing is not None
+    curves = {}
+    for label, solutions in branches.items():
+        sc = system_of(solutions)
+        scale = _full_weight(sc, layer_spacing) if absolute else 1.0
+        density = along_temperatures(superfluid_density, solutions)
+        curves[label or "total"] = scale * np.asarray(density.total)
+        if len(branches) == 1:
+            curves |= zip(sc.band_names, scale * np.asarray(density.bands).T, strict=True)
+    y_label = r"$\lambda^{-2}$ ($\mu$m$^{-2}$)" if absolute else r"superfluid density $\rho_s$"
+    return over_temperature(branches, curves, y_label, "superfluid density, clean and local")
+
+
+def _full_weight(sc: Superconductor, layer_spacing: Real | None) -> float:
+    """1/lambda^2 [1/um^2] of all carriers."""
+    return float(jnp.sum(carrier_weight(sc)) * states_per_volume(sc, layer_spacing)) / london_density * 1e6
+
+
+def _refused(systems: Mapping[str, Superconductor], T: Reals, settings: Mapping[str, object]) -> None:
+    for sc in systems.values() if settings["layer_spacing"] is not None else ():
+        states_per_volume(sc, settings["layer_spacing"])
+
+
+SUPERFLUID = Quantity(
+    "superfluid",
+    lambda sc, T, s: jnp.sum(superfluid_weights_of(sc, s.Delta, T)) / jnp.sum(carrier_weight(sc)),
+    long_name="superfluid density relative to n/m of all carriers",
+    needs=Need.STATE,
+    normal=0.0,
+    datum="superfluid",
+    picture=Picture(
+        TEMPERATURE,
+        "superfluid density over temperature, or lambda^-2 with --layer-spacing",
+        seen=lambda view: superfluid_curves(view.states, view.settings["layer_spacing"]),
+        settings=(LAYER_SPACING,),
+        refused=_refused,
+    ),
+)

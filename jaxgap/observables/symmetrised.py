@@ -40,6 +40,11 @@ from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.minima import branch_names
+from collections.abc import Mapping
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, Picture, Quantity, Setting
+from jaxgap.observables.spectral_function import ENERGY_RESOLUTION, MOMENTUM_RESOLUTION, no_fermi_edge
+from jaxgap.observables.views import ENERGY, Panels, Spectra, View
 
 __all__ = ["GapComparison", "gap_comparison", "symmetrised_edc", "symmetrised_gap"]
 
@@ -195,3 +200,61 @@ def _at_fermi_momentum(solution: Solution, cluster: Cluster, i: int) -> tuple[tu
         weights.append(u2 + v2)
         occupied.append(v2)
     return (float(lower), float(upper)), tuple(weights), tuple(occupied)
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+def edc_spectra(
+    states: Mapping[str, Solution],
+    band: str,
+    omega: Reals,
+    Gamma: Real,
+    energy_resolution: Real,
+    momentum_resolution: Real = 0.0,
+) -> Spectra:
+    """Symmetrised EDCs at k_F of a band of several states, and the gaps read from them as marks."""
+    omega, curves, marks = np.asarray(omega), {}, {}
+    for label, s in states.items():
+        widths = {"energy_resolution": energy_resolution, "momentum_resolution": momentum_resolution}
+        curves[label] = np.asarray(symmetrised_edc(s, band, omega, Gamma, **widths))
+        marks[label] = float(symmetrised_gap(s, band, Gamma, energy_resolution, momentum_resolution))
+    y_label = r"$I(k_F, \omega) + I(k_F, -\omega)$ (1/meV)"
+    title = f"{band}: {_widths(Gamma, energy_resolution, momentum_resolution)}"
+    return Spectra(omega, curves, ENERGY.label, y_label, ENERGY.column, title, marks)
+
+
+def _widths(Gamma: Real, energy_resolution: Real, momentum_resolution: Real) -> str:
+    k = rf", {momentum_resolution:g} $\mathrm{{\AA}}^{{-1}}$" if momentum_resolution else ""
+    return rf"$\Gamma$ = {Gamma:g} meV, resolution {energy_resolution:g} meV{k}"
+
+
+def _seen(view: View) -> Panels:
+    """Of every band, and the gaps that they show."""
+    bands = {s.superconductor.band_names for s in view.states.values()}
+    check(len(bands) == 1, "SYSTEM", "have the same bands in one photoemission picture", [*view.states])
+    widths = tuple(view.settings[name] for name in ("Gamma", "energy_resolution", "momentum_resolution"))
+    omega = np.linspace(-view.reach, view.reach, ENERGY.points)
+    panels = {band: edc_spectra(view.states, band, omega, *widths) for band in bands.pop()}
+    panels = {band: spectra._replace(title=f"at $k_F$ of {band}") for band, spectra in panels.items()}
+    gaps = {label: [row._asdict() for row in gap_comparison(s, *widths)] for label, s in view.states.items()}
+    return Panels(panels, _widths(*widths), {"gaps_meV": gaps})
+
+
+SYMMETRISED = Quantity(
+    "arpes",
+    lambda sc, T, s, omega, Gamma, **widths: jnp.stack(
+        [symmetrised_edc(s, band, omega, Gamma, **widths) for band in sc.band_names]
+    ),
+    ("band", "omega"),
+    "1/meV",
+    "symmetrised EDC at the Fermi momentum of every band",
+    axes=("omega",),
+    settings=(GAMMA._replace(default=1.0, positive=True), ENERGY_RESOLUTION._replace(positive=True), MOMENTUM_RESOLUTION),
+    picture=Picture(
+        ENERGY,
+        "Symmetrised EDCs at the Fermi momentum of every band, and the gaps that they show",
+        seen=_seen,
+        settings=(PICTURE_REACH,),
+        refused=no_fermi_edge,
+    ),
+)
