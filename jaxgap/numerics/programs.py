@@ -34,6 +34,9 @@ QUICK = ("--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_leve
 KNOWN = ((0, 10),)
 """Releases of JAX that know these flags: XLA ends the process at one that it does not know, and 0.11 dropped the first."""
 
+SOURCES = Path(__file__).parents[1]
+"""All of jaxgap: a program that is kept belongs to one state of it, whichever room the function is from."""
+
 _kept: Path | None = None
 """Where traced programs are kept; None: nowhere."""
 _bounded: Path | None = None
@@ -175,7 +178,7 @@ def _named(x: Any) -> Any:
 def _house() -> str:
     """A name for everything else that a traced program depends on."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
+    for source in sorted(SOURCES.rglob("*.py")):
         digest.update(source.read_bytes())
     for package in ("jax", "jaxlib", "equinox", "optax"):
         digest.update(version(package).encode())

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -123,7 +124,16 @@ def test_a_folder_that_cannot_be_made_is_said_and_survived(kept):
         assert f(jnp.arange(3.0), 2.0).total == 6.0
 
 
-def test_sources_and_settings_name_the_folder(kept, monkeypatch):
+def test_a_change_in_any_room_names_another_folder(monkeypatch, tmp_path):
+    assert Path(jaxgap.__file__).parent == _compilation.SOURCES
+    shutil.copytree(_compilation.SOURCES, tmp_path / "jaxgap")
+    monkeypatch.setattr(_compilation, "SOURCES", tmp_path / "jaxgap")
+    before = _compilation._house.__wrapped__()
+    (tmp_path / "jaxgap" / "equations" / "gauge.py").write_text("another state of the sources")
+    assert _compilation._house.__wrapped__() != before
+
+
+def test_settings_name_the_folder(kept, monkeypatch):
     before = _compilation._house.__wrapped__()
     monkeypatch.setenv("JAX_DEFAULT_MATMUL_PRECISION", "highest")
     assert _compilation._house.__wrapped__() != before
