@@ -52,6 +52,7 @@ MOVED = {
     "newton": "numerics.newton",
     "observables.beyond_overlap": "spectra.beyond_overlap",
     "observables.commands": "commands.observe",
+    "observables.pictures": "plotting.experiments",
     "observables.roots": "spectra.roots",
     "origins.figures": "papers.w18",
     "pairing": "equations.pairing",

@@ -41,6 +41,8 @@ from jaxgap.numerics.checks import InputError, check_finite, is_concrete
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, not_negative, positive
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity, Setting
+from jaxgap.observables.views import VOLTAGE
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.peaks import strongest_peaks_of
@@ -48,8 +50,6 @@ from jaxgap.spectra.quadrature import panels
 from jaxgap.spectra.regions import pairs, parameters, pick
 from jaxgap.spectra.roots import pair_roots
 from jaxgap.units import k_B, thermal_energy
-from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity, Setting
-from jaxgap.observables.views import VOLTAGE
 
 __all__ = ["AndreevReflection", "andreev_conductance", "andreev_reflection"]
 

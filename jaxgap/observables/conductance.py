@@ -27,11 +27,11 @@ from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.observables.density_of_states import local_green_function, tunnelling_density_of_states
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity
+from jaxgap.observables.views import VOLTAGE
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.units import k_B, thermal_energy
-from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity
-from jaxgap.observables.views import VOLTAGE
 
 __all__ = ["common_nodes", "conductance_of", "tunnelling_conductance"]
 

@@ -9,28 +9,29 @@ the complex roots of (z^2 - E_+^2)(z^2 - E_-^2) = 0 in kappa, so a small Gamma c
 are normal and are integrated analytically. Without broadening it is `clean_density_of_states`.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxgap.model.band import Band, rho, shell, zeta
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.observables.clean_density_of_states import clean_density_of_states_of
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity
+from jaxgap.observables.views import ENERGY, Spectra, View
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.pair import abs2, determinant
 from jaxgap.spectra.regions import Nodes, nodes_on, overlap_interval, pairs, parameters, single_intervals
 from jaxgap.spectra.roots import pair_roots
-from collections.abc import Mapping
-from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity
-from jaxgap.observables.views import ENERGY, Spectra, View
-import numpy as np
 
 __all__ = [
     "DensityOfStates",
@@ -220,8 +221,10 @@ def density_spectra(states: Mapping[str, Solution], omega: Reals, Gamma: Real = 
         label: np.asarray(tunnelling_density_of_states(s, omega, Gamma, weights=weights).total) for label, s in states.items()
     }
     top = TALLEST if Gamma == 0 and max(curve.max() for curve in curves.values()) > TALLEST else None
-    title = f"density of states, {'no broadening (peaks are infinite)' if Gamma == 0 else rf'$\Gamma$ = {Gamma:g} meV'}"
-    return Spectra(omega, curves, ENERGY.label, r"$N(\omega)\,/\,N(0)$", ENERGY.column, title, top=top)
+    broadening = "no broadening (peaks are infinite)" if Gamma == 0 else rf"$\Gamma$ = {Gamma:g} meV"
+    return Spectra(
+        omega, curves, ENERGY.label, r"$N(\omega)\,/\,N(0)$", ENERGY.column, f"density of states, {broadening}", top=top
+    )
 
 
 def _seen(view: View) -> Spectra:
@@ -236,7 +239,5 @@ DENSITY_OF_STATES = Quantity(
     long_name="tunnelling density of states relative to the normal state",
     axes=("omega",),
     settings=(GAMMA._replace(default=0.0), WEIGHTS),
-    picture=Picture(
-        ENERGY, "N(omega) / N(0), exact where no --Gamma is given", seen=_seen, settings=(PICTURE_REACH,)
-    ),
+    picture=Picture(ENERGY, "N(omega) / N(0), exact where no --Gamma is given", seen=_seen, settings=(PICTURE_REACH,)),
 )

@@ -18,13 +18,12 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
+from jaxgap.observables.quantity import Need, Quantity
 from jaxgap.solving.entry import takes_solution, takes_system
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.fermi_momentum import FermiMomentumGaps, fermi_momentum_gaps_of
 from jaxgap.spectra.minima import branch_minima_of, branch_names, excitation_gap_of, gapless_excess_of, overlap_minima_of
-from jaxgap.spectra.peaks import CoherencePeak, coherence_peaks_of
-from jaxgap.observables.quantity import Need, Quantity
-from jaxgap.spectra.peaks import strongest_peaks_of
+from jaxgap.spectra.peaks import CoherencePeak, coherence_peaks_of, strongest_peaks_of
 
 __all__ = [
     "branch_names",

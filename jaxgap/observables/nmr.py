@@ -25,14 +25,14 @@ from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import pair_weights, positive
 from jaxgap.observables.density_of_states import local_functions, normal_green_function
+from jaxgap.observables.quantity import GAMMA, WEIGHTS, Need, Picture, Quantity
+from jaxgap.observables.views import TEMPERATURE
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.minima import branch_energy, dense_grid, turning_point
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import panels
 from jaxgap.units import thermal_energy
-from jaxgap.observables.quantity import GAMMA, WEIGHTS, Need, Picture, Quantity
-from jaxgap.observables.views import TEMPERATURE
 
 __all__ = ["relaxation_rate", "relaxation_rate_of"]
 

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 from jaxgap.equations.groups import coupled_channels
+from jaxgap.observables.quantity import Quantity
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.pair import abs2
-from jaxgap.observables.quantity import Quantity
 
 __all__ = ["phase_difference", "relative_signs"]
 

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Shaped
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
 from jaxgap.observables._checks import band_weights, not_negative, positive
-from jaxgap.observables.views import Axis, Sight, View
+from jaxgap.observables.views import Axis, Settings, Sight, View
 from jaxgap.spectra.minima import branch_names
 
 __all__ = ["GAMMA", "LAYER_SPACING", "PICTURE_REACH", "WEIGHTS", "Need", "Picture", "Quantity", "Setting", "names_along"]
@@ -98,7 +98,7 @@ class Picture(NamedTuple):
     """Where more is drawn than the quantity over the axis, one curve per state: a function of its own."""
     settings: tuple[Setting, ...] = ()
     """Of the picture alone: its reach, its units."""
-    refused: Callable[[Mapping[str, Superconductor], Float[np.ndarray, "temperature"], Mapping[str, object]], None] | None = None
+    refused: Callable[[Mapping[str, Superconductor], Float[np.ndarray, "temperature"], Settings], None] | None = None
     """Raises `InputError` for systems, temperatures and settings that do not go together, before anything is solved."""
 
 

@@ -15,6 +15,7 @@ Phys. 75, 473 (2003), section II). Both convolutions are trapezoidal sums, which
 stay below Gamma, pi k_B T and the resolutions: `photoemission` chooses them.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -22,22 +23,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from jaxgap.model.band import zeta
+from jaxgap.model.band import kappa_F, zeta
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.observables._checks import band_weights, not_negative, positive
-from jaxgap.observables.dispersion import wave_vector
+from jaxgap.observables.dispersion import dispersion, wave_vector
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, Picture, Quantity, Setting
+from jaxgap.observables.views import ENERGY, IntensityMap, Settings, View
 from jaxgap.solving.entry import takes_solution, takes_system
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2
 from jaxgap.units import hbar2_over_2m_e, k_B, thermal_energy
-from collections.abc import Mapping
-from jaxgap.model.band import kappa_F
-from jaxgap.observables.dispersion import dispersion
-from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, Picture, Quantity, Setting
-from jaxgap.observables.views import ENERGY, IntensityMap, View
 
 __all__ = [
     "Mesh",
@@ -264,7 +262,12 @@ MOMENTUM_RESOLUTION = Setting(
 
 
 def photoemission_map(
-    s: Solution, omega: Reals, Gamma: Real, energy_resolution: Real, momentum_resolution: Real = 0.0, title: str = ""
+    s: Solution,
+    omega: Float[np.ndarray, "omega"],
+    Gamma: float,
+    energy_resolution: float,
+    momentum_resolution: float = 0.0,
+    title: str = "",
 ) -> IntensityMap:
     """I(k, omega) around the Fermi momenta, all bands alike."""
     bands = s.superconductor.bands
@@ -278,13 +281,14 @@ def photoemission_map(
 
 def _seen(view: View) -> IntensityMap:
     check(len(view.states) == 1, "--T", "leave one state for a map", f"{len(view.states)} states")
-    widths = (view.settings[name] for name in ("Gamma", "energy_resolution", "momentum_resolution"))
-    return photoemission_map(*view.states.values(), np.linspace(-view.reach, view.reach / 2, 201), *widths)
+    state, given = next(iter(view.states.values())), view.settings
+    omega = np.linspace(-view.reach, view.reach / 2, 201)
+    return photoemission_map(state, omega, given["Gamma"], given["energy_resolution"], given["momentum_resolution"])
 
 
-def no_fermi_edge(systems: Mapping[str, Superconductor], T: Reals, settings: Mapping[str, object]) -> None:
+def no_fermi_edge(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
     """Refuse T = 0."""
-    check(bool(np.all(np.asarray(T) > 0)), "T", "be positive [K] for photoemission (the Fermi function)", np.ravel(T).tolist())
+    check(bool(np.all(T > 0)), "T", "be positive [K] for photoemission (the Fermi function)", T.tolist())
 
 
 INTENSITY = Quantity(

@@ -37,15 +37,22 @@ branches touch. These formulas are jaxgap's own derivation, tested against the s
   D_n = -(2 / d m) [kappa rho tanh(zeta / 2 k_B T)] between the shell's edges.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.band import kappa_F, rho, shell, zeta
 from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real
 from jaxgap.observables.absolute import states_per_volume
+from jaxgap.observables.curves import along_temperatures, over_temperature, system_of
+from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity
+from jaxgap.observables.views import TEMPERATURE, Settings, Spectra
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra import pair as spectrum
@@ -53,12 +60,6 @@ from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
 from jaxgap.units import london_density, thermal_energy
-from collections.abc import Mapping
-import numpy as np
-from jaxgap.numerics.checks import check
-from jaxgap.observables.curves import along_temperatures, over_temperature, system_of
-from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity
-from jaxgap.observables.views import TEMPERATURE, Spectra, View
 
 __all__ = ["SuperfluidDensity", "superfluid_density", "penetration_depth", "carrier_weight"]
 
@@ -201,6 +202,7 @@ def _responses(z1: Any, z2: Any, Delta: Inexact[Array, "3"], kT: Any) -> tuple[A
 
 # --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
 
+
 def superfluid_curves(branches: Mapping[str, Solution], layer_spacing: Real | None = None) -> Spectra:
     """rho_s(T) as muSR and microwave experiments show it; of one branch alone, also the share of every band.
 
@@ -227,7 +229,7 @@ def _full_weight(sc: Superconductor, layer_spacing: Real | None) -> float:
     return float(jnp.sum(carrier_weight(sc)) * states_per_volume(sc, layer_spacing)) / london_density * 1e6
 
 
-def _refused(systems: Mapping[str, Superconductor], T: Reals, settings: Mapping[str, object]) -> None:
+def _refused(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
     for sc in systems.values() if settings["layer_spacing"] is not None else ():
         states_per_volume(sc, settings["layer_spacing"])
 

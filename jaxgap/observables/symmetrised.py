@@ -11,6 +11,7 @@ the two, the peak lies between them. Both are energies at k_F, not the smallest 
 `gap_comparison` has all three.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -23,28 +24,29 @@ from jaxgap.model.superconductor import Cluster
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import band_weights, positive
 from jaxgap.observables.clean_density_of_states import electron_weights
 from jaxgap.observables.gaps import branch_minima
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, Picture, Quantity
 from jaxgap.observables.spectral_function import (
+    ENERGY_RESOLUTION,
+    MOMENTUM_RESOLUTION,
     REACH,
     Mesh,
     fermi_wave_vector,
     gaussian,
     intensity_before_resolution,
+    no_fermi_edge,
     photoemission,
     photoemission_mesh,
     standard_deviations,
 )
+from jaxgap.observables.views import ENERGY, Panels, Spectra, View
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.minima import branch_names
-from collections.abc import Mapping
-from jaxgap.model.superconductor import Superconductor
-from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, Picture, Quantity, Setting
-from jaxgap.observables.spectral_function import ENERGY_RESOLUTION, MOMENTUM_RESOLUTION, no_fermi_edge
-from jaxgap.observables.views import ENERGY, Panels, Spectra, View
 
 __all__ = ["GapComparison", "gap_comparison", "symmetrised_edc", "symmetrised_gap"]
 
@@ -204,6 +206,7 @@ def _at_fermi_momentum(solution: Solution, cluster: Cluster, i: int) -> tuple[tu
 
 # --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
 
+
 def edc_spectra(
     states: Mapping[str, Solution],
     band: str,
@@ -236,8 +239,18 @@ def _seen(view: View) -> Panels:
     omega = np.linspace(-view.reach, view.reach, ENERGY.points)
     panels = {band: edc_spectra(view.states, band, omega, *widths) for band in bands.pop()}
     panels = {band: spectra._replace(title=f"at $k_F$ of {band}") for band, spectra in panels.items()}
-    gaps = {label: [row._asdict() for row in gap_comparison(s, *widths)] for label, s in view.states.items()}
-    return Panels(panels, _widths(*widths), {"gaps_meV": gaps})
+    gaps = {label: gap_comparison(s, *widths) for label, s in view.states.items()}
+    said = tuple(_sentence(label, row) for label, rows in gaps.items() for row in rows)
+    return Panels(
+        panels, _widths(*widths), {"gaps_meV": {label: [row._asdict() for row in rows] for label, rows in gaps.items()}}, said
+    )
+
+
+def _sentence(label: str, row: GapComparison) -> str:
+    at_k_F = ", ".join(f"{E:.2f} ({w:.2f})" for E, w in zip(row.at_fermi_momentum, row.weights, strict=True))
+    minima = ", ".join(f"{E:.2f}" for E in row.minima)
+    prefix = f"{label}, {row.band}" if label else row.band
+    return f"{prefix}: reads {row.symmetrised:.2f} meV; at k_F (weight) {at_k_F}; branch minima {minima}"
 
 
 SYMMETRISED = Quantity(

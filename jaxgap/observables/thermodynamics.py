@@ -20,9 +20,11 @@ and the heat of quasiparticles that fill the levels E_b(T), but no more than tha
 energy, and the area between C/T and its normal value is no condensation energy.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.equations.entropy import entropy_of, normal_entropy_of, normal_specific_heat_of, specific_heat_of
@@ -30,18 +32,16 @@ from jaxgap.equations.free_energy import FREE_ENERGY_RULE, free_energy_of
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
-from jaxgap.observables.absolute import states_per_volume
+from jaxgap.numerics.types import Real
+from jaxgap.observables.absolute import molar, states_per_volume
+from jaxgap.observables.curves import along_temperatures, over_temperature, system_of
+from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity, Setting
+from jaxgap.observables.views import TEMPERATURE, Settings, Spectra
 from jaxgap.solving.entry import takes_solution, takes_system
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.pair import safe_sqrt
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.units import magnetic_energy
-from collections.abc import Mapping
-import numpy as np
-from jaxgap.observables.absolute import molar
-from jaxgap.observables.curves import along_temperatures, over_temperature, system_of
-from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity, Setting
-from jaxgap.observables.views import TEMPERATURE, Spectra, View
 
 __all__ = [
     "free_energy",
@@ -142,6 +142,7 @@ _normal_entropy, _normal_specific_heat = program(normal_entropy_of), program(nor
 
 # --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
 
+
 def heat_curves(
     branches: Mapping[str, Solution], formula_volume: Real | None = None, layer_spacing: Real | None = None
 ) -> Spectra:
@@ -176,7 +177,7 @@ def _heat_unit(sc: Superconductor, formula_volume: Real | None, layer_spacing: R
     return None if formula_volume is None else molar(1.0, sc, formula_volume, layer_spacing)
 
 
-def _refused(systems: Mapping[str, Superconductor], T: Reals, settings: Mapping[str, object]) -> None:
+def _refused(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
     for sc in systems.values():
         _heat_unit(sc, settings["formula_volume"], settings["layer_spacing"])
 

@@ -6,15 +6,17 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from jaxgap.solving.solution import Solution
 
-__all__ = ["ENERGY", "TEMPERATURE", "VOLTAGE", "Axis", "IntensityMap", "Panels", "Sight", "Spectra", "View"]
+__all__ = ["ENERGY", "TEMPERATURE", "VOLTAGE", "Axis", "IntensityMap", "Panels", "Settings", "Sight", "Spectra", "View"]
 
+Settings = Mapping[str, Any]
+"""Of an experiment, by name: what they may be is said by its `Setting`s."""
 Table = tuple[tuple[str, ...], Iterable[tuple[float, ...]]]
 """Columns and rows."""
 
@@ -42,7 +44,7 @@ class View:
 
     states: Mapping[str, Solution]
     """By what tells them apart; over temperature, each is a batch of states (`solve_temperatures`)."""
-    settings: Mapping[str, object]
+    settings: Settings
     """Complete: of the experiment and of its picture."""
     reach: float = 0.0
     """The highest energy or voltage; without meaning over temperature."""
@@ -81,6 +83,8 @@ class Panels(NamedTuple):
     title: str
     numbers: Mapping[str, object]
     """What is read from them."""
+    said: tuple[str, ...]
+    """The same in sentences."""
 
     @property
     def table(self) -> Table:

@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxgap.model.superconductor import to_toml
 from jaxgap.sweeps.grid import Axis, Blocks, Points
-from jaxgap.sweeps.quantities import NAMES, Quantity
+from jaxgap.sweeps.quantities import NAMES, Quantity, Sensitivity
 from jaxgap.sweeps.work import Work
 
 __all__ = ["configuration", "digest", "function_text"]
@@ -54,7 +54,8 @@ def _axis(one: Axis) -> dict[str, Any]:
 
 def _quantity(one: Quantity) -> list[Any]:
     known = any(one.function is built_in.function for built_in in NAMES.values())
-    return [one.name, one.units, one.along, "" if known else function_text(one.function)]
+    along = one.along if isinstance(one, Sensitivity) else None
+    return [one.name, one.units, along, "" if known else function_text(one.function)]
 
 
 def function_text(function: Callable[..., Any]) -> str:

@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxgap.numerics.checks import check
+from jaxgap.observables.quantity import Quantity
 from jaxgap.solving.labels import sign_pattern
 from jaxgap.solving.one import amplitudes
 from jaxgap.states.search import coupled_groups
 from jaxgap.sweeps.evaluate import Evaluator, default_batch
 from jaxgap.sweeps.grid import Points
 from jaxgap.sweeps.layout import NO_STATE, Variable, filled, variables
-from jaxgap.sweeps.quantities import Quantity
 from jaxgap.sweeps.states import Found, ground_states, search
 
 __all__ = ["MODES", "Work", "work"]

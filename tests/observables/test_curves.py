@@ -4,6 +4,7 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from jaxgap.observables.pictures import Spectra, draw
 from problems import one_band
 
 from jaxgap import InputError, materials, solve, solve_temperatures
@@ -16,7 +17,6 @@ from jaxgap.observables import (
     superfluid_density,
 )
 from jaxgap.observables.curves import along_temperatures, heat_curves, relaxation_curves, superfluid_curves
-from jaxgap.observables.pictures import Spectra, draw
 
 SAME = 1e-9
 """A state alone and in a batch: both are converged to rounding, and differ by as much."""
