@@ -1,5 +1,5 @@
-r"""What a sweep records at every point: quantities of the registry (`jaxgap.observables.quantities`) by name, derivatives of them,
-or any function of (sc, T, solution).
+r"""What a sweep records at every point: quantities by name (`jaxgap.observables.quantities`), derivatives of them, or any
+function of (sc, T, solution).
 
 A sensitivity is written as it reads, `d branch_minimum/d lambda_33`, and is the derivative along the branch,
 
