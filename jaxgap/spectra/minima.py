@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Inexact
+from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap.model.band import zeta
 from jaxgap.model.superconductor import Cluster, Superconductor
@@ -168,7 +168,7 @@ def turning_point(
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """A bracket at whose left end E is `rising` and at whose right end it is not (or the reverse), narrowed to the last bit."""
 
-    def bisect(_: int, bracket: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
+    def bisect(_: Int[Array, ""], bracket: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
         middle = (bracket[0] + bracket[1]) / 2
         same = (slope(middle) >= 0) == rising
         return jnp.where(same, middle, bracket[0]), jnp.where(same, bracket[1], middle)
