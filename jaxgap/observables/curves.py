@@ -46,6 +46,9 @@ def spectra(
     check(shown is not None and shown.seen is None, "quantity", "be one that is drawn over one axis", f"`{quantity.name}`")
     assert shown is not None
     used = {one.name: one.default for one in quantity.settings} | settings
+    for one in quantity.settings:
+        for s in states.values():
+            one.check(used[one.name], s.superconductor)
     title = shown.title.format(**used)
     if shown.axis is TEMPERATURE:
         # Arrays, not a closure: one program for all values of the settings.

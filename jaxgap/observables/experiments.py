@@ -122,7 +122,7 @@ class Request:
         settings = {one.name: one.default for one in row.options} | dict(self.given)
         for one in row.options:
             for sc in self.systems.values():
-                one.check(settings[one.name], sc)
+                one.check(settings[one.name], sc, one.flag)
         check_finite("--T", self.T)
         check(bool(np.all(self.T >= 0)), "--T", "hold temperatures >= 0 [K]", self.T.tolist())
         if row.picture is not None and row.picture.refused is not None:

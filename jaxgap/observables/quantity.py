@@ -62,14 +62,15 @@ class Setting(NamedTuple):
         """The command's option."""
         return self.option or "--" + self.name.replace("_", "-")
 
-    def check(self, value: object, sc: Superconductor) -> None:
-        """Raise `InputError` for a value that the experiment would refuse of this system."""
+    def check(self, value: object, sc: Superconductor, called: str = "") -> None:
+        """Raise `InputError` for a value that the experiment would refuse of this system; it is `called` as it was given."""
+        name = called or self.name
         if self.of_bands:
             band_weights(value, len(sc.bands))
         elif value is not None and self.positive:
-            positive(self.flag, value, self.unit or "1")
+            positive(name, value, self.unit or "1")
         elif value is not None:
-            not_negative(self.flag, value, self.unit)
+            not_negative(name, value, self.unit)
 
 
 GAMMA = Setting("Gamma", 0.1, "meV", "Broadening [meV]. Default: .1; dos 0, arpes 1.")
