@@ -17,12 +17,10 @@ from jaxgap import units as units
 from jaxgap._moved import MOVED, keep_old_names, moved
 from jaxgap.continuation.bifurcations import Bifurcation as Bifurcation
 from jaxgap.continuation.bifurcations import BifurcationKind as BifurcationKind
-from jaxgap.continuation.bifurcations import Path as Path
 from jaxgap.continuation.bifurcations import locate_crossing as locate_crossing
 from jaxgap.continuation.bifurcations import locate_fold as locate_fold
 from jaxgap.continuation.bifurcations import locate_gapless as locate_gapless
 from jaxgap.continuation.bifurcations import locate_pitchfork as locate_pitchfork
-from jaxgap.continuation.bifurcations import path as path
 from jaxgap.continuation.branches import Branch as Branch
 from jaxgap.continuation.branches import branches as branches
 from jaxgap.continuation.branches import follow_path as follow_path
@@ -36,6 +34,7 @@ from jaxgap.continuation.ends import BranchEnd as BranchEnd
 from jaxgap.continuation.ends import EndKind as EndKind
 from jaxgap.continuation.ends import branch_end as branch_end
 from jaxgap.continuation.jumps import jump_temperature as jump_temperature
+from jaxgap.continuation.paths import path as path
 from jaxgap.continuation.transition import Transition as Transition
 from jaxgap.continuation.transition import TransitionKind as TransitionKind
 from jaxgap.continuation.transition import linear_temperatures as linear_temperatures
@@ -43,6 +42,7 @@ from jaxgap.continuation.transition import transition as transition
 from jaxgap.model.band import Band as Band
 from jaxgap.model.band import parabolic_band as parabolic_band
 from jaxgap.model.couplings import couplings_from_literature as couplings_from_literature
+from jaxgap.model.family import Path as Path
 from jaxgap.model.superconductor import Superconductor as Superconductor
 from jaxgap.model.superconductor import load as load
 from jaxgap.model.superconductor import save as save

@@ -16,8 +16,6 @@ from jaxtyping import Array, Float
 
 from jaxgap.continuation.bifurcations import (
     Bifurcation,
-    Path,
-    gap_equations,
     is_gapless,
     is_transversal,
     locate_branch_point,
@@ -27,9 +25,11 @@ from jaxgap.continuation.bifurcations import (
     locate_pitchfork,
     root_at,
 )
+from jaxgap.continuation.residuals import gap_equations
 from jaxgap.equations.curvature import residual_and_matrix
 from jaxgap.equations.gauge import gauge_directions
 from jaxgap.equations.pairing import pack, unpack
+from jaxgap.model.family import Path
 from jaxgap.numerics.newton import newton
 from jaxgap.numerics.programs import program
 from jaxgap.solving.stability import negative_of_each, phase_block

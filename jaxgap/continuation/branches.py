@@ -13,9 +13,10 @@ import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.continuation.arclength import LONGEST_STEP, VERTICAL, Point, unstable_counts, walk
-from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind, Path, root_at
+from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind, root_at
 from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.equations.pairing import pack
+from jaxgap.model.family import Path
 from jaxgap.numerics.checks import NotConvergedError, check
 from jaxgap.numerics.programs import program
 from jaxgap.solving.labels import Label

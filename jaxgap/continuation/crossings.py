@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgap.continuation.arclength import LONGEST_STEP
-from jaxgap.continuation.bifurcations import Bifurcation, Path, locate_crossing
+from jaxgap.continuation.bifurcations import Bifurcation, locate_crossing
 from jaxgap.continuation.branches import Branch
+from jaxgap.model.family import Path
 from jaxgap.solving.stability import negative_of_each, real_blocks
 
 __all__ = ["crossings"]

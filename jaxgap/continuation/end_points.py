@@ -20,8 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import brentq
 
-from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind, Path, locate_fold, locate_gapless
+from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind, locate_fold, locate_gapless
 from jaxgap.equations.gauge import group_directions
+from jaxgap.model.family import Path
 from jaxgap.numerics.checks import InputError, NotConvergedError, check
 from jaxgap.solving.stability import real_blocks
 

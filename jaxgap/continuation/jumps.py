@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap.continuation.bifurcations import heating, locate_crossing
+from jaxgap.continuation.bifurcations import locate_crossing
 from jaxgap.equations.free_energy import free_energy_of
+from jaxgap.model.family import heating
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, NotConvergedError, is_concrete
 from jaxgap.numerics.implicit import at_root

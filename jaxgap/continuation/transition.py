@@ -18,9 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind, path
+from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind
 from jaxgap.continuation.branches import branches
 from jaxgap.continuation.crossings import crossings
+from jaxgap.continuation.paths import path
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError

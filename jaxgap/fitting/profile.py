@@ -9,6 +9,7 @@ The other parameters are minimised anew at every v, from where they were at the 
 profile has risen by Delta, at a bound, or where the branch ceases to exist (or to be stable): which of these is said.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.optimize import brentq
 from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.minimise import minimise_nested
 from jaxgap.fitting.problem import Problem
+from jaxgap.numerics.bracket import bisected_on_host
 from jaxgap.numerics.checks import check
 
 __all__ = ["Interval", "Minimum", "Side", "profile"]
@@ -121,14 +123,9 @@ class _Scan:
 
     def _edge(self, inside: float, outside: float) -> float:
         """The last value at which the branch exists, to 1e-4 of its distance."""
-        precision = PRECISION * abs(outside - self.best)
-        while abs(outside - inside) > precision:
-            middle = (inside + outside) / 2
-            if np.isinf(self.above(middle)):
-                outside = middle
-            else:
-                inside = middle
-        return inside
+        halvings = math.ceil(math.log2(abs(outside - inside) / (PRECISION * abs(outside - self.best))))
+        ends = bisected_on_host(lambda v: ~np.isinf(self.above(float(v))), np.asarray(inside), np.asarray(outside), halvings)
+        return float(ends[0])
 
     def known(self, v: float) -> float:
         """`above`, computed once."""

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 
 from jaxgap.model.band import kappa_F, zeta
 from jaxgap.model.superconductor import Cluster
+from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
@@ -129,13 +130,7 @@ def _symmetrised_gap(
     scan = jnp.linspace(0.0, reach, SCAN)
     place = jnp.argmax(jax.vmap(lambda w: _symmetrised(w, frozen))(scan))
     left, right = scan[jnp.maximum(place - 1, 0)], scan[jnp.minimum(place + 1, SCAN - 1)]
-
-    def bisect(_: Any, bracket: Any) -> Any:
-        middle = (bracket[0] + bracket[1]) / 2
-        rising = _slope(middle[None], frozen)[0] > 0
-        return jnp.where(rising, middle, bracket[0]), jnp.where(rising, bracket[1], middle)
-
-    left, right = jax.lax.fori_loop(0, 60, bisect, (left, right))
+    left, right = bisected(lambda w: _slope(w[None], frozen)[0] > 0, left, right)
     peak = at_root(_slope, ((left + right) / 2)[None], theta)[0]
     return jnp.where(place == 0, 0.0, jnp.where(place == SCAN - 1, jnp.nan, peak))
 

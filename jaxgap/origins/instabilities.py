@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.checks import check, is_concrete
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.precision import require_float64
@@ -99,12 +100,7 @@ def _highest(lattice: Lattice, g: Any, q: Any, lowest: Any, points: int, sign: i
     exists = jnp.any(unstable)
     first = jnp.argmax(unstable)
 
-    def halve(_: Any, ends: Any) -> Any:
-        hot, cold = ends
-        middle = (hot + cold) / 2
-        below = residual(middle[None], fixed)[0] >= 0
-        return jnp.where(below, hot, middle), jnp.where(below, middle, cold)
-
-    hot, cold = jax.lax.fori_loop(0, BISECTIONS, halve, (scan[jnp.maximum(first - 1, 0)], scan[first]))
+    ends = scan[jnp.maximum(first - 1, 0)], scan[first]
+    hot, cold = bisected(lambda log_T: ~(residual(log_T[None], fixed)[0] >= 0), *ends, BISECTIONS)
     log_T = at_root(residual, ((hot + cold) / 2)[None], theta, exists)[0]
     return jnp.where(exists, jnp.exp(log_T), 0.0)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.checks import check, is_concrete
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
@@ -103,13 +104,8 @@ def _on_rays(
         crossed = sign != sign[0]
         first = jnp.argmax(crossed)
 
-        def halve(_: Any, ends: Any) -> Any:
-            lo, hi = ends
-            middle = (lo + hi) / 2
-            inside = jnp.sign(energy(middle)) == sign[0]
-            return jnp.where(inside, middle, lo), jnp.where(inside, hi, middle)
-
-        lo, hi = jax.lax.fori_loop(0, BISECTIONS, halve, (radii[jnp.maximum(first - 1, 0)], radii[first]))
+        inside, outside = radii[jnp.maximum(first - 1, 0)], radii[first]
+        lo, hi = bisected(lambda r: jnp.sign(energy(r)) == sign[0], inside, outside, BISECTIONS)
         slope = jnp.abs(jax.grad(energy)((lo + hi) / 2))
         exists = jnp.any(crossed) & (slope > 0)
         r = at_root(residual, ((lo + hi) / 2)[None], (numbers, origin, e, jnp.where(exists, slope, 1.0)), exists)[0]

@@ -15,10 +15,11 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 
-from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind, path
+from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind
 from jaxgap.continuation.branches import Branch, branches, solutions_on
 from jaxgap.continuation.crossings import crossings
 from jaxgap.continuation.ends import branch_end
+from jaxgap.continuation.paths import path
 from jaxgap.materials import ba122, mgb2, two_band
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError

@@ -18,15 +18,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.continuation.bifurcations import BifurcationKind, path
+from jaxgap.continuation.bifurcations import BifurcationKind
+from jaxgap.continuation.paths import path
 from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.equations.gauge import search_root
 from jaxgap.equations.pairing import pack, unpack
+from jaxgap.model.family import Section, leaf
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.programs import program
-from jaxgap.phases.lines import BROKEN_GROUND, NO_GROUND, NORMAL_GROUND, Grid, Plane, phase_lines
+from jaxgap.phases.lines import BROKEN_GROUND, NO_GROUND, NORMAL_GROUND, Grid, phase_lines
 from jaxgap.phases.sweep import broken_states, groups_of, real_states
 from jaxgap.solving.critical import highest_temperature, linear_kernel
 from jaxgap.solving.entry import takes_system
@@ -148,7 +150,7 @@ def phase_diagram(sc: Superconductor, T: Any, x: Any, y: Any) -> PhaseDiagram:
     for name, values in ((x_name, xs), (y_name, ys)):
         for end in (values[0], values[-1]):
             path(sc, T, {name: (end, end)})
-    plane = Plane(sc, T, x_name, y_name)
+    plane = Section(sc, T, (leaf(x_name), leaf(y_name)))
     has_free_energy = bool(sc.has_free_energy)
     normal_stable = _normal_stable(plane, xs, ys)
     states = judged_states(plane, xs, ys, real_states(plane, xs, ys))
@@ -240,7 +242,7 @@ def judged_states(plane: Any, xs: np.ndarray, ys: np.ndarray, Delta: np.ndarray,
     return out
 
 
-def _with_broken(plane: Plane, xs: np.ndarray, ys: np.ndarray, real: States, normal_stable: np.ndarray) -> States:
+def _with_broken(plane: Section, xs: np.ndarray, ys: np.ndarray, real: States, normal_stable: np.ndarray) -> States:
     """The real states and, in further slots if there are any, the stable ones that break time reversal."""
     lacking = ~normal_stable & ~np.any((real.unstable_amplitude == 0) & (real.unstable_phase == 0), axis=2)
     soft = (real.unstable_amplitude == 0) & (real.unstable_phase > 0)
@@ -263,7 +265,7 @@ def _ranked(states: States, has_free_energy: bool) -> States:
 
 
 @program
-def _linear_maps(plane: Plane, x: Any, ys: Any) -> Float[Array, "row channel channel"]:
+def _linear_maps(plane: Section, x: Any, ys: Any) -> Float[Array, "row channel channel"]:
     """lambda K(T) on every row of a column."""
 
     return jax.vmap(lambda y: linear_map(*plane.at(x, y)))(ys)
@@ -274,7 +276,7 @@ def linear_map(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "channel
     return sc.lam * linear_kernel(sc, jnp.maximum(T, COLDEST * highest_temperature(sc)))[None, :]
 
 
-def _normal_stable(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+def _normal_stable(plane: Section, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
     """Whether no eigenvalue of lambda K(T) is above 1, [row, column]."""
     maps = [np.asarray(_linear_maps(plane, jnp.asarray(x), jnp.asarray(ys))) for x in xs]
     return np.stack([negative_of_each(np.eye(one.shape[-1]) - one) == 0 for one in maps], axis=1)

@@ -8,15 +8,12 @@ ends within one edge is not seen.
 
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from jaxgap.continuation.bifurcations import (
     Bifurcation,
     BifurcationKind,
-    Path,
     is_gapless,
     locate_crossing,
     locate_fold,
@@ -25,10 +22,10 @@ from jaxgap.continuation.bifurcations import (
     locate_pitchfork,
     root_at,
 )
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.family import Path, Section
 from jaxgap.states.search import distances
 
-__all__ = ["Plane", "Grid", "phase_lines", "NORMAL_GROUND", "NO_GROUND", "BROKEN_GROUND"]
+__all__ = ["Grid", "phase_lines", "NORMAL_GROUND", "NO_GROUND", "BROKEN_GROUND"]
 
 NORMAL_GROUND, NO_GROUND, BROKEN_GROUND = -1, -2, -3
 """Instead of an index: the ground state is the normal state; no stable state was found; the ground state breaks time reversal
@@ -38,26 +35,6 @@ LIKE = 0.5
 state if its amplitudes do."""
 FOLLOWED_TO = 0.01
 """Shortest step, as a share of the edge, with which a state is followed to its end."""
-
-
-class Plane(eqx.Module):
-    """(system, T) at any point (x, y) of a plane through parameter space."""
-
-    sc: Superconductor
-    T: Float[Array, ""]
-    x_name: str = eqx.field(static=True)
-    y_name: str = eqx.field(static=True)
-
-    def at(self, x: Any, y: Any) -> tuple[Superconductor, Any]:
-        """(system, T [K]) at one point."""
-        values = {self.x_name: x, self.y_name: y}
-        T = values.pop("T", self.T)
-        return self.sc.set(values), T
-
-    def edge(self, start: Any, stop: Any) -> Path:
-        """The straight path between two points (x, y)."""
-        (sc_0, T_0), (sc_1, T_1) = self.at(*start), self.at(*stop)
-        return Path(sc_0, sc_1, jnp.asarray(T_0, float), jnp.asarray(T_1, float), (self.x_name, self.y_name))
 
 
 class Grid(NamedTuple):
@@ -101,7 +78,7 @@ class _Candidates(NamedTuple):
     p: np.ndarray
 
 
-def phase_lines(plane: Plane, grid: Grid, has_free_energy: bool) -> dict[BifurcationKind, np.ndarray]:
+def phase_lines(plane: Section, grid: Grid, has_free_energy: bool) -> dict[BifurcationKind, np.ndarray]:
     """Points (x, y) of every line, [point, 2], by kind.
 
     `CROSSING`: the ground state changes by a jump (first order; only with a free energy). `NORMAL`: it vanishes continuously.
@@ -280,7 +257,7 @@ def _joined(parts: list[_Candidates]) -> _Candidates:
     return _Candidates(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
 
 
-def _located(kind: BifurcationKind, plane: Plane, edges: _Edges, c: _Candidates) -> tuple[np.ndarray, np.ndarray]:
+def _located(kind: BifurcationKind, plane: Section, edges: _Edges, c: _Candidates) -> tuple[np.ndarray, np.ndarray]:
     """(edge, point (x, y)) of every candidate that is a crossing on its edge, each once."""
     found: dict[tuple[int, float], np.ndarray] = {}
     for edge, Delta, other, p in zip(*c, strict=True):

@@ -20,10 +20,10 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap.equations.gauge import search_root, vanishing
 from jaxgap.equations.pairing import pack, unpack
+from jaxgap.model.family import Section
 from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
-from jaxgap.phases.lines import Plane
 from jaxgap.solving.labels import breaks_time_reversal
 from jaxgap.solving.stability import negative_of_each, phase_block
 from jaxgap.states.search import (
@@ -65,7 +65,7 @@ Carrier = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """(x, y, starts [point, start, channel]) -> where Newton ends, NaN for what is no state."""
 
 
-def real_states(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> Float[np.ndarray, "row column slot channel"]:
+def real_states(plane: Section, xs: np.ndarray, ys: np.ndarray) -> Float[np.ndarray, "row column slot channel"]:
     """Real states at every point, NaN where there are fewer than `SLOTS`."""
     groups = groups_of(plane, xs, ys)
     found = np.full((len(ys), len(xs), SLOTS, len(plane.sc.channels)), np.nan)
@@ -77,7 +77,7 @@ def real_states(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> Float[np.ndarra
 
 
 def broken_states(
-    plane: Plane, xs: np.ndarray, ys: np.ndarray, softened: np.ndarray, lacking: np.ndarray
+    plane: Section, xs: np.ndarray, ys: np.ndarray, softened: np.ndarray, lacking: np.ndarray
 ) -> Complex[np.ndarray, "row column slot channel"]:
     """Stable states that break time reversal at every point, NaN where there are fewer than `BROKEN_SLOTS`.
 
@@ -117,7 +117,7 @@ def _searched_at(xs: np.ndarray, ys: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return columns, rows
 
 
-def groups_of(plane: Plane, xs: np.ndarray, ys: np.ndarray) -> list[np.ndarray]:
+def groups_of(plane: Section, xs: np.ndarray, ys: np.ndarray) -> list[np.ndarray]:
     """Groups of channels that turn together: those in the middle of the plane (an end may be where a coupling vanishes)."""
     return coupled_groups(plane.at(float(xs[0] + xs[-1]) / 2, float(ys[0] + ys[-1]) / 2)[0])
 
@@ -174,7 +174,7 @@ def _iterated(plane: Any, x: Any, y: Any, starts: Float[Array, "start channel"])
     return jax.vmap(one)(x, y, starts)
 
 
-def _searched(plane: Plane, x: np.ndarray, y: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+def _searched(plane: Section, x: np.ndarray, y: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
     """States at the points of one column, from fresh starts (some after a few plain iterations) and half way between the
     states that these lead to, [point, slot, channel]."""
     # Starts depend on the couplings: those of the first and of the last point.
@@ -259,7 +259,7 @@ def broken_states_from(plane: Any, x: np.ndarray, y: np.ndarray, starts: np.ndar
 
 
 def _search_broken(
-    plane: Plane, xs: np.ndarray, ys: np.ndarray, found: np.ndarray, points: np.ndarray, softened: Any, groups: Any
+    plane: Section, xs: np.ndarray, ys: np.ndarray, found: np.ndarray, points: np.ndarray, softened: Any, groups: Any
 ) -> None:
     """Search at `points` ([row, column]) from the real states `softened`, displaced, else from complex starts; what is found
     enters `found`."""

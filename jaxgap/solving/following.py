@@ -20,6 +20,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxgap.equations.gauge import search_root, vanishing
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.characteristic import count_negative
 from jaxgap.numerics.newton import Root, norm
 from jaxgap.solving.critical import instability
@@ -262,14 +263,10 @@ def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Trac
     T_c, v = instability(sc)
     T_0 = jnp.maximum(T, CLOSE * T_c)
 
-    def bisect(_: Any, bracket: Any) -> Any:
-        lo, hi = bracket
-        middle = (lo + hi) / 2
-        inside = v @ gap_residual(sc, jnp.exp(middle) * v, T_0, rule) < 0
-        return jnp.where(inside, middle, lo), jnp.where(inside, hi, middle)
+    def inside(log_a: Float[Array, ""]) -> Bool[Array, ""]:
+        return v @ gap_residual(sc, jnp.exp(log_a) * v, T_0, rule) < 0
 
-    bounds = jnp.log(vanishing(sc, T_0)), jnp.log(100 * sc.Omega)
-    a = jnp.exp(jax.lax.fori_loop(0, 30, bisect, bounds)[0])
+    a = jnp.exp(bisected(inside, jnp.log(vanishing(sc, T_0)), jnp.log(100 * sc.Omega), 30)[0])
     superconducting = T_c > T
     track = follow(sc, (jnp.where(superconducting, a, 0.0) * v)[None], T_0, T, rule=rule)
     return track._replace(arrived=track.arrived | ~superconducting)

@@ -13,10 +13,11 @@ from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Inexact, Int
+from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap.model.band import zeta
 from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.implicit import at_root
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.beyond_overlap import ROUNDING, lowest_alone, normal_crossing
@@ -167,14 +168,7 @@ def turning_point(
     slope: Callable[[Scalar], Scalar], bracket: tuple[Scalar, Scalar], rising: Flag | bool
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """A bracket at whose left end E is `rising` and at whose right end it is not (or the reverse), narrowed to the last bit."""
-
-    def bisect(_: Int[Array, ""], bracket: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
-        middle = (bracket[0] + bracket[1]) / 2
-        same = (slope(middle) >= 0) == rising
-        return jnp.where(same, middle, bracket[0]), jnp.where(same, bracket[1], middle)
-
-    left, right = jax.lax.fori_loop(0, 80, bisect, bracket)
-    return left, right
+    return bisected(lambda kappa: (slope(kappa) >= 0) == rising, bracket[0], bracket[1], 80)
 
 
 KINK = 0.1

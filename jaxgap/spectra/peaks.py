@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.band import density_of_states, kappa_F, rho
 from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.bracket import bisected_on_host
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.beyond_overlap import pairs_alone_at_fermi_momentum
 from jaxgap.spectra.minima import (
@@ -101,7 +102,8 @@ def _pair_peaks(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: 
         return orders(kappa)[1]
 
     brackets = _rising_or_falling(slope, np.unique(grid)[1:-1])
-    left, right = _bisected(slope, *brackets)
+    rising = slope(brackets[0]) >= 0
+    left, right = bisected_on_host(lambda kappa: (slope(kappa) >= 0) == rising, *brackets)
     middle = (left + right) / 2
     wide = np.minimum(brackets[0], middle - NEAR * hi), np.maximum(brackets[1], middle + NEAR * hi)
     around = [slope(kappa) for kappa in (left - 1e-9 * hi, right + 1e-9 * hi, *wide)]
@@ -131,16 +133,6 @@ def _rising_or_falling(slope: Callable[[np.ndarray], np.ndarray], grid: np.ndarr
     rising = np.asarray(slope(grid)) >= 0
     change = np.flatnonzero(rising[:-1] != rising[1:])
     return grid[change], grid[change + 1]
-
-
-def _bisected(slope: Callable[[np.ndarray], np.ndarray], left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The brackets, narrowed to the last bit."""
-    rising = np.asarray(slope(left)) >= 0
-    for _ in range(60):
-        middle = (left + right) / 2
-        same = (np.asarray(slope(middle)) >= 0) == rising
-        left, right = np.where(same, middle, left), np.where(same, right, middle)
-    return left, right
 
 
 def strongest_peaks_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:

@@ -27,8 +27,8 @@ def configuration(points: Points, work: Work, blocks: Blocks) -> dict[str, Any]:
     sets_T = any(path == "T" for one in points.axes if not callable(one.moves) for path, *_ in one.moves)
     start = None if work.start is None else [repr(complex(x)) for x in work.start]
     return {
-        "system": to_toml(points.place.sc),
-        "T": None if sets_T else float(points.place.T),
+        "system": to_toml(points.family.sc),
+        "T": None if sets_T else float(points.family.T),
         "points": "grid" if points.outer else "samples",
         "axes": {one.name: _axis(one) for one in points.axes},
         "observables": [_quantity(one) for one in work.evaluator.quantities],

@@ -23,6 +23,7 @@ from jaxtyping import Float
 from jaxgap.equations.curvature import residual_and_matrix
 from jaxgap.equations.gauge import gauge_directions, implicit_amplitudes
 from jaxgap.equations.pairing import pack
+from jaxgap.model.family import Section
 from jaxgap.numerics.programs import KNOWN, counted
 from jaxgap.observables.quantities import DELTA
 from jaxgap.observables.quantity import Quantity
@@ -31,7 +32,6 @@ from jaxgap.solving.many import LONG_BLOCK, Ways, solve_many
 from jaxgap.solving.one import ESCALATION
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
-from jaxgap.sweeps.grid import Place
 from jaxgap.sweeps.quantities import Sensitivity
 
 __all__ = ["Evaluator", "BATCH", "default_batch"]
@@ -65,7 +65,7 @@ def default_batch() -> int:
 class Evaluator:
     """Computes quantities at rows of axis values. Programs are compiled when they are first needed, and kept."""
 
-    place: Place
+    family: Section
     axes: tuple[str, ...]
     quantities: tuple[Quantity, ...]
     branch: str | None
@@ -104,9 +104,9 @@ class Evaluator:
 
     def _traced_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
         rows = jax.ShapeDtypeStruct((self.batch, len(self.axes)), np.float64)
-        start = jax.ShapeDtypeStruct((self.batch, len(self.place.sc.channels)), float if self.real else complex)
+        start = jax.ShapeDtypeStruct((self.batch, len(self.family.sc.channels)), float if self.real else complex)
         traced = partial(self._values, rule=DEFAULT_RULE, branch=None, ways="short")
-        out = jax.eval_shape(traced, self.place, rows, start)
+        out = jax.eval_shape(traced, self.family, rows, start)
         return {name: jax.ShapeDtypeStruct(one.shape[1:], one.dtype) for name, one in out.items() if name != "Delta_found"}
 
     def _run(self, rule: Rule, rows: np.ndarray, start: Any, branch: str | None) -> dict[str, np.ndarray]:
@@ -129,7 +129,7 @@ class Evaluator:
         waiting: list[Any] = []
         done: list[dict[str, np.ndarray]] = []
         for piece in _pieces(batch * len(devices), rows, start):
-            waiting.append(program(self.place, *jax.device_put(piece, spread)))
+            waiting.append(program(self.family, *jax.device_put(piece, spread)))
             if len(waiting) > AHEAD:
                 done.append(jax.tree.map(np.asarray, waiting.pop(0)))
         done += [jax.tree.map(np.asarray, one) for one in waiting]
@@ -141,7 +141,7 @@ class Evaluator:
 
     def _once(self, how: Any, make: Callable[[], Any]) -> Any:
         # Values of leaves are arguments: sweeps around other systems of the same structure share it.
-        key = (self.axes, self.quantities, self.batch, self.real, jax.tree.structure(self.place), *how)
+        key = (self.axes, self.quantities, self.batch, self.real, jax.tree.structure(self.family), *how)
         with _COMPILING:
             if key not in _programs:
                 with counted():
@@ -159,26 +159,26 @@ class Evaluator:
         rows = jax.ShapeDtypeStruct((n, len(self.axes)), np.float64, sharding=spread)
         starts = None
         if start is not None:
-            starts = jax.ShapeDtypeStruct((n, len(self.place.sc.channels)), start, sharding=spread)
-        return jax.jit(sharded).lower(self.place, rows, starts).compile(OPTIONS.get(jax.default_backend(), {}))
+            starts = jax.ShapeDtypeStruct((n, len(self.family.sc.channels)), start, sharding=spread)
+        return jax.jit(sharded).lower(self.family, rows, starts).compile(OPTIONS.get(jax.default_backend(), {}))
 
     # --- one batch on one device; traced ------------------------------------------------------------------------------
 
-    def _values(self, place: Place, rows: Any, start: Any, *, rule: Rule, branch: str | None, ways: Ways) -> dict[str, Any]:
-        systems, T = jax.vmap(lambda row: place.at(row))(rows)
+    def _values(self, family: Section, rows: Any, start: Any, *, rule: Rule, branch: str | None, ways: Ways) -> dict[str, Any]:
+        systems, T = jax.vmap(lambda row: family.at(*row))(rows)
         solved = solve_many(systems, T, start=start, branch=branch, rule=rule, ways=ways)
         if start is not None:
             # Who starts from zero asks for the normal state.
             normal = (solved.status == Status.TRIVIAL) & (start == 0).all(axis=1)
             solved = eqx.tree_at(lambda s: s.status, solved, jnp.where(normal, Status.NORMAL, solved.status))
         real = start is None or not jnp.iscomplexobj(start)
-        return jax.lax.map(partial(self._of_one, place, rule, real), (rows, solved), batch_size=min(AT_ONCE, len(rows)))
+        return jax.lax.map(partial(self._of_one, family, rule, real), (rows, solved), batch_size=min(AT_ONCE, len(rows)))
 
-    def _of_one(self, place: Place, rule: Rule, real: bool, element: Any) -> dict[str, Any]:
+    def _of_one(self, family: Section, rule: Rule, real: bool, element: Any) -> dict[str, Any]:
         """All variables of one point: NaN, and -1 for an integer, where the solution asked for was not found."""
         row, solution = element
         out = {"status": solution.status, "residual": solution.residual, "Delta_found": solution.Delta}
-        slopes = self._slopes(place, row, solution, rule, real) if self.along else {}
+        slopes = self._slopes(family, row, solution, rule, real) if self.along else {}
         for one in self.quantities:
             if isinstance(one, Sensitivity):
                 value = slopes[one.function][..., self.along.index(one.along)]
@@ -198,7 +198,7 @@ class Evaluator:
         """What quantities are differentiated with respect to."""
         return tuple(dict.fromkeys(one.along for one in self.sensitivities))
 
-    def _slopes(self, place: Place, row: Any, solution: Solution, rule: Rule, real: bool) -> dict[Any, Any]:
+    def _slopes(self, family: Section, row: Any, solution: Solution, rule: Rule, real: bool) -> dict[Any, Any]:
         """dO/dp along the branch, for every function O that is differentiated and every p of `along`, [..., p]."""
         D = solution.Delta.real if real else solution.Delta
         trusted = solution.converged & (solution.label != Label.NORMAL)
@@ -209,7 +209,7 @@ class Evaluator:
         differentiated = {one.function: one for one in self.sensitivities}
 
         def values(p: Any) -> list[Any]:
-            sc, T = self._moved(place, row, p)
+            sc, T = self._moved(family, row, p)
             Delta = implicit_amplitudes(sc, T, D, trusted, jacobian, rule).astype(complex)
             there = eqx.tree_at(lambda s: (s.superconductor, s.T, s.Delta), solution, (sc, T, Delta))
             return [one(sc, T, there) for one in differentiated.values()]
@@ -217,12 +217,12 @@ class Evaluator:
         # All directions together: one program, whatever their number.
         return dict(zip(differentiated, jax.jacfwd(values)(jnp.zeros(len(self.along))), strict=True))
 
-    def _moved(self, place: Place, row: Any, p: Any) -> Any:
+    def _moved(self, family: Section, row: Any, p: Any) -> Any:
         """(system, T) at a row, moved by p_i along the i-th of `along`: an axis, a path or T."""
         for along, step in zip(self.along, p, strict=True):
             if along in self.axes:
                 row = row.at[self.axes.index(along)].add(step)
-        sc, T = place.at(row)
+        sc, T = family.at(*row)
         for along, step in zip(self.along, p, strict=True):
             if along in self.axes:
                 continue

@@ -13,21 +13,18 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
+from jaxgap.model.family import Moves, Section, leaf
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite
 
-__all__ = ["Axis", "Place", "Points", "Blocks", "MOST_VALUES", "axis", "points"]
+__all__ = ["Axis", "Points", "Blocks", "MOST_VALUES", "axis", "points"]
 
 MOST_VALUES = 10**7
 """Values of one axis."""
-
-Move = tuple[str, float, float]
-"""(path, factor, offset): what an axis sets."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,8 @@ class Axis:
 
     name: str
     values: Float[np.ndarray, "point"]
-    moves: Any
-    """The leaves that it sets, a tuple of `Move`s; or a function (system, value) -> system; None: what its name says."""
+    moves: Moves
+    """The leaves that it sets, a tuple of `Move`s; or a function (system, value) -> system; nothing: what its name says."""
     unit: str
 
 
@@ -50,7 +47,7 @@ def axis(values: Any, sets: Any = None, unit: str = "") -> Axis:
             (system, value) -> system of JAX operations.
         unit: its unit, for the coordinates.
     """
-    moves: Any = sets
+    moves: Moves = ()
     if isinstance(sets, Mapping):
         pairs = {path: entry if isinstance(entry, tuple | list) else (entry, 0.0) for path, entry in sets.items()}
         for path, pair in pairs.items():
@@ -58,6 +55,7 @@ def axis(values: Any, sets: Any = None, unit: str = "") -> Axis:
         moves = tuple((path, float(factor), float(offset)) for path, (factor, offset) in pairs.items())
     elif sets is not None:
         check(callable(sets), "sets", "map paths to factors, or be a function (system, value) -> system", repr(sets))
+        moves = sets
     return Axis("", _values("values", values), moves, unit)
 
 
@@ -73,41 +71,11 @@ def _values(name: str, values: Any) -> np.ndarray:
     return values
 
 
-class Place(eqx.Module):
-    """(system, T) at any point of a sweep."""
-
-    sc: Superconductor
-    T: Float[Array, ""]
-    moves: tuple[Any, ...] = eqx.field(static=True)
-    """What every axis does: `Axis.moves`."""
-
-    def at(self, x: Any, y: Any = None) -> tuple[Superconductor, Any]:
-        """(system, T [K]) at one row of axis values; `y` is not used (a `Plane` of a phase diagram has two coordinates)."""
-        del y
-        values, T = {}, self.T
-        for moves, value in zip(self.moves, x, strict=True):
-            for path, factor, offset in () if callable(moves) else moves:
-                if path == "T":
-                    T = _moved(value, factor, offset)
-                else:
-                    values[path] = _moved(value, factor, offset)
-        sc = self.sc.set(values)
-        for moves, value in zip(self.moves, x, strict=True):
-            if callable(moves):
-                sc = moves(sc, value)
-        return sc, T
-
-
-def _moved(value: Any, factor: float, offset: float) -> Any:
-    # A leaf that is the value itself is so to the last bit.
-    return value if (factor, offset) == (1.0, 0.0) else offset + factor * value
-
-
 @dataclass(frozen=True)
 class Points:
     """All points of a sweep."""
 
-    place: Place
+    family: Section
     axes: tuple[Axis, ...]
     outer: bool
     """Whether they are the outer product of the axes; else the axes are columns."""
@@ -194,7 +162,7 @@ def points(sc: Superconductor, T: Any, grid: Any, samples: Any) -> Points:
         check(len(set(lengths.values())) == 1, "samples", "have columns of equal length", lengths)
     else:
         _check_no_value_twice(axes)
-    found = Points(Place(sc, _base_temperature(T, axes), tuple(one.moves for one in axes)), axes, samples is None)
+    found = Points(Section(sc, _base_temperature(T, axes), tuple(one.moves for one in axes)), axes, samples is None)
     _check_leaves(sc, axes)
     _check_ends(found)
     return found
@@ -213,9 +181,9 @@ def _base_temperature(T: Any, axes: tuple[Axis, ...]) -> Any:
 def _named(sc: Superconductor, name: str, entry: Any) -> Axis:
     """The axis `name`, from its values or from an `Axis`."""
     check(isinstance(name, str) and name.strip() == name and "/" not in name, "grid", "have names without `/`", repr(name))
-    one = entry if isinstance(entry, Axis) else Axis("", _values(name, entry), None, "")
+    one = entry if isinstance(entry, Axis) else Axis("", _values(name, entry), (), "")
     moves, unit = one.moves, one.unit
-    if moves is None:
+    if moves == ():
         moves, unit = _known(sc, name)
     return Axis(name, one.values, moves, one.unit or unit)
 
@@ -223,13 +191,13 @@ def _named(sc: Superconductor, name: str, entry: Any) -> Axis:
 def _known(sc: Superconductor, name: str) -> tuple[Any, str]:
     """(moves, unit) of an axis that is `T`, `d`, or a path."""
     if name == "T":
-        return (("T", 1.0, 0.0),), "K"
+        return leaf("T"), "K"
     if name == "d" and len(sc.bands) == 2 and len(sc.cross) == 1:
         masses = [float(band.mass) for band in sc.bands]
         check(masses[0] == masses[1], "d", "belong to bands of equal masses (else set `mu[...]` itself)", f"masses {masses}")
         return apart, "meV"
     path = sc.canonical(name)
-    return ((path, 1.0, 0.0),), unit_of(path)
+    return leaf(path), unit_of(path)
 
 
 def unit_of(path: str) -> str:
@@ -275,7 +243,7 @@ def _check_ends(found: Points) -> None:
     for row in rows:
         where = ", ".join(f"{one.name} = {value:g}" for one, value in zip(found.axes, row, strict=True))
         try:
-            sc, T = found.place.at(np.asarray(row, dtype=float))
+            sc, T = found.family.at(*np.asarray(row, dtype=float))
             sc.set({})
         except InputError as error:
             raise InputError(f"At {where}: {error}") from None

@@ -101,7 +101,7 @@ def coordinates(points: Points, found: tuple[Variable, ...]) -> dict[str, tuple[
     for one in points.axes:
         out[one.name] = ((one.name,) if points.outer else ("sample",), one.values, {"units": one.unit or "1"})
     used = {dim for variable in found for dim in variable.dims}
-    for name, labels in names_along(points.place.sc).items():
+    for name, labels in names_along(points.family.sc).items():
         if name in used:
             out[name] = ((name,), np.array(labels), {})
     return out

@@ -104,7 +104,7 @@ def _by_name(text: str, points: Points) -> Quantity:
         good = ", ".join(name for name, one in NAMES.items() if one.differentiable)
         raise InputError(f"Observable `{text}`: cannot differentiate `{what}`; what can be differentiated is {good}.")
     axes = {one.name: one.unit for one in points.axes}
-    place = along if along in axes or along == "T" else points.place.sc.canonical(along)
+    place = along if along in axes or along == "T" else points.family.sc.canonical(along)
     unit = axes.get(place) or unit_of(place)
     base = NAMES[what]
     about = {one.name: getattr(base, one.name) for one in fields(base)} | {

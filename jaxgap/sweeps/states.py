@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap.equations.gap_equations import lanes, residual
 from jaxgap.equations.gauge import vanishing
+from jaxgap.model.family import Section
 from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.newton import newton, norm
 from jaxgap.numerics.programs import program
@@ -24,7 +25,6 @@ from jaxgap.solving.many import BLOCK, lane_equations
 from jaxgap.solving.stability import negative_of_each
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.states.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, complex_starts, real_starts
-from jaxgap.sweeps.grid import Place
 
 __all__ = ["Found", "MOST", "search", "ground_states"]
 
@@ -58,38 +58,38 @@ class Found(NamedTuple):
         return (self.unstable_amplitude == 0) & (self.unstable_phase == 0)
 
 
-def search(place: Place, rows: Float[np.ndarray, "point axis"], groups: list[np.ndarray]) -> Found:
+def search(family: Section, rows: Float[np.ndarray, "point axis"], groups: list[np.ndarray]) -> Found:
     """All states found at every point of `rows`; `groups` are the channels that turn together."""
-    systems, maps, symmetric = in_chunks(partial(_systems, place), CHUNK, rows)
+    systems, maps, symmetric = in_chunks(partial(_systems, family), CHUNK, rows)
     normal_stable = negative_of_each(np.eye(maps.shape[-1]) - maps) == 0
     y, none = np.zeros(len(rows)), np.zeros(1)
     direct, far = real_starts(systems)
-    after = _of_each(partial(_iterated, place), rows, far)[0]
-    states = real_states_from(partial(_ends, place, rows, groups=groups), direct, after, groups, REAL_SLOTS, BETWEEN)
-    judged = judged_states(place, rows, none, states[None])[:4]
+    after = _of_each(partial(_iterated, family), rows, far)[0]
+    states = real_states_from(partial(_ends, family, rows, groups=groups), direct, after, groups, REAL_SLOTS, BETWEEN)
+    judged = judged_states(family, rows, none, states[None])[:4]
     Delta, F, amplitude, phase = (field[0] for field in judged)
     real = Found(Delta.astype(complex), F, amplitude, phase, normal_stable)
-    return _ranked(_with_broken(place, rows, y, real, symmetric, complex_starts(systems), groups))
+    return _ranked(_with_broken(family, rows, y, real, symmetric, complex_starts(systems), groups))
 
 
 @program
-def _systems(place: Place, rows: Float[Array, "point axis"]) -> Any:
+def _systems(family: Section, rows: Float[Array, "point axis"]) -> Any:
     """(system, lambda K(T), whether g is symmetric) at every row."""
 
     def one(row: Any) -> Any:
-        sc, T = place.at(row)
+        sc, T = family.at(*row)
         # Leaves that no axis sets are repeated.
         return sc, linear_map(sc, T), jnp.asarray(sc.has_free_energy)
 
     return jax.vmap(one)(rows)
 
 
-def _ends(place: Place, rows: np.ndarray, starts: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+def _ends(family: Section, rows: np.ndarray, starts: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
     """Where Newton ends from every start (that is not NaN) of every point; NaN for what is no state. What arrives with few
     nodes is finished with those of any search, each state once."""
     ends = []
     for rule, steps in STAGES:
-        Delta, converged, superconducting = _of_each(partial(_roots, place, rule=rule, steps=steps), rows, starts)
+        Delta, converged, superconducting = _of_each(partial(_roots, family, rule=rule, steps=steps), rows, starts)
         arrived = np.where((converged & superconducting)[..., None], Delta, np.nan)
         starts = np.where(converged[..., None], np.nan, Delta)
         if rule == SEARCH_RULE:
@@ -116,13 +116,13 @@ def _of_each(program_: Any, rows: np.ndarray, starts: np.ndarray) -> list[np.nda
 
 @program
 def _roots(
-    place: Place, rows: Float[Array, "start axis"], starts: Float[Array, "start channel"], rule: Rule, steps: int
+    family: Section, rows: Float[Array, "start axis"], starts: Float[Array, "start channel"], rule: Rule, steps: int
 ) -> Any:
     """(amplitudes, converged, whether to a superconducting state) of Newton from every start at its own point."""
     equations = lane_equations(rule)
 
     def one(row: Any, D: Any) -> Any:
-        sc, T = place.at(row)
+        sc, T = family.at(*row)
         root = newton(equations, D, (sc, T), steps, vanishing(sc, T), SEARCH_STRIDE)
         return root.x, root.converged, norm(root.x) > 2 * vanishing(sc, T)
 
@@ -130,10 +130,10 @@ def _roots(
 
 
 @program
-def _iterated(place: Place, rows: Float[Array, "start axis"], starts: Float[Array, "start channel"]) -> Any:
+def _iterated(family: Section, rows: Float[Array, "start axis"], starts: Float[Array, "start channel"]) -> Any:
     """Every start after a few plain iterations at its own point, as in `states.search.iterated`."""
     # Leaves that no axis sets are repeated.
-    sc, T = jax.vmap(lambda row: place.at(row))(rows)
+    sc, T = jax.vmap(lambda row: family.at(*row))(rows)
 
     def step(_: Any, D: Any) -> Any:
         return D - residual(D.T, lanes(sc, D, T, ROUGH_RULE)).T
@@ -142,7 +142,7 @@ def _iterated(place: Place, rows: Float[Array, "start axis"], starts: Float[Arra
 
 
 def _with_broken(
-    place: Place, rows: np.ndarray, y: np.ndarray, real: Found, symmetric: np.ndarray, starts: np.ndarray, groups: Any
+    family: Section, rows: np.ndarray, y: np.ndarray, real: Found, symmetric: np.ndarray, starts: np.ndarray, groups: Any
 ) -> Found:
     """The real states, and the stable ones that break time reversal: looked for beside real states that are soft in their
     phases alone, and from complex `starts` where nothing else is stable."""
@@ -153,14 +153,14 @@ def _with_broken(
     candidates = np.full((n, BROKEN_SLOTS, c), np.nan, complex)
     if beside.any():
         softened = np.where(soft[..., None], real.Delta.real, np.nan)[beside]
-        more, plain = displaced_starts(place, rows[beside], y[beside], softened)
+        more, plain = displaced_starts(family, rows[beside], y[beside], softened)
         candidates[beside] = different_states(
-            broken_states_from(place, rows[beside], y[beside], more, plain), groups, BROKEN_SLOTS
+            broken_states_from(family, rows[beside], y[beside], more, plain), groups, BROKEN_SLOTS
         )
     left = lacking & np.isnan(candidates[:, 0, 0])
     if left.any():
-        candidates[left] = different_states(broken_states_from(place, rows[left], y[left], starts[left]), groups, BROKEN_SLOTS)
-    judged = judged_states(place, rows, np.zeros(1), candidates[None], groups)[:4]
+        candidates[left] = different_states(broken_states_from(family, rows[left], y[left], starts[left]), groups, BROKEN_SLOTS)
+    judged = judged_states(family, rows, np.zeros(1), candidates[None], groups)[:4]
     fields = (np.concatenate([one, other[0]], axis=1) for one, other in zip(real[:4], judged, strict=True))
     return Found._make([*fields, real.normal_stable])
 

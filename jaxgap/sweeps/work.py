@@ -40,7 +40,7 @@ class Work:
         return {one.name: filled(one, extent, values[one.name]) for one in self.variables}
 
     def _searched(self, rows: np.ndarray) -> dict[str, Any]:
-        found = search(self.evaluator.place, rows, list(self.groups))
+        found = search(self.evaluator.family, rows, list(self.groups))
         count = np.isfinite(found.Delta).all(axis=2).sum(axis=1)
         of_points = {"count": count, "normal_stable": found.normal_stable}
         if self.mode == "ground_state":
@@ -73,7 +73,7 @@ def work(
     points: Points, quantities: tuple[Quantity, ...], mode: str, branch: str | None, start: Any, batch: int | None
 ) -> Work:
     """The work of a sweep, checked."""
-    sc = points.place.sc
+    sc = points.family.sc
     check(mode in MODES, "mode", f"be one of {', '.join(MODES)}", repr(mode))
     chosen = branch is not None or start is not None
     check(mode == "branch" or not chosen, "mode", 'be "branch" where a branch or a start is given', repr(mode))
@@ -84,7 +84,7 @@ def work(
     amplitudes_ = None if start is None else np.asarray(amplitudes(start, sc))
     real = mode == "branch" and (amplitudes_ is None or not np.iscomplexobj(amplitudes_))
     names = tuple(one.name for one in points.axes)
-    evaluator = Evaluator(points.place, names, quantities, branch, batch or default_batch(), real)
+    evaluator = Evaluator(points.family, names, quantities, branch, batch or default_batch(), real)
     middle = np.array([(one.values.min() + one.values.max()) / 2 for one in points.axes])
-    groups = tuple(coupled_groups(points.place.at(middle)[0])) if mode != "branch" else ()
+    groups = tuple(coupled_groups(points.family.at(*middle)[0])) if mode != "branch" else ()
     return Work(evaluator, mode, amplitudes_, groups, variables(points, quantities, evaluator.shapes(), mode))

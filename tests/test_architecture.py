@@ -1,0 +1,166 @@
+"""The plan of the house, held to bounds: floors, circles, shadows, private names, `Any`, one way to do each thing.
+
+`tools/architecture.py` measures, and says what each number means. What is broken now is in `KNOWN`, to the letter: a new fault
+fails, and so does one that is gone and has not been taken from the list.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def _measure():
+    spec = importlib.util.spec_from_file_location("architecture", ROOT / "tools" / "architecture.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["architecture"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+architecture = _measure()
+HOUSE = architecture.House(ROOT)
+
+MOST_ROOMS = 20
+DEEPEST = 14
+MOST_ANY = 0.05
+
+KNOWN: dict = {
+    "against the floors": [
+        "jaxgap.continuation.arclength -> jaxgap.observables.gaps",
+        "jaxgap.continuation.bifurcations -> jaxgap.observables.gaps",
+        "jaxgap.continuation.branches -> jaxgap.observables.gaps",
+        "jaxgap.continuation.branches -> jaxgap.observables.thermodynamics",
+        "jaxgap.continuation.jumps -> jaxgap.observables.thermodynamics",
+        "jaxgap.continuation.residuals -> jaxgap.observables.gaps",
+        "jaxgap.continuation.residuals -> jaxgap.observables.thermodynamics",
+        "jaxgap.model.config -> jaxgap.materials",
+        "jaxgap.observables.experiments -> jaxgap.plotting.plots",
+        "jaxgap.observables.pictures -> jaxgap.plotting.plots",
+        "jaxgap.phases.diagram -> jaxgap.observables.gaps",
+        "jaxgap.phases.diagram -> jaxgap.observables.thermodynamics",
+        "jaxgap.solving.curves -> jaxgap.observables.gaps",
+        "jaxgap.spectra.beyond_overlap -> jaxgap.equations.pairing",
+        "jaxgap.states.solutions -> jaxgap.observables.gaps",
+        "jaxgap.states.solutions -> jaxgap.observables.thermodynamics",
+    ],
+    "circles": [("jaxgap.fitting.posterior", "jaxgap.fitting.posterior_report")],
+    "shadowed": [
+        "jaxgap.fitting.bootstrap",
+        "jaxgap.fitting.compare",
+        "jaxgap.fitting.posterior",
+        "jaxgap.observables.dispersion",
+        "jaxgap.observables.spectral_function",
+        "jaxgap.observables.superfluid_density",
+        "jaxgap.origins.eliashberg_function",
+        "jaxgap.origins.fermi_surface",
+        "jaxgap.origins.instabilities",
+    ],
+    "private imports": [
+        "jaxgap.model.superconductor <- jaxgap.model.couplings._canonical",
+        "jaxgap.observables.nmr <- jaxgap.observables.gaps._energy",
+        "jaxgap.observables.nmr <- jaxgap.observables.gaps._grid",
+        "jaxgap.observables.nmr <- jaxgap.observables.gaps._turning_point",
+        "jaxgap.origins.electron_phonon <- jaxgap.plotting.plots._axes",
+        "jaxgap.origins.mixing <- jaxgap.model.couplings._canonical",
+        "jaxgap.origins.mixing <- jaxgap.plotting.plots._axes",
+        "jaxgap.origins.vibronic_maps <- jaxgap.plotting.plots._axes",
+        "jaxgap.sweeps.pictures <- jaxgap.plotting.plots._axes",
+        "jaxgap.sweeps.pictures <- jaxgap.plotting.plots._axis_label",
+    ],
+    "any": 0.204,
+    "the gap equation": ["jaxgap.equations.curvature", "jaxgap.equations.gap_equations", "jaxgap.equations.pairing"],
+    "lambda K(T)": [
+        "jaxgap.continuation.ends._linear",
+        "jaxgap.continuation.residuals.normal",
+        "jaxgap.continuation.transition._linear_map",
+        "jaxgap.equations.gap_equations.normal_matrix",
+        "jaxgap.fitting.normal.first_pairs",
+        "jaxgap.observables.discontinuities._jump",
+        "jaxgap.phases.diagram.linear_map",
+        "jaxgap.solving.critical._linear_map",
+    ],
+    "T_c is searched": [
+        "jaxgap.continuation.ends",
+        "jaxgap.continuation.transition",
+        "jaxgap.solving.critical",
+        "jaxgap.solving.critical_many",
+        "jaxgap.solving.onset",
+    ],
+}
+
+
+def test_few_rooms():
+    assert len(HOUSE.rooms) <= MOST_ROOMS
+    assert set(HOUSE.rooms) - {"_moved"} == set(architecture.FLOORS)
+
+
+def test_imports_go_one_way():
+    assert HOUSE.against_floors() == KNOWN["against the floors"]
+
+
+def test_no_circles():
+    assert architecture.circles(HOUSE.graph()) == []
+    assert architecture.circles(HOUSE.graph(in_functions=True)) == KNOWN["circles"]
+
+
+def test_the_house_is_not_deep():
+    assert len(architecture.longest_chain(HOUSE.graph_of_rooms())) <= DEEPEST
+
+
+def test_no_module_is_shadowed():
+    assert HOUSE.shadowed() == KNOWN["shadowed"]
+
+
+def test_no_private_name_is_imported():
+    assert HOUSE.private_imports() == KNOWN["private imports"]
+
+
+def test_annotations_say_something():
+    assert HOUSE.disguises() == []
+    assert HOUSE.any_share() <= KNOWN["any"]
+
+
+@pytest.mark.parametrize("idea", architecture.IDEAS, ids=lambda idea: idea.title)
+def test_there_is_one_way_to_do_it(idea):
+    assert HOUSE.places(idea) == KNOWN[idea.title]
+
+
+# --- the measure itself -------------------------------------------------------------------------------------------------
+
+FAULTS = {
+    "__init__.py": "from jaxgap.model.band import band as band\n",
+    "numerics/__init__.py": "",
+    "numerics/newton.py": "from jaxgap.model.band import band, _own\nx: Any = 1\ny: int = 2\nScalar = Any\n",
+    "model/__init__.py": "from jaxgap.model.band import band as band\n",
+    "model/band.py": "def band(a: int) -> 'Scalar':\n    import jaxgap.numerics.newton\n    return jaxgap.numerics.newton._x\n",
+}
+
+
+@pytest.fixture
+def broken(tmp_path):
+    for name, text in FAULTS.items():
+        path = tmp_path / "jaxgap" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return architecture.House(tmp_path)
+
+
+def test_every_fault_is_found(broken):
+    assert broken.against_floors() == ["jaxgap.numerics.newton -> jaxgap.model.band"]
+    assert architecture.circles(broken.graph()) == []
+    assert architecture.circles(broken.graph(in_functions=True)) == [("jaxgap.model.band", "jaxgap.numerics.newton")]
+    assert broken.shadowed() == ["jaxgap.model.band"]
+    assert broken.private_imports() == ["jaxgap.numerics.newton <- jaxgap.model.band._own"]
+    assert broken.disguises() == ["Scalar"]
+    assert broken.any_share() == 1 / 4
+    assert architecture.longest_chain(broken.graph_of_rooms()) == ["jaxgap", "numerics", "model"]
+
+
+def test_the_table_has_a_column_for_each_tree(broken, capsys, tmp_path):
+    architecture.main([str(tmp_path), str(ROOT)])
+    first = capsys.readouterr().out.splitlines()[0].split()
+    assert first == ["modules", "5", str(len(HOUSE.modules))]
