@@ -29,7 +29,7 @@ from jaxgap.observables.quantity import GAMMA, WEIGHTS, Need, Picture, Quantity
 from jaxgap.observables.views import TEMPERATURE
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
-from jaxgap.spectra.minima import branch_energy, dense_grid, turning_point
+from jaxgap.spectra.minima import branch_energy, turning_points
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import panels
 from jaxgap.units import thermal_energy
@@ -109,15 +109,8 @@ def _singular_energies(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> 
 
 def _extrema(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array, ""]) -> Float[Array, "peak"]:
     """E at the first extrema of a branch inside the shell; where there are fewer, at the shell's edges, where N has steps."""
-    theta = (sc, Delta, upper)
-    slope = jax.grad(lambda kappa: branch_energy(kappa, theta, cluster))
-    grid = dense_grid(sc, Delta, cluster)
-    slopes = jax.vmap(slope)(grid)
-    turns = ((slopes[:-1] >= 0) != (slopes[1:] >= 0)) & (jnp.diff(grid) > 0)
-    wanted = turns.astype(float).at[jnp.array([0, -1])].add(0.5)
-    place = jax.lax.top_k(wanted, TURNS)[1]
-    brackets = jax.vmap(lambda i: jnp.stack(turning_point(slope, (grid[i], grid[i + 1]), slopes[i] >= 0)))(place)
-    return jax.vmap(lambda kappa: branch_energy(kappa, theta, cluster))(jnp.mean(brackets, axis=1))
+    places = turning_points(sc, Delta, cluster, upper, TURNS)
+    return jax.vmap(lambda kappa: branch_energy(kappa, (sc, Delta, upper), cluster))(places)
 
 
 # --- for observe, sweeps and fits ---------------------------------------------------------------------------------------

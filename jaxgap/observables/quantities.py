@@ -21,6 +21,7 @@ from jaxgap.observables.spectral_function import INTENSITY
 from jaxgap.observables.superfluid_density import SUPERFLUID
 from jaxgap.observables.symmetrised import SYMMETRISED
 from jaxgap.observables.thermodynamics import FREE_ENERGY, HEAT
+from jaxgap.observables.ultrasound import ULTRASOUND
 
 __all__ = ["DELTA", "EXPERIMENTS", "MEASURED", "OPTIONS", "QUANTITIES", "RECORDED"]
 
@@ -54,6 +55,7 @@ QUANTITIES: dict[str, Quantity] = {
         HEAT,
         SUPERFLUID,
         NMR,
+        ULTRASOUND,
     )
 }
 """All of them, by name."""
