@@ -218,16 +218,17 @@ def memory(largest: int) -> list[dict[str, Any]]:
 
 def operations(steps: float) -> dict[str, Any]:
     """Operations and bytes per solution, from the compiled programs of what a block evaluates, times how often."""
-    from jaxgap.equations.gap_equations import lanes, residual, residual_and_matrix
+    from jaxgap.equations.gap_equations import residuals, residuals_and_matrices
+    from jaxgap.equations.nodes import lanes
     from jaxgap.solving.many import fewer
 
     lambda_33, d, T = (jnp.asarray(row) for row in draw(BLOCK))
     sc, x = systems_of(lambda_33, d), jnp.tile(START, (BLOCK, 1))
     parts = {
-        "search": (steps - 3, lambda sc, x, T: residual_and_matrix(x.T, lanes(sc, x, T, fewer(RULE)))),
-        "finish": (1, lambda sc, x, T: residual_and_matrix(x.T, lanes(sc, x, T, RULE))),
-        "check": (2, lambda sc, x, T: residual(x.T, lanes(sc, x, T, RULE))),
-        "judge": (1, lambda sc, x, T: residual(x.T, lanes(sc, x, T, RULE.refined()))),
+        "search": (steps - 3, lambda sc, x, T: residuals_and_matrices(x.T, lanes(sc, x, T, fewer(RULE)))),
+        "finish": (1, lambda sc, x, T: residuals_and_matrices(x.T, lanes(sc, x, T, RULE))),
+        "check": (2, lambda sc, x, T: residuals(x.T, lanes(sc, x, T, RULE))),
+        "judge": (1, lambda sc, x, T: residuals(x.T, lanes(sc, x, T, RULE.refined()))),
     }
     total: dict[str, Any] = dict.fromkeys(("flops", "transcendentals", "bytes accessed"), 0.0)
     for times, part in parts.values():

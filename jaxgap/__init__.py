@@ -51,6 +51,7 @@ from jaxgap.model.superconductor import symmetrised as symmetrised
 from jaxgap.numerics.checks import InputError as InputError
 from jaxgap.numerics.checks import NotConvergedError as NotConvergedError
 from jaxgap.numerics.implicit import at_root as at_root
+from jaxgap.numerics.provenance import VERSION as __version__  # noqa: F401
 from jaxgap.phases.diagram import PhaseDiagram as PhaseDiagram
 from jaxgap.phases.diagram import phase_diagram as phase_diagram
 from jaxgap.solving.critical import critical_temperature as critical_temperature
@@ -66,8 +67,6 @@ from jaxgap.states.solutions import Solutions as Solutions
 from jaxgap.states.solutions import State as State
 from jaxgap.states.solutions import ground_state as ground_state
 from jaxgap.states.solutions import solutions as solutions
-
-__version__ = "0.1.0"
 
 keep_old_names()
 

@@ -25,6 +25,7 @@ from typing import NamedTuple
 FLOORS = (
     "numerics",
     "units",
+    "drawing",
     "model",
     "materials",
     "spectra",
@@ -176,7 +177,7 @@ class House:
 
     def against_floors(self) -> list[str]:
         """ "module -> module" for every import, at a module's top, from a room that comes later."""
-        floor = {room: k for k, room in enumerate(FLOORS)}
+        floor = {room: k for k, room in enumerate(FLOORS)} | {room: -1 for room in self.rooms if room.startswith("_")}
         return sorted(
             f"{name} -> {target}"
             for name, targets in self.graph().items()

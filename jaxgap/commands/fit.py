@@ -13,27 +13,28 @@ from rich.markup import escape
 
 from jaxgap.commands.interruption import EXIT, say_interrupted
 from jaxgap.commands.terminal import JsonOption, Waiting, console, progress, waiting
-from jaxgap.fitting import bootstrap_report, posterior_report
 from jaxgap.fitting.bootstrap import NAME as SETS
 from jaxgap.fitting.bootstrap import bootstrap as draw_sets
 from jaxgap.fitting.bootstrap import check_sets
 from jaxgap.fitting.checkpoint import NAME, drawn_so_far
 from jaxgap.fitting.choice import fit as run_fit
 from jaxgap.fitting.compare import compare as compare_models
-from jaxgap.fitting.comparison_report import comparison_row, print_comparison
 from jaxgap.fitting.config import FULL, FitConfig, load_fit
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.information import next_measurement
 from jaxgap.fitting.posterior import check_run, require_packages
 from jaxgap.fitting.posterior import posterior as draw_posterior
-from jaxgap.fitting.posterior_report import posterior_files
 from jaxgap.fitting.problem import problem, systems_at
-from jaxgap.fitting.record import load_result
-from jaxgap.fitting.report import as_json, print_next, print_report, report_files, write_report, write_views
+from jaxgap.fitting.report import bootstrap as bootstrap_report
+from jaxgap.fitting.report import posterior as posterior_report
+from jaxgap.fitting.report.comparison import comparison_row, print_comparison
+from jaxgap.fitting.report.files import as_json, print_next, print_report, report_files, write_report, write_views
+from jaxgap.fitting.report.posterior import posterior_files
+from jaxgap.fitting.report.record import load_result
 from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.sampler import Progress
 from jaxgap.model.files import write_files
-from jaxgap.model.json import print_json, text_of
+from jaxgap.model.records import print_json, text_of
 from jaxgap.model.superconductor import Superconductor, to_toml
 from jaxgap.numerics.checks import DoubtfulError, InputError, NotConvergedError, check
 

@@ -36,7 +36,7 @@ from jaxgap.continuation.ends import EndKind, branch_end
 from jaxgap.continuation.transition import transition
 from jaxgap.materials import MATERIALS
 from jaxgap.model.files import write_picture
-from jaxgap.model.json import print_json
+from jaxgap.model.records import print_json
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, NotConvergedError, check
 from jaxgap.numerics.programs import compile_quickly, keep_programs
@@ -266,7 +266,7 @@ def figures(
 
     Example: jaxgap figures fig2a fig5 --folder figures
     """
-    from jaxgap.papers.vp20 import write_figure
+    from jaxgap.papers.figures import write_figure
 
     wanted = names or list(FIGURE_NAMES)
     for name in wanted:

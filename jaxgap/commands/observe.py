@@ -13,12 +13,12 @@ from rich.markup import escape
 
 from jaxgap.commands.arguments import SetOption, named_system, numbers, parse_temperatures
 from jaxgap.commands.terminal import JsonOption, console
-from jaxgap.model.json import print_json
+from jaxgap.drawing import write_csv
+from jaxgap.model.records import print_json
 from jaxgap.numerics.checks import InputError, check
 from jaxgap.observables.experiments import Observed, Request, check_experiment, observed
 from jaxgap.observables.quantities import EXPERIMENTS, OPTIONS
 from jaxgap.observables.views import TEMPERATURE
-from jaxgap.plotting.tables import write_csv
 
 __all__ = ["observations"]
 
@@ -88,7 +88,7 @@ def _written(found: Observed, path: Path) -> tuple[Path, Path]:
     """The picture and, beside it, its data."""
     import matplotlib.pyplot as plt
 
-    from jaxgap.plotting.experiments import picture
+    from jaxgap.observables.pictures import picture
 
     data = path.with_suffix(".csv")
     figure = picture(found.sight)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from jaxgap.commands.terminal import console
 from jaxgap.continuation.transition import Transition, TransitionKind
-from jaxgap.model.json import print_json
+from jaxgap.model.records import print_json
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps, overlap_minima
 from jaxgap.phases.diagram import PhaseDiagram

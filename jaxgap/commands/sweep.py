@@ -13,7 +13,7 @@ from rich.markup import escape
 from jaxgap.commands.interruption import EXIT, say_interrupted
 from jaxgap.commands.terminal import JsonOption, Waiting, console, progress, waiting
 from jaxgap.model.files import write_picture
-from jaxgap.model.json import print_json
+from jaxgap.model.records import print_json
 from jaxgap.solving.solution import Status
 from jaxgap.sweeps.config import SweepConfig, load_sweep
 from jaxgap.sweeps.layout import NO_STATE

@@ -26,7 +26,7 @@ from jaxgap.continuation.bifurcations import (
     root_at,
 )
 from jaxgap.continuation.residuals import gap_equations
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import gauge_directions
 from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.family import Path

@@ -28,7 +28,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, is_concrete

@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.equations.curvature import residual_and_matrix
 from jaxgap.equations.free_energy import free_energy_of
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import fixed_gauge_residual, group_directions, theta_at
 from jaxgap.equations.pairing import gap_residual, unpack
 from jaxgap.model.family import Path

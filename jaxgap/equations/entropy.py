@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import gauge_directions
 from jaxgap.equations.pairing import gap_residual, pack, unpack
 from jaxgap.model.band import Band, kappa_F, larger, shell, smaller, zeta

@@ -1,173 +1,106 @@
-r"""The gap equations of many systems at once, at real amplitudes, on nodes that stay where they are.
+r"""The gap equations and their derivative M, in closed form, of many systems at once or of one, on real unknowns x: the real
+amplitudes, or the real and the imaginary parts of complex ones (`jaxgap.equations.pairing.pack`).
 
-The equations and their derivative M are those of `jaxgap.equations.curvature`, in the same functions of A = E_+^2 + E_-^2 and
-q = E_+ E_-. What differs is the layout: arrays are [node, element] with the elements last, so that every operation runs over
-long vectors; M, which costs more than the equations, is computed only where it is asked for; and nodes, placed by
-`jaxgap.equations.pairing`, serve several evaluations.
+.. math:: M = \frac{\partial r}{\partial x} = 1 - \lambda N^{-1} \frac{\partial P}{\partial x}, \qquad
+          2 P_x = \sum_k \frac{\partial \Lambda}{\partial x}, \qquad \Lambda = L(E_+) + L(E_-)
 
-Only the functions of temperature have a form of their own, with few exponentials and divisions, good to rounding for the
-equations and to 1e-10 for M. With t_\pm = tanh(E_\pm / 2 k_B T) and v = E_+ - E_-,
+At every k, Lambda depends on the amplitudes through two numbers, A = E_+^2 + E_-^2 and q = E_+ E_- = sqrt(det). With their
+derivatives (as complex numbers: those with respect to the real part plus i times those with respect to the imaginary part)
+
+.. math:: A_x = (2\Delta_1, 2\Delta_2, 4\Delta_3), \qquad q \, q_x = \tfrac12 \det{}_x = \begin{cases}
+          \Delta_1 \zeta_2^2 + \Delta_1 |\Delta_2|^2 - \Delta_3^2 \Delta_2^* \\
+          \Delta_2 \zeta_1^2 + \Delta_2 |\Delta_1|^2 - \Delta_3^2 \Delta_1^* \\
+          2 \Delta_3 \zeta_1 \zeta_2 + 2 \Delta_3 |\Delta_3|^2 - 2 \Delta_1 \Delta_2 \Delta_3^* \end{cases}
+
+all second derivatives follow from five functions of k (`spectra.pair.curvatures`),
+
+.. math:: 2 \frac{\partial P_x}{\partial x'} = \sum_k \Lambda_A A_{xx'} + \frac{\Lambda_q}{2q} \det{}_{xx'}
+          + \Lambda_{AA} A_x A_{x'} + \Lambda_{Aq} (A_x q_{x'} + q_x A_{x'})
+          + \Bigl(\Lambda_{qq} - \frac{\Lambda_q}{q}\Bigr) q_x q_{x'} .
+
+It is what automatic differentiation of `equations.pairing.gap_residual` gives, but no function of k is evaluated once for every
+unknown: Newton spends its time here. The functions of temperature have few exponentials and divisions: with
+t_\pm = tanh(E_\pm / 2 k_B T) and v = E_+ - E_-,
 
 .. math:: \Lambda_u = \frac{t_+ + t_-}{2}, \qquad
           \Lambda_{v^2} = \frac{t_+ - t_-}{4v}
                         = \frac{\sqrt{(1 - t_+^2)(1 - t_-^2)}}{8 k_B T} \frac{\sinh\delta}{\delta}, \qquad
           \delta = \frac{v}{2 k_B T},
 
-where the second form, as a series, is taken for delta < 1/2. Barriers are where XLA would compute something once per user, or
+where the second form, as a series, is taken for delta < 1/2.
+
+Batches have their elements last (`jaxgap.equations.nodes`), and M, which costs more than r, is computed only where it is asked
+for. One system is a batch of one; under `jax.vmap` it becomes one of many. Derivatives of both are those of the functions in
+`equations.pairing`, which are smooth where the branches touch. Barriers are where XLA would compute something once per user, or
 leave it to a slower kind of loop (`benchmarks/sweep_kernel.py` has what they are worth together).
 """
 
-import itertools
 import math
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Literal, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Inexact, PyTree
 
-from jaxgap.equations.curvature import Energies, half_gradient
-from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.equations.nodes import Alone, Lanes, Pair, lanes
+from jaxgap.equations.pairing import gap_residual, pack, phase_jacobian, unpack
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.batching import one_of_many
 from jaxgap.numerics.programs import barrier
-from jaxgap.spectra.quadrature import Rule
-from jaxgap.spectra.regions import Nodes, integrand_peaks, nodes_on, overlap_interval, pairs, parameters, pick, single_intervals
-from jaxgap.units import thermal_energy
+from jaxgap.spectra.pair import determinant, splitting
+from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
+from jaxgap.spectra.regions import pick
 
 __all__ = [
-    "Lanes",
-    "lanes",
+    "equations",
+    "normal_matrix",
     "residual",
     "residual_and_matrix",
     "residual_and_phases",
-    "normal_matrix",
-    "smallest_singular_values",
+    "residuals",
+    "residuals_and_matrices",
+    "residuals_and_phases",
 ]
 
 SMALL = 0.25
 """delta^2 below which Lambda_(v^2) and its derivative are series."""
 TERMS = 7
-"""Terms after the first of sinh(delta)/delta: .25^8/17! = 4e-20."""
-SLOPE_TERMS = 4
-"""Terms of its derivative: .25^4/11! = 1e-10, for M."""
-SWEEPS = 6
-"""Sweeps of rotations: the angles left over are squared, at least, by each."""
+"""Terms after the first of sinh(delta)/delta: .25^8/17! = 4e-20. As many of its derivative."""
+
+PerElement = Float[Array, "element"]
+Residuals = Float[Array, "x element"]
+Matrices = Float[Array, "x x element"]
+
+Block = Literal["none", "amplitudes", "phases"]
+"""What is asked for besides r: M, or at real amplitudes its block of imaginary parts."""
 
 
-Derivative = Literal["none", "amplitudes", "phases"]
-"""Of real amplitudes, or of imaginary parts beside them."""
+# === many systems, elements last
 
 
-class Alone(NamedTuple):
-    """Nodes where one band pairs alone."""
-
-    z: Float[Array, "node interval element"]
-    weight: Float[Array, "node interval element"]
-    first: Float[Array, "interval element"]
-    """1 if it is the first of its cluster's bands that is alone there, 0 if it is the last."""
-
-
-class Pair(NamedTuple):
-    """Nodes where two cross-paired bands are both inside the shell."""
-
-    z1: Float[Array, "node element"]
-    z2: Float[Array, "node element"]
-    weight: Float[Array, "node element"]
-
-
-class Lanes(eqx.Module):
-    """All that the gap equations depend on besides the amplitudes, with the elements of the batch last."""
-
-    coupling: Float[Array, "channel channel element"]
-    """lambda_cc' / N_c'."""
-    kT: Float[Array, "element"]
-    """k_B T [meV]."""
-    alone: Alone
-    pairs: tuple[Pair, ...]
-    clusters: tuple[Cluster, ...] = eqx.field(static=True)
-
-
-def lanes(sc: Superconductor, Delta: Float[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
-    """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
-    alone, together, coupling, kT = barrier(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
-    kappa, weight = _nodes(sc, alone, rule.single)
-    singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, alone.first)
-    both = []
-    for interval in together:
-        kappa, weight = _nodes(sc, interval, rule.overlap)
-        z1, z2 = (kappa * (1 / m) - mu for m, mu in zip(interval.m, interval.mu, strict=True))
-        both.append(Pair(z1, z2, weight))
-    return Lanes(coupling, kT, singles, tuple(both), sc.clusters)
-
-
-class _Interval(NamedTuple):
-    """Where nodes are to lie: of one system, or of many, elements last."""
-
-    ends: tuple[Any, Any]
-    peaks: tuple[Any, Any]
-    """Centres and widths, [root]."""
-    m: Any
-    """Masses and mus of the bands that pair there, [band]."""
-    mu: Any
-    first: Any
-
-
-def _nodes(sc: Superconductor, on: _Interval, n: int) -> Nodes:
-    (a, b), (centre, width) = on.ends, on.peaks
-    return nodes_on(sc, a, b, centre, width, n)
-
-
-def _intervals(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""]) -> tuple[_Interval, Any, Any, Any]:
-    """(where bands pair alone, where two pair together, g, k_B T) of one system."""
-    ends = list(zip(*single_intervals(sc)[1:], strict=True))
-    alone, both = [], []
-    for cluster in sc.clusters:
-        if len(cluster.bands) == 1:
-            alone.append(_alone(sc, cluster, [ends.pop(0)], Delta, T))
-            continue
-        (left_i, right_i, left_j, right_j), ends = ends[:4], ends[4:]
-        alone += [_alone(sc, cluster, side, Delta, T) for side in ([left_i, left_j], [right_i, right_j])]
-    for cluster in pairs(sc):
-        m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
-        peaks = integrand_peaks(m, mu, pick(Delta, cluster.channels), T)
-        both.append(_Interval(overlap_interval(sc, cluster), peaks, m, mu, None))
-    stacked = jax.tree.map(lambda *parts: jnp.stack(parts, axis=-1), *alone)
-    return stacked, both, sc.g, thermal_energy(T)
-
-
-def _alone(sc: Superconductor, cluster: Cluster, ends: Any, Delta: Any, T: Any) -> _Interval:
-    """On one side of the overlap. At most one of two bands is alone there: the other one's interval is empty."""
-    m, mu = parameters(sc)
-    first = (ends[0][1] > ends[0][0]) | (len(ends) == 1)
-    i, j = cluster.bands[0], cluster.bands[-1]
-    options = zip((m[i], mu[i], Delta[i], *ends[0]), (m[j], mu[j], Delta[j], *ends[-1]), strict=True)
-    m, mu, D, a, b = (jnp.where(first, x, y) for x, y in options)
-    peaks = integrand_peaks(m[None], mu[None], D[None], T)
-    return _Interval((a, b), peaks, m[None], mu[None], first.astype(float))
-
-
-def residual(x: Float[Array, "channel element"], at: Lanes) -> Float[Array, "channel element"]:
+def residuals(x: Float[Array, "x element"], at: Lanes) -> Residuals:
     """What the gap equations leave at the amplitudes x [meV]."""
     x = barrier(x)
     return x - _mixed(at.coupling, _densities(x, at, "none")[0])
 
 
-def residual_and_matrix(
-    x: Float[Array, "channel element"], at: Lanes
-) -> tuple[Float[Array, "channel element"], Float[Array, "channel channel element"]]:
+def residuals_and_matrices(x: Float[Array, "x element"], at: Lanes) -> tuple[Residuals, Matrices]:
     """(r [meV], M = dr/dx)."""
-    x = barrier(x)
-    return _with_block(x, at, "amplitudes")
+    return _with_block(barrier(x), at, "amplitudes")
 
 
-def residual_and_phases(
-    x: Float[Array, "channel element"], at: Lanes
-) -> tuple[Float[Array, "channel element"], Float[Array, "channel channel element"]]:
-    """(r [meV], the phase block of M), as in `solving.stability.phase_block`: the sums of r make it, too."""
+def residuals_and_phases(x: Float[Array, "channel element"], at: Lanes) -> tuple[Residuals, Matrices]:
+    """(r [meV], the phase block of M) at real amplitudes: the sums of r make it, too.
+
+    To first order imaginary parts change none of |Delta_c|^2 and Re(Delta_1^* Delta_2^* Delta_3^2).
+    """
     return _with_block(barrier(x), at, "phases")
 
 
-def _with_block(x: Any, at: Lanes, derivative: Derivative) -> Any:
-    P, dP = _densities(x, at, derivative)
+def _with_block(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[Residuals, Matrices]:
+    P, dP = _densities(x, at, block)
     columns = [_mixed(at.coupling, column) for column in dP]
     one = jnp.eye(len(x))[:, :, None]
     return x - _mixed(at.coupling, P), one - jnp.stack(columns, axis=1)
@@ -193,41 +126,55 @@ def normal_matrix(at: Lanes) -> Float[Array, "channel channel element"]:
     return jnp.eye(n)[:, :, None] - at.coupling * jnp.stack(K)[None]
 
 
-def _tanh_over(x: Any) -> Any:
+def _tanh_over(x: Float[Array, "*k"]) -> Float[Array, "*k"]:
     """tanh(x) / x."""
     apart = x != 0
     return jnp.where(apart, jnp.tanh(x) / jnp.where(apart, x, 1.0), 1.0)
 
 
-def _mixed(coupling: Any, P: list[Any]) -> Float[Array, "channel element"]:
-    """sum over c' of lambda_cc' P_c' / N_c'."""
-    return jnp.stack([sum(g * P_c for g, P_c in zip(row, P, strict=True)) for row in coupling])
+def _mixed(coupling: Float[Array, "channel channel element"], P: list[PerElement]) -> Residuals:
+    """sum over c' of lambda_cc' P_c' / N_c', of real parts and of imaginary ones."""
+    n = len(coupling)
+    parts = [P[k : k + n] for k in range(0, len(P), n)]
+    rows = [sum(g * P_c for g, P_c in zip(row, part, strict=True)) for part in parts for row in coupling]
+    return jnp.stack([jnp.asarray(row) for row in rows])
 
 
-def _densities(x: Float[Array, "channel element"], at: Lanes, derivative: Derivative) -> tuple[list[Any], list[list[Any]]]:
-    """(P, dP/dx) by channel, in amplitudes or in phases; without the matrix the latter are of no use."""
-    n, zero = len(x), jnp.zeros_like(at.kT)
-    P, dP = [zero] * n, [[zero] * n for _ in range(n)]
+def _densities(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[list[PerElement], list[list[PerElement]]]:
+    """(P, dP/dx, which is symmetric) by unknown; without a block the latter are of no use."""
+    n, zero = len(at.coupling), jnp.zeros_like(at.kT)
+    P, dP = [zero] * len(x), [[zero] * len(x) for _ in x]
+    parts = range(0, len(x), n)
     bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands))]
-    D = jnp.stack([jnp.where(first > 0, x[i], x[j]) for (i, j), first in zip(bands, at.alone.first, strict=True)])
-    f, slope = _single_sums(at.alone, D, at.kT, derivative == "amplitudes")
-    for k, (i, j) in enumerate(bands):
-        for band, share in ((i, at.alone.first[k]), (j, 1 - at.alone.first[k])):
-            P[band] += share * f[k] * D[k]
-            dP[band][band] += share * (f[k] + slope[k] * 2 * D[k] * D[k])
+    # Of real and of imaginary parts, by interval.
+    D = [
+        jnp.stack([jnp.where(first > 0, x[i + p], x[j + p]) for (i, j), first in zip(bands, at.alone.first, strict=True)])
+        for p in parts
+    ]
+    f, slope = _single_sums(at.alone, sum((D_p * D_p for D_p in D), jnp.zeros(())), at.kT, block == "amplitudes")
+    for k, both in enumerate(bands):
+        for band, share in zip(both, (at.alone.first[k], 1 - at.alone.first[k]), strict=True):
+            for p, D_p in zip(parts, D, strict=True):
+                P[band + p] += share * f[k] * D_p[k]
+                dP[band + p][band + p] += share * f[k]
+                for o, D_o in zip(parts, D, strict=True):
+                    dP[band + p][band + o] += share * slope[k] * 2 * D_p[k] * D_o[k]
     for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
-        P_c, dP_c = _pair_densities(pair, pick(x, cluster.channels), at.kT, derivative)
-        for a, channel in enumerate(cluster.channels):
-            P[channel] += P_c[a]
-            for b, other in enumerate(cluster.channels):
-                dP[channel][other] += dP_c[a][b]
+        unknowns = [c + p for p in parts for c in cluster.channels]
+        P_c, dP_c = _pair_densities(pair, pick(x, tuple(unknowns)), at.kT, block)
+        for a, u in enumerate(unknowns):
+            P[u] += P_c[a]
+            for b, other in enumerate(unknowns):
+                dP[u][other] += dP_c[a][b]
     return P, dP
 
 
-def _single_sums(at: Alone, D: Any, kT: Any, with_slope: bool) -> tuple[Any, Any]:
-    """Sums over k of f(E) = tanh(E / 2 k_B T) / 2E and df/d(E^2), [interval, element]."""
+def _single_sums(
+    at: Alone, D2: Float[Array, "interval element"], kT: PerElement, with_slope: bool
+) -> tuple[Float[Array, "interval element"], Float[Array, "interval element"]]:
+    """Sums over k of f(E) = tanh(E / 2 k_B T) / 2E and df/d(E^2)."""
     z, weight, _ = at
-    E2, half = z * z + D * D, 0.5 / kT
+    E2, half = z * z + D2, 0.5 / kT
     # A node that falls on E = 0 is left out, as in `spectra.pair.pair_sum`.
     gapped = E2 > 0
     E2, weight = jnp.where(gapped, E2, 1.0), jnp.where(gapped, weight, 0.0)
@@ -235,68 +182,90 @@ def _single_sums(at: Alone, D: Any, kT: Any, with_slope: bool) -> tuple[Any, Any
     t = jnp.tanh(E2 * per_E * half)
     f = barrier(0.5 * t * per_E * weight)
     if not with_slope:
-        return jnp.sum(f, axis=0), jnp.zeros_like(D)
+        return jnp.sum(f, axis=0), jnp.zeros_like(D2)
     slope = ((1 - t * t) * half * weight - 2 * f) * (0.25 * per_E * per_E)
     return jnp.sum(f, axis=0), jnp.sum(slope, axis=0)
 
 
-def _pair_densities(pair: Pair, x: Float[Array, "3 element"], kT: Any, derivative: Derivative) -> tuple[Any, Any]:
+# === where two bands pair together
+
+
+class HalfGradient(NamedTuple):
+    """det_x / 2 = zeta zeta' `lead` + `rest`, with the products of energies of `products`."""
+
+    lead: Float[Array, "x element"]
+    rest: Float[Array, "x element"]
+
+
+def _half_gradient(x: Float[Array, "x element"]) -> HalfGradient:
+    D1, D2, D3 = D = unpack(x, 3)
+    s1, s2, s3 = (jnp.real(D_c * jnp.conj(D_c)) for D_c in D)
+    rest = D1 * s2 - D3 * D3 * jnp.conj(D2), D2 * s1 - D3 * D3 * jnp.conj(D1), 2 * (D3 * s3 - D1 * D2 * jnp.conj(D3))
+    return HalfGradient(pack(jnp.stack([D1, D2, 2 * D3])), pack(jnp.stack(rest)))
+
+
+def _slope_of_rest(x: Float[Array, "x element"]) -> Float[Array, "x x element"]:
+    return jax.vmap(jax.jacfwd(lambda y: _half_gradient(y[:, None]).rest[:, 0]), in_axes=-1, out_axes=-1)(x)
+
+
+def _pair_densities(
+    pair: Pair, x: Float[Array, "x element"], kT: PerElement, block: Block
+) -> tuple[Float[Array, "x element"], Float[Array, "x x *element"]]:
     """P and dP/dx of the three channels of two cross-paired bands where both are inside the shell."""
-    z = Energies(jnp.ones_like(pair.z1), pair.z1**2, pair.z2**2, pair.z1 * pair.z2)
-    q, Lambda = _functions_of_k(pair, x, kT, derivative == "amplitudes")
+    n, z1, z2 = len(x), pair.z1, pair.z2
+    q, Lambda = _functions_of_k(pair, unpack(x, 3), kT, block == "amplitudes")
 
     gapped = q > 0
     q, weight = jnp.where(gapped, q, 1.0), jnp.where(gapped, pair.weight, 0.0)
 
-    def summed(f: Any) -> Any:
+    def summed(f: Float[Array, "node element"]) -> PerElement:
         return jnp.sum(f * weight, axis=0)
 
-    slopes = jnp.array([2.0, 2.0, 4.0])[:, None]
+    products = (z2 * z2, z1 * z1, z1 * z2) * (n // 3)
+    slopes = jnp.array([2.0, 2.0, 4.0] * (n // 3))[:, None]
     A_x, Lambda_A = slopes * x, barrier(summed(Lambda.A))
-    moments = Energies(*(summed(Lambda.per_q * part) for part in z))
-    P = (Lambda_A * A_x + half_gradient(x, moments)) / 2
-    diagonal = jnp.eye(3)[:, :, None] * (Lambda_A * slopes)
-    if derivative == "none":
-        return P, jnp.zeros((3, 3, 1))
-    if derivative == "phases":
-        return P, (diagonal + jax.vmap(_turned, in_axes=-1, out_axes=-1)(x, moments)) / 2
-    q_x = half_gradient(x[:, None], z) / q
+    moment, one = jnp.stack([summed(Lambda.per_q * zz) for zz in products[:3]] * (n // 3)), summed(Lambda.per_q)
+    half = _half_gradient(x)
+    P = (Lambda_A * A_x + half.lead * moment + half.rest * one) / 2
+    if block == "none":
+        return P, jnp.zeros((n, n, 1))
+    # Lambda_A A_xx + Lambda_q / 2q det_xx
+    diagonal = jnp.eye(n)[:, :, None] * (Lambda_A * slopes + jnp.array([1.0, 1.0, 2.0] * (n // 3))[:, None] * moment)
+    if block == "phases":
+        turned = _slope_of_rest(jnp.concatenate([x, 0 * x]))[n:, n:]
+        return P, (diagonal + turned * one) / 2
+    q_x = [(lead * zz + rest) / q for lead, rest, zz in zip(*half, products, strict=True)]
     weighted = [Lambda.qq * part for part in q_x]
-    upper = {(a, b): summed(weighted[a] * q_x[b]) for a in range(3) for b in range(a, 3)}
-    qq_xx = jnp.stack([jnp.stack([upper[min(a, b), max(a, b)] for b in range(3)]) for a in range(3)])
+    upper = {(a, b): summed(weighted[a] * q_x[b]) for a in range(n) for b in range(a, n)}
+    qq_xx = jnp.stack([jnp.stack([upper[min(a, b), max(a, b)] for b in range(n)]) for a in range(n)])
     mixed = A_x[:, None] * jnp.stack([summed(Lambda.Aq * part) for part in q_x])
-    bent = jax.vmap(jax.jacfwd(half_gradient), in_axes=-1, out_axes=-1)(x, moments)  # sum of Lambda_q / 2q det_xx
     AA = barrier(summed(Lambda.AA)) * A_x[:, None] * A_x[None]
-    return P, (diagonal + bent + AA + mixed + mixed.transpose(1, 0, 2) + qq_xx) / 2
+    return P, (diagonal + _slope_of_rest(x) * one + AA + mixed + mixed.transpose(1, 0, 2) + qq_xx) / 2
 
 
-def _turned(x: Float[Array, "3"], moments: Energies) -> Float[Array, "3 3"]:
-    """What imaginary parts of the amplitudes do to that of det_x / 2."""
-    return jax.jacfwd(lambda eta: half_gradient(x + 1j * eta, moments)[3:])(jnp.zeros_like(x))
+OfK = Float[Array, "node element"]
 
 
 class _Functions(NamedTuple):
     """Derivatives of Lambda, as in `spectra.pair.curvatures`."""
 
-    A: Any
-    per_q: Any
+    A: OfK
+    per_q: OfK
     """Lambda_q / q."""
-    AA: Any = None
-    Aq: Any = None
-    qq: Any = None
+    AA: OfK
+    Aq: OfK
+    qq: OfK
     """Lambda_qq - Lambda_q / q."""
 
 
-def _functions_of_k(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matrix: bool) -> tuple[Any, _Functions]:
+def _functions_of_k(pair: Pair, D: Inexact[Array, "3 element"], kT: PerElement, with_matrix: bool) -> tuple[OfK, _Functions]:
     """q = E_+ E_- and the functions of k. Where q vanishes, at a node that is to be left out, they are those of q = 1."""
     z1, z2, _ = pair
-    D1, D2, D3 = x
-    s1, s2, s3 = D1 * D1, D2 * D2, D3 * D3
-    q = jnp.sqrt((z1 * z2 - D1 * D2 + s3) ** 2 + (z1 * D2 + z2 * D1) ** 2)
-    product, q = q, jnp.where(q > 0, q, 1.0)
-    b2 = ((z1 - z2) * (z1 + z2) + s1 - s2) ** 2 + 4 * s3 * ((z1 - z2) ** 2 + (D1 + D2) ** 2)
-    per_u = 1 / jnp.sqrt(z1 * z1 + z2 * z2 + s1 + s2 + 2 * (s3 + q))
-    v2 = b2 * per_u * per_u
+    s = jnp.real(D * jnp.conj(D))
+    product = jnp.sqrt(determinant(z1, z2, *D))
+    q = jnp.where(product > 0, product, 1.0)
+    per_u = 1 / jnp.sqrt(z1 * z1 + z2 * z2 + s[0] + s[1] + 2 * (s[2] + q))
+    v2 = splitting(z1, z2, *D) * per_u * per_u
     v, per_kT = jnp.sqrt(v2), 1 / kT
     E_plus = (1 / per_u + v) / 2
     plus, minus = jnp.tanh(E_plus * (0.5 * per_kT)), jnp.tanh(q / E_plus * (0.5 * per_kT))
@@ -310,7 +279,8 @@ def _functions_of_k(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matr
     L_u = 0.5 * (plus + minus)
     L_v = jnp.where(small, scale * _series(delta2), 0.25 * (plus - minus) * per_v)
     mean = L_u * per_u
-    values = _Functions(0.5 * mean + L_v, (mean - 2 * L_v) / q)
+    none = jnp.zeros(())
+    values = _Functions(0.5 * mean + L_v, (mean - 2 * L_v) / q, none, none, none)
     if not with_matrix:
         return product, values
 
@@ -325,7 +295,7 @@ def _functions_of_k(pair: Pair, x: Float[Array, "3 element"], kT: Any, with_matr
     )
 
 
-def _series(z: Any) -> Any:
+def _series(z: OfK) -> OfK:
     """sinh(delta)/delta with z = delta^2."""
     total = jnp.ones_like(z)
     for k in range(TERMS, 0, -1):
@@ -333,32 +303,87 @@ def _series(z: Any) -> Any:
     return total
 
 
-def _series_slope(z: Any) -> Any:
+def _series_slope(z: OfK) -> OfK:
     """Its derivative with respect to z."""
     total = jnp.zeros_like(z)
-    for k in range(SLOPE_TERMS, 0, -1):
+    for k in range(TERMS, 0, -1):
         total = k / math.factorial(2 * k + 1) + z * total
     return total
 
 
-def smallest_singular_values(M: Float[Array, "n n element"]) -> Float[Array, "element"]:
-    """sigma_min of every M, by one-sided Jacobi rotations of its columns; NaN if M is not finite."""
-    n = M.shape[1]
+# === one system: a batch of one, and under vmap one of many
 
-    def sweep(_: Any, columns: tuple[Any, ...]) -> tuple[Any, ...]:
-        rotated = list(columns)
-        for a, b in itertools.combinations(range(n), 2):
-            u, v = rotated[a], rotated[b]
-            overlap, apart = jnp.sum(u * v, axis=0), jnp.sum(v * v - u * u, axis=0) / 2
-            # The smaller angle that makes them orthogonal.
-            t = overlap / jnp.where(overlap == 0, 1.0, apart + jnp.where(apart < 0, -1.0, 1.0) * jnp.hypot(apart, overlap))
-            c = 1 / jnp.sqrt(1 + t * t)
-            rotated[a], rotated[b] = c * (u - t * v), c * (v + t * u)
-        return tuple(rotated)
+At = tuple[Superconductor, Float[Array, ""]]
+"""(system, T [K])."""
+Residual = Callable[[Float[Array, "x"], At], Float[Array, "x"]]
+WithMatrix = Callable[[Float[Array, "x"], At], tuple[Float[Array, "x"], Float[Array, "x x"]]]
 
-    columns = jax.lax.fori_loop(0, SWEEPS, sweep, tuple(M[:, k] for k in range(n)))
-    lengths = jnp.stack([jnp.sqrt(jnp.sum(u * u, axis=0)) for u in columns])
-    smallest = lengths[0]
-    for length in lengths[1:]:
-        smallest = jnp.where(length < smallest, length, smallest)
-    return jnp.where(jnp.isfinite(lengths).all(axis=0), smallest, jnp.nan)
+
+@cache
+def equations(rule: Rule) -> WithMatrix:
+    """(r, M) at (x, (sc, T)), as `numerics.newton` wants them."""
+    gap_equations = _alone(rule)
+
+    def alone(x: Float[Array, "x"], at: At) -> tuple[Float[Array, "x"], Float[Array, "x x"]]:
+        return gap_equations(x, at), jax.jacfwd(gap_equations)(x, at)
+
+    return one_of_many(partial(_many, residuals_and_matrices, rule), alone)
+
+
+@cache
+def _without_matrix(rule: Rule) -> Residual:
+    return one_of_many(partial(_many, residuals, rule), _alone(rule))
+
+
+@cache
+def _with_phases(rule: Rule) -> WithMatrix:
+    def alone(x: Float[Array, "x"], at: At) -> tuple[Float[Array, "x"], Float[Array, "x x"]]:
+        sc, T = at
+        block = jnp.eye(len(x)) - sc.lam @ (phase_jacobian(sc, x, T, rule) / sc.N[:, None])
+        return _alone(rule)(x, at), block
+
+    return one_of_many(partial(_many, residuals_and_phases, rule), alone)
+
+
+def _alone(rule: Rule) -> Residual:
+    """The gap equations in real unknowns, as `equations.pairing` has them."""
+
+    def residual(x: Float[Array, "x"], at: At) -> Float[Array, "x"]:
+        sc, T = at
+        return pack(gap_residual(sc, unpack(x, len(sc.channels)), T, rule))
+
+    return residual
+
+
+def _many(
+    together: Callable[..., PyTree], rule: Rule, x: Float[Array, "element x"], at: tuple[Superconductor, PerElement]
+) -> PyTree:
+    """`together`, elements last, of a batch with its elements first."""
+    sc, T = at
+    Delta = jax.vmap(partial(unpack, n=len(sc.channels)))(x)
+    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, -1, 0), together(x.T, lanes(sc, Delta, T, rule)))
+
+
+@partial(jax.jit, static_argnames="rule")
+def residual(
+    sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE
+) -> Float[Array, "x"]:
+    """What the gap equations leave [meV], in real unknowns: of complex amplitudes real parts before imaginary ones."""
+    return _without_matrix(rule)(pack(Delta), (sc, T))
+
+
+@partial(jax.jit, static_argnames="rule")
+def residual_and_matrix(
+    sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE
+) -> tuple[Float[Array, "x"], Float[Array, "x x"]]:
+    """(r [meV], M = dr/dx) in these unknowns."""
+    return equations(rule)(pack(Delta), (sc, T))
+
+
+@partial(jax.jit, static_argnames="rule")
+def residual_and_phases(
+    sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE
+) -> tuple[Float[Array, "channel"], Float[Array, "channel channel"]]:
+    """(r [meV], B = 1 - lambda (d Im P / d Im Delta) / N) at real amplitudes; B Delta = 0 at a solution (the global phase is
+    free)."""
+    return _with_phases(rule)(Delta, (sc, T))

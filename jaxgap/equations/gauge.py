@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact
 
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import equations
 from jaxgap.equations.groups import coupled_channels
 from jaxgap.equations.pairing import gap_residual, pack, unpack
 from jaxgap.model.superconductor import Superconductor
@@ -114,12 +114,12 @@ def search_root(
     Fixed at the start instead, the term u (u . (x - x_0)) could balance r at amplitudes that solve nothing.
     """
 
-    def equations(x: Float[Array, "n"], theta: Any) -> Any:
-        r, M = residual_and_matrix(theta[0], unpack(x, len(sc.channels)), theta[1], rule)
+    def fixed_gauge(x: Float[Array, "n"], theta: Any) -> Any:
+        r, M = equations(rule)(x, theta)
         gauge = gauge_directions(theta[0], x)
         return r, M + gauge.T @ gauge
 
-    return newton(equations, x, (sc, T), max_steps, vanishing(sc, T), stride, rounding=rounding(sc))
+    return newton(fixed_gauge, x, (sc, T), max_steps, vanishing(sc, T), stride, rounding=rounding(sc))
 
 
 def rounding(sc: Superconductor) -> Float[Array, ""]:

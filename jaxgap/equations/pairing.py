@@ -46,7 +46,7 @@ def pack(Delta: Inexact[Array, "channel *k"]) -> Float[Array, "x *k"]:
     return jnp.concatenate([Delta.real, Delta.imag]) if jnp.iscomplexobj(Delta) else Delta
 
 
-def unpack(x: Float[Array, "x"], n: int) -> Inexact[Array, "channel"]:
+def unpack(x: Float[Array, "x *k"], n: int) -> Inexact[Array, "channel *k"]:
     """The amplitudes of n channels from real unknowns."""
     return x if x.shape[0] == n else x[:n] + 1j * x[n:]
 

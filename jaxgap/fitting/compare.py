@@ -29,8 +29,8 @@ from jaxgap.fitting.config import FULL, FitConfig, JunctionConfig, ModelConfig, 
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.expressions import held, names_in
 from jaxgap.fitting.junctions import is_junction
+from jaxgap.fitting.report.verdict import misfit
 from jaxgap.fitting.result import FitResult
-from jaxgap.fitting.verdict import misfit
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, NotConvergedError
 

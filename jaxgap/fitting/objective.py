@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxgap.continuation.ends import Begin
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.fitting.data import OVER_T_C

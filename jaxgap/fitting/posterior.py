@@ -204,7 +204,7 @@ class Posterior:
         )
 
     def __str__(self) -> str:
-        from jaxgap.fitting.posterior_report import text
+        from jaxgap.fitting.report.posterior import text
 
         return text(self)
 

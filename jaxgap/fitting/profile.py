@@ -10,7 +10,7 @@ profile has risen by Delta, at a bound, or where the branch ceases to exist (or 
 """
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
@@ -33,7 +33,7 @@ class Side(NamedTuple):
     """One end of an interval."""
 
     value: float
-    reason: str
+    reason: Literal["chi2", "bound", "branch"]
     """"chi2" if the profile has risen there, "bound", or "branch" if the branch ceases to exist, or to be as stable as it is at
     the optimum (`jaxgap.fitting.states`)."""
 

@@ -1,6 +1,6 @@
 """What a fit gives back: the optimum, how sure it is, what it says of every sample, and how the starts ended."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,10 @@ from jaxgap.fitting.problem import Problem, problem
 from jaxgap.fitting.profile import Interval, Minimum, profile
 from jaxgap.fitting.states import of_stability
 from jaxgap.fitting.uncertainty import Prediction
+from jaxgap.model.records import Number
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
+from jaxgap.numerics.provenance import Provenance
 from jaxgap.solving.curves import GapCurve
 
 __all__ = ["FitResult", "SampleResult", "Tried"]
@@ -40,7 +42,7 @@ class Tried(NamedTuple):
     """A branch that was fitted because fit.toml leaves open which one it is."""
 
     branch: str
-    chi2: float
+    chi2: Number
     """NaN if no start ended on it."""
     remark: str
     """Why it was not taken, other than for its chi^2."""
@@ -76,7 +78,7 @@ class FitResult(NamedTuple):
     evaluations: int
     """Evaluations of residuals and Jacobian, of all starts together."""
     seconds: float
-    provenance: dict[str, Any]
+    provenance: Provenance
     """Versions, device and precision of the run (`jaxgap.numerics.provenance`)."""
     branch: str
     """The fitted branch."""

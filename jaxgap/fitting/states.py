@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import newton_amplitudes, vanishing
 from jaxgap.fitting.normal import first_pairs, only_with_pairs, paired
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions

@@ -15,11 +15,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.continuation.ends import Begin, end_temperature
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.normal import paired
 from jaxgap.fitting.problem import Problem, leaves_at, system_at
+from jaxgap.model.records import Number
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.programs import program
 from jaxgap.solving.critical import critical_temperature
@@ -34,7 +35,7 @@ class Prediction(NamedTuple):
 
     name: str
     value: float
-    uncertainty: float
+    uncertainty: Number
     """Propagated from the parameters' covariance; NaN where the derivative does not exist."""
     unit: str
 

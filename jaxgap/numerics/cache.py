@@ -7,11 +7,10 @@ is for the user alone. Of what is kept the oldest goes first when there is too m
 import os
 import pickle
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 __all__ = ["MOST", "objection", "read_own", "restored", "trim"]
 
@@ -56,7 +55,7 @@ def read_own(path: Path) -> bytes | None:
         return None
 
 
-def restored(content: bytes, module: str) -> Any:
+def restored(content: bytes, module: str) -> object:
     """What pickle has kept of objects whose classes are jaxgap's or of the package of `module`.
 
     Raises:
@@ -70,7 +69,7 @@ class _Restricted(pickle.Unpickler):
         super().__init__(file)
         self.packages = packages
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> Callable[..., object]:
         if (module, name) in HARMLESS:
             return super().find_class(module, name)
         found = super().find_class(module, name) if module.partition(".")[0] in self.packages and "." not in name else None

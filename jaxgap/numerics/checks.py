@@ -4,8 +4,6 @@ The grammar is "Argument `x` must ..., but got ...", with the offending value. V
 concrete: under `jax.jit`, `vmap` or `grad` the checks of values are skipped, and the status of a solution reports instead.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,23 +32,23 @@ class DoubtfulError(RuntimeError):
     """A result was told that must not be quoted: one sentence that says why (exit code 4 of the command line)."""
 
 
-def must(name: str, requirement: str, value: Any) -> str:
+def must(name: str, requirement: str, value: object) -> str:
     """The sentence for argument `name`, which fails `requirement` with `value`."""
     return f"Argument `{name}` must {requirement}, but got {value}."
 
 
-def check(ok: bool, name: str, requirement: str, value: Any) -> None:
+def check(ok: bool, name: str, requirement: str, value: object) -> None:
     """Raise `InputError` unless `ok`."""
     if not ok:
         raise InputError(must(name, requirement, value))
 
 
-def is_concrete(*values: Any) -> bool:
+def is_concrete(*values: object) -> bool:
     """Whether every array in `values` has a value now (False while JAX traces)."""
     return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
 
 
-def check_finite(name: str, value: Any, *, real: bool = True) -> None:
+def check_finite(name: str, value: object, *, real: bool = True) -> None:
     """Raise `InputError` unless `value` holds numbers, real ones if asked, which are finite where they are concrete."""
     if is_concrete(value):
         try:
@@ -62,6 +60,6 @@ def check_finite(name: str, value: Any, *, real: bool = True) -> None:
     check(not real or not jnp.iscomplexobj(value), name, "be real", value)
 
 
-def check_identifier(name: str, value: Any) -> None:
+def check_identifier(name: str, value: object) -> None:
     """Band names are short identifiers, since paths such as `lam[alpha, alpha:beta]` are made of them."""
     check(isinstance(value, str) and value.isidentifier(), name, "be a short identifier such as `alpha`", repr(value))

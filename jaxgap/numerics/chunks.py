@@ -4,27 +4,30 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 
 __all__ = ["in_chunks", "all_in_chunks"]
 
+Job = tuple[PyTree, ...]
+"""(program, *rows)."""
 
-def in_chunks(program: Callable[..., Any], size: int, *rows: np.ndarray) -> Any:
+
+def in_chunks(program: Callable[..., PyTree], size: int, *rows: np.ndarray) -> PyTree:
     """A batched program on pieces of `size` rows, the last one padded: one shape, compiled once."""
     return all_in_chunks(size, (program, *rows))[0]
 
 
-def all_in_chunks(size: int, *jobs: tuple[Any, ...]) -> list[Any]:
+def all_in_chunks(size: int, *jobs: Job) -> list[PyTree]:
     """`in_chunks` of several (program, *rows) at once.
 
     JAX runs what one thread asks of the CPU one after the other, so every piece has a thread. Results do not depend on it.
     """
     device = getattr(jax.config, "jax_default_device")  # noqa: B009 (its type is not known to mypy)
 
-    def run(job: tuple[Any, ...], start: int) -> Any:
+    def run(job: Job, start: int) -> PyTree:
         # Other threads know nothing of the caller's settings.
         with jax.enable_x64(True), jax.default_device(device):
             program, *rows = job
@@ -50,7 +53,7 @@ def all_in_chunks(size: int, *jobs: tuple[Any, ...]) -> list[Any]:
     return results
 
 
-def _joined(parts: list[Any], count: int) -> Any:
+def _joined(parts: list[PyTree], count: int) -> PyTree:
     """The pieces' results one after the other, without what was padded."""
     return jax.tree.map(lambda *ends: np.concatenate(ends)[:count], *parts)
 

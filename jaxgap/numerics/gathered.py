@@ -1,18 +1,19 @@
 """The elements of a batch for which a quick way has not been enough, gathered into blocks for another one."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Int
 
 __all__ = ["of_those_left"]
 
+B = TypeVar("B")
 R = TypeVar("R")
 
 
-def of_those_left(way: Callable[[Any], R], size: int, batch: Any, result: R, left: Bool[Array, "element"]) -> R:
+def of_those_left(way: Callable[[B], R], size: int, batch: B, result: R, left: Bool[Array, "element"]) -> R:
     """`result` with `way` of the elements that are `left`, in blocks of `size`; the last one is filled up.
 
     All leaves of `batch` and `result` have a leading axis of elements. It costs nothing where nothing is left.
@@ -20,7 +21,7 @@ def of_those_left(way: Callable[[Any], R], size: int, batch: Any, result: R, lef
     n = len(left)
     order = jnp.append(jnp.argsort(~left, stable=True), jnp.zeros(size, int))
 
-    def block(state: Any) -> Any:
+    def block(state: tuple[Int[Array, ""], R]) -> tuple[Int[Array, ""], R]:
         began, result = state
         chosen = jax.lax.dynamic_slice_in_dim(order, began, size)
         new = way(jax.tree.map(lambda leaf: leaf[chosen], batch))

@@ -9,7 +9,7 @@ calls itself in its own rule, so that the x in the derivative is again different
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Bool, Float
 
 from jaxgap.numerics.precision import own_rules
+from jaxgap.numerics.types import PyTree, Scalar
 
 __all__ = ["at_root", "along", "moved_along", "null_vector", "SINGULAR"]
 
@@ -25,10 +26,19 @@ SINGULAR = 1e-6
 divided by sigma_min, so that at 1e-6 about three digits are left and at 1e-8 none."""
 
 
+X = TypeVar("X")
+Y = TypeVar("Y")
+Theta = TypeVar("Theta")
+Residual: TypeAlias = Callable[[Float[Array, "n"], PyTree], Float[Array, "n"]]
+"""r(x, theta)."""
+Trees: TypeAlias = tuple[PyTree, ...] | list[PyTree]
+"""Arguments of a custom derivative, or their tangents (of which some are symbolic zeros)."""
+
+
 def at_root(
-    residual: Callable[[Any, Any], Float[Array, "n"]],
+    residual: Residual,
     x: Float[Array, "n"],
-    theta: Any,
+    theta: PyTree,
     trusted: Bool[Array, ""] | bool = True,
     jacobian: Float[Array, "n n"] | None = None,
 ) -> Float[Array, "n"]:
@@ -44,14 +54,16 @@ def at_root(
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _at_root(residual: Any, x: Any, jacobian: Any, theta: Any, trusted: Any) -> Any:
+def _at_root(
+    residual: Residual, x: Float[Array, "n"], jacobian: Float[Array, "n n"] | None, theta: PyTree, trusted: Bool[Array, ""]
+) -> Float[Array, "n"]:
     del residual, jacobian, theta, trusted
     return x
 
 
 @partial(_at_root.defjvp, symbolic_zeros=True)
 @own_rules
-def _at_root_jvp(residual: Any, primals: Any, tangents: Any) -> Any:
+def _at_root_jvp(residual: Residual, primals: Trees, tangents: Trees) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
     x, jacobian, theta, trusted = primals
     x = _at_root(residual, x, jacobian, theta, trusted)
     J = jax.jacfwd(residual)(x, theta) if jacobian is None else _jacobian(residual, jacobian, x, theta)
@@ -63,7 +75,7 @@ def _at_root_jvp(residual: Any, primals: Any, tangents: Any) -> Any:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _jacobian(residual: Any, jacobian: Any, x: Any, theta: Any) -> Any:
+def _jacobian(residual: Residual, jacobian: Float[Array, "n n"], x: Float[Array, "n"], theta: PyTree) -> Float[Array, "n n"]:
     """dr/dx at (x, theta), whose value is known; only its derivatives are computed."""
     del residual, x, theta
     return jacobian
@@ -71,23 +83,24 @@ def _jacobian(residual: Any, jacobian: Any, x: Any, theta: Any) -> Any:
 
 @partial(_jacobian.defjvp, symbolic_zeros=True)
 @own_rules
-def _jacobian_jvp(residual: Any, primals: Any, tangents: Any) -> Any:
+def _jacobian_jvp(residual: Residual, primals: Trees, tangents: Trees) -> tuple[Float[Array, "n n"], Float[Array, "n n"]]:
     jacobian, x, theta = primals
     change = along(lambda arguments: jax.jacfwd(residual)(*arguments), (x, theta), tuple(tangents[1:]))
     return _jacobian(residual, jacobian, x, theta), change
 
 
-def along(function: Callable[[Any], Any], at: Any, tangent: Any) -> Any:
+def along(function: Callable[[X], Y], at: X, tangent: PyTree) -> Y:
     """Derivative of `function` at the pytree `at` in the direction `tangent`, whose symbolic zeros cost nothing."""
     leaves, tree = jax.tree.flatten(at)
     dots = jax.tree.leaves(tangent)
     moving = [k for k, dot in enumerate(dots) if not isinstance(dot, SymbolicZero)]
 
-    def of(moved: list[Any]) -> Any:
+    def of(moved: list[PyTree]) -> Y:
         values = dict(zip(moving, moved, strict=True))
         return function(jax.tree.unflatten(tree, [values.get(k, leaf) for k, leaf in enumerate(leaves)]))
 
-    return jax.jvp(of, ([leaves[k] for k in moving],), ([dots[k] for k in moving],))[1]
+    change: Y = jax.jvp(of, ([leaves[k] for k in moving],), ([dots[k] for k in moving],))[1]
+    return change
 
 
 def smallest_singular_value(J: Float[Array, "n n"]) -> Float[Array, ""]:
@@ -103,7 +116,12 @@ def null_vector(matrix: Float[Array, "n n"]) -> Float[Array, "n"]:
 
 
 def moved_along(
-    f: Callable[[Any, Any], Float[Array, "n"]], w: Float[Array, "n"], theta: Any, tangent: Any, p: Any, trusted: Any
+    f: Callable[[Theta, Scalar], Float[Array, "n"]],
+    w: Float[Array, "n"],
+    theta: Theta,
+    tangent: PyTree,
+    p: Scalar,
+    trusted: Bool[Array, ""],
 ) -> Float[Array, ""]:
     """dp = -(w . df) / (w . df/dp) for f(theta, p) = 0, where w is orthogonal to what the other unknowns change in f."""
     df = along(lambda moved: f(moved, p), theta, tangent)

@@ -9,11 +9,14 @@ Nothing raises and nothing is NaN-blind: an element that fails keeps its last ac
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
+
+from jaxgap.numerics.implicit import Residual
+from jaxgap.numerics.types import PyTree, Scalar
 
 __all__ = ["Root", "Stride", "CAREFUL", "newton", "differenced", "solved", "norm"]
 
@@ -32,6 +35,9 @@ ELIMINATED = 4
 calls cost."""
 DIFFERENCE = 1e-5
 """Step of `differenced` relative to |x|: truncation 1e-10, rounding 1e-11."""
+
+Equations: TypeAlias = Callable[[Float[Array, "n"], PyTree], tuple[Float[Array, "n"], Float[Array, "n n"]]]
+"""(r, dr/dx) at (x, theta)."""
 
 
 class Stride(NamedTuple):
@@ -74,14 +80,14 @@ def norm(x: Float[Array, "n"]) -> Float[Array, ""]:
     return jnp.sqrt(x @ x)
 
 
-def differenced(residual: Callable[[Any, Any], Float[Array, "n"]]) -> Callable[[Any, Any], Any]:
+def differenced(residual: Residual) -> Equations:
     """(r, dr/dx) of `residual(x, theta)` by central differences.
 
     Where r contains derivatives itself, differentiating it once more takes several times longer to compile. The root is as
     accurate, because r is: Newton only converges linearly, with a factor of some 1e-9.
     """
 
-    def equations(x: Float[Array, "n"], theta: Any) -> Any:
+    def equations(x: Float[Array, "n"], theta: PyTree) -> tuple[Float[Array, "n"], Float[Array, "n n"]]:
         n = x.shape[0]
         h = DIFFERENCE * norm(x)
         at = x + h * jnp.concatenate([jnp.zeros((1, n)), jnp.eye(n), -jnp.eye(n)])
@@ -92,9 +98,9 @@ def differenced(residual: Callable[[Any, Any], Float[Array, "n"]]) -> Callable[[
 
 
 def newton(
-    equations: Callable[[Any, Any], tuple[Float[Array, "n"], Float[Array, "n n"]]],
+    equations: Equations,
     x: Float[Array, "n"],
-    theta: Any,
+    theta: PyTree,
     max_steps: int = MAX_STEPS,
     floor: Float[Array, ""] | float = 0.0,
     stride: Stride = CAREFUL,
@@ -115,7 +121,7 @@ def newton(
     """
     rough = last_step > STEP_TOLERANCE
 
-    def going(s: _State) -> Any:
+    def going(s: _State) -> Bool[Array, ""]:
         return ~s.done & (s.steps < max_steps)
 
     def step(s: _State) -> _State:
@@ -166,7 +172,7 @@ def solved(A: Float[Array, "n n"], b: Float[Array, "n"]) -> Float[Array, "n"]:
         for i in range(k + 1, n):
             factor = rows[i][k] / rows[k][k]
             rows[i] = [b - factor * a for a, b in zip(rows[k], rows[i], strict=True)]
-    x: list[Any] = []
+    x: list[Scalar] = []
     for k in reversed(range(n)):
         known = sum(row * x_j for row, x_j in zip(rows[k][k + 1 : n], x, strict=True))
         x.insert(0, (rows[k][n] - known) / rows[k][k])

@@ -8,7 +8,7 @@ numbers, so jaxgap computes in float64 only.
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import ParamSpec, TypeVar
 
 import jax
 import numpy as np
@@ -27,14 +27,15 @@ def require_float64() -> None:
         )
 
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def own_rules(function: F) -> F:
+def own_rules(function: Callable[P, R]) -> Callable[P, R]:
     """`function` under numpy's rules of promotion, on which jaxgap relies, whatever a host program has asked for."""
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
         settings = jax.config
         rank, dtype = getattr(settings, "jax_numpy_rank_promotion"), getattr(settings, "jax_numpy_dtype_promotion")  # noqa: B009
         if (rank, dtype) == ("allow", "standard"):
@@ -42,4 +43,4 @@ def own_rules(function: F) -> F:
         with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
             return function(*args, **kwargs)
 
-    return cast(F, call)
+    return call

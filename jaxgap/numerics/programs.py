@@ -10,22 +10,24 @@ import os
 import pickle
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeAlias, TypeGuard, TypeVar, cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import export
+from jax.tree_util import PyTreeDef
 
 from jaxgap.numerics.cache import objection, read_own, restored, trim
 from jaxgap.numerics.precision import own_rules
+from jaxgap.numerics.types import PyTree
 
 __all__ = ["keep_programs", "compile_quickly", "compiling", "counted", "program", "barrier"]
 
@@ -108,10 +110,15 @@ def counted() -> Iterator[None]:
         _compiling.pop()
 
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+Kept: TypeAlias = tuple[bytes, PyTree]
+"""A program as `jax.export` writes it, and its result with holes for the arrays."""
+Leaf: TypeAlias = jax.Array | np.ndarray | np.generic
 
 
-def program(function: F) -> F:
+def program(function: Callable[P, R]) -> Callable[P, R]:
     """`eqx.filter_jit`; where programs are kept, a later process need not trace them again.
 
     Tracing takes longer than loading what XLA made of it, and no cache of JAX's keeps it; `jax.export` does. What is kept
@@ -121,13 +128,13 @@ def program(function: F) -> F:
     """
     function = own_rules(function)
     jitted: Any = eqx.filter_jit(function)
-    ready: dict[Any, Callable[..., Any]] = {}
+    ready: dict[Hashable, Callable[..., R]] = {}
     """Called with the arrays, and all arguments."""
     preparing = Lock()
 
     @own_rules
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
         leaves, tree = jax.tree.flatten((args, kwargs))
         arrays = [x for x in leaves if _is_array(x)]
         if any(isinstance(x, jax.core.Tracer) for x in arrays) or _elsewhere(arrays):
@@ -151,21 +158,21 @@ def program(function: F) -> F:
                     )
         return ready[key](arrays, args, kwargs)
 
-    return cast(F, call)
+    return call
 
 
-def _elsewhere(arrays: list[Any]) -> bool:
+def _elsewhere(arrays: list[Leaf]) -> bool:
     """Whether these are not all on the first device, for which a program that is kept is compiled."""
     first = jax.local_devices()[0]
     chosen = getattr(jax.config, "jax_default_device")  # noqa: B009 (its type is not known to mypy)
     return chosen not in (None, first) or any(isinstance(x, jax.Array) and x.devices() != {first} for x in arrays)
 
 
-def _is_array(x: Any) -> bool:
+def _is_array(x: object) -> TypeGuard[Leaf]:
     return isinstance(x, jax.Array | np.ndarray | np.generic)
 
 
-def _named(x: Any) -> Any:
+def _named(x: object) -> tuple[Hashable, ...] | None:
     """What of a leaf a program depends on: of arrays shape and type, of others the value; None if it has no lasting name."""
     if _is_array(x):
         return ("array", x.shape, x.dtype, bool(getattr(x, "weak_type", False)))
@@ -191,11 +198,11 @@ class _Hole:
     """Stands for an array in a result."""
 
 
-def _traced(function: Callable[..., Any], leaves: list[Any], tree: Any) -> tuple[bytes, Any]:
+def _traced(function: Callable[..., PyTree], leaves: list[object], tree: PyTreeDef) -> Kept:
     """The program of `function` for these arguments, and its result with holes for the arrays."""
-    results: list[Any] = []
+    results: list[PyTree] = []
 
-    def flat(arrays: list[Any]) -> list[Any]:
+    def flat(arrays: list[Leaf]) -> list[Leaf]:
         rest = iter(arrays)
         args, kwargs = jax.tree.unflatten(tree, [next(rest) if _is_array(x) else x for x in leaves])
         result = function(*args, **kwargs)
@@ -207,7 +214,7 @@ def _traced(function: Callable[..., Any], leaves: list[Any], tree: Any) -> tuple
     return bytes(exported.serialize()), results[0]
 
 
-def _runnable(kept: tuple[bytes, Any], arrays: list[Any]) -> Callable[..., Any]:
+def _runnable(kept: Kept, arrays: list[Leaf]) -> Callable[..., PyTree]:
     # Compiled here, once: results of an exported program are committed to their device, and as the next call's arguments
     # they would make `jit` compile again.
     with _tracing:
@@ -215,27 +222,27 @@ def _runnable(kept: tuple[bytes, Any], arrays: list[Any]) -> Callable[..., Any]:
     run = lowered.compile()
     leaves, tree = jax.tree.flatten(kept[1])
 
-    def call(arrays: list[Any], *_: Any) -> Any:
+    def call(arrays: list[Leaf], *_: object) -> PyTree:
         rest = iter(run(arrays))
         return jax.tree.unflatten(tree, [next(rest) if isinstance(x, _Hole) else x for x in leaves])
 
     return call
 
 
-def _read(path: Path, module: str) -> tuple[bytes, Any] | None:
+def _read(path: Path, module: str) -> Kept | None:
     """What `_write` has kept; None if there is nothing, or something that did not come from there in full."""
     content = read_own(path) or b""
     digest, rest = content[:32], content[32:]
     if hashlib.sha256(rest).digest() != digest:
         return None
     try:
-        text, result = restored(rest, module)
+        text, result = cast(Kept, restored(rest, module))
     except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, ValueError):
         return None
     return text, result
 
 
-def _write(path: Path, kept: tuple[bytes, Any]) -> tuple[bytes, Any]:
+def _write(path: Path, kept: Kept) -> Kept:
     global _bounded
     content = pickle.dumps(kept)
     try:
@@ -251,10 +258,11 @@ def _write(path: Path, kept: tuple[bytes, Any]) -> tuple[bytes, Any]:
     return kept
 
 
-def barrier(tree: Any) -> Any:
+def barrier(tree: T) -> T:
     """Identity of real arrays that XLA computes once, however many sums use them.
 
     Its fusion repeats chains of cheap operations inside everything that uses them (on the CPU behind an optimization barrier,
     too), but no division; and it cannot know that this one does nothing.
     """
-    return jax.tree.map(lambda x: x / jnp.where(jnp.isnan(x), 2.0, 1.0), jax.lax.optimization_barrier(tree))
+    same: T = jax.tree.map(lambda x: x / jnp.where(jnp.isnan(x), 2.0, 1.0), jax.lax.optimization_barrier(tree))
+    return same

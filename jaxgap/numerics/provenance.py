@@ -2,21 +2,33 @@
 
 import platform
 from importlib.metadata import version
-from typing import Any
 
 import jax
+from typing_extensions import TypedDict  # pydantic, which reads it again, takes no other before Python 3.12
 
-__all__ = ["PACKAGES", "provenance"]
+__all__ = ["PACKAGES", "VERSION", "Provenance", "provenance"]
 
-PACKAGES = ("jaxgap", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy")
-"""What numbers depend on."""
+VERSION = "0.2.0"
+"""Of jaxgap, in its one place: the build (pyproject.toml), `jaxgap.__version__` and the records of results read it here."""
+
+PACKAGES = ("jax", "jaxlib", "equinox", "optax", "numpy", "scipy")
+"""What numbers depend on besides jaxgap itself."""
 
 
-def provenance(*more: str) -> dict[str, Any]:
-    """Versions of `PACKAGES` (and of `more`) and of Python, the device, the precision."""
+class Provenance(TypedDict):
+    """What a number was computed with."""
+
+    versions: dict[str, str]
+    python: str
+    device: str
+    precision: str
+
+
+def provenance(*more: str) -> Provenance:
+    """Versions of jaxgap, `PACKAGES` (and `more`) and of Python, the device, the precision."""
     device = jax.devices()[0]
     return {
-        "versions": {name: version(name) for name in (*PACKAGES, *more)},
+        "versions": {"jaxgap": VERSION, **{name: version(name) for name in (*PACKAGES, *more)}},
         "python": platform.python_version(),
         "device": f"{device.platform}: {device.device_kind}",
         "precision": "float64",

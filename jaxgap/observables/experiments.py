@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from jaxgap.drawing import COLOURS
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite
 from jaxgap.observables.curves import look
@@ -24,9 +25,6 @@ from jaxgap.solving.one import solve
 from jaxgap.solving.solution import Solution, Status
 
 __all__ = ["Observed", "Request", "check_experiment", "observed"]
-
-MOST_CURVES = 6
-"""As many as colours tell apart."""
 
 
 class Observed(NamedTuple):
@@ -155,7 +153,7 @@ class Request:
     def _asked(self, per_branch: int) -> Iterator[tuple[Superconductor, str | None, list[str]]]:
         """Every system on every branch, with what tells it from the others; `per_branch` curves each."""
         count = len(self.systems) * len(self.branches) * per_branch
-        check(1 <= count <= MOST_CURVES, "--T", f"make at most {MOST_CURVES} curves with the systems and branches", count)
+        check(1 <= count <= len(COLOURS), "--T", f"make at most {len(COLOURS)} curves with the systems and branches", count)
         for name, sc in self.systems.items():
             for branch in self.branches:
                 # Several branches have been asked for by name.

@@ -1,6 +1,6 @@
 """What is seen of solved states: curves over one axis, panels of them, an intensity map. Numbers, labels and units, no picture.
 
-`jaxgap.plotting.experiments` draws them; `table` is what is written beside a picture.
+`jaxgap.observables.pictures` draws them; `table` is what is written beside a picture.
 """
 
 from collections.abc import Iterable, Mapping

@@ -9,16 +9,17 @@ those that promise most, and ends with Newton steps on all points. `jaxgap.origi
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.numerics.implicit import at_root
+from jaxgap.numerics.types import PyTree, Scalar
 
-__all__ = ["Shift", "best_of", "differences", "eta"]
+__all__ = ["Shift", "Vectors", "best_of", "differences", "eta"]
 
 COARSE = 32
 """Points of each surface that the search for Q begins with."""
@@ -48,8 +49,13 @@ class Shift(NamedTuple):
     """eta(Q)."""
 
 
+Vectors = Float[Array, "n d"]
+Points = tuple[Float[Array, "_ d"], Float[Array, "_"]]
+"""k and normalised weights of a surface."""
+
+
 def differences(
-    k: Float[Array, "u d"], K: Float[Array, "o d"], Q: Float[Array, "d"], reciprocal: Float[Array, "n d"]
+    k: Float[Array, "u d"], K: Float[Array, "o d"], Q: Float[Array, "d"], reciprocal: Vectors
 ) -> Float[Array, "image u o d"]:
     """k_o - k_u - Q; on a lattice the nearest image and its neighbours (further ones are beyond a period and a half)."""
     x = (K[None, :] - k[:, None] - Q)[None]
@@ -61,7 +67,7 @@ def differences(
     return x - (steps + around[:, None, None]) @ reciprocal
 
 
-def eta(u: Any, o: Any, q_c: Any, Q: Float[Array, "d"], reciprocal: Float[Array, "n d"]) -> Float[Array, ""]:
+def eta(u: Points, o: Points, q_c: Scalar, Q: Float[Array, "d"], reciprocal: Vectors) -> Float[Array, ""]:
     """eta(Q) of (k, normalised weights) of two surfaces."""
     x = differences(u[0], o[0], Q, reciprocal)
     return u[1] @ (jnp.sum(jnp.exp(-jnp.sum(x**2, axis=-1) / q_c**2), axis=0) @ o[1])
@@ -77,7 +83,7 @@ class _Local(NamedTuple):
     """q_c^2/2 d^2 eta/dQ^2 / eta."""
 
 
-def _local(u: Any, o: Any, q_c: Any, Q: Float[Array, "d"], reciprocal: Float[Array, "n d"]) -> _Local:
+def _local(u: Points, o: Points, q_c: Scalar, Q: Float[Array, "d"], reciprocal: Vectors) -> _Local:
     x = differences(u[0], o[0], Q, reciprocal)
     w = jnp.exp(-jnp.sum(x**2, axis=-1) / q_c**2) * u[1][:, None] * o[1][None, :]
     eta = jnp.maximum(jnp.sum(w), 1e-300)
@@ -86,21 +92,25 @@ def _local(u: Any, o: Any, q_c: Any, Q: Float[Array, "d"], reciprocal: Float[Arr
     return _Local(eta, jnp.sum(wx, axis=(0, 1, 2)) / eta, 2 * second / q_c**2 - jnp.eye(len(Q)))
 
 
-def best_of(u: Any, o: Any, q_c: Any, reciprocal: Any) -> Shift:
+Climb = tuple[Float[Array, "d"], _Local, Scalar, Int[Array, ""]]
+"""Q, eta around it, length of the last step, steps."""
+
+
+def best_of(u: Points, o: Points, q_c: Scalar, reciprocal: Vectors) -> Shift:
     Q, free = jax.lax.stop_gradient(_search(*jax.lax.stop_gradient((u, o, q_c, reciprocal))))
     scale = jax.lax.stop_gradient(q_c**2 / jnp.maximum(eta(u, o, q_c, Q, reciprocal), 1e-300))
     Q = at_root(_stationary, Q, (u, o, q_c, reciprocal, Q, free, scale))
     return Shift(Q, eta(u, o, q_c, Q, reciprocal))
 
 
-def _stationary(Q: Float[Array, "d"], theta: Any) -> Float[Array, "d"]:
+def _stationary(Q: Float[Array, "d"], theta: PyTree) -> Float[Array, "d"]:
     """d eta/dQ = 0 in the directions in which eta curves, Q unmoved in the others."""
     u, o, q_c, reciprocal, Q_0, free, scale = theta
     slope = scale * jax.grad(eta, argnums=3)(u, o, q_c, Q, reciprocal) / q_c
     return slope - free @ slope + free @ (Q - Q_0) / q_c
 
 
-def _search(u: Any, o: Any, q_c: Any, reciprocal: Any) -> tuple[Float[Array, "d"], Float[Array, "d d"]]:
+def _search(u: Points, o: Points, q_c: Scalar, reciprocal: Vectors) -> tuple[Float[Array, "d"], Float[Array, "d d"]]:
     """(the best Q, projector on the directions along which eta does not curve)."""
     centres = o[1] @ o[0] - u[1] @ u[0]
     start = (_thinned(o, CANDIDATES)[0][None, :] - _thinned(u, CANDIDATES)[0][:, None]).reshape(-1, len(centres))
@@ -121,13 +131,13 @@ def _search(u: Any, o: Any, q_c: Any, reciprocal: Any) -> tuple[Float[Array, "d"
     return Q, (axes * (jnp.abs(curvature) <= FLAT)) @ axes.T
 
 
-def _coarser(u: Any, o: Any, q_c: Any, points: int) -> tuple[Any, Any, Any]:
+def _coarser(u: Points, o: Points, q_c: Scalar, points: int) -> tuple[Points, Points, Scalar]:
     """Both surfaces with fewer points, and a q_c that these resolve."""
     u, o = _thinned(u, points), _thinned(o, points)
     return u, o, jnp.maximum(q_c, 2 * jnp.maximum(_gap(u[0]), _gap(o[0])))
 
 
-def _thinned(surface: Any, points: int) -> Any:
+def _thinned(surface: Points, points: int) -> Points:
     """About so many of the points, evenly; in 3D, where points are rows of rings, by a stride that visits all of a ring."""
     k, w = surface
     every = max(len(k) // points, 1)
@@ -142,7 +152,7 @@ def _gap(k: Float[Array, "point d"]) -> Float[Array, ""]:
     return jnp.sqrt(jnp.max(jnp.min(jnp.where(jnp.eye(len(k), dtype=bool), jnp.inf, r2), axis=1)))
 
 
-def _distinct(Q: Float[Array, "start d"], value: Float[Array, "start"], apart: Any) -> Any:
+def _distinct(Q: Float[Array, "start d"], value: Float[Array, "start"], apart: Scalar) -> Int[Array, "finalist"]:
     """Indices of the `FINALISTS` highest that are not within `apart` of a higher one."""
     taken = []
     for _ in range(FINALISTS):
@@ -152,20 +162,20 @@ def _distinct(Q: Float[Array, "start d"], value: Float[Array, "start"], apart: A
     return jnp.stack(taken)
 
 
-def _mean_shifts(u: Any, o: Any, q_c: Any, Q: Float[Array, "d"], reciprocal: Any) -> Float[Array, "d"]:
+def _mean_shifts(u: Points, o: Points, q_c: Scalar, Q: Float[Array, "d"], reciprocal: Vectors) -> Float[Array, "d"]:
     """Q moved to the kernel-weighted mean of the differences, again and again, which never descends."""
     return jax.lax.fori_loop(0, MEAN_SHIFTS, lambda _, Q: Q + _local(u, o, q_c, Q, reciprocal).mean, Q)
 
 
-def _ascend(u: Any, o: Any, q_c: Any, Q: Float[Array, "d"], reciprocal: Any) -> tuple[Float[Array, "d"], Float[Array, ""]]:
+def _ascend(u: Points, o: Points, q_c: Scalar, Q: Float[Array, "d"], reciprocal: Vectors) -> tuple[Float[Array, "d"], Scalar]:
     """Newton's ascent with the moduli of the curvatures, which leads away from saddles; from where a step has descended, a mean
     shift is taken instead. Returns the best Q and its eta."""
 
-    def going(state: Any) -> Any:
+    def going(state: Climb) -> Bool[Array, ""]:
         _, _, step, steps = state
         return (steps < ASCENTS) & (step > CLOSE * q_c)
 
-    def ascend(state: Any) -> Any:
+    def ascend(state: Climb) -> Climb:
         Q, best, _, steps = state
         curvature, axes = jnp.linalg.eigh(best.curvature)
         dQ = axes @ ((axes.T @ best.mean) / jnp.maximum(jnp.abs(curvature), FLAT))

@@ -8,7 +8,8 @@ Energies count from the chemical potential [meV], wave vectors are in 1/angstrom
 vector; whatever takes one here also takes any other function of k, which then has no parameters to differentiate.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -16,9 +17,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.numerics.checks import check, check_finite, is_concrete
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.units import hbar2_over_2m_e
 
-__all__ = ["Lattice", "Layered", "Pocket", "layered", "pocket", "square_lattice", "tight_binding"]
+__all__ = ["Dispersion", "Lattice", "Layered", "Pocket", "layered", "pocket", "square_lattice", "tight_binding"]
+
+Dispersion: TypeAlias = Callable[[Float[Array, "d"]], Float[Array, ""]]
+"""Energy [meV] at k [1/angstrom]: one of the pytrees below, or a function."""
 
 
 class Pocket(eqx.Module):
@@ -69,7 +74,7 @@ class Lattice(eqx.Module):
 class Layered(eqx.Module):
     """A 2D band in every layer, with hopping between layers; made by `layered`."""
 
-    layer: Any
+    layer: Dispersion
     """The dispersion in the plane."""
     t_z: Float[Array, ""]
     """Hopping between layers [meV]; 0 makes the surface a cylinder."""
@@ -86,7 +91,7 @@ class Layered(eqx.Module):
         return jnp.array([[0.0, 0.0, 1.0]]) * 2 * jnp.pi / self.c
 
 
-def pocket(masses: Any, mu: Any, centre: Any = None, angle: Any = 0.0) -> Pocket:
+def pocket(masses: Reals, mu: Real, centre: Reals | None = None, angle: Real = 0.0) -> Pocket:
     """A parabolic pocket from numbers: `pocket([0.5, 2.0], mu=50.0)` is an ellipse, `pocket([-1, -1], -50)` a hole circle.
 
     Args:
@@ -111,7 +116,7 @@ def pocket(masses: Any, mu: Any, centre: Any = None, angle: Any = 0.0) -> Pocket
     return Pocket(masses, jnp.asarray(mu, jnp.float64), centre, jnp.asarray(angle, jnp.float64))
 
 
-def tight_binding(t: Any, R: Any, mu: Any = 0.0, *, cell: Any) -> Lattice:
+def tight_binding(t: Reals, R: Reals, mu: Real = 0.0, *, cell: Reals) -> Lattice:
     """One orbital per cell: `tight_binding([1000.0], [[4.0]], cell=[[4.0]])` is a chain.
 
     Args:
@@ -135,7 +140,7 @@ def tight_binding(t: Any, R: Any, mu: Any = 0.0, *, cell: Any) -> Lattice:
     return Lattice(t, R, jnp.asarray(mu, jnp.float64), cell)
 
 
-def square_lattice(t: Any, t_diagonal: Any = 0.0, mu: Any = 0.0, a: float = 1.0) -> Lattice:
+def square_lattice(t: Real, t_diagonal: Real = 0.0, mu: Real = 0.0, a: float = 1.0) -> Lattice:
     """Hopping t to the four neighbours and t_diagonal to the four across the diagonal [meV], lattice constant a [angstrom]."""
     check(a > 0, "a", "be positive [angstrom]", a)
     R = a * np.array([[1, 0], [0, 1], [1, 1], [1, -1]])
@@ -144,7 +149,7 @@ def square_lattice(t: Any, t_diagonal: Any = 0.0, mu: Any = 0.0, a: float = 1.0)
     )
 
 
-def layered(layer: Any, c: Any, t_z: Any = 0.0) -> Layered:
+def layered(layer: Dispersion, c: Real, t_z: Real = 0.0) -> Layered:
     """Layers of a 2D dispersion at the distance c [angstrom], with hopping t_z between them [meV]."""
     check_finite("t_z", t_z)
     if is_concrete(c):
@@ -152,7 +157,7 @@ def layered(layer: Any, c: Any, t_z: Any = 0.0) -> Layered:
     return Layered(layer, jnp.asarray(t_z, jnp.float64), jnp.asarray(c, jnp.float64))
 
 
-def rotated(k: Float[Array, "*points d"], angle: Any) -> Float[Array, "*points d"]:
+def rotated(k: Float[Array, "*points d"], angle: Real) -> Float[Array, "*points d"]:
     """Wave vectors turned by `angle` in the x-y plane."""
     if k.shape[-1] == 1:
         return k

@@ -18,16 +18,16 @@ growing towards sqrt(lambda omega^2) (`plot_regimes`).
 Frequencies and Theta are energies [meV]; temperatures are in K. T_c is 0 where the repulsion mu* wins.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from matplotlib.axes import Axes
 
+from jaxgap.drawing import COLOURS, axes_or_new
 from jaxgap.numerics.checks import check, check_finite, is_concrete
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.origins.eliashberg_function import EliashbergFunction, Moments, moments
-from jaxgap.plotting.plots import COLOURS, _axes
 from jaxgap.units import k_B
 
 __all__ = [
@@ -40,10 +40,10 @@ __all__ = [
     "plot_temperature_derivative",
 ]
 
-Number = Float[Array, "*#batch"]
+Batch = Float[Array, "*#batch"]
 
 
-def _exponential(lam: Number, mu_star: Number) -> Number:
+def _exponential(lam: Batch, mu_star: Batch) -> Batch:
     """exp[-1.04 (1 + lambda) / (lambda - mu* (1 + 0.62 lambda))]; 0, smoothly, where the denominator is not positive."""
     attraction = lam - mu_star * (1 + 0.62 * lam)
     attracts = attraction > 0
@@ -51,7 +51,7 @@ def _exponential(lam: Number, mu_star: Number) -> Number:
     return jnp.where(attracts, jnp.exp(-1.04 * (1 + lam) / jnp.where(attracts, attraction, 1.0)), 0.0)
 
 
-def _numbers(**values: Any) -> list[Array]:
+def _numbers(**values: Reals) -> list[Array]:
     """The arguments as arrays; lambda and mu* may be zero, frequencies may not."""
     for name, value in values.items():
         check_finite(name, value)
@@ -64,13 +64,13 @@ def _numbers(**values: Any) -> list[Array]:
     return [jnp.asarray(value, jnp.float64) for value in values.values()]
 
 
-def mcmillan(lam: Any, mu_star: Any, Theta: Any) -> Number:
+def mcmillan(lam: Reals, mu_star: Reals, Theta: Reals) -> Batch:
     """McMillan's T_c [K] from lambda, mu* and the Debye energy Theta [meV] (k_B times the Debye temperature)."""
     lam, mu_star, Theta = _numbers(lam=lam, mu_star=mu_star, Theta=Theta)
     return Theta / (1.45 * k_B) * _exponential(lam, mu_star)
 
 
-def allen_dynes(lam: Any, mu_star: Any, omega_log: Any, omega_2: Any = None) -> Number:
+def allen_dynes(lam: Reals, mu_star: Reals, omega_log: Reals, omega_2: Reals | None = None) -> Batch:
     """Allen and Dynes' T_c [K] from lambda, mu*, omega_log and omega_2 [meV]; without omega_2 without f_1 and f_2."""
     lam, mu_star, omega_log = _numbers(lam=lam, mu_star=mu_star, omega_log=omega_log)
     T_c = omega_log / (1.2 * k_B) * _exponential(lam, mu_star)
@@ -84,22 +84,22 @@ def allen_dynes(lam: Any, mu_star: Any, omega_log: Any, omega_2: Any = None) -> 
     return f_1 * f_2 * T_c
 
 
-def strong_coupling(lam: Any, omega_2: Any) -> Number:
+def strong_coupling(lam: Reals, omega_2: Reals) -> Batch:
     """T_c [K] in the limit of large lambda: k_B T_c = 0.1827 omega_2 sqrt(lambda), omega_2 in meV, at mu* = 0."""
     lam, omega_2 = _numbers(lam=lam, omega_2=omega_2)
     return 0.1827 * omega_2 * jnp.sqrt(lam) / k_B
 
 
-def temperature_of(a2F: EliashbergFunction, mu_star: Any) -> Float[Array, ""]:
+def temperature_of(a2F: EliashbergFunction, mu_star: Real) -> Float[Array, ""]:
     """Allen and Dynes' T_c [K], with f_1 and f_2, of an alpha^2F. Differentiable with respect to all of it."""
     return _of_moments(moments(a2F), mu_star)
 
 
-def _of_moments(m: Moments, mu_star: Any) -> Float[Array, ""]:
+def _of_moments(m: Moments, mu_star: Real) -> Float[Array, ""]:
     return allen_dynes(m.lam, mu_star, m.omega_log, m.omega_2)
 
 
-def temperature_derivative(a2F: EliashbergFunction, mu_star: Any, omega: Any) -> Float[Array, "frequency"]:
+def temperature_derivative(a2F: EliashbergFunction, mu_star: Real, omega: Reals) -> Float[Array, "frequency"]:
     r"""The functional derivative delta T_c / delta alpha^2F(omega) [K/meV] of Allen and Dynes' T_c: which phonons matter.
 
     .. math:: \delta T_c = \int \frac{\delta T_c}{\delta \alpha^2F(\omega)} \, \delta\alpha^2F(\omega) \, d\omega
@@ -126,12 +126,12 @@ SMALL_LAMBDA = 1.5
 """Up to here McMillan's formula agrees with Eliashberg's equations (Allen and Dynes, 1975)."""
 
 
-def plot_regimes(mu_star: float = 0.0, ax: Any = None) -> Any:
+def plot_regimes(mu_star: float = 0.0, ax: Axes | None = None) -> Axes:
     """k_B T_c / sqrt(lambda omega^2) against lambda for one phonon frequency: where each formula applies.
 
     In this unit the law of strong coupling is the constant 0.1827, and a maximum is a limit for T_c at fixed lambda omega^2.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     lam = np.geomspace(0.2, 200.0, 400)
     scale = k_B / np.sqrt(lam)
     omega = np.ones_like(lam)
@@ -158,9 +158,9 @@ def plot_regimes(mu_star: float = 0.0, ax: Any = None) -> Any:
     return ax
 
 
-def plot_temperature_derivative(a2F: EliashbergFunction, mu_star: float, ax: Any = None) -> tuple[Any, Any]:
+def plot_temperature_derivative(a2F: EliashbergFunction, mu_star: float, ax: Axes | None = None) -> tuple[Axes, Axes]:
     """alpha^2F (left axis) and delta T_c / delta alpha^2F (right axis) against frequency; returns both axes."""
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     omega = np.linspace(float(a2F.omega[-1]) / 40, float(a2F.omega[-1]), 400)
     derivative = np.asarray(temperature_derivative(a2F, mu_star, omega))
     ax.fill_between(a2F.omega, a2F.alpha2F, color=COLOURS[5], alpha=0.5, lw=0, label=r"$\alpha^2F$ (left)")

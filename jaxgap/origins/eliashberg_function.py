@@ -12,7 +12,7 @@ alpha^2F is not negative. A table of it may be, a little: a smearing of Methfess
 every peak, so that its moments are right. They are integrated with their sign.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.precision import require_float64
+from jaxgap.numerics.types import Reals
 from jaxgap.units import k_B, meV_per_Ry, meV_per_THz, meV_per_wavenumber
 
 __all__ = ["UNITS", "NEGLIGIBLE", "EliashbergFunction", "Moments", "eliashberg_function", "moments"]
@@ -66,7 +67,7 @@ class Moments(NamedTuple):
     """Root mean square frequency <omega^2>^(1/2) [meV]."""
 
 
-def eliashberg_function(omega: Any, alpha2F: Any, unit: str = "meV") -> EliashbergFunction:
+def eliashberg_function(omega: Reals, alpha2F: Reals, unit: str = "meV") -> EliashbergFunction:
     """An `EliashbergFunction` from numbers, with omega in `unit` (one of `UNITS`).
 
     Raises:

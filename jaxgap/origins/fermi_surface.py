@@ -12,8 +12,6 @@ the surface of any nearby dispersion as differentiable roots. Elliptic pockets n
 (`jaxgap.origins.three_dimensions`).
 """
 
-from typing import Any
-
 import contourpy
 import equinox as eqx
 import jax
@@ -25,7 +23,8 @@ from jaxgap.numerics.checks import InputError, NotConvergedError, check
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
-from jaxgap.origins.dispersions import Pocket, rotated
+from jaxgap.numerics.types import PyTree, Real, Reals
+from jaxgap.origins.dispersions import Dispersion, Pocket, rotated
 
 __all__ = ["FermiSurface", "fermi_surface", "follow", "pocket_surface"]
 
@@ -73,7 +72,7 @@ class FermiSurface(eqx.Module):
         """The largest distance of neighbouring points [1/angstrom], roughly: the largest dS^(1/(d - 1))."""
         return jnp.max(self.dS) ** (1 / (self.k.shape[1] - 1))
 
-    def moved(self, shift: Any = 0.0, angle: Any = 0.0) -> "FermiSurface":
+    def moved(self, shift: Reals = 0.0, angle: Real = 0.0) -> "FermiSurface":
         """The same surface turned by `angle` about the origin in the x-y plane, then shifted [1/angstrom]."""
         turned = (rotated(x, angle) for x in (self.k, self.velocity, self.drift))
         k, velocity, drift = turned
@@ -94,7 +93,7 @@ def pocket_surface(pocket: Pocket, points: int = 256) -> FermiSurface:
     return _surface(pocket, k, jnp.zeros((1, 2)), (points,))
 
 
-def fermi_surface(dispersion: Any, window: Any, points: int = 256, grid: int = 201) -> FermiSurface:
+def fermi_surface(dispersion: Dispersion, window: Reals, points: int = 256, grid: int = 201) -> FermiSurface:
     """The contour zeta(k) = 0 of any 2D dispersion inside a window of k.
 
     Args:
@@ -133,7 +132,7 @@ def fermi_surface(dispersion: Any, window: Any, points: int = 256, grid: int = 2
     return surface
 
 
-def follow(surface: FermiSurface, dispersion: Any) -> FermiSurface:
+def follow(surface: FermiSurface, dispersion: Dispersion) -> FermiSurface:
     """The 2D surface of `dispersion`, starting from the points of a nearby one; differentiable in the dispersion's parameters.
 
     Points that do not arrive are NaN. For derivatives: `jax.grad(lambda d: follow(surface, d).size)(dispersion)`.
@@ -152,7 +151,7 @@ def _unevenness(surface: FermiSurface) -> float:
 
 
 def _surface(
-    dispersion: Any, k: Float[Array, "point 2"], drift: Float[Array, "sheet 2"], sheets: tuple[int, ...]
+    dispersion: Dispersion, k: Float[Array, "point 2"], drift: Float[Array, "sheet 2"], sheets: tuple[int, ...]
 ) -> FermiSurface:
     """Velocities and elements of length of points on a 2D surface."""
     ends = np.cumsum((0, *sheets))
@@ -172,14 +171,14 @@ def _lengths(k: Float[Array, "point 2"], drift: Float[Array, "2"]) -> Float[Arra
 
 @program
 def _polished(
-    dispersion: Any, k: Float[Array, "point 2"], drift: Float[Array, "sheet 2"], sheets: tuple[int, ...]
+    dispersion: Dispersion, k: Float[Array, "point 2"], drift: Float[Array, "sheet 2"], sheets: tuple[int, ...]
 ) -> tuple[FermiSurface, Bool[Array, "point"]]:
     """Points put onto the surface by Newton along the gradient, and which of them arrived."""
     numbers, rest = eqx.partition(dispersion, eqx.is_array)
     fixed = eqx.combine(jax.lax.stop_gradient(numbers), rest)
     size = jnp.sqrt(jnp.mean(jnp.sum((k - jnp.mean(k, axis=0)) ** 2, axis=1)))
 
-    def step(_: Any, k: Float[Array, "2"]) -> Float[Array, "2"]:
+    def step(_: object, k: Float[Array, "2"]) -> Float[Array, "2"]:
         energy, v = jax.value_and_grad(fixed)(k)
         # Never further than a tenth of the surface, and nowhere at all where v = 0.
         move = energy * v / jnp.maximum(v @ v, 1e-300)
@@ -192,7 +191,7 @@ def _polished(
         found = jnp.isfinite(energy) & (jnp.abs(energy) <= ON_SURFACE * speed * (size + jnp.sqrt(k @ k)))
         along = v / jnp.where(speed > 0, speed, 1.0)
 
-        def residual(x: Float[Array, "1"], theta: Any) -> Float[Array, "1"]:
+        def residual(x: Float[Array, "1"], theta: PyTree) -> Float[Array, "1"]:
             numbers, k, along, speed = theta
             return eqx.combine(numbers, rest)(k + x[0] * along)[None] / speed
 
@@ -207,7 +206,7 @@ def _polished(
 # --- tracing ----------------------------------------------------------------------------------------------------------
 
 
-def _lines(dispersion: Any, window: np.ndarray, grid: int) -> list[np.ndarray]:
+def _lines(dispersion: Dispersion, window: np.ndarray, grid: int) -> list[np.ndarray]:
     """Contour lines of zeta = 0 as polygons."""
     x, y = (np.linspace(lo, hi, grid) for lo, hi in window)
     k = jnp.asarray(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))

@@ -5,8 +5,8 @@ The paper draws its surfaces without scales. The shapes here are JAXGAP'S READIN
 are no band structures.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from jaxgap.numerics.checks import check
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.origins.dispersions import Pocket, layered, pocket
 from jaxgap.origins.fermi_surface import FermiSurface, pocket_surface
 from jaxgap.origins.nesting import Effectiveness, effectiveness, share
@@ -49,7 +50,7 @@ class Pair(NamedTuple):
         return pocket_surface(self.u, points), pocket_surface(self.o, points)
 
 
-def ellipse(a: Any, b: Any, centre: Any = (0.0, 0.0), sign: int = 1) -> Pocket:
+def ellipse(a: float, b: float, centre: Reals = (0.0, 0.0), sign: int = 1) -> Pocket:
     """A pocket with the semi-axes a, b [1/angstrom], of electrons (sign 1) or holes (-1)."""
     masses = hbar2_over_2m_e / MU * np.array([a, b]) ** 2
     return pocket(sign * masses, sign * MU, centre)
@@ -102,7 +103,7 @@ def in_three_dimensions(
 
 
 def ranking_range(
-    strong: Pair, weak: Pair, q_c: Any, factor: float = 1.0, shifted: bool = True, points: int = 256
+    strong: Pair, weak: Pair, q_c: Reals, factor: float = 1.0, shifted: bool = True, points: int = 256
 ) -> list[tuple[float, float]]:
     """Intervals of q_c [1/angstrom] in which the relative effectiveness of `strong` is more than `factor` that of `weak`.
 
@@ -135,7 +136,7 @@ def _positive(f: Callable[[float], float], x: np.ndarray) -> list[tuple[float, f
     return list(zip(ends[::2], ends[1::2], strict=True))
 
 
-def effectiveness_over(pair: Pair, q_c: Any, points: int = 256) -> Effectiveness:
+def effectiveness_over(pair: Pair, q_c: Iterable[Real], points: int = 256) -> Effectiveness:
     """`effectiveness` of a pair in 2D at every q_c [1/angstrom]."""
     u, o = pair.surfaces(points)
     found = [effectiveness(u, o, q) for q in q_c]

@@ -14,7 +14,7 @@ coupling,
 This is jaxgap's reading of Fig. 1 of W18, which has no formula. Fluctuations are left out: in one dimension they forbid both.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from jaxgap.numerics.checks import check, is_concrete
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import PyTree, Real, Reals, Scalar
 from jaxgap.origins.dispersions import Lattice
 from jaxgap.origins.response import lowest_temperature, response, zone_points
 from jaxgap.units import k_B
@@ -57,7 +58,7 @@ class Instabilities(NamedTuple):
         return "charge density wave" if cdw > pairs else "superconductivity"
 
 
-def instabilities(lattice: Lattice, g: Any, Q: Any, points: int | None = None) -> Instabilities:
+def instabilities(lattice: Lattice, g: Real, Q: Reals, points: int | None = None) -> Instabilities:
     """T_CDW at the wave vector Q and T_c [K] of a lattice with the attraction g, both differentiable in lattice, g and Q.
 
     Args:
@@ -84,10 +85,10 @@ def _instabilities(lattice: Lattice, g: Float[Array, ""], Q: Float[Array, "d"], 
     return Instabilities(T_CDW, _highest(lattice, g, jnp.zeros_like(Q), lowest, points, 1), lowest)
 
 
-def _highest(lattice: Lattice, g: Any, q: Any, lowest: Any, points: int, sign: int) -> Float[Array, ""]:
+def _highest(lattice: Lattice, g: Scalar, q: Float[Array, "d"], lowest: Scalar, points: int, sign: int) -> Float[Array, ""]:
     """The highest T with g response = 1, from above; a response need not be monotonic in T."""
 
-    def residual(log_T: Float[Array, "1"], theta: Any) -> Float[Array, "1"]:
+    def residual(log_T: Float[Array, "1"], theta: PyTree) -> Float[Array, "1"]:
         lattice, g, q = theta
         return (g * response(lattice, q, jnp.exp(log_T[0]), points, sign) - 1)[None]
 

@@ -24,14 +24,16 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from matplotlib.axes import Axes
 
+from jaxgap.drawing import COLOURS, axes_or_new
 from jaxgap.model.band import Band
 from jaxgap.model.couplings import _canonical
 from jaxgap.model.superconductor import Superconductor, superconductor
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables import branch_minima, branch_names
-from jaxgap.plotting.plots import COLOURS, _axes
 from jaxgap.solving.critical import instability
 from jaxgap.solving.one import solve
 from jaxgap.states.search import iterated
@@ -43,7 +45,7 @@ BCS_RATIO = 1.764
 """Delta(0) / k_B T_c of weak coupling, for starts."""
 
 
-def mixing_vector(C: Any) -> Float[Array, "3"]:
+def mixing_vector(C: Reals) -> Float[Array, "3"]:
     """v = (C_1^2, C_2^2, C_1 C_2): what a pair of mixed electrons holds of the channels 1, 2 and 1:2."""
     check_finite("C", C)
     C = jnp.asarray(C, jnp.float64)
@@ -51,7 +53,7 @@ def mixing_vector(C: Any) -> Float[Array, "3"]:
     return jnp.stack([C[0] ** 2, C[1] ** 2, C[0] * C[1]])
 
 
-def with_mixing(sc: Superconductor, C: Any, g_0: Any, cross: str | None = None) -> Superconductor:
+def with_mixing(sc: Superconductor, C: Reals, g_0: Reals, cross: str | None = None) -> Superconductor:
     """`sc` with g_0 v v^T added to the couplings of two cross-paired bands and of their cross channel.
 
     What `sc` had stays: its band-diagonal couplings, other bands, everything that mixing is not about.
@@ -64,7 +66,8 @@ def with_mixing(sc: Superconductor, C: Any, g_0: Any, cross: str | None = None) 
     """
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     check_finite("g_0", g_0)
-    check(np.shape(g_0) == (), "g_0", "be one number", f"shape {np.shape(g_0)}")
+    g_0 = jnp.asarray(g_0, jnp.float64)
+    check(g_0.shape == (), "g_0", "be one number", f"shape {g_0.shape}")
     names = sc.channels[len(sc.bands) :]
     check(len(names) > 0, "sc", "have a cross channel", "none")
     check(cross is not None or len(names) == 1, "cross", f"name one of {', '.join(names)}", repr(cross))
@@ -75,7 +78,7 @@ def with_mixing(sc: Superconductor, C: Any, g_0: Any, cross: str | None = None) 
 
 
 def superconductor_from_mixing(
-    *, C: Any, g_0: Any, bands: Sequence[Band], Omega: Any, intraband: Any = (0.0, 0.0), **options: Any
+    *, C: Reals, g_0: Reals, bands: Sequence[Band], Omega: Real, intraband: Reals = (0.0, 0.0), **options: Any
 ) -> Superconductor:
     """Two bands whose couplings come from mixing, g = g_0 v v^T, and a band-diagonal part.
 
@@ -103,8 +106,8 @@ def _start(sc: Superconductor, T: Float[Array, ""], Delta: Float[Array, "channel
 
 
 def plot_mixing(
-    system: Callable[[Float[Array, "2"]], Superconductor], T: float, angles: Any = None, ax: Any = None
-) -> tuple[Any, Any]:
+    system: Callable[[Float[Array, "2"]], Superconductor], T: float, angles: Reals | None = None, ax: Axes | None = None
+) -> tuple[Axes, Axes]:
     """Gaps at T [K] (left axis) and T_c,lin (right axis) against the mixing C_2^2; returns both axes.
 
     Args:
@@ -113,7 +116,7 @@ def plot_mixing(
             state gives way. Where Newton does not find it there is no point.
         angles: mixing angles, C = (cos, sin); from 0 to pi/4 if left out.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     angles = np.linspace(0.0, np.pi / 4, 16) if angles is None else np.asarray(angles, float)
     gaps, T_c = [], []
     for angle in angles:

@@ -16,8 +16,9 @@ with equality for all q_c only if the shift makes the weighted surfaces equal: p
 band, and nothing is better. The ratio of both sides is the `relative` effectiveness, between 0 and 1.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +28,8 @@ from jaxtyping import Array, Float
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
-from jaxgap.origins.common_shift import Shift, best_of, differences, eta
+from jaxgap.numerics.types import Real, Reals, Scalar
+from jaxgap.origins.common_shift import Shift, Vectors, best_of, differences, eta
 from jaxgap.origins.fermi_surface import FermiSurface
 
 __all__ = [
@@ -66,7 +68,13 @@ class Effectiveness(NamedTuple):
 
 
 def share(
-    u: FermiSurface, o: FermiSurface, q_c: Any, Q: Any = None, *, profile: str = "gaussian", reciprocal: Any = None
+    u: FermiSurface,
+    o: FermiSurface,
+    q_c: Real,
+    Q: Reals | None = None,
+    *,
+    profile: str = "gaussian",
+    reciprocal: Reals | None = None,
 ) -> Float[Array, ""]:
     """eta(Q): the share of the differences q = k_o - k_u that momenta up to q_c around Q supply (jaxgap's reading of W18).
 
@@ -90,7 +98,7 @@ def share(
     return _share(u, o, q_c, Q, reciprocal)
 
 
-def best_shift(u: FermiSurface, o: FermiSurface, q_c: Any, *, reciprocal: Any = None) -> Shift:
+def best_shift(u: FermiSurface, o: FermiSurface, q_c: Real, *, reciprocal: Reals | None = None) -> Shift:
     """The common shift Q that maximises `share`, differentiable (a root of the gradient).
 
     The maximum is looked for by mean shifts, which never descend, from the differences between a few points of each surface and
@@ -100,7 +108,7 @@ def best_shift(u: FermiSurface, o: FermiSurface, q_c: Any, *, reciprocal: Any = 
     return _best(u, o, q_c, reciprocal)
 
 
-def effectiveness(u: FermiSurface, o: FermiSurface, q_c: Any, *, reciprocal: Any = None) -> Effectiveness:
+def effectiveness(u: FermiSurface, o: FermiSurface, q_c: Real, *, reciprocal: Reals | None = None) -> Effectiveness:
     """How effective interband pairing is by the geometry of two surfaces: `share` at the best shift, beside the intraband ones.
 
     Jaxgap's reading of W18's Fig. 3 (see the module); arguments and errors as for `share`.
@@ -109,7 +117,7 @@ def effectiveness(u: FermiSurface, o: FermiSurface, q_c: Any, *, reciprocal: Any
     return _effectiveness(u, o, q_c, reciprocal)
 
 
-def local_share(u: FermiSurface, o: FermiSurface, q_c: Any, Q: Any) -> Float[Array, "point"]:
+def local_share(u: FermiSurface, o: FermiSurface, q_c: Real, Q: Reals) -> Float[Array, "point"]:
     """What every point of u contributes to eta(Q) / eta_uu(0): 1 where the other surface lies there as its own does.
 
     With Q of `best_shift` it shows which parts of a surface find partners; the mean with the weights dS/v is the ratio.
@@ -123,7 +131,7 @@ def local_share(u: FermiSurface, o: FermiSurface, q_c: Any, Q: Any) -> Float[Arr
     return towards / (w @ within)
 
 
-def difference_distribution(u: FermiSurface, o: FermiSurface, edges: Any, Q: Any = None) -> Float[Array, "bin"]:
+def difference_distribution(u: FermiSurface, o: FermiSurface, edges: Reals, Q: Reals | None = None) -> Float[Array, "bin"]:
     """Density of |q - Q| with q = k_o - k_u, weighted by 1/(v v'), averaged over the bins between `edges` [angstrom].
 
     The integral over all |q - Q| is one; 2D.
@@ -136,7 +144,9 @@ def difference_distribution(u: FermiSurface, o: FermiSurface, edges: Any, Q: Any
     return jnp.diff(_cumulative(u, o, jnp.asarray(edges), Q)) / np.diff(edges)
 
 
-def couplings(surfaces: Any, g: Any, q_c: Any, *, reciprocal: Any = None) -> Float[Array, "band band"]:
+def couplings(
+    surfaces: Sequence[FermiSurface], g: Real, q_c: Real, *, reciprocal: Reals | None = None
+) -> Float[Array, "band band"]:
     r"""The band couplings of one attraction that acts as far as the momenta reach: lambda_ij = g eta_ij N_j.
 
     g [meV angstrom^d] is common to all pairs of bands and g_ij = g eta_ij is symmetric, so a free energy exists. Jaxgap's
@@ -149,10 +159,10 @@ def couplings(surfaces: Any, g: Any, q_c: Any, *, reciprocal: Any = None) -> Flo
         eta[i][i] = share(surfaces[i], surfaces[i], q_c, reciprocal=reciprocal)
         for j in range(i):
             eta[i][j] = eta[j][i] = best_shift(surfaces[i], surfaces[j], q_c, reciprocal=reciprocal).share
-    return g * jnp.stack([jnp.stack(row) for row in eta]) * N
+    return jnp.asarray(g) * jnp.stack([jnp.stack(row) for row in eta]) * N
 
 
-def _checked(u: FermiSurface, o: FermiSurface, q_c: Any, reciprocal: Any) -> tuple[Float[Array, ""], Float[Array, "n d"]]:
+def _checked(u: FermiSurface, o: FermiSurface, q_c: Real, reciprocal: Reals | None) -> tuple[Scalar, Vectors]:
     require_float64()
     d = u.k.shape[1]
     check(o.k.shape[1] == d, "o", f"have the dimension of `u`, {d}", o.k.shape[1])
@@ -161,9 +171,9 @@ def _checked(u: FermiSurface, o: FermiSurface, q_c: Any, reciprocal: Any) -> tup
         check(float(q_c) > 0, "q_c", "be positive [1/angstrom]", q_c)
         spacing = max(float(u.spacing), float(o.spacing))
         check(float(q_c) >= spacing, "q_c", f"be at least the spacing of the points, {spacing:.3g} 1/angstrom (take more)", q_c)
-    reciprocal = jnp.zeros((0, d)) if reciprocal is None else jnp.atleast_2d(jnp.asarray(reciprocal, jnp.float64))
-    check(reciprocal.shape[1] == d, "reciprocal", f"hold vectors of {d} components", f"shape {reciprocal.shape}")
-    return jnp.asarray(q_c, jnp.float64), reciprocal
+    vectors = jnp.zeros((0, d)) if reciprocal is None else jnp.atleast_2d(jnp.asarray(reciprocal, jnp.float64))
+    check(vectors.shape[1] == d, "reciprocal", f"hold vectors of {d} components", f"shape {vectors.shape}")
+    return jnp.asarray(q_c, jnp.float64), vectors
 
 
 # --- compiled ---------------------------------------------------------------------------------------------------------
@@ -175,17 +185,17 @@ def _normalised(surface: FermiSurface) -> tuple[Float[Array, "point d"], Float[A
 
 
 @program
-def _share(u: FermiSurface, o: FermiSurface, q_c: Any, Q: Any, reciprocal: Any) -> Float[Array, ""]:
+def _share(u: FermiSurface, o: FermiSurface, q_c: Scalar, Q: Float[Array, "d"], reciprocal: Vectors) -> Float[Array, ""]:
     return eta(_normalised(u), _normalised(o), q_c, Q, reciprocal)
 
 
 @program
-def _best(u: FermiSurface, o: FermiSurface, q_c: Any, reciprocal: Any) -> Shift:
+def _best(u: FermiSurface, o: FermiSurface, q_c: Scalar, reciprocal: Vectors) -> Shift:
     return best_of(_normalised(u), _normalised(o), q_c, reciprocal)
 
 
 @program
-def _effectiveness(u: FermiSurface, o: FermiSurface, q_c: Any, reciprocal: Any) -> Effectiveness:
+def _effectiveness(u: FermiSurface, o: FermiSurface, q_c: Scalar, reciprocal: Vectors) -> Effectiveness:
     first, second = _normalised(u), _normalised(o)
     none = jnp.zeros(u.k.shape[1])
     best = best_of(first, second, q_c, reciprocal)
@@ -196,12 +206,14 @@ def _effectiveness(u: FermiSurface, o: FermiSurface, q_c: Any, reciprocal: Any) 
 # --- the disc -----------------------------------------------------------------------------------------------------------
 
 
-def _disc_share(u: FermiSurface, o: FermiSurface, radius: Any, Q: Any) -> Float[Array, ""]:
+def _disc_share(u: FermiSurface, o: FermiSurface, radius: Scalar, Q: Float[Array, "d"]) -> Float[Array, ""]:
     return _cumulative(u, o, radius[None], Q)[0]
 
 
 @program
-def _cumulative(u: FermiSurface, o: FermiSurface, radii: Float[Array, "radius"], Q: Any) -> Float[Array, "radius"]:
+def _cumulative(
+    u: FermiSurface, o: FermiSurface, radii: Float[Array, "radius"], Q: Float[Array, "d"]
+) -> Float[Array, "radius"]:
     """Share of the differences with |q - Q| <= radius: from every point of u, the parts of o's segments inside a circle."""
     (k, w), (K, W) = _normalised(u), _normalised(o)
     ends = np.cumsum((0, *o.sheets))

@@ -21,8 +21,6 @@ In units of the density of states, electron gases at T = 0 have, with x = q / 2 
 (J. Lindhard, Mat. Fys. Medd. Dan. Vid. Selsk. 28, no. 8 (1954); F. Stern, Phys. Rev. Lett. 18, 546 (1967).)
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +30,7 @@ from jaxgap.model.band import Band, kappa_F
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.origins.dispersions import Lattice
 from jaxgap.solving.critical import pair_susceptibility
 from jaxgap.spectra.quadrature import panels
@@ -47,7 +46,7 @@ POINTS = {1: 4096, 2: 256, 3: 64}
 """Points of the zone per direction, by dimension."""
 
 
-def lindhard_function(x: Any, dimension: int) -> Float[Array, "*x"]:
+def lindhard_function(x: Reals, dimension: int) -> Float[Array, "*x"]:
     """chi(q) / N of an electron gas at T = 0 in closed form, x = q / 2 k_F > 0 (see the module); infinite at x = 1 in 1D."""
     check(dimension in (1, 2, 3), "dimension", "be 1, 2 or 3", dimension)
     x = jnp.asarray(x, jnp.float64)
@@ -62,7 +61,7 @@ def lindhard_function(x: Any, dimension: int) -> Float[Array, "*x"]:
     return 0.5 + jnp.where(at_kink, 0.0, (1 - x**2) / (4 * x) * jnp.where(at_kink, 0.0, logarithm))
 
 
-def gas_lindhard(band: Band, q: Any, T: Any, dimension: int = 1) -> Float[Array, ""]:
+def gas_lindhard(band: Band, q: Real, T: Real, dimension: int = 1) -> Float[Array, ""]:
     """chi(q, T) / N of a parabolic electron band, N its density of states at the Fermi level; by integration over k.
 
     Args:
@@ -82,7 +81,7 @@ def gas_lindhard(band: Band, q: Any, T: Any, dimension: int = 1) -> Float[Array,
     return _gas(x, k_B * jnp.asarray(T, jnp.float64) / band.mu, dimension)
 
 
-def gas_cooper(band: Band, T: Any, Omega: Any, dimension: int = 1) -> Float[Array, ""]:
+def gas_cooper(band: Band, T: Real, Omega: Real, dimension: int = 1) -> Float[Array, ""]:
     r"""C(0) / N of a parabolic band with pairing inside the shell |zeta| <= Omega [meV], smaller than mu.
 
     .. math:: \frac{C}{N} = \int_{-\Omega}^{\Omega} d\zeta \left(1 + \frac{\zeta}{\mu}\right)^{d/2-1}
@@ -97,7 +96,7 @@ def gas_cooper(band: Band, T: Any, Omega: Any, dimension: int = 1) -> Float[Arra
     return _gas_cooper(band, jnp.asarray(T, jnp.float64), jnp.asarray(Omega, jnp.float64), dimension)
 
 
-def lindhard(lattice: Lattice, q: Any, T: Any, points: int | None = None) -> Float[Array, ""]:
+def lindhard(lattice: Lattice, q: Reals, T: Reals, points: int | None = None) -> Float[Array, ""]:
     """chi(q, T) of a lattice, per cell and spin [1/meV]: the mean over the zone.
 
     Args:
@@ -113,7 +112,7 @@ def lindhard(lattice: Lattice, q: Any, T: Any, points: int | None = None) -> Flo
     return _zone_mean(lattice, _checked(lattice, q, T, points), -1)
 
 
-def cooper(lattice: Lattice, T: Any, q: Any = None, points: int | None = None) -> Float[Array, ""]:
+def cooper(lattice: Lattice, T: Reals, q: Reals | None = None, points: int | None = None) -> Float[Array, ""]:
     """C(q, T) of a lattice, per cell [1/meV], for pairs of total momentum q (zero by default); as `lindhard`."""
     q = jnp.zeros(len(lattice.cell)) if q is None else q
     return _zone_mean(lattice, _checked(lattice, q, T, points), 1)
@@ -134,7 +133,7 @@ def zone_points(lattice: Lattice, points: int | None) -> int:
     return points
 
 
-def _checked(lattice: Lattice, q: Any, T: Any, points: int | None) -> tuple[Any, Any, int]:
+def _checked(lattice: Lattice, q: Reals, T: Reals, points: int | None) -> tuple[Float[Array, "d"], Scalar, int]:
     require_float64()
     d, points = len(lattice.cell), zone_points(lattice, points)
     q, T = jnp.atleast_1d(jnp.asarray(q, jnp.float64)), jnp.asarray(T, jnp.float64)
@@ -165,12 +164,12 @@ def _lowest(lattice: Lattice, points: int) -> Float[Array, ""]:
 
 
 @program
-def _zone_mean(lattice: Lattice, at: tuple[Any, Any, int], sign: int) -> Float[Array, ""]:
+def _zone_mean(lattice: Lattice, at: tuple[Float[Array, "d"], Scalar, int], sign: int) -> Float[Array, ""]:
     q, T, points = at
     return response(lattice, q, T, points, sign)
 
 
-def response(lattice: Lattice, q: Float[Array, "d"], T: Any, points: int, sign: int) -> Float[Array, ""]:
+def response(lattice: Lattice, q: Float[Array, "d"], T: Scalar, points: int, sign: int) -> Float[Array, ""]:
     """`lindhard` (sign -1) or `cooper` (+1) [1/meV] without checks; for pairs zeta(-k + q/2) = zeta(k - q/2)."""
     k = _grid(lattice, points)
     above, below = jax.vmap(lattice)(k + q / 2), jax.vmap(lattice)(k - q / 2)
@@ -180,7 +179,7 @@ def response(lattice: Lattice, q: Float[Array, "d"], T: Any, points: int, sign: 
 # --- electron gases -----------------------------------------------------------------------------------------------------
 
 
-def _check_gas(band: Band, T: Any, dimension: int) -> None:
+def _check_gas(band: Band, T: Real, dimension: int) -> None:
     require_float64()
     check(dimension in (1, 2, 3), "dimension", "be 1, 2 or 3", dimension)
     check_finite("T", T)

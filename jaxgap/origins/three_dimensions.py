@@ -7,8 +7,6 @@ The radius on every ray is a root of the band's energy, so that everything is di
 nodes are those of Gauss in cos(theta) and even ones in phi and k_z, which converge exponentially.
 """
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -19,6 +17,8 @@ from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.checks import check, is_concrete
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import PyTree, Real, Reals, Scalar
+from jaxgap.origins.dispersions import Dispersion
 from jaxgap.origins.fermi_surface import FermiSurface
 
 __all__ = ["closed_surface", "layered_surface"]
@@ -28,7 +28,7 @@ RADII = 64
 BISECTIONS = 52
 
 
-def closed_surface(dispersion: Any, reach: Any, centre: Any = (0.0, 0.0, 0.0), points: int = 24) -> FermiSurface:
+def closed_surface(dispersion: Dispersion, reach: Real, centre: Reals = (0.0, 0.0, 0.0), points: int = 24) -> FermiSurface:
     """A closed surface of a 3D dispersion, star-shaped about `centre`: dS = r^2 dOmega |v| / |v . e_r|.
 
     Args:
@@ -50,7 +50,7 @@ def closed_surface(dispersion: Any, reach: Any, centre: Any = (0.0, 0.0, 0.0), p
 
 
 def layered_surface(
-    dispersion: Any, reach: Any, c: Any, centre: Any = (0.0, 0.0), points: tuple[int, int] = (48, 16)
+    dispersion: Dispersion, reach: Real, c: Real, centre: Reals = (0.0, 0.0), points: tuple[int, int] = (48, 16)
 ) -> FermiSurface:
     """A (warped) cylinder of a 3D dispersion along k_z: dS = r dphi dk_z |v| / |v . e_r|.
 
@@ -73,7 +73,7 @@ def layered_surface(
     return _complete(_on_rays(dispersion, origin, direction, reach, cells, 1), reach)
 
 
-def _complete(surface: FermiSurface, reach: Any) -> FermiSurface:
+def _complete(surface: FermiSurface, reach: Real) -> FermiSurface:
     """The surface, unless rays have met none."""
     if is_concrete(surface.k):
         missing = int(np.sum(~np.isfinite(np.asarray(surface.dS))))
@@ -83,22 +83,27 @@ def _complete(surface: FermiSurface, reach: Any) -> FermiSurface:
 
 @program
 def _on_rays(
-    dispersion: Any, origin: Float[Array, "point 3"], direction: Float[Array, "point 3"], reach: Any, cells: Any, power: int
+    dispersion: Dispersion,
+    origin: Float[Array, "point 3"],
+    direction: Float[Array, "point 3"],
+    reach: Real,
+    cells: Float[Array, "point"],
+    power: int,
 ) -> FermiSurface:
     """The first crossing on every ray; NaN where there is none. A cell of directions covers dS = r^power cell |v| / |v . e|."""
     numbers, rest = eqx.partition(dispersion, eqx.is_array)
 
-    def residual(r: Float[Array, "1"], theta: Any) -> Float[Array, "1"]:
+    def residual(r: Float[Array, "1"], theta: PyTree) -> Float[Array, "1"]:
         numbers, origin, e, scale = theta
         return eqx.combine(numbers, rest)(origin + r[0] * e)[None] / scale
 
     def one(origin: Float[Array, "3"], e: Float[Array, "3"]) -> Float[Array, ""]:
         fixed, o = jax.lax.stop_gradient((numbers, origin))
 
-        def energy(r: Any) -> Float[Array, ""]:
+        def energy(r: Scalar) -> Scalar:
             return eqx.combine(fixed, rest)(o + r * e)
 
-        radii = jax.lax.stop_gradient(reach) * jnp.linspace(0.0, 1.0, RADII + 1)[1:]
+        radii = jnp.asarray(jax.lax.stop_gradient(reach)) * jnp.linspace(0.0, 1.0, RADII + 1)[1:]
         sign = jnp.sign(jax.vmap(energy)(radii))
         # The first radius is inside, also where the origin itself is degenerate.
         crossed = sign != sign[0]

@@ -22,7 +22,6 @@ Units: delta and omega (that is, hbar omega) in meV, kappa in meV/angstrom, M in
 """
 
 from functools import partial
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -32,6 +31,7 @@ from jaxtyping import Array, Float
 
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.precision import require_float64
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.units import hbar2_over_2u
 
 __all__ = [
@@ -64,7 +64,7 @@ class VibronicModel(eqx.Module):
     M: Float[Array, ""]
 
 
-def vibronic_model(*, delta: Any, kappa: Any, omega: Any, M: Any) -> VibronicModel:
+def vibronic_model(*, delta: Reals, kappa: Reals, omega: Reals, M: Reals) -> VibronicModel:
     """A `VibronicModel` from numbers, in the units of its attributes.
 
     Raises:
@@ -75,12 +75,14 @@ def vibronic_model(*, delta: Any, kappa: Any, omega: Any, M: Any) -> VibronicMod
     values = {"delta": delta, "kappa": kappa, "omega": omega, "M": M}
     for name, value in values.items():
         check_finite(name, value)
-        check(np.shape(value) == (), name, "be one number", f"shape {np.shape(value)}")
-        check(not is_concrete(value) or name == "kappa" or float(value) > 0, name, "be positive", value)
-    return VibronicModel(**{name: jnp.asarray(value, jnp.float64) for name, value in values.items()})
+    arrays = {name: jnp.asarray(value, jnp.float64) for name, value in values.items()}
+    for name, array in arrays.items():
+        check(array.shape == (), name, "be one number", f"shape {array.shape}")
+        check(not is_concrete(array) or name == "kappa" or float(array) > 0, name, "be positive", values[name])
+    return VibronicModel(**arrays)
 
 
-def isotope(model: VibronicModel, M: Any) -> VibronicModel:
+def isotope(model: VibronicModel, M: Real) -> VibronicModel:
     """The same electrons with nuclei of mass M: delta, kappa and the force constant M omega^2 stay, omega follows M^(-1/2)."""
     check_finite("M", M)
     check(not is_concrete(M) or bool(np.all(np.asarray(M) > 0)), "M", "be positive", M)
@@ -100,13 +102,13 @@ def coupling_energy(model: VibronicModel) -> Float[Array, ""]:
 # --- adiabatic states -------------------------------------------------------------------------------------------------
 
 
-def electronic_hamiltonian(model: VibronicModel, Q: Any) -> Float[Array, "2 2"]:
+def electronic_hamiltonian(model: VibronicModel, Q: Real) -> Float[Array, "2 2"]:
     """(delta/2) sigma_z + kappa Q sigma_x [meV], in the states of the undisplaced lattice, the upper one first."""
     diagonal, off = model.delta / 2, model.kappa * Q
     return jnp.stack([jnp.stack([diagonal, off]), jnp.stack([off, -diagonal])])
 
 
-def adiabatic_states(model: VibronicModel, Q: Any) -> Float[Array, "state 2"]:
+def adiabatic_states(model: VibronicModel, Q: Real) -> Float[Array, "state 2"]:
     """phi_1 (lower) and phi_2 (upper) at Q, in closed form: no eigenvector's sign jumps, and none is lost where levels meet.
 
     With tan(theta) = 2 kappa Q / delta they are (-sin(theta/2), cos(theta/2)) and (cos(theta/2), sin(theta/2)). The gauge:
@@ -117,12 +119,12 @@ def adiabatic_states(model: VibronicModel, Q: Any) -> Float[Array, "state 2"]:
     return jnp.stack([jnp.stack([-sin, cos]), jnp.stack([cos, sin])])
 
 
-def _distance(model: VibronicModel, Q: Any) -> Float[Array, "*Q"]:
+def _distance(model: VibronicModel, Q: Float[Array, "*Q"]) -> Float[Array, "*Q"]:
     """sqrt(delta^2 + 4 kappa^2 Q^2) [meV], between the surfaces."""
     return jnp.sqrt(model.delta**2 + (2 * model.kappa * Q) ** 2)
 
 
-def adiabatic_energies(model: VibronicModel, Q: Any) -> Float[Array, "2 *Q"]:
+def adiabatic_energies(model: VibronicModel, Q: Reals) -> Float[Array, "2 *Q"]:
     """The two adiabatic surfaces at Q [meV], the lower first: (1/2) M omega^2 Q^2 -+ sqrt(delta^2 + 4 kappa^2 Q^2)/2."""
     Q = jnp.asarray(Q, jnp.float64)
     elastic = model.omega * (Q / oscillator_length(model)) ** 2 / 2
@@ -130,7 +132,7 @@ def adiabatic_energies(model: VibronicModel, Q: Any) -> Float[Array, "2 *Q"]:
     return jnp.stack([elastic - half, elastic + half])
 
 
-def derivative_coupling(model: VibronicModel, Q: Any) -> Float[Array, ""]:
+def derivative_coupling(model: VibronicModel, Q: Real) -> Float[Array, ""]:
     """<phi_2|d phi_1/dQ> [1/angstrom], by differentiating the eigenvector in the gauge of `adiabatic_states`.
 
     Its sign is that gauge's: it turns with the sign of either state. <phi_1|d phi_2/dQ> is its negative.
@@ -140,7 +142,7 @@ def derivative_coupling(model: VibronicModel, Q: Any) -> Float[Array, ""]:
     return phi[1] @ dphi[0]
 
 
-def hellmann_feynman_coupling(model: VibronicModel, Q: Any) -> Float[Array, ""]:
+def hellmann_feynman_coupling(model: VibronicModel, Q: Real) -> Float[Array, ""]:
     """<phi_2|d phi_1/dQ> = <phi_2|dH/dQ|phi_1> / (E_1 - E_2) [1/angstrom], the same without a derivative of states."""
     Q = jnp.asarray(Q, jnp.float64)
     phi = adiabatic_states(model, Q)

@@ -7,7 +7,7 @@ matrices in oscillator states, the Rabi model's. The approximate ones are levels
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxgap.numerics.checks import NotConvergedError, check, is_concrete
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real
 from jaxgap.origins.nuclear import Grid, nuclear_energies, nuclear_grid
 from jaxgap.origins.vibronic import VibronicModel, adiabatic_energies, coupling_energy, derivative_coupling, oscillator_length
 
@@ -63,7 +64,7 @@ def small(error: Float[Array, "*n"], scale: Float[Array, ""]) -> Bool[Array, ""]
 R = TypeVar("R")
 
 
-def converged_result(compute: Callable[[int], R], of: Callable[[R], Any], what: str, size: int) -> R:
+def converged_result(compute: Callable[[int], R], of: Callable[[R], Bool[Array, ""]], what: str, size: int) -> R:
     """The result at the smallest size that converges: sizes are doubled, from `size` to `LARGEST`, where values are known.
 
     While JAX traces they are not, and the result at `size` has to say itself whether it has converged.
@@ -114,7 +115,9 @@ Block = Callable[[VibronicModel, int, int, int], Float[Array, "level"]]
 """(model, Pi, levels, size) -> the lowest levels with that parity, in units of hbar omega."""
 
 
-def _both_sizes(block: Block, model: VibronicModel, parity: int, levels: int, size: int) -> Any:
+def _both_sizes(
+    block: Block, model: VibronicModel, parity: int, levels: int, size: int
+) -> tuple[Float[Array, "level"], Float[Array, "level"]]:
     """Levels of one parity with the larger basis, and what it changed, in units of hbar omega."""
     energy = block(model, parity, levels, 3 * size // 2)
     return energy, energy - block(model, parity, levels, size)
@@ -161,7 +164,7 @@ REACH = 7.0
 left."""
 
 
-def surface_grid(model: VibronicModel, levels: int, size: int, displacement: Any = 0.0) -> Grid:
+def surface_grid(model: VibronicModel, levels: int, size: int, displacement: Real = 0.0) -> Grid:
     """A grid for the lowest levels of either surface, or for a state displaced by so many oscillator lengths."""
     slope = jnp.sqrt(2.0) * jnp.abs(coupling_energy(model))  # kappa x_0
     # delta / 2 kappa x_0, but not more than one oscillator length.

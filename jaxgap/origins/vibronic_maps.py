@@ -5,21 +5,23 @@ Two rules come out, which W18 (arXiv:1810.04305) states in words: the breakdown 
 E_exact - E_BO grows as 1/M and E_BH - E_exact as M^(-3/2)).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.patheffects import withStroke
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 
+from jaxgap.drawing import COLOURS, axes_or_new, figure_of
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Reals
 from jaxgap.origins.vibronic import VibronicModel, adiabatic_energies, isotope, oscillator_length, vibronic_model
 from jaxgap.origins.vibronic_levels import CONVERGED, SIZE, born_oppenheimer_levels, breakdown_of_size, exact_levels
 from jaxgap.origins.vibronic_mixing import mixing_of_size
-from jaxgap.plotting.plots import COLOURS, _axes
 
 __all__ = ["BreakdownMap", "breakdown_map", "plot_breakdown_map", "plot_vibronic_levels"]
 
@@ -54,7 +56,7 @@ class BreakdownMap(NamedTuple):
     """C_2 of the states of the undisplaced lattice (`mixing_coefficients`, "diabatic")."""
 
 
-def breakdown_map(model: VibronicModel, x_name: str, x: Any, y_name: str, y: Any) -> BreakdownMap:
+def breakdown_map(model: VibronicModel, x_name: str, x: Reals, y_name: str, y: Reals) -> BreakdownMap:
     """The breakdown over two of `delta`, `kappa`, `omega` and `M`, the others as in `model`.
 
     M is varied at fixed force constant (`isotope`), since that is what electrons set; omega then follows, unless it is the
@@ -90,21 +92,21 @@ def _ground_state(row: Float[Array, "4"], size: int) -> Float[Array, "3"]:
     return jnp.where(good, jnp.stack([found.exact_minus_born_oppenheimer, found.exact_minus_born_huang, C[1]]), jnp.nan)
 
 
-def plot_breakdown_map(found: BreakdownMap, quantity: str = "exact_minus_born_oppenheimer", ax: Any = None) -> Any:
+def plot_breakdown_map(found: BreakdownMap, quantity: str = "exact_minus_born_oppenheimer", ax: Axes | None = None) -> Axes:
     """One quantity of a map as colour (logarithmic), with the mixing C_2 as contours; both axes logarithmic. Grey is what has
     not converged, or what rounding hides."""
     check(quantity in QUANTITIES, "quantity", f"be one of {', '.join(QUANTITIES)}", repr(quantity))
     check(min(found.mixing.shape) >= 2, "found", "have at least two points along either axis", f"shape {found.mixing.shape}")
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     size = np.ma.masked_invalid(np.abs(getattr(found, quantity)))
     # Below 1e-9 meV a difference of energies is rounding.
     size = np.ma.masked_less(size, 1e-9)
     colours = colormaps["cividis"].with_extremes(bad="0.8")
     corners = [_cell_ends(axis) for axis in (found.x, found.y)]
     image = ax.pcolormesh(*corners, size, norm=LogNorm(), cmap=colours, rasterized=True)
-    ax.figure.colorbar(image, ax=ax, label=QUANTITIES[quantity])
+    figure_of(ax).colorbar(image, ax=ax, label=QUANTITIES[quantity])
     lines = ax.contour(found.x, found.y, found.mixing, levels=[0.01, 0.03, 0.1, 0.3, 0.5, 0.6], colors="black", linewidths=0.9)
-    outline = [withStroke(linewidth=2.5, foreground="white")]
+    outline: list[AbstractPathEffect] = [withStroke(linewidth=2.5, foreground="white")]
     lines.set_path_effects(outline)
     for text in ax.clabel(lines, fmt="%g", fontsize=8):
         text.set_path_effects(outline)
@@ -121,9 +123,9 @@ def _cell_ends(points: np.ndarray) -> np.ndarray:
     return np.concatenate([points[:1] ** 2 / inner[:1], inner, points[-1:] ** 2 / inner[-1:]])
 
 
-def plot_vibronic_levels(model: VibronicModel, levels: int = 6, ax: Any = None) -> Any:
+def plot_vibronic_levels(model: VibronicModel, levels: int = 6, ax: Axes | None = None) -> Axes:
     """The adiabatic surfaces, the exact levels (left) and the Born-Oppenheimer levels (right, dashed) of a model."""
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     exact, approximate = (np.asarray(of(model, levels).energy) for of in (exact_levels, born_oppenheimer_levels))
     half = 5.0 * float(oscillator_length(model))
     Q = np.linspace(-half, half, 401)

@@ -6,17 +6,16 @@ The model is that of `jaxgap.origins.vibronic`.
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import PyTree, Real, Reals, Scalar
 from jaxgap.origins.vibronic import VibronicModel, adiabatic_states, derivative_coupling, oscillator_length
 from jaxgap.origins.vibronic_levels import SIZE, converged_result, exact_matrix, small, surface_grid
 from jaxgap.spectra.pair import safe_sqrt
@@ -53,7 +52,7 @@ def mixing_coefficients(model: VibronicModel, states: str = "diabatic", size: in
 
 
 @program
-def _mixing_coefficients(model: VibronicModel, states: str, size: int) -> Any:
+def _mixing_coefficients(model: VibronicModel, states: str, size: int) -> tuple[Float[Array, "2"], Float[Array, "2"]]:
     return mixing_of_size(model, states, size)
 
 
@@ -82,17 +81,20 @@ def _ground_state(model: VibronicModel, size: int) -> Float[Array, "n"]:
     return at_root(_eigenpair, x, (model, jax.lax.stop_gradient(x[:-1])))[:-1]
 
 
-def _eigenpair(x: Float[Array, "m"], theta: Any) -> Float[Array, "m"]:
+def _eigenpair(x: Float[Array, "m"], theta: PyTree) -> Float[Array, "m"]:
     """Residual whose root is (ground state c, E): H c = E c with c . c_0 = 1."""
     model, c_0 = theta
     c, E = x[:-1], x[-1]
     return jnp.append(exact_matrix(model, -1, len(c)) @ c - E * c, c_0 @ c - 1)
 
 
+Neighbours = tuple[Float[Array, "point"], Float[Array, "point"]]
+
+
 def _oscillator_functions(x: Float[Array, "point"], size: int) -> Float[Array, "n point"]:
     """The first `size` oscillator functions at x (in oscillator lengths), by their recurrence, which is stable upwards."""
 
-    def step(pair: Any, n: Any) -> Any:
+    def step(pair: Neighbours, n: Scalar) -> tuple[Neighbours, Float[Array, "point"]]:
         before, here = pair
         after = jnp.sqrt(2 / (n + 1)) * x * here - jnp.sqrt(n / (n + 1)) * before
         return (here, after), here
@@ -104,7 +106,7 @@ def _oscillator_functions(x: Float[Array, "point"], size: int) -> Float[Array, "
 # --- W18's Eq. 2 ------------------------------------------------------------------------------------------------------
 
 
-def derivative_coupling_term(model: VibronicModel, C: Any, displacement: Any) -> Float[Array, ""]:
+def derivative_coupling_term(model: VibronicModel, C: Reals, displacement: Real) -> Float[Array, ""]:
     r"""Modulus of the derivative-coupling term of W18's Eq. 2 [meV], with hbar^2, for a displaced nuclear state.
 
     .. math:: \left| \frac{\hbar^2}{M} C_1 C_2 \int \Omega(Q) \langle \phi_2 | \partial_Q \phi_1 \rangle \Omega'(Q) \, dQ
@@ -121,7 +123,8 @@ def derivative_coupling_term(model: VibronicModel, C: Any, displacement: Any) ->
     """
     check_finite("displacement", displacement)
     check_finite("C", C)
-    check(np.shape(C) == (2,), "C", "be two coefficients (C_1, C_2)", f"shape {np.shape(C)}")
+    C = jnp.asarray(C, jnp.float64)
+    check(C.shape == (2,), "C", "be two coefficients (C_1, C_2)", f"shape {C.shape}")
     x_0 = oscillator_length(model)
     centre = jnp.asarray(displacement, jnp.float64) / x_0
     grid = surface_grid(model, 1, 4 * SIZE, centre)

@@ -1,8 +1,15 @@
 """What a computed figure of a paper is: a picture, its data, and a table of the paper's statements beside what comes out."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias
 
-__all__ = ["Figure", "Statement", "within"]
+import numpy as np
+from matplotlib import figure as mpl
+
+__all__ = ["Figure", "Row", "Statement", "rows_of", "within"]
+
+Row: TypeAlias = tuple[str | float, ...]
+"""One line of a figure's data."""
 
 
 class Statement(NamedTuple):
@@ -16,10 +23,15 @@ class Statement(NamedTuple):
 class Figure(NamedTuple):
     """A picture, its data and its table."""
 
-    figure: Any
+    figure: mpl.Figure
     columns: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
+    rows: list[Row]
     statements: tuple[Statement, ...]
+
+
+def rows_of(*columns: Iterable[float] | np.ndarray) -> list[Row]:
+    """Columns of numbers as rows."""
+    return [tuple(map(float, row)) for row in zip(*columns, strict=True)]
 
 
 def within(value: float, lo: float, hi: float) -> str:

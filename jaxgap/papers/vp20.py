@@ -1,60 +1,40 @@
 """The figures of Vargas-Paredes et al., Phys. Rev. B 101, 094516 (2020), computed: every branch, with its stability.
 
-Each figure is written as PNG and PDF with its data beside it (csv), and with a table: what the paper states in words, what
-jaxgap computes, under which convention, and whether they agree. Nothing is tuned to agree. A published curve shows the
-solution that an iteration found; here all branches are drawn, solid where stable and dashed where not (phases: for equal
-relaxation rates, which matters only where g is not symmetric). The figures of W18 are in `jaxgap.papers.w18`.
+Each figure has its data, and a table: what the paper states in words, what jaxgap computes, under which convention, and whether
+they agree. Nothing is tuned to agree. A published curve shows the solution that an iteration found; here all branches are
+drawn, solid where stable and dashed where not (phases: for equal relaxation rates, which matters where g is not symmetric).
 """
 
 from collections.abc import Callable, Iterable
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import jax
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 
 from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind
 from jaxgap.continuation.branches import Branch, branches, solutions_on
 from jaxgap.continuation.crossings import crossings
 from jaxgap.continuation.ends import branch_end
 from jaxgap.continuation.paths import path
+from jaxgap.drawing import COLOURS, draw_curve
 from jaxgap.materials import ba122, mgb2, two_band
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.observables import branch_names, dispersion, tunnelling_density_of_states
-from jaxgap.papers.figure import Figure, Statement, within
-from jaxgap.papers.w18 import figure_w18_1, figure_w18_3
-from jaxgap.plotting.plots import COLOURS, draw_curve
-from jaxgap.plotting.tables import write_csv
+from jaxgap.papers.figure import Figure, Row, Statement, rows_of, within
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.labels import Label
 from jaxgap.solving.one import solve
 from jaxgap.states.solutions import State, judged, solutions
 
-__all__ = ["FIGURES", "Figure", "Statement", "write_figure"]
+__all__ = ["figure_2a", "figure_2b", "figure_2c", "figure_dos", "figure_3", "figure_4", "figure_5"]
 
 TEMPERATURE = 4.2
 """Of Figs. 2 and 3 [K]."""
 BROADENING = 0.05
 """Dynes broadening of the DOS panels [meV]; the paper does not state one."""
-
-
-def write_figure(name: str, folder: str | Path) -> tuple[Path, ...]:
-    """Compute the figure `name` of `FIGURES` and write NAME.png, .pdf, .csv and .md into `folder`; returns the paths."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    made = FIGURES[name]()
-    paths = tuple(folder / f"{name}.{suffix}" for suffix in ("png", "pdf", "csv", "md"))
-    made.figure.savefig(paths[0], dpi=160)
-    made.figure.savefig(paths[1])
-    plt.close(made.figure)
-    write_csv(paths[2], made.columns, made.rows)
-    lines = ["| the paper says | jaxgap computes | agrees |", "|---|---|---|"]
-    lines += [f"| {s.paper} | {s.jaxgap} | {s.agrees} |" for s in made.statements]
-    paths[3].write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return paths
 
 
 # --- what the figures share ---------------------------------------------------------------------------------------------
@@ -80,7 +60,7 @@ def _listed(values: Iterable[float], digits: int = 7) -> str:
 
 
 def _draw(
-    ax: Any, found: tuple[Branch, ...], quantity: Callable[[Branch], np.ndarray], labels: list[str], main: set[int]
+    ax: Axes, found: tuple[Branch, ...], quantity: Callable[[Branch], np.ndarray], labels: list[str], main: set[int]
 ) -> None:
     """Quantities along all branches, in colour on those numbered in `main`, grey on the others; dashed where unstable."""
     for b in sorted(found, key=lambda b: b.number in main):
@@ -92,9 +72,9 @@ def _draw(
     ax.plot([], [], color="0.75", label="grey: other branches")
 
 
-def _branch_rows(found: tuple[Branch, ...]) -> list[tuple[Any, ...]]:
+def _branch_rows(found: tuple[Branch, ...]) -> list[Row]:
     """What changes, branch, gaps, real and imaginary amplitudes, F and unstable directions at every point of every branch."""
-    rows = []
+    rows: list[Row] = []
     for b in found:
         columns = (b.value(), b.gaps, b.Delta.real, b.Delta.imag, b.free_energy, b.unstable_amplitude, b.unstable_phase)
         for x, gaps, real, imag, F, amplitude, phase in zip(*columns, strict=True):
@@ -179,8 +159,7 @@ def figure_2c() -> Figure:
         f"{curves[0][0]:.3f} K at lambda_33 = 0, {curves[0][-1]:.3f} K at .3; the sharpest bend is at {bend:.4f} (mean)",
         "-",
     )
-    rows = [tuple(map(float, row)) for row in zip(x, *curves, strict=True)]
-    return Figure(figure, ("lambda_33", "T_c_mean_K", "T_c_sum_K"), rows, (statement,))
+    return Figure(figure, ("lambda_33", "T_c_mean_K", "T_c_sum_K"), rows_of(x, *curves), (statement,))
 
 
 # --- the DOS panels and Fig. 3 ----------------------------------------------------------------------------------------
@@ -209,7 +188,7 @@ def figure_dos() -> Figure:
     omega = np.linspace(-15, 15, 1501)
     figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.6), layout="constrained", sharey=True)
     figure.suptitle(f"{FIG2_SYSTEM}, $\\Gamma$ = {BROADENING} meV", fontsize=10)
-    columns: list[Any] = [omega]
+    columns: list[np.ndarray] = [omega]
     for ax, (x, state) in zip(axes, states, strict=True):
         N = np.asarray(tunnelling_density_of_states(state.solution, omega, BROADENING).total)
         ax.plot(omega, N, color=COLOURS[0], lw=1.2)
@@ -234,8 +213,8 @@ def figure_dos() -> Figure:
             "-",
         ),
     )
-    rows = [tuple(map(float, row)) for row in zip(*columns, strict=True)]
-    return Figure(figure, ("omega_meV", *(f"N_at_lambda_33={x:.7f}" for x, _ in states)), rows, statements)
+    names = [f"N_at_lambda_33={x:.7f}" for x, _ in states]
+    return Figure(figure, ("omega_meV", *names), rows_of(*columns), statements)
 
 
 def figure_3() -> Figure:
@@ -245,7 +224,7 @@ def figure_3() -> Figure:
     zeta = np.linspace(-10, 10, 801)
     figure, axes = plt.subplots(1, 4, figsize=(11.2, 3.4), layout="constrained", sharey=True)
     figure.suptitle(FIG2_SYSTEM, fontsize=10)
-    columns: list[Any] = [zeta]
+    columns: list[np.ndarray] = [zeta]
     for ax, (x, state) in zip(axes, states, strict=True):
         energies = np.asarray(dispersion(state.solution, 200.0 + zeta))
         for E, colour, label in zip(energies, COLOURS, (r"$E_-$", r"$E_+$"), strict=False):
@@ -262,8 +241,7 @@ def figure_3() -> Figure:
         f"the shape: {within(deviation, 0.0, 1e-3)}; that the state is realised at 4.2 K: {'yes' if gapless.stable else 'no'}",
     )
     names = [f"{E}_at_lambda_33={x:.7f}_meV" for x, _ in states for E in ("E_minus", "E_plus")]
-    rows = [tuple(map(float, row)) for row in zip(*columns, strict=True)]
-    return Figure(figure, ("zeta_meV", *names), rows, (statement,))
+    return Figure(figure, ("zeta_meV", *names), rows_of(*columns), (statement,))
 
 
 # --- Figs. 4 and 5 ----------------------------------------------------------------------------------------------------
@@ -292,7 +270,8 @@ def _relative_to_first(b: Branch) -> np.ndarray:
 def figure_4() -> Figure:
     """Fig. 4: gaps of MgB2 against temperature without and with cross-band pairing."""
     figure, axes = plt.subplots(1, 2, figsize=(9.0, 3.8), layout="constrained", sharey=True)
-    rows, splits, critical = [], [], []
+    rows: list[Row] = []
+    splits, critical = [], []
     for ax, x in zip(axes, (0.0, 0.01), strict=True):
         sc = mgb2(x)
         found = _against_temperature(sc, 45.0)
@@ -348,17 +327,3 @@ def figure_5() -> Figure:
         Statement("T_c about 80 K", f"{T_c:.2f} K, of the s++ branch", within(T_c, 78.0, 82.0)),
     )
     return Figure(figure, _branch_columns(sc, "T_K"), _branch_rows(found), statements)
-
-
-FIGURES: dict[str, Callable[[], Figure]] = {
-    "fig2a": figure_2a,
-    "fig2b": figure_2b,
-    "fig2c": figure_2c,
-    "dos": figure_dos,
-    "fig3": figure_3,
-    "fig4": figure_4,
-    "fig5": figure_5,
-    "w18_fig1": figure_w18_1,
-    "w18_fig3": figure_w18_3,
-}
-"""The figures by the names that the command line takes."""

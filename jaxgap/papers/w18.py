@@ -2,14 +2,15 @@
 drawn from computed numbers. What is computed is jaxgap's reading of them (`jaxgap.origins.response`, `jaxgap.origins.nesting`).
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from scipy.optimize import brentq
 from scipy.special import digamma
 
+from jaxgap.drawing import COLOURS
 from jaxgap.origins.dispersions import Lattice, square_lattice, tight_binding
 from jaxgap.origins.fermi_surface import fermi_surface
 from jaxgap.origins.geometries import (
@@ -24,11 +25,10 @@ from jaxgap.origins.geometries import (
     pnictide_like,
     ranking_range,
 )
-from jaxgap.origins.instabilities import instabilities
-from jaxgap.origins.nesting import best_shift, difference_distribution, effectiveness, local_share
+from jaxgap.origins.instabilities import Instabilities, instabilities
+from jaxgap.origins.nesting import Effectiveness, best_shift, difference_distribution, effectiveness, local_share
 from jaxgap.origins.response import cooper, lindhard
-from jaxgap.papers.figure import Figure, Statement, within
-from jaxgap.plotting.plots import COLOURS
+from jaxgap.papers.figure import Figure, Row, Statement, within
 from jaxgap.units import k_B
 
 __all__ = ["figure_w18_1", "figure_w18_3"]
@@ -44,8 +44,11 @@ BENT = 0.15
 ATTRACTION = 1.5
 """g of the half-filled chain in units of the hopping."""
 
+Cases = dict[str, Effectiveness]
+"""Pair of surfaces -> how effective it is at every q_c."""
 
-def _chain(mu: Any) -> Lattice:
+
+def _chain(mu: float) -> Lattice:
     return tight_binding([HOP], [[A]], mu, cell=[[A]])
 
 
@@ -60,8 +63,8 @@ def figure_w18_1() -> Figure:
     rows = _draw_responses(axes["b"], axes["c"], band)
     growth, slopes = _draw_growth(axes["d"], band)
     competition, statements = _draw_competition(axes["e"])
-    peaks = [(q, chi) for kind, warmth, q, chi in rows if kind == "chi" and warmth == WARMTH[-1]]
-    at = max(peaks, key=lambda point: point[1])[0]
+    peaks = [(float(chi), float(q)) for kind, warmth, q, chi in rows if kind == "chi" and warmth == WARMTH[-1]]
+    _, at = max(peaks)
     statements = (
         Statement(
             "one-electron excitations with k_u - k_o = Q = 2 k_F make a charge density wave of a 1D band",
@@ -78,11 +81,11 @@ def figure_w18_1() -> Figure:
     return Figure(figure, ("quantity", "k_B_T_over_t", "x", "value"), [*rows, *growth, *competition], statements)
 
 
-def _draw_excitations(ax: Any) -> None:
+def _draw_excitations(ax: Axes) -> None:
     k = np.linspace(-1, 1, 401)
     ax.plot(k, 2 * (np.cos(np.pi * FILLED) - np.cos(np.pi * k)), color="0.3")
     ax.axhline(0, color="0.6", lw=0.8, ls=(0, (4, 2)))
-    arrow: dict[str, Any] = {"arrowstyle": "-|>", "lw": 1.8, "shrinkA": 4, "shrinkB": 4}
+    arrow: dict[str, object] = {"arrowstyle": "-|>", "lw": 1.8, "shrinkA": 4, "shrinkB": 4}
     one = {**arrow, "color": COLOURS[0], "connectionstyle": "arc3,rad=-0.3"}
     ax.annotate("", (FILLED, 0.0), (-FILLED, 0.0), arrowprops=one)
     ax.text(0, 0.85, "one electron,\n$k_u - k_o = Q = 2k_F$", color=COLOURS[0], ha="center", fontsize=9)
@@ -98,12 +101,12 @@ def _draw_excitations(ax: Any) -> None:
     ax.set(xlabel=r"wave vector $k$ ($\pi/a$)", ylabel=r"band energy $\zeta$ ($t$)", xlim=(-1, 1), title="(a) a 1D band")
 
 
-def _draw_responses(left: Any, right: Any, band: Lattice) -> list[tuple[Any, ...]]:
+def _draw_responses(left: Axes, right: Axes, band: Lattice) -> list[Row]:
     """chi(q) and C(q) in units of N, at falling temperatures; rows of (quantity, k_B T, q / 2 k_F, value)."""
     N = 1 / (2 * np.pi * HOP * np.sin(np.pi * FILLED))
     two_k_F = 2 * np.pi * FILLED / A
     x = np.unique(np.concatenate([np.linspace(0.0, 1.25, 126), 1 + np.linspace(-0.03, 0.03, 25)]))
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Row] = []
     for ax, name, run in ((left, "chi", lindhard), (right, "C", lambda band, q, T: cooper(band, T, q))):
         for warmth, colour in zip(WARMTH, COLOURS, strict=False):
             T = warmth * HOP / k_B
@@ -118,7 +121,7 @@ def _draw_responses(left: Any, right: Any, band: Lattice) -> list[tuple[Any, ...
     return rows
 
 
-def _draw_growth(ax: Any, band: Lattice) -> tuple[list[tuple[Any, ...]], tuple[float, float]]:
+def _draw_growth(ax: Axes, band: Lattice) -> tuple[list[Row], tuple[float, float]]:
     """Both peaks against temperature, and their slopes in ln(1/T) at the cold end."""
     N = 1 / (2 * np.pi * HOP * np.sin(np.pi * FILLED))
     Q = np.array([2 * np.pi * FILLED / A])
@@ -133,7 +136,7 @@ def _draw_growth(ax: Any, band: Lattice) -> tuple[list[tuple[Any, ...]], tuple[f
     Q_2D = [2 * float(np.arccos(0.5)), 0.0]  # across the surface: -2 cos k_x - 2 + 3 = 0
     curves[r"$C(0)$, square lattice"] = [float(cooper(flat, w * HOP / k_B)) / N_2D for w in warm]
     curves[r"$\chi(2k_F)$, square lattice"] = [float(lindhard(flat, Q_2D, w * HOP / k_B)) / N_2D for w in warm]
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Row] = []
     for (label, y), colour, style in zip(curves.items(), (1, 0, 1, 0), ("-", "-", "--", "--"), strict=True):
         at = warmth[-len(y) :]
         ax.semilogx(at, y, color=COLOURS[colour], ls=style, label=label)
@@ -146,12 +149,12 @@ def _draw_growth(ax: Any, band: Lattice) -> tuple[list[tuple[Any, ...]], tuple[f
     return rows, (second, first)
 
 
-def _draw_competition(ax: Any) -> tuple[list[tuple[Any, ...]], tuple[Statement, ...]]:
+def _draw_competition(ax: Axes) -> tuple[list[Row], tuple[Statement, ...]]:
     """T_CDW and T_c of a nearly half-filled chain, and of square lattices, for one attraction."""
     g = ATTRACTION * HOP
     T_0 = float(instabilities(_chain(0.0), g, np.pi / A).T_c)
     x = np.concatenate([np.linspace(0.0, 0.95, 20), np.arange(1.0, 1.1, 0.01), np.linspace(1.1, 2.0, 10)])
-    half: list[Any] = []
+    half: list[Instabilities] = []
     own: list[float] = []
     for mu in x * k_B * T_0:
         lattice = _chain(-mu)
@@ -169,7 +172,7 @@ def _draw_competition(ax: Any) -> tuple[list[tuple[Any, ...]], tuple[Statement, 
     ax.set(xlabel=r"$\delta\,/\,k_BT_c(0)$, from perfect nesting", ylabel=r"$T\,/\,T_c(0)$", xlim=(0, x[-1]), ylim=(0, 1.1))
     ax.set_title(f"(e) which comes first (half-filled chain, $g$ = {ATTRACTION:g} $t$)")
     ax.legend(frameon=False, fontsize=8, loc="lower left")
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Row] = []
     for name, y in (("T_c", pairs), ("T_CDW_pi", cdw), ("T_CDW_2k_F", np.array(own) / T_0)):
         rows += [(name, k_B * T_0 / HOP, float(a), float(b)) for a, b in zip(x, y, strict=True)]
     planes = [instabilities(square_lattice(HOP, t), 2.5 * HOP, [np.pi, np.pi]) for t in (0.0, BENT * HOP)]
@@ -207,17 +210,17 @@ def figure_w18_3() -> Figure:
     cases = {"crossing": crossing(), "close": close(), "nested": nested()}
     figure, axes = plt.subplot_mosaic("aaabbbccccc;dddddeeeeee", figsize=(11.6, 7.0), layout="constrained")
     colours = dict(zip(cases, (COLOURS[1], COLOURS[2], COLOURS[0]), strict=True))
-    shade: Any = None
-    for panel, (name, pair) in zip("abc", cases.items(), strict=True):
-        shade = _draw_surfaces(axes[panel], f"({panel}) {name}", pair)
+    shades = [
+        _draw_surfaces(axes[panel], f"({panel}) {name}", pair) for panel, (name, pair) in zip("abc", cases.items(), strict=True)
+    ]
     figure.colorbar(
-        shade, ax=axes["c"], label=f"local share / intraband\n($q_c$ = {REACH:g} $k_F$)", ticks=[0, 0.5, 1], shrink=0.75
+        shades[-1], ax=axes["c"], label=f"local share / intraband\n($q_c$ = {REACH:g} $k_F$)", ticks=[0, 0.5, 1], shrink=0.75
     )
     x = np.geomspace(0.04, 3.0, 21)
     over = {name: effectiveness_over(pair, x * K_F) for name, pair in cases.items()}
     spans = [ranking_range(close(), crossing(), K_F * x[::4], factor, shifted) for factor, shifted in ((1, False), (2, True))]
     _draw_effectiveness(axes["d"], x, over, colours, [end / K_F for end in spans[1][0]])
-    rows: list[tuple[Any, ...]] = _draw_differences(axes["e"], cases, colours)
+    rows: list[Row] = _draw_differences(axes["e"], cases, colours)
     for name, e in over.items():
         columns = (x, e.relative, e.relative_as_drawn, e.share)
         rows += [(name, "q_c_over_k_F", *map(float, row)) for row in zip(*columns, strict=True)]
@@ -225,7 +228,7 @@ def figure_w18_3() -> Figure:
     return Figure(figure, ("pair", "x_is", "x", "relative_or_density", "relative_as_drawn", "share"), rows, statements)
 
 
-def _draw_surfaces(ax: Any, title: str, pair: Pair) -> Any:
+def _draw_surfaces(ax: Axes, title: str, pair: Pair) -> PathCollection:
     """Both surfaces, coloured by how many partners a state finds within q_c after the best shift."""
     u, o = pair.surfaces(360)
     Q = best_shift(u, o, REACH * K_F).Q
@@ -233,18 +236,24 @@ def _draw_surfaces(ax: Any, title: str, pair: Pair) -> Any:
     for surface, partner, shift in ((u, o, Q), (o, u, -Q)):
         share = np.asarray(local_share(surface, partner, REACH * K_F, shift))
         k = np.asarray(surface.k) / K_F
-        dots = ax.scatter(*k.T, c=share, cmap="cividis_r", vmin=0, vmax=1, s=9, lw=0)
+        dots = ax.scatter(k[:, 0], k[:, 1], c=share, cmap="cividis_r", vmin=0, vmax=1, s=9, lw=0)
     if float(jnp.sum(Q**2)) > 0:
         start, end = (np.asarray(band.centre) / K_F for band in (pair.u, pair.o))
-        ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "lw": 1.6, "color": "0.3", "shrinkA": 0, "shrinkB": 0})
-        ax.text(*((start + end) / 2 + (0, 0.12)), "$Q$", ha="center", fontsize=11)
+        ax.annotate(
+            "",
+            tuple(end),
+            tuple(start),
+            arrowprops={"arrowstyle": "-|>", "lw": 1.6, "color": "0.3", "shrinkA": 0, "shrinkB": 0},
+        )
+        x, y = (start + end) / 2
+        ax.text(x, y + 0.12, "$Q$", ha="center", fontsize=11)
     ax.set(xlabel="$k_x$ ($k_F$)", ylabel="$k_y$ ($k_F$)", aspect="equal", title=title)
     right = 1.6 + float(np.max(np.asarray(pair.u.centre))) / K_F
     ax.set(xlim=(-1.6, right), ylim=(-1.6, 1.6))
     return dots
 
 
-def _draw_effectiveness(ax: Any, x: np.ndarray, over: dict[str, Any], colours: dict[str, str], span: list[float]) -> None:
+def _draw_effectiveness(ax: Axes, x: np.ndarray, over: Cases, colours: dict[str, str], span: list[float]) -> None:
     ax.axvspan(*span, color="0.92", label="close > 2 x crossing (best $Q$)")
     for name, e in over.items():
         ax.semilogx(x, e.relative, color=colours[name], label=f"{name}, best shift $Q$")
@@ -255,11 +264,11 @@ def _draw_effectiveness(ax: Any, x: np.ndarray, over: dict[str, Any], colours: d
     ax.legend(frameon=False, fontsize=8, loc="upper left", ncols=2, columnspacing=1.0)
 
 
-def _draw_differences(ax: Any, cases: dict[str, Pair], colours: dict[str, str]) -> list[tuple[Any, ...]]:
+def _draw_differences(ax: Axes, cases: dict[str, Pair], colours: dict[str, str]) -> list[Row]:
     """Distribution of |q - Q| for the nested pair's Q, and without a shift for the others."""
     edges = np.linspace(0.0, 2.6, 66)
     middle = (edges[1:] + edges[:-1]) / 2
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Row] = []
     for name, pair in cases.items():
         u, o = pair.surfaces(512)
         Q = pair.o.centre - pair.u.centre
@@ -274,7 +283,7 @@ def _draw_differences(ax: Any, cases: dict[str, Pair], colours: dict[str, str]) 
     return rows
 
 
-def _ranking_statements(over: dict[str, Any], x: np.ndarray, spans: list[list[tuple[float, float]]]) -> tuple[Statement, ...]:
+def _ranking_statements(over: Cases, x: np.ndarray, spans: list[list[tuple[float, float]]]) -> tuple[Statement, ...]:
     at = int(np.argmin(np.abs(x - REACH)))
     numbers = {name: (float(e.relative_as_drawn[at]), float(e.relative[at])) for name, e in over.items()}
     drawn, clear = ([f"{lo / K_F:.3f} to {hi / K_F:.3f}" for lo, hi in found] for found in spans)

@@ -1,7 +1,7 @@
 """Pictures of systems, solutions and phase diagrams; every function takes `ax=None` and returns it."""
 
-from jaxgap.plotting.plots import COLOURS as COLOURS
-from jaxgap.plotting.plots import draw_curve as draw_curve
+from jaxgap.drawing import COLOURS as COLOURS
+from jaxgap.drawing import draw_curve as draw_curve
 from jaxgap.plotting.plots import plot_density_of_states as plot_density_of_states
 from jaxgap.plotting.plots import plot_dispersion as plot_dispersion
 from jaxgap.plotting.plots import plot_gaps as plot_gaps

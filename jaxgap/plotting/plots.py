@@ -6,39 +6,33 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from jaxgap.continuation.bifurcations import BifurcationKind
+from jaxgap.drawing import COLOURS, axes_or_new, axis_label, draw_curve, figure_of, write_csv
 from jaxgap.model.band import shell
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.types import Reals
 from jaxgap.observables import branch_minima, branch_names, dispersion, tunnelling_density_of_states, wave_vector
 from jaxgap.phases.diagram import PhaseDiagram
-from jaxgap.plotting.tables import write_csv
 from jaxgap.solving.curves import gap_curve
 from jaxgap.solving.labels import Label
 from jaxgap.solving.solution import Solution
 
 __all__ = [
-    "COLOURS",
     "plot_dispersion",
     "plot_density_of_states",
     "plot_gaps",
     "plot_phase_diagram",
     "write_phase_diagram",
-    "draw_curve",
 ]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito's colours, which colour-blind readers can tell apart."""
 
-
-def _axes(ax: Any, width: float = 6.4, height: float = 4.4) -> Any:
-    return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
-
-
-def plot_dispersion(solution: Solution, ax: Any = None, points: int = 2001) -> Any:
+def plot_dispersion(solution: Solution, ax: Axes | None = None, points: int = 2001) -> Axes:
     """E_+-(k) of every quasiparticle branch, over the shells of all bands and a little beyond."""
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     sc = solution.superconductor
     ends = np.array([[float(end) for end in shell(band, sc.Omega)] for band in sc.bands])
     lo, hi = ends[:, 0].min(), ends[:, 1].max()
@@ -51,9 +45,9 @@ def plot_dispersion(solution: Solution, ax: Any = None, points: int = 2001) -> A
     return ax
 
 
-def plot_density_of_states(solution: Solution, omega: Any = None, Gamma: float = 0.1, ax: Any = None) -> Any:
+def plot_density_of_states(solution: Solution, omega: Reals | None = None, Gamma: float = 0.1, ax: Axes | None = None) -> Axes:
     """Tunnelling density of states with Dynes broadening Gamma [meV], total and per band, and the branch minima."""
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     sc = solution.superconductor
     gaps = np.asarray(branch_minima(solution))
     reach = 2.5 * min(float(np.max(gaps)), float(sc.Omega)) if np.any(gaps > 0) else 0.5 * float(sc.Omega)
@@ -70,9 +64,9 @@ def plot_density_of_states(solution: Solution, omega: Any = None, Gamma: float =
     return ax
 
 
-def plot_gaps(sc: Superconductor, T: Any, branch: str | None = None, ax: Any = None) -> Any:
+def plot_gaps(sc: Superconductor, T: Reals, branch: str | None = None, ax: Axes | None = None) -> Axes:
     """Branch minima against temperature along a branch: solid where it is stable, dashed where it is not."""
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     curve = gap_curve(sc, T, branch)
     for name, gap, colour in zip(branch_names(sc), curve.gaps.T, COLOURS, strict=False):
         draw_curve(ax, curve.T, gap, curve.stable, color=colour, label=name)
@@ -92,33 +86,33 @@ LINES = {
 """How the lines of a phase diagram are drawn."""
 
 
-def plot_phase_diagram(diagram: PhaseDiagram, ax: Any = None) -> Any:
+def plot_phase_diagram(diagram: PhaseDiagram, ax: Axes | None = None) -> Axes:
     """The smallest gap of the ground state as colour, and the lines: every dot is a point located by the line's own equations
     on an edge of the grid. Hatched (black) where several superconducting states are stable, and (white, the other way) where
     the ground state breaks time reversal."""
-    ax = _axes(ax, 7.6, 4.8)
+    ax = axes_or_new(ax, 7.6, 4.8)
     gap = np.ma.masked_invalid(diagram.ground_gap)
     colours = plt.get_cmap("cividis").with_extremes(bad="0.8")
     image = ax.pcolormesh(diagram.x, diagram.y, gap, cmap=colours, shading="nearest", rasterized=True)
-    ax.figure.colorbar(image, ax=ax, label="smallest gap of the ground state (meV)")
-    handles = []
+    figure_of(ax).colorbar(image, ax=ax, label="smallest gap of the ground state (meV)")
+    handles: list[Artist] = []
     for kind, (label, marker, colour) in LINES.items():
         points = diagram.lines.get(kind, np.zeros((0, 2)))
         if len(points):
             size, edge = (3.5, "black") if marker == "d" else (3.0, colour)
-            style = {"marker": marker, "ms": size, "ls": "none", "color": colour, "mec": edge, "mew": 0.4}
+            style: dict[str, Any] = {"marker": marker, "ms": size, "ls": "none", "color": colour, "mec": edge, "mew": 0.4}
             handles += ax.plot(*points.T, label=label, **style)
     handles += _hatched(ax, diagram, diagram.stable_states > 1, "////", "black", "several stable states")
     handles += _hatched(ax, diagram, diagram.ground_broken, r"\\", "white", "ground state breaks time reversal")
     if gap.mask.any():
         handles.append(Patch(facecolor="0.8", label="no stable state found"))
-    ax.set(xlabel=_axis_label(diagram.x_name), ylabel=_axis_label(diagram.y_name))
+    ax.set(xlabel=axis_label(diagram.x_name), ylabel=axis_label(diagram.y_name))
     if handles:
-        ax.figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False, markerscale=1.5)
+        figure_of(ax).legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False, markerscale=1.5)
     return ax
 
 
-def _hatched(ax: Any, diagram: PhaseDiagram, where: Any, hatch: str, colour: str, label: str) -> list[Patch]:
+def _hatched(ax: Axes, diagram: PhaseDiagram, where: np.ndarray, hatch: str, colour: str, label: str) -> list[Patch]:
     """Hatch the points of a diagram at which `where` holds; its handle for the legend, if there are any."""
     if not where.any():
         return []
@@ -145,7 +139,7 @@ def write_phase_diagram(diagram: PhaseDiagram, folder: str | Path) -> tuple[Path
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     png, pdf, states, lines = paths = tuple(folder / name for name in ("diagram.png", "diagram.pdf", "states.csv", "lines.csv"))
-    figure = plot_phase_diagram(diagram).figure
+    figure = figure_of(plot_phase_diagram(diagram))
     figure.savefig(png, dpi=160)
     figure.savefig(pdf)
     plt.close(figure)
@@ -158,7 +152,7 @@ def write_phase_diagram(diagram: PhaseDiagram, folder: str | Path) -> tuple[Path
     return paths
 
 
-def _state_rows(diagram: PhaseDiagram) -> Iterator[tuple[Any, ...]]:
+def _state_rows(diagram: PhaseDiagram) -> Iterator[tuple[float, ...]]:
     ground, broken = diagram.ground, diagram.broken
     for i, k, state in zip(*np.nonzero(np.isfinite(diagram.gap)), strict=True):
         at = i, k, state
@@ -171,26 +165,6 @@ def _state_rows(diagram: PhaseDiagram) -> Iterator[tuple[Any, ...]]:
         )
         amplitudes = np.concatenate([diagram.Delta[at].real, diagram.Delta[at].imag])
         yield float(diagram.x[k]), float(diagram.y[i]), *energy, *counts, *map(float, amplitudes)
-
-
-def _axis_label(name: str) -> str:
-    if name == "T":
-        return "temperature $T$ (K)"
-    if name.startswith("lambda_"):
-        return rf"$\lambda_{{{name.removeprefix('lambda_')}}}$"
-    if name == "Omega" or name.startswith("mu["):
-        return f"{name} (meV)"
-    return name
-
-
-def draw_curve(ax: Any, x: Any, y: Any, stable: Any, label: str | None = None, **style: Any) -> None:
-    """A curve that is solid where `stable` and dashed elsewhere; the pieces share their end points."""
-    x, y, stable = (np.asarray(part) for part in (x, y, stable))
-    joined = stable[:-1] & stable[1:]
-    solid = np.concatenate([joined, [False]]) | np.concatenate([[False], joined])
-    dashed = np.concatenate([~joined, [False]]) | np.concatenate([[False], ~joined])
-    ax.plot(x, np.where(solid, y, np.nan), label=label, **style)
-    ax.plot(x, np.where(dashed, y, np.nan), ls=(0, (4, 2)), **style)
 
 
 def _title(solution: Solution) -> str:

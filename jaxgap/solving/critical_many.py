@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap.equations.gap_equations import lanes, normal_matrix
+from jaxgap.equations.gap_equations import normal_matrix
+from jaxgap.equations.nodes import lanes
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import coefficients
 from jaxgap.numerics.gathered import of_those_left

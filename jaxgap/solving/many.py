@@ -27,8 +27,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
-from jaxgap.equations.gap_equations import lanes, residual, residual_and_matrix, residual_and_phases, smallest_singular_values
+from jaxgap.equations.gap_equations import equations, residuals, residuals_and_matrices, residuals_and_phases
 from jaxgap.equations.gauge import implicit_amplitudes, vanishing
+from jaxgap.equations.nodes import lanes
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import coefficients, count_negative
 from jaxgap.numerics.checks import check, check_finite, is_concrete
@@ -38,6 +39,7 @@ from jaxgap.numerics.meshes import elementwise
 from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, newton, norm, solved
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.singular import smallest_singular_values
 from jaxgap.solving.following import CLOSE, alike
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
 from jaxgap.solving.one import solve_core, unless_nothing
@@ -47,7 +49,7 @@ from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.walk import Path, Walk, arrived, begin, go_on, going, weak_coupling_gap
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
-__all__ = ["solve_many", "lane_equations", "Ways", "BLOCK", "LONG_BLOCK"]
+__all__ = ["solve_many", "Ways", "BLOCK", "LONG_BLOCK"]
 
 BLOCK = 256
 """Elements that go the short way together: with 64 nodes an array is 128 kB. (With 128, and with 64, XLA's loops take nearly
@@ -252,11 +254,11 @@ def _from_T_c(block: Any) -> tuple[Path, Any, Walk]:
 def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"], rule: Rule) -> tuple[Path, Walk]:
     """Where a named branch begins, at T = 0: the first start that leads to a stable state with these signs."""
     starts = _in_blocks(lambda block: jax.vmap(partial(starting_amplitudes, pattern=pattern))(block[0])[:, :STARTS], (sc, T))
-    equations = lane_equations(fewer(rule))
+    search = equations(fewer(rule))
 
     def one(k: Any, sc: Superconductor, starts: Any) -> Approach:
         zero = jnp.zeros(())
-        root = newton(equations, starts[k], (sc, zero), MAX_STEPS, vanishing(sc, zero), last_step=FOUND)
+        root = newton(search, starts[k], (sc, zero), MAX_STEPS, vanishing(sc, zero), last_step=FOUND)
         good = root.converged & (norm(root.x) > vanishing(sc, zero)) & has_signs(sc, root.x, pattern)
         return Approach(root.x, good & (count_negative(root.jacobian) == 0), root.steps)
 
@@ -272,11 +274,11 @@ def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"], rule: 
 
 def _followed(sc: Superconductor, path: Path, walk: Walk, pattern: Float[Array, "band"] | None, rule: Rule) -> Walk:
     """All branches as far as they go, in stages after which those still on their way are gathered. One program for all."""
-    equations = lane_equations(_share(rule, ROUGH))
+    rough = equations(_share(rule, ROUGH))
 
     def stage(k: Any, walk: Walk) -> Walk:
         most = jnp.asarray(EVALUATIONS)[k]
-        way = jax.vmap(lambda sc, path, walk: go_on(equations, sc, path, walk, most, pattern))
+        way = jax.vmap(lambda sc, path, walk: go_on(rough, sc, path, walk, most, pattern))
         return of_those_left(lambda block: way(*block), BLOCK, (sc, path, walk), walk, going(walk))
 
     return jax.lax.fori_loop(0, len(EVALUATIONS), stage, walk)
@@ -284,10 +286,10 @@ def _followed(sc: Superconductor, path: Path, walk: Walk, pattern: Float[Array, 
 
 def _near(sc: Superconductor, T: Any, x: Float[Array, "element channel"], rule: Rule) -> Approach:
     """The roots near `x`, with few nodes."""
-    equations = lane_equations(fewer(rule))
+    search = equations(fewer(rule))
 
     def one(sc: Superconductor, T: Any, x: Any) -> Approach:
-        root = newton(equations, x, (sc, T), MAX_STEPS, vanishing(sc, T), last_step=FOUND)
+        root = newton(search, x, (sc, T), MAX_STEPS, vanishing(sc, T), last_step=FOUND)
         return Approach(root.x, root.converged, root.steps)
 
     return jax.vmap(one)(sc, T, x)
@@ -300,27 +302,6 @@ def fewer(rule: Rule) -> Rule:
 
 def _share(rule: Rule, share: float) -> Rule:
     return Rule(*(max(3, math.ceil(share * n)) for n in rule))
-
-
-def lane_equations(rule: Rule) -> Any:
-    """(r, M) at (x, (sc, T)) for `newton`, which a batch computes with its elements last."""
-
-    def many(x: Any, theta: Any) -> Any:
-        r, M = residual_and_matrix(x.T, lanes(theta[0], x, theta[1], rule))
-        return r.T, jnp.moveaxis(M, -1, 0)
-
-    @jax.custom_batching.custom_vmap
-    def equations(x: Any, theta: Any) -> Any:
-        return jax.tree.map(lambda leaf: leaf[0], many(*jax.tree.map(lambda leaf: leaf[None], (x, theta))))
-
-    @equations.def_vmap
-    def _(size: int, batched: Any, x: Any, theta: Any) -> Any:
-        spread = jax.tree.map(
-            lambda leaf, has: leaf if has else jnp.broadcast_to(leaf, (size, *leaf.shape)), (x, theta), tuple(batched)
-        )
-        return many(*spread), (True, True)
-
-    return equations
 
 
 def _finish(
@@ -341,17 +322,17 @@ def _finish(
     vanished = found.good & (_size(found.x.T) <= floor) if normal is None else normal
 
     # === finish
-    r, M = residual_and_matrix(found.x.T, at)
+    r, M = residuals_and_matrices(found.x.T, at)
     first = step(M, r)
     x = found.x.T - first
-    x = x - step(M, residual(x, at))
-    left, phases = residual_and_phases(x, at)
+    x = x - step(M, residuals(x, at))
+    left, phases = residuals_and_phases(x, at)
     size, length = _size(left), _size(x)
     near = (_size(first) <= SHORT_STEP * length) & (length > floor)
 
     # === judge, as `solve` does
     # Nodes are for the same amplitudes as above: XLA then finds their places once.
-    error = step(M, residual(x, lanes(sc, found.x, T, rule.refined())))
+    error = step(M, residuals(x, lanes(sc, found.x, T, rule.refined())))
     large = jnp.abs(x) > 1e-4 * sc.Omega
     quadrature_error = _size(jnp.where(large, error / jnp.where(large, x, 1.0), 0.0))
     sigma_min = smallest_singular_values(M)

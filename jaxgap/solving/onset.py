@@ -16,7 +16,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.equations.gap_equations import lanes, normal_matrix
+from jaxgap.equations.gap_equations import normal_matrix
+from jaxgap.equations.nodes import lanes
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import coefficients
 from jaxgap.solving.critical import STEP, highest_temperature

@@ -16,8 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
-from jaxgap.equations.curvature import residual_and_matrix
-from jaxgap.equations.pairing import phase_jacobian
+from jaxgap.equations.gap_equations import residual_and_matrix, residual_and_phases
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import MARGINAL, count_negative
 from jaxgap.numerics.checks import is_concrete
@@ -65,7 +64,7 @@ def phase_block(
     sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE
 ) -> Float[Array, "channel channel"]:
     """B = 1 - lambda (d Im P / d Im Delta) / N at real amplitudes; B Delta = 0 at a solution (the global phase is free)."""
-    return jnp.eye(len(Delta)) - sc.lam @ (phase_jacobian(sc, Delta, T, rule) / sc.N[:, None])
+    return residual_and_phases(sc, Delta, T, rule)[1]
 
 
 @program

@@ -20,7 +20,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Float
 
-from jaxgap.equations.curvature import residual_and_matrix
+from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import gauge_directions, implicit_amplitudes
 from jaxgap.equations.pairing import pack
 from jaxgap.model.family import Section

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxgap.drawing import COLOURS, axes_or_new, axis_label
 from jaxgap.numerics.checks import check
-from jaxgap.plotting.plots import COLOURS, _axes, _axis_label
 
 __all__ = ["plot_sweep"]
 
@@ -33,7 +33,7 @@ def plot_sweep(data: Any, variable: str, ax: Any = None, **at: Any) -> Any:
     left = ", ".join(map(str, values.dims))
     check(good, "at", "leave one axis (and at most one other dimension) or two axes", f"the dimensions {left or 'none'}")
     check(values.dtype.kind != "c", "variable", "be real (plot the .real of a complex one)", f"complex `{variable}`")
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     if len(axes) == 1:
         _draw_curves(values, str(axes[0]), curves, ax)
     else:
@@ -125,5 +125,5 @@ def _value_label(values: Any) -> str:
 
 
 def _coordinate_label(values: Any, name: str) -> str:
-    label, unit = _axis_label(name), values.coords[name].attrs.get("units", "1")
+    label, unit = axis_label(name), values.coords[name].attrs.get("units", "1")
     return label if unit == "1" or unit in label or "(K)" in label else f"{label} ({unit})"

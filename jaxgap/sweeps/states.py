@@ -13,15 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
-from jaxgap.equations.gap_equations import lanes, residual
+from jaxgap.equations.gap_equations import equations, residuals
 from jaxgap.equations.gauge import vanishing
+from jaxgap.equations.nodes import lanes
 from jaxgap.model.family import Section
 from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.newton import newton, norm
 from jaxgap.numerics.programs import program
 from jaxgap.phases.diagram import CHUNK, judged_states, linear_map
 from jaxgap.phases.sweep import BROKEN_SLOTS, broken_states_from, different_states, displaced_starts, real_states_from
-from jaxgap.solving.many import BLOCK, lane_equations
+from jaxgap.solving.many import BLOCK
 from jaxgap.solving.stability import negative_of_each
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.states.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, complex_starts, real_starts
@@ -119,11 +120,11 @@ def _roots(
     family: Section, rows: Float[Array, "start axis"], starts: Float[Array, "start channel"], rule: Rule, steps: int
 ) -> Any:
     """(amplitudes, converged, whether to a superconducting state) of Newton from every start at its own point."""
-    equations = lane_equations(rule)
+    search = equations(rule)
 
     def one(row: Any, D: Any) -> Any:
         sc, T = family.at(*row)
-        root = newton(equations, D, (sc, T), steps, vanishing(sc, T), SEARCH_STRIDE)
+        root = newton(search, D, (sc, T), steps, vanishing(sc, T), SEARCH_STRIDE)
         return root.x, root.converged, norm(root.x) > 2 * vanishing(sc, T)
 
     return jax.vmap(one)(rows, starts)
@@ -136,7 +137,7 @@ def _iterated(family: Section, rows: Float[Array, "start axis"], starts: Float[A
     sc, T = jax.vmap(lambda row: family.at(*row))(rows)
 
     def step(_: Any, D: Any) -> Any:
-        return D - residual(D.T, lanes(sc, D, T, ROUGH_RULE)).T
+        return D - residuals(D.T, lanes(sc, D, T, ROUGH_RULE)).T
 
     return (jax.lax.fori_loop(0, ITERATIONS, step, starts),)
 

@@ -18,7 +18,7 @@ import jaxgap
 from jaxgap import Status, branch_end, critical_temperature, load, materials, save, solve
 from jaxgap.commands import main as cli
 from jaxgap.commands.words import OPTIONS, in_words
-from jaxgap.fitting.record import SCHEMA
+from jaxgap.fitting.report.record import SCHEMA
 from jaxgap.observables import branch_minima, fermi_momentum_gaps
 
 SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"

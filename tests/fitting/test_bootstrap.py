@@ -13,8 +13,8 @@ from jaxgap.commands import fit as commands
 from jaxgap.commands import main as cli
 from jaxgap.fitting import bootstrap, load_result
 from jaxgap.fitting.bootstrap import Bootstrap
-from jaxgap.fitting.bootstrap_report import verdict
 from jaxgap.fitting.checkpoint import drawn_so_far
+from jaxgap.fitting.report.bootstrap import verdict
 
 FITS = Path(__file__).parents[2] / "fits"
 SETS = 150

@@ -9,7 +9,7 @@ import pytest
 from jaxgap import InputError, NotConvergedError
 from jaxgap.fitting import choice, fit, load_fit, load_result
 from jaxgap.fitting.choice import branches, not_ground
-from jaxgap.fitting.verdict import verdict
+from jaxgap.fitting.report.verdict import verdict
 
 SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 

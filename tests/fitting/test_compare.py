@@ -11,10 +11,10 @@ from scipy.stats import chi2
 from jaxgap import InputError, NotConvergedError
 from jaxgap.fitting import Datum, FitConfig, FitResult, load_fit, load_result
 from jaxgap.fitting.compare import Comparison, compare, log_evidence, model
-from jaxgap.fitting.comparison_report import comparison_row, print_comparison
 from jaxgap.fitting.config import FULL, ModelConfig, ParameterConfig
 from jaxgap.fitting.minimise import distance, minimised
-from jaxgap.fitting.verdict import misfit
+from jaxgap.fitting.report.comparison import comparison_row, print_comparison
+from jaxgap.fitting.report.verdict import misfit
 
 FITS = Path(__file__).parents[2] / "fits"
 compare_module = sys.modules["jaxgap.fitting.compare"]

@@ -17,7 +17,7 @@ from jaxgap.fitting.minimise import distance, nested_at
 from jaxgap.fitting.objective import deviations, joint_objective, predictions
 from jaxgap.fitting.optimise import _best
 from jaxgap.fitting.problem import problem, system_at
-from jaxgap.fitting.report import as_json, verdict
+from jaxgap.fitting.report.files import as_json, verdict
 from jaxgap.fitting.uncertainty import curvature, curve_sigma
 from jaxgap.model.superconductor import from_toml
 from jaxgap.observables import branch_minima, coherence_peaks, fermi_momentum_gaps

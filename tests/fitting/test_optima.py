@@ -19,9 +19,10 @@ from jaxgap.fitting.minimise import minimise_nested, nested_at
 from jaxgap.fitting.optima import DISCONTINUOUS, UNSTABLE, Optimum
 from jaxgap.fitting.posterior import _optima
 from jaxgap.fitting.problem import problem
+from jaxgap.fitting.report.rows import reached
+from jaxgap.fitting.report.verdict import starts_text, verdict
 from jaxgap.fitting.sampler import Draws, evaluated_at
 from jaxgap.fitting.states import ANY_STABILITY, continuous, counts, of_stability
-from jaxgap.fitting.verdict import reached, starts_text, verdict
 
 SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 BEST = np.array([0.0312555, 40.9626])

@@ -19,11 +19,12 @@ from jaxgap.commands import fit as commands
 from jaxgap.commands import main as cli
 from jaxgap.commands.terminal import Waiting
 from jaxgap.fitting import load_fit, load_result
-from jaxgap.fitting.page import page
-from jaxgap.fitting.pictures import plot_fit, plot_residuals, plot_samples, plot_starts
 from jaxgap.fitting.profile import Interval, Side
-from jaxgap.fitting.record import SCHEMA
-from jaxgap.fitting.verdict import compared, p_value, verdict
+from jaxgap.fitting.report.page import page
+from jaxgap.fitting.report.pictures import plot_fit, plot_residuals, plot_samples, plot_starts
+from jaxgap.fitting.report.record import SCHEMA
+from jaxgap.fitting.report.rows import compared, p_value
+from jaxgap.fitting.report.verdict import verdict
 
 mpl.use("agg")
 
@@ -319,7 +320,7 @@ def test_what_is_wrong_with_a_whole_file_has_no_empty_place(tmp_path):
         (lambda text: text.replace('"amplitudes_meV"', '"amplitudes"', 1), "lacks the key `amplitudes_meV`"),
         (lambda text: text.replace('"starts": {', '"starts": 3, "was": {', 1), "not a result"),
         (lambda text: re.sub(r'"jacobian": \[\n', '"jacobian": [ [1.0],\n', text, count=1), "not a result"),
-        (lambda text: text.replace('"branch": "s+-"', '"brunch": "s+-"', 1), "not a result"),
+        (lambda text: text.replace('"branch": "s+-"', '"brunch": "s+-"', 1), "lacks the key `configuration.system.branch`"),
     ],
 )
 def test_a_bad_result_is_said_in_one_sentence(tmp_path, change, says):

@@ -21,11 +21,11 @@ from jaxgap import InputError, NotConvergedError, branch_end, materials, solve
 from jaxgap.commands import fit as commands
 from jaxgap.commands import main as cli
 from jaxgap.fitting import load_fit, plot_posterior, posterior
-from jaxgap.fitting import posterior_report as report
 from jaxgap.fitting.checkpoint import drawn_so_far, load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import density, evaluated, laplace, potential, theta_of
 from jaxgap.fitting.problem import problem
 from jaxgap.fitting.profile import Interval, Side
+from jaxgap.fitting.report import posterior as report
 from jaxgap.fitting.result import FitResult, SampleResult
 from jaxgap.fitting.sampler import _evaluated
 from jaxgap.observables import branch_minima

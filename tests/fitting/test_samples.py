@@ -13,9 +13,9 @@ from jaxgap.fitting.compare import model
 from jaxgap.fitting.expressions import evaluated, held, names_in
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.problem import problem, system_at, systems_at
+from jaxgap.fitting.report.rows import p_value
 from jaxgap.fitting.search import _joint
 from jaxgap.fitting.uncertainty import leaves
-from jaxgap.fitting.verdict import p_value
 from jaxgap.solving.curves import gap_curve
 from jaxgap.spectra.minima import branch_names
 

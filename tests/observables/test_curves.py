@@ -17,10 +17,10 @@ from jaxgap.observables import (
 )
 from jaxgap.observables.curves import along_temperatures, spectra
 from jaxgap.observables.nmr import NMR
+from jaxgap.observables.pictures import draw
 from jaxgap.observables.superfluid_density import superfluid_curves
 from jaxgap.observables.thermodynamics import heat_curves
 from jaxgap.observables.views import Spectra
-from jaxgap.plotting.experiments import draw
 
 SAME = 1e-9
 """A state alone and in a batch: both are converged to rounding, and differ by as much."""

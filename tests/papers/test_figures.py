@@ -8,7 +8,7 @@ from matplotlib.image import imread
 
 from jaxgap import critical_temperature, materials
 from jaxgap.commands.main import FIGURE_NAMES
-from jaxgap.papers.vp20 import FIGURES, write_figure
+from jaxgap.papers.figures import FIGURES, write_figure
 
 
 def test_the_command_line_knows_all_figures():

@@ -11,9 +11,10 @@ from amplitudes import state
 from problems import one_band, problem
 
 from jaxgap import gap_curve, materials
+from jaxgap.drawing import COLOURS, draw_curve
 from jaxgap.materials import ba122
 from jaxgap.observables import branch_minima, branch_names, dispersion, tunnelling_density_of_states
-from jaxgap.plotting.plots import COLOURS, draw_curve, plot_density_of_states, plot_dispersion, plot_gaps
+from jaxgap.plotting.plots import plot_density_of_states, plot_dispersion, plot_gaps
 from jaxgap.units import hbar2_over_2m_e
 
 CASE = problem("s+- branch, T=1.0")

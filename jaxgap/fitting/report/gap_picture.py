@@ -9,12 +9,12 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
+from jaxgap.drawing import COLOURS, draw_curve
 from jaxgap.fitting.data import GAPS, Datum
 from jaxgap.fitting.optimise import other_branch
 from jaxgap.fitting.problem import error_of
+from jaxgap.fitting.report.rows import ends_at_T_c
 from jaxgap.fitting.result import FitResult, SampleResult
-from jaxgap.fitting.verdict import ends_at_T_c
-from jaxgap.plotting.plots import COLOURS, draw_curve
 from jaxgap.solving.curves import GapCurve
 from jaxgap.spectra.minima import branch_names
 

@@ -16,23 +16,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tomli_w
 
-from jaxgap.fitting.alternatives import optimum_rows
 from jaxgap.fitting.data import Datum
-from jaxgap.fitting.information import combinations
-from jaxgap.fitting.pictures import plot_correlation, plot_profiles, plot_residuals, plot_samples, plot_spectra, plot_starts
+from jaxgap.fitting.directions import combinations
 from jaxgap.fitting.problem import error_of
-from jaxgap.fitting.result import FitResult
-from jaxgap.fitting.verdict import (
-    ComparedRow,
-    compared,
-    number_rows,
-    p_value,
-    parameter_rows,
-    reached,
-    spectra,
-    starts_text,
-    verdict,
+from jaxgap.fitting.report.alternatives import optimum_rows
+from jaxgap.fitting.report.pictures import (
+    plot_correlation,
+    plot_profiles,
+    plot_residuals,
+    plot_samples,
+    plot_spectra,
+    plot_starts,
 )
+from jaxgap.fitting.report.rows import ComparedRow, compared, number_rows, p_value, parameter_rows, reached, spectra
+from jaxgap.fitting.report.verdict import starts_text, verdict
+from jaxgap.fitting.result import FitResult
 from jaxgap.model.superconductor import to_toml
 
 __all__ = ["page"]
@@ -223,8 +221,8 @@ def _starts(result: FitResult) -> str:
 
 def _provenance(result: FitResult) -> str:
     known = result.provenance
-    rows = [(name, str(known[name])) for name in ("python", "device", "precision") if name in known]
-    rows += [(name, str(number)) for name, number in known.get("versions", {}).items()]
+    rows = [(name, str(value)) for name, value in known.items() if name != "versions"]
+    rows += known["versions"].items()
     configuration = tomli_w.dumps(result.config.model_dump(mode="json", exclude_none=True))
     parts = [_table("|", rows), _folded("Configuration (fit.toml with all defaults)", configuration)]
     for sample in result.samples:

@@ -9,11 +9,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from jaxgap.fitting.gap_picture import plot_fit as plot_fit
-from jaxgap.fitting.gap_picture import plot_samples as plot_samples
+from jaxgap.drawing import COLOURS
+from jaxgap.fitting.report.gap_picture import plot_fit as plot_fit
+from jaxgap.fitting.report.gap_picture import plot_samples as plot_samples
+from jaxgap.fitting.report.rows import FittedRow, ParameterRow, correlation, number_rows, parameter_rows, reached, spectra
 from jaxgap.fitting.result import FitResult
-from jaxgap.fitting.verdict import FittedRow, ParameterRow, correlation, number_rows, parameter_rows, reached, spectra
-from jaxgap.plotting.plots import COLOURS
 
 __all__ = ["plot_correlation", "plot_fit", "plot_profiles", "plot_residuals", "plot_samples", "plot_spectra", "plot_starts"]
 

@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxgap.observables.views import IntensityMap, Panels, Sight, Spectra
-from jaxgap.plotting.plots import COLOURS
+from jaxgap.drawing import COLOURS, axes_or_new, figure_of
+from jaxgap.observables.views import IntensityMap, Panels, Sight
+from jaxgap.observables.views import Spectra as Spectra
 
 __all__ = ["draw", "draw_map", "draw_panels", "picture"]
 
@@ -22,12 +23,7 @@ def picture(sight: Sight) -> Figure:
     """What an experiment shows."""
     if isinstance(sight, Panels):
         return draw_panels(sight)
-    figure, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
-    if isinstance(sight, IntensityMap):
-        draw_map(sight, ax)
-    else:
-        draw(sight, ax)
-    return figure
+    return figure_of(draw_map(sight) if isinstance(sight, IntensityMap) else draw(sight))
 
 
 def draw_panels(found: Panels) -> Figure:
@@ -42,7 +38,7 @@ def draw_panels(found: Panels) -> Figure:
 
 def draw(spectra: Spectra, ax: Axes | None = None) -> Axes:
     """The curves with their legend, the normal state dotted; marks as triangles on them, with the numbers in the legend."""
-    ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax)
     for i, (label, curve) in enumerate(spectra.curves.items()):
         colour, mark = COLOURS[i % len(COLOURS)], spectra.marks.get(label)
         text = label if mark is None else f"{label}{': ' * bool(label)}gap {mark:.2f} meV"
@@ -69,7 +65,7 @@ def draw(spectra: Spectra, ax: Axes | None = None) -> Axes:
 
 def draw_map(found: IntensityMap, ax: Axes | None = None) -> Axes:
     """The intensity as colour, +-E_b(k) as dashed lines."""
-    ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax)
     image = ax.pcolormesh(found.k, found.omega, found.intensity.T, cmap="cividis", shading="nearest", rasterized=True)
     ax.figure.colorbar(image, ax=ax, label="intensity (1/meV)")
     for E in found.branches:

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgap.fitting.bootstrap import Bootstrap
-from jaxgap.fitting.verdict import parameter_rows
+from jaxgap.fitting.report.rows import parameter_rows
 from jaxgap.numerics.provenance import provenance
 
 __all__ = ["as_json", "print_report", "verdict"]

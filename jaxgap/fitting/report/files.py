@@ -8,13 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jaxgap.fitting.alternatives import optimum_rows
 from jaxgap.fitting.information import Measurement
-from jaxgap.fitting.page import page
-from jaxgap.fitting.pictures import plot_fit, plot_samples, plot_spectra
-from jaxgap.fitting.record import as_json, text_of
+from jaxgap.fitting.report.alternatives import optimum_rows
+from jaxgap.fitting.report.page import page
+from jaxgap.fitting.report.pictures import plot_fit, plot_samples, plot_spectra
+from jaxgap.fitting.report.record import as_json, text_of
+from jaxgap.fitting.report.rows import compared, number_rows, parameter_rows, spectra
+from jaxgap.fitting.report.verdict import starts_text, verdict
 from jaxgap.fitting.result import FitResult
-from jaxgap.fitting.verdict import compared, number_rows, parameter_rows, spectra, starts_text, verdict
 from jaxgap.model.files import picture, write_files
 
 __all__ = ["as_json", "plot_fit", "print_next", "print_report", "report_files", "verdict", "write_report", "write_views"]

@@ -12,11 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 from scipy.stats import gaussian_kde
 
+from jaxgap.drawing import COLOURS
 from jaxgap.fitting.posterior import EFFECTIVE, PARETO, R_HAT, SHARE, Mode, Posterior
 from jaxgap.model.files import picture, write_files
-from jaxgap.model.json import text_of
+from jaxgap.model.records import text_of
 from jaxgap.numerics.provenance import provenance
-from jaxgap.plotting.plots import COLOURS
 
 __all__ = ["SCHEMA", "as_json", "plot_posterior", "posterior_files", "print_report", "text", "verdict", "write_posterior"]
 

@@ -1,0 +1,115 @@
+"""Where the gap equations of many systems are summed: quadrature nodes and couplings, with the elements of the batch last.
+
+Arrays are [node, element], so that every operation runs over long vectors. Nodes are placed for given amplitudes, at the peaks
+of the integrands (`jaxgap.equations.pairing.integrand_peaks`), and stay there: several evaluations may share them.
+"""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Inexact
+
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.programs import barrier
+from jaxgap.spectra.quadrature import Rule
+from jaxgap.spectra.regions import Nodes, integrand_peaks, nodes_on, overlap_interval, pairs, parameters, pick, single_intervals
+from jaxgap.units import thermal_energy
+
+__all__ = ["Alone", "Lanes", "Pair", "lanes"]
+
+
+class Alone(NamedTuple):
+    """Nodes where one band pairs alone."""
+
+    z: Float[Array, "node interval element"]
+    weight: Float[Array, "node interval element"]
+    first: Float[Array, "interval element"]
+    """1 if it is the first of its cluster's bands that is alone there, 0 if it is the last."""
+
+
+class Pair(NamedTuple):
+    """Nodes where two cross-paired bands are both inside the shell."""
+
+    z1: Float[Array, "node element"]
+    z2: Float[Array, "node element"]
+    weight: Float[Array, "node element"]
+
+
+class Lanes(eqx.Module):
+    """All that the gap equations depend on besides the amplitudes, with the elements of the batch last."""
+
+    coupling: Float[Array, "channel channel element"]
+    """lambda_cc' / N_c'."""
+    kT: Float[Array, "element"]
+    """k_B T [meV]."""
+    alone: Alone
+    pairs: tuple[Pair, ...]
+    clusters: tuple[Cluster, ...] = eqx.field(static=True)
+
+
+def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
+    """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
+    alone, together, coupling, kT = barrier(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
+    kappa, weight = _nodes(sc, alone, rule.single)
+    singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, jnp.asarray(alone.first))
+    both = []
+    for interval in together:
+        kappa, weight = _nodes(sc, interval, rule.overlap)
+        z1, z2 = (kappa * (1 / m) - mu for m, mu in zip(interval.m, interval.mu, strict=True))
+        both.append(Pair(z1, z2, weight))
+    return Lanes(coupling, kT, singles, tuple(both), sc.clusters)
+
+
+class _Interval(NamedTuple):
+    """Where nodes are to lie: of one system, or of many, elements last."""
+
+    ends: tuple[Float[Array, "*on"], Float[Array, "*on"]]
+    peaks: tuple[Float[Array, "root *on"], Float[Array, "root *on"]]
+    """Centres and widths."""
+    m: Float[Array, "band *on"]
+    """Masses and mus of the bands that pair there."""
+    mu: Float[Array, "band *on"]
+    first: Float[Array, "*on"] | None
+
+
+def _nodes(sc: Superconductor, on: _Interval, n: int) -> Nodes:
+    (a, b), (centre, width) = on.ends, on.peaks
+    return nodes_on(sc, a, b, centre, width, n)
+
+
+def _intervals(
+    sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""]
+) -> tuple[_Interval, list[_Interval], Float[Array, "channel channel"], Float[Array, ""]]:
+    """(where bands pair alone, where two pair together, g, k_B T) of one system."""
+    ends = list(zip(*single_intervals(sc)[1:], strict=True))
+    alone, both = [], []
+    for cluster in sc.clusters:
+        if len(cluster.bands) == 1:
+            alone.append(_alone(sc, cluster, [ends.pop(0)], Delta, T))
+            continue
+        (left_i, right_i, left_j, right_j), ends = ends[:4], ends[4:]
+        alone += [_alone(sc, cluster, side, Delta, T) for side in ([left_i, left_j], [right_i, right_j])]
+    for cluster in pairs(sc):
+        m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
+        peaks = integrand_peaks(m, mu, pick(Delta, cluster.channels), T)
+        both.append(_Interval(overlap_interval(sc, cluster), peaks, m, mu, None))
+    stacked = jax.tree.map(lambda *parts: jnp.stack(parts, axis=-1), *alone)
+    return stacked, both, sc.g, thermal_energy(T)
+
+
+End = tuple[Float[Array, ""], Float[Array, ""]]
+
+
+def _alone(
+    sc: Superconductor, cluster: Cluster, ends: list[End], Delta: Inexact[Array, "channel"], T: Float[Array, ""]
+) -> _Interval:
+    """On one side of the overlap. At most one of two bands is alone there: the other one's interval is empty."""
+    m, mu = parameters(sc)
+    first = (ends[0][1] > ends[0][0]) | (len(ends) == 1)
+    i, j = cluster.bands[0], cluster.bands[-1]
+    options = zip((m[i], mu[i], Delta[i], *ends[0]), (m[j], mu[j], Delta[j], *ends[-1]), strict=True)
+    m, mu, D, a, b = (jnp.where(first, x, y) for x, y in options)
+    peaks = integrand_peaks(m[None], mu[None], D[None], T)
+    return _Interval((a, b), peaks, m[None], mu[None], first.astype(float))

@@ -1,0 +1,55 @@
+"""Functions of one element that are computed as functions of many."""
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import jax
+from jax.custom_batching import custom_vmap
+
+__all__ = ["one_of_many"]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def one_of_many(many: Callable[..., object], alone: F) -> F:
+    """The function of one element that `many` computes for a batch of them, the leading axis of every leaf.
+
+    One element is a batch of one; under `jax.vmap`, nested or not, all elements are one batch. `alone` is the same function
+    as one would write it for one element: derivatives, of every order, are its derivatives.
+    """
+
+    @custom_vmap
+    def folded(*args: object) -> object:
+        return many(*args)
+
+    @folded.def_vmap
+    def _(size: int, batched: list[object], *args: object) -> tuple[object, object]:
+        whole = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), _spread(size, batched, args))
+        result = jax.tree.map(lambda leaf: leaf.reshape(size, -1, *leaf.shape[1:]), folded(*whole))
+        return result, jax.tree.map(lambda _: True, result)
+
+    @custom_vmap
+    def one(*args: object) -> object:
+        return jax.tree.map(lambda leaf: leaf[0], folded(*jax.tree.map(lambda leaf: leaf[None], args)))
+
+    @one.def_vmap
+    def _(size: int, batched: list[object], *args: object) -> tuple[object, object]:
+        result = folded(*_spread(size, batched, args))
+        return result, jax.tree.map(lambda _: True, result)
+
+    @jax.custom_jvp
+    def both(*args: object) -> object:
+        return one(*args)
+
+    @both.defjvp
+    def _(primals: tuple[object, ...], tangents: tuple[object, ...]) -> tuple[object, object]:
+        return both(*primals), jax.jvp(alone, primals, tangents)[1]
+
+    return cast(F, both)
+
+
+def _spread(size: int, batched: list[object], args: tuple[object, ...]) -> tuple[object, ...]:
+    """All leaves with the batch's axis first."""
+    return jax.tree.map(
+        lambda leaf, has: leaf if has else jax.numpy.broadcast_to(leaf, (size, *leaf.shape)), args, tuple(batched)
+    )

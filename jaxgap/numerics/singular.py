@@ -1,0 +1,38 @@
+"""Smallest singular values of many small matrices, elements last."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+__all__ = ["smallest_singular_values"]
+
+SWEEPS = 6
+"""Sweeps of rotations: the angles left over are squared, at least, by each."""
+
+
+Columns = tuple[Float[Array, "n element"], ...]
+
+
+def smallest_singular_values(M: Float[Array, "n n element"]) -> Float[Array, "element"]:
+    """sigma_min of every M, by one-sided Jacobi rotations of its columns; NaN if M is not finite."""
+    n = M.shape[1]
+
+    def sweep(_: int, columns: Columns) -> Columns:
+        rotated = list(columns)
+        for a, b in itertools.combinations(range(n), 2):
+            u, v = rotated[a], rotated[b]
+            overlap, apart = jnp.sum(u * v, axis=0), jnp.sum(v * v - u * u, axis=0) / 2
+            # The smaller angle that makes them orthogonal.
+            t = overlap / jnp.where(overlap == 0, 1.0, apart + jnp.where(apart < 0, -1.0, 1.0) * jnp.hypot(apart, overlap))
+            c = 1 / jnp.sqrt(1 + t * t)
+            rotated[a], rotated[b] = c * (u - t * v), c * (v + t * u)
+        return tuple(rotated)
+
+    columns = jax.lax.fori_loop(0, SWEEPS, sweep, tuple(M[:, k] for k in range(n)))
+    lengths = jnp.stack([jnp.sqrt(jnp.sum(u * u, axis=0)) for u in columns])
+    smallest = lengths[0]
+    for length in lengths[1:]:
+        smallest = jnp.where(length < smallest, length, smallest)
+    return jnp.where(jnp.isfinite(lengths).all(axis=0), smallest, jnp.nan)

@@ -1,0 +1,64 @@
+"""A release says one version, in one place, and its notes, its citation and its documents agree with it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import jaxgap
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def text(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_build_reads_the_version_where_the_library_does():
+    project = tomllib.loads(text("pyproject.toml"))
+    assert project["project"]["dynamic"] == ["version"]
+    source = text(project["tool"]["hatch"]["version"]["path"])
+    assert re.search(r'^VERSION = "(.*)"$', source, re.MULTILINE)[1] == jaxgap.__version__
+
+
+def test_notes_and_citation_are_of_this_version():
+    version, date = re.search(r"^## (\d+\.\d+\.\d+) \((\d{4}-\d\d-\d\d)\)$", text("CHANGELOG.md"), re.MULTILINE).groups()
+    citation = yaml.safe_load(text("CITATION.cff"))
+    assert (citation["version"], str(citation["date-released"])) == (version, date) == (jaxgap.__version__, date)
+
+
+def test_every_supported_python_is_tried():
+    workflow = yaml.safe_load(text(".github/workflows/ci.yml"))
+    tried = workflow["jobs"]["run"]["strategy"]["matrix"]["python"]
+    named = re.findall(r"Python :: (3\.\d+)", text("pyproject.toml"))
+    assert tried == named
+    assert workflow["jobs"]["run"]["steps"][-1]["run"] == ".ci/run"
+    nightly = workflow["jobs"]["nightly"]["steps"][-1]["run"]
+    assert f"`{nightly}`" in text("README.md")
+
+
+def test_hooks_are_commands_that_ci_runs_too():
+    hooks = [hook for repo in yaml.safe_load(text(".pre-commit-config.yaml"))["repos"] for hook in repo["hooks"]]
+    assert [hook["language"] for hook in hooks] == ["system"] * len(hooks)
+    for hook in hooks:
+        assert " ".join(hook["entry"].split()[:2]).removesuffix(" --fix") in text(".ci/run")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_names_in_documents_exist(path):
+    for name in sorted(set(re.findall(r"`(jaxgap(?:\.\w+)+)", path.read_text(encoding="utf-8")))):
+        parts, here = name.split(".")[1:], ROOT / "jaxgap"
+        while parts and (here / parts[0]).is_dir():
+            here = here / parts.pop(0)
+        module = here / f"{parts[0]}.py" if parts and (here / f"{parts[0]}.py").is_file() else here / "__init__.py"
+        rest = parts[1:] if module.name != "__init__.py" else parts
+        assert not rest or re.search(rf"\b{rest[0]}\b", module.read_text(encoding="utf-8")), name
