@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from jaxgap.numerics.types import Reals
 
-__all__ = ["COLOURS", "axes_or_new", "figure_of", "axis_label", "draw_curve", "write_csv"]
+__all__ = ["COLOURS", "axes_or_new", "figure_of", "axis_label", "draw_curve", "save", "write_csv"]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
@@ -55,6 +55,16 @@ def draw_curve(
     dashed = np.concatenate([~joined, [False]]) | np.concatenate([[False], ~joined])
     ax.plot(x, np.where(solid, y, np.nan), label=label, **style)
     ax.plot(x, np.where(dashed, y, np.nan), ls=(0, (4, 2)), **style)
+
+
+def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write NAME.png and NAME.pdf into `folder`, which is made, and close the figure; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    png, pdf = paths = folder / f"{name}.png", folder / f"{name}.pdf"
+    figure.savefig(png, dpi=160)
+    figure.savefig(pdf)
+    plt.close(figure)
+    return paths
 
 
 def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

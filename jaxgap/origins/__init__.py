@@ -4,6 +4,8 @@ jaxgap's reading.
 """
 
 from jaxgap.origins.common_shift import Shift as Shift
+from jaxgap.origins.competition import Instabilities as Instabilities
+from jaxgap.origins.competition import instabilities as instabilities
 from jaxgap.origins.dispersions import Lattice as Lattice
 from jaxgap.origins.dispersions import Layered as Layered
 from jaxgap.origins.dispersions import Pocket as Pocket
@@ -18,17 +20,11 @@ from jaxgap.origins.electron_phonon import plot_temperature_derivative as plot_t
 from jaxgap.origins.electron_phonon import strong_coupling as strong_coupling
 from jaxgap.origins.electron_phonon import temperature_derivative as temperature_derivative
 from jaxgap.origins.electron_phonon import temperature_of as temperature_of
+from jaxgap.origins.eliashberg import EliashbergFunction as EliashbergFunction
+from jaxgap.origins.eliashberg import Moments as Moments
+from jaxgap.origins.eliashberg import eliashberg_function as eliashberg_function
+from jaxgap.origins.eliashberg import moments as moments
 from jaxgap.origins.eliashberg_files import read_eliashberg_function as read_eliashberg_function
-from jaxgap.origins.eliashberg_function import EliashbergFunction as EliashbergFunction
-from jaxgap.origins.eliashberg_function import Moments as Moments
-from jaxgap.origins.eliashberg_function import eliashberg_function as eliashberg_function
-from jaxgap.origins.eliashberg_function import moments as moments
-from jaxgap.origins.fermi_surface import FermiSurface as FermiSurface
-from jaxgap.origins.fermi_surface import fermi_surface as fermi_surface
-from jaxgap.origins.fermi_surface import follow as follow
-from jaxgap.origins.fermi_surface import pocket_surface as pocket_surface
-from jaxgap.origins.instabilities import Instabilities as Instabilities
-from jaxgap.origins.instabilities import instabilities as instabilities
 from jaxgap.origins.mixing import mixing_vector as mixing_vector
 from jaxgap.origins.mixing import plot_mixing as plot_mixing
 from jaxgap.origins.mixing import superconductor_from_mixing as superconductor_from_mixing
@@ -46,6 +42,10 @@ from jaxgap.origins.response import gas_lindhard as gas_lindhard
 from jaxgap.origins.response import lindhard as lindhard
 from jaxgap.origins.response import lindhard_function as lindhard_function
 from jaxgap.origins.response import lowest_temperature as lowest_temperature
+from jaxgap.origins.surfaces import FermiSurface as FermiSurface
+from jaxgap.origins.surfaces import fermi_surface as fermi_surface
+from jaxgap.origins.surfaces import follow as follow
+from jaxgap.origins.surfaces import pocket_surface as pocket_surface
 from jaxgap.origins.three_dimensions import closed_surface as closed_surface
 from jaxgap.origins.three_dimensions import layered_surface as layered_surface
 from jaxgap.origins.vibronic import VibronicModel as VibronicModel

@@ -16,8 +16,8 @@ from scipy.optimize import brentq
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.types import Real, Reals
 from jaxgap.origins.dispersions import Pocket, layered, pocket
-from jaxgap.origins.fermi_surface import FermiSurface, pocket_surface
 from jaxgap.origins.nesting import Effectiveness, effectiveness, share
+from jaxgap.origins.surfaces import FermiSurface, pocket_surface
 from jaxgap.origins.three_dimensions import closed_surface, layered_surface
 from jaxgap.units import hbar2_over_2m_e
 

@@ -30,7 +30,7 @@ from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.origins.common_shift import Shift, Vectors, best_of, differences, eta
-from jaxgap.origins.fermi_surface import FermiSurface
+from jaxgap.origins.surfaces import FermiSurface
 
 __all__ = [
     "Effectiveness",

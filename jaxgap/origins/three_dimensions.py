@@ -19,7 +19,7 @@ from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import PyTree, Real, Reals, Scalar
 from jaxgap.origins.dispersions import Dispersion
-from jaxgap.origins.fermi_surface import FermiSurface
+from jaxgap.origins.surfaces import FermiSurface
 
 __all__ = ["closed_surface", "layered_surface"]
 

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
-from jaxgap.drawing import write_csv
+from jaxgap.drawing import save, write_csv
 from jaxgap.papers.figure import Figure, Statement
 from jaxgap.papers.vp20 import figure_2a, figure_2b, figure_2c, figure_3, figure_4, figure_5, figure_dos
 from jaxgap.papers.w18 import figure_w18_1, figure_w18_3
@@ -29,14 +27,12 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 def write_figure(name: str, folder: str | Path) -> tuple[Path, ...]:
     """Compute the figure `name` of `FIGURES` and write NAME.png, .pdf, .csv and .md into `folder`; returns the paths."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)  # before minutes go into a figure that cannot be written
     made = FIGURES[name]()
-    paths = tuple(folder / f"{name}.{suffix}" for suffix in ("png", "pdf", "csv", "md"))
-    made.figure.savefig(paths[0], dpi=160)
-    made.figure.savefig(paths[1])
-    plt.close(made.figure)
-    write_csv(paths[2], made.columns, made.rows)
+    pictures = save(made.figure, folder, name)
+    data, table = folder / f"{name}.csv", folder / f"{name}.md"
+    write_csv(data, made.columns, made.rows)
     lines = ["| the paper says | jaxgap computes | agrees |", "|---|---|---|"]
     lines += [f"| {s.paper} | {s.jaxgap} | {s.agrees} |" for s in made.statements]
-    paths[3].write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return paths
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return (*pictures, data, table)

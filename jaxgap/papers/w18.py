@@ -11,8 +11,8 @@ from scipy.optimize import brentq
 from scipy.special import digamma
 
 from jaxgap.drawing import COLOURS
+from jaxgap.origins.competition import Instabilities, instabilities
 from jaxgap.origins.dispersions import Lattice, square_lattice, tight_binding
-from jaxgap.origins.fermi_surface import fermi_surface
 from jaxgap.origins.geometries import (
     K_F,
     Pair,
@@ -25,9 +25,9 @@ from jaxgap.origins.geometries import (
     pnictide_like,
     ranking_range,
 )
-from jaxgap.origins.instabilities import Instabilities, instabilities
 from jaxgap.origins.nesting import Effectiveness, best_shift, difference_distribution, effectiveness, local_share
 from jaxgap.origins.response import cooper, lindhard
+from jaxgap.origins.surfaces import fermi_surface
 from jaxgap.papers.figure import Figure, Row, Statement, within
 from jaxgap.units import k_B
 
@@ -191,7 +191,7 @@ def _draw_competition(ax: Axes) -> tuple[list[Row], tuple[Statement, ...]]:
 
 
 def _unnesting(t: float) -> float:
-    """delta / k_B T_c(0) at which T_CDW = t T_c(0), by the law of `jaxgap.origins.instabilities`."""
+    """delta / k_B T_c(0) at which T_CDW = t T_c(0), by the law of `jaxgap.origins.competition`."""
 
     def excess(delta: float) -> float:
         return float(np.log(t) - digamma(0.5) + np.real(digamma(0.5 + 1j * delta / (2 * np.pi * t))))

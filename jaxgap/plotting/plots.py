@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from jaxgap.continuation.bifurcations import BifurcationKind
-from jaxgap.drawing import COLOURS, axes_or_new, axis_label, draw_curve, figure_of, write_csv
+from jaxgap.drawing import COLOURS, axes_or_new, axis_label, draw_curve, figure_of, save, write_csv
 from jaxgap.model.band import shell
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.types import Reals
@@ -137,19 +137,15 @@ def write_phase_diagram(diagram: PhaseDiagram, folder: str | Path) -> tuple[Path
     (`broken`: its amplitudes have imaginary parts, the last columns), 1 or 0.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    png, pdf, states, lines = paths = tuple(folder / name for name in ("diagram.png", "diagram.pdf", "states.csv", "lines.csv"))
-    figure = figure_of(plot_phase_diagram(diagram))
-    figure.savefig(png, dpi=160)
-    figure.savefig(pdf)
-    plt.close(figure)
+    pictures = save(figure_of(plot_phase_diagram(diagram)), folder, "diagram")
+    states, lines = folder / "states.csv", folder / "lines.csv"
     names = diagram.superconductor.channels
     channels = [f"Delta_{name}_meV" for name in names] + [f"Delta_{name}_imaginary_meV" for name in names]
     counts = ("free_energy", "gap_meV", "unstable_amplitude", "unstable_phase", "ground", "broken")
     write_csv(states, (diagram.x_name, diagram.y_name, *counts, *channels), _state_rows(diagram))
     points = [(kind.name.lower(), *map(float, point)) for kind, line in diagram.lines.items() for point in line]
     write_csv(lines, ("line", diagram.x_name, diagram.y_name), points)
-    return paths
+    return (*pictures, states, lines)
 
 
 def _state_rows(diagram: PhaseDiagram) -> Iterator[tuple[float, ...]]:
