@@ -117,7 +117,9 @@ def _extrema(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array
 
 NMR = Quantity(
     "nmr",
-    lambda sc, T, s, Gamma, weights: relaxation_rate_of(sc, s.Delta, T, Gamma, pair_weights(weights, len(sc.bands))),
+    lambda sc, T, s, Gamma, weights: relaxation_rate_of(
+        sc, s.Delta, T, jnp.asarray(Gamma, jnp.float64), pair_weights(weights, len(sc.bands))
+    ),
     long_name="1/(T_1 T) relative to the normal state",
     needs=Need.STATE,
     settings=(GAMMA._replace(positive=True), WEIGHTS),

@@ -106,7 +106,8 @@ def _alone(sc: Superconductor, i: int, Delta: Inexact[Array, "channel"], a: Scal
     nodes = _nodes(sc, a, b, kappa_F(band)[None], (mass * within)[None], FINEST * mass * kT)
     z = zeta(band, nodes.kappa)
     E = safe_sqrt(z**2 + gap**2)
-    return _integral(nodes, E, band.mass * z / E, kT)
+    # Without a gap a node can lie on the Fermi surface to the last bit.
+    return _integral(nodes, E, mass * jnp.where(E > 0, z / jnp.where(E > 0, E, 1.0), 1.0), kT)
 
 
 def _branch(sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "channel"], upper: Array, kT: Scalar) -> Scalar:

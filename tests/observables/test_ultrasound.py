@@ -40,9 +40,9 @@ def test_one_band_is_the_textbook_s(options, tolerance, Delta):
     assert float(found) == pytest.approx(2 * fermi(Delta), rel=tolerance)
 
 
-@pytest.mark.parametrize("dimension", [2, 3])
-def test_the_normal_state_attenuates_as_it_does(dimension):
-    assert float(sound_attenuation(state(two_bands(dimension), np.zeros(3), T))) == pytest.approx(1.0, rel=EXACT)
+@pytest.mark.parametrize("sc", [one_band(), two_bands(2), two_bands(3)], ids=["one band", "2D", "3D"])
+def test_the_normal_state_attenuates_as_it_does(sc):
+    assert float(sound_attenuation(state(sc, np.zeros(len(sc.channels)), T))) == pytest.approx(1.0, rel=EXACT)
 
 
 def test_bands_without_cross_pairing_add_up_by_mass():
