@@ -62,8 +62,8 @@ REACH = 40.0
 """-f' ends at 40 k_B T: e^-40 = 4e-18."""
 COLDEST = 1e-7
 """Colder than 1e-7 Omega / k_B everything is as there: else the width of f at k_F drowns in rounding."""
-FINEST = 1e-4
-"""Gaps below 1e-4 k_B T are not resolved: they change alpha by less."""
+FINEST = 1e-3
+"""Gaps below 1e-3 k_B T are not resolved: they leave 1e-6. The normal state is right to 1e-7 for k_B T > Omega / 200."""
 SAME_MASS = 1e-6
 """Masses that differ by less count as equal: what they leave out is the square of that."""
 TURNS = 3
