@@ -32,6 +32,7 @@ from jaxgap.observables.quantities import MEASURED
 from jaxgap.observables.quantity import Need
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.starts import starting_amplitudes
+from jaxgap.solving.state import GivenState
 from jaxgap.spectra.pair import safe_sqrt
 from jaxgap.units import k_B
 
@@ -43,14 +44,6 @@ LOCATED = tuple(name for name, row in MEASURED.items() if row.needs == Need.BRAN
 """Temperatures that equations of their own locate, from the system alone."""
 OF_STATE = tuple(name for name, row in MEASURED.items() if row.needs == Need.STATE)
 """What amplitudes at a temperature have: one number, or one per branch or band."""
-
-
-class Trial(NamedTuple):
-    """Amplitudes that may solve no gap equations: what quantities take for the state in a search."""
-
-    superconductor: Superconductor
-    T: Float[Array, ""]
-    Delta: Float[Array, "channel"]
 
 
 def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
@@ -87,7 +80,7 @@ def _of_states(
 ) -> Float[Array, "condition value"]:
     """A quantity at the `chosen` conditions; where all amplitudes are zero, as the normal state has it."""
     quantity = MEASURED[kind]
-    found = at_conditions(p, theta, lambda sc, T, D: quantity(sc, T, Trial(sc, T, D)), Delta, chosen=chosen)
+    found = at_conditions(p, theta, lambda sc, T, D: quantity(sc, T, GivenState(sc, T, D)), Delta, chosen=chosen)
     found = found.reshape(len(chosen), -1)
     normal = ~jnp.any(Delta[chosen] != 0, axis=1, keepdims=True)
     return found if quantity.normal is None else jnp.where(normal, quantity.normal, found)

@@ -10,6 +10,7 @@ docs/extend/experiment.md adds one.
 """
 
 from jaxgap.observables.andreev import ANDREEV
+from jaxgap.observables.arpes import INTENSITY
 from jaxgap.observables.conductance import TUNNELLING
 from jaxgap.observables.density_of_states import DENSITY_OF_STATES
 from jaxgap.observables.gaps import GAPS
@@ -17,8 +18,7 @@ from jaxgap.observables.located import BRANCH_END, JUMP, T_C
 from jaxgap.observables.nmr import NMR
 from jaxgap.observables.phases import PHASES
 from jaxgap.observables.quantity import Need, Quantity, Setting
-from jaxgap.observables.spectral_function import INTENSITY
-from jaxgap.observables.superfluid_density import SUPERFLUID
+from jaxgap.observables.superfluid import SUPERFLUID
 from jaxgap.observables.symmetrised import SYMMETRISED
 from jaxgap.observables.thermodynamics import FREE_ENERGY, HEAT
 from jaxgap.observables.ultrasound import ULTRASOUND

@@ -100,14 +100,14 @@ _attenuation = program(attenuation_of)
 
 
 def _alone(sc: Superconductor, i: int, Delta: Inexact[Array, "channel"], a: Scalar, b: Scalar, kT: Scalar) -> Scalar:
-    """Where band i pairs alone: m^2 dE/dkappa = m zeta / E."""
+    """Where band i pairs alone: m^2 dE/dkappa = m zeta / E, with 1/m = dzeta/dkappa."""
     band, gap = sc.bands[i], safe_sqrt(abs2(Delta[i]))
-    mass, within = jnp.abs(band.mass), jnp.minimum(gap, safe_sqrt(gap * kT))
+    mass, within = jnp.abs(band.tangent[0]), jnp.minimum(gap, safe_sqrt(gap * kT))
     nodes = _nodes(sc, a, b, kappa_F(band)[None], (mass * within)[None], FINEST * mass * kT)
     z = zeta(band, nodes.kappa)
     E = safe_sqrt(z**2 + gap**2)
     # Without a gap a node can lie on the Fermi surface to the last bit.
-    return _integral(nodes, E, mass * jnp.where(E > 0, z / jnp.where(E > 0, E, 1.0), 1.0), kT)
+    return _integral(nodes, E, jnp.where(E > 0, z / jnp.where(E > 0, E, 1.0), 1.0) / band.slope(nodes.kappa), kT)
 
 
 def _branch(sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "channel"], upper: Array, kT: Scalar) -> Scalar:
@@ -130,9 +130,9 @@ def _branch(sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "channel
 
 def _normal(sc: Superconductor, band: Band, a: Scalar, b: Scalar, kT: Scalar) -> Scalar:
     """A band's normal states with kappa in [a, b]."""
-    mass = jnp.abs(band.mass)
+    mass = jnp.abs(band.tangent[0])
     nodes = _nodes(sc, a, b, kappa_F(band)[None], (mass * jnp.pi * kT)[None], FINEST * mass * kT)
-    return _integral(nodes, jnp.abs(zeta(band, nodes.kappa)), mass * jnp.ones_like(nodes.kappa), kT)
+    return _integral(nodes, jnp.abs(zeta(band, nodes.kappa)), 1 / band.slope(nodes.kappa), kT)
 
 
 def _within(band: Band, kT: Scalar) -> tuple[Scalar, Scalar]:
@@ -164,7 +164,7 @@ def _integral(nodes: Nodes, E: Float[Array, "piece node"], slope: Float[Array, "
 
 
 def _equal_masses(sc: Superconductor) -> Array:
-    m = [[sc.bands[i].mass for i in cluster.bands] for cluster in pairs(sc)]
+    m = [[sc.bands[i].tangent[0] for i in cluster.bands] for cluster in pairs(sc)]
     return jnp.all(jnp.array([jnp.abs(one - other) <= SAME_MASS * jnp.abs(one) for one, other in m]))
 
 

@@ -18,7 +18,7 @@ from jaxgap.observables import (
 from jaxgap.observables.curves import along_temperatures, spectra
 from jaxgap.observables.nmr import NMR
 from jaxgap.observables.pictures import draw
-from jaxgap.observables.superfluid_density import superfluid_curves
+from jaxgap.observables.superfluid import superfluid_curves
 from jaxgap.observables.thermodynamics import heat_curves
 from jaxgap.observables.views import Spectra
 
