@@ -90,7 +90,7 @@ def attenuation_of(sc: Superconductor, Delta: Inexact[Array, "channel"], T: Scal
         for band in sc.bands
         for (a, b), (lo, hi) in [(shell(band, sc.Omega), _within(band, kT))]
     ]
-    alone = [_alone(sc, i, Delta, a, b, kT) for i, a, b in zip(*single_intervals(sc), strict=True)]
+    alone = [_alone(sc, i, Delta, a, b, kT) for i, a, b in single_intervals(sc)]
     together = [_branch(sc, cluster, Delta, jnp.asarray(upper), kT) for cluster in pairs(sc) for upper in (False, True)]
     ratio = sum(alone + together, sum(beyond, jnp.zeros(()))) / sum(within, jnp.zeros(()))
     return jnp.where(_equal_masses(sc), ratio, jnp.nan)
