@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from jaxgap.commands.arguments import SetOption, named_system, numbers, parse_temperatures
+from jaxgap.commands.records import ObserveRecord
 from jaxgap.commands.terminal import JsonOption, console
 from jaxgap.drawing import write_csv
 from jaxgap.model.records import print_json
@@ -59,8 +60,8 @@ def observe(
     found = observed(experiment, Request(systems, branches, parse_temperatures(T), values))
     paths = _written(found, Path(f"{'_'.join(systems)}_{experiment}.png") if out is None else out)
     if as_json_:
-        row = {"experiment": experiment, "states": [*found.states], "files": [*map(str, paths)], "notes": found.notes}
-        print_json({**row, **found.numbers})
+        about = {"experiment": experiment, "states": [*found.states], "files": [*map(str, paths)], "notes": found.notes}
+        print_json(ObserveRecord.model_validate({**about, **found.numbers}))
         return
     for line in (*found.notes, *found.said, f"Wrote {paths[0]} and {paths[1]}."):
         console.print(escape(line), soft_wrap=True)

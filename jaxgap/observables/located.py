@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 from jaxgap.continuation.ends import Begin, end_temperature
 from jaxgap.continuation.jumps import jump_between
 from jaxgap.observables.quantity import Need, Quantity
-from jaxgap.solving.critical_many import critical_temperature_in_batch
+from jaxgap.solving.critical import critical_temperature
 
 __all__ = ["BRANCH_END", "JUMP", "T_C", "OnBranch"]
 
@@ -25,7 +25,7 @@ class OnBranch(NamedTuple):
 
 T_C = Quantity(
     "T_c",
-    lambda sc, T, s: critical_temperature_in_batch(sc),
+    lambda sc, T, s: critical_temperature(sc),
     (),
     "K",
     "critical temperature (linear)",
