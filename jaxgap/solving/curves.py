@@ -1,5 +1,7 @@
 """Branches of solutions in temperature: Delta(T) and the excitation gaps along a branch, up to its end (`branch_end`)."""
 
+from typing import cast
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Inexact
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.programs import program
-from jaxgap.numerics.types import Numbers, Reals
+from jaxgap.numerics.types import Reals
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.following import follow_from_zero
 from jaxgap.solving.labels import Label, sign_pattern
@@ -30,9 +32,9 @@ RESOLUTION = 1e-4
 @takes_system
 def solve_temperatures(
     sc: Superconductor,
-    T: Reals,
+    T: object,
     *,
-    start: Solution | Numbers | None = None,
+    start: object = None,
     branch: str | None = None,
     rule: Rule = DEFAULT_RULE,
 ) -> Solution:
@@ -45,9 +47,9 @@ def solve_temperatures(
     return _solve_temperatures(sc, _temperatures(T), Delta_0, pattern, rule)
 
 
-def _temperatures(T: Reals) -> Float[Array, "temperature"]:
+def _temperatures(T: object) -> Float[Array, "temperature"]:
     check_finite("T", T)
-    T = np.asarray(T, dtype=float)
+    T = np.asarray(cast(Reals, T), dtype=float)
     check(T.ndim == 1 and T.size > 0 and not np.any(T < 0), "T", "be a list of temperatures >= 0 [K]", T.tolist())
     return jnp.asarray(T)
 
@@ -105,7 +107,7 @@ class GapCurve(eqx.Module):
 
 
 @takes_system
-def gap_curve(sc: Superconductor, T: Reals, branch: str | None = None) -> GapCurve:
+def gap_curve(sc: Superconductor, T: object, branch: str | None = None) -> GapCurve:
     """Excitation gaps and stability along a branch (default: the one connected to T_c) at the temperatures `T` [K].
 
     The branch is that of `solve`: the one that exists from T = 0 up to `branch_end`, and nothing beyond, even if the state

@@ -38,9 +38,9 @@ LARGEST_START = 1e3
 @takes_system
 def solve(
     sc: Superconductor,
-    T: Real,
+    T: object,
     *,
-    start: Solution | Numbers | None = None,
+    start: object = None,
     branch: str | None = None,
     rule: Rule = DEFAULT_RULE,
     throw: bool = True,
@@ -100,7 +100,7 @@ def checked_temperature(T: object) -> Float[Array, ""]:
     return T
 
 
-def amplitudes(start: Solution | Numbers, sc: Superconductor) -> Inexact[Array, "channel"]:
+def amplitudes(start: object, sc: Superconductor) -> Inexact[Array, "channel"]:
     """Amplitudes as a real array where they are real: a real start solves n real unknowns, a complex one 2n."""
     if isinstance(start, Solution):
         start = start.Delta
@@ -112,7 +112,7 @@ def amplitudes(start: Solution | Numbers, sc: Superconductor) -> Inexact[Array, 
     if is_concrete(start):
         start = np.asarray(start)
         start = start.real if np.iscomplexobj(start) and not np.any(start.imag) else start
-    Delta = jnp.asarray(start, jnp.complex128 if jnp.iscomplexobj(start) else jnp.float64)
+    Delta = jnp.asarray(cast(Numbers, start), jnp.complex128 if jnp.iscomplexobj(start) else jnp.float64)
     n = len(sc.channels)
     check(Delta.shape == (n,), "start", f"have one amplitude per channel ({', '.join(sc.channels)})", f"shape {Delta.shape}")
     return jax.lax.stop_gradient(Delta)
