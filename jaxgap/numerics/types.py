@@ -9,6 +9,8 @@ Three families, by who makes the number and how many there are:
 `Reals`    the same in an array of any shape, or in nested lists
 `Number`   one number that may be complex: an amplitude of a start
 `Numbers`  the same in an array of any shape, or in nested lists
+`AnyArray` an array of the device or of the host, both of which compiled
+           functions take: `Float[AnyArray, "start parameter"]`
 `PyTree`   a tree of arrays whose structure is its owner's business
 =========  ===========================================================  ==========================================
 
@@ -23,8 +25,9 @@ import jaxtyping as shapes
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-__all__ = ["Scalar", "Real", "Reals", "Number", "Numbers", "PyTree"]
+__all__ = ["AnyArray", "Scalar", "Real", "Reals", "Number", "Numbers", "PyTree"]
 
+AnyArray: TypeAlias = Array | np.ndarray
 Scalar: TypeAlias = Float[Array, ""]
 Real: TypeAlias = float | int | np.floating | np.integer | shapes.Real[Array, ""] | shapes.Real[np.ndarray, ""]
 Reals: TypeAlias = (
