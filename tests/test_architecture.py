@@ -35,14 +35,8 @@ KNOWN: dict = {
         "jaxgap.fitting.bootstrap",
         "jaxgap.fitting.compare",
         "jaxgap.fitting.posterior",
-        "jaxgap.observables.dispersion",
-        "jaxgap.observables.spectral_function",
-        "jaxgap.observables.superfluid_density",
     ],
-    "private imports": [
-        "jaxgap.model.superconductor <- jaxgap.model.couplings._canonical",
-        "jaxgap.origins.mixing <- jaxgap.model.couplings._canonical",
-    ],
+    "private imports": [],
     "any": 0.128,
     "the gap equation": ["jaxgap.equations.gap_equations", "jaxgap.equations.pairing"],
     "lambda K(T)": [
@@ -52,8 +46,8 @@ KNOWN: dict = {
         "jaxgap.equations.gap_equations.normal_matrix",
         "jaxgap.fitting.normal.first_pairs",
         "jaxgap.observables.discontinuities._jump",
-        "jaxgap.phases.diagram.linear_map",
         "jaxgap.solving.critical._linear_map",
+        "jaxgap.states.many.linear_map",
     ],
     "T_c is searched": [
         "jaxgap.continuation.ends",

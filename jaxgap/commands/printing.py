@@ -12,11 +12,11 @@ from jaxgap.model.records import print_json
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps, overlap_minima
 from jaxgap.phases.diagram import PhaseDiagram
-from jaxgap.phases.lines import NO_GROUND, NORMAL_GROUND
 from jaxgap.solving.labels import Label
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.spectra.beyond_overlap import pairs_alone_at_fermi_momentum
 from jaxgap.spectra.regions import pairs
+from jaxgap.states.ranking import NO_GROUND, NORMAL_GROUND
 from jaxgap.states.solutions import State
 
 __all__ = [

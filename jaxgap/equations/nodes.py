@@ -53,13 +53,24 @@ def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
     alone, together, coupling, kT = barrier(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
     kappa, weight = _nodes(sc, alone, rule.single)
-    singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, jnp.asarray(alone.first))
+    singles = Alone(_energies_alone(sc, kappa, jnp.asarray(alone.first)), weight, jnp.asarray(alone.first))
     both = []
-    for interval in together:
+    for cluster, interval in zip(pairs(sc), together, strict=True):
         kappa, weight = _nodes(sc, interval, rule.overlap)
-        z1, z2 = (kappa * (1 / m) - mu for m, mu in zip(interval.m, interval.mu, strict=True))
+        z1, z2 = (sc.bands[i].zeta(kappa) for i in cluster.bands)
         both.append(Pair(z1, z2, weight))
     return Lanes(coupling, kT, singles, tuple(both), sc.clusters)
+
+
+def _energies_alone(
+    sc: Superconductor, kappa: Float[Array, "node interval element"], first: Float[Array, "interval element"]
+) -> Float[Array, "node interval element"]:
+    """zeta of the band that is alone in every interval."""
+    z = []
+    for k, (i, j) in enumerate((c.bands[0], c.bands[-1]) for c in sc.clusters for _ in c.bands):
+        own = sc.bands[i].zeta(kappa[:, k])
+        z.append(own if i == j else jnp.where(first[k] > 0, own, sc.bands[j].zeta(kappa[:, k])))
+    return jnp.stack(z, axis=1)
 
 
 class _Interval(NamedTuple):
@@ -68,9 +79,6 @@ class _Interval(NamedTuple):
     ends: tuple[Float[Array, "*on"], Float[Array, "*on"]]
     peaks: tuple[Float[Array, "root *on"], Float[Array, "root *on"]]
     """Centres and widths."""
-    m: Float[Array, "band *on"]
-    """Masses and mus of the bands that pair there."""
-    mu: Float[Array, "band *on"]
     first: Float[Array, "*on"] | None
 
 
@@ -83,7 +91,7 @@ def _intervals(
     sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""]
 ) -> tuple[_Interval, list[_Interval], Float[Array, "channel channel"], Float[Array, ""]]:
     """(where bands pair alone, where two pair together, g, k_B T) of one system."""
-    ends = list(zip(*single_intervals(sc)[1:], strict=True))
+    ends = [interval[1:] for interval in single_intervals(sc)]
     alone, both = [], []
     for cluster in sc.clusters:
         if len(cluster.bands) == 1:
@@ -94,7 +102,7 @@ def _intervals(
     for cluster in pairs(sc):
         m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
         peaks = integrand_peaks(m, mu, pick(Delta, cluster.channels), T)
-        both.append(_Interval(overlap_interval(sc, cluster), peaks, m, mu, None))
+        both.append(_Interval(overlap_interval(sc, cluster), peaks, None))
     stacked = jax.tree.map(lambda *parts: jnp.stack(parts, axis=-1), *alone)
     return stacked, both, sc.g, thermal_energy(T)
 
@@ -112,4 +120,4 @@ def _alone(
     options = zip((m[i], mu[i], Delta[i], *ends[0]), (m[j], mu[j], Delta[j], *ends[-1]), strict=True)
     m, mu, D, a, b = (jnp.where(first, x, y) for x, y in options)
     peaks = integrand_peaks(m[None], mu[None], D[None], T)
-    return _Interval((a, b), peaks, m[None], mu[None], first.astype(float))
+    return _Interval((a, b), peaks, first.astype(float))

@@ -13,7 +13,7 @@ so that derivatives with respect to Omega, mu and m include the motion of the sh
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -90,7 +90,10 @@ def _relative_panels(
     return y.reshape(-1, *a.shape), v.reshape(-1, *a.shape)
 
 
-def _sorted(c: Float[Array, "root *element"], w: Float[Array, "root *element"]) -> tuple[Any, Any]:
+Sorted = tuple[Float[Array, "root *element"], Float[Array, "root *element"]]
+
+
+def _sorted(c: Float[Array, "root *element"], w: Float[Array, "root *element"]) -> Sorted:
     """Both in the order of c. Two are exchanged in the open: a batched sort calls its comparator for every element."""
     if len(c) == 2:
         ordered = c[0] <= c[1]
