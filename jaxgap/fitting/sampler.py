@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from jaxgap.fitting.checkpoint import load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import Density, Evaluated, evaluated, potential, theta_of
@@ -156,7 +156,7 @@ def _start(
     U: Float[AnyArray, "chain"],
     gradient: Float[AnyArray, "chain parameter"],
     covariance: Float[AnyArray, "parameter parameter"],
-    keys: PRNGKeyArray,
+    keys: Shaped[Array, "chain *key"],
     warmup: int,
     version: str,
 ) -> PyTree:
