@@ -4,11 +4,12 @@ Arrays are [node, element], so that every operation runs over long vectors. Node
 of the integrands (`jaxgap.equations.pairing.integrand_peaks`), and stay there: several evaluations may share them.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.superconductor import Cluster, Superconductor
@@ -18,6 +19,8 @@ from jaxgap.spectra.regions import Nodes, integrand_peaks, nodes_on, overlap_int
 from jaxgap.units import thermal_energy
 
 __all__ = ["Alone", "Lanes", "Pair", "lanes"]
+
+Small = TypeVar("Small")
 
 
 class Alone(NamedTuple):
@@ -51,7 +54,7 @@ class Lanes(eqx.Module):
 
 def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
-    alone, together, coupling, kT = barrier(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
+    alone, together, coupling, kT = _once(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
     kappa, weight = _nodes(sc, alone, rule.single)
     singles = Alone(_energies_alone(sc, kappa, jnp.asarray(alone.first)), weight, jnp.asarray(alone.first))
     both = []
@@ -71,6 +74,14 @@ def _energies_alone(
         own = sc.bands[i].zeta(kappa[:, k])
         z.append(own if i == j else jnp.where(first[k] > 0, own, sc.bands[j].zeta(kappa[:, k])))
     return jnp.stack(z, axis=1)
+
+
+def _once(tree: Small) -> Small:
+    """`barrier` of small arrays, which as one is quicker to compile than as many."""
+    leaves, structure = jax.tree.flatten(tree)
+    rows = [leaf.reshape(-1, leaf.shape[-1]) for leaf in leaves]
+    parts = jnp.split(barrier(jnp.concatenate(rows)), np.cumsum([len(row) for row in rows])[:-1])
+    return jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
 
 
 class _Interval(NamedTuple):

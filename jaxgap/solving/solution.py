@@ -54,7 +54,7 @@ HAS_AMPLITUDES = (Status.CONVERGED, Status.NORMAL, Status.TRIVIAL, Status.INACCU
 """The statuses of solutions whose amplitudes are those of a state; of all others they are NaN."""
 
 
-def promised_accuracy(sigma_min: Float[Array, ""]) -> Float[Array, ""]:
+def promised_accuracy(sigma_min: Float[Array, "*element"]) -> Float[Array, "*element"]:
     """max(1e-9, 10 eps / sigma_min): the relative error of every amplitude above 1e-4 Omega that `solve` promises."""
     return jnp.maximum(1e-9, 10 * jnp.finfo(float).eps / sigma_min)
 
