@@ -4,7 +4,7 @@ Every gap equation with more than one channel has several solutions, and those o
 starts if these know what makes such states: bands that pair by themselves, couplings between bands, or both.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +77,7 @@ def _shapes(n_bands: int, n_cross: int) -> _Shapes:
     return _Shapes(decoupled, table([ones], 0.5), table(larger, 0.3))
 
 
-def _weak_coupling(sc: Superconductor, eigenvalue: Any) -> Any:
+def _weak_coupling(sc: Superconductor, eigenvalue: Float[Array, "*k"]) -> Float[Array, "*k"]:
     """Omega / sinh(1 / eigenvalue) [meV]; couplings below 0.02, with amplitudes of 1e-21 Omega, count as that."""
     return sc.Omega / jnp.sinh(1 / jnp.clip(eigenvalue, 0.02, 2.0))
 
@@ -97,7 +97,7 @@ def _iterated(sc: Superconductor, Delta: Float[Array, "channel"], pattern: Float
     """`Delta` [meV] after a few iterations Delta <- lambda P / N at T = 0, in which band amplitudes keep their signs."""
     n_bands = len(pattern)
 
-    def iteration(_: Any, D: Any) -> Any:
+    def iteration(_: object, D: Float[Array, "channel"]) -> Float[Array, "channel"]:
         new = D - gap_residual(sc, D, jnp.zeros(()), FEW)
         bands = pattern * jnp.maximum(pattern * new[:n_bands], 0.03 * jnp.abs(D[:n_bands]))
         return jnp.append(bands, new[n_bands:])
