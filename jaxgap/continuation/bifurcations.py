@@ -47,12 +47,12 @@ class BifurcationKind(IntEnum):
 
     FOLD = 0
     """It turns back: a spinodal."""
-    PITCHFORK = 1
+    PITCHFORK = 3
     """Its phases become unstable. If g is symmetric, a pair of complex solutions (time reversal) leaves it there; if not, the
     gap equations at complex amplitudes have one equation more than unknowns, and in general none does."""
     BRANCH_POINT = 2
     """Another real branch crosses it, or a pair of real ones leaves it."""
-    NORMAL = 3
+    NORMAL = 1
     """It ends in the normal state: a continuous transition."""
     CROSSING = 4
     """Its free energy equals that of another branch: a first-order transition."""
