@@ -23,7 +23,8 @@ import numpy as np
 import jaxgap
 from jaxgap import Label, parabolic_band, solutions, superconductor
 from jaxgap.equations.free_energy import free_energy_functional
-from jaxgap.states.search import coupled_groups, distances
+from jaxgap.equations.groups import coupled_groups
+from jaxgap.states.identity import distances
 
 ZERO_MODE = 1e-6  # eigenvalues of the Hessian of F, of order 1, count as negative below -1e-6
 SAME = 1e-6

@@ -89,6 +89,7 @@ MOVED = {
     "sweeps.kernel": "solving.many",
     "sweeps.lanes": "equations.gap_equations",
     "sweeps.onset": "solving.onset",
+    "sweeps.states": "states.many",
     "sweeps.walk": "solving.walk",
     "tables": "drawing",
     "transition": "continuation.transition",

@@ -49,8 +49,8 @@ KNOWN: dict = {
         "jaxgap.equations.gap_equations.normal_matrix",
         "jaxgap.fitting.normal.first_pairs",
         "jaxgap.observables.discontinuities._jump",
-        "jaxgap.phases.diagram.linear_map",
         "jaxgap.solving.critical._linear_map",
+        "jaxgap.states.many.linear_map",
     ],
     "T_c is searched": [
         "jaxgap.continuation.ends",

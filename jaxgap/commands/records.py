@@ -14,9 +14,9 @@ from jaxgap.model.records import Known, Record, Row, Vector, source
 from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps
 from jaxgap.observables.gaps import CoherencePeak
 from jaxgap.phases.diagram import PhaseDiagram
-from jaxgap.phases.lines import NO_GROUND, NORMAL_GROUND
 from jaxgap.solving.labels import Label
 from jaxgap.solving.solution import Solution, Status
+from jaxgap.states.ranking import NO_GROUND, NORMAL_GROUND
 from jaxgap.states.solutions import State
 
 __all__ = [

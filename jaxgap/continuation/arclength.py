@@ -7,12 +7,13 @@ the branch the unstable directions are counted, and where their number changes t
 equations (`jaxgap.continuation.bifurcations`).
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.continuation.bifurcations import (
     Bifurcation,
@@ -28,6 +29,7 @@ from jaxgap.continuation.bifurcations import (
 from jaxgap.continuation.residuals import gap_equations
 from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import gauge_directions
+from jaxgap.equations.groups import coupled_groups, membership, turned
 from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.family import Path
 from jaxgap.numerics.newton import newton
@@ -46,20 +48,24 @@ VERTICAL = 1e-6
 """Where |dp| along the unit tangent is smaller, a branch is vertical: a symmetry makes a continuum of solutions at one p."""
 
 
-class Point(NamedTuple):
-    """A point of a branch, with what the next step needs (arrays of JAX inside the compiled step, of numpy outside)."""
+Anything: TypeAlias = Array | np.ndarray
+"""Arrays of JAX inside the compiled step, of numpy outside."""
 
-    x: Any
-    p: Any
-    tangent: Any
-    M: Any
+
+class Point(NamedTuple):
+    """A point of a branch, with what the next step needs."""
+
+    x: Float[Anything, "x"]
+    p: Float[Anything, ""]
+    tangent: Float[Anything, "m"]
+    M: Float[Anything, "x x"]
     """dr/dx at x."""
-    phase: Any
+    phase: Float[Anything, "channel channel"]
     """The phase block at x, if x is real."""
-    excess: Any
+    excess: Float[Anything, "pair"]
     """How far x, if real, is from gapless, per cross-paired pair of bands [meV^2]."""
-    converged: Any
-    steps: Any
+    converged: Bool[Anything, ""]
+    steps: Int[Anything, ""]
 
 
 class _Step(NamedTuple):
@@ -71,7 +77,7 @@ class _Step(NamedTuple):
     scale: Float[Array, ""]
 
 
-def _extended(y: Float[Array, "m"], s: _Step) -> Any:
+def _extended(y: Float[Array, "m"], s: _Step) -> tuple[Float[Array, "m"], Float[Array, "m m"]]:
     """The gap equations (gauge fixed at x itself) in units of the scale, and the arclength condition; and their derivative."""
     n = len(s.path.sc_0.channels)
     sc, T = s.path.at(y[-1])
@@ -83,14 +89,21 @@ def _extended(y: Float[Array, "m"], s: _Step) -> Any:
     return jnp.append(r / s.scale, s.tangent @ (y - s.target)), jnp.concatenate([derivative, s.tangent[None]])
 
 
-def _advance(path: Path, x: Any, p: Any, tangent: Any, h: float, scale: float) -> Point:
+def _advance(path: Path, x: Anything, p: float | Anything, tangent: Anything, h: float, scale: float) -> Point:
     """The point at arclength h along the tangent."""
     arrays = (jnp.asarray(value, jnp.float64) for value in (x, p, tangent, h, scale))
     return jax.tree.map(np.asarray, _advanced(path, *arrays))
 
 
 @program
-def _advanced(path: Path, x: Any, p: Any, tangent: Any, h: Any, scale: Any) -> Point:
+def _advanced(
+    path: Path,
+    x: Float[Array, "x"],
+    p: Float[Array, ""],
+    tangent: Float[Array, "m"],
+    h: Float[Array, ""],
+    scale: Float[Array, ""],
+) -> Point:
     target = jnp.append(x / scale, p) + h * tangent
     root = newton(_extended, target, _Step(path, target, tangent, scale), max_steps=12)
     direction = jnp.linalg.solve(root.jacobian, jnp.zeros_like(target).at[-1].set(1.0))
@@ -124,7 +137,7 @@ def walk(path: Path, x: np.ndarray, p: float, tangent: np.ndarray, scale: float)
         point = point._replace(tangent=tangent)
     points: list[Point] = [point]
     events: list[Bifurcation] = []
-    h = FIRST_STEP
+    h, groups = FIRST_STEP, coupled_groups(path.at(0.5)[0])
     while len(points) < MAX_POINTS:
         new = _advance(path, point.x, point.p, point.tangent, h, scale)
         new = new._replace(tangent=new.tangent * (1.0 if new.tangent @ point.tangent >= 0 else -1.0))
@@ -133,7 +146,7 @@ def walk(path: Path, x: np.ndarray, p: float, tangent: np.ndarray, scale: float)
             if h < SHORTEST_STEP:
                 break
             continue
-        last = _ending(path, point, new)
+        last = _ending(path, point, new, groups)
         if last is not None:
             return Walk(points + last.points, events + last.events, last.end)
         events += _events_between(path, point, new) if len(x) == len(path.sc_0.channels) else []
@@ -145,7 +158,7 @@ def walk(path: Path, x: np.ndarray, p: float, tangent: np.ndarray, scale: float)
     return Walk(points, events, "lost")
 
 
-def _ending(path: Path, point: Point, new: Point) -> Walk | None:
+def _ending(path: Path, point: Point, new: Point, groups: list[np.ndarray]) -> Walk | None:
     """How the branch ends between two points, if it does: in the normal state, in a real branch, or where the path ends."""
     n = len(path.sc_0.channels)
     if len(new.x) == n and new.x @ point.x <= 0:
@@ -153,10 +166,10 @@ def _ending(path: Path, point: Point, new: Point) -> Walk | None:
         if event is None:
             return Walk([], [], "normal")
         return Walk([new._replace(x=np.zeros(n), p=np.asarray(event.p))], [event], "normal")
-    if len(new.x) > n and _became_real(point.x, new.x):
-        event = _checked_real(path, point, new)
+    if len(new.x) > n and _became_real(point.x, new.x, groups):
+        event = _checked_real(path, point, new, groups)
         return Walk([], [] if event is None else [event], "pitchfork")
-    if not 0.0 <= new.p <= 1.0:
+    if not 0.0 <= float(new.p) <= 1.0:
         last = _on_boundary(path, point, new, n)
         return Walk([] if last is None else [last], [], "boundary")
     return None
@@ -166,7 +179,7 @@ def _meets(points: list[Point], h: float) -> bool:
     """Whether the last point is back at the first one."""
     first, last = points[0], points[-1]
     size = np.linalg.norm(first.x)
-    near = np.linalg.norm(last.x - first.x) <= h * size and abs(last.p - first.p) <= h
+    near = np.linalg.norm(last.x - first.x) <= h * size and abs(float(last.p) - float(first.p)) <= h
     return bool(near and last.tangent @ first.tangent > TURN)
 
 
@@ -204,7 +217,7 @@ def _events_between(path: Path, a: Point, b: Point) -> list[Bifurcation]:
     return [event for event in found if event is not None]
 
 
-def _nearest(locate: Any, path: Path, a: Point, b: Point) -> Bifurcation | None:
+def _nearest(locate: Callable[..., Bifurcation], path: Path, a: Point, b: Point) -> Bifurcation | None:
     """The bifurcation between two points, started from the middle, else from either."""
     for x, p in (((a.x + b.x) / 2, (a.p + b.p) / 2), (a.x, a.p), (b.x, b.p)):
         event = _checked(locate(path, jnp.asarray(x), jnp.asarray(p)), a, b)
@@ -223,26 +236,26 @@ def _checked(event: Bifurcation, a: Point, b: Point) -> Bifurcation | None:
     return event if away <= reach else None
 
 
-def _made_real(x: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
-    """(real, imaginary) parts after the global phase that makes the amplitudes as real as possible is taken out, with the
-    sign that brings the real parts nearer to those of `reference`."""
+def _made_real(x: Anything, groups: list[np.ndarray], reference: np.ndarray | None = None) -> np.ndarray:
+    """(real, imaginary) parts after the free phases that make the amplitudes as real as possible are taken out, with the signs
+    that bring the real parts nearer to those of `reference`."""
     n = len(x) // 2
-    z = x[:n] + 1j * x[n:]
-    z = z * np.exp(-0.5j * np.angle(np.sum(z**2)))
-    if reference is not None and np.real(z) @ reference[0] < 0:
-        z = -z
+    z = turned(membership(groups), np.asarray(x[:n] + 1j * x[n:]))
+    for group in groups:
+        if reference is not None and z.real[group] @ reference[0][group] < 0:
+            z[group] = -z[group]
     return np.stack([z.real, z.imag])
 
 
-def _became_real(old: np.ndarray, new: np.ndarray) -> bool:
+def _became_real(old: Anything, new: Anything, groups: list[np.ndarray]) -> bool:
     """Whether the imaginary parts changed sign between two points of a complex branch: a real solution lies between."""
-    before = _made_real(old)
-    return bool(before[1] @ _made_real(new, before)[1] < 0)
+    before = _made_real(old, groups)
+    return bool(before[1] @ _made_real(new, groups, before)[1] < 0)
 
 
-def _checked_real(path: Path, a: Point, b: Point) -> Bifurcation | None:
+def _checked_real(path: Path, a: Point, b: Point, groups: list[np.ndarray]) -> Bifurcation | None:
     """The pitchfork between two points of a complex branch."""
-    real = _made_real(a.x)[0]
+    real = _made_real(a.x, groups)[0]
     event = locate_pitchfork(path, jnp.asarray(real), jnp.asarray(a.p))
     near = np.linalg.norm(np.asarray(event.Delta) - real) <= 2 * np.linalg.norm(b.x - a.x) + 0.1 * np.linalg.norm(a.x)
     return event if bool(event.converged) and near else None

@@ -9,7 +9,6 @@ one; where free energies are equal the ground state changes by a first-order tra
 from collections.abc import Callable
 from enum import IntEnum
 from functools import partial
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -24,6 +23,7 @@ from jaxgap.model.family import Path
 from jaxgap.numerics.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
 from jaxgap.numerics.newton import differenced, newton, norm
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import PyTree, Scalar
 from jaxgap.spectra.minima import GAPLESS, excitation_gap_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 
@@ -92,7 +92,7 @@ def root_at(
 
 def _located(
     kind: BifurcationKind,
-    equations: Callable[[Float[Array, "m"], Any], Float[Array, "m"]],
+    equations: Callable[..., Float[Array, "m"]],
     path: Path,
     z: Float[Array, "m"],
     v_0: Float[Array, "k"] | None,
@@ -125,7 +125,7 @@ def _fold_position(
 
 
 @partial(_fold_position.defjvp, symbolic_zeros=True)
-def _fold_position_jvp(primals: Any, tangents: Any) -> Any:
+def _fold_position_jvp(primals: tuple[PyTree, ...], tangents: tuple[PyTree, ...]) -> tuple[Scalar, PyTree]:
     z, path, v_0, trusted = primals
     # Only a second derivative needs that of the fold's amplitudes.
     x = at_root(residuals.fold, z, (path, v_0), trusted)

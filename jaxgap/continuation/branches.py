@@ -4,8 +4,9 @@ All solutions are searched for at several points of the path, and each is follow
 The branches that leave at pitchforks and branch points are followed too.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +16,16 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap.continuation.arclength import LONGEST_STEP, VERTICAL, Point, unstable_counts, walk
 from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind, root_at
 from jaxgap.equations.free_energy import free_energy_of
+from jaxgap.equations.groups import coupled_groups
 from jaxgap.equations.pairing import pack
 from jaxgap.model.family import Path
 from jaxgap.numerics.checks import NotConvergedError, check
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Numbers
 from jaxgap.solving.labels import Label
 from jaxgap.solving.stability import real_blocks
 from jaxgap.spectra.minima import branch_minima_of
-from jaxgap.states.search import coupled_groups, distances
+from jaxgap.states.identity import distances
 from jaxgap.states.solutions import Solutions, solutions
 
 __all__ = ["Branch", "follow_path", "branches", "solutions_on"]
@@ -105,7 +108,7 @@ class Branch(NamedTuple):
         return rows
 
 
-def _along(quantity: Any, branch: Branch) -> np.ndarray:
+def _along(quantity: Callable[[Path, Array, Array], Array], branch: Branch) -> np.ndarray:
     """A quantity at every point of a branch, in a batch of a multiple of 64: few programs serve all branches."""
     p, Delta = (np.concatenate([part, np.repeat(part[-1:], -len(part) % 64, axis=0)]) for part in (branch.p, branch.Delta))
     return np.asarray(quantity(branch.path, jnp.asarray(p), jnp.asarray(Delta)))[: len(branch.p)]
@@ -121,7 +124,7 @@ def _gaps(path: Path, p: Float[Array, "point"], Delta: Inexact[Array, "point cha
     return jax.lax.map(lambda row: branch_minima_of(path.at(row[0])[0], row[1]), (p, Delta), batch_size=32)
 
 
-def follow_path(path: Path, Delta: Any, p: float = 0.0, number: int = 0) -> Branch:
+def follow_path(path: Path, Delta: Numbers, p: float = 0.0, number: int = 0) -> Branch:
     """The branch through the solution `Delta` [meV] at p, followed in both directions.
 
     Raises:

@@ -9,19 +9,17 @@ import itertools
 
 import numpy as np
 
+from jaxgap.equations.groups import coupled_groups
 from jaxgap.fitting.config import ANY, GROUND_STATE, FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.optimise import Progress, fit_branch
 from jaxgap.fitting.result import FitResult, Tried
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError
-from jaxgap.states.search import coupled_groups, distances
+from jaxgap.states.identity import SAME, distances
 from jaxgap.states.solutions import ground_state
 
 __all__ = ["branches", "fit"]
-
-SAME = 1e-6
-"""Two solutions are one if their amplitudes differ by less than 1e-6 of their size."""
 
 
 def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress: Progress = lambda *_: None) -> FitResult:

@@ -25,7 +25,8 @@ from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
 from jaxgap.solving.labels import has_signs
 from jaxgap.solving.starts import starting_amplitudes
-from jaxgap.states.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, iterated, real_starts
+from jaxgap.states.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, iterated
+from jaxgap.states.starts import starts_of
 
 __all__ = ["Starts", "starts"]
 
@@ -105,7 +106,7 @@ def _states(p: Problem, theta: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]
     unstable directions), each state once, the largest first."""
     if not len(p.T):
         return [(np.zeros((0, len(p.systems[0].channels))), np.zeros(0, int))] * len(theta)
-    direct, far = real_starts(_systems(p, theta))
+    direct, far, _ = starts_of(_systems(p, theta))
     begin = np.concatenate([direct, far], axis=1)
     iterations = np.broadcast_to(np.where(np.arange(begin.shape[1]) < direct.shape[1], 0, ITERATIONS), begin.shape[:2])
     found = in_chunks(partial(_search, p), min(POINTS, len(theta)), theta, begin, iterations)

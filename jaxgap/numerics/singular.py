@@ -4,7 +4,7 @@ import itertools
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 __all__ = ["smallest_singular_values"]
 
@@ -19,7 +19,7 @@ def smallest_singular_values(M: Float[Array, "n n element"]) -> Float[Array, "el
     """sigma_min of every M, by one-sided Jacobi rotations of its columns; NaN if M is not finite."""
     n = M.shape[1]
 
-    def sweep(_: int, columns: Columns) -> Columns:
+    def sweep(_: Int[Array, ""] | int, columns: Columns) -> Columns:
         rotated = list(columns)
         for a, b in itertools.combinations(range(n), 2):
             u, v = rotated[a], rotated[b]

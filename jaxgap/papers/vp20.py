@@ -27,7 +27,7 @@ from jaxgap.papers.figure import Figure, Row, Statement, rows_of, within
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.labels import Label
 from jaxgap.solving.one import solve
-from jaxgap.states.solutions import State, judged, solutions
+from jaxgap.states.solutions import State, described, solutions
 
 __all__ = ["figure_2a", "figure_2b", "figure_2c", "figure_dos", "figure_3", "figure_4", "figure_5"]
 
@@ -173,7 +173,7 @@ def _gapless() -> tuple[float, State]:
     """(lambda_33, state) of the gapless real solution between the two minima."""
     (event,) = _events(_fig2_branches(), BifurcationKind.GAPLESS)
     sc, T = event.path.at(event.p)
-    (state,) = judged(sc, [solve(sc, T, start=event.Delta)])
+    (state,) = described(sc, [solve(sc, T, start=event.Delta)])
     return float(event.value()), state
 
 

@@ -6,10 +6,12 @@ its rank, marks an edge that a line crosses, and the crossing is located there b
 ends within one edge is not seen.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Inexact
 
 from jaxgap.continuation.bifurcations import (
     Bifurcation,
@@ -23,18 +25,23 @@ from jaxgap.continuation.bifurcations import (
     root_at,
 )
 from jaxgap.model.family import Path, Section
-from jaxgap.states.search import distances
+from jaxgap.states.identity import distances
+from jaxgap.states.ranking import NO_GROUND, NORMAL_GROUND
 
-__all__ = ["Grid", "phase_lines", "NORMAL_GROUND", "NO_GROUND", "BROKEN_GROUND"]
+__all__ = ["Grid", "phase_lines", "BROKEN_GROUND"]
 
-NORMAL_GROUND, NO_GROUND, BROKEN_GROUND = -1, -2, -3
-"""Instead of an index: the ground state is the normal state; no stable state was found; the ground state breaks time reversal
-and is not among the real ones (in a `Grid` only)."""
+BROKEN_GROUND = -3
+"""Instead of an index, beside those of `jaxgap.states.ranking`: the ground state breaks time reversal, and is not among the
+real ones of a `Grid`."""
 LIKE = 0.5
 """Two states of neighbouring points can be the same if they differ by less than half their size, and an event belongs to a
 state if its amplitudes do."""
 FOLLOWED_TO = 0.01
 """Shortest step, as a share of the edge, with which a state is followed to its end."""
+
+
+Known: TypeAlias = list[np.ndarray]
+"""(Delta, amplitude, phase, excess) of some states, as `Grid` has them."""
 
 
 class Grid(NamedTuple):
@@ -78,8 +85,10 @@ class _Candidates(NamedTuple):
     p: np.ndarray
 
 
-def phase_lines(plane: Section, grid: Grid, has_free_energy: bool) -> dict[BifurcationKind, np.ndarray]:
-    """Points (x, y) of every line, [point, 2], by kind.
+def phase_lines(
+    plane: Section, grid: Grid, groups: list[np.ndarray], has_free_energy: bool
+) -> dict[BifurcationKind, np.ndarray]:
+    """Points (x, y) of every line, [point, 2], by kind. `groups` are the channels that turn together.
 
     `CROSSING`: the ground state changes by a jump (first order; only with a free energy). `NORMAL`: it vanishes continuously.
     `FOLD`: a real state that is stable in its amplitudes ends (a spinodal). `PITCHFORK`: the phases of a real state that is
@@ -93,14 +102,14 @@ def phase_lines(plane: Section, grid: Grid, has_free_energy: bool) -> dict[Bifur
         BifurcationKind.FOLD: [_ending(edges, partner)],
         BifurcationKind.PITCHFORK: [_destabilised(edges, partner)],
         BifurcationKind.GAPLESS: [_closing(edges, partner)],
-        BifurcationKind.CROSSING: [_jumping(edges, partner), _jumping_broken(edges, partner)],
+        BifurcationKind.CROSSING: [_jumping(edges, partner), _jumping_broken(edges, partner, groups)],
         BifurcationKind.NORMAL: [_vanishing(edges)],
     }
     if not has_free_energy:
         del looked_for[BifurcationKind.CROSSING]
     lines, on = {}, {}
     for kind, parts in looked_for.items():
-        found = [_located(kind, plane, edges, candidates) for candidates in parts]
+        found = [_located(kind, plane, edges, candidates, groups) for candidates in parts]
         on[kind], lines[kind] = (np.concatenate(each) for each in zip(*found, strict=True))
     # Where the ground state jumps to the normal state, the vanishing of another state is no transition.
     jumped = np.isin(on[BifurcationKind.NORMAL], on.get(BifurcationKind.CROSSING, []))
@@ -113,7 +122,7 @@ def _edges(grid: Grid) -> _Edges:
     points = np.stack(np.meshgrid(grid.x, grid.y), axis=-1)
     fields = [points, *grid[2:]]
 
-    def both(first: Any, second: Any) -> Any:
+    def both(first: tuple[slice, slice], second: tuple[slice, slice]) -> list[np.ndarray]:
         return [np.concatenate([field[cut].reshape(-1, *field.shape[2:]) for cut in (first, second)]) for field in fields]
 
     rows, columns = slice(None), slice(None)
@@ -166,7 +175,7 @@ def _ending(edges: _Edges, partner: np.ndarray) -> _Candidates:
     return _joined(found)
 
 
-def _paired(edges: _Edges, partner: np.ndarray, wanted: Any) -> _Candidates:
+def _paired(edges: _Edges, partner: np.ndarray, wanted: Callable[[Known, Known], np.ndarray]) -> _Candidates:
     """Middles between partners for which `wanted(first, second)` holds, each with everything that `Grid` says about it."""
     edge, slot = np.nonzero(partner >= 0)
     index = edge, partner[edge, slot]
@@ -178,14 +187,14 @@ def _paired(edges: _Edges, partner: np.ndarray, wanted: Any) -> _Candidates:
 
 
 def _destabilised(edges: _Edges, partner: np.ndarray) -> _Candidates:
-    def wanted(one: Any, other: Any) -> np.ndarray:
+    def wanted(one: Known, other: Known) -> np.ndarray:
         return (one[1] == 0) & (other[1] == 0) & ((one[2] == 0) != (other[2] == 0))
 
     return _paired(edges, partner, wanted)
 
 
 def _closing(edges: _Edges, partner: np.ndarray) -> _Candidates:
-    def wanted(one: Any, other: Any) -> np.ndarray:
+    def wanted(one: Known, other: Known) -> np.ndarray:
         stable = [(state[1] == 0) & (state[2] == 0) for state in (one, other)]
         return (stable[0] | stable[1]) & np.any(one[3] * other[3] < 0, axis=1)
 
@@ -206,7 +215,7 @@ def _jumping(edges: _Edges, partner: np.ndarray) -> _Candidates:
     return _Candidates(edge, np.where(swap, other, D), np.where(swap, D, other), np.full(len(edge), 0.5))
 
 
-def _jumping_broken(edges: _Edges, partner: np.ndarray) -> _Candidates:
+def _jumping_broken(edges: _Edges, partner: np.ndarray, groups: list[np.ndarray]) -> _Candidates:
     """Edges whose ends have different ground states, at least one of them with broken time reversal; complex.
 
     Not those on which the phases of the real one become unstable: there time reversal breaks continuously, at the pitchfork.
@@ -214,7 +223,7 @@ def _jumping_broken(edges: _Edges, partner: np.ndarray) -> _Candidates:
     a, b = (_ground(grid) for grid in (edges.one, edges.other))
     broken = [grid.ground == BROKEN_GROUND for grid in (edges.one, edges.other)]
     size = np.maximum(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
-    same = broken[0] & broken[1] & (_apart(a, b) < LIKE * size)
+    same = broken[0] & broken[1] & (_apart(a, b, groups) < LIKE * size)
     continuous = _softening(edges, partner) | _softening(edges.turned(), _turned_partners(partner))
     edge = np.flatnonzero((broken[0] | broken[1]) & ~same & ~continuous & np.isfinite(size))
     swap = ~broken[0][edge, None]
@@ -236,9 +245,11 @@ def _ground(grid: Grid) -> np.ndarray:
     return np.where((grid.ground == BROKEN_GROUND)[:, None], grid.broken, real)
 
 
-def _apart(a: np.ndarray, b: np.ndarray) -> Any:
-    """|a - b| up to the global phase and complex conjugation, [..., channel]."""
-    return distances(a[..., None, :], b[..., None, :], [np.arange(a.shape[-1])])[..., 0, 0]
+def _apart(
+    a: Inexact[np.ndarray, "*point channel"], b: Inexact[np.ndarray, "*point channel"], groups: list[np.ndarray]
+) -> Float[np.ndarray, "*point"] | np.floating:
+    """|a - b| up to free phases and complex conjugation."""
+    return distances(a[..., None, :], b[..., None, :], groups)[..., 0, 0]
 
 
 def _vanishing(edges: _Edges) -> _Candidates:
@@ -257,23 +268,25 @@ def _joined(parts: list[_Candidates]) -> _Candidates:
     return _Candidates(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
 
 
-def _located(kind: BifurcationKind, plane: Section, edges: _Edges, c: _Candidates) -> tuple[np.ndarray, np.ndarray]:
+def _located(
+    kind: BifurcationKind, plane: Section, edges: _Edges, c: _Candidates, groups: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """(edge, point (x, y)) of every candidate that is a crossing on its edge, each once."""
     found: dict[tuple[int, float], np.ndarray] = {}
     for edge, Delta, other, p in zip(*c, strict=True):
         path = plane.edge(edges.a[edge], edges.b[edge])
         states = [jnp.asarray(Delta), jnp.asarray(other)][: 2 if kind == BifurcationKind.CROSSING else 1]
         event = LOCATE[kind](path, *states, jnp.asarray(p))
-        if kind == BifurcationKind.FOLD and not _belongs(event, Delta, other):
+        if kind == BifurcationKind.FOLD and not _belongs(event, Delta, other, groups):
             # `other` is the state that ends: follow it close to its end.
             event = locate_fold(path, *_last(path, other, p))
-        if _belongs(event, Delta, other):
+        if _belongs(event, Delta, other, groups):
             share = float(event.p)
             found[int(edge), round(share, 9)] = edges.a[edge] + (edges.b[edge] - edges.a[edge]) * share
     return np.array([edge for edge, _ in found], int), np.array(list(found.values())).reshape(-1, 2)
 
 
-def _last(path: Path, Delta: np.ndarray, p: float) -> tuple[Any, Any]:
+def _last(path: Path, Delta: np.ndarray, p: float) -> tuple[Float[Array, "channel"], Float[Array, ""]]:
     """The last point (amplitudes, p) to which a state can be followed from one end of an edge, by steps that shrink."""
     last, step = (jnp.asarray(Delta), jnp.asarray(p)), 0.25 if p == 0 else -0.25
     while abs(step) > FOLLOWED_TO and 0 <= float(last[1]) <= 1:
@@ -285,7 +298,7 @@ def _last(path: Path, Delta: np.ndarray, p: float) -> tuple[Any, Any]:
     return last
 
 
-LOCATE: dict[BifurcationKind, Any] = {
+LOCATE: dict[BifurcationKind, Callable[..., Bifurcation]] = {
     BifurcationKind.FOLD: locate_fold,
     BifurcationKind.PITCHFORK: locate_pitchfork,
     BifurcationKind.GAPLESS: locate_gapless,
@@ -294,7 +307,7 @@ LOCATE: dict[BifurcationKind, Any] = {
 }
 
 
-def _belongs(event: Bifurcation, Delta: np.ndarray, other: np.ndarray) -> bool:
+def _belongs(event: Bifurcation, Delta: np.ndarray, other: np.ndarray, groups: list[np.ndarray]) -> bool:
     """Whether an event lies on its edge, and is one of the states with which the search began."""
     if not (bool(event.converged) and -1e-9 <= float(event.p) <= 1 + 1e-9):
         return False
@@ -308,5 +321,5 @@ def _belongs(event: Bifurcation, Delta: np.ndarray, other: np.ndarray) -> bool:
         second = np.asarray(event.direction)
         near &= np.linalg.norm(second - other) <= LIKE * np.linalg.norm(other)
         # Newton may have led both to one state.
-        near &= _apart(D, second) > 1e-3 * size
+        near &= _apart(D, second, groups) > 1e-3 * size
     return bool(near)

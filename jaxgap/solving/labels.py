@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
-from jaxgap.equations.groups import coupled_channels, imaginary_share, real_parts
+from jaxgap.equations.groups import coupled_channels, is_broken, real_parts
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
 from jaxgap.spectra.pair import abs2
@@ -20,8 +20,6 @@ __all__ = ["Label", "label_of", "breaks_time_reversal", "has_signs", "sign_patte
 
 ZERO = 1e-7
 """A band amplitude below 1e-7 of the largest has no sign: far above rounding, far below what is measured."""
-REAL = 1e-10
-"""Amplitudes count as real up to the free phases if |sum Delta^2| >= (1 - 1e-10) sum |Delta|^2: phases within 1e-5."""
 
 
 class Label(IntEnum):
@@ -48,14 +46,14 @@ def label_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Int[Array,
     opposed = jnp.any((together[:n_bands, :n_bands] @ plus > 0) & minus)
     kind = jnp.where(opposed, Label.S_PLUS_MINUS, Label.S_PLUS_PLUS)
     kind = jnp.where(jnp.any(plus | minus), kind, Label.CROSSBAND)
-    kind = jnp.where(imaginary_share(together, Delta) <= REAL, kind, Label.BROKEN)
+    kind = jnp.where(is_broken(together, Delta), Label.BROKEN, kind)
     kind = jnp.where(jnp.any(Delta != 0), kind, Label.NORMAL)
     return jnp.where(jnp.isfinite(Delta).all(), kind, Label.NOTHING).astype(int)
 
 
 def breaks_time_reversal(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Bool[Array, ""]:
     """Whether no choice of the free phases makes the amplitudes real."""
-    return imaginary_share(coupled_channels(sc), Delta) > REAL
+    return is_broken(coupled_channels(sc), Delta)
 
 
 def has_signs(sc: Superconductor, Delta: Inexact[Array, "channel"], pattern: Float[Array, "band"]) -> Bool[Array, ""]:

@@ -10,26 +10,30 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Inexact
+from jaxtyping import Array, Float, Inexact, Int
 
-from jaxgap.equations.free_energy import free_energy_of
+from jaxgap.equations.groups import as_real, coupled_groups
+from jaxgap.model.family import point
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.checks import InputError, NotConvergedError, is_concrete
+from jaxgap.numerics.checks import InputError, NotConvergedError, check, check_finite, is_concrete
 from jaxgap.numerics.chunks import all_in_chunks
 from jaxgap.numerics.programs import program
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.labels import Label
 from jaxgap.solving.one import checked_temperature, solve, solve_core
 from jaxgap.solving.solution import Solution, Status, stability_in_words
-from jaxgap.solving.stability import complex_matrix, negative_of_each, real_blocks
-from jaxgap.spectra.minima import GAPLESS, excitation_gap_of
+from jaxgap.spectra.minima import GAPLESS
 from jaxgap.spectra.quadrature import DEFAULT_RULE
-from jaxgap.states.search import STATES, as_real, candidates, coupled_groups, distinct
+from jaxgap.states.identity import distinct
+from jaxgap.states.judging import values_of
+from jaxgap.states.ranking import ranked
+from jaxgap.states.search import AT_ONE_POINT, Places, all_states
+from jaxgap.states.starts import Starts, starts_of
 
 __all__ = ["State", "Solutions", "solutions", "ground_state"]
 
@@ -93,7 +97,8 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Solutions:
-    """All solutions found, ranked: by free energy where it exists, else by the number of unstable directions."""
+    """All solutions found, in the order of `jaxgap.states.ranking`: by free energy where it exists, else by the number of
+    unstable directions."""
 
     superconductor: Superconductor
     T: float
@@ -105,7 +110,13 @@ class Solutions:
     def __len__(self) -> int:
         return len(self.states)
 
-    def __getitem__(self, i: Any) -> Any:
+    @overload
+    def __getitem__(self, i: int) -> State: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> tuple[State, ...]: ...
+
+    def __getitem__(self, i: int | slice) -> State | tuple[State, ...]:
         return self.states[i]
 
     @property
@@ -136,12 +147,12 @@ class Solutions:
         return str(self)
 
 
-def _short(z: Any) -> str:
+def _short(z: complex) -> str:
     return f"{z:+.4f}" if np.isrealobj(z) else f"{z.real:+.4f}{z.imag:+.4f}i"
 
 
 @takes_system
-def solutions(sc: Superconductor, T: Any, *, starts: Any = None) -> Solutions:
+def solutions(sc: Superconductor, T: object, *, starts: object = None) -> Solutions:
     """All solutions of the gap equations of `sc` at temperature T [K], real and complex, ranked and named.
 
     The normal state is among them. Complex solutions come in conjugate pairs and are listed once. No search can promise to
@@ -159,24 +170,43 @@ def solutions(sc: Superconductor, T: Any, *, starts: Any = None) -> Solutions:
     if not is_concrete((sc, T)) or jnp.ndim(sc.Omega) > 0:
         raise InputError("`solutions` is a search on the host: it takes one concrete system and temperature, not traced ones.")
     groups = coupled_groups(sc)
-    real, broken = candidates(sc, T, groups, starts)
+    real, broken = all_states(Places(point(sc, T), np.zeros((1, 0)), groups), _starts(sc, starts), AT_ONE_POINT)
     # The normal state is a solution at every temperature.
-    found = _polished(sc, T, np.concatenate([np.zeros((1, len(sc.channels))), real]), broken)
+    found = _polished(sc, T, np.concatenate([np.zeros((1, len(sc.channels))), real[0]]), broken[0])
     rows, _ = as_real(np.stack([np.asarray(s.Delta) for s in found]), groups)
-    states = judged(sc, [found[i] for i in distinct(rows, groups)])
-    return Solutions(sc, float(T), tuple(sorted(states, key=_rank)))
+    states = described(sc, [found[i] for i in distinct(rows, groups)])
+    return Solutions(sc, float(T), tuple(states[i] for i in _order(states)))
 
 
 @takes_system
-def ground_state(sc: Superconductor, T: Any) -> State:
+def ground_state(sc: Superconductor, T: object) -> State:
     """The stable solution of lowest free energy (without a free energy: the first of `solutions` that is stable)."""
     return solutions(sc, T).ground_state
 
 
-def _rank(state: State) -> tuple[Any, ...]:
-    unstable = state.unstable_amplitude + state.unstable_phase
-    size = -float(np.linalg.norm(state.Delta))
-    return (unstable, size) if state.free_energy is None else (state.free_energy, unstable)
+def _order(states: list[State]) -> Int[np.ndarray, "state"]:
+    """Indices of the states as they are ranked."""
+    free_energy = np.array([np.nan if state.free_energy is None else state.free_energy for state in states])
+    unstable = np.array([state.unstable_amplitude + state.unstable_phase for state in states])
+    return ranked(free_energy, unstable, np.array([np.linalg.norm(state.Delta) for state in states]))
+
+
+def _starts(sc: Superconductor, given: object) -> Starts:
+    """Where the search of one point begins: the built-in starts, and the user's."""
+    direct, far, broken = (part[None] for part in starts_of(sc))
+    if given is not None:
+        check_finite("starts", given, real=False)
+        rows, n = np.atleast_2d(np.asarray(given)), len(sc.channels)
+        check(
+            rows.ndim == 2 and rows.shape[1] == n,
+            "starts",
+            f"have one row of {n} amplitudes per start",
+            f"shape {rows.shape}",
+        )
+        real = ~np.any(np.imag(rows), axis=1)
+        direct = np.concatenate([direct, rows[real].real[None]], axis=1)
+        broken = np.concatenate([broken, rows[~real][None]], axis=1)
+    return Starts(direct, far, broken)
 
 
 # --- polish and judge -------------------------------------------------------------------------------------------------
@@ -187,10 +217,10 @@ def _solve_all(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "s
     return jax.vmap(lambda D: solve_core(sc, T, D, None, DEFAULT_RULE))(Delta)
 
 
-def _polished(sc: Superconductor, T: Any, *kinds: np.ndarray) -> list[Solution]:
+def _polished(sc: Superconductor, T: Float[Array, ""], *kinds: np.ndarray) -> list[Solution]:
     """The rows of every kind (real, complex) solved to full accuracy; those that lead nowhere are dropped."""
     found = []
-    for batch in all_in_chunks(STATES, *((partial(_solve_all, sc, T), rows) for rows in kinds if len(rows))):
+    for batch in all_in_chunks(AT_ONE_POINT.states, *((partial(_solve_all, sc, T), rows) for rows in kinds if len(rows))):
         names = [field.name for field in dataclasses.fields(batch) if field.name != "superconductor"]
         for i in range(len(batch.Delta)):
             one = Solution(superconductor=sc, **jax.device_put({name: getattr(batch, name)[i] for name in names}))
@@ -203,46 +233,29 @@ def _polished(sc: Superconductor, T: Any, *kinds: np.ndarray) -> list[Solution]:
     return found
 
 
-class _Judged(NamedTuple):
-    free_energy: Float[Array, "state"]
-    has_free_energy: Bool[Array, "state"]
-    gap: Float[Array, "state"]
-    blocks: Any
-
-
-@program
-def _judge(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "state channel"]) -> _Judged:
-    def one(D: Any) -> _Judged:
-        blocks = complex_matrix(sc, D, T) if jnp.iscomplexobj(D) else real_blocks(sc, D, T)
-        return _Judged(free_energy_of(sc, D, T), sc.has_free_energy, excitation_gap_of(sc, D), blocks)
-
-    return jax.vmap(one)(Delta)
-
-
-def judged(sc: Superconductor, found: list[Solution]) -> list[State]:
-    """States from solutions of one system at one temperature."""
+def described(sc: Superconductor, found: list[Solution]) -> list[State]:
+    """States from solutions of one system at one temperature: real ones before those that break time reversal."""
     amplitudes = [np.asarray(s.Delta) for s in found]
     broken = [bool(np.any(D.imag)) for D in amplitudes]
-    order = [i for kind in (False, True) for i in range(len(found)) if broken[i] == kind]
-    n_real = len(found) - sum(broken)
-    rows = [np.stack([amplitudes[i] for i in part]) for part in (order[:n_real], order[n_real:]) if part]
+    kinds = [[i for i in range(len(found)) if broken[i] == kind] for kind in (False, True)]
+    kinds = [kind for kind in kinds if kind]
+    rows = [np.stack([amplitudes[i] for i in kind]) for kind in kinds]
     rows = [part if np.any(part.imag) else part.real for part in rows]
-    results = all_in_chunks(STATES, *((partial(_judge, sc, found[0].T), part) for part in rows))
-    states: list[State] = []
-    for result, part in zip(results, rows, strict=True):
-        real = np.isrealobj(part)
-        counts = [negative_of_each(block) for block in (result.blocks if real else (result.blocks,))]
-        for i, D in enumerate(part):
-            has_free_energy = bool(result.has_free_energy[i])
+    here = point(sc, found[0].T)
+    values = values_of(here, AT_ONE_POINT.states, *((np.zeros((len(part), 0)), part) for part in rows), solve=False)
+    states = []
+    for kind, (value, amplitude, phase) in zip(kinds, values, strict=True):
+        for k, i in enumerate(kind):
+            F = float(value.free_energy[k])
             states.append(
                 State(
-                    solution=found[order[len(states)]],
-                    free_energy=float(result.free_energy[i]) if has_free_energy else None,
-                    unstable_amplitude=int(counts[0][i]),
-                    unstable_phase=int(counts[1][i]) if real else 0,
-                    phase_defined=has_free_energy,
-                    gap=float(result.gap[i]),
-                    crossband=_crossband(sc, D),
+                    solution=found[i],
+                    free_energy=F if value.symmetric[k] else None,
+                    unstable_amplitude=int(amplitude[k]),
+                    unstable_phase=int(phase[k]),
+                    phase_defined=bool(value.symmetric[k]),
+                    gap=float(value.gap[k]),
+                    crossband=_crossband(sc, amplitudes[i]),
                 )
             )
     return states

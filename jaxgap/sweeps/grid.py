@@ -8,16 +8,15 @@ or any function (system, value) -> system. `d`, the interband distance of Vargas
 (2020), is known: mu_2 = mu_1 + d for two cross-paired bands of equal masses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
-from jaxgap.model.family import Moves, Section, leaf
+from jaxgap.model.family import Coordinate, Moves, Section, leaf
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite
 
@@ -38,7 +37,7 @@ class Axis:
     unit: str
 
 
-def axis(values: Any, sets: Any = None, unit: str = "") -> Axis:
+def axis(values: object, sets: object = None, unit: str = "") -> Axis:
     """An axis whose name is no path.
 
     Args:
@@ -53,17 +52,18 @@ def axis(values: Any, sets: Any = None, unit: str = "") -> Axis:
         for path, pair in pairs.items():
             check(len(pair) == 2, "sets", "give a factor, or (factor, offset), for every path", {path: pair})
         moves = tuple((path, float(factor), float(offset)) for path, (factor, offset) in pairs.items())
-    elif sets is not None:
-        check(callable(sets), "sets", "map paths to factors, or be a function (system, value) -> system", repr(sets))
+    elif callable(sets):
         moves = sets
+    else:
+        check(sets is None, "sets", "map paths to factors, or be a function (system, value) -> system", repr(sets))
     return Axis("", _values("values", values), moves, unit)
 
 
-def _values(name: str, values: Any) -> np.ndarray:
+def _values(name: str, given: object) -> Float[np.ndarray, "point"]:
     try:
-        values = np.asarray(values, dtype=float)
+        values = np.asarray(given, dtype=float)
     except (TypeError, ValueError):
-        raise InputError(f"Argument `{name}` must hold numbers, but got {values!r}.") from None
+        raise InputError(f"Argument `{name}` must hold numbers, but got {given!r}.") from None
     check(values.ndim == 1 and values.size > 0, name, "be a list of at least one value", f"shape {values.shape}")
     check(values.size <= MOST_VALUES, name, f"hold at most {MOST_VALUES:,} values", f"{values.size:,}")
     bad = np.flatnonzero(~np.isfinite(values))
@@ -146,7 +146,7 @@ class Blocks:
         return int(np.prod(self.extent(k), dtype=np.int64))
 
 
-def points(sc: Superconductor, T: Any, grid: Any, samples: Any) -> Points:
+def points(sc: Superconductor, T: object, grid: object, samples: object) -> Points:
     """The points of a sweep over `grid` or `samples`, checked: every name leads somewhere, every value is allowed.
 
     Raises:
@@ -155,8 +155,9 @@ def points(sc: Superconductor, T: Any, grid: Any, samples: Any) -> Points:
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     check((grid is None) != (samples is None), "grid", "be given, or `samples`, and not both", "both" if grid else "neither")
     given = grid if samples is None else samples
-    check(isinstance(given, Mapping) and len(given) > 0, "grid", "map names of axes to values", repr(given))
-    axes = tuple(_named(sc, name, entry) for name, entry in given.items())
+    named = dict(given) if isinstance(given, Mapping) else {}
+    check(len(named) > 0, "grid", "map names of axes to values", repr(given))
+    axes = tuple(_named(sc, name, entry) for name, entry in named.items())
     if samples is not None:
         lengths = {one.name: len(one.values) for one in axes}
         check(len(set(lengths.values())) == 1, "samples", "have columns of equal length", lengths)
@@ -168,17 +169,18 @@ def points(sc: Superconductor, T: Any, grid: Any, samples: Any) -> Points:
     return found
 
 
-def _base_temperature(T: Any, axes: tuple[Axis, ...]) -> Any:
+def _base_temperature(T: object, axes: tuple[Axis, ...]) -> Float[Array, ""]:
     moved = any(path == "T" for one in axes if not callable(one.moves) for path, *_ in one.moves)
     check((T is None) == moved, "T", "be given exactly if no axis sets it", "an axis and a value" if moved else "neither")
-    if moved:
+    if moved or T is None:
         return jnp.zeros(())
     check_finite("T", T)
-    check(np.ndim(T) == 0 and float(T) >= 0, "T", "be one number >= 0 [K]", T)
-    return jnp.asarray(float(T))
+    value = np.asarray(T, float)
+    check(value.ndim == 0 and bool(value >= 0), "T", "be one number >= 0 [K]", T)
+    return jnp.asarray(value)
 
 
-def _named(sc: Superconductor, name: str, entry: Any) -> Axis:
+def _named(sc: Superconductor, name: str, entry: object) -> Axis:
     """The axis `name`, from its values or from an `Axis`."""
     check(isinstance(name, str) and name.strip() == name and "/" not in name, "grid", "have names without `/`", repr(name))
     one = entry if isinstance(entry, Axis) else Axis("", _values(name, entry), (), "")
@@ -188,7 +190,7 @@ def _named(sc: Superconductor, name: str, entry: Any) -> Axis:
     return Axis(name, one.values, moves, one.unit or unit)
 
 
-def _known(sc: Superconductor, name: str) -> tuple[Any, str]:
+def _known(sc: Superconductor, name: str) -> tuple[Moves, str]:
     """(moves, unit) of an axis that is `T`, `d`, or a path."""
     if name == "T":
         return leaf("T"), "K"
@@ -207,7 +209,7 @@ def unit_of(path: str) -> str:
     return "meV" if path == "Omega" or path.startswith("mu[") else "electron mass" if path.startswith("mass[") else "1"
 
 
-def apart(sc: Superconductor, d: Any) -> Superconductor:
+def apart(sc: Superconductor, d: Coordinate) -> Superconductor:
     """The interband distance d [meV]: mu_2 = mu_1 + d."""
     one, two = sc.band_names
     return sc.set({f"mu[{two}]": sc.get(f"mu[{one}]") + d})
@@ -236,7 +238,7 @@ def _check_ends(found: Points) -> None:
     """The system is valid at the lowest and highest value of every axis, and between (what is forbidden is a side of zero)."""
     if found.outer:
         ends = [(one.values.min(), one.values.max()) for one in found.axes]
-        rows: Any = product(*ends)
+        rows: Iterable[Sequence[float]] = product(*ends)
     else:
         extremes = [pick(one.values) for one in found.axes for pick in (np.argmin, np.argmax)]
         rows = ([one.values[i] for one in found.axes] for i in extremes)

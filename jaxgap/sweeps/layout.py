@@ -7,9 +7,9 @@ import numpy as np
 
 from jaxgap.solving.labels import Label
 from jaxgap.solving.solution import Status
+from jaxgap.states.many import MOST
 from jaxgap.sweeps.grid import Points
 from jaxgap.sweeps.quantities import Quantity, labels_of
-from jaxgap.sweeps.states import MOST
 
 __all__ = ["NOT_COMPUTED", "NO_STATE", "Variable", "variables", "coordinates", "filled"]
 

@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from jaxgap.equations.groups import coupled_groups
 from jaxgap.numerics.checks import check
 from jaxgap.solving.labels import sign_pattern
 from jaxgap.solving.one import amplitudes
-from jaxgap.states.search import coupled_groups
+from jaxgap.states.many import Found, ground_states, search
+from jaxgap.states.search import Places
 from jaxgap.sweeps.evaluate import Evaluator, default_batch
 from jaxgap.sweeps.grid import Points
 from jaxgap.sweeps.layout import NO_STATE, Variable, filled, variables
 from jaxgap.sweeps.quantities import Quantity
-from jaxgap.sweeps.states import Found, ground_states, search
 
 __all__ = ["MODES", "Work", "work"]
 
@@ -40,17 +41,17 @@ class Work:
         return {one.name: filled(one, extent, values[one.name]) for one in self.variables}
 
     def _searched(self, rows: np.ndarray) -> dict[str, Any]:
-        found = search(self.evaluator.family, rows, list(self.groups))
-        count = np.isfinite(found.Delta).all(axis=2).sum(axis=1)
+        found = search(Places(self.evaluator.family, rows, list(self.groups)))
+        count = np.isfinite(found.states.Delta).all(axis=2).sum(axis=1)
         of_points = {"count": count, "normal_stable": found.normal_stable}
         if self.mode == "ground_state":
             return of_points | self._solved(rows, ground_states(found))
         return of_points | self._all(rows, found)
 
     def _all(self, rows: np.ndarray, found: Found) -> dict[str, Any]:
-        n, slots, channels = found.Delta.shape
-        flat = self._solved(np.repeat(rows, slots, axis=0), found.Delta.reshape(n * slots, channels))
-        counts = {"unstable_amplitude": found.unstable_amplitude, "unstable_phase": found.unstable_phase}
+        n, slots, channels = found.states.Delta.shape
+        flat = self._solved(np.repeat(rows, slots, axis=0), found.states.Delta.reshape(n * slots, channels))
+        counts = {"unstable_amplitude": found.states.unstable_amplitude, "unstable_phase": found.states.unstable_phase}
         return counts | {name: values.reshape(n, slots, *values.shape[1:]) for name, values in flat.items()}
 
     def _solved(self, rows: np.ndarray, Delta: np.ndarray) -> dict[str, np.ndarray]:

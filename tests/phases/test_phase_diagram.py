@@ -13,9 +13,10 @@ from problems import system
 
 from jaxgap import BifurcationKind, InputError, Label, critical_temperature, materials, path, phase_diagram, solutions
 from jaxgap.continuation.bifurcations import locate_crossing
-from jaxgap.phases.lines import NO_GROUND
+from jaxgap.equations.groups import coupled_groups
 from jaxgap.plotting.plots import plot_phase_diagram, write_phase_diagram
-from jaxgap.states.search import coupled_groups, distances
+from jaxgap.states.identity import distances
+from jaxgap.states.ranking import NO_GROUND
 
 EQUAL_F = 0.202509
 """lambda_33 of the first-order change at 4.2 K (printed to six digits)."""

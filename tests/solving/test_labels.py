@@ -7,10 +7,9 @@ import pytest
 from problems import generator, system
 
 from jaxgap import Label, solutions, solve
-from jaxgap.equations.groups import coupled_channels
+from jaxgap.equations.groups import as_real, coupled_channels, coupled_groups
 from jaxgap.observables import phase_difference, relative_signs
 from jaxgap.solving.labels import breaks_time_reversal, has_signs, label_of
-from jaxgap.states.search import as_real, coupled_groups
 
 APART = system(np.diag([0.4, 0.3]), [200.0, 200.0], cross=())
 COUPLED = system([[0.4, 0.01], [0.01, 0.3]], [200.0, 200.0], cross=())

@@ -7,9 +7,9 @@ import pytest
 from problems import PROBLEMS, ba122, balanced, generator, system
 
 from jaxgap import InputError, Label, Status, ground_state, materials, solutions, solve
+from jaxgap.equations.groups import coupled_groups
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.observables import free_energy
-from jaxgap.states.search import coupled_groups
 
 SAME = 1e-8
 """Relative distance, up to phases and conjugation, from the reference amplitudes, which are good to 1e-11."""

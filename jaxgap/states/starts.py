@@ -1,0 +1,63 @@
+"""Amplitudes from which a search for states starts: every combination of relative signs, each channel dominant in turn, and
+phases spread evenly; at the size that the largest eigenvalue of lambda suggests, at a smaller one, and at every channel's own.
+Without a seed: the same in every run.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+from jaxgap.model.couplings import pair_weights
+from jaxgap.model.superconductor import Superconductor
+
+__all__ = ["Starts", "starts_of"]
+
+
+class Starts(NamedTuple):
+    """Amplitudes [meV], [..., start, channel]."""
+
+    direct: Float[np.ndarray, "*system direct channel"]
+    """To start from as they are."""
+    far: Float[np.ndarray, "*system far channel"]
+    """To start from after plain iterations."""
+    broken: Complex[np.ndarray, "*system broken channel"]
+    """With phases."""
+
+
+def starts_of(sc: Superconductor) -> Starts:
+    """Starts for one system or for a batch of them."""
+    weight = pair_weights(len(sc.bands), len(sc.cross), sc.convention)
+    lam, Omega = np.asarray(sc.lam) * weight, np.asarray(sc.Omega)[..., None, None]
+    largest = np.max(np.abs(np.linalg.eigvals(lam)), axis=-1)[..., None, None]
+    size = Omega / np.sinh(1 / np.clip(largest, 0.08, 3.0))
+    own = Omega / np.sinh(1 / np.clip(np.abs(np.diagonal(lam, axis1=-2, axis2=-1))[..., None, :], 0.15, 3.0))
+    real, broken = _shapes(lam.shape[-1])
+    return Starts(
+        np.concatenate([0.3 * size * real, own * real], axis=-2),
+        size * real,
+        np.concatenate([size * broken, own * broken], axis=-2),
+    )
+
+
+@lru_cache
+def _shapes(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """(real, complex) relative amplitudes, norm 1 in the largest: signs or phases times which channel dominates."""
+    # At most 16 sign patterns: all of them for up to five channels, else evenly spread ones.
+    patterns = np.unique(np.linspace(0, 2 ** (n - 1) - 1, min(2 ** (n - 1), 16)).astype(int))
+    signs = 1.0 - 2.0 * ((patterns[:, None] >> np.arange(n)) & 1)
+    weights = np.concatenate([np.ones((1, n)), np.where(np.eye(n) > 0, 1.0, 0.25)])
+    real = (signs[:, None] * weights[None]).reshape(-1, n)
+    # Phases from an additive recurrence with irrational steps: even in every number of dimensions, without a seed.
+    steps = np.modf(1 / _harmonious(n) ** np.arange(1, n + 1))[0]
+    phases = 2 * np.pi * np.modf(np.arange(1, 4 * (n + 1) + 1)[:, None] * steps)[0]
+    return real, np.exp(1j * phases) * np.resize(weights, (len(phases), n))
+
+
+def _harmonious(n: int) -> float:
+    """The root of x^(n+1) = x + 1, whose powers are badly approximable together."""
+    x = 2.0
+    for _ in range(60):
+        x = (1 + x) ** (1 / (n + 1))
+    return x
