@@ -40,9 +40,9 @@ from jaxgap.continuation.transition import TransitionKind as TransitionKind
 from jaxgap.continuation.transition import linear_temperatures as linear_temperatures
 from jaxgap.continuation.transition import transition as transition
 from jaxgap.model.band import Band as Band
-from jaxgap.model.band import parabolic_band as parabolic_band
 from jaxgap.model.couplings import couplings_from_literature as couplings_from_literature
 from jaxgap.model.family import Path as Path
+from jaxgap.model.parabolic import parabolic_band as parabolic_band
 from jaxgap.model.superconductor import Superconductor as Superconductor
 from jaxgap.model.superconductor import load as load
 from jaxgap.model.superconductor import save as save

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from jaxgap.model.band import parabolic_band
 from jaxgap.model.couplings import couplings_from_literature
+from jaxgap.model.parabolic import parabolic_band
 from jaxgap.model.superconductor import Superconductor, superconductor
 
 __all__ = ["MATERIALS", "two_band", "mgb2", "ba122"]

@@ -31,15 +31,8 @@ MOST_ANY = 0.05
 KNOWN: dict = {
     "against the floors": ["jaxgap.model.config -> jaxgap.materials"],
     "circles": [],
-    "shadowed": [
-        "jaxgap.observables.dispersion",
-        "jaxgap.observables.spectral_function",
-        "jaxgap.observables.superfluid_density",
-    ],
-    "private imports": [
-        "jaxgap.model.superconductor <- jaxgap.model.couplings._canonical",
-        "jaxgap.origins.mixing <- jaxgap.model.couplings._canonical",
-    ],
+    "shadowed": [],
+    "private imports": [],
     "any": 0.128,
     "the gap equation": ["jaxgap.equations.gap_equations", "jaxgap.equations.pairing"],
     "lambda K(T)": [

@@ -350,7 +350,7 @@ LINEAR = {*KERNEL, "linear_map", "linear_maps", "normal_matrix", "_linear_map", 
 FINDERS = {"while_loop", "fori_loop", "newton", "bisect", "bisected", "_bisected"}
 IDEAS = (
     # The anomalous density of amplitudes that are not zero, times the couplings.
-    Idea("the gap equation", (COUPLINGS, {"pair_sums", "curvatures", "tanh"}), in_function=False),
+    Idea("the gap equation", (COUPLINGS, {"clusters_of", "curvatures", "tanh"}), in_function=False),
     # Couplings times the sums over k of the normal state.
     Idea("lambda K(T)", (COUPLINGS, KERNEL), in_function=True),
     # Where, in T, an eigenvalue of it reaches 1.

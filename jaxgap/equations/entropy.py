@@ -7,8 +7,6 @@ r"""Entropy and specific heat of given amplitudes: quasiparticles inside the she
 with the change of the amplitudes with temperature dDelta/dT = -M^-1 dr/dT from the gap equations r = 0.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
@@ -18,10 +16,11 @@ from jaxgap.equations.gauge import gauge_directions
 from jaxgap.equations.pairing import gap_residual, pack, unpack
 from jaxgap.model.band import Band, kappa_F, larger, shell, smaller, zeta
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.types import Scalar
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
-from jaxgap.spectra.regions import Nodes, nodes_on, overlap_nodes, pairs, parameters, pick, single_nodes
+from jaxgap.spectra.regions import Nodes, energies_alone, nodes_on, overlap_nodes, pairs, pick, single_nodes
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = ["entropy_of", "normal_entropy_of", "normal_specific_heat_of", "specific_heat_of"]
@@ -39,9 +38,8 @@ def entropy_of(
 ) -> Float[Array, ""]:
     """`entropy` of given amplitudes: a sum of positive numbers, however small."""
     kT = thermal_energy(T)
-    m, mu = parameters(sc)
     bands, nodes = single_nodes(sc, Delta, T, rule.single)
-    z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
+    z = energies_alone(sc, bands, nodes.kappa)
     E = safe_sqrt(z**2 + abs2(pick(Delta, bands))[:, None])
     S = jnp.sum(nodes.integral(_entropy_single(E, kT)))
     for cluster in pairs(sc):
@@ -65,10 +63,10 @@ def _within_reach(band: Band, T: Float[Array, ""]) -> tuple[Float[Array, ""], Fl
     return shell(band, REACH * thermal_energy(T))
 
 
-def _normal_entropy_on(sc: Superconductor, band: Band, a: Any, b: Any, T: Any, rule: Rule) -> Float[Array, ""]:
+def _normal_entropy_on(sc: Superconductor, band: Band, a: Scalar, b: Scalar, T: Scalar, rule: Rule) -> Float[Array, ""]:
     """Entropy [k_B] of a band's normal states with kappa in [a, b]."""
     kT = thermal_energy(T)
-    centre, width = jax.lax.stop_gradient((kappa_F(band), jnp.pi * kT * jnp.abs(band.mass)))
+    centre, width = jax.lax.stop_gradient((kappa_F(band), jnp.pi * kT * jnp.abs(band.tangent[0])))
     nodes: Nodes = nodes_on(sc, a, b, centre[None], width[None], rule.single)
     return nodes.integral(_entropy_single(jnp.abs(zeta(band, nodes.kappa)), kT))
 

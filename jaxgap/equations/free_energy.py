@@ -20,7 +20,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import Rule
-from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
+from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, pick, single_nodes
 from jaxgap.units import thermal_energy
 
 __all__ = [
@@ -53,9 +53,8 @@ def quasiparticle_free_energy(
 ) -> Float[Array, ""]:
     """phi [meV^2 times the unit of N]: quasiparticle free energy relative to the normal state."""
     kT = thermal_energy(T)
-    m, mu = parameters(sc)
     bands, nodes = single_nodes(sc, Delta, T, rule.single, normal=True)
-    z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
+    z = energies_alone(sc, bands, nodes.kappa)
     E = safe_sqrt(z**2 + abs2(pick(Delta, bands))[:, None])
     gained = _log_sum_single(E, kT) - _log_sum_single(jnp.abs(z), kT)
     phi = -jnp.sum(nodes.integral(gained))

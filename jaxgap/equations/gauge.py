@@ -125,7 +125,7 @@ def search_root(
 def rounding(sc: Superconductor) -> Float[Array, ""]:
     """|r| [meV] that rounding may leave: zeta = kappa / m - mu is good to eps mu, which counts where amplitudes are below
     1e-5 mu."""
-    mu = jnp.stack([band.mu for band in sc.bands])
+    mu = jnp.stack([band.tangent[1] for band in sc.bands])
     return 0.1 * jnp.finfo(float).eps * jnp.sqrt(jnp.sum(mu**2))
 
 

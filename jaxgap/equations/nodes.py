@@ -4,11 +4,12 @@ Arrays are [node, element], so that every operation runs over long vectors. Node
 of the integrands (`jaxgap.equations.pairing.integrand_peaks`), and stay there: several evaluations may share them.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.superconductor import Cluster, Superconductor
@@ -18,6 +19,8 @@ from jaxgap.spectra.regions import Nodes, integrand_peaks, nodes_on, overlap_int
 from jaxgap.units import thermal_energy
 
 __all__ = ["Alone", "Lanes", "Pair", "lanes"]
+
+Small = TypeVar("Small")
 
 
 class Alone(NamedTuple):
@@ -51,15 +54,34 @@ class Lanes(eqx.Module):
 
 def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
-    alone, together, coupling, kT = barrier(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
+    alone, together, coupling, kT = _once(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
     kappa, weight = _nodes(sc, alone, rule.single)
-    singles = Alone(kappa * (1 / alone.m[0]) - alone.mu[0], weight, jnp.asarray(alone.first))
+    singles = Alone(_energies_alone(sc, kappa, jnp.asarray(alone.first)), weight, jnp.asarray(alone.first))
     both = []
-    for interval in together:
+    for cluster, interval in zip(pairs(sc), together, strict=True):
         kappa, weight = _nodes(sc, interval, rule.overlap)
-        z1, z2 = (kappa * (1 / m) - mu for m, mu in zip(interval.m, interval.mu, strict=True))
+        z1, z2 = (sc.bands[i].zeta(kappa) for i in cluster.bands)
         both.append(Pair(z1, z2, weight))
     return Lanes(coupling, kT, singles, tuple(both), sc.clusters)
+
+
+def _energies_alone(
+    sc: Superconductor, kappa: Float[Array, "node interval element"], first: Float[Array, "interval element"]
+) -> Float[Array, "node interval element"]:
+    """zeta of the band that is alone in every interval."""
+    z = []
+    for k, (i, j) in enumerate((c.bands[0], c.bands[-1]) for c in sc.clusters for _ in c.bands):
+        own = sc.bands[i].zeta(kappa[:, k])
+        z.append(own if i == j else jnp.where(first[k] > 0, own, sc.bands[j].zeta(kappa[:, k])))
+    return jnp.stack(z, axis=1)
+
+
+def _once(tree: Small) -> Small:
+    """`barrier` of small arrays, which as one is quicker to compile than as many."""
+    leaves, structure = jax.tree.flatten(tree)
+    rows = [leaf.reshape(-1, leaf.shape[-1]) for leaf in leaves]
+    parts = jnp.split(barrier(jnp.concatenate(rows)), np.cumsum([len(row) for row in rows])[:-1])
+    return jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
 
 
 class _Interval(NamedTuple):
@@ -68,9 +90,6 @@ class _Interval(NamedTuple):
     ends: tuple[Float[Array, "*on"], Float[Array, "*on"]]
     peaks: tuple[Float[Array, "root *on"], Float[Array, "root *on"]]
     """Centres and widths."""
-    m: Float[Array, "band *on"]
-    """Masses and mus of the bands that pair there."""
-    mu: Float[Array, "band *on"]
     first: Float[Array, "*on"] | None
 
 
@@ -83,7 +102,7 @@ def _intervals(
     sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""]
 ) -> tuple[_Interval, list[_Interval], Float[Array, "channel channel"], Float[Array, ""]]:
     """(where bands pair alone, where two pair together, g, k_B T) of one system."""
-    ends = list(zip(*single_intervals(sc)[1:], strict=True))
+    ends = [interval[1:] for interval in single_intervals(sc)]
     alone, both = [], []
     for cluster in sc.clusters:
         if len(cluster.bands) == 1:
@@ -94,7 +113,7 @@ def _intervals(
     for cluster in pairs(sc):
         m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
         peaks = integrand_peaks(m, mu, pick(Delta, cluster.channels), T)
-        both.append(_Interval(overlap_interval(sc, cluster), peaks, m, mu, None))
+        both.append(_Interval(overlap_interval(sc, cluster), peaks, None))
     stacked = jax.tree.map(lambda *parts: jnp.stack(parts, axis=-1), *alone)
     return stacked, both, sc.g, thermal_energy(T)
 
@@ -112,4 +131,4 @@ def _alone(
     options = zip((m[i], mu[i], Delta[i], *ends[0]), (m[j], mu[j], Delta[j], *ends[-1]), strict=True)
     m, mu, D, a, b = (jnp.where(first, x, y) for x, y in options)
     peaks = integrand_peaks(m[None], mu[None], D[None], T)
-    return _Interval((a, b), peaks, m[None], mu[None], first.astype(float))
+    return _Interval((a, b), peaks, first.astype(float))

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
 from jaxgap.observables.conductance import conductance_of
+from jaxgap.solving.state import GivenState
 
 __all__ = ["PATH", "Junction", "Spectrum", "Tie", "is_junction", "measured", "tie", "with_values"]
 
@@ -89,4 +90,4 @@ def measured(
 ) -> Float[Array, "voltage"]:
     """y(V) of a state."""
     background = junction.scale * (1 + junction.slope * V)
-    return background * conductance_of(sc, Delta, T, V, junction.Gamma, junction.weight, nodes)
+    return background * conductance_of(GivenState(sc, T, Delta), V, junction.Gamma, junction.weight, nodes)

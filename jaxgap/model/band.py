@@ -1,71 +1,81 @@
-r"""Isotropic parabolic bands around one centre, as functions of kappa = hbar^2 k^2 / 2 m_e >= 0 [meV].
+r"""What a band is to jaxgap: the protocol `Band`, in kappa = hbar^2 k^2 / 2 m_e >= 0 [meV], and the weight of the sum over k.
 
-.. math:: \zeta_i(\kappa) = \kappa / m_i - \mu_i, \qquad
-          \sum_k = \int d\kappa \, \rho(\kappa), \quad \rho = 1 \;(2D), \; \sqrt{\kappa} \;(3D)
+.. math:: \sum_k = \int d\kappa \, \rho(\kappa), \quad \rho = 1 \;(2D), \; \sqrt{\kappa} \;(3D), \qquad
+          N(0) = \rho(\kappa_F) / |d\zeta / d\kappa|
 
-An electron band has m > 0 and mu > 0, a hole band m < 0 and mu < 0; energies count from the chemical potential, so mu is
-the distance from the band's edge to it. See Vargas-Paredes et al., Phys. Rev. B 101, 094516 (2020), section II.
+Bands are isotropic around one centre, and zeta(kappa), the energy from the chemical potential, is monotonic: an electron band
+rises, a hole band falls. So each has one Fermi momentum and one interval of kappa in its shell |zeta| <= Omega. All bands of a
+system share kappa, since cross-band pairing is between two bands at one k. Where nodes of quadrature lie is decided on the
+tangents of the bands at their Fermi momenta, which are the bands themselves if they are parabolic (`model.parabolic`).
 """
 
-from typing import Any
+from abc import abstractmethod
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Complex, Float, Inexact
 
-from jaxgap.numerics.checks import check, check_finite, check_identifier, is_concrete
+from jaxgap.units import hbar2_over_2m_e
 
-__all__ = ["Band", "parabolic_band", "zeta", "kappa_F", "rho", "density_of_states", "shell", "larger", "smaller"]
+__all__ = ["Band", "density_of_states", "kappa_F", "larger", "rho", "shell", "smaller", "velocity", "zeta"]
 
 
 class Band(eqx.Module):
-    """One parabolic band. Made by `parabolic_band`, which converts and checks.
+    """One band: an abstract class. A new kind is a subclass with all of these, whose array fields are its numbers."""
 
-    Attributes:
-        mass: m [electron masses], negative for a hole band.
-        mu: chemical potential from the band's edge [meV], of the sign of the mass.
-        name: a short identifier; part of the structure, so it neither batches nor differentiates.
-    """
+    name: eqx.AbstractVar[str]
+    """A short identifier; part of the structure, so it neither batches nor differentiates."""
 
-    mass: Float[Array, ""]
-    mu: Float[Array, ""]
-    name: str = eqx.field(static=True)
+    @property
+    @abstractmethod
+    def leaves(self) -> tuple[str, ...]:
+        """Names of its numbers, as paths have them: `mu` of `mu[alpha]`."""
 
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `InputError` unless its numbers, which are concrete, make a band."""
 
-def parabolic_band(name: str, mu: Any, mass: Any = 1.0) -> Band:
-    """A parabolic band from numbers.
+    @abstractmethod
+    def zeta(self, kappa: Inexact[Array, "*k"]) -> Inexact[Array, "*k"]:
+        """Energy from the chemical potential [meV]."""
 
-    Args:
-        name: a short identifier such as `alpha`.
-        mu: chemical potential from the band's edge [meV].
-        mass: effective mass [electron masses]; negative, with a negative mu, for a hole band.
+    @abstractmethod
+    def slope(self, kappa: Float[Array, "*k"]) -> Float[Array, "*#k"]:
+        """dzeta/dkappa, of one sign."""
 
-    Raises:
-        InputError: if a value is not finite, the mass or mu is zero, or their signs differ.
-    """
-    check_identifier("name", name)
-    for leaf, value in ((f"mass[{name}]", mass), (f"mu[{name}]", mu)):
-        check_finite(leaf, value)
-        check(jnp.shape(value) == (), leaf, "be one number", f"shape {jnp.shape(value)}")
-    if is_concrete(mass, mu):
-        check(float(mass) != 0.0, f"mass[{name}]", "not be zero", mass)
-        check(
-            float(mass) * float(mu) > 0.0,
-            f"mu[{name}]",
-            "have the sign of the mass (both positive for an electron band, both negative for a hole band)",
-            f"mu = {mu} with mass = {mass}",
-        )
-    return Band(jnp.asarray(mass, jnp.float64), jnp.asarray(mu, jnp.float64), name)
+    @abstractmethod
+    def kappa_at(self, energy: Inexact[Array, "*k"]) -> Inexact[Array, "*k"]:
+        """kappa [meV] at which zeta is `energy` [meV], real or complex: the inverse of zeta, also where kappa < 0 is no k."""
+
+    @property
+    @abstractmethod
+    def tangent(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """(m, mu) of the parabolic band kappa / m - mu that touches this one at the Fermi momentum: 1/m = dzeta/dkappa, and
+        m mu = kappa_F [meV]."""
+
+    @abstractmethod
+    def shell(self, Omega: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """The interval of kappa in which |zeta| <= Omega, cut at kappa = 0 [meV]."""
+
+    @abstractmethod
+    def beyond_shell(self, z: Complex[Array, ""], Omega: Float[Array, ""], dimension: int) -> Complex[Array, ""]:
+        r"""\int d\kappa \rho / (z - \zeta) over the k outside the shell, up to a real constant: normal states there."""
 
 
 def zeta(band: Band, kappa: Float[Array, "*k"]) -> Float[Array, "*k"]:
-    """Band energy from the chemical potential [meV]: zeta(kappa) = kappa / m - mu."""
-    return kappa / band.mass - band.mu
+    """Band energy from the chemical potential [meV]."""
+    return band.zeta(kappa)
 
 
 def kappa_F(band: Band) -> Float[Array, ""]:
-    """kappa at the Fermi surface [meV]: kappa_F = m mu."""
-    return band.mass * band.mu
+    """kappa at the Fermi surface [meV]: kappa_F = m mu, of the tangent there."""
+    m, mu = band.tangent
+    return m * mu
+
+
+def shell(band: Band, Omega: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The interval of kappa in which |zeta| <= Omega [meV]."""
+    return band.shell(Omega)
 
 
 def rho(kappa: Float[Array, "*k"], dimension: int) -> Float[Array, "*k"]:
@@ -74,14 +84,13 @@ def rho(kappa: Float[Array, "*k"], dimension: int) -> Float[Array, "*k"]:
 
 
 def density_of_states(band: Band, dimension: int) -> Float[Array, ""]:
-    """Normal density of states at the Fermi level, N(0) = |m| rho(kappa_F)."""
-    return jnp.abs(band.mass) * rho(kappa_F(band), dimension)
+    """Normal density of states at the Fermi level, N(0) = |m| rho(kappa_F) with 1/m = dzeta/dkappa there."""
+    return jnp.abs(band.tangent[0]) * rho(kappa_F(band), dimension)
 
 
-def shell(band: Band, Omega: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """The interval of kappa in which |zeta| <= Omega: |m| (|mu| -+ Omega), cut at the band's edge kappa = 0 [meV]."""
-    m, mu = jnp.abs(band.mass), jnp.abs(band.mu)
-    return larger(m * (mu - Omega), jnp.zeros(())), m * (mu + Omega)
+def velocity(band: Band, k: Float[Array, "*k"]) -> Float[Array, "*k"]:
+    """hbar times the group velocity, dzeta/dk [meV angstrom], at k [1/angstrom]."""
+    return 2 * hbar2_over_2m_e * k * band.slope(hbar2_over_2m_e * k**2)
 
 
 def larger(x: Float[Array, "*shape"], y: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

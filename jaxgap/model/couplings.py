@@ -19,7 +19,15 @@ from jaxtyping import Array, Float
 
 from jaxgap.numerics.checks import InputError, check, check_finite
 
-__all__ = ["CONVENTIONS", "channel_names", "channel_densities", "pair_weights", "asymmetry", "couplings_from_literature"]
+__all__ = [
+    "CONVENTIONS",
+    "canonical_channel",
+    "channel_names",
+    "channel_densities",
+    "pair_weights",
+    "asymmetry",
+    "couplings_from_literature",
+]
 
 CONVENTIONS = ("mean", "sum")
 
@@ -76,7 +84,7 @@ def couplings_from_literature(
     n = len(order)
     check(lam.shape == (n, n), "matrix", f"be square with one row per channel of `order` ({n})", f"shape {lam.shape}")
     check_finite("matrix", lam)
-    names = [_canonical(name, channels) for name in order]
+    names = [canonical_channel(name, channels) for name in order]
     check(sorted(names) == sorted(channels), "order", f"name each of the channels {list(channels)} once", list(order))
     if transposed:
         lam = lam.T
@@ -88,7 +96,7 @@ def couplings_from_literature(
     return lam[np.ix_(index, index)]
 
 
-def _canonical(name: str, channels: Sequence[str]) -> str:
+def canonical_channel(name: str, channels: Sequence[str]) -> str:
     """The channel called `name`; `beta:alpha` and `alpha:beta` are one channel."""
     if name in channels:
         return name

@@ -18,9 +18,10 @@ import numpy as np
 import tomli_w
 from jaxtyping import Array, Float
 
-from jaxgap.model.band import Band, density_of_states, parabolic_band
-from jaxgap.model.couplings import CONVENTIONS, _canonical, asymmetry, channel_densities, channel_names
+from jaxgap.model.band import Band, density_of_states
+from jaxgap.model.couplings import CONVENTIONS, asymmetry, canonical_channel, channel_densities, channel_names
 from jaxgap.model.files import read_text, write_files
+from jaxgap.model.parabolic import ParabolicBand, parabolic_band
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.precision import own_rules, require_float64
 
@@ -115,7 +116,7 @@ class Superconductor(eqx.Module):
                 "gaps and T_c."
             )
         for band in self.bands:
-            if (Omega := float(self.Omega)) > (depth := abs(float(band.mu))):
+            if (Omega := float(self.Omega)) > (depth := abs(float(band.zeta(jnp.zeros(()))))):
                 said.append(
                     f"Omega = {Omega:g} meV is more than the depth of the band {band.name}, {depth:g} meV: its shell ends at "
                     "the band's edge, while the chemical potential stays where it is."
@@ -126,14 +127,16 @@ class Superconductor(eqx.Module):
     def paths(self) -> tuple[str, ...]:
         """The paths of all leaves."""
         lam = (f"lam[{row}, {column}]" for row in self.channels for column in self.channels)
-        return ("Omega", *(f"{leaf}[{name}]" for leaf in ("mu", "mass") for name in self.band_names), *lam)
+        leaves = dict.fromkeys(leaf for band in self.bands for leaf in band.leaves)
+        numbers = (f"{leaf}[{band.name}]" for leaf in leaves for band in self.bands if leaf in band.leaves)
+        return ("Omega", *numbers, *lam)
 
     def canonical(self, path: str) -> str:
         """The path as it stands in `paths`: `lambda_13` and `lam[alpha, beta:alpha]` are `lam[alpha, alpha:beta]`."""
         _where(self, path)
         leaf, index = _parse(self, path)
         if leaf == "lam" and index is not None:
-            index = ", ".join(_canonical(name.strip(), self.channels) for name in index.split(","))
+            index = ", ".join(canonical_channel(name.strip(), self.channels) for name in index.split(","))
         return leaf if index is None else f"{leaf}[{index}]"
 
     def get(self, path: str) -> Any:
@@ -155,7 +158,7 @@ class Superconductor(eqx.Module):
             return "\n".join([*lines, f"  channels {', '.join(self.channels)} (batched or traced)"])
         lines += [f"  Omega = {float(self.Omega):g} meV"]
         for band in self.bands:
-            lines += [f"  band {band.name}: mass {float(band.mass):g} m_e, mu {float(band.mu):g} meV"]
+            lines += [f"  band {band}"]
         width = max(len(name) for name in self.channels)
         lines += ["  lambda:"]
         for name, row in zip(self.channels, np.asarray(self.lam), strict=True):
@@ -242,7 +245,9 @@ def symmetrised(sc: Superconductor) -> Superconductor:
 def to_toml(sc: Superconductor) -> str:
     """The system as TOML text, exact to the last bit; `from_toml` reads it back."""
     check_one_system(sc, "solve")
-    bands = {band.name: {"mu": float(band.mu), "mass": float(band.mass)} for band in sc.bands}
+    for band in sc.bands:
+        check(isinstance(band, ParabolicBand), "sc", "have parabolic bands to be written as TOML", f"the band {band.name}")
+    bands = {band.name: {leaf: float(getattr(band, leaf)) for leaf in band.leaves} for band in sc.bands}
     table = {
         "Omega": float(sc.Omega),
         "dimension": sc.dimension,
@@ -298,7 +303,7 @@ def check_one_system(sc: Any, function: str, name: str = "sc") -> None:
     check(isinstance(sc, Superconductor), name, "be a Superconductor", type(sc).__name__)
     numbers = {"Omega": (sc.Omega, 0), "lam": (sc.lam, 2)}
     for band in sc.bands:
-        numbers |= {f"mu[{band.name}]": (band.mu, 0), f"mass[{band.name}]": (band.mass, 0)}
+        numbers |= {f"{leaf}[{band.name}]": (getattr(band, leaf), 0) for leaf in band.leaves}
     for path, (leaf, dimensions) in numbers.items():
         if np.ndim(leaf) != dimensions:
             raise InputError(
@@ -316,8 +321,8 @@ def _check_values(sc: Superconductor) -> None:
     if is_concrete(sc.Omega):
         check(bool(np.all(np.asarray(sc.Omega) > 0)), "Omega", "be positive [meV]", sc.Omega)
     for band in sc.bands:
-        if is_concrete(band) and jnp.ndim(band.mu) == 0:
-            parabolic_band(band.name, float(band.mu), float(band.mass))
+        if is_concrete(band) and jnp.ndim(getattr(band, band.leaves[0])) == 0:
+            band.check()
 
 
 def _numbers(name: str, value: Any) -> Any:
@@ -355,7 +360,7 @@ def _pair(entry: Any, names: list[str]) -> tuple[int, int]:
 
 
 def _reordered(lam: Any, given: list[str], order: tuple[str, ...]) -> Any:
-    names = [_canonical(name, order) for name in given]
+    names = [canonical_channel(name, order) for name in given]
     check(sorted(names) == sorted(order), "channels", f"name each of {list(order)} once", given)
     index = np.array([names.index(name) for name in order])
     return lam[index][:, index]
@@ -379,14 +384,13 @@ def _where(sc: Superconductor, path: str) -> tuple[Any, Any]:
     leaf, index = _parse(sc, path)
     if leaf == "Omega" and index is None:
         return (lambda s: s.Omega), (lambda s, v: eqx.tree_at(lambda t: t.Omega, s, v))
-    if leaf in ("mu", "mass") and index in sc.band_names:
-        i = sc.band_names.index(index)
+    if index in sc.band_names and leaf in sc.bands[i := sc.band_names.index(index)].leaves:
         return (
             lambda s: getattr(s.bands[i], leaf),
             lambda s, v: eqx.tree_at(lambda t: getattr(t.bands[i], leaf), s, v),
         )
     if leaf == "lam" and index is not None and index.count(",") == 1:
-        row, column = (sc.channels.index(_canonical(c.strip(), sc.channels)) for c in index.split(","))
+        row, column = (sc.channels.index(canonical_channel(c.strip(), sc.channels)) for c in index.split(","))
         return (
             lambda s: s.lam[..., row, column],
             lambda s, v: eqx.tree_at(lambda t: t.lam, s, _with_entry(s.lam, row, column, v)),

@@ -8,14 +8,14 @@ from jax.custom_batching import custom_vmap
 
 __all__ = ["one_of_many"]
 
-F = TypeVar("F", bound=Callable[..., object])
+R = TypeVar("R")
 
 
-def one_of_many(many: Callable[..., object], alone: F) -> F:
+def one_of_many(many: Callable[..., R], alone: Callable[..., R] | None = None) -> Callable[..., R]:
     """The function of one element that `many` computes for a batch of them, the leading axis of every leaf.
 
     One element is a batch of one; under `jax.vmap`, nested or not, all elements are one batch. `alone` is the same function
-    as one would write it for one element: derivatives, of every order, are its derivatives.
+    as one would write it for one element: derivatives, of every order, are its derivatives. Without it there are none.
     """
 
     @custom_vmap
@@ -37,6 +37,9 @@ def one_of_many(many: Callable[..., object], alone: F) -> F:
         result = folded(*_spread(size, batched, args))
         return result, jax.tree.map(lambda _: True, result)
 
+    if alone is None:
+        return cast(Callable[..., R], one)
+
     @jax.custom_jvp
     def both(*args: object) -> object:
         return one(*args)
@@ -45,7 +48,7 @@ def one_of_many(many: Callable[..., object], alone: F) -> F:
     def _(primals: tuple[object, ...], tangents: tuple[object, ...]) -> tuple[object, object]:
         return both(*primals), jax.jvp(alone, primals, tangents)[1]
 
-    return cast(F, both)
+    return cast(Callable[..., R], both)
 
 
 def _spread(size: int, batched: list[object], args: tuple[object, ...]) -> tuple[object, ...]:

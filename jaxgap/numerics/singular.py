@@ -6,11 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxgap.numerics.implicit import smallest_singular_value
+
 __all__ = ["smallest_singular_values"]
 
 SWEEPS = 6
 """Sweeps of rotations: the angles left over are squared, at least, by each."""
-
+LARGEST = 4
+"""Up to this size; of larger ones LAPACK finds the singular values one by one."""
 
 Columns = tuple[Float[Array, "n element"], ...]
 
@@ -18,6 +21,8 @@ Columns = tuple[Float[Array, "n element"], ...]
 def smallest_singular_values(M: Float[Array, "n n element"]) -> Float[Array, "element"]:
     """sigma_min of every M, by one-sided Jacobi rotations of its columns; NaN if M is not finite."""
     n = M.shape[1]
+    if n > LARGEST:
+        return jax.vmap(smallest_singular_value, in_axes=-1)(M)
 
     def sweep(_: Int[Array, ""] | int, columns: Columns) -> Columns:
         rotated = list(columns)

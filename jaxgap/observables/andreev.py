@@ -28,7 +28,7 @@ The shell is taken as wide (omega << Omega), the barrier as the same for all ban
 of one sign: beside a hole band an electron band reflects electrons even without barrier, which is not BTK's geometry.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,9 +40,10 @@ from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, check_finite, is_concrete
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import band_weights, not_negative, positive
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.peaks import strongest_peaks_of
 from jaxgap.spectra.quadrature import panels
 from jaxgap.spectra.regions import pairs, parameters, pick
@@ -50,6 +51,8 @@ from jaxgap.spectra.roots import pair_roots
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = ["AndreevReflection", "andreev_conductance", "andreev_reflection"]
+
+Matrix = Complex[Array, "band band"]
 
 REACH = 22.0
 """-f' is exp(-REACH) = 3e-10 where the voltages' common integral ends, in k_B T from the outermost."""
@@ -72,7 +75,7 @@ class AndreevReflection(NamedTuple):
 
 
 @takes_solution
-def andreev_reflection(solution: Solution, omega: Any, Gamma: Any, Z: Any) -> AndreevReflection:
+def andreev_reflection(solution: MeanFieldState, omega: Reals, Gamma: Real, Z: Real) -> AndreevReflection:
     """A, B and the conductance of every band at energies omega [meV], without thermal smearing.
 
     Args:
@@ -86,7 +89,9 @@ def andreev_reflection(solution: Solution, omega: Any, Gamma: Any, Z: Any) -> An
 
 
 @takes_solution
-def andreev_conductance(solution: Solution, V: Any, Gamma: Any, Z: Any, *, weights: Any = None) -> Float[Array, "voltage"]:
+def andreev_conductance(
+    solution: MeanFieldState, V: Reals, Gamma: Real, Z: Real, *, weights: Reals | None = None
+) -> Float[Array, "voltage"]:
     r"""dI/dV of a point contact at voltages V [mV], relative to the normal state's, smeared with the state's temperature.
 
     .. math:: \frac{dI}{dV} \propto \int d\omega \, [-f'(\omega - eV)] \sum_i w_i N_i \sigma_i(\omega)
@@ -102,13 +107,15 @@ def andreev_conductance(solution: Solution, V: Any, Gamma: Any, Z: Any, *, weigh
     return _conductance(sc, solution.Delta, solution.T, V, Gamma, Z, weights, centres)
 
 
-def _checked(solution: Solution, energies: Any, name: str, Gamma: Any, Z: Any) -> tuple[Any, Any, Any]:
+def _checked(
+    solution: MeanFieldState, energies: Reals, name: str, Gamma: Real, Z: Real
+) -> tuple[Float[Array, "omega"], Scalar, Scalar]:
     check_finite(name, energies)
     Gamma, Z = positive("Gamma", Gamma, "meV"), not_negative("Z", Z)
     sc = solution.superconductor
     for cluster in pairs(sc):
         one, two = (sc.bands[i] for i in cluster.bands)
-        if is_concrete((one, two)) and float(one.mass) * float(two.mass) < 0:
+        if is_concrete((one, two)) and float(one.tangent[0]) * float(two.tangent[0]) < 0:
             raise InputError(
                 f"Andreev reflection is defined for cross-paired bands with masses of one sign only, but {one.name} and "
                 f"{two.name} are an electron and a hole band."
@@ -119,7 +126,7 @@ def _checked(solution: Solution, energies: Any, name: str, Gamma: Any, Z: Any) -
 # --- one energy ---------------------------------------------------------------------------------------------------------
 
 
-def reflection_of(sc: Superconductor, Delta: Complex[Array, "channel"], z: Complex[Array, ""], Z: Any) -> AndreevReflection:
+def reflection_of(sc: Superconductor, Delta: Complex[Array, "channel"], z: Complex[Array, ""], Z: Scalar) -> AndreevReflection:
     """`andreev_reflection` at one z = omega + i Gamma."""
     R = Z**2 / (1 + Z**2)
     A, B = [jnp.zeros(())] * len(sc.bands), [jnp.zeros(())] * len(sc.bands)
@@ -135,7 +142,9 @@ def reflection_of(sc: Superconductor, Delta: Complex[Array, "channel"], z: Compl
     return AndreevReflection(andreev, normal, (1 + andreev - normal) / (1 - R))
 
 
-def _alone(sc: Superconductor, cluster: Cluster, Delta: Any, z: Any) -> tuple[Any, Any]:
+def _alone(
+    sc: Superconductor, cluster: Cluster, Delta: Complex[Array, "channel"], z: Complex[Array, ""]
+) -> tuple[Matrix, Matrix]:
     """gamma = Delta^* / (z + sqrt(z^2 - |Delta|^2)), with the square root that has Im > 0."""
     D = Delta[cluster.bands[0]]
     # |Delta|^2 as it stands: |Delta| has no derivative at 0.
@@ -144,7 +153,9 @@ def _alone(sc: Superconductor, cluster: Cluster, Delta: Any, z: Any) -> tuple[An
     return (jnp.conj(D) / (z + root))[None, None], (D / (z + root))[None, None]
 
 
-def _together(sc: Superconductor, cluster: Cluster, Delta: Any, z: Any) -> tuple[Any, Any]:
+def _together(
+    sc: Superconductor, cluster: Cluster, Delta: Complex[Array, "channel"], z: Complex[Array, ""]
+) -> tuple[Matrix, Matrix]:
     """gamma and gamma~ of two cross-paired bands, in amplitudes whose squares are currents: u_i / sqrt(m_i).
 
     (K - kappa_3)(K - kappa_4), with the roots that grow into the superconductor, maps everything on the waves that decay. Holes
@@ -162,7 +173,7 @@ def _together(sc: Superconductor, cluster: Cluster, Delta: Any, z: Any) -> tuple
     B = jnp.stack([jnp.stack([D1, D3]), jnp.stack([D3, D2])]) * root_m[:, None] * root_m
     electron, hole = m * (mu + z) - centre, m * (mu - z) - centre  # the diagonal of K; beside it stand -B and B^+
 
-    def of(B: Any) -> Any:
+    def of(B: Matrix) -> Matrix:
         C = jnp.conj(B).T
         u = jnp.diag(electron**2 - total * electron + product) - B @ C
         v = C * electron + hole[:, None] * C - total * C
@@ -173,7 +184,9 @@ def _together(sc: Superconductor, cluster: Cluster, Delta: Any, z: Any) -> tuple
     return of(B), of(jnp.conj(B)).T
 
 
-def _riccati(x: Float[Array, "8"], theta: Any) -> Float[Array, "8"]:
+def _riccati(
+    x: Float[Array, "8"], theta: tuple[Float[Array, "2"], Float[Array, "2"], Float[Array, "8"], Float[Array, "2"]]
+) -> Float[Array, "8"]:
     """K maps (1, gamma) on itself: B^+ + m (mu - z) gamma - gamma m (mu + z) + gamma B gamma = 0 [meV]."""
     m, mu, B, z = theta
     gamma, B, z = unpack(x, 4).reshape(2, 2), unpack(B, 4).reshape(2, 2), unpack(z, 1)[0]
@@ -181,7 +194,7 @@ def _riccati(x: Float[Array, "8"], theta: Any) -> Float[Array, "8"]:
     return pack((jnp.conj(B).T + left + gamma @ B @ gamma).ravel())
 
 
-def _inverse(X: Any) -> Any:
+def _inverse(X: Matrix) -> Matrix:
     """Of a 1 x 1 or 2 x 2 matrix, in the open."""
     if X.shape[0] == 1:
         return 1 / X
@@ -190,14 +203,16 @@ def _inverse(X: Any) -> Any:
 
 
 @program
-def _reflection(sc: Superconductor, Delta: Any, omega: Float[Array, "omega"], Gamma: Any, Z: Any) -> AndreevReflection:
+def _reflection(
+    sc: Superconductor, Delta: Complex[Array, "channel"], omega: Float[Array, "omega"], Gamma: Scalar, Z: Scalar
+) -> AndreevReflection:
     return jax.vmap(lambda w: reflection_of(sc, Delta, w + 1j * Gamma, Z), out_axes=1)(omega)
 
 
 # --- smeared ------------------------------------------------------------------------------------------------------------
 
 
-def common_centres(V: Any, T: Any, Gamma: Any) -> int:
+def common_centres(V: Reals, T: Real, Gamma: Real) -> int:
     """How many centres of nodes all voltages need together; rounded, so that spectra share programs."""
     kT = k_B * float(T)
     count = (np.ptp(np.asarray(V)) + 2 * REACH * kT) / (SPACING * min(kT, max(float(Gamma), kT / 4)))
@@ -205,13 +220,20 @@ def common_centres(V: Any, T: Any, Gamma: Any) -> int:
 
 
 def andreev_conductance_of(
-    sc: Superconductor, Delta: Any, T: Any, V: Any, Gamma: Any, Z: Any, weights: Any, centres: int | None = None
+    sc: Superconductor,
+    Delta: Complex[Array, "channel"],
+    T: Scalar,
+    V: Float[Array, "voltage"],
+    Gamma: Scalar,
+    Z: Scalar,
+    weights: Float[Array, "band"],
+    centres: int | None = None,
 ) -> Float[Array, "voltage"]:
     """`andreev_conductance` of given amplitudes, with `centres` from `common_centres` (None: every voltage has its own)."""
     kT = thermal_energy(T)
     peaks = jnp.nan_to_num(jax.lax.stop_gradient(strongest_peaks_of(sc, Delta)))
 
-    def integral(voltages: Any, centres: int) -> Any:
+    def integral(voltages: Float[Array, "some"], centres: int) -> Float[Array, "some"]:
         a, b = (jax.lax.stop_gradient(end) for end in (jnp.min(voltages) - REACH * kT, jnp.max(voltages) + REACH * kT))
         spacing = (b - a) / centres
         lattice = a + spacing * (jnp.arange(centres) + 0.5)
@@ -230,6 +252,6 @@ def andreev_conductance_of(
 _conductance = program(andreev_conductance_of)
 
 
-def _total(sc: Superconductor, weights: Any, bands: Float[Array, "band omega"]) -> Float[Array, "omega"]:
+def _total(sc: Superconductor, weights: Float[Array, "band"], bands: Float[Array, "band omega"]) -> Float[Array, "omega"]:
     shares = weights * sc.N[: len(sc.bands)]
     return shares @ bands / jnp.sum(shares)

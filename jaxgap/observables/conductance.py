@@ -15,20 +15,18 @@ On it everything is smooth over pi k_B T / 2 however small Gamma is: the trapezo
 can fall between its nodes, and one set of nodes serves all voltages.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import band_weights, not_negative
-from jaxgap.observables.density_of_states import local_green_function, tunnelling_density_of_states
+from jaxgap.observables.density_of_states import tunnelling_density_of_states
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import PairedState
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = ["common_nodes", "conductance_of", "tunnelling_conductance"]
@@ -38,7 +36,9 @@ STEP, REACH = 0.4, 22.0
 
 
 @takes_solution
-def tunnelling_conductance(solution: Solution, V: Any, Gamma: Any, *, weights: Any = None) -> Float[Array, "voltage"]:
+def tunnelling_conductance(
+    solution: PairedState, V: Reals, Gamma: Real, *, weights: Reals | None = None
+) -> Float[Array, "voltage"]:
     """dI/dV of a solved state at voltages V [mV], relative to the normal state's, smeared with the state's temperature.
 
     Args:
@@ -58,28 +58,32 @@ def tunnelling_conductance(solution: Solution, V: Any, Gamma: Any, *, weights: A
     if nodes is not None:
         # One program for many temperatures and voltages: nodes beyond the reach of -f' add zeros.
         nodes = 128 * -(-nodes // 128)
-    return _conductance(sc, solution.Delta, solution.T, V, broadening, weights, nodes)
+    return _conductance(solution, V, broadening, weights, nodes)
 
 
-def common_nodes(V: Any, T: Any) -> int | None:
+def common_nodes(V: Reals, T: Real) -> int | None:
     """How many nodes over all voltages a shared grid needs; None where every voltage had better have its own (T near 0)."""
     kT = max(k_B * float(T), 1e-30)
     count = (np.ptp(np.asarray(V)) / kT + 2 * REACH) / STEP + 2
-    own = np.size(V) * (2 * REACH / STEP + 1)
+    own = np.asarray(V).size * (2 * REACH / STEP + 1)
     return int(np.ceil(count)) if count < own else None
 
 
 def conductance_of(
-    sc: Superconductor, Delta: Any, T: Any, V: Any, Gamma: Any, weights: Any, nodes: int | None = None
+    state: PairedState,
+    V: Float[Array, "voltage"],
+    Gamma: Float[Array, ""],
+    weights: Float[Array, "band"],
+    nodes: int | None = None,
 ) -> Float[Array, "voltage"]:
-    """`tunnelling_conductance` of given amplitudes, with `nodes` from `common_nodes`."""
-    kT, eta = thermal_energy(T), 0.5j * jnp.pi
+    """`tunnelling_conductance` in plain arrays, with `nodes` from `common_nodes`."""
+    sc, kT, eta = state.superconductor, thermal_energy(state.T), 0.5j * jnp.pi
     s = jnp.asarray(np.arange(-REACH, REACH + STEP / 2, STEP)) if nodes is None else STEP * jnp.arange(nodes) - REACH
     # x / k_B T at the nodes: around every voltage, or from the lowest voltage upwards.
     first = V if nodes is None else jnp.broadcast_to(V[jnp.argmin(V)], V.shape)
     x = s + (first - V)[:, None] / kT
     z = (V[:, None] if nodes is None else V[jnp.argmin(V)]) + kT * s + 1j * Gamma + eta * kT
-    G = jax.vmap(lambda z: local_green_function(sc, Delta + 0j, z))(z.ravel()).reshape(*z.shape, -1)
+    G = jax.vmap(lambda z: state.local_functions(z).G)(z.ravel()).reshape(*z.shape, -1)
     real, imag = (STEP * part for part in _thermal(x))
     if nodes is None:
         smeared = jnp.einsum("vs,vsi->vi", real, G.imag) + jnp.einsum("vs,vsi->vi", imag, G.real)
@@ -88,7 +92,7 @@ def conductance_of(
     return -(smeared @ weights) / (jnp.pi * (sc.N[: len(sc.bands)] @ weights))
 
 
-def _thermal(x: Any) -> tuple[Any, Any]:
+def _thermal(x: Float[Array, "*x"]) -> tuple[Float[Array, "*x"], Float[Array, "*x"]]:
     r"""Real and imaginary part of -k_B T f'(k_B T (x + i \pi/2)), with e = e^{-|x|}, where nothing overflows.
 
     .. math:: \frac{-f'}{1 / k_B T} = \frac{2 e^2 - i \, \mathrm{sgn}(x) \, e (1 - e^2)}{(1 + e^2)^2}

@@ -19,7 +19,7 @@ from jaxgap.observables._checks import pair_weights, positive
 from jaxgap.observables.absolute import molar, states_per_volume
 from jaxgap.observables.nmr import relaxation_rate
 from jaxgap.observables.pictures import Spectra
-from jaxgap.observables.superfluid_density import carrier_weight, superfluid_density
+from jaxgap.observables.superfluid import carrier_weight, superfluid_density
 from jaxgap.observables.thermodynamics import normal_specific_heat, specific_heat
 from jaxgap.solving.solution import Solution
 from jaxgap.units import london_density

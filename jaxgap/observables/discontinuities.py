@@ -20,7 +20,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap.equations.entropy import entropy_of, normal_specific_heat_of
 from jaxgap.equations.pairing import gap_residual
@@ -63,7 +63,9 @@ def _jump(sc: Superconductor) -> Float[Array, ""]:
     return jnp.where((T_c > 0) & (growth < 0) & condenses, jump, jnp.nan)
 
 
-def _left_vector(A: Float[Array, "n n"], v: Float[Array, "n"], third: Float[Array, "n"]) -> tuple[Any, Any]:
+def _left_vector(
+    A: Float[Array, "n n"], v: Float[Array, "n"], third: Float[Array, "n"]
+) -> tuple[Float[Array, "n"], Bool[Array, ""]]:
     """(w with w A = w and w . v = 1, whether it exists and the cubic term leaves the direction v alone), for A v = v.
 
     Where several directions become critical together (equal bands) the cubic term decides in which of them something condenses.
@@ -96,5 +98,7 @@ def latent_heat(event: Any) -> Float[Array, ""]:
 
 
 @program
-def _latent_heat(sc: Superconductor, Delta: Any, other: Any, T: Float[Array, ""]) -> Float[Array, ""]:
+def _latent_heat(
+    sc: Superconductor, Delta: Inexact[Array, "channel"], other: Inexact[Array, "channel"], T: Float[Array, ""]
+) -> Float[Array, ""]:
     return T * jnp.abs(entropy_of(sc, Delta, T) - entropy_of(sc, other, T))

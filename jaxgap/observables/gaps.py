@@ -19,7 +19,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
 from jaxgap.solving.entry import takes_solution, takes_system
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.fermi_momentum import FermiMomentumGaps, fermi_momentum_gaps_of
 from jaxgap.spectra.minima import branch_minima_of, branch_names, excitation_gap_of, gapless_excess_of, overlap_minima_of
 from jaxgap.spectra.peaks import CoherencePeak, coherence_peaks_of
@@ -43,7 +43,7 @@ DEFINITIONS = ("branch_minimum", "overlap_minimum", "fermi_momentum")
 
 
 @takes_solution
-def excitation_gaps(solution: Solution, definition: str = "branch_minimum") -> Float[Array, "gap"]:
+def excitation_gaps(solution: MeanFieldState, definition: str = "branch_minimum") -> Float[Array, "gap"]:
     """Excitation gaps [meV] in one of the differentiable definitions.
 
     Args:
@@ -68,7 +68,7 @@ def excitation_gaps(solution: Solution, definition: str = "branch_minimum") -> F
 
 @takes_solution
 @program
-def branch_minima(solution: Solution) -> Float[Array, "branch"]:
+def branch_minima(solution: MeanFieldState) -> Float[Array, "branch"]:
     """Minimum of every quasiparticle branch over all k at which it pairs [meV], in the order of `branch_names`.
 
     Of two cross-paired bands the lower one is the minimum of E_- and, where band i alone is inside its shell, of
@@ -84,7 +84,7 @@ def branch_minima(solution: Solution) -> Float[Array, "branch"]:
 
 @program
 @takes_solution
-def overlap_minima(solution: Solution) -> Float[Array, "branch"]:
+def overlap_minima(solution: MeanFieldState) -> Float[Array, "branch"]:
     """`branch_minima` over the k at which both bands of a pair are inside their shells (Vargas-Paredes et al.) [meV]; NaN where
     the shells do not overlap: there is no such k."""
     return overlap_minima_of(solution.superconductor, solution.Delta)
@@ -92,7 +92,7 @@ def overlap_minima(solution: Solution) -> Float[Array, "branch"]:
 
 @program
 @takes_solution
-def excitation_gap(solution: Solution) -> Float[Array, ""]:
+def excitation_gap(solution: MeanFieldState) -> Float[Array, ""]:
     """The smallest excitation energy [meV], at which the density of states begins: the lowest of `branch_minima`.
 
     Or Omega, if that is less (|Delta| > Omega): the states outside the shells are normal.
@@ -116,7 +116,7 @@ def gapless_excess(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[
 
 
 @takes_solution
-def fermi_momentum_gaps(solution: Solution) -> FermiMomentumGaps:
+def fermi_momentum_gaps(solution: MeanFieldState) -> FermiMomentumGaps:
     """E at k_F,i of every band i, on the branch that carries more of the band, and the weight it carries."""
     return _fermi_momentum_gaps(solution.superconductor, solution.Delta)
 
@@ -130,7 +130,7 @@ def _fermi_momentum_gaps(sc: Superconductor, Delta: Inexact[Array, "channel"]) -
 
 
 @takes_solution
-def coherence_peaks(solution: Solution) -> list[CoherencePeak]:
+def coherence_peaks(solution: MeanFieldState) -> list[CoherencePeak]:
     """All extrema of E_-+(kappa) inside the shell, lowest energy first; those at the overlap's edges are named as such.
 
     Where the partner of a band is outside its shell at the band's k_F, the band pairs alone and has its minimum there.

@@ -15,20 +15,15 @@ cross-band pairing makes, do not. Bands weighted by |psi_i|^2 at the nucleus hav
 only stands for relaxation between the bands, where s+- amplitudes take the coherence peak away: M_1 M_2 < 0.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Inexact
+from jaxtyping import Array, Float, Inexact
 
-from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import pair_weights, positive
-from jaxgap.observables.density_of_states import local_functions, normal_green_function
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
-from jaxgap.spectra.minima import branch_energy, dense_grid, turning_point
-from jaxgap.spectra.pair import abs2, safe_sqrt
+from jaxgap.solving.state import PairedState
 from jaxgap.spectra.quadrature import panels
 from jaxgap.units import thermal_energy
 
@@ -38,12 +33,10 @@ REACH = 40.0
 """-f' ends at 40 k_B T: e^-40 = 4e-18."""
 NODES = 32
 """Gauss nodes per piece, two pieces per singular energy: the rate is right to 1e-5 for Gamma of 0.01 meV, better for larger."""
-TURNS = 3
-"""Extrema of a branch to which nodes are fitted: a pair of bands at a distance has up to three per branch inside the shell."""
 
 
 @takes_solution
-def relaxation_rate(solution: Solution, Gamma: Any, *, weights: Any = None) -> Float[Array, ""]:
+def relaxation_rate(solution: PairedState, Gamma: Real, *, weights: Reals | None = None) -> Float[Array, ""]:
     """1/(T_1 T) of a solved state relative to the normal state's at the same Gamma (1 above T_c: Korringa's law).
 
     Args:
@@ -53,27 +46,22 @@ def relaxation_rate(solution: Solution, Gamma: Any, *, weights: Any = None) -> F
     """
     sc = solution.superconductor
     A = pair_weights(weights, len(sc.bands))
-    return _relaxation_rate(sc, solution.Delta, solution.T, positive("Gamma", Gamma, "meV"), A)
+    return _relaxation_rate(solution, positive("Gamma", Gamma, "meV"), A)
 
 
 def relaxation_rate_of(
-    sc: Superconductor,
-    Delta: Inexact[Array, "channel"],
-    T: Float[Array, ""],
-    Gamma: Float[Array, ""],
-    A: Float[Array, "band band"],
-    nodes: int = NODES,
+    state: PairedState, Gamma: Float[Array, ""], A: Float[Array, "band band"], nodes: int = NODES
 ) -> Float[Array, ""]:
-    """`relaxation_rate` of given amplitudes."""
-    kT = thermal_energy(T)
-    omega, weight = _energies(sc, Delta, T, Gamma, nodes)
+    """`relaxation_rate` in plain arrays."""
+    kT = thermal_energy(state.T)
+    omega, weight = _energies(state, Gamma, nodes)
     z = omega + 1j * Gamma
-    local = jax.vmap(lambda z: local_functions(sc, Delta + 0j, z))(z)
-    normal = [jax.vmap(lambda z: normal_green_function(sc, z))(w).imag / jnp.pi for w in (z, -jnp.conj(z))]
+    local = jax.vmap(state.local_functions)(z)
+    normal = [jax.vmap(state.normal_green_function)(w).imag / jnp.pi for w in (z, -jnp.conj(z))]
     decay = jnp.exp(-omega / kT)
     thermal = weight * decay / (1 + decay) ** 2
 
-    def rate(*spectra: Any) -> Float[Array, ""]:
+    def rate(*spectra: Inexact[Array, "omega band"]) -> Float[Array, ""]:
         return jnp.sum(jnp.stack([jnp.real(jnp.einsum("w,wi,ij,wj->", thermal, X, A, jnp.conj(X))) for X in spectra]))
 
     # Both signs of omega; M is odd.
@@ -83,36 +71,10 @@ def relaxation_rate_of(
 _relaxation_rate = program(relaxation_rate_of)
 
 
-def _energies(
-    sc: Superconductor, Delta: Any, T: Any, Gamma: Any, n: int
-) -> tuple[Float[Array, "omega"], Float[Array, "omega"]]:
+def _energies(state: PairedState, Gamma: Float[Array, ""], n: int) -> tuple[Float[Array, "omega"], Float[Array, "omega"]]:
     """Nodes and weights in omega from 0 to 40 k_B T: dense over Gamma at the singularities of the densities of states."""
-    sc, Delta, kT, Gamma = jax.lax.stop_gradient((sc, Delta, thermal_energy(T), Gamma))
-    peaks = _singular_energies(sc, Delta)
+    state, Gamma = jax.lax.stop_gradient((state, Gamma))
+    kT, peaks = thermal_energy(state.T), state.singular_energies()
     centre = jnp.append(peaks, 0.0)
     width = jnp.append(jnp.broadcast_to(Gamma, peaks.shape), jnp.pi * kT)
     return panels(jnp.zeros(()), REACH * kT, centre, width, n)
-
-
-def _singular_energies(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "peak"]:
-    """Energies [meV] of the branches' extrema; of pairs of bands also, as far as `TURNS` allows, those at the shell's edges."""
-    found: list[Any] = []
-    for cluster in sc.clusters:
-        if len(cluster.bands) == 1:
-            found.append(safe_sqrt(abs2(Delta[cluster.bands[0]]))[None])
-        else:
-            found += [_extrema(sc, Delta, cluster, jnp.asarray(upper)) for upper in (False, True)]
-    return jnp.concatenate(found)
-
-
-def _extrema(sc: Superconductor, Delta: Any, cluster: Cluster, upper: Bool[Array, ""]) -> Float[Array, "peak"]:
-    """E at the first extrema of a branch inside the shell; where there are fewer, at the shell's edges, where N has steps."""
-    theta = (sc, Delta, upper)
-    slope = jax.grad(lambda kappa: branch_energy(kappa, theta, cluster))
-    grid = dense_grid(sc, Delta, cluster)
-    slopes = jax.vmap(slope)(grid)
-    turns = ((slopes[:-1] >= 0) != (slopes[1:] >= 0)) & (jnp.diff(grid) > 0)
-    wanted = turns.astype(float).at[jnp.array([0, -1])].add(0.5)
-    place = jax.lax.top_k(wanted, TURNS)[1]
-    brackets = jax.vmap(lambda i: jnp.stack(turning_point(slope, (grid[i], grid[i + 1]), slopes[i] >= 0)))(place)
-    return jax.vmap(lambda kappa: branch_energy(kappa, theta, cluster))(jnp.mean(brackets, axis=1))

@@ -9,14 +9,14 @@ from jaxtyping import Array, Complex, Float
 
 from jaxgap.equations.groups import coupled_channels
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.pair import abs2
 
 __all__ = ["phase_difference", "relative_signs"]
 
 
 @takes_solution
-def phase_difference(solution: Solution) -> Float[Array, "channel"]:
+def phase_difference(solution: MeanFieldState) -> Float[Array, "channel"]:
     """Phase of every amplitude relative to that of the first band coupled to it [rad], in (-pi, pi]; NaN where an amplitude is
     zero."""
     relative = solution.Delta * jnp.conj(_first_of_group(solution))
@@ -25,13 +25,13 @@ def phase_difference(solution: Solution) -> Float[Array, "channel"]:
 
 
 @takes_solution
-def relative_signs(solution: Solution) -> Float[Array, "channel"]:
+def relative_signs(solution: MeanFieldState) -> Float[Array, "channel"]:
     """cos of the phase relative to the first band coupled to it: +1 or -1 where the amplitudes are real, 0 for a zero one."""
     Delta, first = solution.Delta, _first_of_group(solution)
     size = jnp.sqrt(abs2(Delta) * abs2(first))
     return jnp.where(size > 0, jnp.real(Delta * jnp.conj(first)) / jnp.where(size > 0, size, 1.0), 0.0)
 
 
-def _first_of_group(solution: Solution) -> Complex[Array, "channel"]:
+def _first_of_group(solution: MeanFieldState) -> Complex[Array, "channel"]:
     """The amplitude of the first band of every channel's group."""
     return solution.Delta[jnp.argmax(coupled_channels(solution.superconductor), axis=1)]

@@ -8,17 +8,18 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
 from jaxgap.drawing import COLOURS
-from jaxgap.model.band import kappa_F
+from jaxgap.model.band import kappa_F, velocity
 from jaxgap.observables.andreev import andreev_conductance
+from jaxgap.observables.arpes import photoemission
 from jaxgap.observables.conductance import tunnelling_conductance
 from jaxgap.observables.density_of_states import tunnelling_density_of_states
-from jaxgap.observables.dispersion import dispersion, wave_vector
+from jaxgap.observables.energies import dispersion, wave_vector
 from jaxgap.observables.gaps import branch_minima
-from jaxgap.observables.spectral_function import photoemission
 from jaxgap.observables.symmetrised import symmetrised_edc, symmetrised_gap
 from jaxgap.solving.solution import Solution
 from jaxgap.units import hbar2_over_2m_e
@@ -180,8 +181,8 @@ def photoemission_map(
     """I(k, omega) around the Fermi momenta, all bands alike."""
     bands = s.superconductor.bands
     k_F = [float(wave_vector(kappa_F(band))) for band in bands]
-    velocity = min(2 * hbar2_over_2m_e * k / abs(float(band.mass)) for k, band in zip(k_F, bands, strict=True))
-    margin = 1.2 * float(np.max(np.abs(omega))) / velocity
+    slowest = min(abs(float(velocity(band, jnp.asarray(k)))) for k, band in zip(k_F, bands, strict=True))
+    margin = 1.2 * float(np.max(np.abs(omega))) / slowest
     k = np.linspace(max(min(k_F) - margin, 0.0), max(k_F) + margin, 161)
     intensity = photoemission(s, k, omega, Gamma, energy_resolution=energy_resolution, momentum_resolution=momentum_resolution)
     return IntensityMap(k, np.asarray(omega), np.asarray(intensity), np.asarray(dispersion(s, hbar2_over_2m_e * k**2)), title)

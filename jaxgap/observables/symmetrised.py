@@ -24,10 +24,9 @@ from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import band_weights, positive
-from jaxgap.observables.clean_density_of_states import electron_weights
-from jaxgap.observables.gaps import branch_minima
-from jaxgap.observables.spectral_function import (
+from jaxgap.observables.arpes import (
     REACH,
     Mesh,
     fermi_wave_vector,
@@ -37,19 +36,24 @@ from jaxgap.observables.spectral_function import (
     photoemission_mesh,
     standard_deviations,
 )
+from jaxgap.observables.gaps import branch_minima
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import MeanFieldState, PairedState
 from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra.crossing_roots import electron_weights
 from jaxgap.spectra.minima import branch_names
 
 __all__ = ["GapComparison", "gap_comparison", "symmetrised_edc", "symmetrised_gap"]
+
+Edc = tuple[Float[Array, "omega"], Float[Array, "omega"], Scalar]
+"""Energies, the intensity there before the energy resolution, and that resolution."""
 
 SCAN = 512
 """Energies among which the highest is found before it is refined."""
 
 
 @takes_solution
-def symmetrised_edc(solution: Solution, band: str, omega: Any, Gamma: Any, **options: Any) -> Float[Array, "omega"]:
+def symmetrised_edc(solution: PairedState, band: str, omega: Reals, Gamma: Real, **options: Any) -> Float[Array, "omega"]:
     """I(k_F, omega) + I(k_F, -omega) [1/meV] at the Fermi momentum of `band`; the options are those of `photoemission`.
 
     By default the matrix elements select the band.
@@ -61,7 +65,7 @@ def symmetrised_edc(solution: Solution, band: str, omega: Any, Gamma: Any, **opt
     return both[: len(omega)] + both[len(omega) :]
 
 
-def _only(solution: Solution, band: str) -> Float[Array, "band"]:
+def _only(solution: PairedState, band: str) -> Float[Array, "band"]:
     names = solution.superconductor.band_names
     fermi_wave_vector(solution.superconductor, band)  # checks the name
     return jnp.asarray(np.array(names) == band, jnp.float64)
@@ -69,13 +73,13 @@ def _only(solution: Solution, band: str) -> Float[Array, "band"]:
 
 @takes_solution
 def symmetrised_gap(
-    solution: Solution,
+    solution: PairedState,
     band: str,
-    Gamma: Any,
-    energy_resolution: Any,
-    momentum_resolution: Any = 0.0,
+    Gamma: Real,
+    energy_resolution: Real,
+    momentum_resolution: Real = 0.0,
     *,
-    weights: Any = None,
+    weights: Reals | None = None,
     reach: float | None = None,
     mesh: Mesh | None = None,
 ) -> Float[Array, ""]:
@@ -96,7 +100,9 @@ def symmetrised_gap(
     k = fermi_wave_vector(solution.superconductor, band)
     weights = band_weights(_only(solution, band) if weights is None else weights, len(solution.superconductor.bands))
     if mesh is None:
-        reach = highest_peak(solution, Gamma) if reach is None else reach
+        if reach is None:
+            check(isinstance(solution, MeanFieldState), "reach", "be given for a state without amplitudes", "None")
+            reach = highest_peak(solution, Gamma)
         ends = np.array([-reach, reach])
         mesh = photoemission_mesh(solution, k, ends, Gamma, energy_resolution, momentum_resolution)
     check(reach is not None, "reach", "be given together with `mesh`", "None")
@@ -105,14 +111,21 @@ def symmetrised_gap(
 
 
 @takes_solution
-def highest_peak(solution: Solution, Gamma: Any) -> float:
+def highest_peak(solution: PairedState, Gamma: Real) -> float:
     """Sum of all amplitudes and 4 Gamma [meV], rounded up to 5 meV."""
+    assert isinstance(solution, MeanFieldState)
     return 5.0 * float(np.ceil((np.abs(np.asarray(solution.Delta)).sum() + 4 * float(Gamma)) / 5.0))
 
 
 @program
 def _symmetrised_gap(
-    solution: Solution, k: Any, Gamma: Any, sigmas: Any, weights: Any, reach: Float[Array, ""], mesh: Mesh
+    solution: PairedState,
+    k: Scalar,
+    Gamma: Scalar,
+    sigmas: tuple[Scalar, Scalar],
+    weights: Float[Array, "band"],
+    reach: Float[Array, ""],
+    mesh: Mesh,
 ) -> Float[Array, ""]:
     sigma = sigmas[0]
     top = jax.lax.stop_gradient(reach + REACH * sigma)
@@ -128,12 +141,12 @@ def _symmetrised_gap(
     return jnp.where(place == 0, 0.0, jnp.where(place == SCAN - 1, jnp.nan, peak))
 
 
-def _symmetrised(omega: Float[Array, ""], theta: Any) -> Float[Array, ""]:
+def _symmetrised(omega: Float[Array, ""], theta: Edc) -> Float[Array, ""]:
     energies, bare, sigma = theta
     return gaussian(omega - energies, sigma) @ bare * (energies[1] - energies[0])
 
 
-def _slope(x: Float[Array, "1"], theta: Any) -> Float[Array, "1"]:
+def _slope(x: Float[Array, "1"], theta: Edc) -> Float[Array, "1"]:
     """dS/domega over S at the peak's place: of order 1/meV whatever the units of the intensity."""
     return jax.grad(_symmetrised)(x[0], theta)[None] / jax.lax.stop_gradient(_symmetrised(x[0], theta))
 
@@ -159,7 +172,7 @@ class GapComparison(NamedTuple):
 
 @takes_solution
 def gap_comparison(
-    solution: Solution, Gamma: float, energy_resolution: float, momentum_resolution: float = 0.0
+    solution: MeanFieldState, Gamma: float, energy_resolution: float, momentum_resolution: float = 0.0
 ) -> tuple[GapComparison, ...]:
     """What photoemission with these widths reads at k_F of every band, beside the energies that are there (on the host)."""
     sc = solution.superconductor
@@ -175,7 +188,7 @@ def gap_comparison(
     return tuple(rows)
 
 
-def _at_fermi_momentum(solution: Solution, cluster: Cluster, i: int) -> tuple[tuple[float, ...], ...]:
+def _at_fermi_momentum(solution: MeanFieldState, cluster: Cluster, i: int) -> tuple[tuple[float, ...], ...]:
     """Energies of both branches at k_F of band i, lower first, and the band's weights |u|^2 + |v|^2 and |v|^2 on them."""
     sc, kappa = solution.superconductor, kappa_F(solution.superconductor.bands[i])
     z = [zeta(sc.bands[j], kappa) for j in cluster.bands]

@@ -20,19 +20,18 @@ and the heat of quasiparticles that fill the levels E_b(T), but no more than tha
 energy, and the area between C/T and its normal value is no condensation energy.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap.equations.entropy import entropy_of, normal_entropy_of, normal_specific_heat_of, specific_heat_of
-from jaxgap.equations.free_energy import FREE_ENERGY_RULE, free_energy_of
+from jaxgap.equations.entropy import normal_entropy_of, normal_specific_heat_of
+from jaxgap.equations.free_energy import FREE_ENERGY_RULE
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real
 from jaxgap.observables.absolute import states_per_volume
 from jaxgap.solving.entry import takes_solution, takes_system
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.pair import safe_sqrt
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.units import magnetic_energy
@@ -52,7 +51,7 @@ __all__ = [
 
 
 @takes_solution
-def free_energy(solution: Solution, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
+def free_energy(solution: MeanFieldState, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
     """Free energy relative to the normal state [meV^2 times the unit of N]; divide by a density of states to compare.
 
     Raises:
@@ -66,17 +65,17 @@ def free_energy(solution: Solution, rule: Rule = FREE_ENERGY_RULE) -> Float[Arra
             "This system has no free energy: g_cc' = lambda_cc' / N_c' is not symmetric, so its gap equations are not the "
             "stationarity of any functional (detailed balance does not hold)."
         )
-    return free_energy_of(sc, solution.Delta, solution.T, rule)
+    return solution.free_energy(rule)
 
 
 @takes_solution
-def condensation_energy(solution: Solution) -> Float[Array, ""]:
+def condensation_energy(solution: MeanFieldState) -> Float[Array, ""]:
     """F_n - F of a state [meV^2 times the unit of N], positive where it beats the normal state; see `free_energy`."""
     return -free_energy(solution)
 
 
 @takes_solution
-def critical_field(solution: Solution, layer_spacing: Any = None) -> Float[Array, ""]:
+def critical_field(solution: MeanFieldState, layer_spacing: Real | None = None) -> Float[Array, ""]:
     r"""Thermodynamic critical field mu_0 H_c [T]; NaN where the normal state has the lower free energy.
 
     .. math:: (\mu_0 H_c)^2 / 2 \mu_0 = (F_n - F) / V
@@ -96,34 +95,34 @@ def critical_field(solution: Solution, layer_spacing: Any = None) -> Float[Array
 
 @takes_solution
 @program
-def entropy(solution: Solution) -> Float[Array, ""]:
+def entropy(solution: MeanFieldState) -> Float[Array, ""]:
     """Entropy S of the quasiparticles and of the normal states outside the shell [meV^2/K times the unit of N]."""
-    return entropy_of(solution.superconductor, solution.Delta, solution.T)
+    return solution.entropy()
 
 
 @takes_solution
 @program
-def specific_heat(solution: Solution) -> Float[Array, ""]:
+def specific_heat(solution: MeanFieldState) -> Float[Array, ""]:
     """Specific heat C = T dS/dT along the state's branch [meV^2/K times the unit of N].
 
     It diverges at a fold, where the branch ends. See `specific_heat_jump` for T_c itself.
     """
-    return specific_heat_of(solution.superconductor, solution.Delta, solution.T)
+    return solution.specific_heat()
 
 
 @takes_system
-def normal_entropy(sc: Superconductor, T: Any) -> Float[Array, ""]:
+def normal_entropy(sc: Superconductor, T: Real) -> Float[Array, ""]:
     """Entropy S_n of the normal state at T [K], from whole bands [meV^2/K times the unit of N]."""
     return _normal_entropy(sc, _temperature(T))
 
 
 @takes_system
-def normal_specific_heat(sc: Superconductor, T: Any) -> Float[Array, ""]:
+def normal_specific_heat(sc: Superconductor, T: Real) -> Float[Array, ""]:
     """Specific heat C_n of the normal state at T [K], from whole bands [meV^2/K times the unit of N]."""
     return _normal_specific_heat(sc, _temperature(T))
 
 
-def _temperature(T: Any) -> Float[Array, ""]:
+def _temperature(T: Real) -> Float[Array, ""]:
     check_finite("T", T)
     check(jnp.shape(T) == (), "T", "be one number [K] (for many temperatures: jax.vmap)", f"shape {jnp.shape(T)}")
     if is_concrete(T):

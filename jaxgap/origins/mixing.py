@@ -28,7 +28,7 @@ from matplotlib.axes import Axes
 
 from jaxgap.drawing import COLOURS, axes_or_new
 from jaxgap.model.band import Band
-from jaxgap.model.couplings import _canonical
+from jaxgap.model.couplings import canonical_channel
 from jaxgap.model.superconductor import Superconductor, superconductor
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.programs import program
@@ -71,7 +71,7 @@ def with_mixing(sc: Superconductor, C: Reals, g_0: Reals, cross: str | None = No
     names = sc.channels[len(sc.bands) :]
     check(len(names) > 0, "sc", "have a cross channel", "none")
     check(cross is not None or len(names) == 1, "cross", f"name one of {', '.join(names)}", repr(cross))
-    pair = names.index(_canonical(cross, names)) if cross is not None else 0
+    pair = names.index(canonical_channel(cross, names)) if cross is not None else 0
     channels = jnp.array([*sc.cross[pair], len(sc.bands) + pair])
     v = jnp.zeros(len(sc.channels)).at[channels].set(mixing_vector(C))
     return eqx.tree_at(lambda s: s.lam, sc, sc.lam + g_0 * v[:, None] * v[None, :] * sc.N[None, :])

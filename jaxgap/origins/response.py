@@ -26,7 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.model.band import Band, kappa_F
+from jaxgap.model.band import kappa_F
+from jaxgap.model.parabolic import ParabolicBand
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
@@ -61,7 +62,7 @@ def lindhard_function(x: Reals, dimension: int) -> Float[Array, "*x"]:
     return 0.5 + jnp.where(at_kink, 0.0, (1 - x**2) / (4 * x) * jnp.where(at_kink, 0.0, logarithm))
 
 
-def gas_lindhard(band: Band, q: Real, T: Real, dimension: int = 1) -> Float[Array, ""]:
+def gas_lindhard(band: ParabolicBand, q: Real, T: Real, dimension: int = 1) -> Float[Array, ""]:
     """chi(q, T) / N of a parabolic electron band, N its density of states at the Fermi level; by integration over k.
 
     Args:
@@ -81,7 +82,7 @@ def gas_lindhard(band: Band, q: Real, T: Real, dimension: int = 1) -> Float[Arra
     return _gas(x, k_B * jnp.asarray(T, jnp.float64) / band.mu, dimension)
 
 
-def gas_cooper(band: Band, T: Real, Omega: Real, dimension: int = 1) -> Float[Array, ""]:
+def gas_cooper(band: ParabolicBand, T: Real, Omega: Real, dimension: int = 1) -> Float[Array, ""]:
     r"""C(0) / N of a parabolic band with pairing inside the shell |zeta| <= Omega [meV], smaller than mu.
 
     .. math:: \frac{C}{N} = \int_{-\Omega}^{\Omega} d\zeta \left(1 + \frac{\zeta}{\mu}\right)^{d/2-1}
@@ -179,7 +180,7 @@ def response(lattice: Lattice, q: Float[Array, "d"], T: Scalar, points: int, sig
 # --- electron gases -----------------------------------------------------------------------------------------------------
 
 
-def _check_gas(band: Band, T: Real, dimension: int) -> None:
+def _check_gas(band: ParabolicBand, T: Real, dimension: int) -> None:
     require_float64()
     check(dimension in (1, 2, 3), "dimension", "be 1, 2 or 3", dimension)
     check_finite("T", T)
@@ -216,7 +217,7 @@ def _one_dimensional(x: Float[Array, ""], tau: Float[Array, ""], mu: Float[Array
 
 
 @program
-def _gas_cooper(band: Band, T: Float[Array, ""], Omega: Float[Array, ""], dimension: int) -> Float[Array, ""]:
+def _gas_cooper(band: ParabolicBand, T: Float[Array, ""], Omega: Float[Array, ""], dimension: int) -> Float[Array, ""]:
     kT = k_B * T
     z, weight = panels(-Omega, Omega, jnp.zeros(1), jnp.pi * kT[None], NODES)
     return weight @ ((1 + z / band.mu) ** (dimension / 2 - 1) * pair_susceptibility(z, z, kT)) / 2

@@ -29,7 +29,7 @@ from jaxgap.numerics.marginal import differentiable, is_static, marginal_space, 
 from jaxgap.numerics.programs import program
 from jaxgap.solving.entry import takes_system
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
-from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
+from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, single_nodes
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = [
@@ -106,9 +106,8 @@ def linear_kernel(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_
     """K_c(T) of every channel (dimensionless): P_c = N_c K_c Delta_c for small amplitudes."""
     kT = thermal_energy(T)
     normal = jnp.zeros_like(sc.lam[0])
-    m, mu = parameters(sc)
     bands, nodes = single_nodes(sc, normal, T, rule.single)
-    z = nodes.kappa / pick(m, bands)[:, None] - pick(mu, bands)[:, None]
+    z = energies_alone(sc, bands, nodes.kappa)
     K = normal.at[jnp.array(bands)].add(nodes.integral(pair_susceptibility(z, z, kT)) / 2)
     for cluster in pairs(sc):
         nodes = overlap_nodes(sc, cluster, normal, T, rule.overlap)

@@ -15,6 +15,7 @@ from jaxgap.numerics.checks import check
 from jaxgap.numerics.meshes import on_any_mesh
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.solving.solution import Solution, check_single
+from jaxgap.solving.state import PairedState
 
 __all__ = ["check_one_solution", "takes_solution", "takes_system"]
 
@@ -27,8 +28,9 @@ def takes_system(function: F) -> F:
 
 
 def takes_solution(function: F) -> F:
-    """A function whose first argument is a solution."""
-    return _entry(function, "solution", check_one_solution)
+    """A function whose first argument is a state, of the kind that it is annotated with (`jaxgap.solving.state`)."""
+    kind = next(iter(inspect.signature(function).parameters.values())).annotation
+    return _entry(function, "solution", functools.partial(check_one_solution, kind=kind))
 
 
 def _entry(function: F, name: str, check_it: Callable[..., None]) -> F:
@@ -47,8 +49,10 @@ def _entry(function: F, name: str, check_it: Callable[..., None]) -> F:
     return cast(F, call)
 
 
-def check_one_solution(solution: Any, function: str) -> None:
-    """Raise `InputError` unless `solution` is one solution; the remedy is jax.vmap(`function`)."""
-    check(isinstance(solution, Solution), "solution", "be a Solution", type(solution).__name__)
+def check_one_solution(solution: object, function: str, kind: type[PairedState] = Solution) -> None:
+    """Raise `InputError` unless `solution` is one state of a kind; the remedy is jax.vmap(`function`)."""
+    check(isinstance(solution, PairedState), "solution", "be a Solution", type(solution).__name__)
+    check(isinstance(solution, kind), "solution", f"be a {kind.__name__} (with amplitudes)", type(solution).__name__)
+    assert isinstance(solution, PairedState)
     check_single(solution, function)
     check_one_system(solution.superconductor, function, "solution")

@@ -27,24 +27,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
-from jaxgap.equations.gap_equations import equations, residuals, residuals_and_matrices, residuals_and_phases
+from jaxgap.equations.gap_equations import equations, residuals, residuals_and_matrices
 from jaxgap.equations.gauge import implicit_amplitudes, vanishing
 from jaxgap.equations.nodes import lanes
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import coefficients, count_negative
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.gathered import of_those_left
-from jaxgap.numerics.implicit import SINGULAR
 from jaxgap.numerics.meshes import elementwise
 from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, newton, norm, solved
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.numerics.programs import program
-from jaxgap.numerics.singular import smallest_singular_values
 from jaxgap.solving.following import CLOSE, alike
+from jaxgap.solving.judge import judge, status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
 from jaxgap.solving.one import solve_core, unless_nothing
 from jaxgap.solving.onset import onset
-from jaxgap.solving.solution import Solution, Status, promised_accuracy
+from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.walk import Path, Walk, arrived, begin, go_on, going, weak_coupling_gap
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
@@ -326,39 +325,34 @@ def _finish(
     first = step(M, r)
     x = found.x.T - first
     x = x - step(M, residuals(x, at))
-    left, phases = residuals_and_phases(x, at)
-    size, length = _size(left), _size(x)
-    near = (_size(first) <= SHORT_STEP * length) & (length > floor)
+    size, length = _size(residuals(x, at)), _size(x)
+    good = found.good & (_size(first) <= SHORT_STEP * length) & (length > floor)
+    good &= jnp.isfinite(x).all(axis=0) & (size <= RESIDUAL_TOLERANCE * length)
 
     # === judge, as `solve` does
     # Nodes are for the same amplitudes as above: XLA then finds their places once.
-    error = step(M, residuals(x, lanes(sc, found.x, T, rule.refined())))
-    large = jnp.abs(x) > 1e-4 * sc.Omega
-    quadrature_error = _size(jnp.where(large, error / jnp.where(large, x, 1.0), 0.0))
-    sigma_min = smallest_singular_values(M)
-    valid = jnp.stack([jnp.isfinite(leaf).reshape(len(T), -1).all(axis=1) for leaf in jax.tree.leaves(sc)]).all(axis=0)
-    valid &= (T >= 0) & jnp.isfinite(T) & (sc.Omega > 0)
-    good = found.good & near & jnp.isfinite(x).all(axis=0) & (size <= RESIDUAL_TOLERANCE * length)
-    good &= valid & (quadrature_error <= jax.vmap(promised_accuracy)(sigma_min))
-    vanished &= valid & (sigma_min > CLEAR if normal is None else (coefficients(M)[0] > 0).all(axis=0))
+    verdict = judge(sc, T, x, M, lanes(sc, found.x, T, rule.refined()))
+    vanished &= verdict.sigma_min > CLEAR if normal is None else (coefficients(M)[0] > 0).all(axis=0)
     if pattern is not None:
         good &= jax.vmap(has_signs, in_axes=(0, -1, None))(sc, x, pattern)
         vanished = jnp.zeros_like(vanished)
-    unstable = count_negative(M)
     if pattern is not None or normal is not None:  # a branch is stable, or left to who follows it in small steps
-        good &= (unstable == 0) & jax.vmap(alike, in_axes=-1)(first, x)
+        good &= (verdict.unstable_amplitude == 0) & jax.vmap(alike, in_axes=-1)(first, x)
     zero = Status.TRIVIAL if normal is None else Status.NORMAL
-    status = jnp.where(good, Status.CONVERGED, jnp.where(vanished, zero, Status.NOT_CONVERGED))
+    vanished &= ~(good & verdict.accurate)
+    status = status_of(verdict, vanished, good | vanished, True, zero)
+    kept = jnp.isin(status, jnp.array([Status.CONVERGED, zero]))
+    vanished &= kept
     return Found(
         Delta=jnp.where(vanished, 0.0, x).T,
-        status=status.astype(int),
+        status=jnp.where(kept, status, Status.NOT_CONVERGED),
         residual=jnp.where(vanished, _size(r), size),
         steps=found.steps + 3,
-        sigma_min=sigma_min,
-        quadrature_error=jnp.where(vanished, 0.0, quadrature_error),
-        differentiable=(good | vanished) & (sigma_min > SINGULAR),
-        unstable_amplitude=unstable,
-        unstable_phase=count_negative(phases),
+        sigma_min=verdict.sigma_min,
+        quadrature_error=jnp.where(vanished, 0.0, verdict.quadrature_error),
+        differentiable=verdict.differentiable(kept),
+        unstable_amplitude=verdict.unstable_amplitude,
+        unstable_phase=verdict.unstable_phase,
     )
 
 

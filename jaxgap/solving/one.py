@@ -6,26 +6,24 @@ Which solution? A start given by the user; else the branch that a sign pattern n
 else the branch connected to T_c, found close below T_c and followed down to T (`jaxgap.solving.following`).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Inexact, Int
+from jaxtyping import Array, Float, Inexact, Int
 
-from jaxgap.equations.gauge import fixed_gauge_residual, implicit_amplitudes, search_root, theta_at, vanishing
+from jaxgap.equations.gauge import implicit_amplitudes, search_root, vanishing
 from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.characteristic import count_negative
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite, is_concrete
-from jaxgap.numerics.implicit import SINGULAR, smallest_singular_value
-from jaxgap.numerics.newton import Root, norm
+from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.following import follow_from_T_c, follow_from_zero
+from jaxgap.solving.judge import judged, status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
-from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status, promised_accuracy
-from jaxgap.solving.stability import phase_block
+from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 __all__ = ["solve"]
@@ -143,23 +141,27 @@ def solve_core(
         on_branch &= has_signs(frozen, unpack(root.x, len(sc.channels)), pattern)
 
     # === judge
-    asked_for_normal = Delta_0 is None and pattern is None
-    verdict = _judge(frozen, T_found, root, on_branch, asked_for_normal, rule)
+    vanished = norm(root.x) <= vanishing(frozen, T_found)
+    x = jnp.where(vanished, 0.0, root.x)
+    verdict = judged(rule)(frozen, T_found, x, root.jacobian)
+    zero = Status.NORMAL if Delta_0 is None and pattern is None else Status.TRIVIAL
+    status = status_of(verdict, vanished, root.converged, on_branch, zero)
+    trusted = root.converged & verdict.valid & on_branch
 
     # === differentiate
-    Delta = implicit_amplitudes(sc, T, verdict.Delta, verdict.trusted, root.jacobian, rule)
-    Delta = unless_nothing(Delta, verdict.status)
+    Delta = implicit_amplitudes(sc, T, unpack(x, len(sc.channels)), trusted, root.jacobian, rule)
+    Delta = unless_nothing(Delta, status)
     return Solution(
         superconductor=sc,
         T=T,
         Delta=Delta.astype(jnp.complex128),
-        status=verdict.status,
+        status=status,
         label=label_of(frozen, jax.lax.stop_gradient(Delta)),
         residual=root.residual,
         steps=root.steps,
         sigma_min=verdict.sigma_min,
         quadrature_error=verdict.quadrature_error,
-        differentiable=verdict.trusted & (verdict.sigma_min > SINGULAR),
+        differentiable=verdict.differentiable(trusted),
         unstable_amplitude=verdict.unstable_amplitude,
         unstable_phase=verdict.unstable_phase,
     )
@@ -169,46 +171,3 @@ def unless_nothing(Delta: Inexact[Array, "channel"], status: Int[Array, ""]) -> 
     """`Delta`; NaN, with its derivatives, where the status says that there is no such state."""
     has = jnp.isin(status, jnp.array(HAS_AMPLITUDES))
     return Delta * jnp.where(has, 1.0, jnp.nan)
-
-
-class _Verdict(NamedTuple):
-    Delta: Inexact[Array, "channel"]
-    """The root's amplitudes [meV], exactly zero in the normal state."""
-    status: Int[Array, ""]
-    trusted: Bool[Array, ""]
-    """Whether they are a root at all."""
-    sigma_min: Float[Array, ""]
-    quadrature_error: Float[Array, ""]
-    unstable_amplitude: Int[Array, ""]
-    unstable_phase: Int[Array, ""]
-
-
-def _judge(
-    sc: Superconductor, T: Float[Array, ""], root: Root, on_branch: Bool[Array, ""], asked_for_normal: bool, rule: Rule
-) -> _Verdict:
-    """What a root is worth: its accuracy from the residual at a finer rule, and the status that sums everything up."""
-    vanished = norm(root.x) <= vanishing(sc, T)
-    x = jnp.where(vanished, 0.0, root.x)
-    Delta = unpack(x, len(sc.channels))
-    residual = fixed_gauge_residual(x, theta_at(sc, T, x), rule.refined())
-    error = unpack(jnp.linalg.solve(root.jacobian, residual), len(sc.channels))
-    large = jnp.abs(Delta) > 1e-4 * sc.Omega
-    quadrature_error = norm(jnp.where(large, jnp.abs(error) / jnp.where(large, jnp.abs(Delta), 1.0), 0.0))
-    sigma_min = smallest_singular_value(root.jacobian)
-    valid = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(sc)]).all()
-    valid &= (T >= 0) & jnp.isfinite(T) & (sc.Omega > 0)
-
-    status = jnp.where(quadrature_error <= promised_accuracy(sigma_min), Status.CONVERGED, Status.INACCURATE)
-    status = jnp.where(vanished, Status.NORMAL if asked_for_normal else Status.TRIVIAL, status)
-    status = jnp.where(root.converged, status, Status.NOT_CONVERGED)
-    status = jnp.where(on_branch, status, Status.LEFT_BRANCH)
-    status = jnp.where(valid, status, Status.INVALID)
-    unstable = _unstable(sc, T, Delta, root.jacobian, rule)
-    return _Verdict(Delta, status.astype(int), root.converged & valid & on_branch, sigma_min, quadrature_error, *unstable)
-
-
-def _unstable(sc: Superconductor, T: Any, Delta: Inexact[Array, "channel"], M: Float[Array, "n n"], rule: Rule) -> Any:
-    """(unstable directions in amplitudes, in phases); of complex amplitudes all together."""
-    if jnp.iscomplexobj(Delta):
-        return count_negative(M), jnp.zeros((), int)
-    return count_negative(jnp.stack([M, phase_block(sc, Delta, T, rule)], axis=-1))

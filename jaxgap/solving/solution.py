@@ -3,7 +3,6 @@
 from enum import IntEnum
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
@@ -11,6 +10,7 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, is_concrete
 from jaxgap.solving.labels import Label
+from jaxgap.solving.state import MeanFieldState, PairedState
 
 __all__ = ["HAS_AMPLITUDES", "Solution", "Status", "check_single", "promised_accuracy", "stability_in_words"]
 
@@ -54,12 +54,12 @@ HAS_AMPLITUDES = (Status.CONVERGED, Status.NORMAL, Status.TRIVIAL, Status.INACCU
 """The statuses of solutions whose amplitudes are those of a state; of all others they are NaN."""
 
 
-def promised_accuracy(sigma_min: Float[Array, ""]) -> Float[Array, ""]:
+def promised_accuracy(sigma_min: Float[Array, "*element"]) -> Float[Array, "*element"]:
     """max(1e-9, 10 eps / sigma_min): the relative error of every amplitude above 1e-4 Omega that `solve` promises."""
     return jnp.maximum(1e-9, 10 * jnp.finfo(float).eps / sigma_min)
 
 
-class Solution(eqx.Module):
+class Solution(MeanFieldState):
     """A solution of the gap equations of one system at one temperature.
 
     Anything smooth computed from it differentiates with respect to every leaf of the system and T: the amplitudes carry
@@ -117,7 +117,7 @@ class Solution(eqx.Module):
         return str(self)
 
 
-def check_single(solution: Solution, function: str) -> None:
+def check_single(solution: PairedState, function: str) -> None:
     """Observables are of one state; of a batch they would mix states up."""
     shape = jnp.shape(solution.T)
     check(shape == (), "solution", f"be one state (for a batch: jax.vmap({function})(solution))", f"a batch of shape {shape}")

@@ -9,15 +9,13 @@ Two shells that do not overlap leave a gap between them in which both bands are 
 is the smallest there, at |zeta_1| = |zeta_2| (d/2 for equal masses at the distance d).
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact
 
-from jaxgap.model.band import kappa_F, larger, smaller, zeta
+from jaxgap.model.band import Band, kappa_F, larger, smaller, zeta
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra.pair import abs2, safe_sqrt
-from jaxgap.spectra.regions import parameters, pick, single_intervals
+from jaxgap.spectra.regions import energies_alone, intervals_alone, parameters, pick
 
 __all__ = ["ROUNDING", "lowest_alone", "normal_crossing", "pairs_alone_at_fermi_momentum"]
 
@@ -27,13 +25,12 @@ ROUNDING = 1e-12
 
 def lowest_alone(sc: Superconductor, Delta: Inexact[Array, "channel"], cluster: Cluster) -> Float[Array, ""]:
     """Smallest energy [meV] of a band of a pair where its partner is outside its shell; infinite if there is no such k."""
-    bands, lo, hi = single_intervals(sc)
-    mine = tuple(k for k, i in enumerate(bands) if i in cluster.bands)
-    own = tuple(bands[k] for k in mine)
-    a, b = pick(lo, mine), pick(hi, mine)
+    own, lower, upper = zip(*intervals_alone(sc, cluster), strict=True)
+    a, b = jnp.stack(lower), jnp.stack(upper)
     m, mu = (pick(leaf, own) for leaf in parameters(sc))
     nearest = smaller(larger(m * mu, a), b)
-    E = safe_sqrt((nearest / m - mu) ** 2 + abs2(pick(Delta, own)))
+    z = energies_alone(sc, own, nearest[:, None])[:, 0]
+    E = safe_sqrt(z**2 + abs2(pick(Delta, own)))
     E = jnp.where(b - a > ROUNDING * b, E, jnp.inf)
     return E[jnp.argmin(E)]
 
@@ -45,10 +42,11 @@ def normal_crossing(sc: Superconductor, cluster: Cluster) -> Float[Array, ""]:
     return smaller(*crossings)
 
 
-def _crossing(one: Any, two: Any, sign: float, Omega: Any) -> Float[Array, ""]:
-    """|zeta_1| at the kappa where zeta_1 = sign zeta_2."""
-    slope = 1 / one.mass - sign / two.mass
-    kappa = (one.mu - sign * two.mu) / jnp.where(slope == 0, 1.0, slope)
+def _crossing(one: Band, two: Band, sign: float, Omega: Float[Array, ""]) -> Float[Array, ""]:
+    """|zeta_1| at the kappa where zeta_1 = sign zeta_2, by the tangents' crossing."""
+    (m1, mu1), (m2, mu2) = one.tangent, two.tangent
+    slope = 1 / m1 - sign / m2
+    kappa = (mu1 - sign * mu2) / jnp.where(slope == 0, 1.0, slope)
     energy = jnp.abs(zeta(one, kappa))
     return jnp.where((slope != 0) & (kappa >= 0) & (energy >= (1 - ROUNDING) * Omega), energy, jnp.inf)
 

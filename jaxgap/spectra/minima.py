@@ -195,6 +195,7 @@ def gapless_excess_of(sc: Superconductor, Delta: Float[Array, "channel"]) -> Flo
 def _gapless_excess(sc: Superconductor, Delta: Amplitudes, cluster: Cluster) -> Float[Array, ""]:
     (one, two), (D1, D2, D3) = (sc.bands[i] for i in cluster.bands), (Delta[c] for c in cluster.channels)
     same = D1 * D2 > 0
-    weight = D2 / one.mass + D1 / two.mass
-    kappa = (one.mu * D2 + two.mu * D1) / jnp.where(weight == 0, 1.0, weight)
+    (m1, mu1), (m2, mu2) = one.tangent, two.tangent
+    weight = D2 / m1 + D1 / m2
+    kappa = (mu1 * D2 + mu2 * D1) / jnp.where(weight == 0, 1.0, weight)
     return D3**2 + jnp.where(same, zeta(one, kappa) * zeta(two, kappa) - D1 * D2, jnp.abs(D1 * D2))

@@ -12,7 +12,7 @@ numbers and no 0/0 is left: neither where the branches touch (b = 0) nor, at T =
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -306,7 +306,9 @@ def safe_sqrt(x: Float[Array, "*s"]) -> Float[Array, "*s"]:
 
 
 @safe_sqrt.defjvp
-def _safe_sqrt_jvp(primals: Any, tangents: Any) -> Any:
+def _safe_sqrt_jvp(
+    primals: tuple[Float[Array, "*s"]], tangents: tuple[Float[Array, "*s"]]
+) -> tuple[Float[Array, "*s"], Float[Array, "*s"]]:
     root = safe_sqrt(*primals)
     positive = root > 0
     return root, tangents[0] * jnp.where(positive, 0.5 / jnp.where(positive, root, 1.0), 0.0)
@@ -319,9 +321,10 @@ def _modulus_minus_real(modulus: Float[Array, "*s"], z: Inexact[Array, "*s"]) ->
     return jnp.where(aligned, jnp.imag(z) ** 2 / total, modulus - jnp.real(z))
 
 
-def peaks(
-    m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Inexact[Array, "channel"]
-) -> tuple[Float[Array, "band"], Float[Array, "band"]]:
+Peaks = tuple[Float[Array, "band"], Float[Array, "band"]]
+
+
+def peaks(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Inexact[Array, "channel"]) -> Peaks:
     """Real and imaginary parts of the roots of det(kappa) = 0 of a cluster [meV]; where the integrands are sharp.
 
     (kappa - m_1 (mu_1 - i Delta_1)) (kappa - m_2 (mu_2 - i Delta_2)) + m_1 m_2 Delta_3^2 = 0 for real amplitudes. For complex
@@ -334,7 +337,7 @@ def peaks(
     return real, jnp.abs(imag)
 
 
-def _roots_of_real(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Float[Array, "channel"]) -> tuple[Any, Any]:
+def _roots_of_real(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Float[Array, "channel"]) -> Peaks:
     """Real and imaginary parts, in real arithmetic: XLA's complex square root is slow, and not vectorised in a batch."""
     real, imag = m * mu, -m * Delta[: len(m)]
     if len(m) == 1:
@@ -352,7 +355,7 @@ _DURAND_KERNER_STEPS = 16
 """Simple roots take about 8 steps; a nearly double one, which takes more, lies as well for its purpose after 16."""
 
 
-def _peaks_of_complex(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Complex[Array, "channel"]) -> Any:
+def _peaks_of_complex(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Complex[Array, "channel"]) -> Peaks:
     """The two roots of the quartic in the upper half plane, by simultaneous (Durand-Kerner) iteration from those of real
     amplitudes of the same moduli; the other two are their conjugates."""
     moduli = jnp.abs(Delta)
@@ -365,7 +368,7 @@ def _peaks_of_complex(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: 
     overlap = 2 * jnp.real(Delta[2] ** 2 * jnp.conj(Delta[0] * Delta[1]))
     s1, s2, s3 = moduli**2
 
-    def improve(_: Any, z: Any) -> Any:
+    def improve(_: object, z: Complex[Array, "2"]) -> Complex[Array, "2"]:
         zeta1, zeta2 = z / m[0] - mu[0], z / m[1] - mu[1]
         det = (zeta1 * zeta2 + s3) ** 2 + s1 * s2 + zeta1**2 * s2 + zeta2**2 * s1 - overlap
         others = (z - z[::-1]) * (z - jnp.conj(z)) * (z - jnp.conj(z[::-1]))

@@ -34,7 +34,7 @@ from jaxgap.spectra.minima import (
 )
 from jaxgap.spectra.regions import pick
 
-__all__ = ["CoherencePeak", "coherence_peaks_of", "strongest_peaks_of"]
+__all__ = ["CoherencePeak", "coherence_peaks_of", "singular_energies_of_pair", "strongest_peaks_of"]
 
 Points: TypeAlias = Float[Array, "point"]
 
@@ -82,7 +82,7 @@ def _single_peak(sc: Superconductor, Delta: Amplitudes, i: int, name: str) -> Co
     """A band alone has one minimum, E = |Delta| at k_F, with E'' = 1 / m^2 |Delta|."""
     gap = float(abs(Delta[i]))
     band = sc.bands[i]
-    weight = float(rho(kappa_F(band), sc.dimension)) * float(jnp.abs(band.mass)) * (2 * gap) ** 0.5
+    weight = float(rho(kappa_F(band), sc.dimension)) * float(jnp.abs(band.tangent[0])) * (2 * gap) ** 0.5
     return CoherencePeak(name, gap, float(kappa_F(band)), "minimum", weight)
 
 
@@ -173,3 +173,25 @@ def _strongest_alone(
     bands = [sc.bands[i] for i in cluster.bands]
     N = jnp.stack([density_of_states(band, sc.dimension) for band in bands])
     return jnp.where(alone & ~upper, N * jax.lax.stop_gradient(jnp.sqrt(gaps)), -2.0), gaps
+
+
+TURNS = 3
+"""Extrema of a branch to which nodes are fitted: a pair of bands at a distance has up to three per branch inside the shell."""
+
+
+def singular_energies_of_pair(sc: Superconductor, Delta: Amplitudes, cluster: Cluster) -> Float[Array, "peak"]:
+    """Energies [meV] of the branches' extrema, and, as far as `TURNS` allows, those at the shell's edges."""
+    return jnp.concatenate([_extrema(sc, Delta, cluster, jnp.asarray(upper)) for upper in (False, True)])
+
+
+def _extrema(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: Flag) -> Float[Array, "peak"]:
+    """E at the first extrema of a branch inside the shell; where there are fewer, at the shell's edges, where N has steps."""
+    theta = (sc, Delta, upper)
+    slope = jax.grad(lambda kappa: branch_energy(kappa, theta, cluster))
+    grid = dense_grid(sc, Delta, cluster)
+    slopes = jax.vmap(slope)(grid)
+    turns = ((slopes[:-1] >= 0) != (slopes[1:] >= 0)) & (jnp.diff(grid) > 0)
+    wanted = turns.astype(float).at[jnp.array([0, -1])].add(0.5)
+    place = jax.lax.top_k(wanted, TURNS)[1]
+    brackets = jax.vmap(lambda i: jnp.stack(turning_point(slope, (grid[i], grid[i + 1]), slopes[i] >= 0)))(place)
+    return jax.vmap(lambda kappa: branch_energy(kappa, theta, cluster))(jnp.mean(brackets, axis=1))

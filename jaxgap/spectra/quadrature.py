@@ -13,7 +13,7 @@ so that derivatives with respect to Omega, mu and m include the motion of the sh
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -78,7 +78,7 @@ def _relative_panels(
 
     u, weight = (part.reshape(1, n, *(1 for _ in a.shape)) for part in np.polynomial.legendre.leggauss(n))
     t_left, t_right = _arcsinh((ends[:-1] - c) / w), _arcsinh((ends[1:] - c) / w)
-    start, width, t_left, step = (x[:, None] for x in barrier(((c - a) / span, w / (2 * span), t_left, t_right - t_left)))
+    start, width, t_left, step = barrier(jnp.stack([(c - a) / span, w / (2 * span), t_left, t_right - t_left]))[:, :, None]
     grow = barrier(jnp.exp(t_left + step * (0.5 * (u + 1))))  # else XLA makes a second exponential of 1 / grow
     decay = 1 / grow
     y = start + width * (grow - decay)
@@ -90,7 +90,10 @@ def _relative_panels(
     return y.reshape(-1, *a.shape), v.reshape(-1, *a.shape)
 
 
-def _sorted(c: Float[Array, "root *element"], w: Float[Array, "root *element"]) -> tuple[Any, Any]:
+Sorted = tuple[Float[Array, "root *element"], Float[Array, "root *element"]]
+
+
+def _sorted(c: Float[Array, "root *element"], w: Float[Array, "root *element"]) -> Sorted:
     """Both in the order of c. Two are exchanged in the open: a batched sort calls its comparator for every element."""
     if len(c) == 2:
         ordered = c[0] <= c[1]

@@ -5,14 +5,16 @@ all three amplitudes, and what the partner's shell leaves of each, on either sid
 shells bands are normal.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Inexact
+from jaxtyping import Array, Complex, Float, Inexact
 
-from jaxgap.model.band import larger, shell, smaller
+from jaxgap.model.band import Band, larger, smaller
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import safe_sqrt
@@ -21,6 +23,12 @@ from jaxgap.units import thermal_energy
 
 __all__ = [
     "Nodes",
+    "Interval",
+    "amplitudes_at",
+    "energies_alone",
+    "intervals_alone",
+    "nodes_at_roots",
+    "nodes_of_intervals",
     "integrand_peaks",
     "nodes_on",
     "overlap_interval",
@@ -48,8 +56,24 @@ class Nodes(NamedTuple):
 
 
 def parameters(sc: Superconductor) -> tuple[Float[Array, "band"], Float[Array, "band"]]:
-    """Masses and mus of all bands as arrays."""
-    return jnp.stack([band.mass for band in sc.bands]), jnp.stack([band.mu for band in sc.bands])
+    """Masses and mus of all bands' tangents as arrays: what nodes are placed by."""
+    m, mu = zip(*(band.tangent for band in sc.bands), strict=True)
+    return jnp.stack(m), jnp.stack(mu)
+
+
+def energies_alone(
+    sc: Superconductor, bands: tuple[int, ...], kappa: Float[Array, "interval node"]
+) -> Float[Array, "interval node"]:
+    """zeta of the band of every interval. Bands of one kind go together: fewer operations to compile than one by one."""
+    numbers, structures = zip(*(jax.tree.flatten(_nameless(sc.bands[i])) for i in bands), strict=True)
+    if len(set(structures)) > 1:
+        return jnp.stack([sc.bands[i].zeta(k) for i, k in zip(bands, kappa, strict=True)])
+    together = jax.tree.unflatten(structures[0], [jnp.stack(leaf) for leaf in zip(*numbers, strict=True)])
+    return jax.vmap(lambda band, k: band.zeta(k))(together, kappa)
+
+
+def _nameless(band: Band) -> Band:
+    return replace(band, name="")
 
 
 def pairs(sc: Superconductor) -> list[Cluster]:
@@ -64,32 +88,13 @@ def pick(values: Inexact[Array, "n *k"], indices: tuple[int, ...]) -> Inexact[Ar
 
 def overlap_interval(sc: Superconductor, cluster: Cluster) -> tuple[Scalar, Scalar]:
     """The interval of kappa in which all bands of a cluster are inside the shell (empty if its ends are equal)."""
-    a, b = zip(*(shell(sc.bands[i], sc.Omega) for i in cluster.bands), strict=True)
+    a, b = zip(*(sc.bands[i].shell(sc.Omega) for i in cluster.bands), strict=True)
     lo = reduce(larger, a)
     return lo, larger(lo, reduce(smaller, b))
 
 
-def single_intervals(sc: Superconductor) -> tuple[tuple[int, ...], Float[Array, "interval"], Float[Array, "interval"]]:
-    """(bands, a, b): where a band is inside its shell and pairs alone.
-
-    That is the whole shell of a band without cross channel; of a cross-paired one it is what its partner's shell leaves,
-    on either side. The ends are cut by `larger` and `smaller`: where two shells are equal (d = 0), the
-    derivative of an edge is then the mean of both sides.
-    """
-    ends = []
-    for cluster in sc.clusters:
-        edges = [shell(sc.bands[i], sc.Omega) for i in cluster.bands]
-        if len(edges) == 1:
-            ends.append((cluster.bands[0], *edges[0]))
-            continue
-        for i, (a, b), (a_other, b_other) in zip(cluster.bands, edges, edges[::-1], strict=True):
-            ends += [(i, a, smaller(larger(a_other, a), b)), (i, smaller(larger(b_other, a), b), b)]
-    bands, lower, upper = zip(*ends, strict=True)
-    return bands, jnp.stack(lower), jnp.stack(upper)
-
-
 def integrand_peaks(
-    m: Any, mu: Any, Delta: Any, T: Scalar, normal: bool = False
+    m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Inexact[Array, "own"], T: Scalar, normal: bool = False
 ) -> tuple[Float[Array, "root"], Float[Array, "root"]]:
     """Centres and widths (hypot of the root's imaginary part and pi k_B T |m|) of what must be resolved."""
     m, mu, Delta, kT = jax.lax.stop_gradient((m, mu, Delta, thermal_energy(T)))
@@ -98,7 +103,14 @@ def integrand_peaks(
     return centre, jnp.sqrt(width * width + (jnp.pi * kT * jnp.min(jnp.abs(m))) ** 2)
 
 
-def nodes_on(sc: Superconductor, a: Any, b: Any, centre: Any, width: Any, n: int) -> Nodes:
+def nodes_on(
+    sc: Superconductor,
+    a: Float[Array, "*on"],
+    b: Float[Array, "*on"],
+    centre: Float[Array, "root *on"],
+    width: Float[Array, "root *on"],
+    n: int,
+) -> Nodes:
     """Nodes on [a, b]; in 3D the integral runs over sqrt(kappa), in which a band's edge is smooth.
 
     Of many intervals at once the nodes come first, the intervals last (as in `spectra.quadrature.panels`).
@@ -120,14 +132,73 @@ def overlap_nodes(sc: Superconductor, cluster: Cluster, Delta: Amplitudes, T: Sc
     return nodes_on(sc, *overlap_interval(sc, cluster), *peaks, n)
 
 
+class Interval(NamedTuple):
+    """Where a band is inside its shell and pairs alone."""
+
+    band: int
+    a: Scalar
+    b: Scalar
+
+
+def intervals_alone(sc: Superconductor, cluster: Cluster) -> list[Interval]:
+    """Where bands of a cluster pair alone.
+
+    That is the whole shell of a band without cross channel; of a cross-paired one it is what its partner's shell leaves,
+    on either side. The ends are cut by `larger` and `smaller`: where two shells are equal (d = 0), the
+    derivative of an edge is then the mean of both sides.
+    """
+    edges = [sc.bands[i].shell(sc.Omega) for i in cluster.bands]
+    if len(edges) == 1:
+        return [Interval(cluster.bands[0], *edges[0])]
+    found = []
+    for i, (a, b), (a_other, b_other) in zip(cluster.bands, edges, edges[::-1], strict=True):
+        found += [Interval(i, a, smaller(larger(a_other, a), b)), Interval(i, smaller(larger(b_other, a), b), b)]
+    return found
+
+
+def single_intervals(sc: Superconductor) -> list[Interval]:
+    """`intervals_alone` of all clusters."""
+    return [interval for cluster in sc.clusters for interval in intervals_alone(sc, cluster)]
+
+
+def nodes_of_intervals(
+    sc: Superconductor, intervals: list[Interval], Delta: Amplitudes, T: Scalar, n: int, normal: bool = False
+) -> tuple[tuple[int, ...], Nodes]:
+    """Bands and nodes of intervals in which a band pairs alone."""
+    bands, a, b = zip(*intervals, strict=True)
+    m, mu = (pick(leaf, bands) for leaf in parameters(sc))
+
+    def nodes(m: Scalar, mu: Scalar, Delta: Inexact[Array, ""], a: Scalar, b: Scalar) -> Nodes:
+        return nodes_on(sc, a, b, *integrand_peaks(m[None], mu[None], Delta[None], T, normal), n)
+
+    return bands, jax.vmap(nodes)(m, mu, pick(Delta, bands), jnp.stack(a), jnp.stack(b))
+
+
 def single_nodes(
     sc: Superconductor, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False
 ) -> tuple[tuple[int, ...], Nodes]:
-    """Bands and nodes of all intervals in which a band pairs alone."""
-    bands, a, b = single_intervals(sc)
-    m, mu = (pick(leaf, bands) for leaf in parameters(sc))
+    """`nodes_of_intervals` of all clusters."""
+    return nodes_of_intervals(sc, single_intervals(sc), Delta, T, n, normal)
 
-    def interval(m: Any, mu: Any, Delta: Any, a: Any, b: Any) -> Nodes:
-        return nodes_on(sc, a, b, *integrand_peaks(m[None], mu[None], Delta[None], T, normal), n)
 
-    return bands, jax.vmap(interval)(m, mu, pick(Delta, bands), a, b)
+NODES_AT_ROOTS = 24
+"""Gauss nodes per piece beside the roots of a Green's function; there are two pieces per root, eight for a pair of bands."""
+
+
+def nodes_at_roots(sc: Superconductor, a: Scalar, b: Scalar, roots: Complex[Array, "root"]) -> Nodes:
+    """Nodes on [a, b] for a Green's function with these poles in kappa."""
+    roots = jax.lax.stop_gradient(roots)
+    return nodes_on(sc, a, b, roots.real, jnp.abs(roots.imag), NODES_AT_ROOTS)
+
+
+def amplitudes_at(
+    sc: Superconductor, cluster: Cluster, Delta: Amplitudes, z: Sequence[Float[Array, "*k"]]
+) -> list[Inexact[Array, "*k"]]:
+    """Amplitudes of a cluster's channels where its bands have the energies `z`: zero where a band is outside its shell."""
+    inside = {i: jnp.abs(energy) <= sc.Omega for i, energy in zip(cluster.bands, z, strict=True)}
+    n, acts = len(sc.bands), dict(inside)
+    for c in cluster.channels:
+        if c >= n:
+            i, j = sc.cross[c - n]
+            acts[c] = inside[i] & inside[j]
+    return [jnp.where(acts[c], Delta[c], 0.0) for c in cluster.channels]

@@ -6,18 +6,19 @@ is a quartic in kappa, since zeta_i = kappa / m_i - mu_i is linear in it (E_+-: 
 (2020), Eq. 3-4).
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex
+from jaxtyping import Array, Complex, Inexact
 
+from jaxgap.numerics.types import Scalar
 from jaxgap.spectra.pair import abs2
 
 __all__ = ["pair_roots"]
 
 
-def pair_roots(m1: Any, mu1: Any, m2: Any, mu2: Any, Delta: Any, z: Any) -> Complex[Array, "4"]:
+def pair_roots(
+    m1: Scalar, mu1: Scalar, m2: Scalar, mu2: Scalar, Delta: Inexact[Array, "3"], z: Inexact[Array, ""]
+) -> Complex[Array, "4"]:
     """The four kappa at which E_+ or E_- equals z [meV], without derivatives."""
     # Counted from between the Fermi surfaces: far from there the coefficients would cancel.
     centre = (m1 * mu1 + m2 * mu2) / 2

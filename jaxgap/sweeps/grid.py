@@ -195,7 +195,7 @@ def _known(sc: Superconductor, name: str) -> tuple[Moves, str]:
     if name == "T":
         return leaf("T"), "K"
     if name == "d" and len(sc.bands) == 2 and len(sc.cross) == 1:
-        masses = [float(band.mass) for band in sc.bands]
+        masses = [float(band.tangent[0]) for band in sc.bands]
         check(masses[0] == masses[1], "d", "belong to bands of equal masses (else set `mu[...]` itself)", f"masses {masses}")
         return apart, "meV"
     path = sc.canonical(name)

@@ -9,7 +9,7 @@ from problems import ba122, generator, one_band, problem, relative_error, scaled
 
 from jaxgap import solve
 from jaxgap.observables import coherence_peaks, tunnelling_conductance, tunnelling_density_of_states
-from jaxgap.observables.clean_density_of_states import clean_density_of_states_of
+from jaxgap.spectra.green import clean_density_of_states_of
 
 CLOSED_FORM = 1e-8
 """Roots by Newton's method to the last bit, and omega - Delta."""

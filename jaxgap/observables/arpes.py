@@ -15,29 +15,27 @@ Phys. 75, 473 (2003), section II). Both convolutions are trapezoidal sums, which
 stay below Gamma, pi k_B T and the resolutions: `photoemission` chooses them.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Float
 
-from jaxgap.model.band import zeta
+from jaxgap.model.band import kappa_F, velocity
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import band_weights, not_negative, positive
-from jaxgap.observables.dispersion import wave_vector
+from jaxgap.observables.energies import wave_vector
 from jaxgap.solving.entry import takes_solution, takes_system
-from jaxgap.solving.solution import Solution
-from jaxgap.spectra import pair as spectrum
-from jaxgap.spectra.pair import abs2
+from jaxgap.solving.state import PairedState
 from jaxgap.units import hbar2_over_2m_e, k_B, thermal_energy
 
 __all__ = [
     "Mesh",
     "fermi_wave_vector",
-    "green_function",
     "intensity_before_resolution",
     "photoemission",
     "photoemission_mesh",
@@ -53,7 +51,7 @@ STEP = 0.34
 
 
 @takes_solution
-def spectral_function(solution: Solution, kappa: Any, omega: Any, Gamma: Any) -> Float[Array, "band kappa omega"]:
+def spectral_function(solution: PairedState, kappa: Reals, omega: Reals, Gamma: Real) -> Float[Array, "band kappa omega"]:
     """A_i(k, omega) [1/meV] of every band at kappa = hbar^2 k^2 / 2 m_e [meV] and energies omega [meV].
 
     Gamma is the half width of the peaks [meV], positive. Outside its shell a band is normal, as in `dispersion`.
@@ -70,42 +68,9 @@ def spectral_function(solution: Solution, kappa: Any, omega: Any, Gamma: Any) ->
 
 @program
 def _spectral_function(
-    solution: Solution, kappa: Float[Array, "kappa"], omega: Float[Array, "omega"], Gamma: Float[Array, ""]
+    solution: PairedState, kappa: Float[Array, "kappa"], omega: Float[Array, "omega"], Gamma: Float[Array, ""]
 ) -> Float[Array, "band kappa omega"]:
-    sc = solution.superconductor
-    return -green_function(sc, solution.Delta, kappa[:, None], omega + 1j * Gamma).imag / jnp.pi
-
-
-def green_function(
-    sc: Superconductor, Delta: Complex[Array, "channel"], kappa: Any, z: Complex[Array, "*omega"]
-) -> Complex[Array, "band *k"]:
-    """G_ii(kappa, z) of every band [1/meV], for arrays kappa and z that broadcast against each other."""
-    G: list[Any] = [None] * len(sc.bands)
-    for cluster in sc.clusters:
-        x = [zeta(sc.bands[i], kappa) for i in cluster.bands]
-        inside = [jnp.abs(energy) <= sc.Omega for energy in x]
-        D = [jnp.where(s, Delta[i], 0.0) for s, i in zip(inside, cluster.bands, strict=True)]
-        if len(x) == 1:
-            G[cluster.bands[0]] = (z + x[0]) / (z**2 - x[0] ** 2 - abs2(D[0]))
-            continue
-        D.append(jnp.where(inside[0] & inside[1], Delta[cluster.channels[2]], 0.0))
-        G[cluster.bands[0]], G[cluster.bands[1]] = _of_pair(x[0], x[1], D, z)
-    return jnp.stack([jnp.broadcast_to(g, jnp.broadcast_shapes(jnp.shape(kappa), z.shape)) for g in G])
-
-
-def _of_pair(x1: Any, x2: Any, Delta: Any, z: Any) -> tuple[Any, Any]:
-    r"""G_11 and G_22 as cofactors over (z^2 - E_+^2)(z^2 - E_-^2).
-
-    One complex division: half the work of inverting G^-1 as the density of states does, whose nodes come so near to the poles
-    that this product would cancel.
-    """
-    s1, s2, s3 = (abs2(D) for D in Delta)
-    A = x1**2 + x2**2 + s1 + s2 + 2 * s3
-    z2 = z**2
-    inverse = 1 / ((z2 - A) * z2 + spectrum.determinant(x1, x2, *Delta))
-    first = (z + x1) * (z2 - x2**2 - s2) - s3 * (z + x2)
-    second = (z + x2) * (z2 - x1**2 - s1) - s3 * (z + x1)
-    return first * inverse, second * inverse
+    return -solution.green_function(kappa[:, None], omega + 1j * Gamma).imag / jnp.pi
 
 
 # --- photoemission ----------------------------------------------------------------------------------------------------
@@ -120,14 +85,14 @@ class Mesh(NamedTuple):
 
 @takes_solution
 def photoemission(
-    solution: Solution,
-    k: Any,
-    omega: Any,
-    Gamma: Any,
+    solution: PairedState,
+    k: Reals,
+    omega: Reals,
+    Gamma: Real,
     *,
     energy_resolution: float = 0.0,
     momentum_resolution: float = 0.0,
-    weights: Any = None,
+    weights: Reals | None = None,
     fermi: bool = True,
     mesh: Mesh | None = None,
 ) -> Float[Array, "k omega"]:
@@ -159,7 +124,7 @@ def photoemission(
     return _photoemission(solution, k, omega, width, sigmas, weights, mesh, fermi)
 
 
-def standard_deviations(energy_resolution: Any, momentum_resolution: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def standard_deviations(energy_resolution: Real, momentum_resolution: Real) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Of R_omega [meV] and R_k [1/angstrom], from their full widths at half maximum."""
     energy = not_negative("energy_resolution", energy_resolution, "meV")
     return energy / FWHM, not_negative("momentum_resolution", momentum_resolution, "1/angstrom") / FWHM
@@ -167,12 +132,12 @@ def standard_deviations(energy_resolution: Any, momentum_resolution: Any) -> tup
 
 @takes_solution
 def photoemission_mesh(
-    solution: Solution,
-    k: Any,
-    omega: Any,
-    Gamma: Any,
-    energy_resolution: Any = 0.0,
-    momentum_resolution: Any = 0.0,
+    solution: PairedState,
+    k: Reals,
+    omega: Reals,
+    Gamma: Real,
+    energy_resolution: Real = 0.0,
+    momentum_resolution: Real = 0.0,
     fermi: bool = True,
 ) -> Mesh:
     """The numbers of nodes that these widths need, rounded up so that similar spectra share a program."""
@@ -186,10 +151,9 @@ def photoemission_mesh(
         step = min(STEP * Gamma, STEP * edge, sigma)
         n_omega = _rounded((np.ptp(np.asarray(omega)) + 2 * REACH * sigma) / step)
     if sigma_k > 0:
-        lightest = min(abs(float(band.mass)) for band in solution.superconductor.bands)
-        top = np.max(np.abs(np.asarray(k))) + REACH * sigma_k
-        velocity = 2 * hbar2_over_2m_e * top / lightest
-        n_k = _rounded(2 * REACH * sigma_k / min(STEP * Gamma / velocity, sigma_k))
+        top = jnp.asarray(np.max(np.abs(np.asarray(k))) + REACH * sigma_k)
+        fastest = max(abs(float(velocity(band, top))) for band in solution.superconductor.bands)
+        n_k = _rounded(2 * REACH * sigma_k / min(STEP * Gamma / fastest, sigma_k))
     return Mesh(n_k, n_omega)
 
 
@@ -199,7 +163,14 @@ def _rounded(count: float) -> int:
 
 @takes_solution
 def photoemission_of(
-    solution: Solution, k: Any, omega: Any, Gamma: Any, sigmas: Any, weights: Any, mesh: Mesh, fermi: bool
+    solution: PairedState,
+    k: Float[Array, "k"],
+    omega: Float[Array, "omega"],
+    Gamma: Scalar,
+    sigmas: tuple[Scalar, Scalar],
+    weights: Float[Array, "band"],
+    mesh: Mesh,
+    fermi: bool,
 ) -> Float[Array, "k omega"]:
     """`photoemission` in plain arrays, on a given mesh."""
     sigma = sigmas[0]
@@ -219,18 +190,25 @@ _photoemission = program(photoemission_of)
 
 @takes_solution
 def intensity_before_resolution(
-    solution: Solution, k: Any, energies: Any, Gamma: Any, sigma_k: Any, weights: Any, n_k: int, fermi: bool
+    solution: PairedState,
+    k: Scalar,
+    energies: Float[Array, "omega"],
+    Gamma: Scalar,
+    sigma_k: Scalar,
+    weights: Float[Array, "band"],
+    n_k: int,
+    fermi: bool,
 ) -> Float[Array, "omega"]:
     """f(omega) sum_i M_i A_i at one k, averaged over the momentum resolution but not over the energy resolution."""
     t = jnp.linspace(-REACH, REACH, n_k) if n_k else jnp.zeros(1)
     share = jnp.exp(-(t**2) / 2) / jnp.sum(jnp.exp(-(t**2) / 2))
     kappa = hbar2_over_2m_e * (k + sigma_k * t) ** 2
-    G = green_function(solution.superconductor, solution.Delta, kappa[:, None], energies + 1j * Gamma)
+    G = solution.green_function(kappa[:, None], energies + 1j * Gamma)
     A = -jnp.einsum("i,k,ikw->w", weights, share, G.imag) / jnp.pi
     return A * jax.nn.sigmoid(-energies / thermal_energy(solution.T)) if fermi else A
 
 
-def gaussian(x: Float[Array, "*s"], sigma: Any) -> Float[Array, "*s"]:
+def gaussian(x: Float[Array, "*s"], sigma: Scalar) -> Float[Array, "*s"]:
     """The normalised Gaussian of standard deviation sigma."""
     return jnp.exp(-((x / sigma) ** 2) / 2) / (sigma * (2 * jnp.pi) ** 0.5)
 
@@ -241,4 +219,4 @@ def fermi_wave_vector(sc: Superconductor, band: str) -> Float[Array, ""]:
     names = sc.band_names
     check(band in names, "band", f"be one of {', '.join(names)}", repr(band))
     one = sc.bands[names.index(band)]
-    return wave_vector(one.mass * one.mu)
+    return wave_vector(kappa_F(one))

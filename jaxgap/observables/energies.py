@@ -6,41 +6,27 @@ Vargas-Paredes et al., Phys. Rev. B 101, 094516 (2020), Eq. 3-4, Fig. 3. The amp
 Delta_ij(k) = Delta_ij Theta(Omega - |zeta_i|) Theta(Omega - |zeta_j|), so the dispersion jumps at its edges.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap.model.band import zeta
+from jaxgap.numerics.types import Reals
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
-from jaxgap.spectra import pair as spectrum
+from jaxgap.solving.state import MeanFieldState
 from jaxgap.units import hbar2_over_2m_e
 
 __all__ = ["dispersion", "wave_vector"]
 
 
 @takes_solution
-def dispersion(solution: Solution, kappa: Any) -> Float[Array, "branch kappa"]:
+def dispersion(solution: MeanFieldState, kappa: Reals) -> Float[Array, "branch kappa"]:
     """Quasiparticle energies [meV] at kappa = hbar^2 k^2 / 2 m_e [meV].
 
     Rows are the branches in the order of `branch_names`: of a band alone, its E; of two cross-paired bands, E_- then E_+.
     """
     kappa = jnp.atleast_1d(jnp.asarray(kappa, jnp.float64))
-    sc, rows = solution.superconductor, []
-    for cluster in sc.clusters:
-        z = [zeta(sc.bands[i], kappa) for i in cluster.bands]
-        inside = [jnp.abs(x) <= sc.Omega for x in z]
-        if len(z) == 1:
-            Delta2 = jnp.where(inside[0], spectrum.abs2(solution.Delta[cluster.bands[0]]), 0.0)
-            rows.append(spectrum.safe_sqrt(z[0] ** 2 + Delta2))
-            continue
-        shells = [*inside, inside[0] & inside[1]]
-        Delta = [jnp.where(s, solution.Delta[c], 0.0) for s, c in zip(shells, cluster.channels, strict=True)]
-        rows.extend(reversed(spectrum.energies(z[0], z[1], *Delta)))
-    return jnp.stack(rows)
+    return solution.energies(kappa)
 
 
-def wave_vector(kappa: Any) -> Float[Array, "*k"]:
+def wave_vector(kappa: Reals) -> Float[Array, "*k"]:
     """k [1/angstrom] of kappa = hbar^2 k^2 / 2 m_e [meV]."""
     return jnp.sqrt(jnp.asarray(kappa, jnp.float64) / hbar2_over_2m_e)

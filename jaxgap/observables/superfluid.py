@@ -37,17 +37,19 @@ branches touch. These formulas are jaxgap's own derivation, tested against the s
   D_n = -(2 / d m) [kappa rho tanh(zeta / 2 k_B T)] between the shell's edges.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.band import kappa_F, rho, shell, zeta
+from jaxgap.model.parabolic import check_parabolic
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Real, Scalar
 from jaxgap.observables.absolute import states_per_volume
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import Rule
@@ -55,6 +57,8 @@ from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, singl
 from jaxgap.units import london_density, thermal_energy
 
 __all__ = ["SuperfluidDensity", "superfluid_density", "penetration_depth", "carrier_weight"]
+
+OfK = Float[Array, "*k"]
 
 RESPONSE_RULE = Rule(64, 48)
 """More nodes: f'(E) is sharper than the integrands of the gap equations."""
@@ -71,7 +75,7 @@ class SuperfluidDensity(NamedTuple):
 
 @takes_solution
 @program
-def superfluid_density(solution: Solution) -> SuperfluidDensity:
+def superfluid_density(solution: MeanFieldState) -> SuperfluidDensity:
     """rho_s = D / sum_i (n_i / |m_i|) of a state: what (lambda(0)/lambda(T))^2 measures, up to the value at T = 0.
 
     n_i are the electrons (of a hole band: the holes) of the normal state at the same chemical potential. Clean and local: no
@@ -84,7 +88,7 @@ def superfluid_density(solution: Solution) -> SuperfluidDensity:
 
 
 @takes_solution
-def penetration_depth(solution: Solution, layer_spacing: Any = None) -> Float[Array, ""]:
+def penetration_depth(solution: MeanFieldState, layer_spacing: Real | None = None) -> Float[Array, ""]:
     """London penetration depth lambda [nm] of a state; infinite in the normal state, NaN if D is negative.
 
     The densities are absolute, from the masses (`jaxgap.observables.absolute`); of 2D bands it is that of currents in the
@@ -98,7 +102,7 @@ def penetration_depth(solution: Solution, layer_spacing: Any = None) -> Float[Ar
 
 
 @program
-def _penetration_depth(solution: Solution, states: Float[Array, ""]) -> Float[Array, ""]:
+def _penetration_depth(solution: MeanFieldState, states: Float[Array, ""]) -> Float[Array, ""]:
     sc = solution.superconductor
     D = jnp.sum(superfluid_weights_of(sc, solution.Delta, solution.T))
     # In the normal state rounding is left.
@@ -117,6 +121,7 @@ def superfluid_weights_of(
     sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""], rule: Rule = RESPONSE_RULE
 ) -> Float[Array, "band"]:
     """D of given amplitudes, band by band [meV times the unit of N]."""
+    check_parabolic(sc.bands, "the superfluid density")
     kT, d = thermal_energy(T), sc.dimension
     m, mu = parameters(sc)
     D = [_minus_normal(sc, i, kT) for i in range(len(sc.bands))]
@@ -139,7 +144,7 @@ def _minus_normal(sc: Superconductor, i: int, kT: Float[Array, ""]) -> Float[Arr
     band = sc.bands[i]
     kappa = jnp.stack(shell(band, sc.Omega))
     edges = kappa * rho(kappa, sc.dimension) * jnp.tanh(zeta(band, kappa) / (2 * kT))
-    return 2 / (sc.dimension * band.mass) * (edges[1] - edges[0])
+    return 2 / (sc.dimension * band.tangent[0]) * (edges[1] - edges[0])
 
 
 def _fermi_slope(E: Float[Array, "*k"], kT: Float[Array, ""]) -> Float[Array, "*k"]:
@@ -148,12 +153,14 @@ def _fermi_slope(E: Float[Array, "*k"], kT: Float[Array, ""]) -> Float[Array, "*
     return -decay / (1 + decay) ** 2 / kT
 
 
-def _of_pair(sc: Superconductor, cluster: Cluster, Delta: Any, T: Any, rule: Rule) -> Float[Array, "2"]:
+def _of_pair(
+    sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "channel"], T: Scalar, rule: Rule
+) -> Float[Array, "2"]:
     """D of two cross-paired bands where both are inside the shell: the current of each, in the twist of both."""
     kT = thermal_energy(T)
     nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap)
     z1, z2 = (zeta(sc.bands[i], nodes.kappa) for i in cluster.bands)
-    v1, v2 = (1 / sc.bands[i].mass for i in cluster.bands)
+    v1, v2 = (1 / sc.bands[i].tangent[0] for i in cluster.bands)
     amplitudes = pick(Delta, cluster.channels)
     slope1, slope2 = _slopes(z1, z2, amplitudes, kT)
     uniform, mixed, opposite = _responses(z1, z2, amplitudes, kT)
@@ -166,7 +173,7 @@ def _of_pair(sc: Superconductor, cluster: Cluster, Delta: Any, T: Any, rule: Rul
     return jnp.stack([nodes.integral(D1), nodes.integral(D2)])
 
 
-def _slopes(z1: Any, z2: Any, Delta: Inexact[Array, "3"], kT: Any) -> tuple[Any, Any]:
+def _slopes(z1: OfK, z2: OfK, Delta: Inexact[Array, "3"], kT: Scalar) -> tuple[OfK, OfK]:
     r"""Holes less electrons of either band, from the derivatives of Lambda (1 <-> 2 for the other band)
 
     .. math:: \partial\Lambda / \partial\zeta_1 = \zeta_1 S + R [ \zeta_1 (\epsilon_1^2 - \epsilon_2^2)
@@ -179,7 +186,7 @@ def _slopes(z1: Any, z2: Any, Delta: Inexact[Array, "3"], kT: Any) -> tuple[Any,
     return z1 * S + R * (z1 * w + exchange), z2 * S - R * (z2 * w + exchange)
 
 
-def _responses(z1: Any, z2: Any, Delta: Inexact[Array, "3"], kT: Any) -> tuple[Any, Any, Any]:
+def _responses(z1: OfK, z2: OfK, Delta: Inexact[Array, "3"], kT: Scalar) -> tuple[OfK, OfK, OfK]:
     """sum_nm A_nm B_mn f[E_n, E_m] for (A, B) = (1, 1), (1, X) and (X, X)."""
     x = spectrum.branches(z1, z2, *Delta)
     s1, s2, s3 = abs2(Delta)

@@ -14,7 +14,7 @@ from scipy.integrate import quad
 
 from jaxgap import InputError, critical_temperature, solve
 from jaxgap.observables import penetration_depth, superfluid_density
-from jaxgap.observables.superfluid_density import carrier_weight, superfluid_weights_of
+from jaxgap.observables.superfluid import carrier_weight, superfluid_weights_of
 from jaxgap.units import k_B
 
 TWIST = 1e-6

@@ -1,0 +1,100 @@
+"""What a root of the gap equations is worth: its accuracy, from the residual with more nodes, its conditioning, its stability,
+and the status that sums everything up. For many roots at once, elements last."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxgap.equations.gap_equations import residuals, residuals_and_phases
+from jaxgap.equations.nodes import Lanes, lanes
+from jaxgap.equations.pairing import unpack
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.batching import one_of_many
+from jaxgap.numerics.characteristic import count_negative
+from jaxgap.numerics.implicit import SINGULAR
+from jaxgap.numerics.newton import solved
+from jaxgap.numerics.singular import smallest_singular_values
+from jaxgap.solving.solution import Status, promised_accuracy
+from jaxgap.spectra.quadrature import Rule
+
+__all__ = ["Verdict", "judge", "judged", "status_of"]
+
+LARGE = 1e-4
+"""Amplitudes above 1e-4 Omega have a relative error."""
+
+Judge = Callable[[Superconductor, Float[Array, ""], Float[Array, "x"], Float[Array, "x x"]], "Verdict"]
+
+
+class Verdict(NamedTuple):
+    """What is known of roots, whatever was asked for."""
+
+    valid: Bool[Array, "*element"]
+    """Whether system and temperature are."""
+    sigma_min: Float[Array, "*element"]
+    quadrature_error: Float[Array, "*element"]
+    unstable_amplitude: Int[Array, "*element"]
+    """Unstable directions; of complex amplitudes all together."""
+    unstable_phase: Int[Array, "*element"]
+
+    @property
+    def accurate(self) -> Bool[Array, "*element"]:
+        """Whether the amplitudes are as good as promised."""
+        return self.quadrature_error <= promised_accuracy(self.sigma_min)
+
+    def differentiable(self, trusted: Bool[Array, "*element"]) -> Bool[Array, "*element"]:
+        """Whether roots that are `trusted` have derivatives to useful precision."""
+        return trusted & (self.sigma_min > SINGULAR)
+
+
+def judge(
+    sc: Superconductor, T: Float[Array, "element"], x: Float[Array, "x element"], M: Float[Array, "x x element"], finer: Lanes
+) -> Verdict:
+    """The verdict on the roots x [meV], where dr/dx is M (gauge fixed), by the equations with the `finer` nodes."""
+    n, real = len(sc.channels), len(x) == len(sc.channels)
+    # One evaluation: the sums over k of r make the phase block, too.
+    r, phases = residuals_and_phases(x, finer) if real else (residuals(x, finer), M[..., :0])
+    error = unpack(jax.vmap(solved, in_axes=-1, out_axes=-1)(M, r), n)
+    size = jnp.abs(unpack(x, n))
+    large = size > LARGE * sc.Omega
+    share = jnp.where(large, jnp.abs(error) / jnp.where(large, size, 1.0), 0.0)
+    valid = jnp.stack([jnp.isfinite(leaf).reshape(len(T), -1).all(axis=1) for leaf in jax.tree.leaves(sc)]).all(axis=0)
+    unstable = count_negative(jnp.concatenate([M, phases], axis=-1))
+    return Verdict(
+        valid=valid & (T >= 0) & jnp.isfinite(T) & (sc.Omega > 0),
+        sigma_min=smallest_singular_values(M),
+        quadrature_error=jnp.sqrt(jnp.sum(share * share, axis=0)),
+        unstable_amplitude=unstable[: len(T)],
+        unstable_phase=unstable[len(T) :] if real else jnp.zeros(T.shape, int),
+    )
+
+
+@cache
+def judged(rule: Rule) -> Judge:
+    """`judge` of one root, with nodes placed for it; under `jax.vmap` of all together."""
+
+    def many(
+        sc: Superconductor, T: Float[Array, "element"], x: Float[Array, "element x"], M: Float[Array, "element x x"]
+    ) -> Verdict:
+        Delta = jax.vmap(partial(unpack, n=len(sc.channels)))(x)
+        return judge(sc, T, x.T, jnp.moveaxis(M, 0, -1), lanes(sc, Delta, T, rule.refined()))
+
+    return one_of_many(many)
+
+
+def status_of(
+    verdict: Verdict,
+    vanished: Bool[Array, "*element"],
+    found: Bool[Array, "*element"],
+    on_branch: Bool[Array, "*element"] | bool,
+    zero: Status,
+) -> Int[Array, "*element"]:
+    """The status of what a search has `found`; `zero` is that of the normal state, in which it has `vanished`."""
+    status = jnp.where(verdict.accurate, Status.CONVERGED, Status.INACCURATE)
+    status = jnp.where(vanished, zero, status)
+    status = jnp.where(found, status, Status.NOT_CONVERGED)
+    status = jnp.where(on_branch, status, Status.LEFT_BRANCH)
+    return jnp.where(verdict.valid, status, Status.INVALID).astype(int)

@@ -1,0 +1,73 @@
+r"""The protocol of a cluster: bands that cross channels link together, at given amplitudes.
+
+Clusters do not know of each other, so everything about a system's quasiparticles is a sum, or a list, over its clusters
+(`spectra.green`). Which bands and channels a cluster has is the model's (`model.superconductor.Cluster`); what they do together
+is in a `ClusterSpectrum`: of one band (`spectra.one_band`), of two (`spectra.two_bands`). A cluster of more bands is one more
+file and one more line in `spectra.green.clusters_of`.
+"""
+
+from abc import abstractmethod
+from typing import Generic, NamedTuple, TypeVar
+
+import equinox as eqx
+from jaxtyping import Array, Complex, Float, Inexact
+
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.spectra.quadrature import Rule
+
+__all__ = ["ClusterSpectrum", "LocalFunctions"]
+
+S = TypeVar("S")
+
+
+class LocalFunctions(NamedTuple):
+    """Nambu's Green's function (z - H)^-1 of every band at one place, z = omega + i Gamma [unit of N]."""
+
+    G: Complex[Array, "band"]
+    """sum_k G_ii(k, z), the electrons'."""
+    below: Complex[Array, "band"]
+    """sum_k G_ii(k, -omega + i Gamma): the same at the opposite energy; only its imaginary part is right."""
+    M: Complex[Array, "band"]
+    r"""-(1/\pi) \sum_k {\rm Im} F_ii(k, z) with the imaginary part of the functions of z that multiply the amplitudes: the
+    anomalous spectral function, which turns with the amplitudes' phase."""
+
+
+class ClusterSpectrum(eqx.Module, Generic[S]):
+    """Quasiparticles of one cluster at given amplitudes: an abstract class. S are the sums over k that its gap equations need.
+
+    Bands and channels below are the cluster's, in the order of `cluster`; amplitudes are switched off outside the shells.
+    """
+
+    superconductor: eqx.AbstractVar[Superconductor]
+    Delta: eqx.AbstractVar[Inexact[Array, "channel"]]
+    """Amplitudes of all channels of the system [meV]."""
+    cluster: eqx.AbstractVar[Cluster]
+
+    @abstractmethod
+    def energies(self, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:
+        """Of its branches [meV], lowest first."""
+
+    @abstractmethod
+    def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> tuple[Complex[Array, "*k"], ...]:
+        """G_ii(kappa, z) of its bands [1/meV]."""
+
+    @abstractmethod
+    def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
+        """Sums over the k inside the shells of its bands, with nodes of their own for z."""
+
+    @abstractmethod
+    def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:
+        """Of its bands inside their shells, of sharp quasiparticles [unit of N]."""
+
+    @abstractmethod
+    def singular_energies(self) -> Float[Array, "peak"]:
+        """Energies [meV] at which its densities of states are sharp: where nodes in omega have to lie."""
+
+    @abstractmethod
+    def sums(self, T: Float[Array, ""], rule: Rule) -> S:
+        """The sums over k that its anomalous densities are made of, on nodes placed for its amplitudes."""
+
+    @abstractmethod
+    def densities(self, sums: S, Delta: Inexact[Array, "channel"]) -> tuple[Inexact[Array, ""], ...]:
+        """P_c of its channels [meV times the unit of N] from the sums that belong to it: of its amplitudes `Delta`, or of such
+        that have the same sums (imaginary parts, to first order)."""

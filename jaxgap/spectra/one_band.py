@@ -1,0 +1,104 @@
+r"""Quasiparticles of a band that pairs alone: a cluster of one band, and what is left of a cross-paired one.
+
+.. math:: E = \sqrt{\zeta^2 + |\Delta|^2}, \qquad G(k, z) = \frac{z + \zeta}{z^2 - E^2}, \qquad
+          F(k, z) = \frac{\Delta}{z^2 - E^2}, \qquad P = \Delta \sum_k \frac{\tanh(E / 2 k_B T)}{2E}
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Complex, Float, Inexact
+
+from jaxgap.model.band import rho
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
+from jaxgap.spectra.pair import abs2, pair_sum, safe_sqrt
+from jaxgap.spectra.quadrature import Rule
+from jaxgap.spectra.regions import (
+    Interval,
+    amplitudes_at,
+    energies_alone,
+    intervals_alone,
+    nodes_at_roots,
+    nodes_of_intervals,
+    pick,
+)
+from jaxgap.units import thermal_energy
+
+__all__ = ["OneBand", "density_alone", "local_functions_alone", "sums_alone"]
+
+Scalar = Float[Array, ""]
+
+
+class OneBand(ClusterSpectrum[Scalar]):
+    """A cluster of one band."""
+
+    superconductor: Superconductor
+    Delta: Inexact[Array, "channel"]
+    cluster: Cluster = eqx.field(static=True)
+
+    def energies(self, kappa: Float[Array, "*k"]) -> Float[Array, "1 *k"]:
+        z, D = self._at(kappa)
+        return safe_sqrt(z**2 + abs2(D))[None]
+
+    def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> tuple[Complex[Array, "*k"], ...]:
+        x, D = self._at(kappa)
+        return ((z + x) / (z**2 - x**2 - abs2(D)),)
+
+    def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
+        (interval,) = intervals_alone(self.superconductor, self.cluster)
+        return LocalFunctions(*(part[None] for part in local_functions_alone(self.superconductor, self.Delta, interval, z)))
+
+    def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "1"]:
+        (interval,) = intervals_alone(self.superconductor, self.cluster)
+        return density_alone(self.superconductor, self.Delta, interval, omega)[None]
+
+    def singular_energies(self) -> Float[Array, "1"]:
+        return safe_sqrt(abs2(self.Delta[self.cluster.bands[0]]))[None]
+
+    def sums(self, T: Scalar, rule: Rule) -> Scalar:
+        return sums_alone(self.superconductor, self.cluster, self.Delta, T, rule)[0]
+
+    def densities(self, sums: Scalar, Delta: Inexact[Array, "channel"]) -> tuple[Inexact[Array, ""], ...]:
+        return (sums * Delta[self.cluster.bands[0]],)
+
+    def _at(self, kappa: Float[Array, "*k"]) -> tuple[Float[Array, "*k"], Inexact[Array, "*k"]]:
+        """zeta, and the amplitude inside the shell."""
+        z = self.superconductor.bands[self.cluster.bands[0]].zeta(kappa)
+        return z, amplitudes_at(self.superconductor, self.cluster, self.Delta, [z])[0]
+
+
+def sums_alone(
+    sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "channel"], T: Scalar, rule: Rule
+) -> tuple[Scalar, ...]:
+    """Sum of f(E) = tanh(E / 2 k_B T) / 2E over the k where each band of a cluster pairs alone."""
+    bands, nodes = nodes_of_intervals(sc, intervals_alone(sc, cluster), Delta, T, rule.single)
+    z = energies_alone(sc, bands, nodes.kappa)
+    f = nodes.integral(pair_sum(safe_sqrt(z**2 + abs2(pick(Delta, bands))[:, None]), thermal_energy(T)))
+    return tuple(sum((f[k] for k, i in enumerate(bands) if i == band), jnp.zeros(())) for band in cluster.bands)
+
+
+def local_functions_alone(
+    sc: Superconductor, Delta: Inexact[Array, "channel"], interval: Interval, z: Complex[Array, ""]
+) -> tuple[Complex[Array, ""], Complex[Array, ""], Complex[Array, ""]]:
+    """The `LocalFunctions` of a band that pairs alone with kappa in an interval."""
+    band, D = sc.bands[interval.band], Delta[interval.band]
+    root = jnp.sqrt(z**2 - abs2(D))
+    nodes = nodes_at_roots(sc, interval.a, interval.b, band.kappa_at(jnp.stack([root, -root])))
+    x = band.zeta(nodes.kappa)
+    inverse = 1 / (z**2 - x**2 - abs2(D))
+    M = -D / jnp.pi * nodes.integral(inverse).imag
+    return nodes.integral((z + x) * inverse), nodes.integral((z - x) * inverse), M + 0j
+
+
+def density_alone(
+    sc: Superconductor, Delta: Inexact[Array, "channel"], interval: Interval, omega: Float[Array, ""]
+) -> Float[Array, ""]:
+    """BCS: |u|^2 = (1 + zeta / omega) / 2 at zeta = +-sqrt(omega^2 - |Delta|^2), |omega| / |zeta| states per d zeta."""
+    band, gap, size = sc.bands[interval.band], safe_sqrt(abs2(Delta[interval.band])), jnp.abs(omega)
+    open_ = size >= gap
+    z = jnp.array([1.0, -1.0]) * jnp.sqrt(jnp.where(open_, (size - gap) * (size + gap), 1.0))
+    kappa = band.kappa_at(z)
+    inside = open_ & (kappa >= interval.a) & (kappa <= interval.b)
+    kappa = jnp.where(inside, kappa, 1.0)
+    density = rho(kappa, sc.dimension) / jnp.abs(band.slope(kappa))
+    return jnp.sum(jnp.where(inside, density * (1 + z / omega) / 2 * size / jnp.abs(z), 0.0))
