@@ -3,6 +3,7 @@
 import numpy as np
 import tomli_w
 
+from jaxgap.drawing import figure_of
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.directions import combinations
 from jaxgap.fitting.problem import error_of
@@ -95,7 +96,7 @@ def _residuals(result: FitResult) -> Html:
     for row in number_rows(result):
         measured = f"{row.datum.value:g} {_unit(row.datum)}", row.error_text
         rows.append((row.quantity, _T(row.datum), *measured, _number(row.model, ".4f"), _number(row.distance, "+.3f")))
-    picture = image(plot_residuals(result).figure, "Residuals of the fitted data in standard deviations")
+    picture = image(figure_of(plot_residuals(result)), "Residuals of the fitted data in standard deviations")
     note = "Grey: one and two standard deviations. Triangles are limits and point to the side on which they are kept."
     return picture + remark(note) + table("fitted datum|#T (K)|#measured|#error|#model|#sigmas off", rows)
 
@@ -120,7 +121,7 @@ def _prediction(row: ComparedRow) -> tuple[str, ...]:
 def _correlation(result: FitResult) -> Html:
     if len(result.value) == 1:
         return remark("There is one parameter.")
-    return image(plot_correlation(result).figure, "Correlation matrix of the parameters")
+    return image(figure_of(plot_correlation(result)), "Correlation matrix of the parameters")
 
 
 def _profiles(result: FitResult) -> Html:
@@ -162,7 +163,7 @@ def _starts(result: FitResult) -> Html:
     text = f"{starts_text(result)}{f'; {others} ended elsewhere' if others else ''}; {result.evaluations} evaluations of the "
     optima = [(one.parameters, one.chi2, one.amplitudes, one.stability, one.fate) for one in optimum_rows(result)]
     found = table("optimum|#χ²|amplitudes (meV)|state|", optima) if optima else Html()
-    picture = image(plot_starts(result).figure, "Chi-squared where every start ended")
+    picture = image(figure_of(plot_starts(result)), "Chi-squared where every start ended")
     return element("p", f"{text}model in {result.seconds:.1f} s.") + found + picture
 
 
