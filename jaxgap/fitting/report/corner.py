@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import gaussian_kde
 
-from jaxgap.drawing import COLOURS
+from jaxgap.drawing import COLOURS, figure_of
 from jaxgap.fitting.draws import Posterior
 
 __all__ = ["plot_posterior"]
@@ -21,7 +21,7 @@ REACH = 0.002
 """Share of the draws left out of a panel on either side."""
 
 
-def plot_posterior(posterior: Posterior, ax: np.ndarray | None = None) -> Figure:
+def plot_posterior(posterior: Posterior, ax: Axes | np.ndarray | None = None) -> Figure:
     """Corner plot: every parameter's draws on the diagonal, every pair's below it, with contours of 68 % and 95 %, the optimum
     of the fit and its profile intervals; returns the figure.
 
@@ -33,7 +33,7 @@ def plot_posterior(posterior: Posterior, ax: np.ndarray | None = None) -> Figure
     if ax is None:
         size = 2.4 * k + 1.2
         _, ax = plt.subplots(k, k, figsize=(size, size), layout="constrained", squeeze=False)
-    ax = np.atleast_2d(ax)
+    ax = np.atleast_2d(np.asarray(ax, object))
     limits = [np.quantile(x[:, i], [REACH, 1 - REACH]) for i in range(k)]
     for i in range(k):
         for j in range(k):
@@ -47,7 +47,7 @@ def plot_posterior(posterior: Posterior, ax: np.ndarray | None = None) -> Figure
         for j in range(i + 1):
             _label(ax[i, j], posterior, i, j, limits)
     _legend(ax, posterior)
-    return ax[0, 0].figure
+    return figure_of(ax[0, 0])
 
 
 def _draw_marginal(ax: Axes, posterior: Posterior, i: int, x: np.ndarray) -> None:

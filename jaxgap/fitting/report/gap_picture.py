@@ -126,7 +126,6 @@ def _draw_end(ax: Axes, found: SampleResult, branch: str, last: float) -> None:
         ax.axvspan(end.value - uncertainty, end.value + uncertainty, ymax=0.7, color="0.93", lw=0, zorder=0)
     ax.axvline(end.value, ymax=0.7, color="0.75", lw=1, zorder=0)
     late = end.value > 0.8 * last  # then there is no room to the right of it
-    style: dict[str, Any] = {"xytext": (-4 if late else 4, 0), "ha": "right" if late else "left", "fontsize": 9, "color": "0.3"}
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
     ax.annotate(
         f"{branch} ends\n{end.value:.2f} K{spread}" if spread.startswith("\n") else f"{branch} ends\n{end.value:.2f}{spread} K",
@@ -134,7 +133,10 @@ def _draw_end(ax: Axes, found: SampleResult, branch: str, last: float) -> None:
         xycoords=ax.get_xaxis_transform(),
         textcoords="offset points",
         bbox=box,
-        **style,
+        xytext=(-4 if late else 4, 0),
+        ha="right" if late else "left",
+        fontsize=9,
+        color="0.3",
     )
 
 

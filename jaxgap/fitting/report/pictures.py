@@ -3,8 +3,6 @@
 What a user has written (titles, names, sources) is drawn as it stands, never read as mathematical notation.
 """
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -64,11 +62,12 @@ def _plot_many_residuals(rows: list[FittedRow], ax: Axes | None) -> Axes:
     for i, quantity in enumerate(dict.fromkeys(row.quantity for row in rows)):
         own = [row for row in rows if row.quantity == quantity]
         marker = {"upper": "v", "lower": "^", "": "o"}[own[0].datum.limit]
-        style: dict[str, Any] = {"ls": "none", "marker": marker, "ms": 4, "color": COLOURS[i % len(COLOURS)], "clip_on": False}
+        colour = COLOURS[i % len(COLOURS)]
         lost = own[0].datum.T is None
         name = f"{quantity} (left edge)" if lost else quantity
-        place: dict[str, Any] = {"transform": ax.get_yaxis_transform()} if lost else {}
-        ax.plot([row.datum.T or 0.0 for row in own], [row.distance for row in own], label=name, **style, **place)
+        T, distances = [row.datum.T or 0.0 for row in own], [row.distance for row in own]
+        place = ax.get_yaxis_transform() if lost else ax.transData
+        ax.plot(T, distances, marker, ms=4, color=colour, clip_on=False, transform=place, label=name)
     ax.set(xlabel="temperature $T$ (K)", ylabel="(model − measurement) / error", ylim=_reach(rows))
     for text in ax.legend(frameon=False, fontsize=8, loc="best", ncols=2).get_texts():
         text.set_parse_math(False)
@@ -174,8 +173,8 @@ def _draw_profile(ax: Axes, row: ParameterRow) -> None:
         if x[0] <= bound <= x[-1]:
             ax.axvline(bound, color="black", lw=1.2)
             side = -1 if bound == row.bounds[1] else 1
-            style: dict[str, Any] = {"textcoords": "offset points", "ha": "right" if side < 0 else "left", "fontsize": 8}
-            ax.annotate("bound", (bound, top), xytext=(3 * side, -10), **style)
+            ha = "right" if side < 0 else "left"
+            ax.annotate("bound", (bound, top), xytext=(3 * side, -10), textcoords="offset points", ha=ha, fontsize=8)
     ax.set(xlim=(x[0], x[-1]), ylim=(min(0.0, float(above.min())) - 0.03 * top, top))
     ax.set_xlabel(f"{row.name} ({row.unit})" if row.unit else row.name, parse_math=False)
     ax.xaxis.set_major_locator(MaxNLocator(5))
