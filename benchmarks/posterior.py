@@ -25,8 +25,8 @@ from calibration import LEVELS as RISES
 from calibration import NOISES, TRUTH, fitted_folder
 
 from jaxgap.fitting import FitResult, load_fit, posterior
+from jaxgap.fitting.draws import Posterior
 from jaxgap.fitting.minimise import minimise_nested
-from jaxgap.fitting.posterior import Posterior
 from jaxgap.fitting.profile import Minimum, profile
 from jaxgap.fitting.result import SampleResult
 from jaxgap.numerics.programs import compile_quickly, keep_programs

@@ -52,7 +52,6 @@ from jaxgap import Rule, Status, critical_temperature, solve
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.materials import two_band
 from jaxgap.numerics.provenance import provenance
-from jaxgap.solving.critical_many import critical_temperature_in_batch
 from jaxgap.solving.many import BLOCK, solve_many
 from jaxgap.sweeps.evaluate import OPTIONS
 
@@ -304,18 +303,18 @@ def compiling() -> dict[str, float]:
 
 
 def T_c_of(n: int, rounds: int) -> dict[str, Any]:
-    """Core time per T_c, as a sweep finds it and by `critical_temperature`, both in batches of 128."""
+    """Core time per T_c, in batches of 128 and one by one."""
     lambda_33, d, _ = draw(n)
     sc, found, core = systems_of(lambda_33, d), {}, {}
-    for name, T_c, size in (("sweep", critical_temperature_in_batch, n), ("vmap", critical_temperature, n // 8)):
-        way = jax.jit(partial(jax.lax.map, T_c, batch_size=128))
+    for name, together, size in (("batches", 128, n), ("one by one", None, n // 8)):
+        way = jax.jit(partial(jax.lax.map, critical_temperature, batch_size=together))
         some = jax.tree.map(lambda leaf, size=size: leaf[:size], sc)
         core[name] = math.inf
         for _ in range(rounds + 1):  # the first one compiles
             busy = time.process_time()
             found[name] = np.asarray(way(some))
             core[name] = min(core[name], 1e6 * (time.process_time() - busy) / size)
-    largest = float(np.sort(np.abs(found["sweep"][: n // 8] / found["vmap"] - 1))[-1])
+    largest = float(np.sort(np.abs(found["batches"][: n // 8] / found["one by one"] - 1))[-1])
     return {"core_microseconds_per_T_c": core, "largest_relative_difference": largest}
 
 

@@ -37,7 +37,6 @@ from jaxgap.continuation.jumps import jump_temperature as jump_temperature
 from jaxgap.continuation.paths import path as path
 from jaxgap.continuation.transition import Transition as Transition
 from jaxgap.continuation.transition import TransitionKind as TransitionKind
-from jaxgap.continuation.transition import linear_temperatures as linear_temperatures
 from jaxgap.continuation.transition import transition as transition
 from jaxgap.model.band import Band as Band
 from jaxgap.model.couplings import couplings_from_literature as couplings_from_literature
@@ -55,6 +54,7 @@ from jaxgap.numerics.provenance import VERSION as __version__  # noqa: F401
 from jaxgap.phases.diagram import PhaseDiagram as PhaseDiagram
 from jaxgap.phases.diagram import phase_diagram as phase_diagram
 from jaxgap.solving.critical import critical_temperature as critical_temperature
+from jaxgap.solving.critical import linear_temperatures as linear_temperatures
 from jaxgap.solving.curves import GapCurve as GapCurve
 from jaxgap.solving.curves import gap_curve as gap_curve
 from jaxgap.solving.curves import solve_temperatures as solve_temperatures

@@ -30,32 +30,18 @@ MOST_ANY = 0.05
 
 KNOWN: dict = {
     "against the floors": ["jaxgap.model.config -> jaxgap.materials"],
-    "circles": [("jaxgap.fitting.posterior", "jaxgap.fitting.report.posterior")],
-    "shadowed": [
-        "jaxgap.fitting.bootstrap",
-        "jaxgap.fitting.compare",
-        "jaxgap.fitting.posterior",
-    ],
+    "circles": [],
+    "shadowed": [],
     "private imports": [],
     "any": 0.128,
-    "the gap equation": ["jaxgap.equations.gap_equations", "jaxgap.equations.pairing"],
+    "the gap equation": ["jaxgap.equations.gap_equations", "jaxgap.equations.linear", "jaxgap.equations.pairing"],
     "lambda K(T)": [
-        "jaxgap.continuation.ends._linear",
-        "jaxgap.continuation.residuals.normal",
-        "jaxgap.continuation.transition._linear_map",
-        "jaxgap.equations.gap_equations.normal_matrix",
-        "jaxgap.fitting.normal.first_pairs",
+        "jaxgap.equations.linear.linear_kernel",
+        "jaxgap.equations.linear.linear_map",
+        "jaxgap.equations.linear.normal_matrices",
         "jaxgap.observables.discontinuities._jump",
-        "jaxgap.solving.critical._linear_map",
-        "jaxgap.states.many.linear_map",
     ],
-    "T_c is searched": [
-        "jaxgap.continuation.ends",
-        "jaxgap.continuation.transition",
-        "jaxgap.solving.critical",
-        "jaxgap.solving.critical_many",
-        "jaxgap.solving.onset",
-    ],
+    "T_c is searched": ["jaxgap.continuation.ends", "jaxgap.solving.critical"],
 }
 
 

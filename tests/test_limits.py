@@ -12,8 +12,8 @@ from scipy import integrate, optimize
 
 from jaxgap import Label, Status, critical_temperature, solve
 from jaxgap.equations.free_energy import quasiparticle_free_energy
+from jaxgap.equations.linear import linear_kernel
 from jaxgap.equations.pairing import gap_residual
-from jaxgap.solving.critical import linear_kernel
 from jaxgap.spectra.pair import energies
 from jaxgap.units import k_B
 

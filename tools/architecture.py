@@ -345,7 +345,7 @@ class Idea(NamedTuple):
 
 
 COUPLINGS = {"lam", "coupling"}
-KERNEL = {"linear_kernel", "linear_kernels", "_tanh_over"}
+KERNEL = {"linear_kernel", "linear_kernels", "_tanh_over", "pair_susceptibility"}
 LINEAR = {*KERNEL, "linear_map", "linear_maps", "normal_matrix", "_linear_map", "_linear"}
 FINDERS = {"while_loop", "fori_loop", "newton", "bisect", "bisected", "_bisected"}
 IDEAS = (

@@ -15,8 +15,9 @@ from jaxgap.numerics.checks import InputError, check
 MOST_TEMPERATURES = 100_000
 """A curve of so many takes some minutes; of more it is a slip of the pen, and may not fit into memory."""
 
-__all__ = ["SetOption", "named_system", "number", "numbers", "parse_temperatures"]
+__all__ = ["SetOption", "SystemArgument", "named_system", "number", "numbers", "parse_temperatures"]
 
+SystemArgument = Annotated[str, typer.Argument(metavar="SYSTEM", help="A material's name or a system.toml.")]
 SetOption = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", help="Set a leaf of the system; may be repeated.")]
 
 

@@ -12,27 +12,29 @@ import typer
 from rich.markup import escape
 
 from jaxgap.commands.interruption import EXIT, say_interrupted
+from jaxgap.commands.records import NextRecord
 from jaxgap.commands.terminal import JsonOption, Waiting, console, progress, waiting
-from jaxgap.fitting.bootstrap import NAME as SETS
-from jaxgap.fitting.bootstrap import bootstrap as draw_sets
-from jaxgap.fitting.bootstrap import check_sets
 from jaxgap.fitting.checkpoint import NAME, drawn_so_far
 from jaxgap.fitting.choice import fit as run_fit
-from jaxgap.fitting.compare import compare as compare_models
+from jaxgap.fitting.comparison import compare as compare_models
 from jaxgap.fitting.config import FULL, FitConfig, load_fit
 from jaxgap.fitting.data import Datum
+from jaxgap.fitting.draws import require_packages
 from jaxgap.fitting.information import next_measurement
-from jaxgap.fitting.posterior import check_run, require_packages
-from jaxgap.fitting.posterior import posterior as draw_posterior
 from jaxgap.fitting.problem import problem, systems_at
 from jaxgap.fitting.report import bootstrap as bootstrap_report
+from jaxgap.fitting.report import comparison
 from jaxgap.fitting.report import posterior as posterior_report
-from jaxgap.fitting.report.comparison import comparison_row, print_comparison
-from jaxgap.fitting.report.files import as_json, print_next, print_report, report_files, write_report, write_views
+from jaxgap.fitting.report.files import print_next, print_report, report_files, write_report, write_views
 from jaxgap.fitting.report.posterior import posterior_files
-from jaxgap.fitting.report.record import load_result
+from jaxgap.fitting.report.record import load_result, record_of
+from jaxgap.fitting.resampling import NAME as SETS
+from jaxgap.fitting.resampling import bootstrap as draw_sets
+from jaxgap.fitting.resampling import check_sets
 from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.sampler import Progress
+from jaxgap.fitting.sampling import check_run
+from jaxgap.fitting.sampling import posterior as draw_posterior
 from jaxgap.model.files import write_files
 from jaxgap.model.records import print_json, text_of
 from jaxgap.model.superconductor import Superconductor, to_toml
@@ -69,7 +71,8 @@ def fit(
 
     def tell() -> None:
         if as_json_:
-            print_json(as_json(result) | ({"next": [row._asdict() for row in rows]} if rows else {}))
+            record = record_of(result)
+            print_json(NextRecord.model_validate(dict(record) | {"next": rows}) if rows else record)
             return
         print_report(result, console)
         if next_ is not None:
@@ -108,13 +111,13 @@ def compare(
     config, sc, data = load_fit(folder)
     with waiting("compare") as now:
         found = compare_models(config, sc, data, lambda name, *state: _starts(now, f"{name}: ")(*state))
-    row = comparison_row(found)
+    row = comparison.record_of(found)
 
     def contents() -> dict[Path, str | bytes]:
         files = report_files(found.full, folder) if FULL in found.fits else {}
         return {folder / "comparison.json": text_of(row) + "\n", **files}
 
-    _told_and_written(lambda: print_json(row) if as_json_ else print_comparison(found, console), contents, as_json_)
+    _told_and_written(lambda: print_json(row) if as_json_ else comparison.print_comparison(found, console), contents, as_json_)
     if found.failed:
         raise NotConvergedError(f"The fit of {' and of '.join(found.failed)} did not converge; the others are compared.")
 
@@ -155,7 +158,7 @@ def posterior(
 
     def tell() -> None:
         if as_json_:
-            print_json(posterior_report.as_json(found))
+            print_json(posterior_report.record_of(found))
         else:
             posterior_report.print_report(found, console)
 
@@ -194,7 +197,7 @@ def bootstrap(
     except KeyboardInterrupt:
         _say_kept(folder / SETS, "sets")
         raise typer.Exit(EXIT) from None
-    row = bootstrap_report.as_json(found)
+    row = bootstrap_report.record_of(found)
 
     def tell() -> None:
         if as_json_:

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from jaxgap.commands.arguments import SetOption, named_system, numbers, parse_temperatures
+from jaxgap.commands.records import ObserveRecord
 from jaxgap.commands.terminal import JsonOption, console
 from jaxgap.drawing import write_csv
 from jaxgap.model.records import print_json
@@ -83,8 +84,8 @@ def observe(
     drawing = EXPERIMENTS[experiment](request)
     paths = _written(drawing, Path(f"{'_'.join(systems)}_{experiment}.png") if out is None else out)
     if as_json_:
-        row = {"experiment": experiment, "states": [*drawing.states], "files": [*map(str, paths)], "notes": drawing.notes}
-        print_json({**row, **drawing.numbers})
+        about = {"experiment": experiment, "states": [*drawing.states], "files": [*map(str, paths)], "notes": drawing.notes}
+        print_json(ObserveRecord.model_validate({**about, **drawing.numbers}))
         return
     for note in drawing.notes:
         console.print(escape(note), soft_wrap=True)

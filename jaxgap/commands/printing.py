@@ -1,59 +1,21 @@
-"""What the commands about a system print: tables for people, rows for machines."""
-
-from typing import Any
+"""What the commands about a system print for people: sentences and tables (`records` is for machines)."""
 
 import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
+from jaxgap.commands.records import DiagramRecord, GapRow
 from jaxgap.commands.terminal import console
 from jaxgap.continuation.transition import Transition, TransitionKind
-from jaxgap.model.records import print_json
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps, overlap_minima
+from jaxgap.observables import branch_minima, branch_names, overlap_minima
 from jaxgap.phases.diagram import PhaseDiagram
-from jaxgap.solving.labels import Label
-from jaxgap.solving.solution import Solution, Status
+from jaxgap.solving.critical import Onset, lowest_temperature
+from jaxgap.solving.solution import Solution
 from jaxgap.spectra.beyond_overlap import pairs_alone_at_fermi_momentum
 from jaxgap.spectra.regions import pairs
-from jaxgap.states.ranking import NO_GROUND, NORMAL_GROUND
-from jaxgap.states.solutions import State
 
-__all__ = [
-    "diagram_row",
-    "print_diagram",
-    "print_gaps",
-    "print_transition",
-    "gap_lines",
-    "gap_row",
-    "solution_row",
-    "state_row",
-]
-
-
-def solution_row(s: Solution) -> dict[str, Any]:
-    return {
-        "T_K": float(s.T),
-        "status": Status(int(s.status)).text,
-        "label": Label(int(s.label)).text,
-        "channels": s.superconductor.channels,
-        "Delta_real_meV": np.asarray(s.Delta.real).tolist(),
-        "Delta_imag_meV": np.asarray(s.Delta.imag).tolist(),
-        "residual_meV": float(s.residual),
-        "steps": int(s.steps),
-        "sigma_min": float(s.sigma_min),
-        "quadrature_error": float(s.quadrature_error),
-        "unstable_amplitude": int(s.unstable_amplitude),
-        "unstable_phase": int(s.unstable_phase),
-        "branches": branch_names(s.superconductor),
-        **_minima(s),
-    }
-
-
-def _minima(s: Solution) -> dict[str, Any]:
-    minima = np.asarray(branch_minima(s))
-    smallest = float(np.min(np.append(minima, s.superconductor.Omega)))  # as `excitation_gap`, without a program of its own
-    return {"branch_minima_meV": minima.tolist(), "excitation_gap_meV": smallest}
+__all__ = ["gap_lines", "print_critical", "print_diagram", "print_gaps", "print_transition"]
 
 
 def gap_lines(s: Solution) -> list[str]:
@@ -79,27 +41,42 @@ def _pairs_alone(pair: str, minima: dict[str, float], overlap: dict[str, float])
     return []
 
 
-def state_row(state: State) -> dict[str, Any]:
-    return {
-        "name": state.name,
-        "stability": state.stability,
-        "free_energy": state.free_energy,
-        "smallest_gap_meV": state.gap,
-        **solution_row(state.solution),
-    }
+DEFECTIVE = (
+    "T_c has no derivatives here: its eigenvalue of lambda K is double with one eigenvector (defective), and moves with the "
+    "square root of a coupling. It is right to about 8 digits."
+)
+MEAN = (
+    "{} directions become critical together here. The derivatives are those of the mean of their temperatures: exact for "
+    "changes that keep them together, else the mean of both sides."
+)
 
 
-def print_transition(found: Transition, as_json_: bool) -> None:
-    if as_json_:
-        row = {
-            "T_c_K": found.T_c,
-            "kind": found.kind.name.lower().replace("_", " "),
-            "linear_K": found.linear,
-            "superheating_K": found.superheating,
-            "oscillatory_K": found.oscillatory,
-        }
-        print_json(row)
+def print_critical(sc: Superconductor, found: Onset, derivatives: dict[str, float]) -> None:
+    """T_c of the linearised gap equations, and what it depends on."""
+    T_c, oscillatory, together = float(found.T_c), float(found.oscillatory), int(found.together)
+    if oscillatory > 0:
+        console.print(oscillatory_sentence(T_c, oscillatory), soft_wrap=True)
+    if T_c == 0.0:
+        if oscillatory == 0:
+            lowest = float(lowest_temperature(sc))
+            console.print(f"The normal state is stable at every temperature (above {lowest:.1e} K): T_c = 0.")
         return
+    console.print(f"T_c = {T_c:.6f} K (linearised gap equations)")
+    if not bool(found.differentiable):
+        console.print(DEFECTIVE, soft_wrap=True)
+        return
+    if together > 1:
+        console.print(MEAN.format(together), soft_wrap=True)
+    table = Table(title="what it depends on", title_justify="left")
+    table.add_column("leaf")
+    table.add_column("value", justify="right")
+    table.add_column("dT_c/dleaf [K per unit]", justify="right")
+    for path, derivative in derivatives.items():
+        table.add_row(escape(path), f"{float(sc.get(path)):.6g}", f"{derivative:.5g}")
+    console.print(table)
+
+
+def print_transition(found: Transition) -> None:
     if found.kind == TransitionKind.NONE:
         console.print("No superconducting ground state at any temperature.")
     elif found.kind == TransitionKind.OSCILLATORY and found.oscillatory is not None:
@@ -126,19 +103,7 @@ def oscillatory_sentence(T_c: float, oscillatory: float) -> str:
     )
 
 
-def gap_row(s: Solution) -> dict[str, Any]:
-    fermi = fermi_momentum_gaps(s)
-    return {
-        "T_K": float(s.T),
-        "status": Status(int(s.status)).text,
-        "label": Label(int(s.label)).text,
-        **_minima(s),
-        "fermi_momentum_meV": np.asarray(fermi.gap).tolist(),
-        "fermi_momentum_weight": np.asarray(fermi.weight).tolist(),
-    }
-
-
-def print_gaps(sc: Superconductor, rows: list[dict[str, Any]]) -> None:
+def print_gaps(sc: Superconductor, rows: list[GapRow]) -> None:
     table = Table(title="excitation gaps (meV): minima of the branches, and at the bands' Fermi momenta", title_justify="left")
     for column in ("T [K]", "state"):
         table.add_column(escape(column), justify="right")
@@ -147,43 +112,21 @@ def print_gaps(sc: Superconductor, rows: list[dict[str, Any]]) -> None:
     for name in sc.band_names:
         table.add_column(f"at k_F of {name}", justify="right")
     for row in rows:
-        numbers = [*row["branch_minima_meV"], *row["fermi_momentum_meV"]]
-        asked_for = row["status"] in ("converged", "normal")
-        state = row["label"] if asked_for else row["status"]
-        table.add_row(f"{row['T_K']:g}", state, *(f"{x:.4f}" if asked_for else "-" for x in numbers))
+        numbers = [*row.branch_minima_meV, *row.fermi_momentum_meV]
+        asked_for = row.status in ("converged", "normal")
+        state = row.label if asked_for else row.status
+        table.add_row(f"{row.T_K:g}", state, *(f"{x:.4f}" if asked_for else "-" for x in numbers))
     console.print(table)
 
 
-def diagram_row(found: PhaseDiagram) -> dict[str, Any]:
-    """What a phase diagram shows, in numbers: shares of points, and how far every line reaches."""
-    points = found.ground.size
-    shares = {
-        "superconducting": np.sum(found.ground >= 0) / points,
-        "normal": np.sum(found.ground == NORMAL_GROUND) / points,
-        "time_reversal_broken": np.sum(found.ground_broken) / points,
-        "no_stable_state_found": np.sum(found.ground == NO_GROUND) / points,
-        "several_stable_states": np.sum(found.stable_states > 1) / points,
-    }
-    lines = {
-        kind.name.lower(): {
-            "points": len(line),
-            **{name: [float(f(line[:, i])) for f in (np.min, np.max)] for i, name in enumerate((found.x_name, found.y_name))},
-        }
-        for kind, line in found.lines.items()
-        if len(line)
-    }
-    return {"shares_of_points": {name: float(share) for name, share in shares.items()}, "lines": lines}
-
-
-def print_diagram(found: PhaseDiagram) -> None:
-    """The same as a table."""
-    row = diagram_row(found)
-    words = [f"{share:.1%} {name.replace('_', ' ')}" for name, share in row["shares_of_points"].items()]
+def print_diagram(found: PhaseDiagram, record: DiagramRecord) -> None:
+    """Shares of points, and how far every line reaches."""
+    words = [f"{share:.1%} {name.replace('_', ' ')}" for name, share in record.shares_of_points.items()]
     console.print(f"{found.ground.size} points: {', '.join(words)}.")
     table = Table(title="lines, each point located by its own equations", title_justify="left")
     for column in ("line", "points", found.x_name, found.y_name):
         table.add_column(escape(column))
-    for kind, line in row["lines"].items():
-        ranges = ("{:.6g} to {:.6g}".format(*line[name]) for name in (found.x_name, found.y_name))
-        table.add_row(kind, str(line["points"]), *ranges)
+    for kind, line in record.lines.items():
+        ranges = ("{:.6g} to {:.6g}".format(*reach) for reach in line.__pydantic_extra__.values())
+        table.add_row(kind, str(line.points), *ranges)
     console.print(table)

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from jaxgap.commands.interruption import EXIT, say_interrupted
+from jaxgap.commands.records import SweepRecord
 from jaxgap.commands.terminal import JsonOption, Waiting, console, progress, waiting
 from jaxgap.model.files import write_picture
 from jaxgap.model.records import print_json
@@ -56,7 +57,7 @@ def sweep(
         say_interrupted(f"Interrupted: {kept}.")
         raise typer.Exit(EXIT) from None
     if as_json_:
-        print_json({"store": str(given["store"]), "points": counts, "pictures": [str(picture) for picture in pictures]})
+        print_json(SweepRecord(store=str(given["store"]), points=counts, pictures=[str(picture) for picture in pictures]))
         return
     for name, count in counts.items():
         console.print(f"{count:>12} {name}")

@@ -29,13 +29,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.equations.gap_equations import residual_and_matrix
+from jaxgap.equations.linear import highest_temperature, normal_matrix
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, is_concrete
 from jaxgap.numerics.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
 from jaxgap.numerics.newton import differenced, newton, norm
 from jaxgap.numerics.programs import program
-from jaxgap.solving.critical import highest_temperature, linear_kernel
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.following import Track, follow, follow_from_zero
 from jaxgap.solving.labels import has_signs, sign_pattern
@@ -158,14 +158,9 @@ def _equations(z: Float[Array, "n"], theta: _Theta) -> Float[Array, "n"]:
     Delta, v, T = z[:n], z[n:-1], z[-1]
     r, M = residual_and_matrix(sc, Delta, T)
     normal, change = kind == EndKind.NORMAL, kind == EndKind.SIGN_CHANGE
-    marginal = jnp.where(normal, _linear(sc, T) @ v, jnp.where(change, v - v_0, M @ v))
+    marginal = jnp.where(normal, normal_matrix(sc, T) @ v, jnp.where(change, v - v_0, M @ v))
     length = jnp.where(change, v_0 @ Delta, v_0 @ v - 1)
     return jnp.concatenate([jnp.where(normal, Delta - Delta_0, r), marginal, length[None]])
-
-
-def _linear(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "channel channel"]:
-    """1 - lambda K(T): the gap equations for small amplitudes."""
-    return jnp.eye(len(sc.channels)) - sc.lam * linear_kernel(sc, T)
 
 
 def _located(sc: Superconductor, track: Track, pattern: Float[Array, "band"]) -> tuple[Any, Any, Any, Any]:
@@ -213,8 +208,8 @@ def _position_jvp(primals: Any, tangents: Any) -> Any:
     x = at_root(_equations, z, theta, trusted)
 
     def f(sc: Superconductor, T: Any) -> Any:
-        return jnp.where(kind == EndKind.NORMAL, _linear(sc, T) @ x[n:-1], gap_residual(sc, x[:n], T))
+        return jnp.where(kind == EndKind.NORMAL, normal_matrix(sc, T) @ x[n:-1], gap_residual(sc, x[:n], T))
 
     free = jnp.where(kind == EndKind.SIGN_CHANGE, 1 - theta.v_0, 1.0)
-    slopes = jnp.where(kind == EndKind.NORMAL, _linear(theta.sc, T), residual_and_matrix(theta.sc, x[:n], T)[1] * free)
+    slopes = jnp.where(kind == EndKind.NORMAL, normal_matrix(theta.sc, T), residual_and_matrix(theta.sc, x[:n], T)[1] * free)
     return T, moved_along(f, null_vector(slopes.T), theta.sc, tangents[1].sc, T, trusted)

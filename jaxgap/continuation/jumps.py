@@ -16,12 +16,12 @@ from jaxtyping import Array, Float
 
 from jaxgap.continuation.bifurcations import locate_crossing
 from jaxgap.equations.free_energy import free_energy_of
+from jaxgap.equations.linear import highest_temperature
 from jaxgap.model.family import heating
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, NotConvergedError, is_concrete
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
-from jaxgap.solving.critical import highest_temperature
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.following import follow_from_zero
 from jaxgap.solving.labels import sign_pattern

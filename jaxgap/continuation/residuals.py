@@ -23,10 +23,10 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import fixed_gauge_residual, group_directions, theta_at
+from jaxgap.equations.linear import normal_matrix
 from jaxgap.equations.pairing import gap_residual, unpack
 from jaxgap.model.family import Path
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.solving.critical import linear_kernel
 from jaxgap.solving.stability import phase_block
 from jaxgap.spectra.minima import gapless_excess_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
@@ -96,7 +96,7 @@ def branch_point(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
 def normal(z: Float[Array, "n"], theta: Referred) -> Float[Array, "n"]:
     path, v_0 = theta
     sc, T = path.at(z[-1])
-    return jnp.append(z[:-1] - sc.lam @ (linear_kernel(sc, T) * z[:-1]), v_0 @ z[:-1] - 1)
+    return jnp.append(normal_matrix(sc, T) @ z[:-1], v_0 @ z[:-1] - 1)
 
 
 def crossing(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:

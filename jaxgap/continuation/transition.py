@@ -22,25 +22,20 @@ from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind
 from jaxgap.continuation.branches import branches
 from jaxgap.continuation.crossings import crossings
 from jaxgap.continuation.paths import path
+from jaxgap.equations.linear import highest_temperature, linear_map
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.numerics.implicit import SINGULAR
-from jaxgap.numerics.marginal import is_static, marginal_space, projector
+from jaxgap.numerics.marginal import marginal_space, projector
 from jaxgap.numerics.programs import program
-from jaxgap.solving.critical import highest_temperature, linear_kernel
+from jaxgap.solving.critical import linear_crossings
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.labels import Label
 from jaxgap.states.solutions import solutions
 from jaxgap.units import k_B
 
-__all__ = ["Transition", "TransitionKind", "transition", "linear_temperatures"]
-
-STEPS = 1200
-"""Temperatures at which the linear eigenvalues are looked at, evenly in ln T from the highest possible T down by e^-32: two
-roots closer than 2.7 % can be missed, if one of them undoes the other."""
-SAME_ROOT = 1e-7
-"""Roots closer than this share of T are told as one: rounding splits a defective one by some 1e-8."""
+__all__ = ["Transition", "TransitionKind", "transition"]
 
 
 class TransitionKind(IntEnum):
@@ -81,55 +76,6 @@ class Transition(NamedTuple):
     """Temperature above T_c,lin [K] below which the normal state is unstable in an oscillation (for equal relaxation rates)."""
 
 
-@takes_system
-def linear_temperatures(sc: Superconductor) -> tuple[float, ...]:
-    """All temperatures [K] at which lambda K(T) has the eigenvalue 1, highest first."""
-    return tuple(T for T, static in _crossings(sc) if static)
-
-
-def _crossings(sc: Superconductor) -> list[tuple[float, bool]]:
-    """(T [K], whether a real eigenvalue does it) wherever an eigenvalue's real part crosses 1, highest first."""
-    log_T = float(jnp.log(highest_temperature(sc))) - np.linspace(0.0, 32.0, STEPS)
-    count = _above_one(_matrices(sc, log_T))
-    found: list[tuple[float, bool]] = []
-    for i in np.flatnonzero(np.diff(count)):
-        above, hi = int(count[i]), log_T[i]
-        # One after the other, where several eigenvalues cross between two temperatures of the scan.
-        for _ in range(len(sc.channels)):
-            T, hi, above, static = _bisected(sc, hi, log_T[i + 1], above)
-            if not found or found[-1][1] != static or abs(T / found[-1][0] - 1) > SAME_ROOT:
-                found.append((T, static))
-            if above == count[i + 1]:
-                break
-    return found
-
-
-def _bisected(sc: Superconductor, hi: float, lo: float, above: int) -> tuple[float, float, int, bool]:
-    """Where the number of eigenvalues above 1 ceases to be `above`: (T [K], ln T just below, the number there, whether a real
-    eigenvalue crosses)."""
-    for _ in range(48):
-        middle = (hi + lo) / 2
-        same = _above_one(_matrices(sc, np.full(1, middle)))[0] == above
-        hi, lo = (middle, lo) if same else (hi, middle)
-    at, below = _matrices(sc, np.array([(hi + lo) / 2])), _matrices(sc, np.array([lo]))
-    return float(np.exp((hi + lo) / 2)), lo, int(_above_one(below)[0]), bool(is_static(jnp.asarray(at[0])))
-
-
-def _above_one(matrices: np.ndarray) -> np.ndarray:
-    """Number of eigenvalues of every matrix whose real part is above 1."""
-    return np.sum(np.linalg.eigvals(matrices).real >= 1.0, axis=-1)
-
-
-def _matrices(sc: Superconductor, log_T: np.ndarray) -> np.ndarray:
-    return np.asarray(_linear_map(sc, jnp.asarray(log_T)))
-
-
-@program
-def _linear_map(sc: Superconductor, log_T: Float[Array, "temperature"]) -> Float[Array, "temperature channel channel"]:
-    """lambda K(T)."""
-    return jax.vmap(lambda t: sc.lam * linear_kernel(sc, jnp.exp(t))[None, :])(log_T)
-
-
 def _cubic(sc: Superconductor, T: float) -> float:
     """Sign of the cubic term of the gap equations along the critical direction at T_c,lin: where it is negative, the
     superconducting branch sets out towards higher temperatures, and the transition is of first order.
@@ -137,7 +83,7 @@ def _cubic(sc: Superconductor, T: float) -> float:
     With M v = 0 and w M = 0 it is w . d^3 r(e v)/de^3 / (w . v); r is odd in Delta, so nothing else enters at this order. NaN
     where w . v = 0 (a defective eigenvalue).
     """
-    space = marginal_space(jnp.asarray(_matrices(sc, np.full(1, np.log(T)))[0]))
+    space = marginal_space(linear_map(sc, jnp.asarray(T)))
     v = space.direction
     w = projector(space).T @ v
     third = w @ _third_derivative(sc, jnp.asarray(T), v)
@@ -164,12 +110,11 @@ def transition(sc: Superconductor) -> Transition:
     Raises:
         NotConvergedError: if a superconducting state beats the normal one above T_c,lin and where it ceases to was not located.
     """
-    crossings_ = _crossings(sc)
-    linear = tuple(T for T, static in crossings_ if static)
-    found = _static_transition(sc, linear)
-    if not crossings_ or crossings_[0][1]:
+    unstable = linear_crossings(sc)
+    found = _static_transition(sc, tuple(crossing.T for crossing in unstable if crossing.static))
+    if not unstable or unstable[0].static:
         return found
-    return found._replace(kind=TransitionKind.OSCILLATORY, oscillatory=crossings_[0][0])
+    return found._replace(kind=TransitionKind.OSCILLATORY, oscillatory=unstable[0].T)
 
 
 def _static_transition(sc: Superconductor, linear: tuple[float, ...]) -> Transition:

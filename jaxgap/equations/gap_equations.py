@@ -55,7 +55,6 @@ from jaxgap.spectra.regions import pick
 
 __all__ = [
     "equations",
-    "normal_matrix",
     "residual",
     "residual_and_matrix",
     "residual_and_phases",
@@ -104,32 +103,6 @@ def _with_block(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[
     columns = [_mixed(at.coupling, column) for column in dP]
     one = jnp.eye(len(x))[:, :, None]
     return x - _mixed(at.coupling, P), one - jnp.stack(columns, axis=1)
-
-
-def normal_matrix(at: Lanes) -> Float[Array, "channel channel element"]:
-    """M = 1 - lambda K(T) of the normal state, with K as in `solving.critical.linear_kernel`.
-
-    That of a cross channel is summed as tanh(x + y) / (x + y) (1 + tanh x tanh y), which has no 0/0 at x = -y.
-    """
-    n, half = len(at.coupling), 0.5 / at.kT
-    K = [jnp.zeros_like(at.kT)] * n
-    bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands))]
-    alone = half / 2 * jnp.sum(_tanh_over(at.alone.z * half) * at.alone.weight, axis=0)
-    for k, (i, j) in enumerate(bands):
-        K[i] += at.alone.first[k] * alone[k]
-        K[j] += (1 - at.alone.first[k]) * alone[k]
-    for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
-        x, y = pair.z1 * half, pair.z2 * half
-        both = _tanh_over(x + y) * (1 + jnp.tanh(x) * jnp.tanh(y))
-        for channel, f in zip(cluster.channels, (_tanh_over(x) / 2, _tanh_over(y) / 2, both), strict=True):
-            K[channel] += half * jnp.sum(f * pair.weight, axis=0)
-    return jnp.eye(n)[:, :, None] - at.coupling * jnp.stack(K)[None]
-
-
-def _tanh_over(x: Float[Array, "*k"]) -> Float[Array, "*k"]:
-    """tanh(x) / x."""
-    apart = x != 0
-    return jnp.where(apart, jnp.tanh(x) / jnp.where(apart, x, 1.0), 1.0)
 
 
 def _mixed(coupling: Float[Array, "channel channel element"], P: list[PerElement]) -> Residuals:

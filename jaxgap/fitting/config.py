@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from jaxgap.fitting.data import Datum, read_data
 from jaxgap.fitting.expressions import evaluated, names_in
@@ -38,6 +38,9 @@ class SystemConfig(SourceConfig):
 
 class ParameterConfig(_Table):
     """A free parameter: its bounds, its start, and the leaves of the system that it sets."""
+
+    # `each` is gone when the rest is read: there is one parameter per sample instead.
+    model_config = ConfigDict(**STRICT, json_schema_extra=lambda schema: schema["properties"].update(each={"type": "boolean"}))
 
     bounds: tuple[float, float]
     start: float | None = None

@@ -17,10 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from jaxgap.equations.linear import linear_map
 from jaxgap.fitting.problem import Problem
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.newton import norm
-from jaxgap.solving.critical import linear_kernel
 from jaxgap.units import thermal_energy
 
 __all__ = ["first_pairs", "only_with_pairs", "paired"]
@@ -32,7 +32,7 @@ CUBIC = 3.0628
 def first_pairs(sc: Superconductor, T: Any) -> tuple[Bool[Array, ""], Float[Array, "channel"]]:
     """(whether the normal state is stable, lambda K(T) having no eigenvalue beyond 1; if it is not, about the amplitudes of the
     pairs that form first [meV])."""
-    values, vectors = jnp.linalg.eig(sc.lam * linear_kernel(sc, T))
+    values, vectors = jnp.linalg.eig(linear_map(sc, T))
     largest = jnp.argmax(values.real)
     v = vectors[:, largest].real
     coupling = norm(sc.lam @ v) / norm(v)

@@ -2,7 +2,7 @@
 the writer, the reader and the published JSON schema (docs/schemas) follow from it.
 
 A field may have another name in the library than in the file: `source("config")` says where the library has it, so that a
-record is made from the library's own objects (`Record.model_validate`), and `Record.arguments` gives them back. A row that is
+record is made from the library's own objects (`Record.of`), and `Record.arguments` gives them back. A row that is
 a NamedTuple is its own record (`Row`).
 
 JSON has no number that does not exist: NaN is null. Results, which are read again to the last bit, have `"Infinity"` and
@@ -11,6 +11,7 @@ JSON has no number that does not exist: NaN is null. Results, which are read aga
 
 import json
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
@@ -66,13 +67,19 @@ class Record(BaseModel):
         defer_build=True,  # A command writes one kind of record, not all.
     )
 
+    @classmethod
+    def of(cls: type[R], one: object, **more: object) -> R:
+        """The record of an object of the library, with what is not among its attributes."""
+        named = {name: _path(field, name) for name, field in cls.model_fields.items() if name not in more and not field.alias}
+        return cls.model_validate({name: attrgetter(path)(one) for name, path in named.items()} | more)
+
     def as_json(self) -> dict[str, object]:
         """What the JSON holds."""
         return self.model_dump(mode="json", by_alias=True)
 
     def arguments(self, names: Iterable[str]) -> dict[str, Any]:
         """Those of `names`, the library's, that are fields."""
-        known = {_in_library(field, name): name for name, field in type(self).model_fields.items()}
+        known = {_path(field, name).split(".")[-1]: name for name, field in type(self).model_fields.items()}
         return {name: getattr(self, known[name]) for name in names if name in known}
 
 
@@ -87,8 +94,9 @@ def source(*path: str) -> FieldInfo:
     return found
 
 
-def _in_library(field: FieldInfo, name: str) -> str:
-    return str(field.validation_alias.path[-1]) if isinstance(field.validation_alias, AliasPath) else name
+def _path(field: FieldInfo, name: str) -> str:
+    alias = field.validation_alias
+    return ".".join(map(str, alias.path)) if isinstance(alias, AliasPath) else name
 
 
 # --- numbers -----------------------------------------------------------------------------------------------------------
@@ -164,12 +172,9 @@ class Row:
         own = get_type_hints(kind, include_extras=True)
         hints = {name: get_type_hints(getattr(kind, name).fget)["return"] for name in self.more} | own
         needed = own.keys() - vars(kind)["_field_defaults"].keys()
-        row = core_schema.typed_dict_schema(
-            {
-                name: core_schema.typed_dict_field(handler.generate_schema(hint), required=name in needed)
-                for name, hint in hints.items()
-            }
-        )
+        field = core_schema.typed_dict_field
+        fields = {name: field(handler.generate_schema(hint), required=name in needed) for name, hint in hints.items()}
+        row = core_schema.typed_dict_schema(fields, config=core_schema.CoreConfig(title=kind.__name__))
 
         def made(parts: dict[str, object]) -> object:
             return kind(**{name: part for name, part in parts.items() if name in own})

@@ -12,7 +12,7 @@ from itertools import pairwise
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-__all__ = ["coefficients", "count_negative", "MARGINAL"]
+__all__ = ["coefficients", "changes_of_sign", "count_negative", "MARGINAL", "LARGEST"]
 
 MARGINAL = 1e-8
 """An eigenvalue of M counts as negative below -1e-8: the gauge mode's zero is good to about 1e-13."""
@@ -41,11 +41,11 @@ def count_negative(M: Float[Array, "n n *element"]) -> Int[Array, "*element"]:
     if n > LARGEST:
         values = jnp.linalg.eigvals(jnp.moveaxis(shifted, (0, 1), (-2, -1)))
         return jnp.where(finite, jnp.sum(values.real < 0, axis=-1), n)
-    return jnp.where(finite, _changes_of_sign(coefficients(shifted)[0]), n)
+    return jnp.where(finite, changes_of_sign(coefficients(shifted)[0]), n)
 
 
-def _changes_of_sign(c: Float[Array, "n *element"]) -> Int[Array, "*element"]:
-    """In the first column of Routh's array of s^n + c[0] s^(n-1) + ... + c[n-1]."""
+def changes_of_sign(c: Float[Array, "n *element"]) -> Int[Array, "*element"]:
+    """In the first column of Routh's array of s^n + c[0] s^(n-1) + ... + c[n-1]: how many roots have a positive real part."""
     one, tiny = jnp.ones_like(c[0]), jnp.finfo(float).tiny
     row, below = [one, *c[1::2]], [*c[0::2]]
     column = [one]

@@ -66,7 +66,7 @@ def marginal_space(A: Float[Array, "n n"]) -> MarginalSpace:
     """The eigenvectors of A of the eigenvalue 1, which it must have to rounding."""
     n = len(A)
     A = jnp.where(jnp.isfinite(A).all(), A, jnp.eye(n))
-    left, s, right = jnp.linalg.svd(_nearest(A) * jnp.eye(n) - A)
+    left, s, right = jnp.linalg.svd(jnp.eye(n) - A)
     chosen = jnp.where(jnp.arange(n) == n - 1, 1.0, jnp.where(s <= TOGETHER, 1.0, 0.0))
     V, U = right.T, left
     overlap = (U * chosen).T @ (V * chosen) + jnp.diag(1 - chosen)

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap.equations.entropy import entropy_of, normal_specific_heat_of
+from jaxgap.equations.linear import linear_kernel, linear_map
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
@@ -30,7 +31,7 @@ from jaxgap.numerics.implicit import SINGULAR
 from jaxgap.numerics.marginal import marginal_space, projector
 from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
-from jaxgap.solving.critical import instability, linear_kernel
+from jaxgap.solving.critical import instability
 from jaxgap.solving.entry import takes_system
 
 __all__ = ["specific_heat_jump", "latent_heat"]
@@ -54,9 +55,9 @@ def specific_heat_jump(sc: Superconductor) -> Float[Array, ""]:
 def _jump(sc: Superconductor) -> Float[Array, ""]:
     T_c, v = instability(sc)
     T = jnp.where(T_c > 0, T_c, 1.0)
-    K, slope = jax.jvp(lambda t: linear_kernel(sc, t), (T,), (jnp.ones(()),))
+    _, slope = jax.jvp(lambda t: linear_kernel(sc, t), (T,), (jnp.ones(()),))
     third = jax.jacfwd(jax.jacfwd(jax.jacfwd(lambda e: gap_residual(sc, e * v, T))))(jnp.zeros(()))
-    w, condenses = _left_vector(sc.lam * K, v, third)
+    w, condenses = _left_vector(linear_map(sc, T), v, third)
     c = w @ third
     growth = 6 * (w @ sc.lam @ (slope * v)) / c  # d(epsilon^2)/dT
     jump = T * growth * jnp.sum(sc.N * slope * v**2) / normal_specific_heat_of(sc, T)

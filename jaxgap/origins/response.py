@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.equations.linear import pair_susceptibility
 from jaxgap.model.band import kappa_F
 from jaxgap.model.parabolic import ParabolicBand
 from jaxgap.numerics.checks import check, check_finite, is_concrete
@@ -33,7 +34,6 @@ from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.origins.dispersions import Lattice
-from jaxgap.solving.critical import pair_susceptibility
 from jaxgap.spectra.quadrature import panels
 from jaxgap.units import hbar2_over_2m_e, k_B
 
@@ -88,7 +88,7 @@ def gas_cooper(band: ParabolicBand, T: Real, Omega: Real, dimension: int = 1) ->
     .. math:: \frac{C}{N} = \int_{-\Omega}^{\Omega} d\zeta \left(1 + \frac{\zeta}{\mu}\right)^{d/2-1}
               \frac{\tanh(\zeta / 2 k_B T)}{2 \zeta} \to \ln\frac{2 e^\gamma \Omega}{\pi k_B T}
 
-    (2 e^gamma / pi = 1.134) for k_B T << Omega << mu. In 2D this is the K_i of `jaxgap.solving.critical`.
+    (2 e^gamma / pi = 1.134) for k_B T << Omega << mu. In 2D this is the K_i of `jaxgap.equations.linear`.
     """
     _check_gas(band, T, dimension)
     if is_concrete(band, Omega):

@@ -3,8 +3,8 @@ r"""Many systems solved at once, near what the hardware allows, each with a stat
 Most elements of a batch go the short way, in blocks whose arrays stay in cache (`jaxgap.equations.gap_equations`):
 
 1. follow, unless a start is given: a named branch from T = 0, the one connected to T_c from where superconductivity sets in
-   (`jaxgap.solving.onset`), with a fifth of the nodes and in few steps (`jaxgap.solving.walk`). Elements whose branch bends
-   need more of them: those still on their way are gathered into new blocks, again and again;
+   (`jaxgap.solving.critical.setting_in`), with a fifth of the nodes and in few steps (`jaxgap.solving.walk`). Elements whose
+   branch bends need more of them: those still on their way are gathered into new blocks, again and again;
 2. find: the safeguarded Newton of `solve` with a third of the nodes, to a thousandth;
 3. finish: nodes are placed once for what was found; one Newton step there, and another one with the same M;
 4. judge: the residual after it, one evaluation with a finer rule, as in `solve`, and the stability of a branch.
@@ -38,11 +38,11 @@ from jaxgap.numerics.meshes import elementwise
 from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, newton, norm, solved
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.numerics.programs import program
+from jaxgap.solving.critical import setting_in
 from jaxgap.solving.following import CLOSE, alike
 from jaxgap.solving.judge import judge, status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
 from jaxgap.solving.one import solve_core, unless_nothing
-from jaxgap.solving.onset import onset
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.walk import Path, Walk, arrived, begin, go_on, going, weak_coupling_gap
@@ -241,7 +241,7 @@ def _in_blocks(way: Any, batch: Any) -> Any:
 def _from_T_c(block: Any) -> tuple[Path, Any, Walk]:
     """Where the branch connected to T_c begins: (path, whether the normal state is the answer, walk before the first step)."""
     sc, T = block
-    where = onset(sc, T, fewer(DEFAULT_RULE))
+    where = setting_in(sc, T, fewer(DEFAULT_RULE))
     # Of elements that are not below their T_c nothing is kept.
     T_c, v = jnp.where(where.below, where.T_c, 1.0), jnp.where(where.below, where.direction, 1.0)
     T_0 = jnp.maximum(jnp.where(where.below, T, 0.0), CLOSE * T_c)

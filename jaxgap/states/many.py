@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float
 
+from jaxgap.equations.linear import normal_matrix
 from jaxgap.model.family import Family
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.programs import program
-from jaxgap.solving.critical import highest_temperature, linear_kernel
 from jaxgap.solving.stability import negative_of_each
 from jaxgap.states.identity import different_states
 from jaxgap.states.judging import States, in_order, joined, judged
@@ -29,8 +29,6 @@ __all__ = ["BROKEN_SLOTS", "MOST", "Found", "Systems", "ground_states", "search"
 REAL_SLOTS, BROKEN_SLOTS = 8, 2
 """Real states, and stable states that break time reversal, of a point that are kept."""
 MOST = REAL_SLOTS + BROKEN_SLOTS
-COLDEST = 1e-14
-"""In units of the highest possible T_c: the normal state's stability at T = 0 is that at this temperature."""
 
 
 class Found(NamedTuple):
@@ -82,8 +80,8 @@ class Systems(NamedTuple):
 
 def systems_on(at: Places) -> Systems:
     """The systems at all points."""
-    systems, maps, symmetric = in_chunks(partial(_systems, at.family), AT_MANY_POINTS.block, at.rows)
-    return Systems(systems, negative_of_each(np.eye(maps.shape[-1]) - maps) == 0, symmetric)
+    systems, M, symmetric = in_chunks(partial(_systems, at.family), AT_MANY_POINTS.block, at.rows)
+    return Systems(systems, negative_of_each(M) == 0, symmetric)
 
 
 @program
@@ -92,11 +90,6 @@ def _systems(
 ) -> tuple[Superconductor, Float[Array, "point channel channel"], Bool[Array, "point"]]:
     def one(row: Float[Array, "coordinate"]) -> tuple[Superconductor, Float[Array, "channel channel"], Bool[Array, ""]]:
         sc, T = family.at(*row)
-        return sc, linear_map(sc, jnp.maximum(T, COLDEST * highest_temperature(sc))), jnp.asarray(sc.has_free_energy)
+        return sc, normal_matrix(sc, T), jnp.asarray(sc.has_free_energy)
 
     return jax.vmap(one)(rows)
-
-
-def linear_map(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "channel channel"]:
-    """lambda K(T), whose eigenvalues above 1 make the normal state unstable."""
-    return sc.lam * linear_kernel(sc, T)[None, :]

@@ -10,10 +10,11 @@ import json
 from collections.abc import Callable
 from importlib.metadata import version
 from types import CodeType
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
+from jaxgap.model.records import Record
 from jaxgap.model.superconductor import to_toml
 from jaxgap.sweeps.grid import Axis, Blocks, Points
 from jaxgap.sweeps.quantities import NAMES, Quantity
@@ -22,42 +23,76 @@ from jaxgap.sweeps.work import Work
 __all__ = ["configuration", "digest", "function_text"]
 
 
-def configuration(points: Points, work: Work, blocks: Blocks) -> dict[str, Any]:
+class AxisRecord(Record):
+    """An axis of a sweep."""
+
+    points: int
+    values: str
+    """A digest."""
+    sets: str | list[tuple[str, float, float]]
+    """(path, factor, offset) of every leaf that it sets; or the name and a digest of the function that does."""
+    unit: str
+
+
+class StoreRecord(Record):
+    """Everything that the numbers of a sweep depend on: the attribute `jaxgap_configuration` of its store."""
+
+    system: str
+    """As a system.toml."""
+    T: float | None
+    """[K]; null where an axis sets it."""
+    points: Literal["grid", "samples"]
+    axes: dict[str, AxisRecord]
+    observables: list[tuple[str, str, str | None, str]]
+    """(name, unit, dimension, digest of a user's function) of each."""
+    mode: str
+    branch: str | None
+    start: list[str] | None
+    """Complex amplitudes [meV]."""
+    batch: int
+    """Points that a device treats at once."""
+    chunk: list[int]
+    """Points of a block along every dimension."""
+    versions: dict[str, str]
+
+
+def configuration(points: Points, work: Work, blocks: Blocks) -> dict[str, object]:
     """Everything that the numbers of a sweep depend on, ready for JSON."""
     sets_T = any(path == "T" for one in points.axes if not callable(one.moves) for path, *_ in one.moves)
     start = None if work.start is None else [repr(complex(x)) for x in work.start]
-    return {
-        "system": to_toml(points.family.sc),
-        "T": None if sets_T else float(points.family.T),
-        "points": "grid" if points.outer else "samples",
-        "axes": {one.name: _axis(one) for one in points.axes},
-        "observables": [_quantity(one) for one in work.evaluator.quantities],
-        "mode": work.mode,
-        "branch": work.evaluator.branch,
-        "start": start,
-        "batch": work.evaluator.batch,
-        "chunk": list(blocks.chunk),
-        "versions": {name: version(name) for name in ("jaxgap", "jax", "jaxlib")},
-    }
+    record = StoreRecord(
+        system=to_toml(points.family.sc),
+        T=None if sets_T else float(points.family.T),
+        points="grid" if points.outer else "samples",
+        axes={one.name: _axis(one) for one in points.axes},
+        observables=[_quantity(one) for one in work.evaluator.quantities],
+        mode=work.mode,
+        branch=work.evaluator.branch,
+        start=start,
+        batch=work.evaluator.batch,
+        chunk=list(blocks.chunk),
+        versions={name: version(name) for name in ("jaxgap", "jax", "jaxlib")},
+    )
+    return record.as_json()
 
 
-def digest(settings: dict[str, Any]) -> str:
+def digest(settings: dict[str, object]) -> str:
     """A short name of a configuration."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
-def _axis(one: Axis) -> dict[str, Any]:
+def _axis(one: Axis) -> AxisRecord:
     digest = hashlib.sha256(np.ascontiguousarray(one.values).tobytes()).hexdigest()
-    sets = function_text(one.moves) if callable(one.moves) else [list(move) for move in one.moves]
-    return {"points": len(one.values), "values": digest, "sets": sets, "unit": one.unit}
+    sets = function_text(one.moves) if callable(one.moves) else list(one.moves)
+    return AxisRecord(points=len(one.values), values=digest, sets=sets, unit=one.unit)
 
 
-def _quantity(one: Quantity) -> list[Any]:
+def _quantity(one: Quantity) -> tuple[str, str, str | None, str]:
     known = any(one.function is built_in.function for built_in in NAMES.values())
-    return [one.name, one.units, one.along, "" if known else function_text(one.function)]
+    return one.name, one.units, one.along, "" if known else function_text(one.function)
 
 
-def function_text(function: Callable[..., Any]) -> str:
+def function_text(function: Callable[..., object]) -> str:
     """Name and digest of a function."""
     if isinstance(function, functools.partial):
         inner = function_text(function.func)
@@ -82,7 +117,7 @@ def _code(code: CodeType) -> str:
     return repr((code.co_code, code.co_names, constants))
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     """A value as text that is the same in every process."""
     if callable(value):
         return function_text(value)

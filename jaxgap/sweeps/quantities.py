@@ -18,7 +18,7 @@ from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check
 from jaxgap.observables import branch_names, phase_difference, relative_signs
-from jaxgap.solving.critical_many import critical_temperature_in_batch
+from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.fermi_momentum import fermi_momentum_gaps_of
 from jaxgap.spectra.minima import branch_minima_of, excitation_gap_of, overlap_minima_of
@@ -104,7 +104,7 @@ _KNOWN = (
     ),
     Quantity(
         "T_c",
-        lambda sc, T, s: critical_temperature_in_batch(sc),
+        lambda sc, T, s: critical_temperature(sc),
         (),
         "K",
         "critical temperature (linear)",

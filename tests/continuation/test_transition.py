@@ -101,7 +101,7 @@ def test_no_transition():
 
 
 def test_a_crossing_that_is_not_located_is_no_continuous_transition(monkeypatch):
-    module = sys.modules["jaxgap.transition"]
+    module = sys.modules["jaxgap.continuation.transition"]
     monkeypatch.setattr(module, "crossings", lambda _: [])
     monkeypatch.setattr(module, "branches", lambda *_, **__: [])
     with pytest.raises(NotConvergedError, match="was not located"):

@@ -12,9 +12,9 @@ from jaxgap import InputError, NotConvergedError
 from jaxgap.commands import fit as commands
 from jaxgap.commands import main as cli
 from jaxgap.fitting import bootstrap, load_result
-from jaxgap.fitting.bootstrap import Bootstrap
 from jaxgap.fitting.checkpoint import drawn_so_far
 from jaxgap.fitting.report.bootstrap import verdict
+from jaxgap.fitting.resampling import Bootstrap
 
 FITS = Path(__file__).parents[2] / "fits"
 SETS = 150

@@ -10,14 +10,14 @@ from scipy.stats import chi2
 
 from jaxgap import InputError, NotConvergedError
 from jaxgap.fitting import Datum, FitConfig, FitResult, load_fit, load_result
-from jaxgap.fitting.compare import Comparison, compare, log_evidence, model
+from jaxgap.fitting.comparison import Comparison, compare, log_evidence, model
 from jaxgap.fitting.config import FULL, ModelConfig, ParameterConfig
 from jaxgap.fitting.minimise import distance, minimised
-from jaxgap.fitting.report.comparison import comparison_row, print_comparison
+from jaxgap.fitting.report.comparison import print_comparison, record_of
 from jaxgap.fitting.report.verdict import misfit
 
 FITS = Path(__file__).parents[2] / "fits"
-compare_module = sys.modules["jaxgap.fitting.compare"]
+compare_module = sys.modules["jaxgap.fitting.comparison"]
 TIGHT = 1e-9
 """Linear problems are solved to rounding."""
 
@@ -235,7 +235,7 @@ def test_a_missing_fit_is_told_in_table_and_record(capsys):
     )
     for found in (Comparison({FULL: held}, {"held": "no start."}), Comparison({"held": held}, {FULL: "no start."})):
         (missing,) = found.failed
-        row = comparison_row(found)
+        row = record_of(found).as_json()
         assert row["models"][missing] == {"not_converged": "no start."}
         print_comparison(found, Console(width=200))
         printed = capsys.readouterr().out

@@ -17,11 +17,11 @@ from jaxgap.fitting.density import Density, density
 from jaxgap.fitting.masses import Chains, _bridge, cells, coordinates
 from jaxgap.fitting.minimise import minimise_nested, nested_at
 from jaxgap.fitting.optima import DISCONTINUOUS, UNSTABLE, Optimum
-from jaxgap.fitting.posterior import _optima
 from jaxgap.fitting.problem import problem
 from jaxgap.fitting.report.rows import reached
 from jaxgap.fitting.report.verdict import starts_text, verdict
 from jaxgap.fitting.sampler import Draws, evaluated_at
+from jaxgap.fitting.sampling import _optima
 from jaxgap.fitting.states import ANY_STABILITY, continuous, counts, of_stability
 
 SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"

@@ -20,7 +20,7 @@ from problems import relative_error
 from jaxgap import InputError, NotConvergedError, branch_end, materials, solve
 from jaxgap.commands import fit as commands
 from jaxgap.commands import main as cli
-from jaxgap.fitting import load_fit, plot_posterior, posterior
+from jaxgap.fitting import draws, load_fit, plot_posterior, posterior
 from jaxgap.fitting.checkpoint import drawn_so_far, load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import density, evaluated, laplace, potential, theta_of
 from jaxgap.fitting.problem import problem
@@ -272,7 +272,7 @@ def test_a_posterior_with_an_edge_and_a_bound(curved):
     assert np.all(found.draws <= d.p.upper)
     assert not here.exists.all()
     assert found.divergences > 0
-    assert "the branch does not exist" in report.verdict(found)
+    assert "the branch does not exist" in found.verdict
     assert np.isfinite(found.chi2).all()
 
 
@@ -293,7 +293,7 @@ def test_convergence_is_judged(linear, tmp_path):
     few = sample(tmp_path / "fit", 20)
     assert not few.converged
     assert "NOT CONVERGED" in str(few)
-    assert "fewer than 400 draws are effective" in report.verdict(few)
+    assert "fewer than 400 draws are effective" in few.verdict
     np.testing.assert_array_equal(few.draws, found.draws[:, :20])
 
 
@@ -456,7 +456,7 @@ def test_a_fit_that_did_not_converge_is_refused(linear):
 
 
 def without_packages(monkeypatch):
-    monkeypatch.setattr(sys.modules["jaxgap.fitting.posterior"], "find_spec", lambda name: None)
+    monkeypatch.setattr(draws, "find_spec", lambda name: None)
 
 
 def test_missing_packages_are_named(linear, monkeypatch):

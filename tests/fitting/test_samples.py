@@ -9,7 +9,7 @@ import pytest
 
 from jaxgap import InputError, materials
 from jaxgap.fitting import fit, load_fit, load_result, next_measurement, write_report
-from jaxgap.fitting.compare import model
+from jaxgap.fitting.comparison import model
 from jaxgap.fitting.expressions import evaluated, held, names_in
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.problem import problem, system_at, systems_at

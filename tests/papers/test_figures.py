@@ -7,7 +7,7 @@ import pytest
 from matplotlib.image import imread
 
 from jaxgap import critical_temperature, materials
-from jaxgap.commands.main import FIGURE_NAMES
+from jaxgap.commands.figures import FIGURE_NAMES
 from jaxgap.papers.figures import FIGURES, write_figure
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from problems import generator, one_band, relative_error, stacked, system
 
-from jaxgap import TransitionKind, critical_temperature, linear_temperatures, transition
+from jaxgap import TransitionKind, critical_temperature, transition
+from jaxgap.equations.linear import linear_kernel
 from jaxgap.observables import specific_heat_jump
-from jaxgap.solving.critical import linear_kernel, onset
-from jaxgap.solving.critical_many import critical_temperature_in_batch
+from jaxgap.solving.critical import linear_temperatures, onset
 from jaxgap.units import k_B
 
 SIMPLE = 1e-12
@@ -209,7 +209,7 @@ def test_three_bands_in_a_batch():
     lam += [np.array([[0.3, x, 0.0], [y, 0.3, 0.0], [0.0, 0.0, 0.05]]) for x, y in ((0.1, 0.0), (0.1, -1e-16), (0.2, -0.2))]
     systems = stacked([bands(part) for part in lam])
     one = jax.grad(critical_temperature)(one_band(0.3))
-    for T_c in (critical_temperature, critical_temperature_in_batch):
+    for T_c in (critical_temperature,):
         values, slopes = jax.jit(jax.vmap(jax.value_and_grad(lambda sc, T_c=T_c: T_c(sc))))(systems)
         assert relative_error(values[:2], np.full(2, deep(0.3))) < 1e-10
         np.testing.assert_allclose(slopes.lam[0], float(one.lam[0, 0]) / 3 * np.eye(3), rtol=SIMPLE, atol=SIMPLE)

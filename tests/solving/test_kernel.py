@@ -16,10 +16,8 @@ from problems import ba122, generator, likely_amplitudes, one_band, problem, ran
 from jaxgap import InputError, Label, Rule, Status, critical_temperature, solve
 from jaxgap.materials import two_band
 from jaxgap.numerics.singular import smallest_singular_values
-from jaxgap.solving.critical import instability
-from jaxgap.solving.critical_many import critical_temperature_in_batch
+from jaxgap.solving.critical import instability, setting_in
 from jaxgap.solving.many import BLOCK, solve_many
-from jaxgap.solving.onset import onset
 
 SAME = 1e-10
 """Relative difference from `solve`: residuals of 1e-12 and nodes placed for slightly different amplitudes."""
@@ -204,7 +202,9 @@ def test_onset_is_that_of_the_linearised_equations():
     systems = [random_system(920 + s) for s in range(4)] + close + [system(np.diag([-0.3, -0.2, -0.1]), [150.0] * 2, [1.0] * 2)]
     T_c = np.array([float(critical_temperature(sc)) for sc in systems])
     assert T_c[-1] == 0
-    below, above = (onset(stacked(systems), jnp.asarray(np.where(T_c > 0, share * T_c, 1.0)), rule) for share in (0.5, 1.01))
+    below, above = (
+        setting_in(stacked(systems), jnp.asarray(np.where(T_c > 0, share * T_c, 1.0)), rule) for share in (0.5, 1.01)
+    )
     assert np.asarray(below.below).tolist() == [True] * 6 + [False]
     assert np.asarray(below.above).tolist() == [False] * 6 + [True]
     assert np.all(above.above)
@@ -212,6 +212,10 @@ def test_onset_is_that_of_the_linearised_equations():
     assert relative_error(np.asarray(below.T_c)[:6], T_c[:6]) < 1e-3
     for k, sc in enumerate(systems[:6]):
         assert np.abs(np.asarray(below.direction)[:, k] - instability(sc).direction).max() < 1e-2
+
+
+WEAK = 1e-6
+"""Of T_c eight orders below the shell: the derivative of where its nodes lie is rounding divided by that."""
 
 
 def test_critical_temperatures_of_a_batch():
@@ -225,14 +229,15 @@ def test_critical_temperatures_of_a_batch():
     ]
     sc = stacked([random_system(940 + s, equal_masses=s % 2 > 0) for s in range(9)] + close + weak + none)
 
-    def both(T_c):
-        return jax.jit(jax.vmap(jax.value_and_grad(lambda sc: T_c(sc))))(sc)
-
-    (got, slopes), (wanted, wanted_slopes) = both(critical_temperature_in_batch), both(critical_temperature)
+    both = jax.value_and_grad(lambda sc: critical_temperature(sc))
+    got, slopes = jax.jit(jax.vmap(both))(sc)
+    alone = [jax.jit(both)(jax.tree.map(lambda leaf, k=k: leaf[k], sc)) for k in range(len(got))]
+    wanted, wanted_slopes = jax.tree.map(lambda *leaves: jnp.stack(leaves), *alone)
     assert np.all(np.asarray(wanted)[:-2] > 0)
     assert wanted[-2] == 0
     np.testing.assert_allclose(got, wanted, rtol=T_C, atol=0)
-    np.testing.assert_allclose(slopes.Omega, wanted_slopes.Omega, rtol=SAME)
+    np.testing.assert_allclose(slopes.Omega[:12], wanted_slopes.Omega[:12], rtol=SAME)
+    np.testing.assert_allclose(slopes.Omega[12:], wanted_slopes.Omega[12:], rtol=WEAK)
     np.testing.assert_allclose(slopes.lam[:9], wanted_slopes.lam[:9], rtol=SAME, atol=SAME * np.nanmax(wanted))
 
 

@@ -12,8 +12,8 @@ from problems import PROBLEMS, ba122, balanced, generator, problem, system
 
 from jaxgap import Label, Status, solve
 from jaxgap.equations.free_energy import free_energy_functional
+from jaxgap.equations.linear import linear_kernel
 from jaxgap.observables import branch_minima, free_energy
-from jaxgap.solving.critical import linear_kernel
 from jaxgap.solving.stability import unstable_directions
 
 ZERO_MODE = 1e-6

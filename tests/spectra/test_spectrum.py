@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from problems import generator, one_band, scaled_error, system
 
+from jaxgap.equations.linear import linear_kernel
 from jaxgap.equations.pairing import gap_residual
-from jaxgap.solving.critical import linear_kernel
 from jaxgap.spectra import pair as spectrum
 
 VALUE = 1e-12

@@ -1,18 +1,20 @@
 """What a bootstrap says: a table beside the covariance, sentences, bootstrap.json."""
 
-from typing import Any
+from typing import Annotated, Final, Literal
 
+from pydantic import Field
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jaxgap.fitting.bootstrap import Bootstrap
 from jaxgap.fitting.report.rows import parameter_rows
-from jaxgap.numerics.provenance import provenance
+from jaxgap.fitting.resampling import Bootstrap, Scatter
+from jaxgap.model.records import Matrix, Record, Row, Vector, source
+from jaxgap.numerics.provenance import Provenance, provenance
 
-__all__ = ["as_json", "print_report", "verdict"]
+__all__ = ["BootstrapRecord", "print_report", "record_of", "verdict"]
 
-SCHEMA = "jaxgap-bootstrap-1"
+SCHEMA: Final = "jaxgap-bootstrap-1"
 """Version of bootstrap.json's structure."""
 APART = 0.2
 """Share by which a standard deviation differs from the covariance's before it is said."""
@@ -56,19 +58,28 @@ def print_report(found: Bootstrap, console: Console) -> None:
     console.print(escape(verdict(found)), highlight=False)
 
 
-def as_json(found: Bootstrap) -> dict[str, Any]:
+class BootstrapRecord(Record):
+    """bootstrap.json."""
+
+    schema_: Annotated[Literal["jaxgap-bootstrap-1"], Field(alias="schema")] = SCHEMA
+    title: Annotated[str, source("fit", "config", "title")]
+    verdict: str
+    parameters: Annotated[list[Annotated[Scatter, Row()]], source("summary")]
+    chi2_of_the_fit: Annotated[float, source("fit", "chi2")]
+    p_value: float | None
+    """Share of the sets with a chi^2 as large as the fit's; null without a degree of freedom."""
+    sets: Annotated[int, source("drawn")]
+    lost: int
+    """Sets whose fit did not converge."""
+    seed: int
+    values: Matrix
+    """[set, parameter], of the sets that are not lost."""
+    chi2: Vector
+    """[set]."""
+    provenance: Provenance
+
+
+def record_of(found: Bootstrap) -> BootstrapRecord:
     """The record of a bootstrap."""
-    return {
-        "schema": SCHEMA,
-        "title": found.fit.config.title,
-        "verdict": verdict(found),
-        "parameters": [row._asdict() for row in found.summary],
-        "chi2_of_the_fit": found.fit.chi2,
-        "p_value": found.p_value if found.fit.degrees_of_freedom > 0 else None,
-        "sets": found.drawn,
-        "lost": found.lost,
-        "seed": found.seed,
-        "values": found.values.tolist(),
-        "chi2": found.chi2.tolist(),
-        "provenance": provenance(),
-    }
+    p_value = found.p_value if found.fit.degrees_of_freedom > 0 else None
+    return BootstrapRecord.of(found, verdict=verdict(found), p_value=p_value, provenance=provenance())

@@ -1,33 +1,70 @@
 """What a comparison of models says: a table and sentences for people, comparison.json for machines."""
 
-from typing import Any
+from typing import Annotated
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jaxgap.fitting.compare import Comparison, log_evidence
+from jaxgap.fitting.comparison import Comparison, Tension, log_evidence
 from jaxgap.fitting.config import FULL
+from jaxgap.model.records import Known, Record, Row
 
-__all__ = ["comparison_row", "print_comparison"]
+__all__ = ["ComparisonRecord", "print_comparison", "record_of"]
 
 
-def comparison_row(found: Comparison) -> dict[str, Any]:
-    models: dict[str, Any] = {}
-    for name, fit in found.fits.items():
-        models[name] = {
-            "chi2": fit.chi2,
-            "data": len(fit.fitted),
-            "parameters": dict(zip(fit.config.parameters, fit.value.tolist(), strict=True)),
-            "uncertainties": dict(zip(fit.config.parameters, fit.uncertainty.tolist(), strict=True)),
-            "interval_68": {i.name: [i.lower.value, i.upper.value] for i in fit.intervals},
-            "criteria": fit.criteria,
-            "log_evidence_laplace": log_evidence(fit),
-            "p_value": found.p_value(name) if name in found.held else None,
-        }
-    tension = found.tension
-    models |= {name: {"not_converged": why} for name, why in found.failed.items()}
-    return {"models": models, "tension": tension._asdict() if tension else None, "verdict": found.verdict}
+class ModelRecord(Record):
+    """The fit of one model."""
+
+    chi2: float
+    data: int
+    """How many were fitted."""
+    parameters: dict[str, float]
+    uncertainties: dict[str, Known]
+    interval_68: dict[str, tuple[float, float]]
+    criteria: dict[str, Known]
+    """AIC, AICc and BIC."""
+    log_evidence_laplace: Known
+    p_value: Known | None
+    """Of the rise of chi^2 over that of the full model, if parameters are held."""
+
+
+class FailedRecord(Record):
+    """A model whose fit did not converge."""
+
+    not_converged: str
+    """Why."""
+
+
+class ComparisonRecord(Record):
+    """comparison.json."""
+
+    models: dict[str, ModelRecord | FailedRecord]
+    """By name; the one as fit.toml has it is called `all`."""
+    tension: Annotated[Tension, Row()] | None
+    """How badly techniques disagree, if they were fitted together and apart."""
+    verdict: str
+
+
+def record_of(found: Comparison) -> ComparisonRecord:
+    """The record of a comparison."""
+    models = {name: _model(found, name) for name in found.fits}
+    failed = {name: FailedRecord(not_converged=why) for name, why in found.failed.items()}
+    return ComparisonRecord.of(found, models=models | failed)
+
+
+def _model(found: Comparison, name: str) -> ModelRecord:
+    fit = found.fits[name]
+    names = tuple(fit.config.parameters)
+    return ModelRecord.of(
+        fit,
+        data=len(fit.fitted),
+        parameters=dict(zip(names, fit.value.tolist(), strict=True)),
+        uncertainties=dict(zip(names, fit.uncertainty.tolist(), strict=True)),
+        interval_68={i.name: (i.lower.value, i.upper.value) for i in fit.intervals},
+        log_evidence_laplace=log_evidence(fit),
+        p_value=found.p_value(name) if name in found.held else None,
+    )
 
 
 def print_comparison(found: Comparison, console: Console) -> None:

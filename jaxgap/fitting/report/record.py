@@ -148,11 +148,6 @@ class SampleRecord(Record):
     comparison: CurveRecord
     """The other branch at the same temperatures."""
 
-    @classmethod
-    def of(cls, sample: SampleResult) -> "SampleRecord":
-        curve = CurveRecord.model_validate(sample.curve).model_dump() | {"sigma_meV": sample.curve_sigma}
-        return cls.model_validate(sample._asdict() | {"curve": curve})
-
     @property
     def sample(self) -> SampleResult:
         sc = from_toml(self.system_toml, "result.json")
@@ -205,7 +200,7 @@ class FitRecord(Record):
     """result.json."""
 
     schema_: Annotated[Literal["jaxgap-fit-4"], Field(alias="schema")] = SCHEMA
-    title: str
+    title: Annotated[str, source("config", "title")]
     verdict: str
     configuration: Annotated[FitConfig, source("config")]
     """fit.toml with all defaults."""
@@ -266,21 +261,22 @@ def as_json(result: FitResult) -> dict[str, object]:
 def record_of(result: FitResult) -> FitRecord:
     """The record of a fit: the fields of the result, and what follows from them."""
     sc = result.samples[0].superconductor
-    derived = {
-        "title": result.config.title,
-        "verdict": verdict(result),
-        "parameters": parameter_rows(result),
-        "correlation": correlation(result),
-        "combinations": combinations(result),
-        "degrees_of_freedom": result.degrees_of_freedom,
-        "criteria": result.criteria,
-        "fitted": fitted_rows(result),
-        "channels": sc.channels,
-        "branches": branch_names(sc),
-        "samples": [SampleRecord.of(sample) for sample in result.samples],
-        "starts": result,
-    }
-    return FitRecord.model_validate(result._asdict() | derived)
+    return FitRecord.of(
+        result,
+        verdict=verdict(result),
+        parameters=parameter_rows(result),
+        correlation=correlation(result),
+        combinations=combinations(result),
+        fitted=fitted_rows(result),
+        channels=sc.channels,
+        branches=branch_names(sc),
+        samples=[_sample(sample) for sample in result.samples],
+        starts=result,
+    )
+
+
+def _sample(sample: SampleResult) -> SampleRecord:
+    return SampleRecord.of(sample, curve=FittedCurveRecord.of(sample.curve, sigma_meV=sample.curve_sigma))
 
 
 # --- read --------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,243 @@
+"""What the commands print with --json. Numbers that do not exist are null."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import BeforeValidator, ConfigDict
+
+from jaxgap.continuation.transition import TransitionKind
+from jaxgap.fitting.information import Measurement
+from jaxgap.fitting.report.record import FitRecord
+from jaxgap.model.records import Known, Record, Row, Vector, source
+from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps
+from jaxgap.observables.gaps import CoherencePeak
+from jaxgap.phases.diagram import PhaseDiagram
+from jaxgap.solving.labels import Label
+from jaxgap.solving.solution import Solution, Status
+from jaxgap.states.ranking import NO_GROUND, NORMAL_GROUND
+from jaxgap.states.solutions import State
+
+__all__ = [
+    "DiagramRecord",
+    "EndRecord",
+    "GapRow",
+    "GapsRecord",
+    "NextRecord",
+    "ObserveRecord",
+    "SolutionRecord",
+    "SolutionsRecord",
+    "StateRecord",
+    "SweepRecord",
+    "TcRecord",
+    "TransitionRecord",
+    "diagram_record",
+    "gap_row",
+    "solution_record",
+    "state_record",
+]
+
+StatusText = Annotated[str, source("status"), BeforeValidator(lambda code: Status(int(code)).text)]
+LabelText = Annotated[str, source("label"), BeforeValidator(lambda code: Label(int(code)).text)]
+
+
+# --- solutions ---------------------------------------------------------------------------------------------------------
+
+
+class SolutionRecord(Record):
+    """A solution of the gap equations: `jaxgap solve`."""
+
+    T_K: Annotated[float, source("T")]
+    status: StatusText
+    label: LabelText
+    channels: Annotated[tuple[str, ...], source("superconductor", "channels")]
+    """The order of the amplitudes."""
+    Delta_real_meV: Annotated[Vector, source("Delta", "real")]
+    Delta_imag_meV: Annotated[Vector, source("Delta", "imag")]
+    residual_meV: Annotated[Known, source("residual")]
+    steps: int
+    sigma_min: Known
+    quadrature_error: Known
+    unstable_amplitude: int
+    unstable_phase: int
+    branches: Annotated[tuple[str, ...], source("superconductor"), BeforeValidator(branch_names)]
+    """The order of the gaps."""
+    branch_minima_meV: Vector
+    excitation_gap_meV: Known
+    """The smallest of them."""
+
+
+class RankedRecord(Record):
+    """What is known of one solution among others."""
+
+    name: str
+    stability: str
+    free_energy: Known | None
+    """Relative to the normal state [meV^2 times the unit of N]; null if g is not symmetric: then none exists."""
+    smallest_gap_meV: Annotated[Known, source("gap")]
+
+
+class StateRecord(SolutionRecord, RankedRecord):
+    """A solution among all."""
+
+
+class SolutionsRecord(Record):
+    """All solutions at one temperature: `jaxgap solutions`."""
+
+    T_K: float
+    solutions: list[StateRecord]
+    """Ranked."""
+
+
+def solution_record(s: Solution) -> SolutionRecord:
+    return SolutionRecord.of(s, **_minima(s))
+
+
+def state_record(state: State) -> StateRecord:
+    ranked = RankedRecord.of(state)
+    return StateRecord.of(state.solution, **dict(ranked), **_minima(state.solution))
+
+
+def _minima(s: Solution) -> dict[str, object]:
+    minima = np.asarray(branch_minima(s))
+    smallest = float(np.min(np.append(minima, s.superconductor.Omega)))  # as `excitation_gap`, without a program of its own
+    return {"branch_minima_meV": minima, "excitation_gap_meV": smallest}
+
+
+# --- gaps --------------------------------------------------------------------------------------------------------------
+
+
+class GapRow(Record):
+    """The gaps at one temperature."""
+
+    T_K: Annotated[float, source("T")]
+    status: StatusText
+    label: LabelText
+    branch_minima_meV: Vector
+    excitation_gap_meV: Known
+    fermi_momentum_meV: Vector
+    """At k_F of every band."""
+    fermi_momentum_weight: Vector
+    """Of the band on the branch that is meant."""
+
+
+class EndRecord(Record):
+    """Where a branch ends, and how."""
+
+    T_K: float
+    kind: str
+
+
+class GapsRecord(Record):
+    """Gaps against temperature: `jaxgap gaps`."""
+
+    branches: tuple[str, ...]
+    """The order of the branch minima."""
+    rows: list[GapRow]
+    branch_end: EndRecord | None
+    """Of the branch that was asked for."""
+    coherence_peaks: list[Annotated[CoherencePeak, Row()]]
+    """At the first temperature."""
+
+
+def gap_row(s: Solution) -> GapRow:
+    fermi = fermi_momentum_gaps(s)
+    return GapRow.of(s, **_minima(s), fermi_momentum_meV=fermi.gap, fermi_momentum_weight=fermi.weight)
+
+
+# --- transitions -------------------------------------------------------------------------------------------------------
+
+
+class TcRecord(Record):
+    """T_c of the linearised gap equations: `jaxgap tc`."""
+
+    T_c_K: float
+    derivatives_K_per_unit: dict[str, Known]
+    """With respect to every leaf of the system."""
+    oscillatory_K: float | None
+    """Below this the normal state is unstable in an oscillation, if it is above T_c."""
+    critical_together: int
+    """How many directions become critical there."""
+    differentiable: bool
+
+
+class TransitionRecord(Record):
+    """The transition of the ground state: `jaxgap tc --kind`."""
+
+    T_c_K: Annotated[float, source("T_c")]
+    kind: Annotated[str, BeforeValidator(lambda kind: TransitionKind(kind).name.lower().replace("_", " "))]
+    linear_K: Annotated[tuple[float, ...], source("linear")]
+    """Temperatures at which the normal state is marginal, highest first."""
+    superheating_K: Annotated[float | None, source("superheating")]
+    """Up to which a superconducting state survives."""
+    oscillatory_K: Annotated[float | None, source("oscillatory")]
+
+
+# --- diagrams, pictures, sweeps, fits ----------------------------------------------------------------------------------
+
+
+class LineRecord(Record):
+    """A line of a phase diagram; beside the number of its points, from where to where it reaches on each axis, by its name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, tuple[float, float]]
+
+    points: int
+
+
+class DiagramRecord(Record):
+    """A phase diagram: `jaxgap diagram`."""
+
+    shares_of_points: dict[str, float]
+    lines: dict[str, LineRecord]
+    """By kind."""
+    files: list[str]
+
+
+def diagram_record(found: PhaseDiagram, files: Iterable[Path]) -> DiagramRecord:
+    """Shares of points, and how far every line reaches."""
+    points = found.ground.size
+    shares = {
+        "superconducting": np.sum(found.ground >= 0) / points,
+        "normal": np.sum(found.ground == NORMAL_GROUND) / points,
+        "time_reversal_broken": np.sum(found.ground_broken) / points,
+        "no_stable_state_found": np.sum(found.ground == NO_GROUND) / points,
+        "several_stable_states": np.sum(found.stable_states > 1) / points,
+    }
+    lines = {kind.name.lower(): _line(found, line) for kind, line in found.lines.items() if len(line)}
+    return DiagramRecord(shares_of_points=shares, lines=lines, files=[str(path) for path in files])
+
+
+def _line(found: PhaseDiagram, line: np.ndarray) -> LineRecord:
+    ranges = zip((found.x_name, found.y_name), line.min(axis=0), line.max(axis=0), strict=True)
+    return LineRecord.model_validate({"points": len(line)} | {name: (first, last) for name, first, last in ranges})
+
+
+class ObserveRecord(Record):
+    """What an experiment would see, besides the numbers that it is read for: `jaxgap observe`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    experiment: str
+    states: list[str]
+    """By what tells them apart."""
+    files: list[str]
+    notes: list[str]
+    """What the picture does not show."""
+
+
+class SweepRecord(Record):
+    """How a sweep ended: `jaxgap sweep`."""
+
+    store: str
+    points: dict[str, int]
+    """How many solves ended how."""
+    pictures: list[str]
+
+
+class NextRecord(FitRecord):
+    """A fit, and which measurement would help most: `jaxgap fit --next PARAMETER`."""
+
+    next: list[Annotated[Measurement, Row()]]
+    """The most useful first."""

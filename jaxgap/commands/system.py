@@ -1,0 +1,186 @@
+"""The commands about one system: solve, solutions, tc, gaps. They parse, call the library, and print."""
+
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import numpy as np
+import typer
+from jaxtyping import Array, Float
+from rich.markup import escape
+
+from jaxgap.commands.arguments import SetOption, SystemArgument, named_system, parse_temperatures
+from jaxgap.commands.printing import gap_lines, print_critical, print_gaps, print_transition
+from jaxgap.commands.records import (
+    EndRecord,
+    GapsRecord,
+    SolutionsRecord,
+    TcRecord,
+    TransitionRecord,
+    gap_row,
+    solution_record,
+    state_record,
+)
+from jaxgap.commands.terminal import JsonOption, console, waiting
+from jaxgap.commands.words import in_words
+from jaxgap.continuation.ends import EndKind, branch_end
+from jaxgap.continuation.transition import transition
+from jaxgap.model.files import write_picture
+from jaxgap.model.records import print_json
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError, NotConvergedError
+from jaxgap.observables import branch_names, coherence_peaks
+from jaxgap.solving.critical import Onset, onset
+from jaxgap.solving.curves import solve_temperatures
+from jaxgap.solving.one import solve as run_solve
+from jaxgap.solving.solution import Status
+from jaxgap.states.solutions import solutions as find_solutions
+
+__all__ = ["systems"]
+
+systems = typer.Typer()
+
+BranchOption = Annotated[
+    str | None,
+    typer.Option(help='Branch: "s++", "s+-", or one sign per band such as "++-". Default: the one connected to T_c.'),
+]
+
+
+@systems.command()
+def solve(
+    system: SystemArgument,
+    T: Annotated[float, typer.Option("--T", help="Temperature [K]; 0 is allowed.")],
+    branch: BranchOption = None,
+    start: Annotated[str | None, typer.Option(help="Start amplitudes [meV], comma separated, such as 12,-6,1.")] = None,
+    set_: SetOption = [],  # noqa: B006
+    as_json_: JsonOption = False,
+) -> None:
+    """Solve the gap equations at one temperature: amplitudes, status, accuracy, excitation gaps.
+
+    Example: jaxgap solve ba122 --T 1 --branch s+-
+    """
+    sc = named_system(system, set_)
+    with waiting("solving"):
+        solution = run_solve(sc, T, branch=branch, start=_start(start), throw=False)
+    if as_json_:
+        print_json(solution_record(solution))
+    else:
+        console.print(escape(in_words(str(solution))), soft_wrap=True)
+        for line in gap_lines(solution) if bool(solution.converged) else ():
+            console.print(escape(f"  {line}"), soft_wrap=True)
+    if not bool(solution.converged):
+        raise NotConvergedError(Status(int(solution.status)).sentence)
+
+
+@systems.command()
+def solutions(
+    system: SystemArgument,
+    T: Annotated[float, typer.Option("--T", help="Temperature [K]; 0 is allowed.")],
+    set_: SetOption = [],  # noqa: B006
+    as_json_: JsonOption = False,
+) -> None:
+    """All solutions at one temperature, real and complex: free energy, stability, name, amplitudes, ranked.
+
+    Example: jaxgap solutions two_band --T 4.2 --set lambda_33=0.2025
+    """
+    sc = named_system(system, set_)
+    with waiting("searching for all solutions"):
+        states = find_solutions(sc, T)
+    if as_json_:
+        print_json(SolutionsRecord(T_K=states.T, solutions=[state_record(state) for state in states]))
+    else:
+        console.print(escape(str(states)))
+
+
+@systems.command()
+def tc(
+    system: SystemArgument,
+    kind: Annotated[bool, typer.Option("--kind", help="Also find whether the transition is continuous (slower).")] = False,
+    set_: SetOption = [],  # noqa: B006
+    as_json_: JsonOption = False,
+) -> None:
+    """Critical temperature from the linearised gap equations, and its derivative with respect to every leaf.
+
+    Example: jaxgap tc mgb2 --set "lam[sigma1, sigma1:sigma2]=0.01"
+    """
+    sc = named_system(system, set_)
+    if kind:
+        with waiting("looking for the transition"):
+            found = transition(sc)
+        if as_json_:
+            print_json(TransitionRecord.of(found))
+        else:
+            print_transition(found)
+        return
+    with waiting("searching for T_c"):
+        (T_c, found), slope = jax.value_and_grad(_critical, has_aux=True)(sc)
+    derivatives = {path: float(slope.get(path)) for path in sc.paths}
+    if as_json_:
+        record = TcRecord(
+            T_c_K=float(T_c),
+            derivatives_K_per_unit=derivatives,
+            oscillatory_K=float(found.oscillatory) or None,
+            critical_together=int(found.together),
+            differentiable=bool(found.differentiable),
+        )
+        print_json(record)
+    else:
+        print_critical(sc, found, derivatives)
+
+
+def _critical(sc: Superconductor) -> tuple[Float[Array, ""], Onset]:
+    found = onset(sc)
+    return found.T_c, found
+
+
+@systems.command()
+def gaps(
+    system: SystemArgument,
+    T: Annotated[str, typer.Option("--T", help="Temperatures [K]: one, a list 1,5,10, or start:stop:count.")] = "0",
+    branch: BranchOption = None,
+    set_: SetOption = [],  # noqa: B006
+    plot: Annotated[Path | None, typer.Option(help="Write a picture of the gaps against T here (PNG or PDF).")] = None,
+    as_json_: JsonOption = False,
+) -> None:
+    """Excitation gaps against temperature along a branch, in two definitions, and where the branch ends.
+
+    Example: jaxgap gaps ba122 --branch s+- --T 0:36:13
+    """
+    sc, temperatures = named_system(system, set_), parse_temperatures(T)
+    with waiting(f"solving at {len(temperatures)} temperatures") as now:
+        solutions = solve_temperatures(sc, temperatures, branch=branch)
+        now.say("taking the gaps")
+        rows = [gap_row(jax.tree.map(lambda leaf, i=i: leaf[i], solutions)) for i in range(len(temperatures))]
+        now.say("looking for the branch's end")
+        end = None if branch is None else branch_end(sc, branch)
+    if as_json_:
+        last = None if end is None else EndRecord(T_K=float(end.T), kind=EndKind(int(end.kind)).name.lower())
+        first = jax.tree.map(lambda leaf: leaf[0], solutions)
+        peaks = coherence_peaks(first) if bool(first.converged) else []
+        print_json(GapsRecord(branches=branch_names(sc), rows=rows, branch_end=last, coherence_peaks=peaks))
+    else:
+        print_gaps(sc, rows)
+        if end is not None:
+            console.print(f"The branch {branch} ends at {float(end.T):.4f} K {EndKind(int(end.kind)).words}.")
+    if plot is not None:
+        _plot_gaps(sc, temperatures, branch, plot)
+    if not any(row.status in ("converged", "normal") for row in rows):
+        raise NotConvergedError(Status[rows[0].status.upper()].sentence)
+
+
+def _start(text: str | None) -> np.ndarray | None:
+    if text is None:
+        return None
+    try:
+        amplitudes = np.array([complex(part.strip().replace("i", "j")) for part in text.split(",")])
+    except ValueError:
+        raise InputError(f"Argument `--start` must hold comma-separated numbers, but got `{text}`.") from None
+    return amplitudes if np.any(amplitudes.imag) else amplitudes.real
+
+
+def _plot_gaps(sc: Superconductor, T: np.ndarray, branch: str | None, path: Path) -> None:
+    from jaxgap.plotting.plots import plot_gaps
+
+    with waiting("drawing"):
+        figure = plot_gaps(sc, T, branch).figure
+    write_picture(figure, path)

@@ -1,0 +1,116 @@
+r"""lambda K(T): the gap equations for small amplitudes, whose eigenvalue 1 is where the normal state gives way.
+
+.. math:: \Delta_c = \sum_{c'} \lambda_{cc'} K_{c'}(T) \Delta_{c'}, \qquad
+          K_i = \int \frac{\tanh(\zeta_i / 2 k_B T)}{2 \zeta_i}, \qquad
+          K_{ij} = \int \frac{\tanh(\zeta_i / 2 k_B T) + \tanh(\zeta_j / 2 k_B T)}{\zeta_i + \zeta_j}
+
+each over its shell and divided by N_c. The sums are made twice, of the same integrands: for one system with the derivatives of
+every leaf (`linear_kernel`; where two shells are equal they are the mean of both sides), and for the values of many systems
+(`normal_matrices`), on the nodes of `jaxgap.equations.gap_equations`, elements last.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgap.equations.nodes import lanes
+from jaxgap.model.band import shell
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
+from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, single_nodes
+from jaxgap.units import k_B, thermal_energy
+
+__all__ = [
+    "linear_kernel",
+    "linear_map",
+    "normal_matrix",
+    "normal_matrices",
+    "highest_temperature",
+    "susceptibility",
+    "pair_susceptibility",
+]
+
+COLDEST = 1e-14
+"""In units of the highest possible T_c: the normal state's stability at T = 0 is that at this temperature."""
+NEAR = 1e-3
+"""|x| below which tanh(x) / x is a series, whose first term left out is x^6 / 20; beyond, its second derivative is good to
+eps / x^2."""
+
+
+@partial(jax.jit, static_argnames="rule")
+def linear_kernel(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_RULE) -> Float[Array, "channel"]:
+    """K_c(T) of every channel (dimensionless): P_c = N_c K_c Delta_c for small amplitudes."""
+    kT = thermal_energy(T)
+    normal = jnp.zeros_like(sc.lam[0])
+    bands, nodes = single_nodes(sc, normal, T, rule.single)
+    K = normal.at[jnp.array(bands)].add(nodes.integral(susceptibility(energies_alone(sc, bands, nodes.kappa), kT)))
+    for cluster in pairs(sc):
+        nodes = overlap_nodes(sc, cluster, normal, T, rule.overlap)
+        z1, z2 = (sc.bands[i].zeta(nodes.kappa) for i in cluster.bands)
+        parts = jnp.stack([susceptibility(z1, kT), susceptibility(z2, kT), pair_susceptibility(z1, z2, kT)])
+        K = K.at[jnp.array(cluster.channels)].add(nodes.integral(parts))
+    return K / sc.N
+
+
+def linear_map(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_RULE) -> Float[Array, "channel channel"]:
+    """lambda K(T): Delta -> lambda K Delta."""
+    return sc.lam * linear_kernel(sc, T, rule)[None, :]
+
+
+def normal_matrix(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "channel channel"]:
+    """M = 1 - lambda K(T) of the normal state, which eigenvalues with a negative real part make unstable; at T = 0 that of next
+    to nothing."""
+    return jnp.eye(len(sc.lam)) - linear_map(sc, jnp.maximum(T, COLDEST * highest_temperature(sc)))
+
+
+def normal_matrices(
+    systems: Superconductor, T: Float[Array, "element"], rule: Rule = DEFAULT_RULE
+) -> Float[Array, "channel channel element"]:
+    """M = 1 - lambda K(T) of the normal state of a batch of systems, without derivatives."""
+    n = systems.lam.shape[-1]
+    if len(T) == 1:  # What its derivative compiles anyway.
+        return (jnp.eye(n) - linear_map(jax.tree.map(lambda leaf: leaf[0], systems), T[0], rule))[:, :, None]
+    at = lanes(systems, jnp.zeros((len(T), n)), T, rule)
+    K = [jnp.zeros_like(at.kT)] * n
+    bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands))]
+    alone = jnp.sum(susceptibility(at.alone.z, at.kT) * at.alone.weight, axis=0)
+    for k, (i, j) in enumerate(bands):
+        K[i] += at.alone.first[k] * alone[k]
+        K[j] += (1 - at.alone.first[k]) * alone[k]
+    for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
+        z1, z2 = pair.z1, pair.z2
+        parts = susceptibility(z1, at.kT), susceptibility(z2, at.kT), pair_susceptibility(z1, z2, at.kT)
+        for channel, part in zip(cluster.channels, parts, strict=True):
+            K[channel] += jnp.sum(part * pair.weight, axis=0)
+    return jnp.eye(n)[:, :, None] - at.coupling * jnp.stack(K)[None]
+
+
+def susceptibility(z: Float[Array, "*k"], kT: Float[Array, "*temperature"]) -> Float[Array, "*k"]:
+    """tanh(z / 2 k_B T) / 2z."""
+    return _tanh_over(z / (2 * kT)) / (4 * kT)
+
+
+def pair_susceptibility(z1: Float[Array, "*k"], z2: Float[Array, "*k"], kT: Float[Array, "*temperature"]) -> Float[Array, "*k"]:
+    """[tanh(z1 / 2 k_B T) + tanh(z2 / 2 k_B T)] / (z1 + z2), by tanh(x + y) (1 + tanh x tanh y), which has no 0/0 at x = -y."""
+    x, y = z1 / (2 * kT), z2 / (2 * kT)
+    return _tanh_over(x + y) * (1 + jnp.tanh(x) * jnp.tanh(y)) / (2 * kT)
+
+
+def _tanh_over(x: Float[Array, "*k"]) -> Float[Array, "*k"]:
+    """tanh(x) / x."""
+    near, square = jnp.abs(x) < NEAR, x * x
+    return jnp.where(near, 1 - square * (1 / 3 - square * (2 / 15)), jnp.tanh(x) / jnp.where(near, 1.0, x))
+
+
+def highest_temperature(sc: Superconductor) -> Float[Array, ""]:
+    """A temperature [K] above which no solution but the normal state exists: |lambda K| < 1 (Frobenius norm).
+
+    tanh(x)/x <= 1 bounds K_i <= n_i / 4 k_B T N_i and K_ij <= min(n_i, n_j) / 2 k_B T N_ij, where n_i is the number of states
+    of band i in its shell.
+    """
+    ends = [shell(band, sc.Omega) for band in sc.bands]
+    count = [b - a if sc.dimension == 2 else 2 * (b**1.5 - a**1.5) / 3 for a, b in ends]
+    bounds = [n / 4 for n in count] + [jnp.minimum(count[i], count[j]) / 2 for i, j in sc.cross]
+    return jnp.sqrt(jnp.sum((sc.lam * (jnp.stack(bounds) / sc.N)[None, :]) ** 2)) / k_B + 1e-300
