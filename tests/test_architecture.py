@@ -34,13 +34,8 @@ KNOWN: dict = {
     "shadowed": [],
     "private imports": [],
     "any": 0.047,
-    "the gap equation": ["jaxgap.equations.gap_equations", "jaxgap.equations.linear", "jaxgap.equations.pairing"],
-    "lambda K(T)": [
-        "jaxgap.equations.linear.linear_kernel",
-        "jaxgap.equations.linear.linear_map",
-        "jaxgap.equations.linear.normal_matrices",
-        "jaxgap.observables.discontinuities._jump",
-    ],
+    "the gap equation": ["jaxgap.equations.gap_equations", "jaxgap.equations.pairing"],
+    "lambda K(T)": ["jaxgap.equations.linear", "jaxgap.observables.discontinuities"],
     "T_c is searched": ["jaxgap.continuation.ends", "jaxgap.solving.critical"],
 }
 
