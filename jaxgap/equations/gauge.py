@@ -7,7 +7,7 @@ are coupled: along these gauge directions u the equations say nothing, and get a
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ class Theta(NamedTuple):
     """Amplitudes relative to which they do not turn."""
 
 
-def theta_at(sc: Superconductor, T: Any, x: Float[Array, "n"]) -> Theta:
+def theta_at(sc: Superconductor, T: Float[Array, ""], x: Float[Array, "n"]) -> Theta:
     """The residual's parameters, with the gauge fixed at the amplitudes x."""
     return Theta(sc, T, gauge_directions(sc, x), x)
 
@@ -100,23 +100,30 @@ def implicit_amplitudes(
     return unpack(at_root(partial(fixed_gauge_residual, rule=rule), pack(Delta), theta, trusted, jacobian), len(sc.channels))
 
 
-def vanishing(sc: Superconductor, T: Any) -> Float[Array, ""]:
+def vanishing(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, ""]:
     """|Delta| [meV] below which a solution is the normal one: 1e-6 k_B T (1e-13 below T_c), and 1e-18 Omega at T = 0."""
     return jnp.maximum(1e-6 * thermal_energy(T), 1e-18 * sc.Omega)
 
 
 @partial(jax.jit, static_argnames=("rule", "max_steps", "stride"))
 def search_root(
-    sc: Superconductor, T: Any, x: Float[Array, "n"], rule: Rule, max_steps: int = MAX_STEPS, stride: Stride = CAREFUL
+    sc: Superconductor,
+    T: Float[Array, ""],
+    x: Float[Array, "n"],
+    rule: Rule,
+    max_steps: int = MAX_STEPS,
+    stride: Stride = CAREFUL,
 ) -> Root:
     """Safeguarded Newton from the amplitudes x, without derivatives, with the gauge fixed anew at every step.
 
     Fixed at the start instead, the term u (u . (x - x_0)) could balance r at amplitudes that solve nothing.
     """
 
-    def fixed_gauge(x: Float[Array, "n"], theta: Any) -> Any:
-        r, M = equations(rule)(x, theta)
-        gauge = gauge_directions(theta[0], x)
+    def fixed_gauge(
+        x: Float[Array, "n"], at: tuple[Superconductor, Float[Array, ""]]
+    ) -> tuple[Float[Array, "n"], Float[Array, "n n"]]:
+        r, M = equations(rule)(x, at)
+        gauge = gauge_directions(at[0], x)
         return r, M + gauge.T @ gauge
 
     return newton(fixed_gauge, x, (sc, T), max_steps, vanishing(sc, T), stride, rounding=rounding(sc))

@@ -16,7 +16,6 @@ with all three amplitudes, and edges where only one band is inside its shell and
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +63,9 @@ def _by_channel(sc: Superconductor, parts: list[tuple[Inexact[Array, ""], ...]])
     return jnp.stack([values[c] for c in range(len(sc.channels))])
 
 
-def phase_jacobian(sc: Superconductor, Delta: Float[Array, "channel"], T: Scalar, rule: Rule = DEFAULT_RULE) -> Any:
+def phase_jacobian(
+    sc: Superconductor, Delta: Float[Array, "channel"], T: Scalar, rule: Rule = DEFAULT_RULE
+) -> Float[Array, "channel channel"]:
     """d Im P / d Im Delta [unit of N] at real amplitudes.
 
     To first order imaginary parts change none of |Delta_c|^2 and Re(Delta_1^* Delta_2^* Delta_3^2), on which the sums over k

@@ -1,16 +1,17 @@
 """Branches of solutions in temperature: Delta(T) and the excitation gaps along a branch, up to its end (`branch_end`)."""
 
-from typing import Any
+from typing import cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Reals
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.following import follow_from_zero
 from jaxgap.solving.labels import Label, sign_pattern
@@ -21,13 +22,21 @@ from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 __all__ = ["GapCurve", "gap_curve", "solve_temperatures"]
 
+Start = Inexact[Array, "channel"] | None
+Signs = Float[Array, "band"] | None
+
 RESOLUTION = 1e-4
 """Nearer to a branch's end [K] every temperature decides for itself, as in `solving.following.follow`."""
 
 
 @takes_system
 def solve_temperatures(
-    sc: Superconductor, T: Any, *, start: Any = None, branch: str | None = None, rule: Rule = DEFAULT_RULE
+    sc: Superconductor,
+    T: object,
+    *,
+    start: object = None,
+    branch: str | None = None,
+    rule: Rule = DEFAULT_RULE,
 ) -> Solution:
     """`solve` at each of the temperatures `T` [K], batched: a `Solution` whose leaves have the temperatures as first axis.
 
@@ -38,19 +47,21 @@ def solve_temperatures(
     return _solve_temperatures(sc, _temperatures(T), Delta_0, pattern, rule)
 
 
-def _temperatures(T: Any) -> Float[Array, "temperature"]:
+def _temperatures(T: object) -> Float[Array, "temperature"]:
     check_finite("T", T)
-    T = np.asarray(T, dtype=float)
+    T = np.asarray(cast(Reals, T), dtype=float)
     check(T.ndim == 1 and T.size > 0 and not np.any(T < 0), "T", "be a list of temperatures >= 0 [K]", T.tolist())
     return jnp.asarray(T)
 
 
 @program
-def _solve_temperatures(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Any, pattern: Any, rule: Rule) -> Solution:
+def _solve_temperatures(
+    sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Start, pattern: Signs, rule: Rule
+) -> Solution:
     return _along(sc, T, Delta_0, pattern, rule)
 
 
-def _along(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Any, pattern: Any, rule: Rule) -> Solution:
+def _along(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Start, pattern: Signs, rule: Rule) -> Solution:
     """`solve_core` at every temperature. A named branch is first followed as far as it goes: every temperature beyond its end
     would look for that end anew, and all others would wait."""
 
@@ -96,7 +107,7 @@ class GapCurve(eqx.Module):
 
 
 @takes_system
-def gap_curve(sc: Superconductor, T: Any, branch: str | None = None) -> GapCurve:
+def gap_curve(sc: Superconductor, T: object, branch: str | None = None) -> GapCurve:
     """Excitation gaps and stability along a branch (default: the one connected to T_c) at the temperatures `T` [K].
 
     The branch is that of `solve`: the one that exists from T = 0 up to `branch_end`, and nothing beyond, even if the state
@@ -107,8 +118,8 @@ def gap_curve(sc: Superconductor, T: Any, branch: str | None = None) -> GapCurve
 
 
 @program
-def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Any) -> GapCurve:
-    def at(solution: Solution) -> tuple[Solution, Any, Any]:
+def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Signs) -> GapCurve:
+    def at(solution: Solution) -> tuple[Solution, Float[Array, "branch"], Bool[Array, ""]]:
         exists = solution.converged & (solution.label != Label.NORMAL)
         gaps = jnp.where(exists, branch_minima_of(sc, solution.Delta), jnp.nan)
         return solution, gaps, exists & solution.stable

@@ -6,7 +6,7 @@ Which solution? A start given by the user; else the branch that a sign pattern n
 else the branch connected to T_c, found close below T_c and followed down to T (`jaxgap.solving.following`).
 """
 
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite, is_concrete
 from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import Numbers, Real
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.following import follow_from_T_c, follow_from_zero
 from jaxgap.solving.judge import judged, status_of
@@ -37,9 +38,9 @@ LARGEST_START = 1e3
 @takes_system
 def solve(
     sc: Superconductor,
-    T: Any,
+    T: object,
     *,
-    start: Any = None,
+    start: object = None,
     branch: str | None = None,
     rule: Rule = DEFAULT_RULE,
     throw: bool = True,
@@ -85,9 +86,9 @@ def solve(
     return solution
 
 
-def checked_temperature(T: Any) -> Float[Array, ""]:
+def checked_temperature(T: object) -> Float[Array, ""]:
     check_finite("T", T)
-    T = jnp.asarray(T, jnp.float64)
+    T = jnp.asarray(cast(Real, T), jnp.float64)
     check(
         T.ndim == 0,
         "T",
@@ -99,7 +100,7 @@ def checked_temperature(T: Any) -> Float[Array, ""]:
     return T
 
 
-def amplitudes(start: Any, sc: Superconductor) -> Inexact[Array, "channel"]:
+def amplitudes(start: object, sc: Superconductor) -> Inexact[Array, "channel"]:
     """Amplitudes as a real array where they are real: a real start solves n real unknowns, a complex one 2n."""
     if isinstance(start, Solution):
         start = start.Delta
@@ -111,7 +112,7 @@ def amplitudes(start: Any, sc: Superconductor) -> Inexact[Array, "channel"]:
     if is_concrete(start):
         start = np.asarray(start)
         start = start.real if np.iscomplexobj(start) and not np.any(start.imag) else start
-    Delta = jnp.asarray(start, jnp.complex128 if jnp.iscomplexobj(start) else jnp.float64)
+    Delta = jnp.asarray(cast(Numbers, start), jnp.complex128 if jnp.iscomplexobj(start) else jnp.float64)
     n = len(sc.channels)
     check(Delta.shape == (n,), "start", f"have one amplitude per channel ({', '.join(sc.channels)})", f"shape {Delta.shape}")
     return jax.lax.stop_gradient(Delta)

@@ -1,7 +1,6 @@
 """What a solve returns: amplitudes with their status, accuracy and conditioning, in one immutable object."""
 
 from enum import IntEnum
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +8,7 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, is_concrete
+from jaxgap.numerics.types import Number
 from jaxgap.solving.labels import Label
 from jaxgap.solving.state import MeanFieldState, PairedState
 
@@ -153,7 +153,7 @@ def stability_in_words(amplitude: int, phase: int, phase_defined: bool) -> str:
     return "unstable: " + ", ".join(count) if count else "stable"
 
 
-def _number(z: Any) -> str:
+def _number(z: Number) -> str:
     """A complex number; without its imaginary part where that is exactly zero."""
     z = complex(z)
     return f"{z.real:+.9f}" if z.imag == 0 else f"{z.real:+.9f} {z.imag:+.9f}i"

@@ -9,7 +9,7 @@ stability of phases depends on the relaxation rates one assumes: the count given
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +54,9 @@ def _of_real(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array,
 
 
 @partial(jax.jit, static_argnames="rule")
-def real_blocks(sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE) -> Any:
+def real_blocks(
+    sc: Superconductor, Delta: Float[Array, "channel"], T: Float[Array, ""], rule: Rule = DEFAULT_RULE
+) -> tuple[Float[Array, "channel channel"], Float[Array, "channel channel"]]:
     """(amplitude block, phase block) of M at real amplitudes."""
     return residual_and_matrix(sc, Delta, T, rule)[1], phase_block(sc, Delta, T, rule)
 
@@ -85,6 +87,6 @@ def complex_matrix(
     return residual_and_matrix(sc, Delta, T, rule)[1]
 
 
-def negative_of_each(blocks: Any) -> np.ndarray:
+def negative_of_each(blocks: Float[Array, "*stack n n"] | Float[np.ndarray, "*stack n n"]) -> np.ndarray:
     """`count_negative` of every matrix of a stack, on the host: XLA solves small unsymmetric eigenproblems one by one."""
     return np.asarray(np.sum(np.linalg.eigvals(np.asarray(blocks)).real < -MARGINAL, axis=-1))
