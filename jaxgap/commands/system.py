@@ -179,8 +179,9 @@ def _start(text: str | None) -> np.ndarray | None:
 
 
 def _plot_gaps(sc: Superconductor, T: np.ndarray, branch: str | None, path: Path) -> None:
+    from jaxgap.drawing import figure_of
     from jaxgap.plotting.plots import plot_gaps
 
     with waiting("drawing"):
-        figure = plot_gaps(sc, T, branch).figure
+        figure = figure_of(plot_gaps(sc, T, branch))
     write_picture(figure, path)

@@ -47,12 +47,12 @@ class BifurcationKind(IntEnum):
 
     FOLD = 0
     """It turns back: a spinodal."""
-    PITCHFORK = 1
+    PITCHFORK = 3
     """Its phases become unstable. If g is symmetric, a pair of complex solutions (time reversal) leaves it there; if not, the
     gap equations at complex amplitudes have one equation more than unknowns, and in general none does."""
     BRANCH_POINT = 2
     """Another real branch crosses it, or a pair of real ones leaves it."""
-    NORMAL = 3
+    NORMAL = 1
     """It ends in the normal state: a continuous transition."""
     CROSSING = 4
     """Its free energy equals that of another branch: a first-order transition."""
@@ -195,7 +195,7 @@ def locate_crossing(
 
 @program
 def locate_gapless(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
-    """The gapless state near the real amplitudes `Delta` [meV] at p: `gapless_excess` is zero."""
+    """The gapless state near the real amplitudes `Delta` [meV] at p: `gapless_excess_of` is zero."""
     Delta, p = jax.lax.stop_gradient((Delta, p))
     return _located(BifurcationKind.GAPLESS, residuals.gapless, path, jnp.append(Delta, p), None, len(Delta))
 

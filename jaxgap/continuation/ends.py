@@ -55,13 +55,13 @@ class EndKind(IntEnum):
 
     FOLD = 0
     """It meets another branch at a fold (a spinodal): the state disappears at a finite gap."""
-    OTHER = 1
+    OTHER = 4
     """It could not be followed further, or what ends it is degenerate (the amplitude of a band that is coupled to no other)."""
     MISSING = 2
     """It does not exist at T = 0."""
     SIGN_CHANGE = 3
     """The amplitude of a band passes zero: the state goes on, with other signs."""
-    NORMAL = 4
+    NORMAL = 1
     """Its amplitudes vanish: a continuous transition."""
 
     @property
@@ -69,10 +69,10 @@ class EndKind(IntEnum):
         """How it ends, after "the branch ends"."""
         return (
             "at a fold",
-            "or cannot be followed further",
+            "in the normal state",
             "before it begins: it does not exist at T = 0",
             "where the amplitude of a band changes sign",
-            "in the normal state",
+            "or cannot be followed further",
         )[self]
 
 

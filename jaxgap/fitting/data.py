@@ -6,7 +6,8 @@ Columns, in any order; the first four must be there (a cell may be empty where i
   definitions are those of jaxgap/observables/gaps.py), `T_c`, `branch_end`, `jump[<state>]` (the first-order transition from
   the fitted branch to a state such as s++, or to the normal one: `jaxgap.jump_temperature`); of two gaps at one temperature
   `<gap> - <gap>` or `<gap> / <gap>`; `2 <gap> / k_B T_c`; `dIdV[<junction>]`, a point of a tunnelling spectrum; or `-` for a
-  number that the model has no counterpart for;
+  number that the model has no counterpart for; and, relative to the normal state, every quantity of the registry
+  (`jaxgap.observables.quantities`) that has a name for files of data, such as `heat` or `superfluid`;
 - `T_K`: temperature [K]; empty if the source states none (such rows can be shown, not fitted), and for T_c, branch_end, jump.
   A gap above T_c is 0 in the model, in every definition;
 - `value`: the number; `error`: one standard deviation, empty if the source gives none (a ratio needs one);
@@ -30,9 +31,11 @@ from jaxgap.continuation.jumps import state_pattern
 from jaxgap.fitting.table import Cells, read_table
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
-from jaxgap.spectra.minima import branch_names
+from jaxgap.observables.located import JUMP
+from jaxgap.observables.quantities import MEASURED
+from jaxgap.observables.quantity import Need, names_along
 
-__all__ = ["COLUMNS", "Datum", "gap_names", "read_data"]
+__all__ = ["COLUMNS", "GAPS", "OVER_T_C", "Datum", "at_temperature", "read_data", "targets"]
 
 COLUMNS = ("quantity", "T_K", "value", "error")
 """Columns that must be there."""
@@ -40,17 +43,21 @@ OPTIONAL = ("unit", "use", "technique", "source", "how_obtained", "limit", "V_mV
 NUMBERS = ("T_K", "value", "error", "V_mV")
 USES = ("fit", "predict", "show")
 LIMITS = ("", "upper", "lower")
+ASSUMED = ("meV", "K")
+"""Units of numbers for which fit.toml may assume an error."""
 SCATTER = 5.0
 """Standard deviations below zero up to which a reading of a gap is one of zero."""
-GAPS = ("branch_minimum", "fermi_momentum", "coherence_peak")
+GAPS = tuple(name for name, row in MEASURED.items() if row.units == "meV" and row.dims)
+"""Kinds that can be subtracted from, and divided by, each other."""
 OVER_T_C = "2 / k_B T_c"
 """The operator of 2 Delta / k_B T_c."""
-_UNITS = {**dict.fromkeys(GAPS, "meV"), "T_c": "K", "branch_end": "K", "jump": "K", "dIdV": "1", "-": "meV"}
-KNOWN = (
-    "branch_minimum[<branch>], fermi_momentum[<band>], coherence_peak[<branch>], T_c, branch_end, jump[<state>], "
-    "dIdV[<junction>], <gap> - <gap>, <gap> / <gap>, 2 <gap> / k_B T_c, and - for what is only shown"
+_UNITS = {name: row.units for name, row in MEASURED.items()} | {"-": "meV"}
+_WRITTEN = {"branch": "[<branch>]", "band": "[<band>]", "V": "[<junction>]"}
+_KINDS = ", ".join(
+    name + ("[<state>]" if row is JUMP else "".join(_WRITTEN[dim] for dim in row.dims or ())) for name, row in MEASURED.items()
 )
-_TERM = re.compile(r"(?P<kind>branch_minimum|fermi_momentum|coherence_peak|T_c|branch_end|jump|dIdV|-)(?:\[(?P<of>[^\]]+)\])?")
+KNOWN = f"{_KINDS}, <gap> - <gap>, <gap> / <gap>, 2 <gap> / k_B T_c, and - for what is only shown"
+_TERM = re.compile(rf"(?P<kind>{'|'.join(map(re.escape, MEASURED))}|-)(?:\[(?P<of>[^\]]+)\])?")
 _PAIR = re.compile(r"(?P<first>[a-z_]+\[[^\]]+\])\s*(?P<operator>[-/])\s*(?P<second>[a-z_]+\[[^\]]+\])")
 _OVER_T_C = re.compile(r"2\s*(?P<first>[a-z_]+\[[^\]]+\])\s*/\s*k_B T_c")
 
@@ -154,9 +161,10 @@ def _value(row: Cells, kind: str, operator: str) -> float:
     if value >= 0 or operator == "-" or kind in ("-", "dIdV"):
         return value
     # Readings of a gap that has closed scatter around zero; without them the others would be biased.
-    if kind in GAPS and error is not None and value >= -SCATTER * error:
+    scatters = at_temperature(kind) and error is not None
+    if error is not None and scatters and value >= -SCATTER * error:
         return value
-    far = f" by more than {SCATTER:g} of its errors" if kind in GAPS and error is not None else ""
+    far = f" by more than {SCATTER:g} of its errors" if scatters else ""
     raise InputError(f"{row.where}: `{row.text('quantity')}` must not be negative{far}, but is {value:g}.")
 
 
@@ -164,7 +172,7 @@ def _error(row: Cells, unit: str, use: str) -> float | None:
     error = row.number("error")
     if error is not None and error <= 0:
         raise InputError(f"{row.where}: error must be positive, but is {error:g}.")
-    if error is None and use == "fit" and unit == "1":
+    if error is None and use == "fit" and unit not in ASSUMED:
         raise InputError(f"{row.where}: a number without unit that is fitted needs an error (none is assumed for it).")
     return error
 
@@ -201,9 +209,15 @@ def _parsed(quantity: str, where: str) -> tuple[str, list[tuple[str, str]]]:
     return operator, terms
 
 
-def gap_names(sc: Superconductor) -> dict[str, Sequence[str]]:
-    """What the gaps of every definition belong to: branches, or bands."""
-    return {"branch_minimum": branch_names(sc), "fermi_momentum": sc.band_names, "coherence_peak": branch_names(sc)}
+def targets(sc: Superconductor) -> dict[str, tuple[str, ...]]:
+    """What the quantities that have several values belong to: branches, or bands."""
+    names = names_along(sc)
+    return {kind: names[row.dims[0]] for kind, row in MEASURED.items() if row.dims and row.dims[0] in names}
+
+
+def at_temperature(kind: str) -> bool:
+    """Whether a quantity is measured at a temperature (gaps, spectra, responses), or is one itself, or is of the system."""
+    return kind in MEASURED and MEASURED[kind].needs >= Need.STATE
 
 
 def _check_use(kind: str, T: float | None, use: str, where: str) -> None:
@@ -211,17 +225,16 @@ def _check_use(kind: str, T: float | None, use: str, where: str) -> None:
         raise InputError(f"{where}: a row without a quantity can only be shown: set its `use` to show.")
     if use == "predict" and kind == "jump":
         raise InputError(f"{where}: a `jump` can be fitted or shown; no prediction is made to compare it with.")
-    if use != "show" and kind in (*GAPS, "dIdV") and T is None:
-        raise InputError(
-            f"{where}: a gap or a spectrum that is used needs a temperature T_K (it is empty): set its `use` to show."
-        )
+    if use != "show" and at_temperature(kind) and T is None:
+        what = "a gap or a spectrum" if MEASURED[kind].dims else f"a `{kind}`"
+        raise InputError(f"{where}: {what} that is used needs a temperature T_K (it is empty): set its `use` to show.")
 
 
 def _check_target(kind: str, of: str, sc: Superconductor, where: str) -> None:
     """Gaps belong to a branch or a band of the system; T_c and branch_end to none."""
-    targets = gap_names(sc).get(kind, ())
-    if targets and of not in targets:
-        raise InputError(f"{where}: `{kind}` must be of one of {', '.join(targets)}, but is of `{of}`.")
+    known = targets(sc).get(kind, ())
+    if known and of not in known:
+        raise InputError(f"{where}: `{kind}` must be of one of {', '.join(known)}, but is of `{of}`.")
     if kind == "jump":
         _check_state(of, sc, where)
         return
@@ -229,7 +242,7 @@ def _check_target(kind: str, of: str, sc: Superconductor, where: str) -> None:
         if not of:
             raise InputError(f"{where}: `dIdV` takes the name of its junction in brackets, such as dIdV[tip].")
         return
-    if not targets and of:
+    if not known and of:
         raise InputError(f"{where}: `{kind}` takes nothing in brackets, but has `{of}`.")
 
 

@@ -17,13 +17,13 @@ optimum with as many unstable directions: Newton starts at the amplitudes that t
 fails, at the optimum's own. Both depend on theta alone, and so does U.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.fitting.objective import nested_at_roots
@@ -31,6 +31,7 @@ from jaxgap.fitting.problem import Parameters, Problem, at_conditions
 from jaxgap.fitting.states import Amplitudes, states_near
 from jaxgap.numerics.newton import Root
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import AnyArray
 
 __all__ = ["Density", "Evaluated", "density", "evaluated", "laplace", "potential", "share_of", "theta_of"]
 
@@ -68,7 +69,7 @@ class Evaluated(NamedTuple):
     """Whether the branch exists, and is differentiable, at every condition of the data."""
 
 
-def density(p: Problem, theta: Any, Delta: Any) -> Density:
+def density(p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArray, "condition channel"]) -> Density:
     """The posterior around the optimum `theta` with the amplitudes `Delta` [meV] at the conditions of the data."""
     slope = np.asarray(_slope(p, jnp.asarray(theta), jnp.asarray(Delta)))
     slope = np.where(np.isfinite(slope).all(), slope, 0.0)
@@ -123,14 +124,18 @@ def evaluated(d: Density, u: Float[Array, "parameter"]) -> Evaluated:
     )
 
 
+Attempt = tuple[Int[Array, ""], Root, Bool[Array, "condition"]]
+"""Number, what Newton has found, where it is a state."""
+
+
 def _roots(d: Density, theta: Parameters) -> tuple[Root, Bool[Array, "condition"]]:
     """Newton from the predicted amplitudes, and where that fails from the optimum's own."""
     starts = jnp.stack([d.Delta + d.slope @ (theta - d.theta), d.Delta])
 
-    def going(state: Any) -> Any:
+    def going(state: Attempt) -> Bool[Array, ""]:
         return (state[0] < len(starts)) & ~state[2].all()
 
-    def attempt(state: Any) -> Any:
+    def attempt(state: Attempt) -> Attempt:
         i, kept, found = state
         new = states_near(d.p, theta, starts[i], NEWTON_STEPS)
         kept = jax.tree.map(lambda a, b: jnp.where(found.reshape(-1, *[1] * (a.ndim - 1)), a, b), kept, new.root)
@@ -138,7 +143,7 @@ def _roots(d: Density, theta: Parameters) -> tuple[Root, Bool[Array, "condition"
 
     shapes = jax.eval_shape(lambda: states_near(d.p, theta, d.Delta).root)
     nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    _, roots, found = jax.lax.while_loop(going, attempt, (0, nothing, jnp.zeros(len(d.p.T), bool)))
+    _, roots, found = jax.lax.while_loop(going, attempt, (jnp.zeros((), int), nothing, jnp.zeros(len(d.p.T), bool)))
     return roots, found
 
 

@@ -10,14 +10,18 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgap.fitting.data import at_temperature, targets
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.problem import Problem, Row
 from jaxgap.fitting.result import FitResult
 from jaxgap.numerics.checks import InputError, NotConvergedError, check
+from jaxgap.observables.quantities import MEASURED
 from jaxgap.solving.curves import GapCurve
-from jaxgap.spectra.minima import branch_names
 
 __all__ = ["Measurement", "next_measurement"]
+
+PROPOSED = tuple(name for name, row in MEASURED.items() if row.proposed)
+"""Kinds of data that might be measured next."""
 
 LAST = 0.97
 """Share of the branch's last temperature up to which gaps are considered: closer to a fold they change faster with T than any
@@ -94,13 +98,14 @@ def _candidates(result: FitResult, temperatures: int) -> tuple[Problem, np.ndarr
         sc, curve = found.superconductor, found.curve
         of = f"{found.name}: " if found.name else ""
         chosen = _places(curve, temperatures)
-        rows += [Row(((kind, 0),), 0, "", "", sample=sample) for kind in ("T_c", "branch_end")]
-        labels += [(f"{of}T_c", None), (f"{of}branch_end", None)]
+        alone = [kind for kind in PROPOSED if not at_temperature(kind)]
+        rows += [Row(((kind, 0),), 0, "", "", sample=sample) for kind in alone]
+        labels += [(f"{of}{kind}", None) for kind in alone]
         T, first = np.asarray(curve.T)[chosen].tolist(), len(places)
-        for kind, targets in (("branch_minimum", branch_names(sc)), ("fermi_momentum", sc.band_names)):
-            for i, target in enumerate(targets):
+        for kind in (kind for kind in PROPOSED if at_temperature(kind)):
+            for i, target in enumerate(targets(sc).get(kind, ("",))):
                 rows += [Row(((kind, i),), first + t, "", "", sample=sample) for t in range(len(T))]
-                labels += [(f"{of}{kind}[{target}]", t) for t in T]
+                labels += [(f"{of}{kind}[{target}]" if target else f"{of}{kind}", t) for t in T]
         places += [(sample, t) for t in T]
         near.append(np.asarray(curve.solutions.Delta)[chosen].real)
     p, ones = result.problem, jnp.ones(len(rows))

@@ -106,12 +106,12 @@ def coordinates(d: Density, theta: np.ndarray) -> np.ndarray:
     return np.log(share) - np.log1p(-share)
 
 
-def _log_jacobian(u: np.ndarray) -> Any:
+def _log_jacobian(u: np.ndarray) -> np.ndarray | np.floating:
     """ln of s(u) s(-u), summed over the parameters: -U without chi^2."""
     return np.sum(log_expit(u) + log_expit(-u), axis=-1)
 
 
-def _bridged(modes: list[Chains], m: int, kept: np.ndarray, rng: Any) -> tuple[float, float]:
+def _bridged(modes: list[Chains], m: int, kept: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     """(ln Z of a mode, its error)."""
     mode = modes[m]
     u = coordinates(mode.density, mode.draws.theta)[kept]

@@ -8,18 +8,20 @@ linear problem is
 long, where parameters at a bound that are pushed against it, and directions that move no residual, are left out.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import least_squares
+from jaxtyping import Float
+from scipy.optimize import OptimizeResult, least_squares
 
 from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.objective import Nested, nested
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.states import continuous
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import AnyArray
 
 __all__ = ["distance", "minimised", "minimise_nested"]
 
@@ -36,15 +38,21 @@ POLISHING = 5
 BLIND = 0.01
 """Directions along which a move by the whole range changes the residuals by less than this are left out."""
 
+Bounds = tuple[np.ndarray, np.ndarray]
+Evaluate = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Residuals and their Jacobian."""
 
-def distance(r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Any, scale: Any, tolerance: float = 0.0) -> float:
+
+def distance(r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Bounds, scale: np.ndarray, tolerance: float = 0.0) -> float:
     """How far the minimum is, in standard deviations (the residuals' units); infinite where there is no derivative."""
     if not (np.isfinite(r).all() and np.isfinite(J).all()):
         return float("inf")
     return float(np.linalg.norm(_to_minimum(r, J, x, bounds, scale, tolerance)[0]))
 
 
-def _to_minimum(r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Any, scale: Any, tolerance: float) -> Any:
+def _to_minimum(
+    r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Bounds, scale: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, np.ndarray]:
     """(U^T r, the step to the minimum of the linear problem)."""
     g = J.T @ r
     room = np.minimum(np.where(g > 0, x - bounds[0], bounds[1] - x), scale / BLIND)
@@ -57,10 +65,12 @@ def _to_minimum(r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Any, scale:
     return along, step
 
 
-def minimised(evaluate: Any, x: np.ndarray, bounds: Any, scale: Any, tolerance: float, steps: int) -> Any:
+def minimised(
+    evaluate: Evaluate, x: np.ndarray, bounds: Bounds, scale: np.ndarray, tolerance: float, steps: int
+) -> OptimizeResult:
     """scipy's trust region on residuals that come with their Jacobian, until the minimum is `tolerance` standard deviations
     away; what is not finite is refused like a step too long."""
-    last: dict[bytes, Any] = {}
+    last: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
     def residuals(x: np.ndarray) -> np.ndarray:
         r, J = evaluate(x)
@@ -84,7 +94,7 @@ def minimised(evaluate: Any, x: np.ndarray, bounds: Any, scale: Any, tolerance: 
     return _polished(evaluate, end, bounds, scale, tolerance)
 
 
-def _polished(evaluate: Any, end: Any, bounds: Any, scale: Any, tolerance: float) -> Any:
+def _polished(evaluate: Evaluate, end: OptimizeResult, bounds: Bounds, scale: np.ndarray, tolerance: float) -> OptimizeResult:
     """The end of least squares, brought closer by Gauss-Newton steps where chi^2 changes by less than its rounding, so that the
     trust region sees no progress any more, but the distance to the minimum still shrinks."""
     r, J = end.fun, end.jac
@@ -103,8 +113,8 @@ def _polished(evaluate: Any, end: Any, bounds: Any, scale: Any, tolerance: float
 
 
 @program
-def _nested(p: Problem, theta: Any, near: Any) -> Nested:
-    return nested(p, theta, near)
+def _nested(p: Problem, theta: Float[AnyArray, "parameter"], near: Float[AnyArray, "condition channel"]) -> Nested:
+    return nested(p, jnp.asarray(theta), jnp.asarray(near))
 
 
 def nested_at(p: Problem, theta: np.ndarray, near: np.ndarray) -> Nested:

@@ -11,36 +11,39 @@ which is finite and smooth everywhere: such a theta is an ordinary point of the 
 and both come as residuals with their Jacobians, for least squares.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.continuation.ends import Begin, end_temperature
-from jaxgap.continuation.jumps import jump_between
+from jaxgap.continuation.ends import Begin
 from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.equations.pairing import gap_residual
-from jaxgap.fitting.data import GAPS, OVER_T_C
+from jaxgap.fitting.data import OVER_T_C
 from jaxgap.fitting.junctions import measured, with_values
 from jaxgap.fitting.problem import Parameters, Problem, Row, at_conditions, systems_at
 from jaxgap.fitting.states import Amplitudes, states_near
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.observables.located import OnBranch
+from jaxgap.observables.quantities import MEASURED
+from jaxgap.observables.quantity import Need
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.starts import starting_amplitudes
-from jaxgap.spectra.fermi_momentum import fermi_momentum_gaps_of
-from jaxgap.spectra.minima import branch_minima_of
+from jaxgap.solving.state import GivenState
 from jaxgap.spectra.pair import safe_sqrt
-from jaxgap.spectra.peaks import strongest_peaks_of
 from jaxgap.units import k_B
 
 __all__ = ["Joint", "Nested", "joint", "joint_objective", "nested", "predictions"]
 
-LOCATED = ("branch_end", "jump")
+Residuals = tuple[Float[Array, "..."], Float[Array, "..."]]
+
+LOCATED = tuple(name for name, row in MEASURED.items() if row.needs == Need.BRANCH)
 """Temperatures that equations of their own locate, from the system alone."""
+OF_STATE = tuple(name for name, row in MEASURED.items() if row.needs == Need.STATE)
+"""What amplitudes at a temperature have: one number, or one per branch or band."""
 
 
 def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
@@ -50,32 +53,49 @@ def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array
     Where all amplitudes are exactly zero the state is the normal one, and every gap is 0, in any definition (a branch of
     quasiparticles may have a minimum above zero there: that is a distance between bands). A ratio of such gaps is NaN.
     """
-    needed = {kind for row in p.rows for kind, _ in row.terms} | {"T_c" for row in p.rows if row.operator == OVER_T_C}
     unknown = jnp.full((len(p.systems), 1 if p.after is None else len(p.after)), jnp.nan)
-    table: dict[str, Any] = dict.fromkeys(LOCATED, unknown)
-    normal = ~jnp.any(Delta != 0, axis=1, keepdims=True)
-    for kind in GAPS:
-        if kind in needed:
-            table[kind] = jnp.where(normal, 0.0, at_conditions(p, theta, lambda sc, _, D, of=GAP_OF[kind]: of(sc, D), Delta))
-    if "T_c" in needed:
+    table: dict[str, Float[Array, "place value"]] = dict.fromkeys(LOCATED, unknown)
+    where = {kind: _where(p, kind) for kind in OF_STATE}
+    table |= {kind: _of_states(p, theta, Delta, kind, chosen) for kind, chosen in where.items() if len(chosen)}
+    if any(kind == "T_c" for row in p.rows for kind, _ in row.terms) or any(row.operator == OVER_T_C for row in p.rows):
         table["T_c"] = jnp.stack([critical_temperature(sc) for sc in systems_at(p, theta)])[:, None]
     # All numbers in one row, and every datum as (a - b) / c of some of them: a program that does not grow with the data.
     parts = {"0": jnp.zeros(1), "1": jnp.ones(1)} | {kind: part.ravel() for kind, part in table.items()}
     parts |= {f"dIdV {i}": curve for i, curve in enumerate(_spectra(p, theta, Delta))}
     widths = {kind: part.shape[1] for kind, part in table.items()}
     first = dict(zip(parts, np.cumsum([0, *(len(part) for part in parts.values())]).tolist(), strict=False))
-    a, b, c, factor = (jnp.array(column) for column in zip(*(_places(row, first, widths) for row in p.rows), strict=True))
+    places = (_places(row, first, widths, where) for row in p.rows)
+    a, b, c, factor = (jnp.array(column) for column in zip(*places, strict=True))
     numbers = jnp.concatenate(list(parts.values()))
     return factor * (numbers[a] - numbers[b]) / numbers[c]
 
 
-def _places(row: Row, first: dict[str, int], widths: dict[str, int]) -> tuple[int, int, int, float]:
+def _where(p: Problem, kind: str) -> np.ndarray:
+    """The conditions at which a quantity of the state was measured."""
+    return np.array(sorted({row.condition for row in p.rows if any(kind == one for one, _ in row.terms)}), int)
+
+
+def _of_states(
+    p: Problem, theta: Parameters, Delta: Amplitudes, kind: str, chosen: np.ndarray
+) -> Float[Array, "condition value"]:
+    """A quantity at the `chosen` conditions; where all amplitudes are zero, as the normal state has it."""
+    quantity = MEASURED[kind]
+    found = at_conditions(p, theta, lambda sc, T, D: quantity(sc, T, GivenState(sc, T, D)), Delta, chosen=chosen)
+    found = found.reshape(len(chosen), -1)
+    normal = ~jnp.any(Delta[chosen] != 0, axis=1, keepdims=True)
+    return found if quantity.normal is None else jnp.where(normal, quantity.normal, found)
+
+
+def _places(
+    row: Row, first: dict[str, int], widths: dict[str, int], where: dict[str, np.ndarray]
+) -> tuple[int, int, int, float]:
     """Where the numbers a, b and c of a datum factor (a - b) / c are, and the factor."""
 
     def place(kind: str, i: int) -> int:
         if kind == "dIdV":
             return first[f"dIdV {i}"] + row.point
-        return first[kind] + widths[kind] * (row.condition if kind in GAPS else row.sample) + i
+        at = int(np.searchsorted(where[kind], row.condition)) if kind in where else row.sample
+        return first[kind] + widths[kind] * at + i
 
     a, zero, one = place(*row.terms[0]), first["0"], first["1"]
     if row.operator == OVER_T_C:
@@ -83,14 +103,6 @@ def _places(row: Row, first: dict[str, int], widths: dict[str, int]) -> tuple[in
     if row.operator == "-":
         return a, place(*row.terms[1]), one, 1.0
     return a, zero, place(*row.terms[1]) if row.operator == "/" else one, 1.0
-
-
-GAP_OF: dict[str, Callable[..., Any]] = {
-    "branch_minimum": branch_minima_of,
-    "fermi_momentum": lambda sc, Delta: fermi_momentum_gaps_of(sc, Delta).gap,
-    "coherence_peak": strongest_peaks_of,
-}
-"""Gaps of given amplitudes, in every definition."""
 
 
 def _spectra(p: Problem, theta: Parameters, Delta: Amplitudes) -> list[Float[Array, "voltage"]]:
@@ -167,7 +179,7 @@ class Joint(NamedTuple):
 def joint(p: Problem, theta: Parameters, Delta: Amplitudes) -> Joint:
     """The residuals of the search at parameters and amplitudes, with their derivatives with respect to both."""
 
-    def terms(t: Parameters) -> Any:
+    def terms(t: Parameters) -> tuple[Residuals, Residuals]:
         both = jnp.append(_searched(p, t, Delta), beforehand(p, t)), _stiff(p, t, Delta)
         return both, both
 
@@ -213,7 +225,7 @@ def nested_at_roots(
 ) -> Nested:
     """`nested` where Newton has ended: the amplitudes, dr/dDelta there, and whether the fit may take all of them."""
 
-    def terms(t: Parameters) -> Any:
+    def terms(t: Parameters) -> tuple[Float[Array, "residual"], Residuals]:
         Delta = at_conditions(p, t, lambda sc, T, D, J: implicit_amplitudes(sc, T, D, exists, J), ended, matrices)
         # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed, and in the normal state zero.
         Delta = jnp.where(exists & jnp.any(ended != 0, axis=1, keepdims=True), Delta, ended)
@@ -243,9 +255,9 @@ def _with_located(
 def _located(
     p: Problem, sc: Superconductor, kind: str, state: int, sample: int, ended: Amplitudes, exists: Bool[Array, ""]
 ) -> Float[Array, ""]:
-    if kind == "branch_end" or p.after is None:
-        return end_temperature(sc, p.pattern, _begin(p, sc, sample, ended, exists))
-    return jump_between(sc, p.pattern, p.after[state])
+    after = None if p.after is None else p.after[state]
+    on = OnBranch(p.pattern, _begin(p, sc, sample, ended, exists), after)
+    return MEASURED[kind](sc, None, on)
 
 
 def _begin(p: Problem, sc: Superconductor, sample: int, ended: Amplitudes, exists: Bool[Array, ""]) -> Begin | None:

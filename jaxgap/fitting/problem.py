@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxgap.continuation.jumps import state_pattern
 from jaxgap.fitting.config import FitConfig, JunctionConfig
-from jaxgap.fitting.data import GAPS, Datum, gap_names
+from jaxgap.fitting.data import Datum, at_temperature, targets
 from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.junctions import Junction, Spectrum, Tie, is_junction, tie
 from jaxgap.model.superconductor import Superconductor
@@ -158,12 +158,12 @@ def _rows(
     states: list[str],
 ) -> tuple[tuple[Row, ...], dict[tuple[str, int], list[float]]]:
     """(what to compute for every datum, the voltages of every spectrum by junction and condition)."""
-    targets = {**gap_names(sc), "jump": states}
+    names = {**targets(sc), "jump": states}
     voltages: dict[tuple[str, int], list[float]] = {}
     rows = []
     for d in fitted:
         sample = samples.index(d.sample)
-        condition = conditions.index((sample, d.T)) if d.of and d.T is not None else 0
+        condition = conditions.index((sample, d.T)) if at_temperature(d.kind) and d.T is not None else 0
         if d.V is not None:
             V = voltages.setdefault((d.of, condition), [])
             V.append(d.V)
@@ -171,7 +171,7 @@ def _rows(
             rows.append(Row((("dIdV", spectrum),), condition, "", d.limit, len(V) - 1, sample))
         else:
             terms = ((d.kind, d.of), d.second) if d.second[0] else ((d.kind, d.of),)
-            indices = tuple((kind, list(targets[kind]).index(of) if of else 0) for kind, of in terms)
+            indices = tuple((kind, list(names[kind]).index(of) if of else 0) for kind, of in terms)
             rows.append(Row(indices, condition, d.operator, d.limit, sample=sample))
     return tuple(rows), voltages
 
@@ -225,7 +225,7 @@ def _at(p: Problem, kept: np.ndarray) -> Problem:
 
 def is_of_condition(row: Row) -> bool:
     """Whether a datum belongs to a temperature at which it was measured."""
-    return row.terms[0][0] in (*GAPS, "dIdV")
+    return at_temperature(row.terms[0][0])
 
 
 def _junction(config: JunctionConfig, sc: Superconductor) -> Junction:
@@ -257,10 +257,12 @@ def systems_at(p: Problem, theta: Parameters) -> list[Superconductor]:
     return [system_at(p, theta, sample) for sample in range(len(p.systems))]
 
 
-def at_conditions(p: Problem, theta: Parameters, f: Callable[..., Any], *batched: Any) -> Any:
-    """f(system, T, ...) at every condition, with its own row of what is `batched`."""
-    systems = systems_at(p, theta)
+def at_conditions(p: Problem, theta: Parameters, f: Callable[..., Any], *batched: Any, chosen: np.ndarray | None = None) -> Any:
+    """f(system, T, ...) at every condition, or at those that are `chosen`, with its own row of what is `batched`."""
+    systems, T, samples = systems_at(p, theta), p.T, np.array(p.sample, int)
+    if chosen is not None and len(chosen) < len(samples):
+        T, samples, batched = T[chosen], samples[chosen], jax.tree.map(lambda leaf: leaf[chosen], batched)
     if len(systems) == 1:
-        return jax.vmap(lambda T, *own: f(systems[0], T, *own))(p.T, *batched)
-    of_condition = jax.tree.map(lambda *leaves: jnp.stack(leaves)[np.array(p.sample, int)], *systems)
-    return jax.vmap(f)(of_condition, p.T, *batched)
+        return jax.vmap(lambda T, *own: f(systems[0], T, *own))(T, *batched)
+    of_condition = jax.tree.map(lambda *leaves: jnp.stack(leaves)[samples], *systems)
+    return jax.vmap(f)(of_condition, T, *batched)

@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from jaxgap.fitting.checkpoint import load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import Density, Evaluated, evaluated, potential, theta_of
 from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import AnyArray, PyTree, Scalar
 
 __all__ = ["Draws", "Progress", "evaluated_at", "sampled"]
 
@@ -61,7 +63,8 @@ class Draws(NamedTuple):
 class _At(NamedTuple):
     """Where all chains are."""
 
-    state: Any
+    state: PyTree
+    """As numpyro has it."""
     done: int
     """Steps, those of the warm-up included."""
 
@@ -125,14 +128,20 @@ def _numpyro_version() -> str:
     return str(numpyro.__version__)
 
 
-def _kernel(d: Density, warmup: int) -> tuple[Any, Any]:
+def _kernel(d: Density, warmup: int) -> tuple[Callable[..., PyTree], Callable[[PyTree], PyTree]]:
     """(initial state from (u, U, dU/du, covariance, key), next state from a state) of one chain."""
     from numpyro.infer.hmc import hmc
     from numpyro.infer.util import ParamInfo
 
     initialise, following = hmc(partial(potential, d), algo="NUTS")
 
-    def start(u: Any, U: Any, gradient: Any, covariance: Any, key: Any) -> Any:
+    def start(
+        u: Float[Array, "parameter"],
+        U: Scalar,
+        gradient: Float[Array, "parameter"],
+        covariance: Float[Array, "parameter parameter"],
+        key: PRNGKeyArray,
+    ) -> PyTree:
         known = ParamInfo(u, U, gradient)
         options = {"dense_mass": True, "target_accept_prob": ACCEPTANCE, "trajectory_length": None, "max_tree_depth": DEPTH}
         return initialise(known, warmup, 1.0, covariance, rng_key=key, **options)
@@ -141,18 +150,27 @@ def _kernel(d: Density, warmup: int) -> tuple[Any, Any]:
 
 
 @program
-def _start(d: Density, u: Any, U: Any, gradient: Any, covariance: Any, keys: Any, warmup: int, version: str) -> Any:
+def _start(
+    d: Density,
+    u: Float[AnyArray, "chain parameter"],
+    U: Float[AnyArray, "chain"],
+    gradient: Float[AnyArray, "chain parameter"],
+    covariance: Float[AnyArray, "parameter parameter"],
+    keys: Shaped[Array, "chain *key"],
+    warmup: int,
+    version: str,
+) -> PyTree:
     del version
     start, _ = _kernel(d, warmup)
     return jax.vmap(start, in_axes=(0, 0, 0, None, 0))(u, U, gradient, covariance, keys)
 
 
 @program
-def _step(d: Density, state: Any, warmup: int, version: str) -> Any:
+def _step(d: Density, state: PyTree, warmup: int, version: str) -> PyTree:
     del version
     start, following = _kernel(d, warmup)
 
-    def one(state: Any) -> Any:
+    def one(state: PyTree) -> PyTree:
         # numpyro's kernel has to be initialised before it can be used; what that returns is not, and costs nothing.
         start(state.z, state.potential_energy, state.z_grad, state.adapt_state.inverse_mass_matrix, state.rng_key)
         return following(state)
@@ -161,7 +179,7 @@ def _step(d: Density, state: Any, warmup: int, version: str) -> Any:
 
 
 @program
-def _evaluated(d: Density, u: Any) -> Evaluated:
+def _evaluated(d: Density, u: Float[AnyArray, "row parameter"]) -> Evaluated:
     return jax.vmap(lambda one: evaluated(d, one))(u)
 
 
@@ -170,7 +188,7 @@ def evaluated_at(d: Density, u: np.ndarray, size: int = 4) -> Evaluated:
     return in_chunks(partial(_evaluated, d), size, u)
 
 
-def _theta(d: Density, u: Any) -> np.ndarray:
+def _theta(d: Density, u: Float[Array, "chain parameter"]) -> np.ndarray:
     """Inside the bounds, whatever the rounding."""
     return np.clip(np.asarray(theta_of(d.p, jnp.asarray(u))), np.asarray(d.p.lower), np.asarray(d.p.upper))
 
@@ -178,13 +196,15 @@ def _theta(d: Density, u: Any) -> np.ndarray:
 # --- the beginning -----------------------------------------------------------------------------------------------------
 
 
-def _started(d: Density, laplace: tuple[np.ndarray, np.ndarray], settings: dict[str, Any]) -> Any:
+def _started(d: Density, laplace: tuple[np.ndarray, np.ndarray], settings: dict[str, Any]) -> PyTree:
     """Chains scattered around the optimum, on the branch."""
     u, here = _scattered(d, laplace, settings["chains"], settings["seed"])
     return _initial(d, u, here.potential, here.gradient, laplace[1], settings)
 
 
-def _initial(d: Density, u: Any, U: Any, gradient: Any, covariance: np.ndarray, settings: dict[str, Any]) -> Any:
+def _initial(
+    d: Density, u: np.ndarray, U: AnyArray, gradient: AnyArray, covariance: np.ndarray, settings: dict[str, Any]
+) -> PyTree:
     keys = jax.random.split(jax.random.PRNGKey(settings["seed"]), settings["chains"])
     return _start(d, u, U, gradient, covariance, keys, settings["warmup"], _numpyro_version())
 
@@ -209,7 +229,7 @@ def _scattered(d: Density, laplace: tuple[np.ndarray, np.ndarray], chains: int, 
 # --- the checkpoint ----------------------------------------------------------------------------------------------------
 
 
-def _begin(d: Density, state: Any, chains: int) -> tuple[_At, Draws, float]:
+def _begin(d: Density, state: PyTree, chains: int) -> tuple[_At, Draws, float]:
     n, k = len(d.p.rows), len(d.p.names)
     empty = Draws(
         np.zeros((0, chains, k)),
@@ -231,14 +251,14 @@ def _restored(d: Density, kept: dict[str, np.ndarray]) -> Density:
     return Density(d.p, *(jnp.asarray(kept[name]) for name in ("optimum", "amplitudes", "slope")))
 
 
-def _blank(d: Density, laplace: tuple[np.ndarray, np.ndarray], settings: dict[str, Any]) -> Any:
+def _blank(d: Density, laplace: tuple[np.ndarray, np.ndarray], settings: dict[str, Any]) -> PyTree:
     """A state of the right structure."""
     chains = settings["chains"]
     u = np.tile(laplace[0], (chains, 1))
     return _initial(d, u, np.zeros(chains), 0 * u, laplace[1], settings)
 
 
-def _resumed(blank: Any, kept: dict[str, np.ndarray]) -> tuple[_At, Draws, float]:
+def _resumed(blank: PyTree, kept: dict[str, np.ndarray]) -> tuple[_At, Draws, float]:
     leaves, tree = jax.tree.flatten(blank)
     state = jax.tree.unflatten(tree, [jnp.asarray(kept[f"state_{i}"]) for i in range(len(leaves))])
     return _At(state, int(kept["done"])), Draws(*(kept[name] for name in Draws._fields)), float(kept["seconds"])

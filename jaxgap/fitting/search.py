@@ -5,18 +5,19 @@ done by least squares, or by adam, from every start (`jaxgap.fitting.starts`).
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Array, Float
 
 from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.minimise import minimised
-from jaxgap.fitting.objective import joint, joint_objective
-from jaxgap.fitting.problem import Problem, is_of_condition, thinned
+from jaxgap.fitting.objective import Joint, joint, joint_objective
+from jaxgap.fitting.problem import Parameters, Problem, is_of_condition, thinned
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import AnyArray, PyTree, Scalar
 
 __all__ = ["Progress", "by_adam", "by_least_squares", "searched"]
 
@@ -30,10 +31,13 @@ SEARCH_TOLERANCE = 1e-3
 """The search ends this many standard deviations from its minimum; the finish does the rest."""
 _ADAM_CHUNK = 50
 
+Unknowns = tuple[Float[Array, "start parameter"], Float[Array, "start condition channel"]]
+"""Parameters, as sigmoids have them, and amplitudes [meV]."""
+
 
 @program
-def _joint(p: Problem, theta: Any, Delta: Any) -> Any:
-    return joint(p, theta, Delta)
+def _joint(p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArray, "condition channel"]) -> Joint:
+    return joint(p, jnp.asarray(theta), jnp.asarray(Delta))
 
 
 def by_least_squares(
@@ -67,7 +71,7 @@ def searched(
     return end.x[:k], _between(p, kept, end.x[k:].reshape(shape)), 2 * float(end.cost), end.nfev
 
 
-def _dense(p: Problem, found: Any) -> np.ndarray:
+def _dense(p: Problem, found: Joint) -> np.ndarray:
     """The Jacobian of the search's residuals with respect to (parameters, amplitudes at every condition)."""
     rows, (T, n) = len(p.rows), found.stiff.shape
     d_Delta = np.zeros((rows + len(p.names), T, n))  # what is known beforehand comes last
@@ -108,19 +112,21 @@ def by_adam(
     return lower + width / (1 + np.exp(-u)), Delta, total * len(theta)
 
 
-def _adam(learning_rate: float, steps: int) -> Any:
+def _adam(learning_rate: float, steps: int) -> optax.GradientTransformation:
     return optax.adam(optax.cosine_decay_schedule(learning_rate, max(steps, 1), 0.02))
 
 
 @program
-def _advance(p: Problem, unknowns: Any, state: Any, rate: float, total: int, steps: int) -> tuple[Any, Any, Any]:
+def _advance(
+    p: Problem, unknowns: Unknowns, state: PyTree, rate: float, total: int, steps: int
+) -> tuple[Unknowns, PyTree, Float[Array, "start"]]:
     """(unknowns, state, chi^2 before the last step) after steps of adam, which acts on every number by itself."""
     optimiser = _adam(rate, total)
 
-    def objective(x: Any) -> Any:
+    def objective(x: tuple[Parameters, Float[Array, "condition channel"]]) -> Scalar:
         return joint_objective(p, p.lower + (p.upper - p.lower) * jax.nn.sigmoid(x[0]), x[1])
 
-    def one(carry: Any, _: None) -> Any:
+    def one(carry: tuple[Unknowns, PyTree], _: None) -> tuple[tuple[Unknowns, PyTree], Float[Array, "start"]]:
         unknowns, state = carry
         value, gradient = jax.vmap(jax.value_and_grad(objective))(unknowns)
         updates, state = optimiser.update(gradient, state)
@@ -130,6 +136,6 @@ def _advance(p: Problem, unknowns: Any, state: Any, rate: float, total: int, ste
     return unknowns, state, values[-1]
 
 
-def _lowest(values: Any) -> float:
-    values = np.asarray(values)
-    return float(np.min(values[np.isfinite(values)], initial=np.inf))
+def _lowest(values: Float[Array, "start"]) -> float:
+    finite = np.asarray(values)[np.isfinite(values)]
+    return float(np.min(finite, initial=np.inf))

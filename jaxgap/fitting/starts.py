@@ -2,13 +2,13 @@ r"""Where the search of a fit starts: points spread over the parameters, and at 
 
 The points fill the space between the bounds evenly (a scrambled Halton sequence). At every point the gap equations have several
 solutions with the signs of the branch; starts that take one amplitude pattern for all of them find one optimum of several. So
-the states are looked for (with the shapes of `jaxgap.states.search`), and every start takes one: in turn those that the fit may
+the states are looked for (with the shapes of `jaxgap.states.starts`), and every start takes one: in turn those that the fit may
 take, and, from starts of their own, the others, so that an optimum that is refused is known, too. Where there is no state the
 amplitudes are those of decoupled channels, and the search moves them.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +18,13 @@ from scipy.stats import qmc
 
 from jaxgap.equations.gauge import search_root, vanishing
 from jaxgap.fitting.config import FitConfig
-from jaxgap.fitting.problem import Problem, system_at, systems_at
+from jaxgap.fitting.problem import Parameters, Problem, system_at, systems_at
 from jaxgap.fitting.states import unstable_directions
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import AnyArray
 from jaxgap.solving.labels import has_signs
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.states.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, iterated
@@ -82,14 +84,14 @@ def _points(p: Problem, config: FitConfig) -> np.ndarray:
 
 
 @program
-def _decoupled(p: Problem, theta: Any) -> Any:
+def _decoupled(p: Problem, theta: Float[AnyArray, "start parameter"]) -> Float[Array, "start condition channel"]:
     """Amplitudes of decoupled channels at every condition, for a batch of parameters."""
 
-    def one(t: Any) -> Any:
+    def one(t: Parameters) -> Float[Array, "condition channel"]:
         of_sample = jnp.stack([starting_amplitudes(sc, p.pattern)[0] for sc in systems_at(p, t)])
         return of_sample[np.array(p.sample, int)]
 
-    return jax.vmap(one)(theta)
+    return jax.vmap(one)(jnp.asarray(theta))
 
 
 def _everywhere(p: Problem, state: np.ndarray, plain: np.ndarray) -> np.ndarray:
@@ -125,8 +127,11 @@ def _distinct(Delta: np.ndarray, good: np.ndarray, unstable: np.ndarray) -> tupl
 
 
 @program
-def _systems(p: Problem, theta: Any) -> Any:
+def _systems(p: Problem, theta: Float[AnyArray, "point parameter"]) -> Superconductor:
     return jax.vmap(lambda t: system_at(p, t, p.sample[0]))(theta)
+
+
+Ends = tuple[Float[Array, "start channel"], Bool[Array, "start"], Int[Array, "start"]]
 
 
 @program
@@ -139,10 +144,12 @@ def _search(
     """(amplitudes, the first band's sign that of the branch; whether they are a state with its signs; its unstable directions)
     where every start leads."""
 
-    def at(t: Any, begin: Any, iterations: Any) -> Any:
+    def at(t: Parameters, begin: Float[Array, "start channel"], iterations: Int[Array, "start"]) -> Ends:
         sc, T = system_at(p, t, p.sample[0]), p.T[0]
 
-        def one(Delta: Any, n: Any) -> Any:
+        def one(
+            Delta: Float[Array, "channel"], n: Int[Array, ""]
+        ) -> tuple[Float[Array, "channel"], Bool[Array, ""], Int[Array, ""]]:
             root = search_root(sc, T, iterated(sc, T, Delta, n), SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE)
             x = root.x * jnp.sign(root.x[0] * p.pattern[0])
             good = root.converged & has_signs(sc, x, p.pattern) & (norm(x) > vanishing(sc, T))

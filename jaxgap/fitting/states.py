@@ -10,7 +10,7 @@ temperature of the data that is found out by following the state down.
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import count_negative
 from jaxgap.numerics.newton import Root, norm
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import AnyArray, Scalar
 from jaxgap.solving.following import follow
 from jaxgap.solving.labels import has_signs
 from jaxgap.solving.stability import negative_of_each, phase_block, real_blocks
@@ -51,6 +52,10 @@ class Found(NamedTuple):
     """Whether the fit may take it."""
 
 
+Attempt = tuple[Int[Array, ""], Amplitudes, Found, Bool[Array, ""]]
+"""Number, starts, what has been found, whether some start once more."""
+
+
 def states_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int = 30) -> Found:
     """Where Newton ends from `near` at every condition, and what that is.
 
@@ -59,12 +64,14 @@ def states_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int 
     those of the pairs that form first.
     """
 
-    def one(sc: Superconductor, T: Any, Delta: Any) -> tuple[Root, Any, Any, Any]:
+    def one(
+        sc: Superconductor, T: Scalar, Delta: Float[Array, "channel"]
+    ) -> tuple[Root, Int[Array, ""], Bool[Array, ""], Bool[Array, ""]]:
         root = newton_amplitudes(sc, T, Delta, max_steps)
         vanished = norm(root.x) <= vanishing(sc, T)
         return root, unstable_directions(p, sc, T, root.x, root.jacobian), vanished, has_signs(sc, root.x, p.pattern)
 
-    def attempt(state: Any) -> Any:
+    def attempt(state: Attempt) -> Attempt:
         i, start, kept, _ = state
         root, unstable, vanished, signed = at_conditions(p, theta, one, start)
         solves = root.converged & ~vanished & signed
@@ -86,7 +93,9 @@ def states_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int 
     return jax.lax.while_loop(lambda state: (state[0] < 2) & state[3], attempt, begin)[2]
 
 
-def unstable_directions(p: Problem, sc: Superconductor, T: Any, Delta: Float[Array, "channel"], M: Any) -> Int[Array, ""]:
+def unstable_directions(
+    p: Problem, sc: Superconductor, T: Scalar, Delta: Float[Array, "channel"], M: Float[Array, "n n"]
+) -> Int[Array, ""]:
     """Unstable directions of a real solution that count: of its amplitudes, and of its phases where g is symmetric."""
     amplitude = count_negative(M)
     return amplitude + count_negative(phase_block(sc, Delta, T)) if p.phases else amplitude
@@ -114,8 +123,10 @@ def counts(p: Problem, theta: np.ndarray, Delta: np.ndarray) -> Counts:
 
 
 @program
-def _blocks(p: Problem, theta: Any, Delta: Any) -> Any:
-    return at_conditions(p, theta, lambda sc, T, D: real_blocks(sc, D, T), Delta)
+def _blocks(
+    p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArray, "condition channel"]
+) -> tuple[Float[Array, "condition n n"], Float[Array, "condition n n"]]:
+    return at_conditions(p, jnp.asarray(theta), lambda sc, T, D: real_blocks(sc, D, T), jnp.asarray(Delta))
 
 
 def continuous(p: Problem, theta: np.ndarray, Delta: np.ndarray) -> bool:
@@ -136,10 +147,12 @@ def _one(states: np.ndarray) -> bool:
 
 
 @program
-def _at_zero(p: Problem, theta: Any, Delta: Any) -> Any:
+def _at_zero(
+    p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArray, "condition channel"]
+) -> tuple[Amplitudes, Bool[Array, "condition"]]:
     """(amplitudes at T = 0 of the state at every condition, whether it was followed there without a change of stability)."""
 
-    def one(sc: Superconductor, T: Any, D: Any) -> Any:
+    def one(sc: Superconductor, T: Scalar, D: Float[Array, "channel"]) -> tuple[Float[Array, "channel"], Bool[Array, ""]]:
         zero = jnp.zeros(())
         track = follow(sc, D[None], T, zero, p.pattern)
         end = track.root
@@ -147,4 +160,4 @@ def _at_zero(p: Problem, theta: Any, Delta: Any) -> Any:
         there = unstable_directions(p, sc, zero, end.x, end.jacobian)
         return end.x, track.arrived & (there == unstable_directions(p, sc, T, D, M))
 
-    return at_conditions(p, theta, one, Delta)
+    return at_conditions(p, jnp.asarray(theta), one, jnp.asarray(Delta))

@@ -7,7 +7,7 @@ the branch ends, g diverges: close to it sigma says that the gap is unknown, not
 leaves of a sample's system, and from there to the parameters: one program serves all samples.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from jaxgap.fitting.problem import Problem, leaves_at, system_at
 from jaxgap.model.records import Number
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import AnyArray, Scalar
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.curves import GapCurve
 from jaxgap.spectra.minima import branch_minima_of
@@ -54,14 +55,19 @@ def curvature(p: Problem, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return covariance, V[free]
 
 
-def leaves(p: Problem, theta: Any, sample: int) -> tuple[tuple[str, ...], np.ndarray]:
+def leaves(p: Problem, theta: Float[AnyArray, "parameter"], sample: int) -> tuple[tuple[str, ...], np.ndarray]:
     """(paths of a sample's leaves that depend on parameters, their derivatives with respect to all parameters)."""
     slopes = jax.jacfwd(lambda t: leaves_at(p, t, sample))(jnp.asarray(theta))
     return tuple(slopes), np.stack([np.asarray(slope) for slope in slopes.values()]) if slopes else np.zeros((0, len(theta)))
 
 
 def predict(
-    p: Problem, config: FitConfig, theta: Any, covariance: np.ndarray, Delta: np.ndarray, sample: int
+    p: Problem,
+    config: FitConfig,
+    theta: Float[AnyArray, "parameter"],
+    covariance: np.ndarray,
+    Delta: np.ndarray,
+    sample: int,
 ) -> tuple[Prediction, ...]:
     """The temperature at which the branch of a sample's state `Delta` [condition, channel] ends, and T_c, with their propagated
     uncertainties."""
@@ -69,7 +75,8 @@ def predict(
     names = (f"end of the {config.system.branch} branch{of}", f"T_c of the normal state{of}")
     paths, factors = leaves(p, theta, sample)
     values, slopes = (
-        np.asarray(part) for part in end_and_T_c(system_at(p, theta, sample), p.pattern, paths, state_of(p, Delta, sample))
+        np.asarray(part)
+        for part in end_and_T_c(system_at(p, jnp.asarray(theta), sample), p.pattern, paths, state_of(p, Delta, sample))
     )
     known = np.isfinite(covariance).all()
     variances = [g @ covariance @ g if known else np.inf for g in slopes @ factors]
@@ -88,10 +95,10 @@ def state_of(p: Problem, Delta: np.ndarray, sample: int) -> Begin | None:
 @program
 def end_and_T_c(
     sc: Superconductor, pattern: Float[Array, "band"], paths: tuple[str, ...], begin: Begin | None
-) -> tuple[Any, Any]:
+) -> tuple[Float[Array, "2"], Float[Array, "2 leaf"]]:
     """(end of the branch, T_c) [K] and their derivatives with respect to the leaves at `paths`."""
 
-    def of(values: Any) -> Any:
+    def of(values: Float[Array, "leaf"]) -> tuple[Float[Array, "2"], Float[Array, "2"]]:
         changed = sc.set(dict(zip(paths, values, strict=True)))
         T = jnp.stack([end_temperature(changed, pattern, begin), critical_temperature(changed)])
         return T, T
@@ -121,10 +128,10 @@ def gap_slopes(
 ) -> Float[Array, "temperature branch leaf"]:
     """d gap / d leaf of solutions `Delta` [meV] at the temperatures `T` [K]; NaN where it does not exist."""
 
-    def at(t: Any, D: Any) -> Any:
+    def at(t: Scalar, D: Float[Array, "channel"]) -> Float[Array, "branch leaf"]:
         M = residual_and_matrix(sc, D, t)[1]
 
-        def gaps(values: Any) -> Any:
+        def gaps(values: Float[Array, "leaf"]) -> Float[Array, "branch"]:
             changed = sc.set(dict(zip(paths, values, strict=True)))
             return branch_minima_of(changed, implicit_amplitudes(changed, t, D, jnp.isfinite(D).all(), M))
 

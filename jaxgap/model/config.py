@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from jaxgap.materials import MATERIALS
 from jaxgap.model.files import read_text
+from jaxgap.model.materials import MATERIALS
 from jaxgap.model.superconductor import Superconductor, from_table, load
 from jaxgap.numerics.checks import InputError
 

@@ -13,7 +13,8 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+from matplotlib.figure import Figure
 
 from jaxgap.numerics.checks import InputError
 
@@ -75,14 +76,14 @@ def read_text(path: Path, what: str = "file") -> str:
     return text
 
 
-def picture(figure: Any, format: str = "png", dpi: int = 160) -> bytes:
+def picture(figure: Figure, format: str = "png", dpi: int = 160) -> bytes:
     """A matplotlib figure as the content of a file."""
     content = io.BytesIO()
     figure.savefig(content, format=format, dpi=dpi)
     return content.getvalue()
 
 
-def write_picture(figure: Any, path: Path) -> None:
+def write_picture(figure: Figure, path: Path) -> None:
     """A matplotlib figure as a file of the kind that its name says.
 
     Raises:

@@ -42,6 +42,7 @@ from jaxgap.observables.thermodynamics import free_energy as free_energy
 from jaxgap.observables.thermodynamics import normal_entropy as normal_entropy
 from jaxgap.observables.thermodynamics import normal_specific_heat as normal_specific_heat
 from jaxgap.observables.thermodynamics import specific_heat as specific_heat
+from jaxgap.observables.ultrasound import sound_attenuation as sound_attenuation
 from jaxgap.spectra.fermi_momentum import FermiMomentumGaps as FermiMomentumGaps
 from jaxgap.spectra.minima import branch_names as branch_names
 from jaxgap.spectra.peaks import CoherencePeak as CoherencePeak

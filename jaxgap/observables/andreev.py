@@ -42,6 +42,8 @@ from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import band_weights, not_negative, positive
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity, Setting
+from jaxgap.observables.views import VOLTAGE
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.peaks import strongest_peaks_of
@@ -255,3 +257,26 @@ _conductance = program(andreev_conductance_of)
 def _total(sc: Superconductor, weights: Float[Array, "band"], bands: Float[Array, "band omega"]) -> Float[Array, "omega"]:
     shares = weights * sc.N[: len(sc.bands)]
     return shares @ bands / jnp.sum(shares)
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+ANDREEV = Quantity(
+    "andreev",
+    lambda sc, T, s, V, Gamma, Z, weights: andreev_conductance(s, V, Gamma, Z, weights=weights),
+    ("V",),
+    long_name="dI/dV of a point contact relative to the normal state",
+    axes=("V",),
+    settings=(
+        GAMMA._replace(positive=True),
+        Setting("Z", 0.5, None, "Barrier of a point contact. Default: .5."),
+        WEIGHTS,
+    ),
+    picture=Picture(
+        VOLTAGE,
+        "dI/dV of a point contact with a barrier --Z, smeared with temperature",
+        "$dI/dV$ over normal state",
+        r"point contact, $Z$ = {Z:g}, $\Gamma$ = {Gamma:g} meV",
+        settings=(PICTURE_REACH,),
+    ),
+)

@@ -15,6 +15,7 @@ Phys. 75, 473 (2003), section II). Both convolutions are trapezoidal sums, which
 stay below Gamma, pi k_B T and the resolutions: `photoemission` chooses them.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -28,8 +29,11 @@ from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import band_weights, not_negative, positive
-from jaxgap.observables.energies import wave_vector
+from jaxgap.observables.energies import dispersion, wave_vector
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, Picture, Quantity, Setting
+from jaxgap.observables.views import ENERGY, IntensityMap, Settings, View
 from jaxgap.solving.entry import takes_solution, takes_system
+from jaxgap.solving.solution import Solution
 from jaxgap.solving.state import PairedState
 from jaxgap.units import hbar2_over_2m_e, k_B, thermal_energy
 
@@ -220,3 +224,65 @@ def fermi_wave_vector(sc: Superconductor, band: str) -> Float[Array, ""]:
     check(band in names, "band", f"be one of {', '.join(names)}", repr(band))
     one = sc.bands[names.index(band)]
     return wave_vector(kappa_F(one))
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+ENERGY_RESOLUTION = Setting(
+    "energy_resolution",
+    2.0,
+    "meV",
+    "Energy resolution of photoemission, full width [meV]. Default: 2.",
+    option="--resolution",
+)
+MOMENTUM_RESOLUTION = Setting(
+    "momentum_resolution", 0.0, "1/angstrom", "Its momentum resolution, full width [1/angstrom]. Default: 0."
+)
+
+
+def photoemission_map(
+    s: Solution,
+    omega: Float[np.ndarray, "omega"],
+    Gamma: float,
+    energy_resolution: float,
+    momentum_resolution: float = 0.0,
+    title: str = "",
+) -> IntensityMap:
+    """I(k, omega) around the Fermi momenta, all bands alike."""
+    bands = s.superconductor.bands
+    k_F = [float(wave_vector(kappa_F(band))) for band in bands]
+    slowest = min(abs(float(velocity(band, jnp.asarray(k)))) for k, band in zip(k_F, bands, strict=True))
+    margin = 1.2 * float(np.max(np.abs(omega))) / slowest
+    k = np.linspace(max(min(k_F) - margin, 0.0), max(k_F) + margin, 161)
+    intensity = photoemission(s, k, omega, Gamma, energy_resolution=energy_resolution, momentum_resolution=momentum_resolution)
+    return IntensityMap(k, np.asarray(omega), np.asarray(intensity), np.asarray(dispersion(s, hbar2_over_2m_e * k**2)), title)
+
+
+def _seen(view: View) -> IntensityMap:
+    check(len(view.states) == 1, "--T", "leave one state for a map", f"{len(view.states)} states")
+    state, given = next(iter(view.states.values())), view.settings
+    omega = np.linspace(-view.reach, view.reach / 2, 201)
+    return photoemission_map(state, omega, given["Gamma"], given["energy_resolution"], given["momentum_resolution"])
+
+
+def no_fermi_edge(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    """Refuse T = 0."""
+    check(bool(np.all(T > 0)), "T", "be positive [K] for photoemission (the Fermi function)", T.tolist())
+
+
+INTENSITY = Quantity(
+    "map",
+    lambda sc, T, s, k, omega, Gamma, **widths: photoemission(s, k, omega, Gamma, **widths),
+    ("k", "omega"),
+    "1/meV",
+    "photoemission intensity",
+    axes=("k", "omega"),
+    settings=(GAMMA._replace(default=1.0, positive=True), ENERGY_RESOLUTION, MOMENTUM_RESOLUTION),
+    picture=Picture(
+        ENERGY,
+        "The photoemission intensity I(k, omega) around the Fermi momenta, of one state",
+        seen=_seen,
+        settings=(PICTURE_REACH,),
+        refused=no_fermi_edge,
+    ),
+)

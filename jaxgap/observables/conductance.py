@@ -25,6 +25,8 @@ from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.observables.density_of_states import tunnelling_density_of_states
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity
+from jaxgap.observables.views import VOLTAGE
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import PairedState
 from jaxgap.units import k_B, thermal_energy
@@ -104,3 +106,23 @@ def _thermal(x: Float[Array, "*x"]) -> tuple[Float[Array, "*x"], Float[Array, "*
 
 
 _conductance = program(conductance_of)
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+TUNNELLING = Quantity(
+    "tunnelling",
+    lambda sc, T, s, V, Gamma, weights: tunnelling_conductance(s, V, Gamma, weights=weights),
+    ("V",),
+    long_name="dI/dV of a tunnel junction relative to the normal state",
+    axes=("V",),
+    settings=(GAMMA, WEIGHTS),
+    datum="dIdV",
+    picture=Picture(
+        VOLTAGE,
+        "dI/dV of a tunnel junction, smeared with temperature",
+        "$dI/dV$ over normal state",
+        r"tunnel junction, $\Gamma$ = {Gamma:g} meV",
+        settings=(PICTURE_REACH,),
+    ),
+)

@@ -9,10 +9,12 @@ the complex roots of (z^2 - E_+^2)(z^2 - E_-^2) = 0 in kappa, so a small Gamma c
 are normal and are integrated analytically (`spectra.green`). Without broadening it is that of sharp quasiparticles.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.model.superconductor import Superconductor
@@ -20,7 +22,10 @@ from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import band_weights, not_negative
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity
+from jaxgap.observables.views import ENERGY, Spectra, View
 from jaxgap.solving.entry import takes_solution
+from jaxgap.solving.solution import Solution
 from jaxgap.solving.state import PairedState
 
 __all__ = [
@@ -85,3 +90,38 @@ def _weighted(sc: Superconductor, N: Float[Array, "band omega"], weights: Float[
     weighted = jnp.where(weights[:, None] > 0, weights[:, None] * N, 0.0)
     bands = weighted / (sc.N[: len(sc.bands)] @ weights)
     return DensityOfStates(jnp.sum(bands, axis=0), bands)
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+TALLEST = 6.0
+"""A picture without broadening ends here: its peaks are infinite."""
+
+
+def density_spectra(states: Mapping[str, Solution], omega: Reals, Gamma: Real = 0.0, weights: Reals | None = None) -> Spectra:
+    """N(omega) / N(0) of several states."""
+    omega = np.asarray(omega)
+    curves = {
+        label: np.asarray(tunnelling_density_of_states(s, omega, Gamma, weights=weights).total) for label, s in states.items()
+    }
+    top = TALLEST if Gamma == 0 and max(curve.max() for curve in curves.values()) > TALLEST else None
+    broadening = "no broadening (peaks are infinite)" if Gamma == 0 else rf"$\Gamma$ = {Gamma:g} meV"
+    return Spectra(
+        omega, curves, ENERGY.label, r"$N(\omega)\,/\,N(0)$", ENERGY.column, f"density of states, {broadening}", top=top
+    )
+
+
+def _seen(view: View) -> Spectra:
+    own = {name: view.settings[name] for name in ("Gamma", "weights")}
+    return density_spectra(view.states, np.linspace(-view.reach, view.reach, 2001), **own)
+
+
+DENSITY_OF_STATES = Quantity(
+    "dos",
+    lambda sc, T, s, omega, Gamma, weights: tunnelling_density_of_states(s, omega, Gamma, weights=weights).total,
+    ("omega",),
+    long_name="tunnelling density of states relative to the normal state",
+    axes=("omega",),
+    settings=(GAMMA._replace(default=0.0), WEIGHTS),
+    picture=Picture(ENERGY, "N(omega) / N(0), exact where no --Gamma is given", seen=_seen, settings=(PICTURE_REACH,)),
+)

@@ -1,81 +1,131 @@
-"""The experiments of `jaxgap observe`: from what is asked for to a picture and its data.
+"""What `jaxgap observe` is asked for: systems at temperatures on branches, solved, and what an experiment sees of them.
 
-An experiment is a function of a `Request` that returns a `Drawing`; `EXPERIMENTS` has them by the names that the command takes.
 Spectra are of states, one per temperature; heat, superfluid density and nuclear relaxation are curves over the temperatures.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
+from jaxtyping import Float
 
 from jaxgap.drawing import COLOURS
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite
-from jaxgap.observables import curves, pictures
-from jaxgap.observables._checks import band_weights, not_negative, positive
-from jaxgap.observables.absolute import states_per_volume
-from jaxgap.observables.symmetrised import gap_comparison
+from jaxgap.observables.curves import look
+from jaxgap.observables.gaps import branch_minima
+from jaxgap.observables.quantities import EXPERIMENTS, OPTIONS
+from jaxgap.observables.quantity import Quantity
+from jaxgap.observables.views import TEMPERATURE, Panels, Settings, Sight, View
 from jaxgap.solving.curves import solve_temperatures
 from jaxgap.solving.labels import Label
 from jaxgap.solving.one import solve
 from jaxgap.solving.solution import Solution, Status
 
-__all__ = ["EXPERIMENTS", "TAKES", "Drawing", "Request"]
+__all__ = ["Observed", "Request", "check_experiment", "observed"]
+
+
+class Observed(NamedTuple):
+    """What is seen, and of which states."""
+
+    sight: Sight
+    states: Mapping[str, Solution]
+    """The states, or the solutions over temperature, by what tells them apart."""
+
+    @property
+    def numbers(self) -> Mapping[str, object]:
+        """What the picture is read for."""
+        return self.sight.numbers if isinstance(self.sight, Panels) else {}
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The same in sentences."""
+        return self.sight.said if isinstance(self.sight, Panels) else ()
+
+    @property
+    def notes(self) -> list[str]:
+        """What the picture does not show: states that are normal, and temperatures at which there is none."""
+        notes = []
+        for label, s in self.states.items():
+            name = f"{label}: " * bool(label)
+            T, status, missing = (np.atleast_1d(part) for part in (s.T, s.status, ~s.converged))
+            normal = np.atleast_1d(s.label == Label.NORMAL) & ~missing
+            if normal.any():
+                notes.append(f"{name}normal, without a gap, at {_listed(T[normal])}.")
+            for code in np.unique(status[missing]):
+                at = _listed(T[missing & (status == code)])
+                notes.append(f"{name}left out at {at}: {Status(int(code)).sentence}")
+        return notes
+
+
+def _listed(T: Float[np.ndarray, "temperature"]) -> str:
+    """A few temperatures, or how many there are."""
+    return ", ".join(f"{t:g}" for t in T) + " K" if len(T) <= 4 else f"{len(T)} temperatures, {T.min():g} to {T.max():g} K"
+
+
+def observed(experiment: str, request: "Request") -> Observed:
+    """What an experiment sees.
+
+    Raises:
+        InputError: for anything that it would refuse, before anything is solved.
+        NotConvergedError: if a branch does not exist.
+    """
+    check_experiment(experiment, request.given)
+    row = EXPERIMENTS[experiment]
+    shown = row.picture
+    assert shown is not None
+    settings = request.checked(row)
+    over_temperature = shown.axis is TEMPERATURE
+    states = request.along_T if over_temperature else request.states
+    reach = 0.0 if over_temperature else settings["reach"] or reach_of(states)
+    sight = look(row, View(states, settings, reach))
+    title = "; ".join(part for part in (request.title(states), sight.title) if part)
+    return Observed(sight._replace(title=title), states)
+
+
+def check_experiment(experiment: str, given: Iterable[str]) -> None:
+    """Raise `InputError` for an experiment that does not exist, or for settings that have no meaning for it."""
+    check(experiment in EXPERIMENTS, "EXPERIMENT", f"be one of {', '.join(EXPERIMENTS)}", f"`{experiment}`")
+    flags = [one.flag for one in EXPERIMENTS[experiment].options]
+    for name in given:
+        flag = OPTIONS[name].flag
+        check(flag in flags, flag, f"be left out: `{experiment}` takes {', '.join(flags)}", "it")
+
+
+def reach_of(states: Mapping[str, Solution]) -> float:
+    """2.5 times the largest branch minimum of all states (at most Omega), or half the shell where all are normal [meV]."""
+    largest = max(min(float(np.max(branch_minima(s))), float(s.superconductor.Omega)) for s in states.values())
+    # An eighth of a meV: energies that hardly differ are no news.
+    return np.ceil(20 * largest) / 8 if largest > 0 else max(float(s.superconductor.Omega) / 2 for s in states.values())
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be seen: systems at temperatures on branches, and the experiment's own numbers."""
+    """What is to be seen: systems at temperatures on branches, and the settings that are given."""
 
     systems: dict[str, Superconductor]
     branches: tuple[str | None, ...]
-    T: np.ndarray
+    T: Float[np.ndarray, "temperature"]
     """[K]"""
-    Gamma: float | None
-    """[meV]; None: the experiment's own."""
-    Z: float
-    weights: np.ndarray | None
-    energy_resolution: float
-    """[meV]"""
-    momentum_resolution: float
-    """[1/angstrom]"""
-    given_reach: float | None
-    """[meV]; None: from the gaps."""
-    formula_volume: float | None
-    """[angstrom^3]"""
-    layer_spacing: float | None
-    """[angstrom]"""
+    given: Settings
 
-    def check(self, experiment: str) -> None:
-        """Raise `InputError` for a number that the experiment would refuse, before anything is solved."""
-        needs_width = experiment in ("andreev", "arpes", "map", "nmr")
-        if self.Gamma is not None:
-            (positive if needs_width else not_negative)("--Gamma", self.Gamma, "meV")
-        not_negative("--Z", self.Z)
-        (positive if experiment == "arpes" else not_negative)("--resolution", self.energy_resolution, "meV")
-        not_negative("--momentum-resolution", self.momentum_resolution, "1/angstrom")
-        for option, value, unit in (
-            ("--reach", self.given_reach, "meV"),
-            ("--formula-volume", self.formula_volume, "angstrom^3"),
-            ("--layer-spacing", self.layer_spacing, "angstrom"),
-        ):
-            if value is not None:
-                positive(option, value, unit)
-        for sc in self.systems.values():
-            band_weights(self.weights, len(sc.bands))
-            if experiment == "heat":
-                curves.heat_unit(sc, self.formula_volume, self.layer_spacing)
-            if experiment == "superfluid" and self.layer_spacing is not None:
-                states_per_volume(sc, self.layer_spacing)
+    def checked(self, row: Quantity) -> Settings:
+        """All settings of an experiment: those given, and its own defaults.
+
+        Raises:
+            InputError: for a number, or a temperature, that the experiment would refuse.
+        """
+        settings = {one.name: one.default for one in row.options} | dict(self.given)
+        for one in row.options:
+            for sc in self.systems.values():
+                one.check(settings[one.name], sc, one.flag)
         check_finite("--T", self.T)
         check(bool(np.all(self.T >= 0)), "--T", "hold temperatures >= 0 [K]", self.T.tolist())
-        if experiment in ("arpes", "map"):
-            check(bool(np.all(self.T > 0)), "T", "be positive [K] for photoemission (the Fermi function)", self.T.tolist())
+        if row.picture is not None and row.picture.refused is not None:
+            row.picture.refused(self.systems, self.T, settings)
+        return settings
 
     @cached_property
     def states(self) -> dict[str, Solution]:
@@ -116,152 +166,3 @@ class Request:
             labels = {Label(int(code)).text for s in solutions.values() for code in np.ravel(s.label)}
             parts += [self.branches[0] or labels.pop()] if self.branches[0] or len(labels) == 1 else []
         return ", ".join(parts)
-
-    @property
-    def reach(self) -> float:
-        """The highest energy or voltage of the picture."""
-        return self.given_reach if self.given_reach is not None else pictures.reach_of(self.states)
-
-    def axis(self, points: int = 501) -> np.ndarray:
-        """Energies or voltages, even around zero."""
-        return np.linspace(-self.reach, self.reach, points)
-
-    def broadening(self, default: float) -> float:
-        """Gamma [meV]."""
-        return default if self.Gamma is None else self.Gamma
-
-
-class Drawing(NamedTuple):
-    """A picture and its data."""
-
-    figure: Any
-    columns: Iterable[str]
-    rows: Iterable[Iterable[Any]]
-    states: Mapping[str, Solution]
-    """The states, or the solutions over temperature, by what tells them apart."""
-    numbers: Mapping[str, Any] = MappingProxyType({})
-    """What the picture is read for."""
-
-    @property
-    def notes(self) -> list[str]:
-        """What the picture does not show: states that are normal, and temperatures at which there is none."""
-        notes = []
-        for label, s in self.states.items():
-            name = f"{label}: " * bool(label)
-            T, status, missing = (np.atleast_1d(part) for part in (s.T, s.status, ~s.converged))
-            normal = np.atleast_1d(s.label == Label.NORMAL) & ~missing
-            if normal.any():
-                notes.append(f"{name}normal, without a gap, at {_listed(T[normal])}.")
-            for code in np.unique(status[missing]):
-                at = _listed(T[missing & (status == code)])
-                notes.append(f"{name}left out at {at}: {Status(int(code)).sentence}")
-        return notes
-
-
-def _listed(T: np.ndarray) -> str:
-    """A few temperatures, or how many there are."""
-    return ", ".join(f"{t:g}" for t in T) + " K" if len(T) <= 4 else f"{len(T)} temperatures, {T.min():g} to {T.max():g} K"
-
-
-def _one(request: Request, solutions: Mapping[str, Solution], spectra: pictures.Spectra) -> Drawing:
-    """The drawing of one set of curves."""
-    title = "; ".join(part for part in (request.title(solutions), spectra.title) if part)
-    columns, rows = spectra.table
-    named = [column or "value" for column in columns]
-    return Drawing(pictures.draw(spectra._replace(title=title)).figure, named, rows, solutions)
-
-
-# --- spectra of states ------------------------------------------------------------------------------------------------
-
-
-def density_of_states(request: Request) -> Drawing:
-    """N(omega) / N(0), exact where no --Gamma is given."""
-    omega, s = request.axis(2001), request.states
-    return _one(request, s, pictures.density_spectra(s, omega, request.broadening(0.0), request.weights))
-
-
-def tunnelling(request: Request) -> Drawing:
-    """dI/dV of a tunnel junction, smeared with temperature."""
-    V, s = request.axis(), request.states
-    return _one(request, s, pictures.tunnelling_spectra(s, V, request.broadening(0.1), request.weights))
-
-
-def andreev(request: Request) -> Drawing:
-    """dI/dV of a point contact with a barrier --Z, smeared with temperature."""
-    V, s = request.axis(), request.states
-    return _one(request, s, pictures.andreev_spectra(s, V, request.broadening(0.1), request.Z, request.weights))
-
-
-def photoemission(request: Request) -> Drawing:
-    """Symmetrised EDCs at the Fermi momentum of every band, and the gaps that they show."""
-    bands = {sc.band_names for sc in request.systems.values()}
-    check(len(bands) == 1, "SYSTEM", "have the same bands in one photoemission picture", [*request.systems])
-    names, widths = bands.pop(), (request.broadening(1.0), request.energy_resolution, request.momentum_resolution)
-    figure, axes = plt.subplots(1, len(names), figsize=(max(6.4, 4.6 * len(names)), 4.4), layout="constrained", squeeze=False)
-    columns, data = ["omega_meV"], [request.axis()]
-    for band, ax in zip(names, axes[0], strict=True):
-        spectra = pictures.edc_spectra(request.states, band, data[0], *widths)
-        pictures.draw(spectra._replace(title=f"at $k_F$ of {band}", y_label=spectra.y_label if ax is axes[0, 0] else ""), ax)
-        columns += [", ".join(part for part in (band, label) if part) for label in spectra.curves]
-        data += spectra.curves.values()
-    k = f", {widths[2]:g} $\\mathrm{{\\AA}}^{{-1}}$" if widths[2] else ""
-    title = f"{request.title(request.states)}; $\\Gamma$ = {widths[0]:g} meV, resolution {widths[1]:g} meV{k}"
-    figure.suptitle(title.lstrip("; "), fontsize=10)
-    gaps = {label: [row._asdict() for row in gap_comparison(s, *widths)] for label, s in request.states.items()}
-    rows = zip(*(map(float, column) for column in data), strict=True)
-    return Drawing(figure, columns, rows, request.states, {"gaps_meV": gaps})
-
-
-def intensity_map(request: Request) -> Drawing:
-    """The photoemission intensity I(k, omega) around the Fermi momenta, of one state."""
-    check(len(request.states) == 1, "--T", "leave one state for a map", f"{len(request.states)} states")
-    state, widths = next(iter(request.states.values())), (request.broadening(1.0), request.energy_resolution)
-    omega = np.linspace(-request.reach, request.reach / 2, 201)
-    title = request.title(request.states)
-    found = pictures.photoemission_map(state, omega, *widths, request.momentum_resolution, title)
-    return Drawing(pictures.draw_map(found).figure, *found.table, request.states)
-
-
-# --- curves over temperature ------------------------------------------------------------------------------------------
-
-
-def heat(request: Request) -> Drawing:
-    """specific heat over temperature: C / C_n, or C/T in mJ/(mol K^2) with --formula-volume."""
-    s = request.along_T
-    return _one(request, s, curves.heat_curves(s, request.formula_volume, request.layer_spacing))
-
-
-def superfluid(request: Request) -> Drawing:
-    """superfluid density over temperature, or lambda^-2 with --layer-spacing."""
-    s = request.along_T
-    return _one(request, s, curves.superfluid_curves(s, request.layer_spacing))
-
-
-def nmr(request: Request) -> Drawing:
-    """1/(T_1 T) over temperature, relative to the normal state."""
-    s = request.along_T
-    return _one(request, s, curves.relaxation_curves(s, request.broadening(0.1), request.weights))
-
-
-EXPERIMENTS: dict[str, Callable[[Request], Drawing]] = {
-    "dos": density_of_states,
-    "tunnelling": tunnelling,
-    "andreev": andreev,
-    "arpes": photoemission,
-    "map": intensity_map,
-    "heat": heat,
-    "superfluid": superfluid,
-    "nmr": nmr,
-}
-"""By the names that `jaxgap observe` takes; the docstring's first line is what the help shows."""
-TAKES: dict[str, tuple[str, ...]] = {
-    "dos": ("--Gamma", "--weights", "--reach"),
-    "tunnelling": ("--Gamma", "--weights", "--reach"),
-    "andreev": ("--Gamma", "--Z", "--weights", "--reach"),
-    "arpes": ("--Gamma", "--resolution", "--momentum-resolution", "--reach"),
-    "map": ("--Gamma", "--resolution", "--momentum-resolution", "--reach"),
-    "heat": ("--formula-volume", "--layer-spacing"),
-    "superfluid": ("--layer-spacing",),
-    "nmr": ("--Gamma", "--weights"),
-}
-"""The options of each, besides those that all of them take."""

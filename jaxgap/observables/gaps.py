@@ -18,11 +18,12 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
+from jaxgap.observables.quantity import Need, Quantity
 from jaxgap.solving.entry import takes_solution, takes_system
 from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.fermi_momentum import FermiMomentumGaps, fermi_momentum_gaps_of
 from jaxgap.spectra.minima import branch_minima_of, branch_names, excitation_gap_of, gapless_excess_of, overlap_minima_of
-from jaxgap.spectra.peaks import CoherencePeak, coherence_peaks_of
+from jaxgap.spectra.peaks import CoherencePeak, coherence_peaks_of, strongest_peaks_of
 
 __all__ = [
     "branch_names",
@@ -136,3 +137,58 @@ def coherence_peaks(solution: MeanFieldState) -> list[CoherencePeak]:
     Where the partner of a band is outside its shell at the band's k_F, the band pairs alone and has its minimum there.
     """
     return coherence_peaks_of(solution.superconductor, solution.Delta)
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+GAPS = (
+    Quantity(
+        "branch_minimum",
+        lambda sc, T, s: branch_minima_of(sc, s.Delta),
+        ("branch",),
+        "meV",
+        "excitation gap (branch minimum)",
+        Need.STATE,
+        normal=0.0,
+        datum="branch_minimum",
+        proposed=True,
+    ),
+    Quantity(
+        "overlap_minimum",
+        lambda sc, T, s: overlap_minima_of(sc, s.Delta),
+        ("branch",),
+        "meV",
+        "branch minimum where both bands of a pair are inside their shells (NaN: nowhere)",
+        Need.STATE,
+    ),
+    Quantity(
+        "fermi_momentum",
+        lambda sc, T, s: fermi_momentum_gaps_of(sc, s.Delta).gap,
+        ("band",),
+        "meV",
+        "excitation gap (at the Fermi momentum)",
+        Need.STATE,
+        normal=0.0,
+        datum="fermi_momentum",
+        proposed=True,
+    ),
+    Quantity(
+        "fermi_momentum_weight",
+        lambda sc, T, s: fermi_momentum_gaps_of(sc, s.Delta).weight,
+        ("band",),
+        "1",
+        "weight of the band at its Fermi momentum",
+        Need.STATE,
+    ),
+    Quantity(
+        "coherence_peak",
+        lambda sc, T, s: strongest_peaks_of(sc, s.Delta),
+        ("branch",),
+        "meV",
+        "excitation gap (strongest coherence peak; NaN: the branch has none)",
+        Need.STATE,
+        normal=0.0,
+        datum="coherence_peak",
+    ),
+    Quantity("gap", lambda sc, T, s: excitation_gap_of(sc, s.Delta), (), "meV", "smallest branch minimum", Need.STATE),
+)

@@ -22,6 +22,8 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import pair_weights, positive
+from jaxgap.observables.quantity import GAMMA, WEIGHTS, Need, Picture, Quantity
+from jaxgap.observables.views import TEMPERATURE
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import PairedState
 from jaxgap.spectra.quadrature import panels
@@ -78,3 +80,23 @@ def _energies(state: PairedState, Gamma: Float[Array, ""], n: int) -> tuple[Floa
     centre = jnp.append(peaks, 0.0)
     width = jnp.append(jnp.broadcast_to(Gamma, peaks.shape), jnp.pi * kT)
     return panels(jnp.zeros(()), REACH * kT, centre, width, n)
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+NMR = Quantity(
+    "nmr",
+    lambda sc, T, s, Gamma, weights: relaxation_rate_of(
+        s, jnp.asarray(Gamma, jnp.float64), pair_weights(weights, len(sc.bands))
+    ),
+    long_name="1/(T_1 T) relative to the normal state",
+    needs=Need.STATE,
+    settings=(GAMMA._replace(positive=True), WEIGHTS),
+    normal=1.0,
+    picture=Picture(
+        TEMPERATURE,
+        "1/(T_1 T) over temperature, relative to the normal state",
+        r"$(1/T_1T)\,/\,(1/T_1T)_n$",
+        r"nuclear relaxation, $\Gamma$ = {Gamma:g} meV",
+    ),
+)

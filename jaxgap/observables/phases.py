@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 from jaxgap.equations.groups import coupled_channels
+from jaxgap.observables.quantity import Quantity
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.pair import abs2
@@ -35,3 +36,19 @@ def relative_signs(solution: MeanFieldState) -> Float[Array, "channel"]:
 def _first_of_group(solution: MeanFieldState) -> Complex[Array, "channel"]:
     """The amplitude of the first band of every channel's group."""
     return solution.Delta[jnp.argmax(coupled_channels(solution.superconductor), axis=1)]
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+PHASES = (
+    Quantity(
+        "phase_difference",
+        lambda sc, T, s: phase_difference(s),
+        ("channel",),
+        "rad",
+        "phase relative to the first band coupled to it",
+    ),
+    Quantity(
+        "relative_sign", lambda sc, T, s: relative_signs(s), ("channel",), "1", "sign relative to the first band coupled to it"
+    ),
+)

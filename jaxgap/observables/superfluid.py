@@ -37,18 +37,25 @@ branches touch. These formulas are jaxgap's own derivation, tested against the s
   D_n = -(2 / d m) [kappa rho tanh(zeta / 2 k_B T)] between the shell's edges.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.band import kappa_F, rho, shell, zeta
 from jaxgap.model.parabolic import check_parabolic
 from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Scalar
 from jaxgap.observables.absolute import states_per_volume
+from jaxgap.observables.curves import along_temperatures, over_temperature, system_of
+from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity
+from jaxgap.observables.views import TEMPERATURE, Settings, Spectra
 from jaxgap.solving.entry import takes_solution
+from jaxgap.solving.solution import Solution
 from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
@@ -198,3 +205,54 @@ def _responses(z1: OfK, z2: OfK, Delta: Inexact[Array, "3"], kT: Scalar) -> tupl
     t2 = jnp.where(gapped, 2 * overlap / (q * u**2), 0.0)
     opposite = ratio**2 * 8 * L.vv + (1 - t2) * 4 * L.v + t2 * 2 * L.u / u
     return -4 * L.uu, -8 * ratio * L.uv, -2 * opposite
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+
+def superfluid_curves(branches: Mapping[str, Solution], layer_spacing: Real | None = None) -> Spectra:
+    """rho_s(T) as muSR and microwave experiments show it; of one branch alone, also the share of every band.
+
+    As 1/lambda^2 [1/um^2] if the layer spacing [angstrom] of 2D bands is given, or the bands are 3D; else relative to n/m of
+    all carriers.
+    """
+    dimensions = sorted({solutions.superconductor.dimension for solutions in branches.values()})
+    check(len(dimensions) == 1, "branches", "have bands of one dimension", dimensions)
+    absolute = dimensions == [3] or layer_spacing is not None
+    curves = {}
+    for label, solutions in branches.items():
+        sc = system_of(solutions)
+        scale = _full_weight(sc, layer_spacing) if absolute else 1.0
+        density = along_temperatures(superfluid_density, solutions)
+        curves[label or "total"] = scale * np.asarray(density.total)
+        if len(branches) == 1:
+            curves |= zip(sc.band_names, scale * np.asarray(density.bands).T, strict=True)
+    y_label = r"$\lambda^{-2}$ ($\mu$m$^{-2}$)" if absolute else r"superfluid density $\rho_s$"
+    return over_temperature(branches, curves, y_label, "superfluid density, clean and local")
+
+
+def _full_weight(sc: Superconductor, layer_spacing: Real | None) -> float:
+    """1/lambda^2 [1/um^2] of all carriers."""
+    return float(jnp.sum(carrier_weight(sc)) * states_per_volume(sc, layer_spacing)) / london_density * 1e6
+
+
+def _refused(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    for sc in systems.values() if settings["layer_spacing"] is not None else ():
+        states_per_volume(sc, settings["layer_spacing"])
+
+
+SUPERFLUID = Quantity(
+    "superfluid",
+    lambda sc, T, s: jnp.sum(superfluid_weights_of(sc, s.Delta, T)) / jnp.sum(carrier_weight(sc)),
+    long_name="superfluid density relative to n/m of all carriers",
+    needs=Need.STATE,
+    normal=0.0,
+    datum="superfluid",
+    picture=Picture(
+        TEMPERATURE,
+        "superfluid density over temperature, or lambda^-2 with --layer-spacing",
+        seen=lambda view: superfluid_curves(view.states, view.settings["layer_spacing"]),
+        settings=(LAYER_SPACING,),
+        refused=_refused,
+    ),
+)

@@ -11,6 +11,7 @@ the two, the peak lies between them. Both are energies at k_F, not the smallest 
 `gap_comparison` has all three.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -27,17 +28,23 @@ from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import band_weights, positive
 from jaxgap.observables.arpes import (
+    ENERGY_RESOLUTION,
+    MOMENTUM_RESOLUTION,
     REACH,
     Mesh,
     fermi_wave_vector,
     gaussian,
     intensity_before_resolution,
+    no_fermi_edge,
     photoemission,
     photoemission_mesh,
     standard_deviations,
 )
 from jaxgap.observables.gaps import branch_minima
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, Picture, Quantity
+from jaxgap.observables.views import ENERGY, Panels, Spectra, View
 from jaxgap.solving.entry import takes_solution
+from jaxgap.solving.solution import Solution
 from jaxgap.solving.state import MeanFieldState, PairedState
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.crossing_roots import electron_weights
@@ -203,3 +210,72 @@ def _at_fermi_momentum(solution: MeanFieldState, cluster: Cluster, i: int) -> tu
         weights.append(u2 + v2)
         occupied.append(v2)
     return (float(lower), float(upper)), tuple(weights), tuple(occupied)
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+
+def edc_spectra(
+    states: Mapping[str, Solution],
+    band: str,
+    omega: Reals,
+    Gamma: Real,
+    energy_resolution: Real,
+    momentum_resolution: Real = 0.0,
+) -> Spectra:
+    """Symmetrised EDCs at k_F of a band of several states, and the gaps read from them as marks."""
+    omega, curves, marks = np.asarray(omega), {}, {}
+    for label, s in states.items():
+        widths = {"energy_resolution": energy_resolution, "momentum_resolution": momentum_resolution}
+        curves[label] = np.asarray(symmetrised_edc(s, band, omega, Gamma, **widths))
+        marks[label] = float(symmetrised_gap(s, band, Gamma, energy_resolution, momentum_resolution))
+    y_label = r"$I(k_F, \omega) + I(k_F, -\omega)$ (1/meV)"
+    title = f"{band}: {_widths(Gamma, energy_resolution, momentum_resolution)}"
+    return Spectra(omega, curves, ENERGY.label, y_label, ENERGY.column, title, marks)
+
+
+def _widths(Gamma: Real, energy_resolution: Real, momentum_resolution: Real) -> str:
+    k = rf", {momentum_resolution:g} $\mathrm{{\AA}}^{{-1}}$" if momentum_resolution else ""
+    return rf"$\Gamma$ = {Gamma:g} meV, resolution {energy_resolution:g} meV{k}"
+
+
+def _seen(view: View) -> Panels:
+    """Of every band, and the gaps that they show."""
+    bands = {s.superconductor.band_names for s in view.states.values()}
+    check(len(bands) == 1, "SYSTEM", "have the same bands in one photoemission picture", [*view.states])
+    widths = tuple(view.settings[name] for name in ("Gamma", "energy_resolution", "momentum_resolution"))
+    omega = np.linspace(-view.reach, view.reach, ENERGY.points)
+    panels = {band: edc_spectra(view.states, band, omega, *widths) for band in bands.pop()}
+    panels = {band: spectra._replace(title=f"at $k_F$ of {band}") for band, spectra in panels.items()}
+    gaps = {label: gap_comparison(s, *widths) for label, s in view.states.items()}
+    said = tuple(_sentence(label, row) for label, rows in gaps.items() for row in rows)
+    return Panels(
+        panels, _widths(*widths), {"gaps_meV": {label: [row._asdict() for row in rows] for label, rows in gaps.items()}}, said
+    )
+
+
+def _sentence(label: str, row: GapComparison) -> str:
+    at_k_F = ", ".join(f"{E:.2f} ({w:.2f})" for E, w in zip(row.at_fermi_momentum, row.weights, strict=True))
+    minima = ", ".join(f"{E:.2f}" for E in row.minima)
+    prefix = f"{label}, {row.band}" if label else row.band
+    return f"{prefix}: reads {row.symmetrised:.2f} meV; at k_F (weight) {at_k_F}; branch minima {minima}"
+
+
+SYMMETRISED = Quantity(
+    "arpes",
+    lambda sc, T, s, omega, Gamma, **widths: jnp.stack(
+        [symmetrised_edc(s, band, omega, Gamma, **widths) for band in sc.band_names]
+    ),
+    ("band", "omega"),
+    "1/meV",
+    "symmetrised EDC at the Fermi momentum of every band",
+    axes=("omega",),
+    settings=(GAMMA._replace(default=1.0, positive=True), ENERGY_RESOLUTION._replace(positive=True), MOMENTUM_RESOLUTION),
+    picture=Picture(
+        ENERGY,
+        "Symmetrised EDCs at the Fermi momentum of every band, and the gaps that they show",
+        seen=_seen,
+        settings=(PICTURE_REACH,),
+        refused=no_fermi_edge,
+    ),
+)

@@ -20,7 +20,10 @@ and the heat of quasiparticles that fill the levels E_b(T), but no more than tha
 energy, and the area between C/T and its normal value is no condensation energy.
 """
 
+from collections.abc import Mapping
+
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.equations.entropy import normal_entropy_of, normal_specific_heat_of
@@ -29,8 +32,12 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real
-from jaxgap.observables.absolute import states_per_volume
+from jaxgap.observables.absolute import molar, states_per_volume
+from jaxgap.observables.curves import along_temperatures, over_temperature, system_of
+from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity, Setting
+from jaxgap.observables.views import TEMPERATURE, Settings, Spectra
 from jaxgap.solving.entry import takes_solution, takes_system
+from jaxgap.solving.solution import Solution
 from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.pair import safe_sqrt
 from jaxgap.spectra.quadrature import Rule
@@ -131,3 +138,72 @@ def _temperature(T: Real) -> Float[Array, ""]:
 
 
 _normal_entropy, _normal_specific_heat = program(normal_entropy_of), program(normal_specific_heat_of)
+
+
+# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
+
+
+def heat_curves(
+    branches: Mapping[str, Solution], formula_volume: Real | None = None, layer_spacing: Real | None = None
+) -> Spectra:
+    """C / C_n; or C/T in mJ/(mol K^2), with the normal state's, if a volume per formula unit is given.
+
+    At T = 0, where C and C_n vanish, both are NaN.
+
+    Args:
+        branches: solutions along temperatures by the label that the legend shows.
+        formula_volume: volume of one formula unit [angstrom^3].
+        layer_spacing: distance of the layers [angstrom] of 2D bands; only with the volume, and 3D bands take none.
+    """
+    curves, normal = {}, {}
+    for label, solutions in branches.items():
+        unit = _heat_unit(system_of(solutions), formula_volume, layer_spacing)
+        heat, reference = along_temperatures(_with_normal, solutions)
+        if unit is None:
+            curves[label] = np.asarray(heat / reference)
+        else:
+            curves[label], normal[label] = (np.asarray(unit * C / solutions.T) for C in (heat, reference))
+    y_label = r"specific heat $C\,/\,C_n$" if formula_volume is None else "$C/T$ (mJ mol$^{-1}$ K$^{-2}$)"
+    return over_temperature(branches, curves, y_label, "specific heat of quasiparticles", normal)
+
+
+def _with_normal(solution: Solution) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    return specific_heat(solution), normal_specific_heat(solution.superconductor, solution.T)
+
+
+def _heat_unit(sc: Superconductor, formula_volume: Real | None, layer_spacing: Real | None) -> Float[Array, ""] | None:
+    """C in mJ/(mol K) of C = 1, None if no volume is given."""
+    check(formula_volume is not None or layer_spacing is None, "layer_spacing", "come with `formula_volume`", layer_spacing)
+    return None if formula_volume is None else molar(1.0, sc, formula_volume, layer_spacing)
+
+
+def _refused(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    for sc in systems.values():
+        _heat_unit(sc, settings["formula_volume"], settings["layer_spacing"])
+
+
+FREE_ENERGY = Quantity(
+    "free_energy",
+    lambda sc, T, s: s.free_energy(),
+    (),
+    "meV^2 N",
+    "free energy relative to the normal state",
+)
+HEAT = Quantity(
+    "heat",
+    lambda sc, T, s: s.specific_heat() / normal_specific_heat_of(sc, T),
+    long_name="specific heat relative to the normal state",
+    needs=Need.STATE,
+    normal=1.0,
+    datum="heat",
+    picture=Picture(
+        TEMPERATURE,
+        "specific heat over temperature: C / C_n, or C/T in mJ/(mol K^2) with --formula-volume",
+        seen=lambda view: heat_curves(view.states, view.settings["formula_volume"], view.settings["layer_spacing"]),
+        settings=(
+            Setting("formula_volume", None, "angstrom^3", "Volume per formula unit [angstrom^3], for heat.", positive=True),
+            LAYER_SPACING,
+        ),
+        refused=_refused,
+    ),
+)

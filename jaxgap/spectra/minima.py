@@ -35,6 +35,7 @@ __all__ = [
     "of_branches",
     "overlap_minima_of",
     "turning_point",
+    "turning_points",
 ]
 
 Amplitudes: TypeAlias = Inexact[Array, "channel"]
@@ -199,3 +200,17 @@ def _gapless_excess(sc: Superconductor, Delta: Amplitudes, cluster: Cluster) -> 
     weight = D2 / m1 + D1 / m2
     kappa = (mu1 * D2 + mu2 * D1) / jnp.where(weight == 0, 1.0, weight)
     return D3**2 + jnp.where(same, zeta(one, kappa) * zeta(two, kappa) - D1 * D2, jnp.abs(D1 * D2))
+
+
+def turning_points(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: Flag, most: int) -> Float[Array, "turn"]:
+    """kappa of the first `most` extrema of a branch of a pair inside the shell, kinks included; where there are fewer, an end
+    of the overlap. Numbers that depend on nothing."""
+    theta = jax.lax.stop_gradient((sc, Delta, upper))
+    slope = jax.grad(lambda kappa: branch_energy(kappa, theta, cluster))
+    grid = dense_grid(*theta[:2], cluster)
+    slopes = jax.vmap(slope)(grid)
+    turns = ((slopes[:-1] >= 0) != (slopes[1:] >= 0)) & (jnp.diff(grid) > 0)
+    wanted = turns.astype(float).at[jnp.array([0, -1])].add(0.5)
+    place = jax.lax.top_k(wanted, most)[1]
+    brackets = jax.vmap(lambda i: jnp.stack(turning_point(slope, (grid[i], grid[i + 1]), slopes[i] >= 0)))(place)
+    return jnp.mean(brackets, axis=1)

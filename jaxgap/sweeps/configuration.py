@@ -17,7 +17,7 @@ import numpy as np
 from jaxgap.model.records import Record
 from jaxgap.model.superconductor import to_toml
 from jaxgap.sweeps.grid import Axis, Blocks, Points
-from jaxgap.sweeps.quantities import NAMES, Quantity
+from jaxgap.sweeps.quantities import NAMES, Quantity, Sensitivity
 from jaxgap.sweeps.work import Work
 
 __all__ = ["configuration", "digest", "function_text"]
@@ -89,7 +89,8 @@ def _axis(one: Axis) -> AxisRecord:
 
 def _quantity(one: Quantity) -> tuple[str, str, str | None, str]:
     known = any(one.function is built_in.function for built_in in NAMES.values())
-    return one.name, one.units, one.along, "" if known else function_text(one.function)
+    along = one.along if isinstance(one, Sensitivity) else None
+    return one.name, one.units, along, "" if known else function_text(one.function)
 
 
 def function_text(function: Callable[..., object]) -> str:

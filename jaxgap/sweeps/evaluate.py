@@ -25,12 +25,14 @@ from jaxgap.equations.gauge import gauge_directions, implicit_amplitudes
 from jaxgap.equations.pairing import pack
 from jaxgap.model.family import Section
 from jaxgap.numerics.programs import KNOWN, counted
+from jaxgap.observables.quantities import DELTA
+from jaxgap.observables.quantity import Quantity
 from jaxgap.solving.labels import Label
 from jaxgap.solving.many import LONG_BLOCK, Ways, solve_many
 from jaxgap.solving.one import ESCALATION
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
-from jaxgap.sweeps.quantities import NAMES, Quantity
+from jaxgap.sweeps.quantities import Sensitivity
 
 __all__ = ["Evaluator", "BATCH", "default_batch"]
 
@@ -178,18 +180,23 @@ class Evaluator:
         out = {"status": solution.status, "residual": solution.residual, "Delta_found": solution.Delta}
         slopes = self._slopes(family, row, solution, rule, real) if self.along else {}
         for one in self.quantities:
-            if one.along is None:
-                value = jnp.asarray(one.function(solution.superconductor, solution.T, solution))
-            else:
+            if isinstance(one, Sensitivity):
                 value = slopes[one.function][..., self.along.index(one.along)]
-            value = value.real if self.real and one.function is NAMES["Delta"].function else value
+            else:
+                value = one(solution.superconductor, solution.T, solution)
+            value = value.real if self.real and one.function is DELTA.function else value
             out[one.name] = _kept(value, solution.converged) if one.of_solution else value
         return out
 
     @cached_property
+    def sensitivities(self) -> tuple[Sensitivity, ...]:
+        """Quantities that are derivatives."""
+        return tuple(one for one in self.quantities if isinstance(one, Sensitivity))
+
+    @cached_property
     def along(self) -> tuple[str, ...]:
         """What quantities are differentiated with respect to."""
-        return tuple(dict.fromkeys(one.along for one in self.quantities if one.along is not None))
+        return tuple(dict.fromkeys(one.along for one in self.sensitivities))
 
     def _slopes(self, family: Section, row: Any, solution: Solution, rule: Rule, real: bool) -> dict[Any, Any]:
         """dO/dp along the branch, for every function O that is differentiated and every p of `along`, [..., p]."""
@@ -199,13 +206,13 @@ class Evaluator:
         if not real:
             gauge = gauge_directions(solution.superconductor, pack(D))
             jacobian = jacobian + gauge.T @ gauge
-        differentiated = list(dict.fromkeys(one.function for one in self.quantities if one.along is not None))
+        differentiated = {one.function: one for one in self.sensitivities}
 
         def values(p: Any) -> list[Any]:
             sc, T = self._moved(family, row, p)
             Delta = implicit_amplitudes(sc, T, D, trusted, jacobian, rule).astype(complex)
             there = eqx.tree_at(lambda s: (s.superconductor, s.T, s.Delta), solution, (sc, T, Delta))
-            return [function(sc, T, there) for function in differentiated]
+            return [one(sc, T, there) for one in differentiated.values()]
 
         # All directions together: one program, whatever their number.
         return dict(zip(differentiated, jax.jacfwd(values)(jnp.zeros(len(self.along))), strict=True))

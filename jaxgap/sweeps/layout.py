@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from jaxgap.observables.quantity import Quantity, names_along
 from jaxgap.solving.labels import Label
 from jaxgap.solving.solution import Status
 from jaxgap.states.many import MOST
 from jaxgap.sweeps.grid import Points
-from jaxgap.sweeps.quantities import Quantity, labels_of
 
 __all__ = ["NOT_COMPUTED", "NO_STATE", "Variable", "variables", "coordinates", "filled"]
 
@@ -101,7 +101,7 @@ def coordinates(points: Points, found: tuple[Variable, ...]) -> dict[str, tuple[
     for one in points.axes:
         out[one.name] = ((one.name,) if points.outer else ("sample",), one.values, {"units": one.unit or "1"})
     used = {dim for variable in found for dim in variable.dims}
-    for name, labels in labels_of(points.family.sc).items():
+    for name, labels in names_along(points.family.sc).items():
         if name in used:
             out[name] = ((name,), np.array(labels), {})
     return out

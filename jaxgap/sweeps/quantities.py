@@ -1,4 +1,5 @@
-r"""What a sweep records at every point: quantities by name, derivatives of them, or any function of (sc, T, solution).
+r"""What a sweep records at every point: quantities by name (`jaxgap.observables.quantities`), derivatives of them, or any
+function of (sc, T, solution).
 
 A sensitivity is written as it reads, `d branch_minimum/d lambda_33`, and is the derivative along the branch,
 
@@ -11,117 +12,32 @@ with d Delta/dp from the implicit derivative of the gap equations (`jaxgap.numer
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
 
-from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check
-from jaxgap.observables import branch_names, phase_difference, relative_signs
-from jaxgap.solving.critical import critical_temperature
+from jaxgap.numerics.types import Scalar
+from jaxgap.observables.quantities import RECORDED as NAMES
+from jaxgap.observables.quantity import Quantity
 from jaxgap.solving.solution import Solution
-from jaxgap.spectra.fermi_momentum import fermi_momentum_gaps_of
-from jaxgap.spectra.minima import branch_minima_of, excitation_gap_of, overlap_minima_of
-from jaxgap.spectra.peaks import strongest_peaks_of
 from jaxgap.sweeps.grid import Points, unit_of
 
-__all__ = ["NAMES", "Quantity", "observable", "quantities"]
+__all__ = ["NAMES", "Quantity", "Sensitivity", "observable", "quantities"]
 
-Function = Callable[[Superconductor, Any, Solution], Any]
+Function = Callable[[Superconductor, Scalar, Solution], object]
+Asked = str | Function | Quantity
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """A variable of the result."""
+class Sensitivity(Quantity):
+    """A derivative of a quantity along the branch."""
 
-    name: str
-    function: Function
-    """(sc, T, solution) -> an array of fixed shape, for one state."""
-    dims: tuple[str, ...] | None = ()
-    """Names of the axes of that array; None: not known before it is traced."""
-    units: str = "1"
-    long_name: str = ""
-    along: str | None = None
-    """If it is a sensitivity: the canonical path, `T`, or an axis, with respect to which `function` is differentiated."""
-    of_solution: bool = True
-    """False for a quantity of the system alone (T_c), which exists where no solution was found."""
+    along: str = ""
+    """The canonical path, `T`, or axis with respect to which `function` is differentiated."""
 
 
-_KNOWN = (
-    Quantity("Delta", lambda sc, T, s: s.Delta, ("channel",), "meV", "pair amplitude"),
-    Quantity(
-        "branch_minimum",
-        lambda sc, T, s: branch_minima_of(sc, s.Delta),
-        ("branch",),
-        "meV",
-        "excitation gap (branch minimum)",
-    ),
-    Quantity(
-        "overlap_minimum",
-        lambda sc, T, s: overlap_minima_of(sc, s.Delta),
-        ("branch",),
-        "meV",
-        "branch minimum where both bands of a pair are inside their shells (NaN: nowhere)",
-    ),
-    Quantity(
-        "fermi_momentum",
-        lambda sc, T, s: fermi_momentum_gaps_of(sc, s.Delta).gap,
-        ("band",),
-        "meV",
-        "excitation gap (at the Fermi momentum)",
-    ),
-    Quantity(
-        "fermi_momentum_weight",
-        lambda sc, T, s: fermi_momentum_gaps_of(sc, s.Delta).weight,
-        ("band",),
-        "1",
-        "weight of the band at its Fermi momentum",
-    ),
-    Quantity(
-        "coherence_peak",
-        lambda sc, T, s: strongest_peaks_of(sc, s.Delta),
-        ("branch",),
-        "meV",
-        "excitation gap (strongest coherence peak; NaN: the branch has none)",
-    ),
-    Quantity("gap", lambda sc, T, s: excitation_gap_of(sc, s.Delta), (), "meV", "smallest branch minimum"),
-    Quantity(
-        "free_energy",
-        lambda sc, T, s: free_energy_of(sc, s.Delta, T),
-        (),
-        "meV^2 N",
-        "free energy relative to the normal state",
-    ),
-    Quantity(
-        "phase_difference",
-        lambda sc, T, s: phase_difference(s),
-        ("channel",),
-        "rad",
-        "phase relative to the first band coupled to it",
-    ),
-    Quantity(
-        "relative_sign", lambda sc, T, s: relative_signs(s), ("channel",), "1", "sign relative to the first band coupled to it"
-    ),
-    Quantity(
-        "T_c",
-        lambda sc, T, s: critical_temperature(sc),
-        (),
-        "K",
-        "critical temperature (linear)",
-        of_solution=False,
-    ),
-    Quantity("label", lambda sc, T, s: s.label, (), "1", "kind of state"),
-    Quantity("sigma_min", lambda sc, T, s: s.sigma_min, (), "1", "smallest singular value of M"),
-    Quantity("quadrature_error", lambda sc, T, s: s.quadrature_error, (), "1", "estimated relative error of the amplitudes"),
-    Quantity("steps", lambda sc, T, s: s.steps, (), "1", "evaluations of the gap equations"),
-)
-
-NAMES = {one.name: one for one in _KNOWN}
-"""What an observable may be called."""
 FIXED = ("status", "residual")
 """Recorded always."""
-_INTEGERS = ("label", "steps", "sigma_min", "quadrature_error")
-"""Have no derivative."""
 _SENSITIVITY = re.compile(r"^d\s+(?P<what>\w+)\s*/\s*d\s+(?P<along>.+)$")
 
 
@@ -141,7 +57,7 @@ def observable(function: Function, name: str = "", dims: Iterable[str] = (), uni
     return Quantity(name, function, tuple(dims), units, long_name or name)
 
 
-def quantities(observables: Any, points: Points) -> tuple[Quantity, ...]:
+def quantities(observables: Asked | Iterable[Asked] | Mapping[str, Asked], points: Points) -> tuple[Quantity, ...]:
     """The quantities that `observables` ask for: names, functions, `Quantity` objects, or a mapping name -> any of these.
 
     Raises:
@@ -158,7 +74,7 @@ def quantities(observables: Any, points: Points) -> tuple[Quantity, ...]:
     return found
 
 
-def _quantity(entry: Any, name: str | None, points: Points) -> Quantity:
+def _quantity(entry: Asked, name: str | None, points: Points) -> Quantity:
     if isinstance(entry, str):
         one = _by_name(entry.strip(), points)
     elif isinstance(entry, Quantity):
@@ -184,17 +100,16 @@ def _by_name(text: str, points: Points) -> Quantity:
             "`d branch_minimum/d lambda_33`."
         )
     what, along = match["what"], match["along"].strip()
-    if what not in NAMES or what in _INTEGERS:
-        good = ", ".join(name for name in NAMES if name not in _INTEGERS)
+    if what not in NAMES or not NAMES[what].differentiable:
+        good = ", ".join(name for name, one in NAMES.items() if one.differentiable)
         raise InputError(f"Observable `{text}`: cannot differentiate `{what}`; what can be differentiated is {good}.")
     axes = {one.name: one.unit for one in points.axes}
     place = along if along in axes or along == "T" else points.family.sc.canonical(along)
     unit = axes.get(place) or unit_of(place)
     base = NAMES[what]
-    units = base.units if unit == "1" else f"{base.units} / {unit}"
-    return replace(base, name=f"d_{what}_d_{along}", units=units, long_name=f"d {what} / d {along}", along=place)
-
-
-def labels_of(sc: Superconductor) -> dict[str, tuple[str, ...]]:
-    """Coordinates of the dimensions that belong to a system."""
-    return {"channel": sc.channels, "branch": branch_names(sc), "band": sc.band_names}
+    about = {one.name: getattr(base, one.name) for one in fields(base)} | {
+        "name": f"d_{what}_d_{along}",
+        "units": base.units if unit == "1" else f"{base.units} / {unit}",
+        "long_name": f"d {what} / d {along}",
+    }
+    return Sensitivity(**about, along=place)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from jaxgap.equations.groups import coupled_groups
 from jaxgap.numerics.checks import check
+from jaxgap.observables.quantity import Quantity
 from jaxgap.solving.labels import sign_pattern
 from jaxgap.solving.one import amplitudes
 from jaxgap.states.many import Found, ground_states, search
@@ -15,7 +16,6 @@ from jaxgap.states.search import Places
 from jaxgap.sweeps.evaluate import Evaluator, default_batch
 from jaxgap.sweeps.grid import Points
 from jaxgap.sweeps.layout import NO_STATE, Variable, filled, variables
-from jaxgap.sweeps.quantities import Quantity
 
 __all__ = ["MODES", "Work", "work"]
 

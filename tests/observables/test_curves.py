@@ -15,8 +15,12 @@ from jaxgap.observables import (
     specific_heat,
     superfluid_density,
 )
-from jaxgap.observables.curves import along_temperatures, heat_curves, relaxation_curves, superfluid_curves
-from jaxgap.observables.pictures import Spectra, draw
+from jaxgap.observables.curves import along_temperatures, spectra
+from jaxgap.observables.nmr import NMR
+from jaxgap.observables.pictures import draw
+from jaxgap.observables.superfluid import superfluid_curves
+from jaxgap.observables.thermodynamics import heat_curves
+from jaxgap.observables.views import Spectra
 
 SAME = 1e-9
 """A state alone and in a batch: both are converged to rounding, and differ by as much."""
@@ -52,7 +56,7 @@ def test_one_branch_shows_its_bands_and_several_do_not(branches):
 
 
 def test_relaxation_has_its_coherence_peak_and_korringas_law(branches):
-    rate = relaxation_curves(branches, 0.05).curves[""]
+    rate = spectra(NMR, branches, Gamma=0.05).curves[""]
     assert rate[0] < 0.2 < 1.0 < rate[1]
     assert rate[2] == pytest.approx(1.0, rel=SAME)
 
@@ -72,7 +76,7 @@ def test_bad_input_is_named(branches):
     for call, complaint in (
         (lambda: heat_curves(branches, 50.0), "Argument `layer_spacing` .* must be given"),
         (lambda: heat_curves(branches, None, 6.0), "`layer_spacing` must come with `formula_volume`"),
-        (lambda: relaxation_curves(branches, 0.0), "`Gamma` must be positive"),
+        (lambda: spectra(NMR, branches, Gamma=0.0), "`Gamma` must be positive"),
         (lambda: along_temperatures(superfluid_density, state), "`solutions` must be those of `solve_temperatures`"),
     ):
         with pytest.raises(InputError, match=complaint):
@@ -86,7 +90,7 @@ def test_curves_are_the_points_and_say_where_nothing_exists():
     found = {
         specific_heat: heat_curves(branches).curves["s+-"],
         superfluid_density: superfluid_curves(branches).curves["s+-"],
-        relaxation_rate: relaxation_curves(branches, Gamma, [1.0, 0.5]).curves["s+-"],
+        relaxation_rate: spectra(NMR, branches, Gamma=Gamma, weights=[1.0, 0.5]).curves["s+-"],
     }
     assert all(np.isnan(curve[2]) for curve in found.values())
     for i, one in enumerate(temperatures[:2]):

@@ -1,14 +1,14 @@
 """The corner plot of a posterior: every parameter's draws, every pair's, the fit's optimum and its profile intervals."""
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import gaussian_kde
 
-from jaxgap.drawing import COLOURS
+from jaxgap.drawing import COLOURS, figure_of
 from jaxgap.fitting.draws import Posterior
 
 __all__ = ["plot_posterior"]
@@ -21,7 +21,7 @@ REACH = 0.002
 """Share of the draws left out of a panel on either side."""
 
 
-def plot_posterior(posterior: Posterior, ax: Any = None) -> Any:
+def plot_posterior(posterior: Posterior, ax: Axes | np.ndarray | None = None) -> Figure:
     """Corner plot: every parameter's draws on the diagonal, every pair's below it, with contours of 68 % and 95 %, the optimum
     of the fit and its profile intervals; returns the figure.
 
@@ -33,7 +33,7 @@ def plot_posterior(posterior: Posterior, ax: Any = None) -> Any:
     if ax is None:
         size = 2.4 * k + 1.2
         _, ax = plt.subplots(k, k, figsize=(size, size), layout="constrained", squeeze=False)
-    ax = np.atleast_2d(ax)
+    ax = np.atleast_2d(np.asarray(ax, object))
     limits = [np.quantile(x[:, i], [REACH, 1 - REACH]) for i in range(k)]
     for i in range(k):
         for j in range(k):
@@ -47,10 +47,10 @@ def plot_posterior(posterior: Posterior, ax: Any = None) -> Any:
         for j in range(i + 1):
             _label(ax[i, j], posterior, i, j, limits)
     _legend(ax, posterior)
-    return ax[0, 0].figure
+    return figure_of(ax[0, 0])
 
 
-def _draw_marginal(ax: Any, posterior: Posterior, i: int, x: np.ndarray) -> None:
+def _draw_marginal(ax: Axes, posterior: Posterior, i: int, x: np.ndarray) -> None:
     """The histogram with its 68 % interval, above it the profile's."""
     m, interval = posterior.summary[i], posterior.intervals[i]
     ax.hist(x, bins=40, range=tuple(np.quantile(x, [REACH, 1 - REACH])), density=True, color=COLOURS[5], alpha=0.55)
@@ -63,7 +63,7 @@ def _draw_marginal(ax: Any, posterior: Posterior, i: int, x: np.ndarray) -> None
     ax.errorbar(best, 1.07 * top, xerr=ends, fmt="D", ms=5, capsize=4, color=COLOURS[1], lw=1.6)
 
 
-def _draw_pair(ax: Any, posterior: Posterior, pair: tuple[int, int], x: np.ndarray) -> None:
+def _draw_pair(ax: Axes, posterior: Posterior, pair: tuple[int, int], x: np.ndarray) -> None:
     """Draws of two parameters, and the regions of highest density."""
     chosen = x[:: max(1, len(x) // SHOWN), list(pair)]
     ax.plot(*chosen.T, ".", ms=2.5, color=COLOURS[5], alpha=0.4, mew=0, rasterized=True)
@@ -74,7 +74,7 @@ def _draw_pair(ax: Any, posterior: Posterior, pair: tuple[int, int], x: np.ndarr
     ax.plot(*posterior.optimum[list(pair)], "D", ms=6, color=COLOURS[1], mec="white", mew=0.8, zorder=5)
 
 
-def _draw_contours(ax: Any, x: np.ndarray) -> None:
+def _draw_contours(ax: Axes, x: np.ndarray) -> None:
     """Contours that enclose 68 % and 95 % of the draws, where they are dense enough to have a density."""
     scale = x.std(axis=0)
     if not np.all(scale > 0) or abs(np.corrcoef(x.T)[0, 1]) > 1 - 1e-9:
@@ -88,7 +88,7 @@ def _draw_contours(ax: Any, x: np.ndarray) -> None:
     ax.contour(X, Y, density, levels=heights, colors=COLOURS[0], linewidths=1.6, linestyles=["--", "-"])
 
 
-def _label(ax: Any, posterior: Posterior, i: int, j: int, limits: list[Any]) -> None:
+def _label(ax: Axes, posterior: Posterior, i: int, j: int, limits: list[np.ndarray]) -> None:
     """Labels with units at the outside only."""
     k = len(posterior.names)
     ax.set_xlim(*_margin(limits[j]))
@@ -108,7 +108,7 @@ def _label(ax: Any, posterior: Posterior, i: int, j: int, limits: list[Any]) -> 
         ax.set_yticklabels([])
 
 
-def _margin(limits: Any) -> tuple[float, float]:
+def _margin(limits: np.ndarray) -> tuple[float, float]:
     margin = 0.06 * (limits[1] - limits[0])
     return float(limits[0] - margin), float(limits[1] + margin)
 
@@ -123,7 +123,7 @@ def _name(posterior: Posterior, i: int) -> str:
     return f"{name} ({unit})" if unit else name
 
 
-def _legend(ax: Any, posterior: Posterior) -> None:
+def _legend(ax: np.ndarray, posterior: Posterior) -> None:
     handles = [
         Patch(color=COLOURS[5], alpha=0.55, label=f"{posterior.diverging.size} draws"),
         Line2D([], [], color=COLOURS[0], lw=1.6, label="mean; contour around 68 % of the draws"),

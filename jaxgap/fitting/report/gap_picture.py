@@ -8,6 +8,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from jaxgap.drawing import COLOURS, draw_curve
 from jaxgap.fitting.data import GAPS, Datum
@@ -28,7 +30,7 @@ LIMITS = {"upper": "v", "lower": "^"}
 OPEN: dict[str, Any] = {"mfc": "white", "mec": "0.25", "color": "0.25"}
 
 
-def plot_samples(result: FitResult) -> Any:
+def plot_samples(result: FitResult) -> Figure:
     """`plot_fit` of every sample, side by side; returns the figure."""
     n = len(result.samples)
     size = (7.2 * n, 5.0)
@@ -42,7 +44,7 @@ def plot_samples(result: FitResult) -> Any:
     return figure
 
 
-def plot_fit(result: FitResult, ax: Any = None, sample: str = "") -> Any:
+def plot_fit(result: FitResult, ax: Axes | None = None, sample: str = "") -> Axes:
     """Gaps against temperature on the fitted branch with their uncertainty, the data, and the other branch beside it, of one
     sample.
 
@@ -70,7 +72,7 @@ def plot_fit(result: FitResult, ax: Any = None, sample: str = "") -> Any:
 # --- the model ---------------------------------------------------------------------------------------------------------
 
 
-def _draw_curves(ax: Any, found: SampleResult, branch: str) -> bool:
+def _draw_curves(ax: Axes, found: SampleResult, branch: str) -> bool:
     """Both branches, and the band of the fitted one; whether anything of them is dashed."""
     dashed = False
     for i, name in enumerate(branch_names(found.superconductor)):
@@ -85,7 +87,7 @@ def _draw_curves(ax: Any, found: SampleResult, branch: str) -> bool:
     return dashed
 
 
-def _draw_branch(ax: Any, curve: GapCurve, i: int, **style: Any) -> bool:
+def _draw_branch(ax: Axes, curve: GapCurve, i: int, **style: Any) -> bool:
     """One branch of quasiparticles along a curve, if it exists anywhere; whether some of it is dashed."""
     exists = np.isfinite(np.asarray(curve.gaps)[:, i])
     if not exists.any():
@@ -94,7 +96,7 @@ def _draw_branch(ax: Any, curve: GapCurve, i: int, **style: Any) -> bool:
     return bool((exists & ~np.asarray(curve.stable)).any())
 
 
-def _draw_band(ax: Any, found: SampleResult, i: int) -> None:
+def _draw_band(ax: Axes, found: SampleResult, i: int) -> None:
     """Gap plus and minus one standard deviation, where that means something."""
     T, gap, sigma = np.asarray(found.curve.T), np.asarray(found.curve.gaps)[:, i], found.curve_sigma[:, i]
     shown = np.isfinite(sigma) & _before_the_end(found, T, gap, sigma)
@@ -112,7 +114,7 @@ def _before_the_end(found: SampleResult, T: np.ndarray, gap: np.ndarray, sigma: 
     return end.value - spread >= T if np.isfinite(spread) else sigma <= gap
 
 
-def _draw_end(ax: Any, found: SampleResult, branch: str, last: float) -> None:
+def _draw_end(ax: Axes, found: SampleResult, branch: str, last: float) -> None:
     """Where the branch ends, and how sure that is."""
     end, T_c = found.predictions
     if not np.isfinite(end.value):
@@ -124,7 +126,6 @@ def _draw_end(ax: Any, found: SampleResult, branch: str, last: float) -> None:
         ax.axvspan(end.value - uncertainty, end.value + uncertainty, ymax=0.7, color="0.93", lw=0, zorder=0)
     ax.axvline(end.value, ymax=0.7, color="0.75", lw=1, zorder=0)
     late = end.value > 0.8 * last  # then there is no room to the right of it
-    style = {"xytext": (-4 if late else 4, 0), "ha": "right" if late else "left", "fontsize": 9, "color": "0.3"}
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
     ax.annotate(
         f"{branch} ends\n{end.value:.2f} K{spread}" if spread.startswith("\n") else f"{branch} ends\n{end.value:.2f}{spread} K",
@@ -132,14 +133,17 @@ def _draw_end(ax: Any, found: SampleResult, branch: str, last: float) -> None:
         xycoords=ax.get_xaxis_transform(),
         textcoords="offset points",
         bbox=box,
-        **style,
+        xytext=(-4 if late else 4, 0),
+        ha="right" if late else "left",
+        fontsize=9,
+        color="0.3",
     )
 
 
 # --- what was measured -------------------------------------------------------------------------------------------------
 
 
-def _draw_gaps(ax: Any, result: FitResult, found: SampleResult, last: float) -> None:
+def _draw_gaps(ax: Axes, result: FitResult, found: SampleResult, last: float) -> None:
     """Fitted gaps in the colour of their branch or band, and others, open, beside them."""
     own = [d for d in result.data if d.sample in ("", found.name) and d.unit == "meV" and not d.operator]
     fitted = [d for d in own if d.use == "fit" and d.kind in GAPS]
@@ -164,7 +168,7 @@ def _draw_gaps(ax: Any, result: FitResult, found: SampleResult, last: float) -> 
 
 
 def _draw_rows(
-    ax: Any, result: FitResult, rows: list[Datum], last: float, label: str, named: set[str], style: dict[str, Any]
+    ax: Axes, result: FitResult, rows: list[Datum], last: float, label: str, named: set[str], style: dict[str, Any]
 ) -> None:
     """Data with their errors, under one name in the legend; what lies beyond the picture is at its right edge."""
     near, far = [d for d in rows if (d.T or 0.0) <= last], [d for d in rows if (d.T or 0.0) > last]
@@ -177,14 +181,14 @@ def _draw_rows(
             named.add(text)
 
 
-def _draw_normal(ax: Any, found: SampleResult, fitted: list[Datum], last: float) -> None:
+def _draw_normal(ax: Axes, found: SampleResult, fitted: list[Datum], last: float) -> None:
     """The normal state's gap, which is none, where gaps were measured beyond the branch."""
     T_c = found.predictions[1].value
     if any((d.T or 0.0) > T_c for d in fitted):
         ax.plot([T_c, last], [0, 0], color="black", lw=2.5, label="normal state: no gap", zorder=3, clip_on=False)
 
 
-def _draw_temperatures(ax: Any, result: FitResult, found: SampleResult) -> None:
+def _draw_temperatures(ax: Axes, result: FitResult, found: SampleResult) -> None:
     """Measured T_c, ends and jumps on the axis of temperature: filled if they were fitted, open if they are compared with."""
     common: dict[str, Any] = {"ls": "none", "ms": 7, "capsize": 3, "zorder": 6, "clip_on": False}
     names = {"T_c": ("^", "T_c"), "branch_end": ("d", "end of the branch"), "jump": (">", "jump")}

@@ -3,10 +3,10 @@
 What a user has written (titles, names, sources) is drawn as it stands, never read as mathematical notation.
 """
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from jaxgap.drawing import COLOURS
@@ -27,7 +27,7 @@ LOWEST = 1e-6
 # --- residuals, correlation --------------------------------------------------------------------------------------------
 
 
-def plot_residuals(result: FitResult, ax: Any = None) -> Any:
+def plot_residuals(result: FitResult, ax: Axes | None = None) -> Axes:
     """Model less measurement of every fitted datum in standard deviations, named by quantity, technique and source."""
     rows = number_rows(result)
     if len(rows) > MANY:
@@ -52,7 +52,7 @@ def _reach(rows: list[FittedRow]) -> tuple[float, float]:
     return -reach, reach
 
 
-def _plot_many_residuals(rows: list[FittedRow], ax: Any) -> Any:
+def _plot_many_residuals(rows: list[FittedRow], ax: Axes | None) -> Axes:
     """The residuals of many data against their temperature, each quantity in its colour; what has none is at the left edge."""
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
@@ -62,18 +62,19 @@ def _plot_many_residuals(rows: list[FittedRow], ax: Any) -> Any:
     for i, quantity in enumerate(dict.fromkeys(row.quantity for row in rows)):
         own = [row for row in rows if row.quantity == quantity]
         marker = {"upper": "v", "lower": "^", "": "o"}[own[0].datum.limit]
-        style = {"ls": "none", "marker": marker, "ms": 4, "color": COLOURS[i % len(COLOURS)], "clip_on": False}
+        colour = COLOURS[i % len(COLOURS)]
         lost = own[0].datum.T is None
         name = f"{quantity} (left edge)" if lost else quantity
-        place = {"transform": ax.get_yaxis_transform()} if lost else {}
-        ax.plot([row.datum.T or 0.0 for row in own], [row.distance for row in own], label=name, **style, **place)
+        T, distances = [row.datum.T or 0.0 for row in own], [row.distance for row in own]
+        place = ax.get_yaxis_transform() if lost else ax.transData
+        ax.plot(T, distances, marker, ms=4, color=colour, clip_on=False, transform=place, label=name)
     ax.set(xlabel="temperature $T$ (K)", ylabel="(model − measurement) / error", ylim=_reach(rows))
     for text in ax.legend(frameon=False, fontsize=8, loc="best", ncols=2).get_texts():
         text.set_parse_math(False)
     return ax
 
 
-def plot_spectra(result: FitResult) -> Any:
+def plot_spectra(result: FitResult) -> Figure:
     """Every fitted spectrum with the model through it, and its residuals below."""
     found = spectra(result)
     figure, axes = plt.subplots(
@@ -110,7 +111,7 @@ def _short(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
-def plot_correlation(result: FitResult, ax: Any = None) -> Any:
+def plot_correlation(result: FitResult, ax: Axes | None = None) -> Axes:
     """The correlation matrix of the parameters, as colours and as numbers; a dash where the data determine too little."""
     names, matrix = list(result.config.parameters), correlation(result)
     n = len(names)
@@ -133,7 +134,7 @@ def plot_correlation(result: FitResult, ax: Any = None) -> Any:
 # --- profiles, starts --------------------------------------------------------------------------------------------------
 
 
-def plot_profiles(result: FitResult) -> Any:
+def plot_profiles(result: FitResult) -> Figure:
     """chi^2 along every parameter, minimised over the others, with its 68 % interval and the covariance's parabola; returns
     the figure."""
     rows = parameter_rows(result)
@@ -153,7 +154,7 @@ def plot_profiles(result: FitResult) -> Any:
     return figure
 
 
-def _draw_profile(ax: Any, row: ParameterRow) -> None:
+def _draw_profile(ax: Axes, row: ParameterRow) -> None:
     """The profile up to twice the rise that bounds its interval."""
     interval, top = row.interval, 2.0 * row.interval.rise
     value, above = interval.points.T
@@ -172,14 +173,14 @@ def _draw_profile(ax: Any, row: ParameterRow) -> None:
         if x[0] <= bound <= x[-1]:
             ax.axvline(bound, color="black", lw=1.2)
             side = -1 if bound == row.bounds[1] else 1
-            style = {"textcoords": "offset points", "ha": "right" if side < 0 else "left", "fontsize": 8}
-            ax.annotate("bound", (bound, top), xytext=(3 * side, -10), **style)
+            ha = "right" if side < 0 else "left"
+            ax.annotate("bound", (bound, top), xytext=(3 * side, -10), textcoords="offset points", ha=ha, fontsize=8)
     ax.set(xlim=(x[0], x[-1]), ylim=(min(0.0, float(above.min())) - 0.03 * top, top))
     ax.set_xlabel(f"{row.name} ({row.unit})" if row.unit else row.name, parse_math=False)
     ax.xaxis.set_major_locator(MaxNLocator(5))
 
 
-def plot_starts(result: FitResult, ax: Any = None) -> Any:
+def plot_starts(result: FitResult, ax: Axes | None = None) -> Axes:
     """chi^2 above the lowest where every start ended, the best first."""
     if ax is None:
         _, ax = plt.subplots(figsize=(5.2, 2.8), layout="constrained")

@@ -1,0 +1,80 @@
+"""The registry: every quantity that `jaxgap observe`, a sweep or a fit may ask for, one row each.
+
+A row is made where its experiment is (`jaxgap.observables.quantity` says what it holds) and named here. What reads them:
+
+- `jaxgap observe`: `EXPERIMENTS`, those that have a picture;
+- a sweep: `RECORDED`, those without axes of their own that need no branch to be followed (`Quantity.at` gives points on axes);
+- a fit: `MEASURED`, those that have a name in files of data.
+
+docs/extend/experiment.md adds one.
+"""
+
+from jaxgap.observables.andreev import ANDREEV
+from jaxgap.observables.arpes import INTENSITY
+from jaxgap.observables.conductance import TUNNELLING
+from jaxgap.observables.density_of_states import DENSITY_OF_STATES
+from jaxgap.observables.gaps import GAPS
+from jaxgap.observables.located import BRANCH_END, JUMP, T_C
+from jaxgap.observables.nmr import NMR
+from jaxgap.observables.phases import PHASES
+from jaxgap.observables.quantity import Need, Quantity, Setting
+from jaxgap.observables.superfluid import SUPERFLUID
+from jaxgap.observables.symmetrised import SYMMETRISED
+from jaxgap.observables.thermodynamics import FREE_ENERGY, HEAT
+from jaxgap.observables.ultrasound import ULTRASOUND
+
+__all__ = ["DELTA", "EXPERIMENTS", "MEASURED", "OPTIONS", "QUANTITIES", "RECORDED"]
+
+DELTA = Quantity("Delta", lambda sc, T, s: s.Delta, ("channel",), "meV", "pair amplitude", Need.STATE)
+_OF_THE_SOLVER = tuple(
+    Quantity(name, function, long_name=text, differentiable=False)
+    for name, function, text in (
+        ("label", lambda sc, T, s: s.label, "kind of state"),
+        ("sigma_min", lambda sc, T, s: s.sigma_min, "smallest singular value of M"),
+        ("quadrature_error", lambda sc, T, s: s.quadrature_error, "estimated relative error of the amplitudes"),
+        ("steps", lambda sc, T, s: s.steps, "evaluations of the gap equations"),
+    )
+)
+
+QUANTITIES: dict[str, Quantity] = {
+    row.name: row
+    for row in (
+        DELTA,
+        *GAPS,
+        FREE_ENERGY,
+        *PHASES,
+        T_C,
+        *_OF_THE_SOLVER,
+        BRANCH_END,
+        JUMP,
+        DENSITY_OF_STATES,
+        TUNNELLING,
+        ANDREEV,
+        SYMMETRISED,
+        INTENSITY,
+        HEAT,
+        SUPERFLUID,
+        NMR,
+        ULTRASOUND,
+    )
+}
+"""All of them, by name."""
+EXPERIMENTS = {name: row for name, row in QUANTITIES.items() if row.picture is not None}
+RECORDED = {name: row for name, row in QUANTITIES.items() if row.needs != Need.BRANCH and not row.axes}
+MEASURED = {row.datum: row for row in QUANTITIES.values() if row.datum}
+"""By their names in files of data."""
+
+_FIRST = ("Gamma", "Z", "weights", "energy_resolution", "momentum_resolution", "reach", "formula_volume", "layer_spacing")
+
+
+def _options() -> dict[str, Setting]:
+    found: dict[str, Setting] = {}
+    for row in EXPERIMENTS.values():
+        for setting in row.options:
+            found.setdefault(setting.name, setting)
+    order = {name: place for place, name in enumerate(_FIRST)}
+    return dict(sorted(found.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+OPTIONS = _options()
+"""Settings of all experiments: the options of the command, in the order of its help; new ones last."""
