@@ -195,7 +195,7 @@ def locate_crossing(
 
 @program
 def locate_gapless(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
-    """The gapless state near the real amplitudes `Delta` [meV] at p: `gapless_excess` is zero."""
+    """The gapless state near the real amplitudes `Delta` [meV] at p: `gapless_excess_of` is zero."""
     Delta, p = jax.lax.stop_gradient((Delta, p))
     return _located(BifurcationKind.GAPLESS, residuals.gapless, path, jnp.append(Delta, p), None, len(Delta))
 

@@ -2,7 +2,7 @@ r"""Where the search of a fit starts: points spread over the parameters, and at 
 
 The points fill the space between the bounds evenly (a scrambled Halton sequence). At every point the gap equations have several
 solutions with the signs of the branch; starts that take one amplitude pattern for all of them find one optimum of several. So
-the states are looked for (with the shapes of `jaxgap.states.search`), and every start takes one: in turn those that the fit may
+the states are looked for (with the shapes of `jaxgap.states.starts`), and every start takes one: in turn those that the fit may
 take, and, from starts of their own, the others, so that an optimum that is refused is known, too. Where there is no state the
 amplitudes are those of decoupled channels, and the search moves them.
 """

@@ -18,7 +18,23 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxgap.numerics.implicit import Residual
 from jaxgap.numerics.types import PyTree, Scalar
 
-__all__ = ["Root", "Stride", "CAREFUL", "newton", "differenced", "solved", "norm"]
+__all__ = [
+    "Ending",
+    "Equations",
+    "EXACTLY",
+    "Root",
+    "Search",
+    "Stride",
+    "CAREFUL",
+    "advanced",
+    "alike",
+    "differenced",
+    "newton",
+    "norm",
+    "root_of",
+    "search_from",
+    "solved",
+]
 
 MAX_STEPS = 60
 STEP_TOLERANCE = 1e-8
@@ -33,6 +49,8 @@ ELIMINATED = 4
 """Linear systems up to this size are eliminated in the open: 1024 at once take a quarter of LAPACK's time or less on the CPU
 (`benchmarks/kernels.py`; for 16 at once neither is faster as a call of its own). Above, the compiler pays more for it than the
 calls cost."""
+ROUNDING = 1e-13
+"""Components below it, in units of |x|, are zero."""
 DIFFERENCE = 1e-5
 """Step of `differenced` relative to |x|: truncation 1e-10, rounding 1e-11."""
 
@@ -65,19 +83,47 @@ class Root(NamedTuple):
     """Evaluations of residual and Jacobian."""
 
 
-class _State(NamedTuple):
+class Search(NamedTuple):
+    """A search for a root, between two evaluations."""
+
     x: Float[Array, "n"]
+    """The last point that was taken."""
     size: Float[Array, ""]
+    """|r| there."""
     jacobian: Float[Array, "n n"]
     dx: Float[Array, "n"]
+    """The step from there, of which the share t is tried next."""
     t: Float[Array, ""]
     steps: Int[Array, ""]
     done: Bool[Array, ""]
 
 
+class Ending(NamedTuple):
+    """Where a search ends."""
+
+    last_step: float = STEP_TOLERANCE
+    """Share |dx| / |x| up to which a step is the last. If it is above its default, a root need only be found to that share, and
+    be finished elsewhere: the equations are then not evaluated after that step."""
+    each: float | None = None
+    """The same share, of every unknown (`alike`); None: of the whole only."""
+
+    @property
+    def rough(self) -> bool:
+        """Whether the last step is not checked."""
+        return self.last_step > STEP_TOLERANCE
+
+
+EXACTLY = Ending()
+
+
 def norm(x: Float[Array, "n"]) -> Float[Array, ""]:
     """2-norm. No maximum anywhere: XLA's max and min drop NaN in large batches on the CPU."""
     return jnp.sqrt(x @ x)
+
+
+def alike(change: Float[Array, "n"], x: Float[Array, "n"], share: float, zero: float = ROUNDING) -> Bool[Array, ""]:
+    """Whether no component changes by more than a share of itself. Below `zero`, in units of |x|, they are nothing."""
+    return (jnp.abs(change) <= share * jnp.abs(x) + zero * norm(x)).all()
 
 
 def differenced(residual: Residual) -> Equations:
@@ -116,44 +162,69 @@ def newton(
         max_steps: limit of evaluations.
         floor: |x| [meV] below which x counts as zero and the search ends.
         stride: how far one step may go.
-        last_step: share |dx| / |x| up to which a step is the last. If it is above its default, a root need only be found to
-            that share, and be finished elsewhere: the equations are then not evaluated after that step.
+        last_step: as in `Ending`.
+        rounding: |r| [meV] that rounding may leave.
     """
-    rough = last_step > STEP_TOLERANCE
+    ending = Ending(last_step)
 
-    def going(s: _State) -> Bool[Array, ""]:
+    def going(s: Search) -> Bool[Array, ""]:
         return ~s.done & (s.steps < max_steps)
 
-    def step(s: _State) -> _State:
-        x = s.x + s.t * s.dx
-        r, jacobian = equations(x, theta)
-        size = norm(r)
-        last = (norm(s.t * s.dx) <= last_step * norm(x)) & (s.steps > 0) & (not rough)
-        arrived = jnp.isfinite(size) & (last | (norm(x) <= floor) | (size <= EXACT * norm(x)))
-        taken = arrived | (size < (1 - 1e-4 * s.t) * stride.rise * s.size)
-        dx = _limited(-solved(jacobian, r), x, stride.longest)
-        if rough:  # a whole Newton step, not one that was shortened
-            found = taken & (norm(dx) <= last_step * norm(x))
-            x, arrived = jnp.where(found, x + dx, x), arrived | found
-        return _State(
-            x=jnp.where(taken, x, s.x),
-            size=jnp.where(taken, size, s.size),
-            jacobian=jnp.where(taken, jacobian, s.jacobian),
-            dx=jnp.where(taken, dx, s.dx),
-            t=jnp.where(taken, 1.0, s.t / 4),
-            steps=s.steps + 1,
-            done=arrived | (~taken & (s.t < SHORTEST)),
-        )
+    end = jax.lax.while_loop(going, lambda s: advanced(equations, s, theta, floor, stride, ending), search_from(x))
+    return root_of(end, floor, rounding, ending)
 
+
+def search_from(x: Float[Array, "n"]) -> Search:
+    """A search before its first evaluation."""
     n = x.shape[0]
-    start = _State(x, jnp.asarray(jnp.inf), jnp.eye(n), 0 * x, jnp.ones(()), jnp.zeros((), int), jnp.zeros((), bool))
-    end = jax.lax.while_loop(going, step, start)
+    return Search(x, jnp.asarray(jnp.inf), jnp.eye(n), 0 * x, jnp.ones(()), jnp.zeros((), int), jnp.zeros((), bool))
+
+
+def advanced(
+    equations: Equations,
+    s: Search,
+    theta: PyTree,
+    floor: Float[Array, ""] | float = 0.0,
+    stride: Stride = CAREFUL,
+    ending: Ending = EXACTLY,
+) -> Search:
+    """The search after one more evaluation."""
+    x = s.x + s.t * s.dx
+    r, jacobian = equations(x, theta)
+    size = norm(r)
+    last = (norm(s.t * s.dx) <= ending.last_step * norm(x)) & (s.steps > 0) & (not ending.rough)
+    arrived = jnp.isfinite(size) & (last | (norm(x) <= floor) | (size <= EXACT * norm(x)))
+    taken = arrived | (size < (1 - 1e-4 * s.t) * stride.rise * s.size)
+    dx = _limited(-solved(jacobian, r), x, stride.longest)
+    if ending.rough:  # a whole Newton step, not one that was shortened
+        found = taken & (norm(dx) <= ending.last_step * norm(x))
+        if ending.each is not None:
+            found &= alike(dx, x, ending.each)
+        x, arrived = jnp.where(found, x + dx, x), arrived | found
+    return Search(
+        x=jnp.where(taken, x, s.x),
+        size=jnp.where(taken, size, s.size),
+        jacobian=jnp.where(taken, jacobian, s.jacobian),
+        dx=jnp.where(taken, dx, s.dx),
+        t=jnp.where(taken, 1.0, s.t / 4),
+        steps=s.steps + 1,
+        done=arrived | (~taken & (s.t < SHORTEST)),
+    )
+
+
+def root_of(
+    s: Search,
+    floor: Float[Array, ""] | float = 0.0,
+    rounding: Float[Array, ""] | float = 0.0,
+    ending: Ending = EXACTLY,
+) -> Root:
+    """What a search has found, and whether that is a root."""
     # The floor is for amplitudes that vanish: just beyond a fold |r| is as small without a solution.
-    size = norm(end.x)
-    small = end.size <= jnp.where(size <= floor, floor, RESIDUAL_TOLERANCE * size + rounding)
-    if rough:
-        small = end.done & (end.t == 1)  # not given up
-    return Root(end.x, end.size, end.jacobian, jnp.isfinite(end.x).all() & small, end.steps)
+    size = norm(s.x)
+    small = s.size <= jnp.where(size <= floor, floor, RESIDUAL_TOLERANCE * size + rounding)
+    if ending.rough:
+        small = s.done & (s.t == 1)  # not given up
+    return Root(s.x, s.size, s.jacobian, jnp.isfinite(s.x).all() & small, s.steps)
 
 
 def solved(A: Float[Array, "n n"], b: Float[Array, "n"]) -> Float[Array, "n"]:

@@ -55,7 +55,7 @@ class Grid(NamedTuple):
     """Unstable directions, [row, column, state]."""
     phase: np.ndarray
     excess: np.ndarray
-    """`gapless_excess`, [row, column, state, pair]."""
+    """`gapless_excess_of`, [row, column, state, pair]."""
     ground: np.ndarray
     """Index of the ground state, [row, column]."""
     broken: np.ndarray

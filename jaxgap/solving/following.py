@@ -1,35 +1,172 @@
-r"""A branch followed in temperature.
+r"""A branch followed in temperature, in one system or in many at once.
 
-Steps in T, each predicted by the secant and corrected by Newton, refused where the correction is not small, or where the
-branch is not found half way: a step over the end of a branch, or on to another one, does not pass for a solution. Nor does one
-over which the sign of det M changes: along a branch, the number of unstable amplitude directions turns from even to odd only at
-folds and branch points.
+Every evaluation is one Newton step of every element, at a temperature of its own. A step in T^2 is predicted by the parabola
+through the last three points (`jaxgap.solving.path`) and corrected by Newton; it is refused where the correction is not small,
+or where the branch is not found half way: a step over the end of a branch, or on to another one, does not pass for a solution.
+Nor does one over which the sign of det M changes: along a branch, the number of unstable amplitude directions turns from even
+to odd only at folds and branch points. After a step that is taken, the next is twice as long; one that is refused is tried
+again at a quarter of its length.
 
 Cooled below T_c, the branch may come to where a band that is weakly coupled to the others would superconduct on its own. Within
 some (lambda_12 / lambda_22)^(2/3) T that band's amplitude then grows from next to nothing, while a state with nothing of it
 goes on below, unstable. Where steps have become short and still lead there, the stable state beside it is looked for, along the
 unstable direction u of M. (Without any coupling this is a pitchfork; its two sides are one state, up to a free phase.)
+
+`Care` says how much of this is done. For many systems that is little at first (`ROUGH`): points need only be good enough to
+tell branches apart, what lies half way is told by the bend of the branch, and an element that meets anything else is left to
+who follows it with all care.
 """
 
-from typing import Any, NamedTuple
+from enum import IntEnum
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap.equations.gauge import search_root, vanishing
+from jaxgap.equations.gap_equations import WithMatrix, equations
+from jaxgap.equations.gauge import rounding, vanishing
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.characteristic import count_negative
-from jaxgap.numerics.newton import Root, norm
+from jaxgap.numerics.newton import (
+    ROUNDING,
+    Ending,
+    Root,
+    Search,
+    Stride,
+    advanced,
+    alike,
+    norm,
+    root_of,
+    search_from,
+)
 from jaxgap.solving.critical import instability
 from jaxgap.solving.labels import has_signs
+from jaxgap.solving.path import Path, Points, expected, first_point, from_T_c, from_temperature, gap_scale, longer, picked_up
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.units import thermal_energy
 
-__all__ = ["Track", "alike", "follow", "follow_from_zero", "follow_from_T_c"]
+__all__ = [
+    "CAREFUL",
+    "ROUGH",
+    "Care",
+    "Track",
+    "Walk",
+    "arrived",
+    "begin",
+    "follow",
+    "follow_from_T_c",
+    "follow_from_zero",
+    "go_on",
+    "going",
+]
+
+CORRECTION = 0.15
+"""Largest correction of a predicted |Delta| that still counts as the same branch."""
+HALF_WAY = 0.02
+"""Largest distance, in units of |Delta|, of the branch half way of a step from the mean of its ends. (In ba122 with lambda_13 =
+.0192 and Omega = 37.878 meV, steps that jump between its four states are 4 % off and more.)"""
+SIDE = 0.5
+"""Largest change of any channel's amplitude, in units of itself, that is not told by those before it. A band that is weakly
+coupled has two states, with either sign; from one to the other is further, however small it is."""
+SOFT = 1e-7
+"""In units of |Delta|: amplitudes below are zero after a search, which ends when |Delta| is good to 1e-8, and a soft direction
+to less."""
+ASIDE = (1.5, 0.4, 0.1, 0.02)
+"""Distances from an unstable state, in units of k_B T, from which the stable one beside it is looked for: a band's amplitude is
+0.9 k_B T at 0.9 of its own T_c."""
+SHORT = 0.01
+"""Steps shorter than this share of T may lead aside, and to an amplitude that has just begun to grow."""
+SQUARINGS = 14
+"""The unstable direction is a column of (|M| - M)^(2^14)."""
+ALONG = 0.3
+"""Largest share of the first amplitudes that is not along the unstable direction of the normal state; they are half to twice as
+large as expected. Elsewhere T_c is not where the branch begins (a transition of first order)."""
+LONGER, SHORTER = 2.0, 0.25
+"""Factors of the step after one that is taken, and one that is refused."""
+RESOLUTION = 1e-4
+"""Shortest step [K]; not more than a thousandth of the way."""
+
+
+class Care(NamedTuple):
+    """How carefully a branch is followed."""
+
+    start: int = 16
+    """Evaluations after which a start has failed."""
+    step: int = 16
+    """Evaluations after which a step in temperature has failed."""
+    stride: Stride = Stride()
+    ending: Ending = Ending()
+    zero: float = SOFT
+    """In units of |Delta|: amplitudes below have no sign."""
+
+    @property
+    def rough(self) -> bool:
+        """Whether nothing is looked for half way, aside, or from a start that leads to an unstable state; and whether a branch
+        has to begin as it does below a continuous transition."""
+        return self.ending.rough
+
+
+CAREFUL = Care()
+ROUGH = Care(8, 3, Stride(rise=jnp.inf), Ending(last_step=0.03, each=0.1), ROUNDING)
+"""What the last step leaves is of second order; there is no time for steps that lower |r|."""
+
+
+class Aim(IntEnum):
+    """What is looked for."""
+
+    END = 0
+    """The branch at the end of the step; before the first one, where it begins."""
+    HALF_WAY = 1
+    """The branch half way, the end having been found."""
+    ASIDE = 2
+    """The stable state beside an unstable one, which has been found at the end."""
+
+
+class Walk(NamedTuple):
+    """How far a branch has been followed, and what is being tried."""
+
+    points: Points
+    h: Float[Array, ""]
+    """The step in T^2 being tried [K^2]."""
+    aim: Int[Array, ""]
+    """An `Aim`."""
+    tried: Int[Array, ""]
+    """Starts that were tried; beside another state, distances from it."""
+    spare: Int[Array, ""]
+    """The first start that leads to the branch, but to an unstable state of it; -1: none."""
+    odd: Bool[Array, ""]
+    """Whether the number of unstable amplitude directions is odd."""
+    end: Root
+    """What was found at the end of the step."""
+    unstable: Int[Array, ""]
+    """Its unstable directions in the amplitudes."""
+    here: Float[Array, ""]
+    """Where Newton is asked [K]."""
+    guess: Float[Array, "channel"]
+    """What is expected there [meV]."""
+    search: Search
+    steps: Int[Array, ""]
+    """Evaluations in all."""
+    lost: Bool[Array, ""]
+    """No start led to the branch, or it has ended."""
+    there: Bool[Array, ""]
+    """Whether the goal is reached."""
+
+
+class Verdict(NamedTuple):
+    """On what Newton has found."""
+
+    root: Root
+    good: Bool[Array, ""]
+    """Whether it is on the branch."""
+    near: Bool[Array, ""]
+    """Whether it would be, but for its unstable directions, or the side of a small amplitude."""
+    unstable: Int[Array, ""]
+    """Its unstable directions in the amplitudes."""
 
 
 class Track(NamedTuple):
@@ -47,72 +184,266 @@ class Track(NamedTuple):
     """What Newton found last: the root at the goal, if `arrived`."""
 
 
-class _Walk(NamedTuple):
-    T: Float[Array, ""]
-    Delta: Float[Array, "channel"]
-    odd: Bool[Array, ""]
-    """Whether the number of unstable amplitude directions is odd."""
-    slope: Float[Array, "channel"]
-    h: Float[Array, ""]
-    tried: Int[Array, ""]
-    """Starts that were tried; beside another state, distances from it."""
-    spare: Int[Array, ""]
-    """The first start that leads to the branch, but to an unstable state of it; -1: none."""
-    began: Bool[Array, ""]
-    checking: Bool[Array, ""]
-    """Whether a step is found good at its end, and now to be checked half way."""
-    aside: Bool[Array, ""]
-    """Whether a step has led to another state, beside which that of the branch is looked for."""
-    root: Root
-    """The root at the end of the last step tried."""
-    unstable: Int[Array, ""]
-    """Its unstable directions in the amplitudes."""
-    steps: Int[Array, ""]
-    done: Bool[Array, ""]
+Signs = Float[Array, "band"] | None
+W = TypeVar("W", Walk, Root)
 
 
-class _Try(NamedTuple):
-    """One call of Newton."""
-
-    T: Float[Array, ""]
-    """The end of the step [K]."""
-    predicted: Float[Array, "channel"]
-    """There [meV]."""
-    here: Float[Array, ""]
-    """Where Newton is asked [K]: there, or half way."""
-    start: Float[Array, "channel"]
-    u: Float[Array, "channel"]
-    """The direction aside."""
+# === following
 
 
-class _Verdict(NamedTuple):
-    good: Bool[Array, ""]
-    """Whether what was found is on the branch."""
-    near: Bool[Array, ""]
-    """Whether it would be, but for its unstable directions, or the side of a small amplitude."""
-    unstable: Int[Array, ""]
-    """Unstable directions in the amplitudes."""
+def begin(path: Path, asked: Bool[Array, ""] | bool = True) -> Walk:
+    """The walk before its first step; one that is not `asked` for is lost."""
+    x, zero, no = path.starts[0], jnp.zeros((), int), jnp.array(False)
+    nothing = Root(x, jnp.asarray(jnp.inf), jnp.eye(len(x)), no, zero)
+    return Walk(
+        points=first_point(path),
+        h=path.h,
+        aim=zero + Aim.END,
+        tried=zero,
+        spare=zero - 1,
+        odd=no,
+        end=nothing,
+        unstable=zero,
+        here=path.T_0,
+        guess=x,
+        search=search_from(x),
+        steps=zero,
+        lost=~jnp.asarray(asked),
+        there=no,
+    )
 
 
-CORRECTION = 0.15
-"""Largest correction of a predicted |Delta| that still counts as the same branch."""
-HALF_WAY = 0.02
-"""Largest distance, in units of |Delta|, of the branch half way of a step from the mean of its ends. (In ba122 with lambda_13 =
-.0192 and Omega = 37.878 meV, steps that jump between its four states are 4 % off and more.)"""
-SIDE = 0.5
-"""Largest change of any channel's amplitude, in units of itself, that is not told by those before it. A band that is weakly
-coupled has two states, with either sign; from one to the other is further, however small it is."""
-ROUNDING = 1e-13
-"""In units of |Delta|: amplitudes below are zero."""
-SOFT = 1e-7
-"""The same after a search, which ends when |Delta| is good to 1e-8, and a soft direction to less."""
-ASIDE = (1.5, 0.4, 0.1, 0.02)
-"""Distances from an unstable state, in units of k_B T, from which the stable one beside it is looked for: a band's amplitude is
-0.9 k_B T at 0.9 of its own T_c."""
-SHORT = 0.01
-"""Steps shorter than this share of T may lead aside, and to an amplitude that has just begun to grow."""
-SQUARINGS = 14
-"""The unstable direction is a column of (|M| - M)^(2^14)."""
+def going(w: Walk) -> Bool[Array, "*element"]:
+    """Whether there is something left to do."""
+    return ~(w.lost | w.there)
+
+
+def arrived(path: Path, w: Walk) -> Float[Array, "channel"]:
+    """The amplitudes at the goal [meV]."""
+    return w.points.u * gap_scale(path, path.T)
+
+
+def go_on(
+    with_matrix: WithMatrix,
+    sc: Superconductor,
+    path: Path,
+    w: Walk,
+    pattern: Signs = None,
+    care: Care = CAREFUL,
+    most: Int[Array, ""] | int | None = None,
+) -> Walk:
+    """The walk after at most that many more evaluations of (r, M) = `with_matrix`(x, (sc, T)).
+
+    With `pattern`, the band amplitudes must have and keep those signs, and a state that is stable in its amplitudes is
+    preferred, whatever the order of the starts; without, the state must be stable and stay so.
+    """
+    last = None if most is None else w.steps + most
+
+    def step(w: Walk) -> Walk:
+        search = advanced(with_matrix, w.search, (sc, w.here), vanishing(sc, w.here), care.stride, care.ending)
+        w = w._replace(search=search, steps=w.steps + 1)
+        return jax.lax.cond(_ended(path, care, w), lambda w: _turned(sc, path, pattern, care, w), lambda w: w, w)
+
+    return jax.lax.while_loop(lambda w: going(w) if last is None else going(w) & (w.steps < last), step, w)
+
+
+def _ended(path: Path, care: Care, w: Walk) -> Bool[Array, ""]:
+    """Whether the search has arrived, has taken too long, or is on its way to somewhere else."""
+    s, began = w.search, w.points.k > 0
+    ahead = s.x + jnp.where(s.done, 0.0, s.t) * s.dx
+    astray = began & (w.aim == Aim.END) & ~_close(path, w, ahead)
+    return s.done | (s.steps >= jnp.where(began, care.step, care.start)) | astray
+
+
+def _turned(sc: Superconductor, path: Path, pattern: Signs, care: Care, w: Walk) -> Walk:
+    """The walk after a search: where the next one looks."""
+    v = _judged(sc, path, pattern, care, w)
+    turned = _either(v.good, _moved(path, w, v), _refused(path, w, v, spares=pattern is not None and not care.rough))
+    if not care.rough:
+        turned = _either(v.good & _to_be_checked(path, w, v), _looks(w, v, Aim.HALF_WAY), turned)
+    if not care.rough and pattern is None:
+        turned = _either(~v.good & _leads_aside(path, w, v), _looks_aside(w, v), turned)
+    return _aimed(path, care, pattern, turned)
+
+
+def _either(this: Bool[Array, ""], one: W, other: W) -> W:
+    return jax.tree.map(lambda a, b: jnp.where(this, a, b), one, other)
+
+
+# === is it the branch?
+
+
+def _judged(sc: Superconductor, path: Path, pattern: Signs, care: Care, w: Walk) -> Verdict:
+    """What Newton has found, and whether it is the state that is followed."""
+    floor, began = vanishing(sc, w.here), w.points.k > 0
+    root = root_of(w.search, floor, rounding(sc), care.ending)
+    unstable = count_negative(root.jacobian)
+    near = root.converged & (norm(root.x) > floor) & _where_expected(path, care, w, root.x)
+    of_its_kind = unstable == 0
+    if pattern is not None:
+        near &= has_signs(sc, root.x, pattern)
+        of_its_kind = jnp.where(began, (unstable % 2 == 1) == w.odd, of_its_kind | (w.tried >= len(path.starts)))
+    on_its_side = ~began | (_straight(path, w, root.x) if care.rough else _on_its_side(path, care, w, root.x))
+    return Verdict(root, near & on_its_side & of_its_kind, near, unstable)
+
+
+def _where_expected(path: Path, care: Care, w: Walk, x: Float[Array, "channel"]) -> Bool[Array, ""]:
+    """Whether x is near what was looked for."""
+    if care.rough:
+        return jnp.where(w.points.k > 0, _close(path, w, x), (path.T_c == 0) | _as_it_begins(path, x))
+    return jnp.where(w.aim == Aim.ASIDE, _beside(w, x), (w.points.k == 0) | _close(path, w, x))
+
+
+def _close(path: Path, w: Walk, x: Float[Array, "channel"]) -> Bool[Array, ""]:
+    """Whether x is what was predicted, or half way the mean of both ends, but for a small correction."""
+    size = norm(w.points.u) * gap_scale(path, w.here)
+    return norm(x - w.guess) <= jnp.where(w.aim == Aim.HALF_WAY, HALF_WAY, CORRECTION) * size
+
+
+def _as_it_begins(path: Path, x: Float[Array, "channel"]) -> Bool[Array, ""]:
+    """Whether the first amplitudes are like those expected below a continuous T_c."""
+    start = path.starts[0]
+    along = (start @ x) / (start @ start)
+    return (norm(x - along * start) <= ALONG * norm(x)) & (2 * along > 1) & (along < 2)
+
+
+def _beside(w: Walk, x: Float[Array, "channel"]) -> Bool[Array, ""]:
+    """Whether x lies on the side of the unstable state to which was gone, and not far from that direction."""
+    u, away = w.guess - w.end.x, x - w.end.x
+    u = u / norm(u)
+    along = u @ away
+    return (along > 0) & (norm(away - along * u) <= CORRECTION * norm(w.end.x))
+
+
+def _on_its_side(path: Path, care: Care, w: Walk, x: Float[Array, "channel"]) -> Bool[Array, ""]:
+    """Whether each amplitude, however small, is that of the branch; in short steps, has at least its sign."""
+    kept = jnp.all((x * w.points.u >= 0) | (jnp.abs(x) <= care.zero * norm(x)))
+    return alike(x - w.guess, x, SIDE, care.zero) | (kept & _short(path, w)) | (w.aim == Aim.ASIDE)
+
+
+def _straight(path: Path, w: Walk, x: Float[Array, "channel"]) -> Bool[Array, ""]:
+    """Whether the branch, as its bend says, is half way where it should be, and each amplitude that of the branch."""
+    gap = gap_scale(path, w.here)
+    ahead, third = longer(w.points, w.here, x / gap), w.points.k > 1
+    off = ahead.bend * gap * jnp.abs(ahead.h) * jnp.maximum(jnp.abs(ahead.h), jnp.abs(w.points.h))
+    return (~third | (norm(off) <= HALF_WAY * norm(x))) & alike(jnp.where(third, off, x - w.guess), x, SIDE)
+
+
+# === where to look next
+
+
+def _moved(path: Path, w: Walk, v: Verdict) -> Walk:
+    """The walk with the end of the step as another point."""
+    T, began = _end_of_step(path, w), w.points.k > 0
+    end = _either(w.aim == Aim.HALF_WAY, w.end, v.root)
+    return w._replace(
+        points=longer(w.points, T, end.x / gap_scale(path, T)),
+        h=jnp.where(began, LONGER * w.h, w.h),
+        aim=jnp.zeros_like(w.aim),
+        odd=jnp.where(began, w.odd, v.unstable % 2 == 1),
+        end=end,
+        there=path.T == T,
+    )
+
+
+def _refused(path: Path, w: Walk, v: Verdict, spares: bool) -> Walk:
+    """The walk with a shorter step, or another start, if any."""
+    began = w.points.k > 0
+    spare = jnp.where(v.near & ~began & (w.spare < 0), w.tried, w.spare) if spares else w.spare
+    tried = jnp.where(began, 0, w.tried + 1)
+    return w._replace(
+        h=jnp.where(began, SHORTER * w.h, w.h),
+        aim=jnp.zeros_like(w.aim),
+        tried=tried,
+        spare=spare,
+        end=_either(w.aim == Aim.END, v.root, w.end),
+        lost=jnp.where(began, _step(path, w) <= path.shortest, tried >= len(path.starts) + (spare >= 0)),
+    )
+
+
+def _to_be_checked(path: Path, w: Walk, v: Verdict) -> Bool[Array, ""]:
+    """Whether a step that is good at its end is to be checked half way: smaller changes need not be."""
+    last = w.points.u * gap_scale(path, w.points.T)
+    return (w.points.k > 0) & (w.aim == Aim.END) & (norm(v.root.x - last) > HALF_WAY * norm(last))
+
+
+def _looks(w: Walk, v: Verdict, aim: Aim) -> Walk:
+    """The walk that has found something at the end of its step, and is to look elsewhere, too."""
+    return w._replace(aim=jnp.full_like(w.aim, aim), tried=jnp.zeros_like(w.tried), end=v.root, unstable=v.unstable)
+
+
+def _leads_aside(path: Path, w: Walk, v: Verdict) -> Bool[Array, ""]:
+    """Whether a short step, or the start, leads to an unstable state; or there are more distances from one to be tried."""
+    entering = v.near & (w.aim == Aim.END) & ((w.points.k == 0) | _short(path, w))
+    return entering | ((w.aim == Aim.ASIDE) & (_further(w, v) | (w.tried + 1 < len(ASIDE))))
+
+
+def _further(w: Walk, v: Verdict) -> Bool[Array, ""]:
+    """Whether aside another unstable state was found, on the way to the stable one: it has fewer unstable directions."""
+    return (w.aim == Aim.ASIDE) & v.near & (v.unstable < w.unstable)
+
+
+def _looks_aside(w: Walk, v: Verdict) -> Walk:
+    again = (w.aim == Aim.ASIDE) & ~_further(w, v)
+    return _either(again, w._replace(tried=w.tried + 1), _looks(w, v, Aim.ASIDE))
+
+
+# === the next search
+
+
+def _aimed(path: Path, care: Care, pattern: Signs, w: Walk) -> Walk:
+    """The walk with its step cut where it goes beyond the goal, and the next search begun."""
+    began, rest = w.points.k > 0, path.T**2 - w.points.T**2
+    w = w._replace(h=jnp.where(jnp.abs(w.h) < jnp.abs(rest), w.h, rest))
+    T = _end_of_step(path, w)
+    predicted = jnp.where(
+        began, expected(path, w.points, T), path.starts[jnp.where(w.tried < len(path.starts), w.tried, w.spare)]
+    )
+    here, guess = T, predicted
+    if not care.rough:
+        half = jnp.sqrt((w.points.T**2 + T**2) / 2)
+        middle = (w.points.u + w.end.x / gap_scale(path, T)) / 2 * gap_scale(path, half)
+        here, guess = jnp.where(w.aim == Aim.HALF_WAY, half, T), jnp.where(w.aim == Aim.HALF_WAY, middle, predicted)
+    if not care.rough and pattern is None:
+        distance = jnp.array(ASIDE)[jnp.minimum(w.tried, len(ASIDE) - 1)] * thermal_energy(T)
+        beside = w.end.x + distance * _unstable_direction(w.end.jacobian, predicted - w.end.x, w.aim == Aim.ASIDE)
+        guess = jnp.where(w.aim == Aim.ASIDE, beside, guess)
+    return w._replace(here=here, guess=guess, search=search_from(guess))
+
+
+def _end_of_step(path: Path, w: Walk) -> Float[Array, ""]:
+    """The temperature [K] to which the step leads; before the first point, that at which it is looked for."""
+    y, rest = w.points.T**2 + w.h, jnp.abs(path.T**2 - w.points.T**2)
+    T = jnp.where(jnp.abs(w.h) >= (1 - 1e-12) * rest, path.T, jnp.sqrt(jnp.maximum(y, 0.0)))
+    return jnp.where(w.points.k > 0, T, path.T_0)
+
+
+def _step(path: Path, w: Walk) -> Float[Array, ""]:
+    """Its length [K]."""
+    return jnp.abs(_end_of_step(path, w) - w.points.T)
+
+
+def _short(path: Path, w: Walk) -> Bool[Array, ""]:
+    return _step(path, w) <= SHORT * w.points.T
+
+
+def _unstable_direction(M: Float[Array, "n n"], towards: Float[Array, "n"], wanted: Bool[Array, ""]) -> Float[Array, "n"]:
+    """The eigenvector of the lowest eigenvalue of M (norm 1) in the direction of `towards`; if that is orthogonal to it, with
+    the largest component positive. Where none of a batch is `wanted`, no time is spent."""
+
+    def squared(_: object, power: Float[Array, "n n"]) -> Float[Array, "n n"]:
+        power = power / jnp.sqrt(jnp.sum(power**2))
+        return power @ power
+
+    squarings = jnp.where(wanted, SQUARINGS, 0)
+    power = jax.lax.fori_loop(0, squarings, squared, jnp.sqrt(jnp.sum(M**2)) * jnp.eye(len(M)) - M)
+    longest = jnp.argmax(jnp.sum(power**2, axis=0))
+    u = power[:, longest] / norm(power[:, longest])
+    side = u @ towards
+    return u * jnp.sign(jnp.where(side == 0, u[jnp.argmax(jnp.abs(u))], side))
+
+
+# === of one system
 
 
 def follow(
@@ -120,124 +451,17 @@ def follow(
     starts: Float[Array, "start channel"],
     T: Float[Array, ""],
     goal: Float[Array, ""],
-    pattern: Float[Array, "band"] | None = None,
+    pattern: Signs = None,
     rule: Rule = DEFAULT_RULE,
-    resolution: float = 1e-4,
+    resolution: float = RESOLUTION,
 ) -> Track:
     """Find a real solution at T from one of `starts`, and follow it to the temperature `goal` [K].
 
     With `pattern`, the band amplitudes must have and keep those signs, and a state that is stable in its amplitudes is
-    preferred, whatever the order of the starts; without, there is one start, and the state must be stable and stay so.
-    The first step tried is the whole way. A step is refused, and tried again at a quarter of its length, if Newton fails, if
-    it corrects the (secant) prediction by more than 15 %, or one amplitude by more than half (in a short step, to its other
-    side), if a sign of `pattern` or that of det M changes, or if half way Newton, from the mean of both ends, does the same
-    or goes further than 2 % (steps that change the amplitudes by less need no such check). When steps fall below `resolution`
-    [K], or a thousandth of the way, the branch has ended.
+    preferred, whatever the order of the starts; without, there is one start, and the state must be stable and stay so. The
+    first step tried is the whole way. When steps fall below `resolution` [K], or a thousandth of the way, the branch has ended.
     """
-    n_starts = len(starts)
-    shortest = jnp.minimum(resolution, 1e-3 * jnp.abs(goal - T))
-
-    def attempt(s: _Walk) -> _Try:
-        last = jnp.abs(goal - s.T) <= jnp.abs(s.h)
-        T = jnp.where(s.began, jnp.where(last, goal, s.T + s.h), s.T)
-        first = starts[jnp.where(s.tried < n_starts, s.tried, s.spare)]
-        predicted = jnp.where(s.began, s.Delta + s.slope * (T - s.T), first)
-        start = jnp.where(s.checking, (s.Delta + s.root.x) / 2, predicted)
-        u = 0 * start
-        if pattern is None:
-            u = _unstable_direction(s.root.jacobian, predicted - s.root.x)
-            distance = jnp.array(ASIDE)[jnp.minimum(s.tried, len(ASIDE) - 1)] * thermal_energy(T)
-            start = jnp.where(s.aside, s.root.x + distance * u, start)
-        return _Try(T, predicted, jnp.where(s.checking, (s.T + T) / 2, T), start, u)
-
-    def judge(s: _Walk, t: _Try, found: Root) -> _Verdict:
-        # === is it near what was expected?
-        correction = found.x - jnp.where(s.checking, t.start, t.predicted)
-        expected = norm(correction) <= jnp.where(s.checking, HALF_WAY, CORRECTION) * norm(s.Delta)
-        away = found.x - s.root.x
-        along = t.u @ away
-        beside = (along > 0) & (norm(away - along * t.u) <= CORRECTION * norm(s.root.x))
-        near = found.converged & (norm(found.x) > vanishing(sc, t.here)) & jnp.where(s.aside, beside, ~s.began | expected)
-        if pattern is not None:
-            near &= has_signs(sc, found.x, pattern)
-
-        # === is it the state that was followed?
-        kept = jnp.all((found.x * s.Delta >= 0) | (jnp.abs(found.x) <= SOFT * norm(found.x)))
-        on_its_side = alike(correction, found.x, zero=SOFT) | (kept & (jnp.abs(s.h) <= SHORT * s.T))
-        on_its_side |= s.aside | ~s.began
-        unstable = count_negative(found.jacobian)
-        of_its_kind = unstable == 0
-        if pattern is not None:
-            of_its_kind = jnp.where(s.began, (unstable % 2 == 1) == s.odd, of_its_kind | (s.tried >= n_starts))
-        return _Verdict(near & on_its_side & of_its_kind, near, unstable)
-
-    def step(s: _Walk) -> _Walk:
-        t = attempt(s)
-        found = search_root(sc, t.here, t.start, rule, max_steps=16)
-        good, near, count = judge(s, t, found)
-
-        # === aside, from another state; a further one on the way has fewer unstable directions
-        entering = near & ~good & ~s.checking & ~s.aside & (~s.began | (jnp.abs(s.h) <= SHORT * s.T))
-        further = near & ~good & s.aside & (count < s.unstable)
-        again = s.aside & ~good & ~further & (s.tried + 1 < len(ASIDE))
-        aside = (entering | further | again) & (pattern is None)
-
-        # === move, check half way, or shorten the step
-        kept = s.checking | (s.aside & ~good & ~further)
-        root = jax.tree.map(lambda old, new: jnp.where(kept, old, new), s.root, found)
-        far = norm(root.x - s.Delta) > HALF_WAY * norm(s.Delta)
-        checking = good & s.began & ~s.checking & ~s.aside & far
-        moved = good & ~checking
-        refused = ~(moved | checking | aside)
-        dT = jnp.where(s.began & (t.T != s.T), t.T - s.T, jnp.inf)
-        tried = jnp.where(again | (refused & ~s.began), s.tried + 1, jnp.where(s.began | aside, 0, s.tried))
-        spare = jnp.where(near & ~good & ~s.began & (s.spare < 0), s.tried, s.spare)
-        over = jnp.where(s.began, jnp.abs(s.h) <= shortest, tried >= n_starts + (spare >= 0) * (pattern is not None))
-        return _Walk(
-            T=jnp.where(moved, t.T, s.T),
-            Delta=jnp.where(moved, root.x, s.Delta),
-            odd=jnp.where(moved & ~s.began, count % 2 == 1, s.odd),
-            slope=jnp.where(moved, (root.x - s.Delta) / dT, s.slope),
-            h=s.h * jnp.where(s.began, jnp.where(moved, 2.0, jnp.where(refused, 0.25, 1.0)), 1.0),
-            tried=tried,
-            spare=spare,
-            began=s.began | moved,
-            checking=checking,
-            aside=aside,
-            root=root,
-            unstable=jnp.where(kept, s.unstable, count),
-            steps=s.steps + found.steps,
-            done=(moved & (goal == t.T)) | (refused & over),
-        )
-
-    zero, no = jnp.zeros((), int), jnp.array(False)
-    nothing = Root(starts[0], jnp.asarray(jnp.inf), jnp.eye(starts.shape[1]), no, zero)
-    start = _Walk(T, starts[0], no, 0 * starts[0], goal - T, zero, zero - 1, no, no, no, nothing, zero, zero, no)
-    end = jax.lax.while_loop(lambda s: ~s.done, step, start)
-    return Track(end.T, end.Delta, end.began, end.began & (goal == end.T), end.root._replace(steps=end.steps))
-
-
-def alike(
-    change: Float[Array, "channel"], x: Float[Array, "channel"], share: float = SIDE, zero: float = ROUNDING
-) -> Bool[Array, ""]:
-    """Whether no amplitude changes by more than a share of itself: its sign, at least, is then that of the branch. Below
-    `zero`, in units of |Delta|, they have none."""
-    return (jnp.abs(change) <= share * jnp.abs(x) + zero * norm(x)).all()
-
-
-def _unstable_direction(M: Float[Array, "n n"], towards: Float[Array, "n"]) -> Float[Array, "n"]:
-    """The eigenvector of the lowest eigenvalue of M (norm 1) in the direction of `towards`; if that is orthogonal to it, with
-    the largest component positive."""
-
-    def squared(_: Any, power: Any) -> Any:
-        power = power / jnp.sqrt(jnp.sum(power**2))
-        return power @ power
-
-    power = jax.lax.fori_loop(0, SQUARINGS, squared, jnp.sqrt(jnp.sum(M**2)) * jnp.eye(len(M)) - M)
-    longest = jnp.argmax(jnp.sum(power**2, axis=0))
-    u = power[:, longest] / norm(power[:, longest])
-    side = u @ towards
-    return u * jnp.sign(jnp.where(side == 0, u[jnp.argmax(jnp.abs(u))], side))
+    return _track(sc, from_temperature(T, goal, starts, _shortest(T, goal, resolution)), pattern, rule)
 
 
 def follow_from_zero(
@@ -245,14 +469,10 @@ def follow_from_zero(
     T: Float[Array, ""],
     pattern: Float[Array, "band"],
     rule: Rule = DEFAULT_RULE,
-    resolution: float = 1e-4,
+    resolution: float = RESOLUTION,
 ) -> Track:
     """The branch whose band amplitudes have the signs of `pattern`: found at T = 0, followed up to T [K]."""
     return follow(sc, starting_amplitudes(sc, pattern), jnp.zeros(()), T, pattern, rule, resolution)
-
-
-CLOSE = 0.9
-"""Share of T_c at which the branch connected to T_c is picked up."""
 
 
 def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Track:
@@ -261,12 +481,24 @@ def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Trac
     The amplitude a there solves v . r(a v) = 0, which is negative for small a below T_c and positive for large a.
     """
     T_c, v = instability(sc)
-    T_0 = jnp.maximum(T, CLOSE * T_c)
+    superconducting, T_0 = T_c > T, picked_up(T, T_c)
 
     def inside(log_a: Float[Array, ""]) -> Bool[Array, ""]:
         return v @ gap_residual(sc, jnp.exp(log_a) * v, T_0, rule) < 0
 
     a = jnp.exp(bisected(inside, jnp.log(vanishing(sc, T_0)), jnp.log(100 * sc.Omega), 30)[0])
-    superconducting = T_c > T
-    track = follow(sc, (jnp.where(superconducting, a, 0.0) * v)[None], T_0, T, rule=rule)
+    a = jnp.where(superconducting, a, 0.0)
+    path = from_T_c(T, jnp.where(superconducting, T_c, 0.0), a * v, _shortest(T_0, T, RESOLUTION))
+    track = _track(sc, path, None, rule)
     return track._replace(arrived=track.arrived | ~superconducting)
+
+
+def _shortest(T: Float[Array, ""], goal: Float[Array, ""], resolution: float) -> Float[Array, ""]:
+    return jnp.minimum(resolution, 1e-3 * jnp.abs(goal - T))
+
+
+def _track(sc: Superconductor, path: Path, pattern: Signs, rule: Rule) -> Track:
+    """A single system, with all care."""
+    w = go_on(equations(rule), sc, path, begin(path), pattern)
+    Delta = w.points.u * gap_scale(path, w.points.T)
+    return Track(w.points.T, Delta, w.points.k > 0, w.there, w.end._replace(steps=w.steps))

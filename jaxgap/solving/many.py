@@ -3,8 +3,8 @@ r"""Many systems solved at once, near what the hardware allows, each with a stat
 Most elements of a batch go the short way, in blocks whose arrays stay in cache (`jaxgap.equations.gap_equations`):
 
 1. follow, unless a start is given: a named branch from T = 0, the one connected to T_c from where superconductivity sets in
-   (`jaxgap.solving.critical.setting_in`), with a fifth of the nodes and in few steps (`jaxgap.solving.walk`). Elements whose
-   branch bends need more of them: those still on their way are gathered into new blocks, again and again;
+   (`jaxgap.solving.critical.setting_in`), with a fifth of the nodes and roughly (`jaxgap.solving.following`). Elements whose
+   branch bends need more steps: those still on their way are gathered into new blocks, again and again;
 2. find: the safeguarded Newton of `solve` with a third of the nodes, to a thousandth;
 3. finish: nodes are placed once for what was found; one Newton step there, and another one with the same M;
 4. judge: the residual after it, one evaluation with a finer rule, as in `solve`, and the stability of a branch.
@@ -31,21 +31,21 @@ from jaxgap.equations.gap_equations import equations, residuals, residuals_and_m
 from jaxgap.equations.gauge import implicit_amplitudes, vanishing
 from jaxgap.equations.nodes import lanes
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.characteristic import coefficients, count_negative
+from jaxgap.numerics.characteristic import coefficients
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.gathered import of_those_left
 from jaxgap.numerics.meshes import elementwise
-from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, newton, norm, solved
+from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, alike, newton, norm, solved
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.numerics.programs import program
 from jaxgap.solving.critical import setting_in
-from jaxgap.solving.following import CLOSE, alike
+from jaxgap.solving.following import ROUGH, SIDE, Walk, arrived, begin, go_on, going
 from jaxgap.solving.judge import judge, status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
 from jaxgap.solving.one import solve_core, unless_nothing
+from jaxgap.solving.path import Path, from_T_c, from_temperature, picked_up, weak_coupling_gap
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.starts import starting_amplitudes
-from jaxgap.solving.walk import Path, Walk, arrived, begin, go_on, going, weak_coupling_gap
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 __all__ = ["solve_many", "Ways", "BLOCK", "LONG_BLOCK"]
@@ -59,12 +59,12 @@ FEWER = 0.3
 """Share of the rule's nodes with which roots are looked for: it finds them to 1e-4."""
 FOUND = 1e-3
 """|dx| / |x| of the last step of the search, after which nothing is evaluated."""
-ROUGH = 0.2
+FEWEST = 0.2
 """The share with which branches are followed: points there only have to be on the right one."""
 EVALUATIONS = (6, 6, 8, 12, 16, 32)
 """Of the gap equations on the way of a branch, before those that have arrived are left behind."""
-STEP = 0.2
-"""The first step from T_c down, in (T / T_c)^2; from T = 0 up, a quarter of the way."""
+SHORTEST = 1e-7
+"""Share of T_c, or of the way, below which a step ends it."""
 MAX_STEPS = 16
 """Limit of the search's steps, on which a block waits."""
 STARTS = 4
@@ -212,7 +212,7 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
     if pattern is None:
         path, normal, walk = _in_blocks(_from_T_c, (sc, T))
     else:
-        path, walk = _from_zero(sc, T, pattern, rule)
+        path, walk = _from_zero(sc, T, pattern)
         normal = jnp.zeros(T.shape, bool)
     walk = _followed(sc, path, walk, pattern, rule)
 
@@ -220,7 +220,9 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
         sc, T, path, normal, walk = block
         x = jax.vmap(arrived)(path, walk)
         found = _near(sc, T, x, rule)
-        close = jax.vmap(alike)(found.x - x, x) & (jax.vmap(norm)(found.x - x) <= SHORT_STEP * jax.vmap(norm)(found.x))
+        close = jax.vmap(partial(alike, share=SIDE))(found.x - x, x) & (
+            jax.vmap(norm)(found.x - x) <= SHORT_STEP * jax.vmap(norm)(found.x)
+        )
         found = Approach(jnp.where(normal[:, None], 0.0, found.x), found.good & close & walk.there, walk.steps + found.steps)
         return finish(sc, T, found, normal=None if pattern is not None else normal)
 
@@ -244,40 +246,26 @@ def _from_T_c(block: Any) -> tuple[Path, Any, Walk]:
     where = setting_in(sc, T, fewer(DEFAULT_RULE))
     # Of elements that are not below their T_c nothing is kept.
     T_c, v = jnp.where(where.below, where.T_c, 1.0), jnp.where(where.below, where.direction, 1.0)
-    T_0 = jnp.maximum(jnp.where(where.below, T, 0.0), CLOSE * T_c)
-    expected = weak_coupling_gap(T_0, T_c) * jnp.sqrt(jnp.sum(v**2, axis=0) / jnp.sum(v**4, axis=0))
-    path = Path(T_0, T, T_c, (expected * v).T, STEP * T_c**2)
-    return path, where.above, jax.vmap(begin)(path, where.below, jnp.zeros_like(where.below))
+    T = jnp.where(where.below, T, 0.0)
+    expected = weak_coupling_gap(picked_up(T, T_c), T_c) * jnp.sqrt(jnp.sum(v**2, axis=0) / jnp.sum(v**4, axis=0))
+    path = jax.vmap(from_T_c)(T, T_c, (expected * v).T, SHORTEST * T_c)
+    return path, where.above, jax.vmap(begin)(path, where.below)
 
 
-def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"], rule: Rule) -> tuple[Path, Walk]:
-    """Where a named branch begins, at T = 0: the first start that leads to a stable state with these signs."""
+def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"]) -> tuple[Path, Walk]:
+    """Where a named branch is looked for, at T = 0."""
     starts = _in_blocks(lambda block: jax.vmap(partial(starting_amplitudes, pattern=pattern))(block[0])[:, :STARTS], (sc, T))
-    search = equations(fewer(rule))
-
-    def one(k: Any, sc: Superconductor, starts: Any) -> Approach:
-        zero = jnp.zeros(())
-        root = newton(search, starts[k], (sc, zero), MAX_STEPS, vanishing(sc, zero), last_step=FOUND)
-        good = root.converged & (norm(root.x) > vanishing(sc, zero)) & has_signs(sc, root.x, pattern)
-        return Approach(root.x, good & (count_negative(root.jacobian) == 0), root.steps)
-
-    def attempt(k: Any, found: Approach) -> Approach:
-        way = jax.vmap(partial(one, k))
-        return of_those_left(lambda block: way(*block), BLOCK, (sc, starts), found, ~found.good)
-
-    nothing = Approach(starts[:, 0], jnp.zeros(T.shape, bool), jnp.zeros(T.shape, int))
-    found = jax.lax.fori_loop(0, starts.shape[1], attempt, nothing)
-    path = Path(0 * T, T, 0 * T, found.x, T**2 / 4)
-    return path, jax.vmap(begin)(path, found.good, found.good)
+    path = jax.vmap(from_temperature)(jnp.zeros_like(T), T, starts, SHORTEST * T)
+    return path, jax.vmap(begin)(path)
 
 
 def _followed(sc: Superconductor, path: Path, walk: Walk, pattern: Float[Array, "band"] | None, rule: Rule) -> Walk:
     """All branches as far as they go, in stages after which those still on their way are gathered. One program for all."""
-    rough = equations(_share(rule, ROUGH))
+    rough = equations(_share(rule, FEWEST))
 
     def stage(k: Any, walk: Walk) -> Walk:
         most = jnp.asarray(EVALUATIONS)[k]
-        way = jax.vmap(lambda sc, path, walk: go_on(rough, sc, path, walk, most, pattern))
+        way = jax.vmap(lambda sc, path, walk: go_on(rough, sc, path, walk, pattern, ROUGH, most))
         return of_those_left(lambda block: way(*block), BLOCK, (sc, path, walk), walk, going(walk))
 
     return jax.lax.fori_loop(0, len(EVALUATIONS), stage, walk)
@@ -337,7 +325,7 @@ def _finish(
         good &= jax.vmap(has_signs, in_axes=(0, -1, None))(sc, x, pattern)
         vanished = jnp.zeros_like(vanished)
     if pattern is not None or normal is not None:  # a branch is stable, or left to who follows it in small steps
-        good &= (verdict.unstable_amplitude == 0) & jax.vmap(alike, in_axes=-1)(first, x)
+        good &= (verdict.unstable_amplitude == 0) & jax.vmap(partial(alike, share=SIDE), in_axes=-1)(first, x)
     zero = Status.TRIVIAL if normal is None else Status.NORMAL
     vanished &= ~(good & verdict.accurate)
     status = status_of(verdict, vanished, good | vanished, True, zero)

@@ -38,7 +38,7 @@ class States(NamedTuple):
     gap: Float[np.ndarray, "*point state"]
     """Smallest excitation energy [meV]."""
     excess: Float[np.ndarray, "*point state pair"]
-    """`gapless_excess` of real amplitudes [meV^2]."""
+    """`gapless_excess_of` of real amplitudes [meV^2]."""
 
     @property
     def stable(self) -> Bool[np.ndarray, "*point state"]:
