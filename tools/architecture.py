@@ -350,9 +350,9 @@ LINEAR = {*KERNEL, "linear_map", "linear_maps", "normal_matrix", "_linear_map", 
 FINDERS = {"while_loop", "fori_loop", "newton", "bisect", "bisected", "_bisected"}
 IDEAS = (
     # The anomalous density of amplitudes that are not zero, times the couplings.
-    Idea("the gap equation", (COUPLINGS, {"clusters_of", "curvatures", "tanh"}), in_function=False),
-    # Couplings times the sums over k of the normal state.
-    Idea("lambda K(T)", (COUPLINGS, KERNEL), in_function=True),
+    Idea("the gap equation", (COUPLINGS, {"clusters_of", "pair_sums", "curvatures", "tanh"}, {"Delta"}), in_function=False),
+    # Couplings times the sums over k of the normal state, or their derivative.
+    Idea("lambda K(T)", (COUPLINGS, KERNEL), in_function=False),
     # Where, in T, an eigenvalue of it reaches 1.
     Idea("T_c is searched", (LINEAR, FINDERS, {"highest_temperature", "LOWEST", "NORMAL"}), in_function=False),
 )

@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import jax
 
@@ -94,6 +94,6 @@ def _stop(sentence: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _say(sentence: Any) -> None:
+def _say(sentence: object) -> None:
     with suppress(OSError):
         print(f"jaxgap: {sentence}", file=sys.stderr, flush=True)

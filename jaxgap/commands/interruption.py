@@ -73,7 +73,7 @@ def say_interrupted(what: str = "Interrupted.") -> None:
         print(f"jaxgap: {what}", file=sys.stderr, flush=True)
 
 
-def _raise(*_: Any) -> None:
+def _raise(*_: object) -> None:
     _state["seen"] = True
     if _state["cleaning"]:
         raise KeyboardInterrupt  # Else the thread ends the process.

@@ -9,8 +9,8 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ NAME = "posterior.npz"
 _REMEDY = "use another folder, or start anew with --fresh"
 
 
-def save_checkpoint(path: Path, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+def save_checkpoint(path: Path, settings: Mapping[str, object], arrays: dict[str, np.ndarray]) -> None:
     """Replace the checkpoint `path` by one with these settings and arrays, at once.
 
     Raises:
@@ -36,7 +36,7 @@ def save_checkpoint(path: Path, settings: dict[str, Any], arrays: dict[str, np.n
     write_files({path: content.getvalue()})
 
 
-def load_checkpoint(path: Path, settings: dict[str, Any]) -> dict[str, np.ndarray] | None:
+def load_checkpoint(path: Path, settings: Mapping[str, object]) -> dict[str, np.ndarray] | None:
     """The arrays of the checkpoint `path`; None if there is none.
 
     Raises:
@@ -60,7 +60,7 @@ def load_checkpoint(path: Path, settings: dict[str, Any]) -> dict[str, np.ndarra
     return arrays
 
 
-def digest_of(content: Any) -> str:
+def digest_of(content: object) -> str:
     """A name for what can be written as JSON."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

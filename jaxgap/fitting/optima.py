@@ -1,7 +1,7 @@
 """The optima of a fit: where its starts end, each once, with what kind of state it is, and why one may not be taken."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def _optimum(p: Problem, end: End, unstable: Counts, starts: int) -> Optimum:
     return Optimum(end.theta, _chi2(end), *state, _refusal(p, end, unstable), starts)
 
 
-def _rank(rows: list[Optimum], k: int) -> tuple[Any, ...]:
+def _rank(rows: list[Optimum], k: int) -> tuple[object, ...]:
     """What may be taken first; then chi^2; of equally good ones the more stable."""
     row, lowest = rows[k], min(other.chi2 for other in rows)
     return bool(row.refused), 0.0 if row.chi2 <= lowest + SAME else row.chi2, row.unstable, row.chi2

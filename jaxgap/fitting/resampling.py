@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -158,7 +158,7 @@ def check_sets(sets: int, seed: int, dashes: str = "") -> None:
     check(seed >= 0, f"{dashes}seed", "not be negative", seed)
 
 
-def _settings(result: FitResult, seed: int) -> dict[str, Any]:
+def _settings(result: FitResult, seed: int) -> dict[str, object]:
     """What the sets depend on: the fitted model, by a digest, and the numbers of the run."""
     systems = [to_toml(sample.superconductor) for sample in result.samples]
     config = result.config.with_branch(result.branch).model_dump(mode="json", exclude={"title"})

@@ -163,7 +163,7 @@ def _together(modes: list[Chains], shares: list[float], seed: int) -> Draws:
     return Draws(*(part.reshape(*shape, *part.shape[1:]) for part in joined))
 
 
-def _settings(config: FitConfig, p: Problem, fitted: tuple[Datum, ...]) -> dict[str, Any]:
+def _settings(config: FitConfig, p: Problem, fitted: tuple[Datum, ...]) -> dict[str, object]:
     """Everything that the draws depend on, besides the numbers of the run: by hashes, so that a difference can be named."""
     rows = [(d.label, d.T, d.value, error_of(d, config), d.limit) for d in fitted]
     chosen = config.model_dump(mode="json", exclude={"title", "optimiser"})
@@ -173,5 +173,5 @@ def _settings(config: FitConfig, p: Problem, fitted: tuple[Datum, ...]) -> dict[
     return {"fit.toml": _hash(chosen), "data": _hash(rows), "system": _hash(systems), "versions": versions}
 
 
-def _hash(content: Any) -> str:
+def _hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

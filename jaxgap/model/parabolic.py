@@ -44,7 +44,7 @@ class ParabolicBand(Band):
         _check_numbers(self.name, self.mu, self.mass)
 
     def zeta(self, kappa: Inexact[Array, "*k"]) -> Inexact[Array, "*k"]:
-        return kappa / self.mass - self.mu
+        return kappa * (1 / self.mass) - self.mu  # one division for many kappa
 
     def slope(self, kappa: Float[Array, "*k"]) -> Float[Array, "*#k"]:
         return jnp.broadcast_to(1 / self.mass, jnp.shape(kappa))

@@ -8,7 +8,7 @@ batch of them is a sweep, and a fit parameter is a path into it, such as `lam[al
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import tomli_w
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxgap.model.band import Band, density_of_states
 from jaxgap.model.couplings import CONVENTIONS, asymmetry, canonical_channel, channel_densities, channel_names
@@ -100,7 +100,7 @@ class Superconductor(eqx.Module):
         return self.lam / self.N[None, :]
 
     @property
-    def has_free_energy(self) -> Any:
+    def has_free_energy(self) -> Bool[Array, "..."]:
         """Whether g is symmetric (detailed balance), so that the gap equations derive from a free energy."""
         return asymmetry(self.g) <= DETAILED_BALANCE_TOLERANCE
 
@@ -139,7 +139,7 @@ class Superconductor(eqx.Module):
             index = ", ".join(canonical_channel(name.strip(), self.channels) for name in index.split(","))
         return leaf if index is None else f"{leaf}[{index}]"
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str) -> Float[Array, "..."]:
         """The leaf at `path`: `Omega`, `mu[alpha]`, `mass[alpha]` or `lam[alpha, alpha:beta]`."""
         return _where(self, path)[0](self)
 
@@ -298,9 +298,10 @@ def save(sc: Superconductor, path: str | Path) -> None:
     write_files({Path(path): to_toml(sc)})
 
 
-def check_one_system(sc: Any, function: str, name: str = "sc") -> None:
+def check_one_system(sc: object, function: str, name: str = "sc") -> None:
     """Raise `InputError` unless `sc` is one system of float64 numbers; the remedy is jax.vmap(`function`)."""
     check(isinstance(sc, Superconductor), name, "be a Superconductor", type(sc).__name__)
+    assert isinstance(sc, Superconductor)
     numbers = {"Omega": (sc.Omega, 0), "lam": (sc.lam, 2)}
     for band in sc.bands:
         numbers |= {f"{leaf}[{band.name}]": (getattr(band, leaf), 0) for leaf in band.leaves}
@@ -359,7 +360,9 @@ def _pair(entry: Any, names: list[str]) -> tuple[int, int]:
     return names.index(pair[0]), names.index(pair[1])
 
 
-def _reordered(lam: Any, given: list[str], order: tuple[str, ...]) -> Any:
+def _reordered(
+    lam: Float[Array, "channel channel"], given: list[str], order: tuple[str, ...]
+) -> Float[Array, "channel channel"]:
     names = [canonical_channel(name, order) for name in given]
     check(sorted(names) == sorted(order), "channels", f"name each of {list(order)} once", given)
     index = np.array([names.index(name) for name in order])
@@ -379,7 +382,12 @@ def _clusters(n: int, cross: tuple[tuple[int, int], ...]) -> tuple[Cluster, ...]
 _PATH = re.compile(r"^\s*(?P<leaf>\w+)\s*(?:\[(?P<index>[^\]]*)\])?\s*$")
 
 
-def _where(sc: Superconductor, path: str) -> tuple[Any, Any]:
+Leaf = Float[Array, "..."]
+
+
+def _where(
+    sc: Superconductor, path: str
+) -> tuple[Callable[[Superconductor], Leaf], Callable[[Superconductor, Leaf], Superconductor]]:
     """(getter, setter) of the leaf at `path`."""
     leaf, index = _parse(sc, path)
     if leaf == "Omega" and index is None:
@@ -402,7 +410,7 @@ def _where(sc: Superconductor, path: str) -> tuple[Any, Any]:
     )
 
 
-def _with_entry(lam: Any, row: int, column: int, value: Any) -> Any:
+def _with_entry(lam: Leaf, row: int, column: int, value: Leaf) -> Leaf:
     """lam with one entry changed; on the host where it can be: eager JAX would compile every operation."""
     if not is_concrete((lam, value)):
         return lam.at[..., row, column].set(value)

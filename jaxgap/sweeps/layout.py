@@ -1,8 +1,9 @@
 """What a sweep's result looks like: variables with dimensions, types, units and flags, the same in memory and on disk."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+import jax
 import numpy as np
 
 from jaxgap.observables.quantity import Quantity, names_along
@@ -17,6 +18,11 @@ NOT_COMPUTED, NO_STATE = -1, -2
 """Codes of `status` besides those of `Status`: this point has not been reached; there is no state in this slot, or no stable
 state was found."""
 
+Attributes = Mapping[str, object]
+Shapes = Mapping[str, jax.ShapeDtypeStruct]
+Coordinate = tuple[tuple[str, ...], np.ndarray, Attributes]
+"""(dimensions, values, attributes)."""
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -26,14 +32,14 @@ class Variable:
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: np.dtype
-    fill: Any
+    fill: np.generic
     """Where nothing was computed, or there is nothing."""
     inner: tuple[int, ...] = ()
     """The last part of `shape`: that of one state's value."""
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: Attributes = field(default_factory=dict)
 
 
-def variables(points: Points, quantities: tuple[Quantity, ...], shapes: dict[str, Any], mode: str) -> tuple[Variable, ...]:
+def variables(points: Points, quantities: tuple[Quantity, ...], shapes: Shapes, mode: str) -> tuple[Variable, ...]:
     """All arrays of a result; `shapes` has what one solution gives."""
     slots = ("state",) if mode == "all" else ()
     found = [_status(points, slots), _variable(points, slots, "residual", (), shapes["residual"], _RESIDUAL)]
@@ -43,9 +49,9 @@ def variables(points: Points, quantities: tuple[Quantity, ...], shapes: dict[str
         dims = one.dims
         if dims is None:
             dims = tuple(f"{one.name}_{i}" for i in range(len(shapes[one.name].shape)))
-        attributes: dict[str, Any] = {"units": one.units, "long_name": one.long_name}
+        attributes: Attributes = {"units": one.units, "long_name": one.long_name}
         if one.name == "label":
-            attributes |= _flags({int(label): label.text for label in Label} | {-1: "no solution"})
+            attributes = {**attributes, **_flags({int(label): label.text for label in Label} | {-1: "no solution"})}
         found.append(_variable(points, slots, one.name, dims, shapes[one.name], attributes))
     return tuple(found)
 
@@ -54,7 +60,12 @@ _RESIDUAL = {"units": "meV", "long_name": "residual of the gap equations"}
 
 
 def _variable(
-    points: Points, slots: tuple[str, ...], name: str, dims: tuple[str, ...], shape: Any, attributes: dict[str, Any]
+    points: Points,
+    slots: tuple[str, ...],
+    name: str,
+    dims: tuple[str, ...],
+    shape: jax.ShapeDtypeStruct,
+    attributes: Attributes,
 ) -> Variable:
     dtype = np.dtype(shape.dtype)
     if dtype.kind in "iub":
@@ -65,7 +76,7 @@ def _variable(
     return Variable(name, (*points.dims, *slots, *dims), extent, dtype, fill, shape.shape, attributes)
 
 
-def _flags(meanings: dict[int, str]) -> dict[str, Any]:
+def _flags(meanings: dict[int, str]) -> Attributes:
     """Attributes by which a code says what it means, as the CF conventions have them."""
     words = (text.replace(" ", "_") for text in meanings.values())
     return {"flag_values": list(meanings), "flag_meanings": " ".join(words)}
@@ -95,9 +106,9 @@ def _of_search(points: Points, slots: tuple[str, ...]) -> list[Variable]:
     return found
 
 
-def coordinates(points: Points, found: tuple[Variable, ...]) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, Any]]]:
+def coordinates(points: Points, found: tuple[Variable, ...]) -> dict[str, Coordinate]:
     """name -> (dimensions, values, attributes) of the axes and of named dimensions."""
-    out: dict[str, Any] = {}
+    out: dict[str, Coordinate] = {}
     for one in points.axes:
         out[one.name] = ((one.name,) if points.outer else ("sample",), one.values, {"units": one.unit or "1"})
     used = {dim for variable in found for dim in variable.dims}
@@ -107,7 +118,7 @@ def coordinates(points: Points, found: tuple[Variable, ...]) -> dict[str, tuple[
     return out
 
 
-def filled(variable: Variable, extent: tuple[int, ...], values: Any) -> np.ndarray:
+def filled(variable: Variable, extent: tuple[int, ...], values: np.ndarray) -> np.ndarray:
     """The values of a block in its shape and type, with one kind of NaN: what is lacking has the same bits everywhere."""
     rest = variable.shape[len(variable.shape) - (np.ndim(values) - 1) :]
     block = np.ascontiguousarray(values, dtype=variable.dtype).reshape(*extent, *rest)

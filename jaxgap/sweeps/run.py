@@ -119,7 +119,7 @@ def open_sweep(store: str | Path) -> Any:
     return require("xarray").open_zarr(store, chunks=None, consolidated=False)
 
 
-def _as_begun(store: Any, where: Points, chunk: int | None, batch: int | None) -> tuple[int, int | None]:
+def _as_begun(store: str | Path | None, where: Points, chunk: int | None, batch: int | None) -> tuple[int, int | None]:
     """(chunk, batch), where they are not given as an unfinished sweep has them."""
     begun: dict[str, Any] = {}
     if store is not None and (Path(store) / "zarr.json").is_file():

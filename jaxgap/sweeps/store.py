@@ -63,7 +63,7 @@ class Store:
         self.path, self.blocks = Path(path), blocks
         self._group: Any = None
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # Another process opens the group for itself.
         return self.__dict__ | {"_group": None}
 
@@ -80,8 +80,8 @@ class Store:
     def create_or_open(
         cls,
         path: str | Path,
-        configuration: dict[str, Any],
-        attributes: dict[str, Any],
+        configuration: Mapping[str, object],
+        attributes: Mapping[str, object],
         variables: tuple[Variable, ...],
         coordinates: dict[str, Any],
         blocks: Blocks,
@@ -176,7 +176,7 @@ def _readable(array: Any, index: tuple[int, ...]) -> Any:
         return 0
 
 
-def _check_same(path: Path, configuration: dict[str, Any]) -> None:
+def _check_same(path: Path, configuration: Mapping[str, object]) -> None:
     """That the store at `path` belongs to this configuration."""
     remedy = "give the sweep another path, or delete that one"
     try:
@@ -190,15 +190,15 @@ def _check_same(path: Path, configuration: dict[str, Any]) -> None:
         raise InputError(f"The sweep `{path}` has another configuration ({details}): {remedy}.")
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _create(
     path: Path,
-    configuration: dict[str, Any],
-    attributes: dict[str, Any],
+    configuration: Mapping[str, object],
+    attributes: Mapping[str, object],
     variables: tuple[Variable, ...],
     coordinates: dict[str, Any],
     blocks: Blocks,
@@ -206,7 +206,7 @@ def _create(
     zarr = require("zarr")
     codecs = [zarr.codecs.ZstdCodec(level=1), zarr.codecs.Crc32cCodec()]
     kept = {CONFIGURATION: json.dumps(configuration, sort_keys=True), "jaxgap_coordinates": list(coordinates)}
-    group = zarr.create_group(path, zarr_format=3, attributes=attributes | kept)
+    group = zarr.create_group(path, zarr_format=3, attributes={**attributes, **kept})
     # Chunks of nothing but fill values are written as well: a block is there, or it is not.
     options = {"compressors": codecs, "config": {"write_empty_chunks": True}}
     for one in variables:

@@ -1,7 +1,6 @@
 """What is done for a block of points, here or on another machine: search if need be, solve, record."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -29,7 +28,7 @@ class Work:
 
     evaluator: Evaluator
     mode: str
-    start: Any
+    start: np.ndarray | None
     """Amplitudes from which every point starts [meV], or None."""
     groups: tuple[np.ndarray, ...]
     """Channels that turn together: those in the middle of the sweep, so that they are the same in every block."""
@@ -40,7 +39,7 @@ class Work:
         values = self.evaluator(rows, self.start) if self.mode == "branch" else self._searched(rows)
         return {one.name: filled(one, extent, values[one.name]) for one in self.variables}
 
-    def _searched(self, rows: np.ndarray) -> dict[str, Any]:
+    def _searched(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         found = search(Places(self.evaluator.family, rows, list(self.groups)))
         count = np.isfinite(found.states.Delta).all(axis=2).sum(axis=1)
         of_points = {"count": count, "normal_stable": found.normal_stable}
@@ -48,7 +47,7 @@ class Work:
             return of_points | self._solved(rows, ground_states(found))
         return of_points | self._all(rows, found)
 
-    def _all(self, rows: np.ndarray, found: Found) -> dict[str, Any]:
+    def _all(self, rows: np.ndarray, found: Found) -> dict[str, np.ndarray]:
         n, slots, channels = found.states.Delta.shape
         flat = self._solved(np.repeat(rows, slots, axis=0), found.states.Delta.reshape(n * slots, channels))
         counts = {"unstable_amplitude": found.states.unstable_amplitude, "unstable_phase": found.states.unstable_phase}
@@ -71,7 +70,7 @@ class Work:
 
 
 def work(
-    points: Points, quantities: tuple[Quantity, ...], mode: str, branch: str | None, start: Any, batch: int | None
+    points: Points, quantities: tuple[Quantity, ...], mode: str, branch: str | None, start: object, batch: int | None
 ) -> Work:
     """The work of a sweep, checked."""
     sc = points.family.sc
