@@ -168,7 +168,7 @@ def _located(sc: Superconductor, track: Track, pattern: Float[Array, "band"]) ->
     Delta, T, n = track.Delta, track.T, len(track.Delta)
     unit = jnp.zeros_like(Delta).at[jnp.argmin(jnp.abs(Delta[: len(sc.bands)]))].set(1.0)
     kinds = jnp.array([EndKind.FOLD, EndKind.SIGN_CHANGE, EndKind.NORMAL])
-    along_v = jnp.stack([null_vector(residual_and_matrix(sc, Delta, T)[1]), unit, Delta / norm(Delta)])
+    along_v = jnp.stack([null_vector(track.jacobian), unit, Delta / norm(Delta)])
 
     def locate(kind: Any, v_0: Any) -> tuple[Any, Any]:
         root = newton(differenced(_equations), jnp.concatenate([Delta, v_0, T[None]]), _Theta(sc, kind, v_0, Delta))

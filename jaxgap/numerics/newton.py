@@ -27,6 +27,7 @@ __all__ = [
     "Stride",
     "CAREFUL",
     "advanced",
+    "ahead",
     "alike",
     "differenced",
     "newton",
@@ -180,6 +181,11 @@ def search_from(x: Float[Array, "n"]) -> Search:
     return Search(x, jnp.asarray(jnp.inf), jnp.eye(n), 0 * x, jnp.ones(()), jnp.zeros((), int), jnp.zeros((), bool))
 
 
+def ahead(s: Search) -> Float[Array, "n"]:
+    """Where the next evaluation is to be."""
+    return s.x + s.t * s.dx
+
+
 def advanced(
     equations: Equations,
     s: Search,
@@ -189,7 +195,7 @@ def advanced(
     ending: Ending = EXACTLY,
 ) -> Search:
     """The search after one more evaluation."""
-    x = s.x + s.t * s.dx
+    x = ahead(s)
     r, jacobian = equations(x, theta)
     size = norm(r)
     last = (norm(s.t * s.dx) <= ending.last_step * norm(x)) & (s.steps > 0) & (not ending.rough)

@@ -26,9 +26,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.equations.gap_equations import WithMatrix, equations
 from jaxgap.equations.gauge import rounding, vanishing
-from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.characteristic import count_negative
 from jaxgap.numerics.newton import (
     ROUNDING,
@@ -37,6 +35,7 @@ from jaxgap.numerics.newton import (
     Search,
     Stride,
     advanced,
+    ahead,
     alike,
     norm,
     root_of,
@@ -89,6 +88,8 @@ LONGER, SHORTER = 2.0, 0.25
 """Factors of the step after one that is taken, and one that is refused."""
 RESOLUTION = 1e-4
 """Shortest step [K]; not more than a thousandth of the way."""
+HALVINGS = 14
+"""Of the bracket of the first amplitude below T_c, a factor of some 1e11: to a few thousandths, from where Newton goes on."""
 
 
 class Care(NamedTuple):
@@ -140,6 +141,8 @@ class Walk(NamedTuple):
     """The first start that leads to the branch, but to an unstable state of it; -1: none."""
     odd: Bool[Array, ""]
     """Whether the number of unstable amplitude directions is odd."""
+    jacobian: Float[Array, "channel channel"]
+    """M at the last point."""
     end: Root
     """What was found at the end of the step."""
     unstable: Int[Array, ""]
@@ -176,6 +179,8 @@ class Track(NamedTuple):
     """How far the branch was followed [K]."""
     Delta: Float[Array, "channel"]
     """Its amplitudes there [meV]."""
+    jacobian: Float[Array, "channel channel"]
+    """M there."""
     began: Bool[Array, ""]
     """Whether a start led to the branch at all."""
     arrived: Bool[Array, ""]
@@ -185,7 +190,9 @@ class Track(NamedTuple):
 
 
 Signs = Float[Array, "band"] | None
-W = TypeVar("W", Walk, Root)
+Values = tuple[Float[Array, "channel"], Float[Array, "channel channel"]]
+"""(r, M)."""
+W = TypeVar("W", Walk, Root, "PickUp")
 
 
 # === following
@@ -202,6 +209,7 @@ def begin(path: Path, asked: Bool[Array, ""] | bool = True) -> Walk:
         tried=zero,
         spare=zero - 1,
         odd=no,
+        jacobian=nothing.jacobian,
         end=nothing,
         unstable=zero,
         here=path.T_0,
@@ -240,18 +248,23 @@ def go_on(
     last = None if most is None else w.steps + most
 
     def step(w: Walk) -> Walk:
-        search = advanced(with_matrix, w.search, (sc, w.here), vanishing(sc, w.here), care.stride, care.ending)
-        w = w._replace(search=search, steps=w.steps + 1)
-        return jax.lax.cond(_ended(path, care, w), lambda w: _turned(sc, path, pattern, care, w), lambda w: w, w)
+        return _evaluated(sc, path, w, with_matrix(ahead(w.search), (sc, w.here)), pattern, care)
 
     return jax.lax.while_loop(lambda w: going(w) if last is None else going(w) & (w.steps < last), step, w)
+
+
+def _evaluated(sc: Superconductor, path: Path, w: Walk, found: Values, pattern: Signs, care: Care) -> Walk:
+    """The walk after (r, M) were `found` where its search wants them."""
+    search = advanced(lambda *_: found, w.search, (sc, w.here), vanishing(sc, w.here), care.stride, care.ending)
+    w = w._replace(search=search, steps=w.steps + 1)
+    return jax.lax.cond(_ended(path, care, w), lambda w: _turned(sc, path, pattern, care, w), lambda w: w, w)
 
 
 def _ended(path: Path, care: Care, w: Walk) -> Bool[Array, ""]:
     """Whether the search has arrived, has taken too long, or is on its way to somewhere else."""
     s, began = w.search, w.points.k > 0
-    ahead = s.x + jnp.where(s.done, 0.0, s.t) * s.dx
-    astray = began & (w.aim == Aim.END) & ~_close(path, w, ahead)
+    there = s.x + jnp.where(s.done, 0.0, s.t) * s.dx
+    astray = began & (w.aim == Aim.END) & ~_close(path, w, there)
     return s.done | (s.steps >= jnp.where(began, care.step, care.start)) | astray
 
 
@@ -324,8 +337,8 @@ def _on_its_side(path: Path, care: Care, w: Walk, x: Float[Array, "channel"]) ->
 def _straight(path: Path, w: Walk, x: Float[Array, "channel"]) -> Bool[Array, ""]:
     """Whether the branch, as its bend says, is half way where it should be, and each amplitude that of the branch."""
     gap = gap_scale(path, w.here)
-    ahead, third = longer(w.points, w.here, x / gap), w.points.k > 1
-    off = ahead.bend * gap * jnp.abs(ahead.h) * jnp.maximum(jnp.abs(ahead.h), jnp.abs(w.points.h))
+    added, third = longer(w.points, w.here, x / gap), w.points.k > 1
+    off = added.bend * gap * jnp.abs(added.h) * jnp.maximum(jnp.abs(added.h), jnp.abs(w.points.h))
     return (~third | (norm(off) <= HALF_WAY * norm(x))) & alike(jnp.where(third, off, x - w.guess), x, SIDE)
 
 
@@ -341,6 +354,7 @@ def _moved(path: Path, w: Walk, v: Verdict) -> Walk:
         h=jnp.where(began, LONGER * w.h, w.h),
         aim=jnp.zeros_like(w.aim),
         odd=jnp.where(began, w.odd, v.unstable % 2 == 1),
+        jacobian=end.jacobian,
         end=end,
         there=path.T == T,
     )
@@ -461,7 +475,8 @@ def follow(
     preferred, whatever the order of the starts; without, there is one start, and the state must be stable and stay so. The
     first step tried is the whole way. When steps fall below `resolution` [K], or a thousandth of the way, the branch has ended.
     """
-    return _track(sc, from_temperature(T, goal, starts, _shortest(T, goal, resolution)), pattern, rule)
+    path = from_temperature(T, goal, starts, _shortest(T, goal, resolution))
+    return _track(path, go_on(equations(rule), sc, path, begin(path), pattern))
 
 
 def follow_from_zero(
@@ -478,27 +493,48 @@ def follow_from_zero(
 def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Track:
     """The branch connected to T_c, followed down to T: picked up at max(T, 0.9 T_c) along the unstable direction v.
 
-    The amplitude a there solves v . r(a v) = 0, which is negative for small a below T_c and positive for large a.
+    The amplitude a there solves v . r(a v) = 0, which is negative for small a below T_c and positive for large a. It is looked
+    for in the same loop: another place where the equations are evaluated would have to be compiled.
     """
     T_c, v = instability(sc)
     superconducting, T_0 = T_c > T, picked_up(T, T_c)
+    T_c, shortest, evaluated = jnp.where(superconducting, T_c, 0.0), _shortest(T_0, T, RESOLUTION), equations(rule)
 
-    def inside(log_a: Float[Array, ""]) -> Bool[Array, ""]:
-        return v @ gap_residual(sc, jnp.exp(log_a) * v, T_0, rule) < 0
+    def path_from(log_a: Bracket) -> Path:
+        return from_T_c(T, T_c, jnp.where(superconducting, jnp.exp(jnp.mean(log_a)), 0.0) * v, shortest)
 
-    a = jnp.exp(bisected(inside, jnp.log(vanishing(sc, T_0)), jnp.log(100 * sc.Omega), 30)[0])
-    a = jnp.where(superconducting, a, 0.0)
-    path = from_T_c(T, jnp.where(superconducting, T_c, 0.0), a * v, _shortest(T_0, T, RESOLUTION))
-    track = _track(sc, path, None, rule)
+    def step(state: PickUp) -> PickUp:
+        log_a, halvings, w = state
+        path, middle = path_from(log_a), jnp.mean(log_a)
+        r, M = evaluated(ahead(w.search), (sc, w.here))
+        halved = jnp.where(v @ r < 0, jnp.stack([middle, log_a[1]]), jnp.stack([log_a[0], middle]))
+        picking = PickUp(halved, halvings + 1, begin(path_from(halved)))
+        walking = PickUp(log_a, halvings, _evaluated(sc, path, w, (r, M), None, CAREFUL))
+        return _either(halvings < HALVINGS, picking, walking)
+
+    log_a = jnp.log(jnp.stack([vanishing(sc, T_0), 100 * sc.Omega]))
+    start = PickUp(log_a, jnp.where(superconducting, 0, HALVINGS), begin(path_from(log_a)))
+    end = jax.lax.while_loop(lambda state: going(state.walk), step, start)
+    track = _track(path_from(end.log_a), end.walk)
     return track._replace(arrived=track.arrived | ~superconducting)
+
+
+Bracket = Float[Array, "2"]
+
+
+class PickUp(NamedTuple):
+    """Where the branch connected to T_c is picked up, and the walk from there."""
+
+    log_a: Bracket
+    """ln of the least and the largest amplitude [meV] that it may have there."""
+    halvings: Int[Array, ""]
+    walk: Walk
 
 
 def _shortest(T: Float[Array, ""], goal: Float[Array, ""], resolution: float) -> Float[Array, ""]:
     return jnp.minimum(resolution, 1e-3 * jnp.abs(goal - T))
 
 
-def _track(sc: Superconductor, path: Path, pattern: Signs, rule: Rule) -> Track:
-    """A single system, with all care."""
-    w = go_on(equations(rule), sc, path, begin(path), pattern)
+def _track(path: Path, w: Walk) -> Track:
     Delta = w.points.u * gap_scale(path, w.points.T)
-    return Track(w.points.T, Delta, w.points.k > 0, w.there, w.end._replace(steps=w.steps))
+    return Track(w.points.T, Delta, w.jacobian, w.points.k > 0, w.there, w.end._replace(steps=w.steps))
