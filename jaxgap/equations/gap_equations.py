@@ -263,9 +263,8 @@ def _functions_of_k(pair: Pair, D: Inexact[Array, "3 element"], kT: PerElement, 
     near = scale * per_kT * per_kT * 0.25 * _series_slope(delta2) - 0.5 * per_kT * L_v * L_v
     L_uu, L_uv, L_vv = 2 * both, -0.5 * per_kT * L_u * L_v, jnp.where(small, near, away)
     C, mixed = (L_uu - mean) * per_u * per_u, L_uv * per_u
-    return product, values._replace(
-        AA=0.25 * C + mixed + L_vv, Aq=0.5 * C - 2 * L_vv, qq=C - 4 * mixed + 4 * L_vv - values.per_q
-    )
+    AA, Aq, qq = 0.25 * C + mixed + L_vv, 0.5 * C - 2 * L_vv, C - 4 * mixed + 4 * L_vv - values.per_q
+    return product, _Functions(values.A, *barrier((values.per_q, AA, Aq, qq)))
 
 
 def _series(z: OfK) -> OfK:

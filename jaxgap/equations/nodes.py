@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.superconductor import Cluster, Superconductor
@@ -102,33 +103,40 @@ def _intervals(
     sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""]
 ) -> tuple[_Interval, list[_Interval], Float[Array, "channel channel"], Float[Array, ""]]:
     """(where bands pair alone, where two pair together, g, k_B T) of one system."""
-    ends = [interval[1:] for interval in single_intervals(sc)]
-    alone, both = [], []
+    bands, a, b = zip(*single_intervals(sc), strict=True)
+    overlaps = [overlap_interval(sc, cluster) for cluster in pairs(sc)]
+    # Barred, or XLA finds the shells' ends once for every use.
+    flat, as_they_were = ravel_pytree((parameters(sc), jnp.stack(a), jnp.stack(b), overlaps))
+    (m, mu), a, b, overlaps = as_they_were(barrier(flat))
+    own = (*(pick(values, bands) for values in (m, mu, Delta)), a, b)
+    both = []
+    for cluster, ends in zip(pairs(sc), overlaps, strict=True):
+        peaks = integrand_peaks(pick(m, cluster.bands), pick(mu, cluster.bands), pick(Delta, cluster.channels), T)
+        both.append(_Interval(ends, peaks, None))
+    return _alone(*_sides(sc), own, T), both, sc.g, thermal_energy(T)
+
+
+def _sides(sc: Superconductor) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Which of `single_intervals` belong to the first and to the last band of a cluster, on every side of the overlap."""
+    one: list[int] = []
+    other: list[int] = []
+    k = 0
     for cluster in sc.clusters:
-        if len(cluster.bands) == 1:
-            alone.append(_alone(sc, cluster, [ends.pop(0)], Delta, T))
-            continue
-        (left_i, right_i, left_j, right_j), ends = ends[:4], ends[4:]
-        alone += [_alone(sc, cluster, side, Delta, T) for side in ([left_i, left_j], [right_i, right_j])]
-    for cluster in pairs(sc):
-        m, mu = (pick(leaf, cluster.bands) for leaf in parameters(sc))
-        peaks = integrand_peaks(m, mu, pick(Delta, cluster.channels), T)
-        both.append(_Interval(overlap_interval(sc, cluster), peaks, None))
-    stacked = jax.tree.map(lambda *parts: jnp.stack(parts, axis=-1), *alone)
-    return stacked, both, sc.g, thermal_energy(T)
+        pair = len(cluster.bands) == 2
+        one += [k, k + 1] if pair else [k]
+        other += [k + 2, k + 3] if pair else [k]
+        k += 4 if pair else 1
+    return tuple(one), tuple(other)
 
 
-End = tuple[Float[Array, ""], Float[Array, ""]]
+OfIntervals = Inexact[Array, "interval"]
 
 
-def _alone(
-    sc: Superconductor, cluster: Cluster, ends: list[End], Delta: Inexact[Array, "channel"], T: Float[Array, ""]
-) -> _Interval:
-    """On one side of the overlap. At most one of two bands is alone there: the other one's interval is empty."""
-    m, mu = parameters(sc)
-    first = (ends[0][1] > ends[0][0]) | (len(ends) == 1)
-    i, j = cluster.bands[0], cluster.bands[-1]
-    options = zip((m[i], mu[i], Delta[i], *ends[0]), (m[j], mu[j], Delta[j], *ends[-1]), strict=True)
-    m, mu, D, a, b = (jnp.where(first, x, y) for x, y in options)
-    peaks = integrand_peaks(m[None], mu[None], D[None], T)
+def _alone(one: tuple[int, ...], other: tuple[int, ...], own: tuple[OfIntervals, ...], T: Float[Array, ""]) -> _Interval:
+    """On every side of an overlap; m, mu, Delta and both ends are `own`, of every interval of every band. At most one of two
+    bands is alone there: the other one's interval is empty."""
+    *_, a, b = own
+    first = (pick(b, one) > pick(a, one)) | (np.array(one) == np.array(other))
+    m, mu, D, a, b = (jnp.where(first, pick(values, one), pick(values, other)) for values in own)
+    peaks = jax.vmap(lambda *band: integrand_peaks(*(number[None] for number in band), T), out_axes=-1)(m, mu, D)
     return _Interval((a, b), peaks, first.astype(float))

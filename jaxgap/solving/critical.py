@@ -118,7 +118,7 @@ def critical_temperature(sc: Superconductor) -> Float[Array, ""]:
     coupling) the derivative is that of the mean of their temperatures: exact in every direction in which they stay together,
     such as that of a tied parameter, else the mean of both sides of T_c = max. NaN where the eigenvalue is defective.
     """
-    return _onset(sc).T_c
+    return _temperature(sc)
 
 
 @takes_system
@@ -142,15 +142,28 @@ def lowest_temperature(sc: Superconductor) -> Float[Array, ""]:
 
 
 @program
+def _temperature(sc: Superconductor) -> Float[Array, ""]:
+    """T_c alone: what else is known of it is not compiled."""
+    return _all_known(sc).T_c
+
+
+@program
 def _onset(sc: Superconductor) -> Onset:
-    T_c, oscillatory = _found(jax.lax.stop_gradient(sc))
+    return _all_known(sc)
+
+
+def _all_known(sc: Superconductor) -> Onset:
+    frozen = jax.lax.stop_gradient(sc)
+    T_c, oscillatory, A = _found(frozen)
     exists = T_c > 0
     x = jnp.log(jnp.where(exists, T_c, 1.0))
-    A, slope = jax.jvp(lambda t: linear_map(jax.lax.stop_gradient(sc), jnp.exp(t)), (x,), (jnp.ones(()),))
+    slope = jax.jvp(lambda t: linear_map(frozen, jnp.exp(t)), (x,), (jnp.ones(()),))[1]
     space = jax.lax.stop_gradient(marginal_space(A))
     good = exists & differentiable(space, slope)
-    x = at_root(_mean_crosses_one, x[None], (sc, space), good)[0]
-    v = at_root(_marginal_direction, jnp.append(space.direction, 0.0), (sc, space, x), good)[:-1]
+    by_x = jax.jvp(lambda A: mean_eigenvalue(space, A), (A,), (slope,))[1]
+    x = at_root(_mean_crosses_one, x[None], (sc, space), good, by_x[None, None])[0]
+    by_v = jnp.block([[jnp.eye(len(A)) - A, space.left[:, -1:]], [space.direction, jnp.zeros(1)]])
+    v = at_root(_marginal_direction, jnp.append(space.direction, 0.0), (sc, space, x), good, by_v)[:-1]
     return Onset(
         jnp.where(jnp.isnan(T_c), jnp.nan, jnp.where(exists, jnp.exp(x), 0.0)),
         jnp.where(exists, v, 0.0),
@@ -175,38 +188,43 @@ def _marginal_direction(
     return jnp.append(v - linear_map(sc, jnp.exp(log_T)) @ v + x[-1] * space.left[:, -1], space.direction @ v - 1)
 
 
-Found = tuple[Float[Array, "*element"], Float[Array, "*element"]]
-"""(T_c,lin, the temperature of an oscillatory instability above it) [K], 0 for none."""
+Found = tuple[Float[Array, "*element"], Float[Array, "*element"], Float[Array, "*element channel channel"]]
+"""(T_c,lin, the temperature of an oscillatory instability above it) [K], 0 for none, and lambda K(T_c)."""
 
 
 @jax.custom_batching.custom_vmap
-def _found(sc: Superconductor) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    T_c, oscillatory = _searched(jax.tree.map(lambda leaf: leaf[None], sc))
-    return T_c[0], oscillatory[0]
+def _found(sc: Superconductor) -> Found:
+    T_c, oscillatory, A = _searched(jax.tree.map(lambda leaf: leaf[None], sc))
+    return T_c[0], oscillatory[0], A[0]
 
 
 @_found.def_vmap
-def _found_in_batch(size: int, batched: list[Superconductor], sc: Superconductor) -> tuple[Found, tuple[bool, bool]]:
+def _found_in_batch(size: int, batched: list[Superconductor], sc: Superconductor) -> tuple[Found, tuple[bool, ...]]:
     """With few nodes first, then with all from there; what needs eigenvalues is gathered."""
     systems = jax.tree.map(lambda leaf, has: leaf if has else jnp.broadcast_to(leaf, (size, *leaf.shape)), sc, batched[0])
     top = _top(systems)
     lowest = top + LOWEST
-    few = _search(systems, _from(top, seen=True), lowest, FEW, CLOSE)
+    few = _search(systems, _from(systems, top, seen=True), lowest, FEW, CLOSE)
     # Few nodes do not resolve the coldest temperatures: whether there is no T_c is asked there again.
     upper = jnp.where(few.found, few.at + 2 * CLOSE, lowest)
-    found = _search(systems, _from(upper, seen=False), upper - jnp.where(few.found, 4 * CLOSE, 0.0), step=4 * CLOSE)
+    found = _search(systems, _from(systems, upper, seen=False), upper - jnp.where(few.found, 4 * CLOSE, 0.0), step=4 * CLOSE)
     T_c = jnp.where(found.found, jnp.exp(found.at), 0.0 * top)
     left = few.lost | found.lost | (found.found != few.found)
-    return of_those_left(_searched, BLOCK, systems, (T_c, 0.0 * T_c), left), (True, True)
+    return of_those_left(_searched, BLOCK, systems, (T_c, 0.0 * T_c, _map_at(found)), left), (True, True, True)
 
 
 def _searched(systems: Superconductor) -> Found:
     """By the whole search, with all nodes."""
     top = _top(systems)
-    end = _search(systems, _from(top, seen=True), top + LOWEST, counted=True)
+    end = _search(systems, _from(systems, top, seen=True), top + LOWEST, counted=True)
     finite = jnp.isfinite(top)
     T_c = jnp.where(end.found, jnp.exp(end.at), 0.0)
-    return jnp.where(finite, T_c, jnp.nan), jnp.where(finite, jnp.exp(end.oscillatory), jnp.nan)
+    return jnp.where(finite, T_c, jnp.nan), jnp.where(finite, jnp.exp(end.oscillatory), jnp.nan), _map_at(end)
+
+
+def _map_at(end: "Search") -> Float[Array, "element channel channel"]:
+    """lambda K where a search has looked last."""
+    return jnp.eye(len(end.M)) - jnp.moveaxis(end.M, -1, 0)
 
 
 # --- the search -------------------------------------------------------------------------------------------------------------
@@ -235,6 +253,8 @@ class Search(NamedTuple):
     """Whether the upper end has been looked at."""
     at: Float[Array, "element"]
     """ln T that was looked at last: of the crossing, if it is `found`."""
+    M: Float[Array, "channel channel element"]
+    """1 - lambda K there."""
     found: Bool[Array, "element"]
     static: Bool[Array, "element"]
     """Whether the crossing is that of a real eigenvalue."""
@@ -251,11 +271,14 @@ def _top(systems: Superconductor) -> Float[Array, "element"]:
     return jnp.where(finite.all(axis=0), jnp.log(jax.vmap(highest_temperature)(systems)), jnp.nan)
 
 
-def _from(upper: Float[Array, "element"], seen: bool) -> Search:
+def _from(systems: Superconductor, upper: Float[Array, "element"], seen: bool) -> Search:
     """A search from `upper`, ln T, down; no eigenvalue is above 1 there, which has to be `seen`."""
     one, no, none = jnp.ones_like(upper), jnp.zeros(upper.shape, bool), jnp.zeros(upper.shape, int)
     valid = jnp.isfinite(upper)
-    return Search(upper, one, none, upper, one, none, no, none, none, no, no | seen, upper, no, no, no, ~valid, -jnp.inf * one)
+    M = jnp.zeros((*systems.lam.shape[1:], len(upper)))
+    return Search(
+        upper, one, none, upper, one, none, no, none, none, no, no | seen, upper, M, no, no, no, ~valid, -jnp.inf * one
+    )
 
 
 def _search(
@@ -296,7 +319,7 @@ def _search(
         telling = _telling(M, c) | (precision > WIDE)
         together = now.bracketed & ~_by_one(now) & (now.upper - now.lower <= SHORTEST)
         vague = ~now.hard & ((near & ~telling) | together)
-        now = now._replace(found=near & telling & ~vague, static=near, lost=now.lost | (vague & (not counted)))
+        now = now._replace(M=M, found=near & telling & ~vague, static=near, lost=now.lost | (vague & (not counted)))
         if counted:
             now = _ended(_to_be_counted(now, vague, near), s.hard & narrow, static, many, onwards)
         below = ~now.bracketed & (now.upper <= lowest)
@@ -397,8 +420,8 @@ class SettingIn(NamedTuple):
 def setting_in(systems: Superconductor, T: Float[Array, "element"], rule: Rule = FEW) -> SettingIn:
     """Whether each system's T [K] is below its T_c, and what sets in there, with few nodes, looked for no further than T."""
     goal = jnp.log(T)
-    end = _search(systems, _from(_top(systems), seen=True), goal, rule, CLOSE, most=MOST)
-    columns = coefficients(normal_matrices(systems, jnp.exp(end.at), rule))[1]
+    end = _search(systems, _from(systems, _top(systems), seen=True), goal, rule, CLOSE, most=MOST)
+    columns = coefficients(end.M)[1]
     never = end.done & ~end.lost & ~end.found & (end.above == 0)
     return SettingIn(
         T_c=jnp.exp(end.at),
@@ -472,7 +495,7 @@ def _between(sc: Superconductor, upper: ArrayLike, lower: ArrayLike, above: Arra
     systems = jax.tree.map(lambda leaf: leaf[None], sc)
     ends = [jnp.atleast_1d(end) for end in (upper, lower)]
     c_upper, c_lower = (coefficients(normal_matrices(systems, jnp.exp(end)))[0][-1] for end in ends)
-    start = _from(ends[0], seen=True)
+    start = _from(systems, ends[0], seen=True)
     start = start._replace(
         c_upper=c_upper,
         above=jnp.atleast_1d(above),

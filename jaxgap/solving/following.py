@@ -41,6 +41,7 @@ from jaxgap.numerics.newton import (
     root_of,
     search_from,
 )
+from jaxgap.numerics.programs import barrier
 from jaxgap.solving.critical import instability
 from jaxgap.solving.labels import has_signs
 from jaxgap.solving.path import Path, Points, expected, first_point, from_T_c, from_temperature, gap_scale, longer, picked_up
@@ -271,12 +272,19 @@ def _ended(path: Path, care: Care, w: Walk) -> Bool[Array, ""]:
 def _turned(sc: Superconductor, path: Path, pattern: Signs, care: Care, w: Walk) -> Walk:
     """The walk after a search: where the next one looks."""
     v = _judged(sc, path, pattern, care, w)
+    v = v._replace(**_told({"good": v.good, "near": v.near}))
     turned = _either(v.good, _moved(path, w, v), _refused(path, w, v, spares=pattern is not None and not care.rough))
     if not care.rough:
         turned = _either(v.good & _to_be_checked(path, w, v), _looks(w, v, Aim.HALF_WAY), turned)
     if not care.rough and pattern is None:
         turned = _either(~v.good & _leads_aside(path, w, v), _looks_aside(w, v), turned)
     return _aimed(path, care, pattern, turned)
+
+
+def _told(said: dict[str, Bool[Array, ""]]) -> dict[str, Bool[Array, ""]]:
+    """The same, found once: else XLA finds it again for everything that depends on it, which takes long to compile."""
+    values = barrier(jnp.stack([jnp.asarray(value, float) for value in said.values()]))
+    return {name: value > 0 for name, value in zip(said, values, strict=True)}
 
 
 def _either(this: Bool[Array, ""], one: W, other: W) -> W:
@@ -409,7 +417,7 @@ def _aimed(path: Path, care: Care, pattern: Signs, w: Walk) -> Walk:
     """The walk with its step cut where it goes beyond the goal, and the next search begun."""
     began, rest = w.points.k > 0, path.T**2 - w.points.T**2
     w = w._replace(h=jnp.where(jnp.abs(w.h) < jnp.abs(rest), w.h, rest))
-    T = _end_of_step(path, w)
+    T = barrier(_end_of_step(path, w))
     predicted = jnp.where(
         began, expected(path, w.points, T), path.starts[jnp.where(w.tried < len(path.starts), w.tried, w.spare)]
     )
