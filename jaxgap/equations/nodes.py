@@ -138,5 +138,5 @@ def _alone(one: tuple[int, ...], other: tuple[int, ...], own: tuple[OfIntervals,
     *_, a, b = own
     first = (pick(b, one) > pick(a, one)) | (np.array(one) == np.array(other))
     m, mu, D, a, b = (jnp.where(first, pick(values, one), pick(values, other)) for values in own)
-    peaks = jax.vmap(lambda *band: integrand_peaks(*(number[None] for number in band), T), out_axes=-1)(m, mu, D)
+    peaks = jax.vmap(lambda m, mu, D: integrand_peaks(m[None], mu[None], D[None], T), out_axes=-1)(m, mu, D)
     return _Interval((a, b), peaks, first.astype(float))

@@ -272,7 +272,8 @@ def _ended(path: Path, care: Care, w: Walk) -> Bool[Array, ""]:
 def _turned(sc: Superconductor, path: Path, pattern: Signs, care: Care, w: Walk) -> Walk:
     """The walk after a search: where the next one looks."""
     v = _judged(sc, path, pattern, care, w)
-    v = v._replace(**_told({"good": v.good, "near": v.near}))
+    good, near = _told(v.good, v.near)
+    v = v._replace(good=good, near=near)
     turned = _either(v.good, _moved(path, w, v), _refused(path, w, v, spares=pattern is not None and not care.rough))
     if not care.rough:
         turned = _either(v.good & _to_be_checked(path, w, v), _looks(w, v, Aim.HALF_WAY), turned)
@@ -281,10 +282,9 @@ def _turned(sc: Superconductor, path: Path, pattern: Signs, care: Care, w: Walk)
     return _aimed(path, care, pattern, turned)
 
 
-def _told(said: dict[str, Bool[Array, ""]]) -> dict[str, Bool[Array, ""]]:
+def _told(*said: Bool[Array, ""]) -> list[Bool[Array, ""]]:
     """The same, found once: else XLA finds it again for everything that depends on it, which takes long to compile."""
-    values = barrier(jnp.stack([jnp.asarray(value, float) for value in said.values()]))
-    return {name: value > 0 for name, value in zip(said, values, strict=True)}
+    return list(barrier(jnp.stack(said).astype(float)) > 0)
 
 
 def _either(this: Bool[Array, ""], one: W, other: W) -> W:
