@@ -160,10 +160,8 @@ def _all_known(sc: Superconductor) -> Onset:
     slope = jax.jvp(lambda t: linear_map(frozen, jnp.exp(t)), (x,), (jnp.ones(()),))[1]
     space = jax.lax.stop_gradient(marginal_space(A))
     good = exists & differentiable(space, slope)
-    by_x = jax.jvp(lambda A: mean_eigenvalue(space, A), (A,), (slope,))[1]
-    x = at_root(_mean_crosses_one, x[None], (sc, space), good, by_x[None, None])[0]
-    by_v = jnp.block([[jnp.eye(len(A)) - A, space.left[:, -1:]], [space.direction, jnp.zeros(1)]])
-    v = at_root(_marginal_direction, jnp.append(space.direction, 0.0), (sc, space, x), good, by_v)[:-1]
+    x = at_root(_mean_crosses_one, x[None], (sc, space), good)[0]
+    v = at_root(_marginal_direction, jnp.append(space.direction, 0.0), (sc, space, x), good)[:-1]
     return Onset(
         jnp.where(jnp.isnan(T_c), jnp.nan, jnp.where(exists, jnp.exp(x), 0.0)),
         jnp.where(exists, v, 0.0),
