@@ -100,6 +100,18 @@ MOVED = {
     "unknowns": "equations.gauge",
 }
 """Old name -> new name, both below jaxgap."""
+APART = {
+    "bands.parabolic_band": "model.parabolic",
+    "bifurcations.path": "continuation.paths",
+    "fitting.posterior.Marginal": "fitting.draws",
+    "pairing.free_energy_functional": "equations.free_energy",
+    "pairing.free_energy_functional_of_pairs": "equations.free_energy",
+    "pairing.quasiparticle_free_energy": "equations.free_energy",
+    "pairing.thermal_energy": "units",
+    "sweeps.walk.weak_coupling_gap": "solving.path",
+    "transition.linear_temperatures": "solving.critical",
+}
+"""What went another way than the rest of its module."""
 
 
 class _Moved(ModuleType):
@@ -108,12 +120,12 @@ class _Moved(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(moved(self.__name__.removeprefix("jaxgap.")), name)
+        return getattr(moved(self.__name__.removeprefix("jaxgap."), name), name)
 
 
-def moved(old: str) -> ModuleType:
-    """The module that was `jaxgap.old`, with a `DeprecationWarning`."""
-    new = f"jaxgap.{MOVED[old]}"
+def moved(old: str, name: str = "") -> ModuleType:
+    """The module that was `jaxgap.old`, or that has its `name` now, with a `DeprecationWarning`."""
+    new = f"jaxgap.{APART.get(f'{old}.{name}', MOVED[old])}"
     warnings.warn(f"jaxgap.{old} is now {new}", DeprecationWarning, stacklevel=3)
     return import_module(new)
 

@@ -56,7 +56,7 @@ _WRITTEN = {"branch": "[<branch>]", "band": "[<band>]", "V": "[<junction>]"}
 _KINDS = ", ".join(
     name + ("[<state>]" if row is JUMP else "".join(_WRITTEN[dim] for dim in row.dims or ())) for name, row in MEASURED.items()
 )
-KNOWN = f"{_KINDS}, <gap> - <gap>, <gap> / <gap>, 2 <gap> / k_B T_c, and - for what is only shown"
+KNOWN = f"{_KINDS}, <gap> - or / <gap>, 2 <gap> / k_B T_c, - (only shown)"
 _TERM = re.compile(rf"(?P<kind>{'|'.join(map(re.escape, MEASURED))}|-)(?:\[(?P<of>[^\]]+)\])?")
 _PAIR = re.compile(r"(?P<first>[a-z_]+\[[^\]]+\])\s*(?P<operator>[-/])\s*(?P<second>[a-z_]+\[[^\]]+\])")
 _OVER_T_C = re.compile(r"2\s*(?P<first>[a-z_]+\[[^\]]+\])\s*/\s*k_B T_c")
