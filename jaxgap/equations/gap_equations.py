@@ -82,7 +82,7 @@ Block = Literal["none", "amplitudes", "phases"]
 def residuals(x: Float[Array, "x element"], at: Lanes) -> Residuals:
     """What the gap equations leave at the amplitudes x [meV]."""
     x = barrier(x)
-    return x - _mixed(at.coupling, _densities(x, at, "none")[0])[:, 0]
+    return x - _mixed(at.coupling, [_densities(x, at, "none")[0]])[:, 0]
 
 
 def residuals_and_matrices(x: Float[Array, "x element"], at: Lanes) -> tuple[Residuals, Matrices]:
@@ -100,14 +100,13 @@ def residuals_and_phases(x: Float[Array, "channel element"], at: Lanes) -> tuple
 
 def _with_block(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[Residuals, Matrices]:
     P, dP = _densities(x, at, block)
-    one = jnp.eye(len(x))[:, :, None]
-    return x - _mixed(at.coupling, P)[:, 0], one - _mixed(at.coupling, *dP)
+    mixed = _mixed(at.coupling, [P, *dP])
+    return x - mixed[:, 0], jnp.eye(len(x))[:, :, None] - mixed[:, 1:]
 
 
-def _mixed(coupling: Float[Array, "channel channel element"], *P: list[PerElement]) -> Residuals | Matrices:
-    """sum over c' of lambda_cc' P_c' / N_c', of real parts and of imaginary ones; of several, the columns of a matrix."""
-    n = len(coupling)
-    columns = jnp.stack([jnp.stack(column) for column in P], axis=1).reshape(-1, n, len(P), coupling.shape[-1])
+def _mixed(coupling: Float[Array, "channel channel element"], P: list[list[PerElement]]) -> Float[Array, "x column element"]:
+    """sum over c' of lambda_cc' P_c' / N_c', of real parts and of imaginary ones, for every column of a matrix."""
+    columns = jnp.stack([jnp.stack(column) for column in P], axis=1).reshape(-1, len(coupling), len(P), coupling.shape[-1])
     mixed = jnp.sum(coupling[None, :, :, None] * columns[:, None], axis=2)
     return mixed.reshape(-1, *mixed.shape[2:])
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap.equations.gap_equations import equations
@@ -111,7 +112,7 @@ def search_root(
     T: Float[Array, ""],
     x: Float[Array, "n"],
     rule: Rule,
-    max_steps: Int[Array, ""] | int = MAX_STEPS,
+    max_steps: Int[Array | np.ndarray, ""] | int = MAX_STEPS,
     stride: Stride = CAREFUL,
 ) -> Root:
     """Safeguarded Newton from the amplitudes x, without derivatives, with the gauge fixed anew at every step.

@@ -148,7 +148,7 @@ def newton(
     equations: Equations,
     x: Float[Array, "n"],
     theta: PyTree,
-    max_steps: Int[Array, ""] | int = MAX_STEPS,
+    max_steps: Int[Array | np.ndarray, ""] | int = MAX_STEPS,
     floor: Float[Array, ""] | float = 0.0,
     stride: Stride = CAREFUL,
     last_step: float = STEP_TOLERANCE,
@@ -251,7 +251,7 @@ def solved(A: Float[Array, "n n"], b: Float[Array, "n"]) -> Float[Array, "n"]:
     return jnp.stack(x)
 
 
-def _limited(dx: Float[Array, "n"], x: Float[Array, "n"], share: Float[Array, ""] | float) -> Float[Array, "n"]:
+def _limited(dx: Float[Array, "n"], x: Float[Array, "n"], share: Float[Array | np.ndarray, ""] | float) -> Float[Array, "n"]:
     """dx, shortened to a share of |x|; a step that ends as close to zero as that is on its way to the normal state, and
     taken as it is."""
     length, size = norm(dx), norm(x)

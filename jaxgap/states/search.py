@@ -265,7 +265,7 @@ def _ends(
     rows: Float[Array, "start coordinate"],
     starts: Inexact[Array, "start channel"],
     iterations: Int[Array, "start"],
-    steps: Int[Array, ""],
+    steps: Int[Array | np.ndarray, ""],
     stride: Stride,
     rule: Rule,
 ) -> _Ends:
@@ -291,9 +291,8 @@ def _newton(
     ends = _Ends(none, no, no.copy(), np.full((*points, unknowns, unknowns), np.nan))
     if len(start):
         # As arrays: one program serves every number of steps and iterations, and every stride.
-        steps_, stride = np.asarray(steps), Stride(*map(np.asarray, stride))
+        newton = partial(_ends, at.family, steps=np.asarray(steps), stride=Stride(*map(np.asarray, stride)), rule=rule)
         before = np.broadcast_to(iterations, present.shape[1])[start]
-        newton = partial(_ends, at.family, steps=steps_, stride=stride, rule=rule)
         found = in_chunks(newton, block, at.rows[point], starts[point, start], before)
         for all_, some in zip(ends, found, strict=True):
             all_[point, start] = some
