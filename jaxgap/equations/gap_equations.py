@@ -210,10 +210,10 @@ def _pair_densities(
     def summed(f: Float[Array, "node element"]) -> PerElement:
         return jnp.sum(f * weight, axis=0)
 
-    products = jnp.stack([z2 * z2, z1 * z1, z1 * z2])
+    products = z2 * z2, z1 * z1, z1 * z2
     slopes = jnp.array([2.0, 2.0, 4.0] * (n // 3))[:, None]
     A_x, Lambda_A = slopes * x, barrier(summed(Lambda.A))
-    moment, one = jnp.tile(jnp.sum(Lambda.per_q * weight * products, axis=1), (n // 3, 1)), summed(Lambda.per_q)
+    moment, one = jnp.stack([summed(Lambda.per_q * zz) for zz in products] * (n // 3)), summed(Lambda.per_q)
     half = _half_gradient(x)
     P = (Lambda_A * A_x + half.lead * moment + half.rest * one) / 2
     if block == "none":
@@ -222,7 +222,7 @@ def _pair_densities(
     diagonal = jnp.eye(n)[:, :, None] * (Lambda_A * slopes + jnp.array([1.0, 1.0, 2.0] * (n // 3))[:, None] * moment)
     if block == "phases":
         return P, (diagonal + _bent(x, block) * one) / 2
-    q_x = (half.lead[:, None] * jnp.tile(products, (n // 3, 1, 1)) + half.rest[:, None]) / q
+    q_x = jnp.stack([(lead * zz + rest) / q for lead, rest, zz in zip(*half, products * (n // 3), strict=True)])
     weighted = (Lambda.qq * weight) * q_x
     qq_xx = jnp.sum(weighted[:, None] * q_x[None], axis=2)
     mixed = A_x[:, None] * jnp.sum((Lambda.Aq * weight) * q_x, axis=1)
