@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from jaxgap.commands.environment import in_sentences  # before matplotlib, which another program's backend would stop
+
+# isort: split
+
 from jaxgap import __version__
 from jaxgap.commands.diagram import diagrams
-from jaxgap.commands.environment import in_sentences
 from jaxgap.commands.figures import papers
 from jaxgap.commands.fit import fits
 from jaxgap.commands.interruption import heeded

@@ -82,7 +82,7 @@ Block = Literal["none", "amplitudes", "phases"]
 def residuals(x: Float[Array, "x element"], at: Lanes) -> Residuals:
     """What the gap equations leave at the amplitudes x [meV]."""
     x = barrier(x)
-    return x - _mixed(at.coupling, _densities(x, at, "none")[0])
+    return x - _mixed(at.coupling, [_densities(x, at, "none")[0]])[:, 0]
 
 
 def residuals_and_matrices(x: Float[Array, "x element"], at: Lanes) -> tuple[Residuals, Matrices]:
@@ -100,17 +100,15 @@ def residuals_and_phases(x: Float[Array, "channel element"], at: Lanes) -> tuple
 
 def _with_block(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[Residuals, Matrices]:
     P, dP = _densities(x, at, block)
-    columns = [_mixed(at.coupling, column) for column in dP]
-    one = jnp.eye(len(x))[:, :, None]
-    return x - _mixed(at.coupling, P), one - jnp.stack(columns, axis=1)
+    mixed = _mixed(at.coupling, [P, *dP])
+    return x - mixed[:, 0], jnp.eye(len(x))[:, :, None] - mixed[:, 1:]
 
 
-def _mixed(coupling: Float[Array, "channel channel element"], P: list[PerElement]) -> Residuals:
-    """sum over c' of lambda_cc' P_c' / N_c', of real parts and of imaginary ones."""
-    n = len(coupling)
-    parts = [P[k : k + n] for k in range(0, len(P), n)]
-    rows = [sum(g * P_c for g, P_c in zip(row, part, strict=True)) for part in parts for row in coupling]
-    return jnp.stack([jnp.asarray(row) for row in rows])
+def _mixed(coupling: Float[Array, "channel channel element"], P: list[list[PerElement]]) -> Float[Array, "x column element"]:
+    """sum over c' of lambda_cc' P_c' / N_c', of real parts and of imaginary ones, for every column of a matrix."""
+    columns = jnp.stack([jnp.stack(column) for column in P], axis=1).reshape(-1, len(coupling), len(P), coupling.shape[-1])
+    mixed = jnp.sum(coupling[None, :, :, None] * columns[:, None], axis=2)
+    return mixed.reshape(-1, *mixed.shape[2:])
 
 
 def _densities(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[list[PerElement], list[list[PerElement]]]:
@@ -119,19 +117,19 @@ def _densities(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[l
     P, dP = [zero] * len(x), [[zero] * len(x) for _ in x]
     parts = range(0, len(x), n)
     bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands))]
-    # Of real and of imaginary parts, by interval.
-    D = [
-        jnp.stack([jnp.where(first > 0, x[i + p], x[j + p]) for (i, j), first in zip(bands, at.alone.first, strict=True)])
-        for p in parts
-    ]
-    f, slope = _single_sums(at.alone, sum((D_p * D_p for D_p in D), jnp.zeros(())), at.kT, block == "amplitudes")
-    for k, both in enumerate(bands):
-        for band, share in zip(both, (at.alone.first[k], 1 - at.alone.first[k]), strict=True):
-            for p, D_p in zip(parts, D, strict=True):
-                P[band + p] += share * f[k] * D_p[k]
-                dP[band + p][band + p] += share * f[k]
-                for o, D_o in zip(parts, D, strict=True):
-                    dP[band + p][band + o] += share * slope[k] * 2 * D_p[k] * D_o[k]
+    # Of real and of imaginary parts, by interval; where one of two bands is alone, all is the share of that one.
+    D_i, D_j = (jnp.stack([x[band::n] for band in side]) for side in zip(*bands, strict=True))
+    first = at.alone.first[:, None]
+    D = jnp.where(first > 0, D_i, D_j)
+    f, slope = (part[:, None] for part in _single_sums(at.alone, jnp.sum(D * D, axis=1), at.kT, block == "amplitudes"))
+    f_D, bent = f * D, f[:, None] * jnp.eye(len(x) // n)[:, :, None] + 2 * (slope * D)[:, None] * D[:, :, None]
+    for side, share in enumerate((first, 1 - first)):
+        P_side, dP_side = share * f_D, share[:, None] * bent
+        for k, both in enumerate(bands):
+            for a, u in enumerate(parts):
+                P[both[side] + u] += P_side[k, a]
+                for b, other in enumerate(parts):
+                    dP[both[side] + u][both[side] + other] += dP_side[k, a, b]
     for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
         unknowns = [c + p for p in parts for c in cluster.channels]
         P_c, dP_c = _pair_densities(pair, pick(x, tuple(unknowns)), at.kT, block)
@@ -177,8 +175,26 @@ def _half_gradient(x: Float[Array, "x element"]) -> HalfGradient:
     return HalfGradient(pack(jnp.stack([D1, D2, 2 * D3])), pack(jnp.stack(rest)))
 
 
-def _slope_of_rest(x: Float[Array, "x element"]) -> Float[Array, "x x element"]:
-    return jax.vmap(jax.jacfwd(lambda y: _half_gradient(y[:, None]).rest[:, 0]), in_axes=-1, out_axes=-1)(x)
+def _slopes_of_rest(x: Float[Array, "x element"]) -> tuple[Inexact[Array, "3 3 element"], Inexact[Array, "3 3 element"]]:
+    """Derivatives of `rest` with respect to the amplitudes, and to their conjugates."""
+    D1, D2, D3 = D = unpack(x, 3)
+    C1, C2, C3 = jnp.conj(D)
+    by_D = [D2 * C2, D1 * C2, -2 * D3 * C2], [D2 * C1, D1 * C1, -2 * D3 * C1], [-2 * D2 * C3, -2 * D1 * C3, 4 * D3 * C3]
+    by_C = jnp.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -2.0]])[:, :, None] * (D1 * D2 - D3 * D3)
+    return jnp.stack([jnp.stack(row) for row in by_D]), by_C
+
+
+def _bent(x: Float[Array, "x element"], block: Block) -> Float[Array, "x x element"]:
+    """The derivative of `rest`, on the unknowns or on imaginary parts."""
+    by_D, by_C = _slopes_of_rest(x)
+    if block == "phases":
+        return by_D - by_C
+    real, turned = by_D + by_C, by_D - by_C
+    if len(x) == 3:
+        return real
+    return jnp.concatenate(
+        [jnp.concatenate([real.real, -turned.imag], axis=1), jnp.concatenate([real.imag, turned.real], axis=1)]
+    )
 
 
 def _pair_densities(
@@ -194,10 +210,10 @@ def _pair_densities(
     def summed(f: Float[Array, "node element"]) -> PerElement:
         return jnp.sum(f * weight, axis=0)
 
-    products = (z2 * z2, z1 * z1, z1 * z2) * (n // 3)
+    products = z2 * z2, z1 * z1, z1 * z2
     slopes = jnp.array([2.0, 2.0, 4.0] * (n // 3))[:, None]
     A_x, Lambda_A = slopes * x, barrier(summed(Lambda.A))
-    moment, one = jnp.stack([summed(Lambda.per_q * zz) for zz in products[:3]] * (n // 3)), summed(Lambda.per_q)
+    moment, one = jnp.stack([summed(Lambda.per_q * zz) for zz in products] * (n // 3)), summed(Lambda.per_q)
     half = _half_gradient(x)
     P = (Lambda_A * A_x + half.lead * moment + half.rest * one) / 2
     if block == "none":
@@ -205,15 +221,13 @@ def _pair_densities(
     # Lambda_A A_xx + Lambda_q / 2q det_xx
     diagonal = jnp.eye(n)[:, :, None] * (Lambda_A * slopes + jnp.array([1.0, 1.0, 2.0] * (n // 3))[:, None] * moment)
     if block == "phases":
-        turned = _slope_of_rest(jnp.concatenate([x, 0 * x]))[n:, n:]
-        return P, (diagonal + turned * one) / 2
-    q_x = [(lead * zz + rest) / q for lead, rest, zz in zip(*half, products, strict=True)]
-    weighted = [Lambda.qq * part for part in q_x]
-    upper = {(a, b): summed(weighted[a] * q_x[b]) for a in range(n) for b in range(a, n)}
-    qq_xx = jnp.stack([jnp.stack([upper[min(a, b), max(a, b)] for b in range(n)]) for a in range(n)])
-    mixed = A_x[:, None] * jnp.stack([summed(Lambda.Aq * part) for part in q_x])
+        return P, (diagonal + _bent(x, block) * one) / 2
+    q_x = jnp.stack([(lead * zz + rest) / q for lead, rest, zz in zip(*half, products * (n // 3), strict=True)])
+    weighted = (Lambda.qq * weight) * q_x
+    qq_xx = jnp.sum(weighted[:, None] * q_x[None], axis=2)
+    mixed = A_x[:, None] * jnp.sum((Lambda.Aq * weight) * q_x, axis=1)
     AA = barrier(summed(Lambda.AA)) * A_x[:, None] * A_x[None]
-    return P, (diagonal + _slope_of_rest(x) * one + AA + mixed + mixed.transpose(1, 0, 2) + qq_xx) / 2
+    return P, (diagonal + _bent(x, block) * one + AA + mixed + mixed.transpose(1, 0, 2) + qq_xx) / 2
 
 
 OfK = Float[Array, "node element"]

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Inexact
+import numpy as np
+from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap.equations.gap_equations import equations
 from jaxgap.equations.groups import coupled_channels
@@ -105,13 +106,13 @@ def vanishing(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, ""]:
     return jnp.maximum(1e-6 * thermal_energy(T), 1e-18 * sc.Omega)
 
 
-@partial(jax.jit, static_argnames=("rule", "max_steps", "stride"))
+@partial(jax.jit, static_argnames="rule")
 def search_root(
     sc: Superconductor,
     T: Float[Array, ""],
     x: Float[Array, "n"],
     rule: Rule,
-    max_steps: int = MAX_STEPS,
+    max_steps: Int[Array | np.ndarray, ""] | int = MAX_STEPS,
     stride: Stride = CAREFUL,
 ) -> Root:
     """Safeguarded Newton from the amplitudes x, without derivatives, with the gauge fixed anew at every step.

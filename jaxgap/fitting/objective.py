@@ -75,9 +75,7 @@ def _where(p: Problem, kind: str) -> np.ndarray:
     return np.array(sorted({row.condition for row in p.rows if any(kind == one for one, _ in row.terms)}), int)
 
 
-def _of_states(
-    p: Problem, theta: Parameters, Delta: Amplitudes, kind: str, chosen: np.ndarray
-) -> Float[Array, "condition value"]:
+def _of_states(p: Problem, theta: Parameters, Delta: Amplitudes, kind: str, chosen: np.ndarray) -> Float[Array, "chosen value"]:
     """A quantity at the `chosen` conditions; where all amplitudes are zero, as the normal state has it."""
     quantity = MEASURED[kind]
     found = at_conditions(p, theta, lambda sc, T, D: quantity(sc, T, GivenState(sc, T, D)), Delta, chosen=chosen)

@@ -13,12 +13,19 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import Protocol, runtime_checkable
 
 from jaxgap.numerics.checks import InputError
 
 __all__ = ["picture", "read_text", "write_files", "write_picture"]
+
+
+@runtime_checkable
+class Drawn(Protocol):
+    """A figure of matplotlib, which takes long to import."""
+
+    def savefig(self, fname: io.BytesIO, *, format: str, dpi: int) -> None:
+        """Write it."""
 
 
 def write_files(contents: Mapping[Path, str | bytes]) -> tuple[Path, ...]:
@@ -76,14 +83,14 @@ def read_text(path: Path, what: str = "file") -> str:
     return text
 
 
-def picture(figure: Figure, format: str = "png", dpi: int = 160) -> bytes:
+def picture(figure: Drawn, format: str = "png", dpi: int = 160) -> bytes:
     """A matplotlib figure as the content of a file."""
     content = io.BytesIO()
     figure.savefig(content, format=format, dpi=dpi)
     return content.getvalue()
 
 
-def write_picture(figure: Figure, path: Path) -> None:
+def write_picture(figure: Drawn, path: Path) -> None:
     """A matplotlib figure as a file of the kind that its name says.
 
     Raises:

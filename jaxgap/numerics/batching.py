@@ -20,12 +20,14 @@ def one_of_many(many: Callable[..., R], alone: Callable[..., R] | None = None) -
 
     @custom_vmap
     def folded(*args: object) -> object:
-        return many(*args)
+        return many(*args) if _length(args) else _of_none(many, args)
 
     @folded.def_vmap
     def _(size: int, batched: list[object], *args: object) -> tuple[object, object]:
-        whole = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), _spread(size, batched, args))
-        result = jax.tree.map(lambda leaf: leaf.reshape(size, -1, *leaf.shape[1:]), folded(*whole))
+        spread = _spread(size, batched, args)
+        n = jax.tree.leaves(spread)[0].shape[1]
+        whole = jax.tree.map(lambda leaf: leaf.reshape(size * n, *leaf.shape[2:]), spread)
+        result = jax.tree.map(lambda leaf: leaf.reshape(size, n, *leaf.shape[1:]), folded(*whole))
         return result, jax.tree.map(lambda _: True, result)
 
     @custom_vmap
@@ -49,6 +51,17 @@ def one_of_many(many: Callable[..., R], alone: Callable[..., R] | None = None) -
         return both(*primals), jax.jvp(alone, primals, tangents)[1]
 
     return cast(Callable[..., R], both)
+
+
+def _length(args: tuple[object, ...]) -> int:
+    """How many elements there are."""
+    return len(jax.tree.leaves(args)[0])
+
+
+def _of_none(many: Callable[..., object], args: tuple[object, ...]) -> object:
+    """What there is of no elements: a batch may be empty (a fit of T_c alone has no amplitudes)."""
+    one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), args)
+    return jax.tree.map(lambda leaf: jax.numpy.zeros((0, *leaf.shape[1:]), leaf.dtype), jax.eval_shape(many, *one))
 
 
 def _spread(size: int, batched: list[object], args: tuple[object, ...]) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.numerics.implicit import Residual
@@ -62,9 +63,9 @@ Equations: TypeAlias = Callable[[Float[Array, "n"], PyTree], tuple[Float[Array, 
 class Stride(NamedTuple):
     """How far one step may go."""
 
-    longest: float = 1.0
+    longest: Float[Array | np.ndarray, ""] | float = 1.0
     """|dx| / |x|."""
-    rise: float = 1.0
+    rise: Float[Array | np.ndarray, ""] | float = 1.0
     """Factor by which |r| may rise."""
 
 
@@ -148,7 +149,7 @@ def newton(
     equations: Equations,
     x: Float[Array, "n"],
     theta: PyTree,
-    max_steps: int = MAX_STEPS,
+    max_steps: Int[Array | np.ndarray, ""] | int = MAX_STEPS,
     floor: Float[Array, ""] | float = 0.0,
     stride: Stride = CAREFUL,
     last_step: float = STEP_TOLERANCE,
@@ -256,7 +257,7 @@ def solved(A: Float[Array, "n n"], b: Float[Array, "n"]) -> Float[Array, "n"]:
     return jnp.stack(x)
 
 
-def _limited(dx: Float[Array, "n"], x: Float[Array, "n"], share: float) -> Float[Array, "n"]:
+def _limited(dx: Float[Array, "n"], x: Float[Array, "n"], share: Float[Array | np.ndarray, ""] | float) -> Float[Array, "n"]:
     """dx, shortened to a share of |x|; a step that ends as close to zero as that is on its way to the normal state, and
     taken as it is."""
     length, size = norm(dx), norm(x)

@@ -97,8 +97,8 @@ CARRIED = Effort(((SEARCH_RULE, SEARCH_STEPS),), CAREFUL, (), 256, 32, 32)
 RealStates: TypeAlias = Float[np.ndarray, "point _ channel"]
 BrokenStates: TypeAlias = Complex[np.ndarray, "point _ channel"]
 """Amplitudes [meV] at every point, NaN for what is not there: starts, where they end, states."""
-Iterations: TypeAlias = Int[np.ndarray, "start"] | None
-"""Plain iterations before Newton, of every start."""
+Iterations: TypeAlias = Int[np.ndarray, "start"] | int
+"""Plain iterations before Newton, of every start or of all."""
 
 
 class Places(NamedTuple):
@@ -141,14 +141,14 @@ def real_states(at: Places, starts: Starts, effort: Effort, slots: int | None = 
     return different_states(np.concatenate([states, more], axis=1), at.groups, slots)
 
 
-def real_ends(at: Places, starts: RealStates, effort: Effort, iterations: Iterations = None) -> RealStates:
+def real_ends(at: Places, starts: RealStates, effort: Effort, iterations: Iterations = 0) -> RealStates:
     """Where Newton ends, after so many plain iterations, from every start of every point; NaN for what is no superconducting
     state. What arrives with few nodes is finished with those of any search, each state once."""
     ends = []
     for rule, steps in effort.stages:
         found = _newton(at, starts, iterations, effort.block, rule, steps, effort.stride)
         arrived = np.where((found.converged & found.superconducting)[..., None], found.Delta, np.nan)
-        starts, iterations = np.where(found.converged[..., None], np.nan, found.Delta), None
+        starts, iterations = np.where(found.converged[..., None], np.nan, found.Delta), 0
         if rule == SEARCH_RULE:
             ends.append(arrived)
         else:
@@ -195,7 +195,7 @@ class BrokenEnds(NamedTuple):
         return np.where(wanted[..., None], self.Delta, np.nan)
 
 
-def broken_ends(at: Places, starts: BrokenStates, effort: Effort, iterations: Iterations = None) -> BrokenEnds:
+def broken_ends(at: Places, starts: BrokenStates, effort: Effort, iterations: Iterations = 0) -> BrokenEnds:
     """Where Newton ends, after so many plain iterations, from every complex start of every point."""
     found = _newton(at, starts, iterations, effort.broken_block, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE)
     good = found.converged & found.superconducting
@@ -206,7 +206,7 @@ def broken_ends(at: Places, starts: BrokenStates, effort: Effort, iterations: It
     return ends
 
 
-def stable_broken_states(at: Places, starts: BrokenStates, effort: Effort, iterations: Iterations = None) -> BrokenStates:
+def stable_broken_states(at: Places, starts: BrokenStates, effort: Effort, iterations: Iterations = 0) -> BrokenStates:
     """Of where complex starts lead, the stable states that break time reversal; NaN for the others."""
     ends = broken_ends(at, starts, effort, iterations)
     return ends.which(ends.broken & ends.stable)
@@ -264,20 +264,18 @@ def _ends(
     family: Family,
     rows: Float[Array, "start coordinate"],
     starts: Inexact[Array, "start channel"],
-    iterations: Int[Array, "start"] | None = None,
-    *,
-    rule: Rule,
-    steps: int,
+    iterations: Int[Array, "start"],
+    steps: Int[Array | np.ndarray, ""],
     stride: Stride,
+    rule: Rule,
 ) -> _Ends:
-    def one(row: Float[Array, "coordinate"], Delta: Inexact[Array, "channel"], n: Int[Array, ""] | None) -> _Ends:
+    def one(row: Float[Array, "coordinate"], Delta: Inexact[Array, "channel"], n: Int[Array, ""]) -> _Ends:
         sc, T = family.at(*row)
-        Delta = Delta if n is None else iterated(sc, T, Delta, n)
-        root = search_root(sc, T, pack(Delta), rule, steps, stride)
+        root = search_root(sc, T, pack(iterated(sc, T, Delta, n)), rule, steps, stride)
         superconducting = norm(root.x) > 2 * vanishing(sc, T)
         return _Ends(unpack(root.x, len(sc.channels)), root.converged, superconducting, root.jacobian)
 
-    return jax.vmap(one, in_axes=(0, 0, None if iterations is None else 0))(rows, starts, iterations)
+    return jax.vmap(one)(rows, starts, iterations)
 
 
 def _newton(
@@ -292,9 +290,10 @@ def _newton(
     none, no = np.full_like(starts, np.nan), np.zeros(points, bool)
     ends = _Ends(none, no, no.copy(), np.full((*points, unknowns, unknowns), np.nan))
     if len(start):
-        more = () if iterations is None else (iterations[start],)
-        newton = partial(_ends, at.family, rule=rule, steps=steps, stride=stride)
-        found = in_chunks(newton, block, at.rows[point], starts[point, start], *more)
+        # As arrays: one program serves every number of steps and iterations, and every stride.
+        newton = partial(_ends, at.family, steps=np.asarray(steps), stride=Stride(*map(np.asarray, stride)), rule=rule)
+        before = np.broadcast_to(iterations, present.shape[1])[start]
+        found = in_chunks(newton, block, at.rows[point], starts[point, start], before)
         for all_, some in zip(ends, found, strict=True):
             all_[point, start] = some
     return ends

@@ -60,3 +60,11 @@ def test_inside_a_loop():
     x = jnp.array([[0.3, 1.0], [0.1, -0.4]])
     wanted = np.sin(np.sin(np.sin(x) ** 2) ** 2) ** 2
     np.testing.assert_allclose(jax.vmap(last)(x), wanted, rtol=0, atol=SAME * 10)
+
+
+def test_a_batch_may_be_empty():
+    one = one_of_many(lambda x: (x @ jnp.ones(3), x))
+    number, row = jax.vmap(one)(jnp.zeros((0, 3)))
+    assert number.shape == (0,)
+    assert row.shape == (0, 3)
+    assert jax.vmap(jax.vmap(one))(jnp.zeros((0, 2, 3)))[0].shape == (0, 2)
