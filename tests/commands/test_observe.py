@@ -93,7 +93,7 @@ def test_a_map_and_a_normal_state(observe, tmp_path):
     assert columns == ["k_per_angstrom", "omega_meV", "intensity_per_meV"]
     assert np.min(intensity) >= 0
     for experiment in EXPERIMENTS:
-        T = "85,90" if experiment in ("heat", "superfluid", "nmr") else "90"
+        T = "85,90" if experiment in ("heat", "superfluid", "nmr", "ultrasound") else "90"
         assert observe("ba122", experiment, "--T", T)[0] == 0
 
 
