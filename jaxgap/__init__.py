@@ -6,6 +6,7 @@ jaxgap switches JAX to double precision (`jaxgap.numerics.precision`). Processes
 (`jaxgap.sweeps`): JAX is multithreaded.
 """
 
+from importlib import import_module
 from types import ModuleType
 
 from jaxgap.commands import interruption as _interruption  # noqa: F401  (first: it takes Ctrl-C while jax is imported)
@@ -72,6 +73,8 @@ keep_old_names()
 
 
 def __getattr__(name: str) -> ModuleType:
+    if name in ("fitting", "observables", "origins", "plotting", "sweeps"):  # Rooms that are only loaded by who enters them.
+        return import_module(f"jaxgap.{name}")
     if name in MOVED:
         return moved(name)
     raise AttributeError(f"module 'jaxgap' has no attribute '{name}'")

