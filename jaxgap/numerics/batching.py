@@ -1,14 +1,15 @@
 """Functions of one element that are computed as functions of many."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 import jax
 from jax.custom_batching import custom_vmap
 
-__all__ = ["one_of_many"]
+__all__ = ["one_of_many", "spread"]
 
 R = TypeVar("R")
+A = TypeVar("A", bound=tuple[object, ...])
 
 
 def one_of_many(many: Callable[..., R], alone: Callable[..., R] | None = None) -> Callable[..., R]:
@@ -24,9 +25,9 @@ def one_of_many(many: Callable[..., R], alone: Callable[..., R] | None = None) -
 
     @folded.def_vmap
     def _(size: int, batched: list[object], *args: object) -> tuple[object, object]:
-        spread = _spread(size, batched, args)
-        n = jax.tree.leaves(spread)[0].shape[1]
-        whole = jax.tree.map(lambda leaf: leaf.reshape(size * n, *leaf.shape[2:]), spread)
+        rows = spread(size, batched, args)
+        n = jax.tree.leaves(rows)[0].shape[1]
+        whole = jax.tree.map(lambda leaf: leaf.reshape(size * n, *leaf.shape[2:]), rows)
         result = jax.tree.map(lambda leaf: leaf.reshape(size, n, *leaf.shape[1:]), folded(*whole))
         return result, jax.tree.map(lambda _: True, result)
 
@@ -36,7 +37,7 @@ def one_of_many(many: Callable[..., R], alone: Callable[..., R] | None = None) -
 
     @one.def_vmap
     def _(size: int, batched: list[object], *args: object) -> tuple[object, object]:
-        result = folded(*_spread(size, batched, args))
+        result = folded(*spread(size, batched, args))
         return result, jax.tree.map(lambda _: True, result)
 
     if alone is None:
@@ -64,8 +65,11 @@ def _of_none(many: Callable[..., object], args: tuple[object, ...]) -> object:
     return jax.tree.map(lambda leaf: jax.numpy.zeros((0, *leaf.shape[1:]), leaf.dtype), jax.eval_shape(many, *one))
 
 
-def _spread(size: int, batched: list[object], args: tuple[object, ...]) -> tuple[object, ...]:
-    """All leaves with the batch's axis first."""
-    return jax.tree.map(
-        lambda leaf, has: leaf if has else jax.numpy.broadcast_to(leaf, (size, *leaf.shape)), args, tuple(batched)
+def spread(size: int, batched: Sequence[object], args: A) -> A:
+    """The arguments of a rule of `custom_vmap`, all leaves with the batch's axis first."""
+    return cast(
+        A,
+        jax.tree.map(
+            lambda leaf, has: leaf if has else jax.numpy.broadcast_to(leaf, (size, *leaf.shape)), args, tuple(batched)
+        ),
     )

@@ -28,6 +28,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from jaxgap.equations.linear import highest_temperature, linear_kernel, linear_map, normal_matrices, pair_susceptibility
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.batching import spread
 from jaxgap.numerics.characteristic import LARGEST, changes_of_sign, coefficients
 from jaxgap.numerics.gathered import of_those_left
 from jaxgap.numerics.implicit import at_root
@@ -199,7 +200,7 @@ def _found(sc: Superconductor) -> Found:
 @_found.def_vmap
 def _found_in_batch(size: int, batched: list[Superconductor], sc: Superconductor) -> tuple[Found, tuple[bool, ...]]:
     """With few nodes first, then with all from there; what needs eigenvalues is gathered."""
-    systems = jax.tree.map(lambda leaf, has: leaf if has else jnp.broadcast_to(leaf, (size, *leaf.shape)), sc, batched[0])
+    (systems,) = spread(size, batched, (sc,))
     top = _top(systems)
     lowest = top + LOWEST
     few = _search(systems, _from(systems, top, seen=True), lowest, FEW, CLOSE)
