@@ -11,11 +11,15 @@ which is finite and smooth everywhere: such a theta is an ordinary point of the 
 and both come as residuals with their Jacobians, for least squares.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float
 
 from jaxgap.continuation.ends import Begin
@@ -23,14 +27,14 @@ from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.fitting.data import OVER_T_C
-from jaxgap.fitting.junctions import measured, with_values
-from jaxgap.fitting.problem import Parameters, Problem, Row, at_conditions, systems_at
+from jaxgap.fitting.experiments import Experiment, Numbers, reading, with_values
+from jaxgap.fitting.problem import POINT, Parameters, Problem, Row, at_conditions, systems_at
 from jaxgap.fitting.states import Amplitudes, states_near
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.types import Scalar
 from jaxgap.observables.located import OnBranch
 from jaxgap.observables.quantities import MEASURED
 from jaxgap.observables.quantity import Need
-from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.state import GivenState
 from jaxgap.spectra.pair import safe_sqrt
@@ -42,8 +46,10 @@ Residuals = tuple[Float[Array, "..."], Float[Array, "..."]]
 
 LOCATED = tuple(name for name, row in MEASURED.items() if row.needs == Need.BRANCH)
 """Temperatures that equations of their own locate, from the system alone."""
-OF_STATE = tuple(name for name, row in MEASURED.items() if row.needs == Need.STATE)
+OF_STATE = tuple(name for name, row in MEASURED.items() if row.needs == Need.STATE and not row.axes)
 """What amplitudes at a temperature have: one number, or one per branch or band."""
+OF_SYSTEM = tuple(name for name, row in MEASURED.items() if row.needs == Need.SYSTEM)
+"""What the system alone has."""
 
 
 def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
@@ -57,14 +63,15 @@ def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array
     table: dict[str, Float[Array, "place value"]] = dict.fromkeys(LOCATED, unknown)
     where = {kind: _where(p, kind) for kind in OF_STATE}
     table |= {kind: _of_states(p, theta, Delta, kind, chosen) for kind, chosen in where.items() if len(chosen)}
-    if any(kind == "T_c" for row in p.rows for kind, _ in row.terms) or any(row.operator == OVER_T_C for row in p.rows):
-        table["T_c"] = jnp.stack([critical_temperature(sc) for sc in systems_at(p, theta)])[:, None]
+    wanted = {kind for row in p.rows for kind, _ in row.terms} | {"T_c" for row in p.rows if row.operator == OVER_T_C}
+    for kind in wanted.intersection(OF_SYSTEM):
+        table[kind] = jnp.stack([MEASURED[kind](sc, None, None) for sc in systems_at(p, theta)])[:, None]
     # All numbers in one row, and every datum as (a - b) / c of some of them: a program that does not grow with the data.
     parts = {"0": jnp.zeros(1), "1": jnp.ones(1)} | {kind: part.ravel() for kind, part in table.items()}
-    parts |= {f"dIdV {i}": curve for i, curve in enumerate(_spectra(p, theta, Delta))}
+    parts |= {f"{POINT} {i}": curve.ravel() for i, curve in enumerate(_curves(p, theta, Delta))}
     widths = {kind: part.shape[1] for kind, part in table.items()}
     first = dict(zip(parts, np.cumsum([0, *(len(part) for part in parts.values())]).tolist(), strict=False))
-    places = (_places(row, first, widths, where) for row in p.rows)
+    places = (_places(p, row, first, widths, where) for row in p.rows)
     a, b, c, factor = (jnp.array(column) for column in zip(*places, strict=True))
     numbers = jnp.concatenate(list(parts.values()))
     return factor * (numbers[a] - numbers[b]) / numbers[c]
@@ -78,20 +85,21 @@ def _where(p: Problem, kind: str) -> np.ndarray:
 def _of_states(p: Problem, theta: Parameters, Delta: Amplitudes, kind: str, chosen: np.ndarray) -> Float[Array, "chosen value"]:
     """A quantity at the `chosen` conditions; where all amplitudes are zero, as the normal state has it."""
     quantity = MEASURED[kind]
-    found = at_conditions(p, theta, lambda sc, T, D: quantity(sc, T, GivenState(sc, T, D)), Delta, chosen=chosen)
+    found = at_conditions(p, theta, lambda sc, T, D: quantity(sc, T, GivenState(sc, T, D)), Delta[chosen], chosen=chosen)
     found = found.reshape(len(chosen), -1)
     normal = ~jnp.any(Delta[chosen] != 0, axis=1, keepdims=True)
     return found if quantity.normal is None else jnp.where(normal, quantity.normal, found)
 
 
 def _places(
-    row: Row, first: dict[str, int], widths: dict[str, int], where: dict[str, np.ndarray]
+    p: Problem, row: Row, first: dict[str, int], widths: dict[str, int], where: dict[str, np.ndarray]
 ) -> tuple[int, int, int, float]:
     """Where the numbers a, b and c of a datum factor (a - b) / c are, and the factor."""
 
     def place(kind: str, i: int) -> int:
-        if kind == "dIdV":
-            return first[f"dIdV {i}"] + row.point
+        if kind == POINT:
+            one = p.experiments[i]
+            return first[f"{POINT} {i}"] + one.points * one.conditions.index(row.condition) + row.point
         at = int(np.searchsorted(where[kind], row.condition)) if kind in where else row.sample
         return first[kind] + widths[kind] * at + i
 
@@ -103,15 +111,21 @@ def _places(
     return a, zero, place(*row.terms[1]) if row.operator == "/" else one, 1.0
 
 
-def _spectra(p: Problem, theta: Parameters, Delta: Amplitudes) -> list[Float[Array, "voltage"]]:
-    """Every spectrum at its voltages."""
-    if not p.spectra:
+def _curves(p: Problem, theta: Parameters, Delta: Amplitudes) -> list[Float[Array, "condition point"]]:
+    """What every experiment would read at its conditions and points."""
+    if not p.experiments:
         return []
-    systems, junctions = systems_at(p, theta), with_values(p.junctions, p.junction_ties, theta)
-    return [
-        measured(systems[p.sample[s.condition]], Delta[s.condition], p.T[s.condition], V, junctions[s.junction], s.nodes)
-        for s, V in zip(p.spectra, p.V, strict=True)
-    ]
+    found = []
+    for one, numbers, x in zip(p.experiments, with_values(p.numbers, p.number_ties, theta), p.points, strict=True):
+        own = np.array(one.conditions, int)
+        found.append(at_conditions(p, theta, partial(_reading, one, numbers), Delta[own], x, chosen=own))
+    return found
+
+
+def _reading(
+    one: Experiment, numbers: Numbers, sc: Superconductor, T: Scalar, Delta: Float[Array, "channel"], x: Float[Array, "point"]
+) -> Float[Array, "point"]:
+    return reading(one, sc, T, Delta, x, numbers)
 
 
 def deviations(p: Problem, predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
@@ -121,17 +135,33 @@ def deviations(p: Problem, predicted: Float[Array, "datum"]) -> Float[Array, "da
 
     .. math:: \text{upper limit:} \quad z \to \sqrt{-2 \ln \Phi(-z)}, \qquad \text{lower limit:} \quad
               z \to \sqrt{-2 \ln \Phi(z)}
+
+    Of data with correlated errors it is z = L^-1 (prediction - measurement), with their covariance L L^T.
     """
     z = (predicted - p.value) / p.error
     sign = np.array([{"upper": -1.0, "lower": 1.0, "": 0.0}[row.limit] for row in p.rows])
     z = jnp.where(sign != 0, safe_sqrt(-2 * jax.scipy.special.log_ndtr(sign * z)), z)
-    if p.loss == "linear":
-        return z
-    # sign(z) sqrt(loss), smooth at z = 0.
-    z2 = z**2
-    small = z2 < 1e-8
-    safe = jnp.where(small, 1.0, z2)
-    cost = {"soft_l1": lambda s: 2 * (jnp.sqrt(1 + s) - 1), "cauchy": jnp.log1p}[p.loss]
+    for rows, C in zip(p.correlated, p.covariances, strict=True):
+        own = np.array(rows, int)
+        z = z.at[own].set(solve_triangular(jnp.linalg.cholesky(C), (predicted - p.value)[own], lower=True))
+    losses = np.array([row.loss for row in p.rows])
+    for loss, cost in LOSSES.items():
+        if np.any(losses == loss):
+            z = jnp.where(losses == loss, _forgiving(z, cost), z)
+    return z
+
+
+LOSSES: dict[str, Callable[[Float[Array, "datum"]], Float[Array, "datum"]]] = {
+    "soft_l1": lambda s: 2 * (jnp.sqrt(1 + s) - 1),
+    "cauchy": jnp.log1p,
+}
+"""What z^2 costs, where it is not itself."""
+
+
+def _forgiving(z: Float[Array, "datum"], cost: Callable[[Float[Array, "datum"]], Float[Array, "datum"]]) -> Float[Array, "datum"]:
+    """sign(z) sqrt(cost(z^2)), smooth at z = 0."""
+    small = z**2 < 1e-8
+    safe = jnp.where(small, 1.0, z**2)
     return z * jnp.where(small, 1.0, jnp.sqrt(cost(safe) / safe))
 
 
@@ -155,6 +185,8 @@ def joint_objective(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[A
 def _searched(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
     """The residuals of the data in the search, which knows nothing of what is `LOCATED`."""
     known = np.array([row.terms[0][0] not in LOCATED for row in p.rows])
+    # Correlations would make a datum depend on the amplitudes at other temperatures: the finish has them.
+    p = replace(p, covariances=(), correlated=())
     return jnp.where(known, deviations(p, jnp.where(known, predictions(p, theta, Delta), p.value)), 0.0)
 
 
