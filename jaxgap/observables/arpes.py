@@ -15,7 +15,6 @@ Phys. 75, 473 (2003), section II). Both convolutions are trapezoidal sums, which
 stay below Gamma, pi k_B T and the resolutions: `photoemission` chooses them.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -265,7 +264,7 @@ def _seen(view: View) -> IntensityMap:
     return photoemission_map(state, omega, given["Gamma"], given["energy_resolution"], given["momentum_resolution"])
 
 
-def no_fermi_edge(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+def no_fermi_edge(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
     """Refuse T = 0."""
     check(bool(np.all(T > 0)), "T", "be positive [K] for photoemission (the Fermi function)", T.tolist())
 
@@ -278,11 +277,12 @@ INTENSITY = Quantity(
     "photoemission intensity",
     axes=("k", "omega"),
     settings=(GAMMA._replace(default=1.0, positive=True), ENERGY_RESOLUTION, MOMENTUM_RESOLUTION),
+    refused=no_fermi_edge,
+    axis_units={"k": "1/angstrom", "omega": "meV"},
     picture=Picture(
         ENERGY,
         "The photoemission intensity I(k, omega) around the Fermi momenta, of one state",
         seen=_seen,
         settings=(PICTURE_REACH,),
-        refused=no_fermi_edge,
     ),
 )

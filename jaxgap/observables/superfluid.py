@@ -236,8 +236,8 @@ def _full_weight(sc: Superconductor, layer_spacing: Real | None) -> float:
     return float(jnp.sum(carrier_weight(sc)) * states_per_volume(sc, layer_spacing)) / london_density * 1e6
 
 
-def _refused(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
-    for sc in systems.values() if settings["layer_spacing"] is not None else ():
+def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    if settings["layer_spacing"] is not None:
         states_per_volume(sc, settings["layer_spacing"])
 
 

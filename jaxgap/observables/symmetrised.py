@@ -271,11 +271,12 @@ SYMMETRISED = Quantity(
     "symmetrised EDC at the Fermi momentum of every band",
     axes=("omega",),
     settings=(GAMMA._replace(default=1.0, positive=True), ENERGY_RESOLUTION._replace(positive=True), MOMENTUM_RESOLUTION),
+    refused=no_fermi_edge,
+    axis_units={"omega": "meV"},
     picture=Picture(
         ENERGY,
         "Symmetrised EDCs at the Fermi momentum of every band, and the gaps that they show",
         seen=_seen,
         settings=(PICTURE_REACH,),
-        refused=no_fermi_edge,
     ),
 )

@@ -177,9 +177,8 @@ def _heat_unit(sc: Superconductor, formula_volume: Real | None, layer_spacing: R
     return None if formula_volume is None else molar(1.0, sc, formula_volume, layer_spacing)
 
 
-def _refused(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
-    for sc in systems.values():
-        _heat_unit(sc, settings["formula_volume"], settings["layer_spacing"])
+def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    _heat_unit(sc, settings["formula_volume"], settings["layer_spacing"])
 
 
 FREE_ENERGY = Quantity(

@@ -24,8 +24,6 @@ frequencies that break pairs, and anisotropy. Two cross-paired bands of differen
 stand still and still couple; alpha then depends on the velocity of sound, as its logarithm, and is not given.
 """
 
-from collections.abc import Mapping
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -175,9 +173,8 @@ def _check_masses(sc: Superconductor) -> None:
         )
 
 
-def _refused(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
-    for sc in systems.values():
-        _check_masses(sc)
+def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    _check_masses(sc)
 
 
 # --- for observe, sweeps and fits -------------------------------------------------------------------------------------
@@ -194,6 +191,6 @@ ULTRASOUND = Quantity(
         "attenuation of longitudinal sound over temperature, relative to the normal state",
         r"$\alpha_s\,/\,\alpha_n$",
         "longitudinal sound, clean",
-        refused=_refused,
     ),
+    refused=_refused,
 )
