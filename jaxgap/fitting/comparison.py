@@ -27,8 +27,8 @@ from scipy.stats import chi2 as chi2_distribution
 from jaxgap.fitting.choice import fit
 from jaxgap.fitting.config import FULL, FitConfig, ModelConfig
 from jaxgap.fitting.data import Datum
-from jaxgap.fitting.expressions import held, names_in
 from jaxgap.fitting.experiments import is_experiment
+from jaxgap.fitting.expressions import held, names_in
 from jaxgap.fitting.report.verdict import misfit
 from jaxgap.fitting.result import FitResult
 from jaxgap.model.superconductor import Superconductor

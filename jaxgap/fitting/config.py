@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from jaxgap.fitting.data import Datum, check_used
-from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.experiments import Given, check_bounds, check_numbers, is_experiment, parsed
+from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.sources import CurveConfig, Entries, TableConfig, curves_of, read_entry
 from jaxgap.model.config import STRICT, SourceConfig, in_file, read_config
 from jaxgap.model.superconductor import Superconductor
@@ -161,12 +161,21 @@ class FitConfig(_Table):
         return self
 
     @model_validator(mode="after")
+    def _names_differ(self) -> "FitConfig":
+        names = [*self.junctions, *(one.called for one in self.entries if isinstance(one, CurveConfig))]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two entries of [[data]] are called `{twice[0]}`: give one of them another `name`")
+        return self
+
+    @model_validator(mode="after")
     def _samples_exist(self) -> "FitConfig":
         for name, parameter in self.parameters.items():
             if parameter.sample is not None and parameter.sample not in self.samples:
                 raise ValueError(f"parameter `{name}` is of the sample `{parameter.sample}`, which is not in [samples]")
             if parameter.sample is not None and any(is_experiment(path) for path in parameter.sets):
-                raise ValueError(f"parameter `{name}` sets a number of an experiment, which belongs to no sample: give each its own")
+                raise ValueError(
+                    f"parameter `{name}` sets a number of an experiment, which belongs to no sample: give each its own"
+                )
         return self
 
     @model_validator(mode="after")
@@ -227,7 +236,10 @@ class FitConfig(_Table):
             part = self.junctions[name]
             new = value if band is None else part.weights | {band: value}
             return self.model_copy(update={"junctions": self.junctions | {name: part.model_copy(update={number: new})}})
-        data = [one if one is not curves_of(self.entries).get(name) else _with_setting(one, number, band, value) for one in self.entries]
+        data = [
+            one if one is not curves_of(self.entries).get(name) else _with_setting(one, number, band, value)
+            for one in self.entries
+        ]
         return self.model_copy(update={"data": tuple(data) if isinstance(self.data, tuple) else data[0]})
 
     def with_branch(self, branch: str) -> "FitConfig":

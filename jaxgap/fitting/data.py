@@ -38,7 +38,18 @@ from jaxgap.observables.located import JUMP
 from jaxgap.observables.quantities import MEASURED
 from jaxgap.observables.quantity import Need, names_along
 
-__all__ = ["COLUMNS", "GAPS", "OVER_T_C", "Datum", "at_temperature", "axis_unit", "check_target", "check_used", "read_data", "targets"]
+__all__ = [
+    "COLUMNS",
+    "GAPS",
+    "OVER_T_C",
+    "Datum",
+    "at_temperature",
+    "axis_unit",
+    "check_target",
+    "check_used",
+    "read_data",
+    "targets",
+]
 
 COLUMNS = ("quantity", "T_K", "value", "error")
 """Columns that must be there."""
@@ -57,7 +68,9 @@ OVER_T_C = "2 / k_B T_c"
 _UNITS = {name: row.units for name, row in MEASURED.items()} | {"-": "meV"}
 _WRITTEN = {"branch": "[<branch>]", "band": "[<band>]", "V": "[<junction>]"}
 _KINDS = ", ".join(
-    name + ("[<state>]" if row is JUMP else "".join(_WRITTEN[dim] for dim in row.dims or ())) for name, row in MEASURED.items()
+    name + ("[<state>]" if row is JUMP else "".join(_WRITTEN[dim] for dim in row.dims or ()))
+    for name, row in MEASURED.items()
+    if name == "dIdV" or not row.axes
 )
 KNOWN = f"{_KINDS}, <gap> - or / <gap>, 2 <gap> / k_B T_c, - (only shown)"
 _TERM = re.compile(rf"(?P<kind>{'|'.join(map(re.escape, MEASURED))}|-)(?:\[(?P<of>[^\]]+)\])?")
@@ -142,7 +155,11 @@ def read_data(path: str | Path, sc: Superconductor, samples: Sequence[str] = (),
 
 def check_used(data: Sequence[Datum], files: Sequence[Path], samples: Sequence[str]) -> None:
     """Raise InputError if there is nothing to fit, or nothing of one of the samples."""
-    named = f"The data file `{files[0]}` has" if len(files) == 1 else f"The data files {', '.join(f'`{file}`' for file in files)} have"
+    named = (
+        f"The data file `{files[0]}` has"
+        if len(files) == 1
+        else f"The data files {', '.join(f'`{file}`' for file in files)} have"
+    )
     if not any(datum.use == "fit" for datum in data):
         raise InputError(f"{named} no row with use = fit: there is nothing to fit.")
     if unused := [name for name in samples if not any(datum.sample == name and datum.use == "fit" for datum in data)]:
@@ -153,7 +170,7 @@ def _datum(row: Cells, sc: Superconductor, samples: Sequence[str]) -> Datum:
     where, quantity = row.where, row.text("quantity")
     operator, terms = _parsed(quantity, where)
     for kind, of in terms:
-        check_target(kind, of, sc, where)
+        _check_row(kind, of, sc, where)
     kind, of = terms[0]
     use = row.text("use") or ("show" if kind == "-" else "fit")
     if use not in USES:
@@ -256,17 +273,24 @@ def _check_use(kind: str, T: float | None, use: str, where: str) -> None:
         raise InputError(f"{where}: {what} that is used needs a temperature T_K (it is empty): set its `use` to show.")
 
 
+def _check_row(kind: str, of: str, sc: Superconductor, where: str) -> None:
+    """Of a table: points of curves have a file of their own, except those of a junction."""
+    if kind == "dIdV":
+        if not of:
+            raise InputError(f"{where}: `dIdV` takes the name of its junction in brackets, such as dIdV[tip].")
+        return
+    if kind in MEASURED and MEASURED[kind].axes:
+        raise InputError(f"{where}: a curve of `{kind}` has a file of its own: name it in a [[data]] entry of fit.toml.")
+    check_target(kind, of, sc, where)
+
+
 def check_target(kind: str, of: str, sc: Superconductor, where: str) -> None:
-    """Gaps belong to a branch or a band of the system; T_c and branch_end to none."""
+    """Raise InputError for a branch or a band that the system has not; T_c and branch_end belong to none."""
     known = targets(sc).get(kind, ())
     if known and of not in known:
         raise InputError(f"{where}: `{kind}` must be of one of {', '.join(known)}, but is of `{of}`.")
     if kind == "jump":
         _check_state(of, sc, where)
-        return
-    if kind == "dIdV":
-        if not of:
-            raise InputError(f"{where}: `dIdV` takes the name of its junction in brackets, such as dIdV[tip].")
         return
     if not known and of:
         raise InputError(f"{where}: `{kind}` takes nothing in brackets, but has `{of}`.")

@@ -224,8 +224,7 @@ def _verdict(posterior: Posterior) -> str:
         )
     if robust := posterior.config.robust:
         sentences.append(
-            f"The loss `{robust}` is no normalised density: compare log likelihoods only with fits of the "
-            "same data and loss."
+            f"The loss `{robust}` is no normalised density: compare log likelihoods only with fits of the same data and loss."
         )
     return " ".join(sentences)
 

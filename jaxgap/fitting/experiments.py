@@ -3,10 +3,10 @@ r"""Experiments as part of a fit: what lies between the state and a measured cur
 .. math:: y(x, T) = \mathcal{M}\bigl[ O(\text{system}, T, \text{state}; x, \text{settings}); \text{numbers} \bigr]
 
 O is a quantity of the registry (`jaxgap.observables.quantities`) with settings of the experiment (a broadening, a barrier, a
-resolution, weights of bands), and M what the instrument and the rest of the sample make of it (a scale, an offset, a background,
-a lattice's heat: `Quantity.measurement`). Every one of these numbers is fixed in fit.toml, or a parameter of the fit under the
-path `data[<name>].<number>`, `data[<name>].weights[<band>]`. A tunnel junction whose points are rows of a table of numbers
-(`dIdV[<name>]`) has them in [junctions.<name>], and may be written `junction[<name>].Gamma`, `.weight[<band>]`.
+resolution, weights of bands), and M what the instrument and the rest of the sample make of it (a scale, an offset, a
+background, a lattice's heat: `Quantity.measurement`). Every one of these numbers is fixed in fit.toml, or a parameter of the
+fit under the path `data[<name>].<number>`, `data[<name>].weights[<band>]`. A tunnel junction whose points are rows of a table
+of numbers (`dIdV[<name>]`) has them in [junctions.<name>], and may be written `junction[<name>].Gamma`, `.weight[<band>]`.
 """
 
 import re
@@ -45,7 +45,7 @@ PATH = re.compile(r"(?P<table>data|junction)\[(?P<name>[^\]]+)\]\.(?P<number>\w+
 OLD = {"weight": "weights"}
 """Names of a junction's numbers that the registry has otherwise."""
 
-Numbers = dict[str, Float[Array, "*one"]]
+Numbers = dict[str, Float[Array, "..."]]
 """An experiment's own numbers by name: one value each, or one for every band."""
 
 
@@ -122,7 +122,7 @@ def parsed(path: str, given: Mapping[str, Given], bands: Sequence[str]) -> Place
     setting = known_numbers(given[name].kind).get(number)
     if setting is None:
         known = ", ".join(known_numbers(given[name].kind)) or "none"
-        raise InputError(f"`{path}`: `{given[name].kind}` has no number `{number}`; it has {known}.")
+        raise InputError(f"Unknown path `{path}`: `{given[name].kind}` has no number `{number}`; it has {known}.")
     if setting.of_bands != (band is not None):
         written = f"{path.split('[')[0]}[{name}].{found['number']}" + ("[<band>]" if setting.of_bands else "")
         raise InputError(f"`{path}`: this number is written `{written}`.")
@@ -143,13 +143,12 @@ def check_numbers(name: str, given: Given, sc: Superconductor, free: Collection[
     for number, setting in known.items():
         if setting.required and number not in given.numbers and number not in free:
             raise InputError(
-                f"`{name}`: `{given.kind}` needs `{number}`: give it in `settings`, or let a parameter set `data[{name}].{number}`."
+                f"`{name}`: `{given.kind}` needs `{number}`: give it in `settings`, or let a parameter set "
+                f"`data[{name}].{number}`."
             )
     for number, value in given.numbers.items():
         if number not in known:
-            raise InputError(
-                f"`{name}`: `{given.kind}` has no number `{number}`; it has {', '.join(known) or 'none'}."
-            )
+            raise InputError(f"`{name}`: `{given.kind}` has no number `{number}`; it has {', '.join(known) or 'none'}.")
         if isinstance(value, Mapping) != known[number].of_bands:
             form = "a table, one number per band" if known[number].of_bands else "one number"
             raise InputError(f"`{name}`: `{number}` must be {form}.")
@@ -196,7 +195,9 @@ def _filled(weights: Mapping[str, float], sc: Superconductor) -> np.ndarray:
     return np.array([weights.get(band, 1.0) for band in sc.band_names])
 
 
-def with_values(numbers: tuple[Numbers, ...], ties: tuple[tuple[Tie, ...], ...], theta: Float[Array, "parameter"]) -> tuple[Numbers, ...]:
+def with_values(
+    numbers: tuple[Numbers, ...], ties: tuple[tuple[Tie, ...], ...], theta: Float[Array, "parameter"]
+) -> tuple[Numbers, ...]:
     """The numbers of all experiments with the parameters `theta` set."""
     changed = [dict(one) for one in numbers]
     for value, group in zip(theta, ties, strict=True):
@@ -241,9 +242,13 @@ def experiment_of(
 
 
 def ranges_of(
-    name: str, given: Mapping[str, Given], sc: Superconductor, parameters: Iterable[tuple[tuple[float, float], Mapping[str, float]]]
+    name: str,
+    given: Mapping[str, Given],
+    sc: Superconductor,
+    parameters: Iterable[tuple[tuple[float, float], Mapping[str, float]]],
 ) -> dict[str, tuple[float, float]]:
-    """The least and the largest value of every number of the experiment `name`, from the (bounds, what they set) of parameters."""
+    """The least and the largest value of every number of the experiment `name`, from the (bounds, what it sets) of every
+    parameter."""
     values = {number: np.array([array, array]) for number, array in arrays_of(given[name], sc).items()}
     for bounds, sets in parameters:
         for path, factor in sets.items():

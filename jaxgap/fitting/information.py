@@ -82,7 +82,7 @@ def next_measurement(
 def _assumed(result: FitResult, name: str) -> float:
     """What the fit assumes of numbers without an error, the least if there are several tables of them."""
     assumed = [getattr(table, name) for table in result.config.tables]
-    check(assumed, name.removeprefix("assumed_"), "be given: the fit has no table of numbers that assumes one", None)
+    check(bool(assumed), name.removeprefix("assumed_"), "be given: the fit has no table of numbers that assumes one", None)
     return float(min(assumed))
 
 

@@ -111,8 +111,8 @@ def _places(
     return a, zero, place(*row.terms[1]) if row.operator == "/" else one, 1.0
 
 
-def _curves(p: Problem, theta: Parameters, Delta: Amplitudes) -> list[Float[Array, "condition point"]]:
-    """What every experiment would read at its conditions and points."""
+def _curves(p: Problem, theta: Parameters, Delta: Amplitudes) -> list[Float[Array, "_ _"]]:
+    """What every experiment would read, [condition, point]."""
     if not p.experiments:
         return []
     found = []
@@ -158,7 +158,9 @@ LOSSES: dict[str, Callable[[Float[Array, "datum"]], Float[Array, "datum"]]] = {
 """What z^2 costs, where it is not itself."""
 
 
-def _forgiving(z: Float[Array, "datum"], cost: Callable[[Float[Array, "datum"]], Float[Array, "datum"]]) -> Float[Array, "datum"]:
+def _forgiving(
+    z: Float[Array, "datum"], cost: Callable[[Float[Array, "datum"]], Float[Array, "datum"]]
+) -> Float[Array, "datum"]:
     """sign(z) sqrt(cost(z^2)), smooth at z = 0."""
     small = z**2 < 1e-8
     safe = jnp.where(small, 1.0, z**2)

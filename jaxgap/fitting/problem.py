@@ -17,13 +17,24 @@ from jaxtyping import Array, Float, Int
 from jaxgap.continuation.jumps import state_pattern
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum, at_temperature, targets
-from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.fitting.experiments import Experiment, Numbers, Tie, arrays_of, experiment_of, is_experiment, ranges_of, tie
+from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
 from jaxgap.solving.labels import sign_pattern
 
-__all__ = ["Problem", "Row", "at_conditions", "error_of", "leaves_at", "problem", "system_at", "systems_at", "thinned", "without_experiments"]
+__all__ = [
+    "Problem",
+    "Row",
+    "at_conditions",
+    "error_of",
+    "leaves_at",
+    "problem",
+    "system_at",
+    "systems_at",
+    "thinned",
+    "without_experiments",
+]
 
 Parameters = Float[Array, "parameter"]
 
@@ -65,12 +76,12 @@ class Problem(eqx.Module):
     """Whether phases count among the unstable directions: g is symmetric."""
     numbers: tuple[Numbers, ...] = ()
     """Of every experiment, with the values of everything that is not fitted."""
-    points: tuple[Float[Array, "condition point"], ...] = ()
-    """Places of every experiment's points on the quantity's own axis."""
+    points: tuple[Float[Array, "_ _"], ...] = ()
+    """Places of every experiment's points on the quantity's own axis, [condition, point]."""
     experiments: tuple[Experiment, ...] = eqx.field(static=True, default=())
     number_ties: tuple[tuple[Tie, ...], ...] = eqx.field(static=True, default=())
     """As `ties`, of the experiments' numbers."""
-    covariances: tuple[Float[Array, "own own"], ...] = ()
+    covariances: tuple[Float[Array, "_ _"], ...] = ()
     """Of data whose errors are correlated, one matrix for every group of them."""
     correlated: tuple[tuple[int, ...], ...] = eqx.field(static=True, default=())
     """The rows of every such group."""
@@ -102,6 +113,7 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
     states = sorted({datum.of for datum in fitted if datum.kind == "jump"})
     given = config.experiments
     rows, places = _rows(systems[0], fitted, config, conditions, states)
+    groups = _correlated(fitted)
     parameters = config.parameters.values()
     bounds = np.array([parameter.bounds for parameter in parameters], dtype=float)
     prior = np.array([parameter.prior or (0.0, np.inf) for parameter in parameters], dtype=float)
@@ -129,7 +141,7 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
             tuple(tie(to, factor, given, systems[0].band_names) for to, factor in parameter.sets.items() if is_experiment(to))
             for parameter in parameters
         ),
-        covariances=tuple(jnp.asarray(_covariance(fitted, group)) for group in (groups := _correlated(fitted))),
+        covariances=tuple(jnp.asarray(_covariance(fitted, group)) for group in groups),
         correlated=groups,
         after=jnp.stack([state_pattern(state, len(systems[0].bands)) for state in states]) if states else None,
     )

@@ -4,6 +4,7 @@ An entry without a `quantity` is a table of numbers whose rows say what they are
 is a curve as an instrument has written it (`jaxgap.fitting.reading` says how files are read): every point of it is a datum.
 """
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,8 +15,9 @@ from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from jaxgap.fitting.data import Datum, check_target, read_data
 from jaxgap.fitting.experiments import Given
-from jaxgap.fitting.reading import FileConfig, MeasuredCurve, read_curve, read_matrix
+from jaxgap.fitting.reading import FileConfig, MeasuredCurve, read_curve
 from jaxgap.model.config import KIND, STRICT
+from jaxgap.model.files import read_text
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
 from jaxgap.observables.quantities import MEASURED
@@ -49,7 +51,7 @@ class CurveConfig(FileConfig):
     of: str = ""
     """The branch or band, where the quantity has one."""
     sample: str = ""
-    settings: dict[str, float | dict[str, float]] = {}
+    settings: dict[str, float | dict[str, float]] = Field(default_factory=dict)
     """The experiment's numbers that are fixed, and where those that are parameters start: Gamma, scale, weights of bands."""
     loss: Loss = "linear"
     scale_error: Annotated[float, Field(gt=0)] | None = None
@@ -121,9 +123,15 @@ def read_entry(
 def _covariance(one: CurveConfig, folder: Path, n: int) -> np.ndarray | None:
     if not one.covariance:
         return None
-    C = read_matrix(folder / one.covariance, n)
-    if not np.allclose(C, C.T) or np.linalg.eigvalsh(C)[0] <= 0:
-        raise InputError(f"{folder / one.covariance}: a covariance must be symmetric and positive definite.")
+    path = folder / one.covariance
+    try:
+        C = np.loadtxt(io.StringIO(read_text(path, "covariance")), ndmin=2)
+    except ValueError as error:
+        raise InputError(f"{path}: a covariance must be rows of numbers, but {error}.") from None
+    if C.shape != (n, n):
+        raise InputError(f"{path}: a covariance of {n} points must be {n} x {n} numbers, but is {C.shape[0]} x {C.shape[1]}.")
+    if not (np.isfinite(C).all() and np.allclose(C, C.T) and np.linalg.eigvalsh(C)[0] > 0):
+        raise InputError(f"{path}: a covariance must be symmetric and positive definite.")
     return C
 
 
@@ -135,6 +143,8 @@ def _data(one: CurveConfig, entry: int, curve: MeasuredCurve, C: np.ndarray | No
     error = curve.error if C is None else np.sqrt(np.diag(C))
     if error is None:
         raise InputError(f"{where}: its errors are missing: give a column `error`, `errors`, or a `covariance`.")
+    if curve.T_error is not None:
+        error = np.hypot(error, _slopes(curve, where) * curve.T_error)
     T = [None] * n if curve.T is None else curve.T.tolist()
     x = [None] * n if curve.x is None else curve.x.tolist()
     return tuple(
@@ -158,3 +168,18 @@ def _data(one: CurveConfig, entry: int, curve: MeasuredCurve, C: np.ndarray | No
         )
         for i in range(n)
     )
+
+
+NEIGHBOURS = 5
+"""Points through which a parabola gives the slope of a curve."""
+
+
+def _slopes(curve: MeasuredCurve, where: str) -> np.ndarray:
+    """|dy/dT| of a curve over temperature, by the parabola through the nearest points: what an error of T is worth in y."""
+    if curve.x is not None or curve.T is None or len(np.unique(curve.T)) < NEIGHBOURS:
+        raise InputError(f"{where}: an error of T needs a curve over temperature of at least {NEIGHBOURS} points.")
+    found = np.empty(len(curve.T))
+    for i, T in enumerate(curve.T):
+        near = np.argsort(np.abs(curve.T - T), kind="stable")[:NEIGHBOURS]
+        found[i] = abs(np.polyfit(curve.T[near] - T, curve.value[near], 2)[1])
+    return found

@@ -88,7 +88,9 @@ def _draw(top: Axes, bottom: Axes, panel: Panel, sigma: np.ndarray) -> None:
     top.errorbar(panel.x, value, yerr=error, fmt="o", label="data", zorder=1, ms=3, color="0.35", lw=0.8)
     top.plot(panel.x, model, color=COLOURS[1], lw=1.8, label="model", zorder=3)
     if np.isfinite(band).all():
-        top.fill_between(panel.x, model - band, model + band, color=COLOURS[1], alpha=0.3, lw=0, zorder=2, label="68 % of the model")
+        top.fill_between(
+            panel.x, model - band, model + band, color=COLOURS[1], alpha=0.3, lw=0, zorder=2, label="68 % of the model"
+        )
     bottom.axhspan(-1, 1, color="0.9", lw=0)
     bottom.axhline(0, color="0.5", lw=1)
     bottom.plot(panel.x, distance, "o", ms=3, color=COLOURS[1])

@@ -11,7 +11,7 @@ from rich.table import Table
 from jaxgap.fitting.information import Measurement
 from jaxgap.fitting.report.alternatives import optimum_rows
 from jaxgap.fitting.report.page import page
-from jaxgap.fitting.report.pictures import plot_fit, plot_samples, plot_curves
+from jaxgap.fitting.report.pictures import plot_curves, plot_fit, plot_samples
 from jaxgap.fitting.report.record import as_json, text_of
 from jaxgap.fitting.report.rows import compared, curves, number_rows, parameter_rows
 from jaxgap.fitting.report.verdict import starts_text, verdict
@@ -70,8 +70,8 @@ def _fitted(result: FitResult) -> Table:
         T = "" if row.datum.T is None else f"{row.datum.T:g}"
         rows.append((row.quantity, T, f"{row.datum.value:g}", row.error_text, f"{row.model:.4f}", f"{row.distance:+.3f}"))
     for curve in curves(result):
-        T = sorted({row.datum.T or 0.0 for row in curve.rows})
-        span = f"{T[0]:g}" if len(T) == 1 else f"{T[0]:g} .. {T[-1]:g}"
+        at = list(curve.by_temperature)
+        span = f"{at[0]:g}" if len(at) == 1 else f"{at[0]:g} .. {at[-1]:g}"
         rows.append((f"{curve.kind}[{curve.name}]", span, f"{len(curve.rows)} points", "", f"chi^2 {curve.chi2:.1f}", ""))
     return _table("fitted data", "datum T_(K) measured error model sigmas_off", rows)
 

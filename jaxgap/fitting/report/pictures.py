@@ -6,6 +6,7 @@ What a user has written (titles, names, sources) is drawn as it stands, never re
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from jaxgap.drawing import COLOURS

@@ -128,8 +128,11 @@ def fitted_rows(result: FitResult) -> list[FittedRow]:
 
 
 def model_errors(result: FitResult) -> np.ndarray:
-    """One standard deviation of the model at every datum that counted, from the covariance of the parameters; NaN where the data
-    leave a parameter open, and for limits, robust losses and correlated errors, whose residuals are no differences."""
+    """One standard deviation of the model at every datum that counted, from the covariance of the parameters.
+
+    NaN where the data leave a parameter open, and for limits, robust losses and correlated errors, whose residuals are no
+    differences.
+    """
     errors = np.array([error_of(datum, result.config) for datum in result.fitted])
     slopes = result.jacobian[: len(errors)] * errors[:, None]
     if not np.isfinite(result.covariance).all():

@@ -114,7 +114,8 @@ def _assumptions(result: FitResult) -> list[str]:
     without = [datum for datum in result.fitted if datum.error is None]
     assumed = sorted({(datum.unit, result.config.assumed_error(datum)) for datum in without})
     return [
-        f"The sources give no error; {error:g} {unit} is assumed, and the uncertainties scale with it." for unit, error in assumed
+        f"The sources give no error; {error:g} {unit} is assumed, and the uncertainties scale with it."
+        for unit, error in assumed
     ] + list(beyond)
 
 
