@@ -133,7 +133,7 @@ def _grid(wave: _Wave) -> Grid:
 
 def _axis(name: str, n: int, scale: tuple[str, float, float, str] | None) -> Along:
     """The points of a dimension: from a start in steps (/P), or between ends, both of them (/I) or the first (neither)."""
-    if scale is None:
+    if scale is None or scale == ("/P", 0.0, 1.0, ""):  # As it is where nobody has set it.
         return Along(name, None, None)
     how, start, other, unit = scale
     step = other if how == "/P" else (other - start) / max(n - (how == "/I"), 1)
@@ -171,11 +171,8 @@ def _of_binary(wave: Mapping[str, Any]) -> dict[str, Grid]:
     several = "sfA" in head
     steps, starts = (np.atleast_1d(head[name if several else old]) for name, old in (("sfA", "hsA"), ("sfB", "hsB")))
     units = [_text(unit) for unit in head["dimUnits"]] if several else [_text(head["xUnits"])]
-    scales = {
-        name: ("/P", float(starts[k]), float(steps[k]), units[k])
-        for k, name in enumerate(_NAMES[: values.ndim])
-        if units[k] or (starts[k], steps[k]) != (0, 1)
-    }
+    names = _NAMES[: values.ndim]
+    scales = {name: ("/P", float(starts[k]), float(steps[k]), units[k]) for k, name in enumerate(names)}
     own = _text(head["dataUnits"]) or _text(wave.get("data_units", b""))
     note = wave.get("note", b"")
     text = note.decode("utf-8", "replace") if isinstance(note, bytes) else str(note)
