@@ -19,10 +19,8 @@ from jaxtyping import Array, Float
 
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
-from jaxgap.numerics.types import Scalar
 from jaxgap.observables.quantities import MEASURED
 from jaxgap.observables.quantity import Quantity, Setting, names_along
-from jaxgap.solving.state import GivenState
 
 __all__ = [
     "Experiment",
@@ -36,7 +34,6 @@ __all__ = [
     "is_experiment",
     "parsed",
     "ranges_of",
-    "reading",
     "tie",
     "with_values",
 ]
@@ -207,22 +204,7 @@ def with_values(
     return tuple(changed)
 
 
-# --- the model ----------------------------------------------------------------------------------------------------------------
-
-
-def reading(
-    experiment: Experiment,
-    sc: Superconductor,
-    T: Scalar,
-    Delta: Float[Array, "channel"],
-    x: Float[Array, "point"],
-    numbers: Numbers,
-) -> Float[Array, "point"]:
-    """What the experiment would read at one temperature, at its points `x`."""
-    row = experiment.quantity
-    points = dict.fromkeys(row.axes, x)
-    found = row.reading(sc, T, GivenState(sc, T, Delta), points, numbers, dict(experiment.plan), experiment.of)
-    return jnp.atleast_1d(found)
+# --- what is static ------------------------------------------------------------------------------------------------------
 
 
 def experiment_of(

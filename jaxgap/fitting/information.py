@@ -115,11 +115,11 @@ def _candidates(result: FitResult, temperatures: int) -> tuple[Problem, np.ndarr
                 labels += [(f"{of}{kind}[{target}]" if target else f"{of}{kind}", t) for t in T]
         places += [(sample, t) for t in T]
         near.append(np.asarray(curve.solutions.Delta)[chosen].real)
-    p, ones = result.problem, jnp.ones(len(rows))
+    p, ones = without_experiments(result.problem), jnp.ones(len(rows))
     prior = jnp.zeros_like(p.lower), jnp.full_like(p.lower, jnp.inf)
     at, of_place = jnp.asarray([t for _, t in places]), tuple(i for i, _ in places)
     p = replace(p, T=at, sample=of_place, value=0 * ones, error=ones, prior=prior, rows=tuple(rows))
-    return without_experiments(p), np.concatenate(near), labels
+    return p, np.concatenate(near), labels
 
 
 def _places(curve: GapCurve, temperatures: int) -> np.ndarray:

@@ -43,11 +43,22 @@ POINT = "point"
 """Kind of a term that is a point of an experiment."""
 
 
-class Problem(eqx.Module):
-    """A fit, as arrays and static structure."""
+class Parametrised(eqx.Module):
+    """Systems whose leaves depend on parameters."""
 
     systems: tuple[Superconductor, ...]
     """Every sample's system, with the values of everything that is not fitted."""
+    ties: tuple[tuple[tuple[str, float], ...], ...] = eqx.field(static=True)
+    """For every parameter the (path, factor) of the leaves that it sets."""
+    only: tuple[int | None, ...] = eqx.field(static=True)
+    """For every parameter the sample whose system it sets; None: all of them."""
+    expressions: tuple[tuple[tuple[str, str, tuple[tuple[str, int], ...]], ...], ...] = eqx.field(static=True)
+    """For every sample the (path, expression, (name in it, index of the parameter)) of its tied leaves."""
+
+
+class Problem(Parametrised):
+    """A fit, as arrays and static structure."""
+
     lower: Parameters
     upper: Parameters
     T: Float[Array, "condition"]
@@ -63,12 +74,6 @@ class Problem(eqx.Module):
     prior: tuple[Parameters, Parameters]
     """(value, standard deviation); infinite where nothing is known beforehand."""
     names: tuple[str, ...] = eqx.field(static=True)
-    ties: tuple[tuple[tuple[str, float], ...], ...] = eqx.field(static=True)
-    """For every parameter the (path, factor) of the leaves that it sets."""
-    only: tuple[int | None, ...] = eqx.field(static=True)
-    """For every parameter the sample whose system it sets; None: all of them."""
-    expressions: tuple[tuple[tuple[str, str, tuple[tuple[str, int], ...]], ...], ...] = eqx.field(static=True)
-    """For every sample the (path, expression, (name in it, index of the parameter)) of its tied leaves."""
     sample: tuple[int, ...] = eqx.field(static=True)
     """Of every condition."""
     rows: tuple["Row", ...] = eqx.field(static=True)
@@ -225,8 +230,20 @@ def _covariance(fitted: list[Datum], rows: tuple[int, ...]) -> np.ndarray:
 
 
 def without_experiments(p: Problem) -> Problem:
-    """The same parameters and systems without any curve among the data."""
-    return replace(p, experiments=(), points=(), numbers=(), covariances=(), correlated=())
+    """The same fit without any curve among the data: the rows that are numbers by themselves."""
+    alone = np.array([k for k, row in enumerate(p.rows) if row.terms[0][0] != POINT], int)
+    return replace(
+        p,
+        rows=tuple(p.rows[k] for k in alone),
+        value=p.value[alone],
+        error=p.error[alone],
+        experiments=(),
+        points=(),
+        numbers=(),
+        number_ties=((),) * len(p.names),
+        covariances=(),
+        correlated=(),
+    )
 
 
 def thinned(p: Problem, most: int) -> tuple[Problem, np.ndarray]:
@@ -293,12 +310,12 @@ def error_of(datum: Datum, config: FitConfig) -> float:
     return config.assumed_error(datum)
 
 
-def system_at(p: Problem, theta: Parameters, sample: int = 0) -> Superconductor:
+def system_at(p: Parametrised, theta: Parameters, sample: int = 0) -> Superconductor:
     """A sample's system with the parameters (and all leaves tied to them) set."""
     return p.systems[sample].set(leaves_at(p, theta, sample))
 
 
-def leaves_at(p: Problem, theta: Parameters, sample: int) -> dict[str, Float[Array, ""]]:
+def leaves_at(p: Parametrised, theta: Parameters, sample: int) -> dict[str, Float[Array, ""]]:
     """Path -> value of the leaves that depend on parameters."""
     own = [k for k, only in enumerate(p.only) if only in (None, sample)]
     simple = {path: factor * theta[k] for k in own for path, factor in p.ties[k]}
@@ -306,7 +323,7 @@ def leaves_at(p: Problem, theta: Parameters, sample: int) -> dict[str, Float[Arr
     return simple | {path: jnp.asarray(value, jnp.float64) for path, value in tied.items()}
 
 
-def systems_at(p: Problem, theta: Parameters) -> list[Superconductor]:
+def systems_at(p: Parametrised, theta: Parameters) -> list[Superconductor]:
     return [system_at(p, theta, sample) for sample in range(len(p.systems))]
 
 
