@@ -12,6 +12,7 @@ from jaxgap.commands.environment import in_sentences  # before matplotlib, which
 # isort: split
 
 from jaxgap import __version__
+from jaxgap.commands.data import files
 from jaxgap.commands.diagram import diagrams
 from jaxgap.commands.figures import papers
 from jaxgap.commands.fit import fits
@@ -37,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for group in (systems, diagrams, papers, fits, observations, sweeps):
+for group in (systems, diagrams, papers, files, fits, observations, sweeps):
     app.add_typer(group)
 
 

@@ -38,6 +38,11 @@ class Asked(NamedTuple):
     unit: str
     """Of the value."""
 
+    @classmethod
+    def of(cls, axis: tuple[str, str] | None, unit: str) -> "Asked":
+        """What a quantity in `unit` needs, with the axis (name, unit), or none but T."""
+        return cls(*(axis or (None, "K")), unit)
+
     @property
     def roles(self) -> tuple[str, ...]:
         """What columns can be."""
