@@ -67,6 +67,8 @@ def data(
         print_json(_record(found, file, path))
     else:
         _tell(found, file, path)
+    if found.found is None:
+        raise InputError(found.to_be_said[0])
 
 
 def _pairs(option: str, text: str) -> dict[str, str | int]:
@@ -161,7 +163,9 @@ def _units(found: Look) -> dict[str, str]:
     row = CURVES[found.quantity]
     axis = axis_of(row)
     assert found.found is not None
-    own = "arbitrary" if is_arbitrary(found.found.units["value"]) else row.units
+    # What has no unit of its own keeps that of the model, unless it is said to be no multiple of it.
+    said = found.found.units["value"]
+    own = "arbitrary" if is_arbitrary(said) and said not in ("", "1", row.units) else row.units
     units = {"T": "K", "T_error": "K", "value": own, "error": own} | (dict([axis]) if axis else {})
     return {name: units[name] for name in _parts(found)}
 
@@ -201,7 +205,7 @@ def _tell(found: Look, file: Path, path: Path | None) -> None:
     console.print(_columns(found))
     if found.found is not None:
         console.print(_read_as(found))
-    for sentence in found.to_be_said:
+    for sentence in found.to_be_said if found.found is not None else ():
         console.print(escape(f"To be said: {sentence}"), soft_wrap=True)
     if path is not None:
         console.print(escape(f"Wrote {path}."), soft_wrap=True)
@@ -223,6 +227,6 @@ def _read_as(found: Look) -> Table:
         table.add_column(title, justify="right" if title == "different values" else "left")
     units = _units(found)
     for name, part in _parts(found).items():
-        unit = "1" if is_arbitrary(units[name]) else units[name]
+        unit = units[name] or "1"
         table.add_row(name, escape(unit), _reach(part.tolist()), str(len(np.unique(part))))
     return table

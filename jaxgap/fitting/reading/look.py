@@ -49,7 +49,7 @@ def look(config: FileConfig, folder: Path, quantity: str = "") -> Look:
     kind = _likeliest(table, config, possible)
     others = tuple(name for name in possible if name != kind)
     if not kind:
-        return Look(table, "", others, None, (_unknown(table, config, others),), False)
+        return Look(table, "", others, None, (_unknown(table, others),), False)
     try:
         found, left_out = _read(table, config, CURVES[kind])
     except InputError as error:
@@ -69,7 +69,7 @@ def _with(config: FileConfig, names: tuple[str, ...]) -> FileConfig:
 def _possible(table: Table, config: FileConfig) -> Iterator[str]:
     """Quantities for which every column that is needed is there, in a unit that will do."""
     for name, row in CURVES.items():
-        if (roles := _roles(table, config, row)) is not None:
+        if (roles := _roles(table, config, row)) is not None and (axis_of(row) is not None or "T" in roles):
             unit = config.units.get("value", table.columns[roles["value"]].unit or "")
             if is_arbitrary(unit) or is_arbitrary(row.units) or factor(unit, row.units) is not None:
                 yield name
@@ -121,10 +121,10 @@ def _read(table: Table, config: FileConfig, row: Quantity) -> tuple[Understood, 
     raise first
 
 
-def _unknown(table: Table, config: FileConfig, others: Sequence[str]) -> str:
-    if others:
-        return f"What it is of must be said with `quantity`: the columns would do for {', '.join(others)}."
-    return f"What it is of must be said with `quantity`, one of {', '.join(CURVES)}: no column could be told to be its value."
+def _unknown(table: Table, others: Sequence[str]) -> str:
+    known = ", ".join(others or CURVES)
+    why = "its columns would do for several" if others else f"its columns tell nothing ({table.names})"
+    return f"{table.path}: say what it is of with `quantity`, one of {known}: {why}."
 
 
 def _sentences(found: Understood, left_out: Sequence[str]) -> Iterator[str]:
