@@ -17,6 +17,7 @@ from jaxgap.commands.diagram import diagrams
 from jaxgap.commands.figures import papers
 from jaxgap.commands.fit import fits
 from jaxgap.commands.interruption import heeded
+from jaxgap.commands.new import beginnings
 from jaxgap.commands.observe import observations
 from jaxgap.commands.sweep import sweeps
 from jaxgap.commands.system import systems
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for group in (systems, diagrams, papers, files, fits, observations, sweeps):
+for group in (systems, diagrams, papers, files, beginnings, fits, observations, sweeps):
     app.add_typer(group)
 
 

@@ -33,8 +33,13 @@ class Look(NamedTuple):
     """None if the columns could not be told."""
     to_be_said: tuple[str, ...]
     """Sentences: what fit.toml has to say of the file before it can be fitted."""
-    T_known: bool
-    """Whether the temperatures are those of the file, or stated."""
+    left_out: tuple[str, ...] = ()
+    """Keys of fit.toml that were taken from `ABSENT`."""
+
+    @property
+    def T_known(self) -> bool:
+        """Whether the temperatures are those of the file, or stated."""
+        return "T" not in self.left_out
 
 
 def look(config: FileConfig, folder: Path, quantity: str = "") -> Look:
@@ -49,12 +54,12 @@ def look(config: FileConfig, folder: Path, quantity: str = "") -> Look:
     kind = _likeliest(table, config, possible)
     others = tuple(name for name in possible if name != kind)
     if not kind:
-        return Look(table, "", others, None, (_unknown(table, others),), False)
+        return Look(table, "", others, None, (_unknown(table, others),))
     try:
         found, left_out = _read(table, config, CURVES[kind])
     except InputError as error:
-        return Look(table, kind, others, None, (str(error),), False)
-    return Look(table, kind, others, found, tuple(_sentences(found, left_out)), "T" not in left_out)
+        return Look(table, kind, others, None, (str(error),))
+    return Look(table, kind, others, found, tuple(_sentences(found, left_out)), left_out)
 
 
 def _asked(row: Quantity) -> Asked:
