@@ -41,7 +41,8 @@ class Asked(NamedTuple):
     @classmethod
     def of(cls, axis: tuple[str, str] | None, unit: str) -> "Asked":
         """What a quantity in `unit` needs, with the axis (name, unit), or none but T."""
-        return cls(*(axis or (None, "K")), unit)
+        name, own = axis or (None, "K")
+        return cls(name, own, unit)
 
     @property
     def roles(self) -> tuple[str, ...]:

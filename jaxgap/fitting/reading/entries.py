@@ -144,10 +144,8 @@ def _parameters(quantity: str, name: str, curve: MeasuredCurve) -> Iterator[tupl
             low, high = number.bounds or (start / 100, 100 * start)
             if start > 0 and not low < start < high:
                 low, high = min(low, start / 10), max(high, 10 * start)
-            yield (
-                number,
-                Beginning(_rounded(start), (_rounded(low), _rounded(high)), number.unit or "", f"data[{name}].{number.name}"),
-            )
+            bounds, unit = (_rounded(low), _rounded(high)), number.unit or ""
+            yield number, Beginning(_rounded(start), bounds, unit, {f"data[{name}].{number.name}": 1.0})
 
 
 def _start(number: Setting, quantity: str, curve: MeasuredCurve) -> float:
