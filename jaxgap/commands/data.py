@@ -141,7 +141,9 @@ def _draw(found: Look, title: str, path: Path) -> None:
     from jaxgap.fitting.reading.pictures import draw_measured
 
     assert found.found is not None
-    figure = figure_of(draw_measured(found.found.curve, CURVES[found.quantity], title))
+    column = found.table.columns[found.found.roles["value"]]
+    label = f"{column.name or 'value'} ({column.unit or 'arbitrary'})" if _units(found)["value"] == "arbitrary" else ""
+    figure = figure_of(draw_measured(found.found.curve, CURVES[found.quantity], title, label))
     try:
         write_picture(figure, path)
     finally:

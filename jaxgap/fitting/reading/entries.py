@@ -76,10 +76,11 @@ def entry_of(file: Path, quantity: str, folder: Path, sc: Superconductor, taken:
     notes = dict(assumed)
     lines = [f"{key} = {_toml(value)}" for key, value in about.items()]
     lines += [f"{key} = {_toml(value)}{_comment(notes.get(key))}" for key, value in said.items()]
+    lines += _others(CURVES[found.quantity], parameters := dict(_parameters(found.quantity, name, curve)))
     if of:
         notes["of"] = "one of " + ", ".join(names_along(sc)[str(_dims(CURVES[found.quantity]))])
-    parameters = {f"{number.name}_{name}": begin for number, begin in _parameters(found.quantity, name, curve)}
-    return Entry(name, tuple(lines), parameters, tuple(f"{name}: `{key}` is assumed, {why}" for key, why in notes.items()))
+    begin = {f"{number}_{name}": one for number, one in parameters.items()}
+    return Entry(name, tuple(lines), begin, tuple(f"{name}: `{key}` is assumed, {why}" for key, why in notes.items()))
 
 
 def _assumed(found: Look, file: Path, sc: Superconductor) -> Iterator[tuple[str, object, str]]:
@@ -133,7 +134,15 @@ def _of(row: Quantity, sc: Superconductor) -> dict[str, object]:
     return {} if along is None else {"of": names_along(sc)[along][0]}
 
 
-def _parameters(quantity: str, name: str, curve: MeasuredCurve) -> Iterator[tuple[Setting, Beginning]]:
+def _others(row: Quantity, free: Mapping[str, Beginning]) -> Iterator[str]:
+    """What else the experiment has: a comment."""
+    left = [one for one in row.numbers if one.name not in free]
+    if left:
+        known = ", ".join(f"{one.name}{f' [{one.unit}]' if one.unit else ''}" for one in left)
+        yield f"# Other numbers of it, for settings = {{ ... }} or as parameters: {known}"
+
+
+def _parameters(quantity: str, name: str, curve: MeasuredCurve) -> Iterator[tuple[str, Beginning]]:
     """The experiment's numbers that must be found: those without a default, and those that no two samples share."""
     row = CURVES[quantity]
     for number in row.numbers:
@@ -145,7 +154,7 @@ def _parameters(quantity: str, name: str, curve: MeasuredCurve) -> Iterator[tupl
             if start > 0 and not low < start < high:
                 low, high = min(low, start / 10), max(high, 10 * start)
             bounds, unit = (_rounded(low), _rounded(high)), number.unit or ""
-            yield number, Beginning(_rounded(start), bounds, unit, {f"data[{name}].{number.name}": 1.0})
+            yield number.name, Beginning(_rounded(start), bounds, unit, {f"data[{name}].{number.name}": 1.0})
 
 
 def _start(number: Setting, quantity: str, curve: MeasuredCurve) -> float:

@@ -16,8 +16,11 @@ MOST = 8
 """Temperatures that the legend names; of more, the first and the last ones."""
 
 
-def draw_measured(curve: MeasuredCurve, row: Quantity, title: str = "", ax: Axes | None = None) -> Axes:
-    """The points with their errors, a curve for every temperature; draws on `ax` (a new one if None) and returns it."""
+def draw_measured(curve: MeasuredCurve, row: Quantity, title: str = "", label: str = "", ax: Axes | None = None) -> Axes:
+    """The points with their errors, a curve for every temperature; draws on `ax` (a new one if None) and returns it.
+
+    The axis of the values has the quantity's label, unless another is given, as for values in units of their own.
+    """
     ax = axes_or_new(ax)
     groups = curve.groups
     named = {*range(MOST // 2), *range(len(groups) - MOST // 2, len(groups))}
@@ -41,7 +44,7 @@ def draw_measured(curve: MeasuredCurve, row: Quantity, title: str = "", ax: Axes
             {"T": "temperature $T$", "V": "voltage $V$", "omega": r"energy $\omega$"}.get(*axis[:1], axis[0]), axis[1]
         )
     )
-    ax.set_ylabel(shown)
+    ax.set_ylabel(label or shown)
     ax.set_title(title, fontsize=10)
     if curve.x is not None and np.isfinite(curve.T).all():
         ax.legend(frameon=False, fontsize=8.5)
