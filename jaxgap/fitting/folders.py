@@ -30,6 +30,8 @@ OMEGA, MU = 30.0, 200.0
 """Cutoff and chemical potential [meV] of bands about which nothing is known: mu > Omega, where it drops out."""
 OFF = 1.05
 """Factor between the couplings of the example and those at which the fit begins."""
+SHARES = (0.1, 0.4)
+"""Of T_c: temperatures of the example, at which all of `BRANCHES` exist."""
 ERRORS = {"meV": 0.02, "K": 0.01}
 """Of the example: relative to its numbers."""
 
@@ -127,14 +129,16 @@ _ENDS = ("[optimiser]", "starts = 4", "seed = 0")
 
 
 def _example(sc: Superconductor, branch: str) -> str:
-    """Gaps at two temperatures and T_c, of the system as it is: the fit begins elsewhere."""
-    T_c = float(critical_temperature(sc))
+    """Gaps at some temperatures, and T_c where the branch begins there, of the system as it is: the fit begins elsewhere."""
+    T_c, connected = float(critical_temperature(sc)), branch not in BRANCHES.values()
     lines = [
         "# EXAMPLE, calculated and not measured: put your numbers in its place.",
         "quantity,T_K,value,error,technique,source",
     ]
-    for T in (0.1 * T_c, 0.7 * T_c):
-        gaps = np.asarray(branch_minima(solve(sc, round(T, 1), branch=branch)))
+    for T in (round(part * T_c, 1) for part in SHARES):
+        gaps = np.asarray(branch_minima(solve(sc, T, branch=branch)))
         for name, gap in zip(branch_names(sc), gaps.tolist(), strict=True):
-            lines.append(f"branch_minimum[{name}],{T:.1f},{gap:.4g},{ERRORS['meV'] * gap:.2g},EXAMPLE,calculated")
-    return "\n".join([*lines, f"T_c,,{T_c:.4g},{ERRORS['K'] * T_c:.2g},EXAMPLE,calculated"]) + "\n"
+            lines.append(f"branch_minimum[{name}],{T:g},{gap:.4g},{ERRORS['meV'] * gap:.2g},EXAMPLE,calculated")
+    if connected:
+        lines.append(f"T_c,,{T_c:.4g},{ERRORS['K'] * T_c:.2g},EXAMPLE,calculated")
+    return "\n".join(lines) + "\n"

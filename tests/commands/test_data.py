@@ -97,7 +97,7 @@ def test_kinds_are_told_by_names_and_units(run, file, quantity, unsaid):
         ("sigma_sc", "sigma_sc"),
         ("1/T1", "relaxation_rate"),
         ("1/T1T", "nmr"),
-        ("Hc", "critical_field"),
+        ("mu0Hc", "critical_field"),
         ("LI Demod 1 X", "dIdV"),
         ("dI/dV", "dIdV"),
         ("Intensity", "edc"),
@@ -163,7 +163,10 @@ def test_bad_input_is_one_sentence(run, arguments, sentence):
 # === new
 
 
-@pytest.mark.parametrize("about", [["--bands", "1"], ["--bands", "3"], ["--material", "mgb2"], ["--material", "ba122"], []])
+SLOW = (["--bands", "3"], ["--material", "mgb2"], ["--material", "ba122"], [])
+
+
+@pytest.mark.parametrize("about", [["--bands", "1"], *(pytest.param(one, marks=pytest.mark.slow) for one in SLOW)])
 def test_a_new_folder_is_one_that_a_fit_reads(run, about):
     code, out, _ = run("new", "mine", *about)
     assert code == 0
@@ -239,6 +242,6 @@ def test_what_is_no_system_is_refused(run, arguments, sentence):
 
 def test_every_curve_can_be_recognised():
     """A quantity of the registry that no name of a column leads to must be stated: none is."""
-    names = ["C", "C/T", "S", "rho_s", "1/T1", "(T1T)", "gap", "alpha_s", "Hc", "lambda", "lambda^-2", "Delta_lambda"]
+    names = ["C", "C/T", "S", "rho_s", "1/T1", "(T1T)", "gap", "alpha_s", "mu0_Hc", "lambda", "lambda^-2", "Delta_lambda"]
     names += ["sigma_sc", "dIdV", "EDC", "symmetrised", "F_s"]
     assert {kind for name in names for kind in hinted(name)} >= set(CURVES) - {"condensation_energy"}

@@ -12,7 +12,8 @@ CURVES = {name: row for name, row in MEASURED.items() if row.needs >= Need.STATE
 """What is measured as a curve, by the names in files of data."""
 
 _HINTS = {
-    r"1/T1|T1|relax|\(T1T\)": ("relaxation_rate", "nmr"),
+    r"1/\(?T_?1_?T\)?": ("nmr",),
+    r"1/T_?1|RELAX.*": ("relaxation_rate", "nmr"),
     r"DELTA_?LAMBDA|DLAMBDA": ("delta_lambda",),
     r"LAMBDA_?(\^|\*\*)?-?2|1/LAMBDA|LAMBDA_?M2|INVERSE": ("inverse_lambda_squared",),
     r"LAMBDA|PENETRATION|DEPTH": ("penetration_depth",),
@@ -38,7 +39,7 @@ def axis_of(row: Quantity) -> tuple[str, str] | None:
 
 def hinted(name: str) -> Iterator[str]:
     """Quantities that a column of values may be of, by its name, the likeliest first."""
-    text = name.strip().upper()
+    text = re.sub(r"\s+", "_", name.strip()).upper()
     for pattern, kinds in _HINTS.items():
         if re.fullmatch(pattern, text) or (len(text) > 4 and re.search(rf"(?<![A-Z])({pattern})(?![A-Z])", text)):
             yield from (kind for kind in kinds if kind in CURVES)

@@ -113,17 +113,13 @@ def _read(table: Table, config: FileConfig, row: Quantity) -> tuple[Understood, 
     """What was understood when as little as possible was taken for granted, and what that was.
 
     Raises:
-        InputError: the sentence about the file as it is, if that does not help.
+        InputError: if all of that does not help.
     """
-    first: InputError | None = None
-    for n in range(len(ABSENT) + 1):
-        for names in combinations(ABSENT, n):
-            try:
-                return understood(table, _with(config, names), _asked(row)), names
-            except InputError as error:
-                first = first or error
-    assert first is not None
-    raise first
+    may = [name for name in ABSENT if name != "units" or is_arbitrary(row.units)]
+    for names in (names for n in range(len(may)) for names in combinations(may, n)):
+        with suppress(InputError):
+            return understood(table, _with(config, names), _asked(row)), names
+    return understood(table, _with(config, tuple(may)), _asked(row)), tuple(may)
 
 
 def _unknown(table: Table, others: Sequence[str]) -> str:

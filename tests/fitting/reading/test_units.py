@@ -96,6 +96,8 @@ def test_what_cannot_be_converted_names_both():
         ("Intensity (arb. units)", "Intensity", "arb. units"),
         ("lambda^-2 (um^-2)", "lambda^-2", "um^-2"),
         ("eV", "eV", "eV"),
+        ("K", "K", "K"),
+        ("V", "V", None),
         ("x (furlong/s)", "x", "furlong/s"),  # meant as a unit: refused where it is used
         ("C/T", "C/T", None),
         ("dI/dV", "dI/dV", None),
