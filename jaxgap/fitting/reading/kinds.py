@@ -41,5 +41,5 @@ def hinted(name: str) -> Iterator[str]:
     """Quantities that a column of values may be of, by its name, the likeliest first."""
     text = re.sub(r"\s+", "_", name.strip()).upper()
     for pattern, kinds in _HINTS.items():
-        if re.fullmatch(pattern, text) or (len(text) > 4 and re.search(rf"(?<![A-Z])({pattern})(?![A-Z])", text)):
+        if re.fullmatch(pattern, text) or (len(text) > 4 and re.search(rf"(?<![A-Z0-9])({pattern})(?![A-Z0-9])", text)):
             yield from (kind for kind in kinds if kind in CURVES)
