@@ -17,8 +17,8 @@ from jaxgap.units import flux_quantum, muon_gyromagnetic_ratio
 SAME = 1e-7
 """A spectrum's nodes for a range of numbers, and those for one of them: Gauss and trapezoidal rules, right to some 1e-8."""
 DIFFERENCES = 5e-6
-"""Central differences of fourth order, relative to the largest. Nodes move with T, which differences see and derivatives do not:
-the rules are right to some 1e-8 of the value."""
+"""Central differences of fourth order, relative to the largest. Nodes move with T, which differences see and derivatives do
+not: the rules are right to some 1e-8 of the value."""
 LATTICE_SUM = 2e-5
 """What lies beyond 400 shells of the reciprocal lattice."""
 PAIR = system([[0.35, 0.05, 0.02], [0.05, 0.3, 0.03], [0.02, 0.03, 0.1]], [200.0, 208.0])
