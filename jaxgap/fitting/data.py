@@ -54,7 +54,9 @@ OVER_T_C = "2 / k_B T_c"
 _UNITS = {name: row.units for name, row in MEASURED.items()} | {"-": "meV"}
 _WRITTEN = {"branch": "[<branch>]", "band": "[<band>]", "V": "[<junction>]"}
 _KINDS = ", ".join(
-    name + ("[<state>]" if row is JUMP else "".join(_WRITTEN[dim] for dim in row.dims or ())) for name, row in MEASURED.items()
+    name + ("[<state>]" if row is JUMP else "".join(_WRITTEN[dim] for dim in row.dims or ()))
+    for name, row in MEASURED.items()
+    if name == "dIdV" or not row.axes
 )
 KNOWN = f"{_KINDS}, <gap> - or / <gap>, 2 <gap> / k_B T_c, - (only shown)"
 _TERM = re.compile(rf"(?P<kind>{'|'.join(map(re.escape, MEASURED))}|-)(?:\[(?P<of>[^\]]+)\])?")

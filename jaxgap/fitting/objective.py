@@ -42,7 +42,7 @@ Residuals = tuple[Float[Array, "..."], Float[Array, "..."]]
 
 LOCATED = tuple(name for name, row in MEASURED.items() if row.needs == Need.BRANCH)
 """Temperatures that equations of their own locate, from the system alone."""
-OF_STATE = tuple(name for name, row in MEASURED.items() if row.needs == Need.STATE)
+OF_STATE = tuple(name for name, row in MEASURED.items() if row.needs == Need.STATE and not row.axes)
 """What amplitudes at a temperature have: one number, or one per branch or band."""
 
 
