@@ -1,7 +1,7 @@
 """What configuration files share: how they are read, where a system comes from, and one sentence for what is wrong."""
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from jaxgap.model.materials import MATERIALS
 from jaxgap.model.superconductor import Superconductor, from_table, load
 from jaxgap.numerics.checks import InputError
 
-__all__ = ["KIND", "STRICT", "SourceConfig", "read_config", "in_file"]
+__all__ = ["KIND", "STRICT", "SourceConfig", "in_file", "read_config", "validated"]
 
 
 KIND = "kind:"
@@ -65,6 +65,14 @@ def read_config(kind: type[C], path: Path, prepared: Callable[[dict[str, Any]], 
         raise InputError(f"{path}: not valid TOML: {error}.") from None
     except ValidationError as error:
         raise InputError(f"{path}: {_sentence(error)}") from None
+
+
+def validated(kind: type[C], table: Mapping[str, object], where: str) -> C:
+    """A table from elsewhere as `kind`; what is wrong with it is said in one sentence after `where`."""
+    try:
+        return kind.model_validate(table)
+    except ValidationError as error:
+        raise InputError(f"{where}: {_sentence(error)}") from None
 
 
 @contextmanager

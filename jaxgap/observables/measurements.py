@@ -28,6 +28,7 @@ __all__ = [
     "RESIDUAL_FRACTION",
     "SCALE",
     "SCALED",
+    "scaled",
 ]
 
 Value = Float[Array, "..."]
@@ -81,6 +82,7 @@ def _residual(value: Value, T: Scalar | None, points: Points, scale: Scalar, res
 
 @_function
 def _lattice(value: Value, T: Scalar | None, points: Points, beta: Scalar, delta: Scalar) -> Value:
+    assert T is not None
     return value + beta * T**2 + delta * T**4
 
 

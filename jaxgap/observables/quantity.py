@@ -95,6 +95,13 @@ class Setting(NamedTuple):
         """The command's option."""
         return self.option or "--" + self.name.replace("_", "-")
 
+    def range_in(self, ranges: "Ranges") -> tuple[float, float]:
+        """The smallest and the largest value that it may take: its default where `ranges` do not say."""
+        if self.name in ranges:
+            return ranges[self.name]
+        assert self.default is not None
+        return self.default, self.default
+
     def check(self, value: object, sc: Superconductor, called: str = "") -> None:
         """Raise `InputError` for a value that the experiment would refuse of this system; it is `called` as it was given."""
         name = called or self.name
@@ -197,6 +204,11 @@ class Quantity:
         return self.needs != Need.SYSTEM
 
     @property
+    def complete(self) -> bool:
+        """Whether every setting has a default."""
+        return not any(one.required for one in self.settings)
+
+    @property
     def options(self) -> tuple[Setting, ...]:
         """Settings of the experiment and of its picture."""
         return self.settings + (self.picture.settings if self.picture else ())
@@ -214,8 +226,9 @@ class Quantity:
         Raises:
             InputError: where this quantity does not exist.
         """
-        if self.refused is not None:
-            self.refused(sc, T, {one.name: ranges[one.name][0] if one.name in ranges else one.default for one in self.settings})
+        for end in (0, 1):
+            if self.refused is not None:
+                self.refused(sc, T, {one.name: ranges.get(one.name, (one.default,) * 2)[end] for one in self.settings})
         return {} if self.plan is None else self.plan(sc, T, points, ranges)
 
     def reading(

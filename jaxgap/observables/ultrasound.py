@@ -34,6 +34,7 @@ from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Scalar
+from jaxgap.observables.measurements import SCALED
 from jaxgap.observables.quantity import Need, Picture, Quantity
 from jaxgap.observables.views import TEMPERATURE, Settings
 from jaxgap.solving.entry import takes_solution
@@ -186,6 +187,7 @@ ULTRASOUND = Quantity(
     needs=Need.STATE,
     normal=1.0,
     datum="ultrasound",
+    measurement=SCALED,
     picture=Picture(
         TEMPERATURE,
         "attenuation of longitudinal sound over temperature, relative to the normal state",

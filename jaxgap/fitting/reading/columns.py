@@ -38,6 +38,12 @@ class Asked(NamedTuple):
     unit: str
     """Of the value."""
 
+    @classmethod
+    def of(cls, axis: tuple[str, str] | None, unit: str) -> "Asked":
+        """What a quantity in `unit` needs, with the axis (name, unit), or none but T."""
+        name, own = axis or (None, "K")
+        return cls(name, own, unit)
+
     @property
     def roles(self) -> tuple[str, ...]:
         """What columns can be."""
@@ -115,7 +121,8 @@ def _recognised(table: Table, asked: Asked, stated: Mapping[str, int], config: F
         take(str(asked.axis), [k for k in free() if keys[k] in own and _fits(table.columns[k], asked.axis_unit)])
     if config.T_error is None:
         take("T_error", [k for k in free() if keys[k] in T_ERROR or (keys[k][:1] == "t" and keys[k].endswith(_ENDS))])
-    rest = [k for k in free() if not _is_temperature(keys[k], out, table)]
+    points = BIAS | ENERGY
+    rest = [k for k in free() if not _is_temperature(keys[k], out, table) and keys[k] not in points]
     errors = [k for k in rest if _is_error(keys[k], keys)]
     take("value", _values(table, [k for k in rest if k not in errors] or rest, asked))
     if config.errors is None and "value" in out:

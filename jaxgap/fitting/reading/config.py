@@ -87,7 +87,7 @@ class FileConfig(BaseModel):
     units: dict[str, str] = {}
     """The same keys -> unit, such as "mV" or "mJ/mol K^2"; "arbitrary" for what only a free scale relates to the model."""
     variable: str | None = None
-    """Of a file that holds several arrays: the one meant."""
+    """Of a file that holds several arrays: the one meant; in HDF5 "group/name", or "group/" for all in a group."""
     at: dict[str, float | tuple[float, float]] = {}
     """Axis of an array -> where on it a curve is taken (at the point of the grid that is nearest), or [from, to]: the mean."""
 
