@@ -6,7 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgap.fitting.reading.columns import Asked, assigned
+from jaxgap.fitting.reading.columns import Asked, assigned, temperature_in
 from jaxgap.fitting.reading.config import FileConfig
 from jaxgap.fitting.reading.curve import Understood, read_table_of, understood
 from jaxgap.fitting.reading.kinds import CURVES, axis_of, hinted
@@ -125,7 +125,9 @@ def _read(table: Table, config: FileConfig, row: Quantity) -> tuple[Understood, 
 def _unknown(table: Table, others: Sequence[str]) -> str:
     known = ", ".join(others or CURVES)
     why = "its columns would do for several" if others else f"its columns tell nothing ({table.names})"
-    return f"{table.path}: say what it is of with `quantity`, one of {known}: {why}."
+    wide = sum(temperature_in(column) is not None for column in table.columns) > 1
+    also = '; T = "header" takes temperatures from their names' if wide else ""
+    return f"{table.path}: say what it is of with `quantity`, one of {known}: {why}{also}."
 
 
 def _sentences(found: Understood, left_out: Sequence[str]) -> Iterator[str]:
