@@ -13,7 +13,7 @@ from jaxgap.fitting.reading.tables import Column, Table
 from jaxgap.fitting.reading.units import factor
 from jaxgap.numerics.checks import InputError
 
-__all__ = ["Asked", "assigned", "key_of", "temperature_in"]
+__all__ = ["BIAS", "ENERGY", "TEMPERATURE", "Asked", "assigned", "key_of", "temperature_in"]
 
 TEMPERATURE = frozenset({
     "t", "temp", "temperature", "tsample", "sampletemp", "sampletemperature", "tmean", "tavg", "tempk", "tk", "kelvin", "k",

@@ -6,7 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgap.fitting.reading.columns import Asked, assigned, temperature_in
+from jaxgap.fitting.reading.columns import BIAS, ENERGY, Asked, assigned, key_of, temperature_in
 from jaxgap.fitting.reading.config import FileConfig
 from jaxgap.fitting.reading.curve import Understood, read_table_of, understood
 from jaxgap.fitting.reading.kinds import CURVES, axis_of, hinted
@@ -19,6 +19,9 @@ __all__ = ["Look", "look"]
 
 ABSENT = {"T": 0.0, "units": {"value": "arbitrary"}, "missing": "drop"}
 """What is taken for a thing that is still to be said, so that the rest can be shown."""
+
+BY_AXIS = {"edc": ENERGY, "dIdV": BIAS}
+"""What a curve over energies, or over voltages, is when nothing else tells."""
 
 
 class Look(NamedTuple):
@@ -101,8 +104,20 @@ def _likeliest(table: Table, config: FileConfig, possible: Sequence[str]) -> str
             return min(
                 kinds, key=lambda kind: (is_arbitrary(CURVES[kind].units) and _has_unit(table, roles), kinds.index(kind))
             )
+    for name, axis in BY_AXIS.items():
+        if (
+            name in possible
+            and (roles := _roles(table, config, CURVES[name]))
+            and key_of(_axis_name(table, roles, name)) in axis
+        ):
+            return name
     own = [name for name in possible if not is_arbitrary(CURVES[name].units)]
     return own[0] if len(own) == 1 else ""
+
+
+def _axis_name(table: Table, roles: dict[str, int], name: str) -> str:
+    """What the column of a quantity's axis is called."""
+    return table.columns[roles[(axis_of(CURVES[name]) or ("T", ""))[0]]].name
 
 
 def _has_unit(table: Table, roles: dict[str, int]) -> bool:
