@@ -118,6 +118,23 @@ def test_a_unit_that_no_file_says_is_named(run):
     assert json.loads(out)["to_be_said"] == []
 
 
+def test_a_cut_of_photoemission(run):
+    """It is one curve where it is taken at an angle, and over energies, an EDC; the temperature is the file's."""
+    xarray = pytest.importorskip("xarray")
+    coordinates = {"eV": [-0.05, -0.025, 0.0, 0.025], "alpha": [-1.0, 0.0, 1.0]}
+    cut = xarray.DataArray(
+        np.ones((4, 3)), dims=tuple(coordinates), coords=coordinates, name="cut", attrs={"sample_temp": 12.0}
+    )
+    cut.to_netcdf("cut.nc", engine="h5netcdf")
+    code, _, err = run("data", "cut.nc")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "take one with at = { alpha = ... }" in err
+    code, out, _ = run("data", "cut.nc", "--with", "at={alpha=[-0.5,1.5]}", "--json")
+    told = json.loads(out)
+    assert (code, told["quantity"], told["points"], told["T_K"]) == (0, "edc", 4, {"12": 4})
+    assert told["ranges"]["omega"] == [-50, 25]
+
+
 def test_what_cannot_be_told_is_asked_for(run):
     code, out, err = run("data", ZOO / "several_channels.txt")
     assert code == 2

@@ -17,6 +17,7 @@ from jaxgap.fitting.reading.config import FileConfig
 from jaxgap.fitting.reading.igor import read_igor_binary, read_igor_text
 from jaxgap.fitting.reading.labelled import read_labelled
 from jaxgap.fitting.reading.preparation import MeasuredCurve, prepared
+from jaxgap.fitting.reading.stacking import stacked
 from jaxgap.fitting.reading.tables import Table
 from jaxgap.fitting.reading.text import read_text_table
 from jaxgap.fitting.reading.units import converted, factor, is_arbitrary, parsed
@@ -67,6 +68,8 @@ def understood(table: Table, config: FileConfig, asked: Asked) -> Understood:
     raw = {role: table.columns[k].numbers(table.where, _called(table, k)) for role, k in roles.items()}
     keep = _complete(raw, table, roles, config)
     values = {role: _in_unit(part[keep], role, units, asked, config, _where(table, roles[role])) for role, part in raw.items()}
+    if units.get("error") == "%" != units["value"]:
+        values["error"] = np.abs(values["value"]) * raw["error"][keep] / 100
     points = _points(values, table, keep, config, asked)
     if len(points.value) == 0:
         raise InputError(f"{table.path}: the file must hold points, but every row lacks a number.")
@@ -77,7 +80,8 @@ def understood(table: Table, config: FileConfig, asked: Asked) -> Understood:
 def read_table_of(config: FileConfig, folder: Path) -> Table:
     """The columns of a file, whatever it is."""
     path = folder / config.file
-    return READERS.get(path.suffix.lower(), read_text_table)(path, config)
+    table = READERS.get(path.suffix.lower(), read_text_table)(path, config)
+    return stacked(table) if config.T == "header" else table
 
 
 def _called(table: Table, k: int) -> str:
@@ -134,7 +138,7 @@ def _in_unit(
     own = units["value"]
     if role in ("T", "T_error", asked.axis):
         return converted(values, units[role], asked.axis_unit if role == asked.axis else "K", where)
-    if is_arbitrary(own):
+    if is_arbitrary(own) or units[role] == "%" != own:  # Per cent of the value.
         return values
     if not is_arbitrary(asked.unit) or factor(own, "1") is not None or parsed(own) is None:
         return converted(values, units[role], asked.unit, where)
@@ -151,7 +155,9 @@ def _points(
 ) -> MeasuredCurve:
     """The points with their temperatures and errors, which must be possible ones."""
     n, where = int(keep.sum()), [place for place, kept in zip(table.where, keep, strict=True) if kept]
-    T = values.get("T", np.full(n, np.nan if table.T is None else table.T) if config.T is None else np.full(n, config.T))
+    T = values.get(
+        "T", np.full(n, np.nan if table.T is None else table.T) if isinstance(config.T, str | None) else np.full(n, config.T)
+    )
     _refuse(T < 0, where, T, "T must not be negative")
     error, T_error = values.get("error"), values.get("T_error")
     if error is not None:

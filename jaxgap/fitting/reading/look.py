@@ -1,12 +1,12 @@
 """What is made of a file before anything is fitted: its kind, columns, units and range, and what is still to be said."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgap.fitting.reading.columns import Asked, assigned
+from jaxgap.fitting.reading.columns import BIAS, ENERGY, Asked, assigned, key_of, temperature_in
 from jaxgap.fitting.reading.config import FileConfig
 from jaxgap.fitting.reading.curve import Understood, read_table_of, understood
 from jaxgap.fitting.reading.kinds import CURVES, axis_of, hinted
@@ -19,6 +19,9 @@ __all__ = ["Look", "look"]
 
 ABSENT = {"T": 0.0, "units": {"value": "arbitrary"}, "missing": "drop"}
 """What is taken for a thing that is still to be said, so that the rest can be shown."""
+
+BY_AXIS = {"edc": ENERGY, "dIdV": BIAS}
+"""What a curve over energies, or over voltages, is when nothing else tells."""
 
 
 class Look(NamedTuple):
@@ -50,8 +53,8 @@ def look(config: FileConfig, folder: Path, quantity: str = "") -> Look:
     """
     check(quantity in ("", *CURVES), "quantity", f"be one of {', '.join(CURVES)}", f"`{quantity}`")
     table = read_table_of(config, folder)
-    possible = [quantity] if quantity else list(_possible(table, config))
-    kind = _likeliest(table, config, possible)
+    possible = {} if quantity else dict(_possible(table, config))
+    kind = quantity or _likeliest(table, possible)
     others = tuple(name for name in possible if name != kind)
     if not kind:
         return Look(table, "", others, None, (_unknown(table, others),))
@@ -71,13 +74,13 @@ def _with(config: FileConfig, names: tuple[str, ...]) -> FileConfig:
     return config.model_copy(update={name: ABSENT[name] for name in names})
 
 
-def _possible(table: Table, config: FileConfig) -> Iterator[str]:
-    """Quantities for which every column that is needed is there, in a unit that will do."""
+def _possible(table: Table, config: FileConfig) -> Iterator[tuple[str, dict[str, int]]]:
+    """Quantities for which every column that is needed is there, in a unit that will do, with those columns."""
     for name, row in CURVES.items():
         if (roles := _roles(table, config, row)) is not None and (axis_of(row) is not None or "T" in roles):
             unit = config.units.get("value", table.columns[roles["value"]].unit or "")
             if is_arbitrary(unit) or is_arbitrary(row.units) or factor(unit, row.units) is not None:
-                yield name
+                yield name, roles
 
 
 def _roles(table: Table, config: FileConfig, row: Quantity) -> dict[str, int] | None:
@@ -89,20 +92,25 @@ def _roles(table: Table, config: FileConfig, row: Quantity) -> dict[str, int] | 
     return None
 
 
-def _likeliest(table: Table, config: FileConfig, possible: Sequence[str]) -> str:
-    """The quantity that the name of the values says, or else the only one in their unit; empty if neither tells."""
+def _likeliest(table: Table, possible: Mapping[str, dict[str, int]]) -> str:
+    """The quantity that the name of the values says, or that of the axis, or the only one in their unit; else empty."""
     if len(possible) == 1:
-        return possible[0]
-    for name in possible:
-        roles = _roles(table, config, CURVES[name]) or {}
-        kinds = [kind for kind in hinted(table.columns[roles["value"]].name) if kind in possible]
-        if kinds:
+        return next(iter(possible))
+    for roles in possible.values():
+        if kinds := [kind for kind in hinted(table.columns[roles["value"]].name) if kind in possible]:
             # A unit that says what it is of counts more than a name that two quantities share.
-            return min(
-                kinds, key=lambda kind: (is_arbitrary(CURVES[kind].units) and _has_unit(table, roles), kinds.index(kind))
-            )
+            of_unit = [kind for kind in kinds if _has_unit(table, roles) and not is_arbitrary(CURVES[kind].units)]
+            return (of_unit or kinds)[0]
+    for name, axis in BY_AXIS.items():
+        if name in possible and key_of(_axis_name(table, possible[name], name)) in axis:
+            return name
     own = [name for name in possible if not is_arbitrary(CURVES[name].units)]
     return own[0] if len(own) == 1 else ""
+
+
+def _axis_name(table: Table, roles: Mapping[str, int], name: str) -> str:
+    """What the column of a quantity's axis is called."""
+    return table.columns[roles[(axis_of(CURVES[name]) or ("T", ""))[0]]].name
 
 
 def _has_unit(table: Table, roles: dict[str, int]) -> bool:
@@ -125,7 +133,9 @@ def _read(table: Table, config: FileConfig, row: Quantity) -> tuple[Understood, 
 def _unknown(table: Table, others: Sequence[str]) -> str:
     known = ", ".join(others or CURVES)
     why = "its columns would do for several" if others else f"its columns tell nothing ({table.names})"
-    return f"{table.path}: say what it is of with `quantity`, one of {known}: {why}."
+    wide = sum(temperature_in(column) is not None for column in table.columns) > 1
+    also = '; T = "header" takes temperatures from their names' if wide else ""
+    return f"{table.path}: say what it is of with `quantity`, one of {known}: {why}{also}."
 
 
 def _sentences(found: Understood, left_out: Sequence[str]) -> Iterator[str]:

@@ -38,7 +38,7 @@ def draw_measured(curve: MeasuredCurve, row: Quantity, title: str = "", label: s
             label=f"{curve.T[group[0]]:g} K" if curve.x is not None and k in named else None,
         )
     axis = axis_of(row) or ("T", "K")
-    shown = row.picture.label if row.picture is not None and row.picture.label else _with_unit(row.long_name, row.units)
+    shown = row.picture.label if row.picture is not None and row.picture.label else _with_unit(row.datum, row.units)
     ax.set(
         xlabel=_with_unit(
             {"T": "temperature $T$", "V": "voltage $V$", "omega": r"energy $\omega$"}.get(*axis[:1], axis[0]), axis[1]
