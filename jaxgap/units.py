@@ -15,6 +15,7 @@ _h_SI = 6.62607015e-34  # J s, exact
 _mu_0_SI = 1.25663706212e-6  # N/A^2, CODATA 2018
 _c_SI = 2.99792458e8  # m/s, exact
 _N_A = 6.02214076e23  # 1/mol, exact
+_mu_muon_SI = 4.49044830e-26  # J/T, CODATA 2018 (magnitude)
 
 k_B = _k_B_SI / _e_SI * 1e3
 """Boltzmann's constant [meV/K]: 0.08617333262145..."""
@@ -42,6 +43,12 @@ magnetic_energy = (_e_SI * 1e-3 * 1e30) * 2 * _mu_0_SI
 
 london_density = _m_e_SI / (_mu_0_SI * _e_SI**2) * 1e18 / 1e30
 """m_e / mu_0 e^2 [nm^2/angstrom^3], so that lambda^2 = london_density / n for n electrons of mass m_e per angstrom^3."""
+
+flux_quantum = _h_SI / (2 * _e_SI) * 1e18
+"""Phi_0 = h / 2e [T nm^2]: 2067.83..."""
+
+muon_gyromagnetic_ratio = 2 * _mu_muon_SI / _hbar_SI * 1e-6
+"""gamma_mu [rad/(us T)]: 851.6..., 2 pi times 135.54 MHz/T."""
 
 _COLDEST = 1e-30
 """k_B T [meV] that stands for T = 0: every exp(-E / k_B T) is then exactly 0, and no derivative is 0/0."""

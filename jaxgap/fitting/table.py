@@ -4,13 +4,11 @@ Cells are separated by commas, semicolons or tabs, whichever the header has. Whe
 commas: then all of them have. Blank lines, lines that begin with `#`, and empty cells at the end of a line count for nothing.
 """
 
-import csv
-import io
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxgap.fitting.reading.cells import is_comment, is_infinite, lines_of, mixed_decimals, number_in, rows_of
 from jaxgap.model.files import read_text
 from jaxgap.numerics.checks import InputError
 
@@ -42,18 +40,14 @@ class Cells(NamedTuple):
         text = self.text(column)
         if not text:
             return None
-        plain = text.replace("\N{MINUS SIGN}", "-")
-        if "," in plain and self.delimiter == ",":
+        if "," in text and self.delimiter == ",":
             raise InputError(
                 f"{self.where}: the column `{column}` must hold a number, but holds `{text}`: where commas separate the cells, "
                 "decimals have a point."
             )
-        try:
-            value = float(plain.replace(",", "."))
-        except ValueError:
-            raise InputError(f"{self.where}: the column `{column}` must hold a number, but holds `{text}`.") from None
-        if not math.isfinite(value):
-            raise InputError(f"{self.where}: the column `{column}` must be finite, but holds `{text}`.")
+        if (value := number_in(text, comma=True)) is None:
+            must = "be finite" if is_infinite(text) else "hold a number"
+            raise InputError(f"{self.where}: the column `{column}` must {must}, but holds `{text}`.")
         return value
 
 
@@ -65,31 +59,15 @@ def read_table(path: Path, needed: Sequence[str], optional: Sequence[str], numbe
         InputError: if the file cannot be read, a needed column is missing, one is unknown or there twice, a row is longer or
             shorter than the header, or numbers have decimal commas here and points there.
     """
-    lines = list(_lines(read_text(path, "data file")))
+    # A comment counts as an empty line: the others keep their numbers.
+    lines = ["\n" if is_comment(line, "#") else line for line in lines_of(read_text(path, "data file"))]
     head = next((line for line in lines if line.strip()), "")
     delimiter = max(DELIMITERS, key=head.count)
-    (first, header), *records = list(_records(lines, delimiter, path)) or [(1, [])]
+    (first, header), *records = list(rows_of(lines, delimiter, str(path))) or [(1, [])]
     _check_header(header, needed, optional, f"{path}:{first}")
     rows = tuple(_cells(record, header, f"{path}:{line}", line, delimiter) for line, record in records)
     _check_decimals(rows, numbers)
     return rows
-
-
-def _lines(text: str) -> Iterator[str]:
-    """The lines of a file, empty where they are a comment (which a spreadsheet may have put in quotes)."""
-    for line in io.StringIO(text, newline=None):
-        yield "\n" if line.lstrip().lstrip('"').startswith("#") else line
-
-
-def _records(lines: list[str], delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of everything that is not blank."""
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != "\t")
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, [cell.strip() for cell in cells]
-    except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: the line cannot be read as cells: {error}.") from None
 
 
 def _check_header(header: list[str], needed: Sequence[str], optional: Sequence[str], where: str) -> None:
@@ -119,14 +97,9 @@ def _cells(record: list[str], header: list[str], where: str, line: int, delimite
 
 def _check_decimals(rows: Sequence[Cells], numbers: Sequence[str]) -> None:
     """Decimals are marked in one way in the whole table: 1,234 beside 0.5 could be either number."""
-    marked: dict[str, str] = {}
-    for row in rows if rows and rows[0].delimiter != "," else ():
-        for text in (row.text(column) for column in numbers):
-            marks = [mark for mark in ",." if mark in text]
-            for mark in marks:
-                marked.setdefault(mark, text)
-            if len(marked) > 1:
-                raise InputError(
-                    f"{row.where}: decimals must have a comma everywhere or a point everywhere, but the table has both "
-                    f"`{marked[',']}` and `{marked['.']}`."
-                )
+    read = rows if rows and rows[0].delimiter != "," else ()
+    if mixed := mixed_decimals((row.where, row.text(column)) for row in read for column in numbers):
+        raise InputError(
+            f"{mixed[0]}: decimals must have a comma everywhere or a point everywhere, but the table has both `{mixed[1]}` and "
+            f"`{mixed[2]}`."
+        )

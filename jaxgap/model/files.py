@@ -17,7 +17,7 @@ from typing import Protocol, runtime_checkable
 
 from jaxgap.numerics.checks import InputError
 
-__all__ = ["picture", "read_text", "write_files", "write_picture"]
+__all__ = ["picture", "read_bytes", "read_text", "write_files", "write_picture"]
 
 
 @runtime_checkable
@@ -66,12 +66,7 @@ def read_text(path: Path, what: str = "file") -> str:
     Raises:
         InputError: if there is no such file, or it cannot be read; `what` it is is said.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"The {what} `{path}` does not exist.") from None
-    except OSError as error:
-        raise InputError(f"Cannot read the {what} `{path}`: {error.strerror or error}.") from None
+    content = read_bytes(path, what)
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = content.decode("utf-16" if wide else "utf-8-sig")
@@ -81,6 +76,20 @@ def read_text(path: Path, what: str = "file") -> str:
     if "\0" in text:
         raise InputError(f"Cannot read the {what} `{path}`: it must be text (UTF-8, or UTF-16 with a byte-order mark).")
     return text
+
+
+def read_bytes(path: Path, what: str = "file") -> bytes:
+    """The content of a file.
+
+    Raises:
+        InputError: if there is no such file, or it cannot be read; `what` it is is said.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"The {what} `{path}` does not exist.") from None
+    except OSError as error:
+        raise InputError(f"Cannot read the {what} `{path}`: {error.strerror or error}.") from None
 
 
 def picture(figure: Drawn, format: str = "png", dpi: int = 160) -> bytes:

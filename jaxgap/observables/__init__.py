@@ -4,7 +4,6 @@ from jaxgap.observables.absolute import molar as molar
 from jaxgap.observables.absolute import sommerfeld_coefficient as sommerfeld_coefficient
 from jaxgap.observables.absolute import states_per_volume as states_per_volume
 from jaxgap.observables.andreev import AndreevReflection as AndreevReflection
-from jaxgap.observables.andreev import andreev_conductance as andreev_conductance
 from jaxgap.observables.andreev import andreev_reflection as andreev_reflection
 from jaxgap.observables.arpes import Mesh as Mesh
 from jaxgap.observables.arpes import fermi_wave_vector as fermi_wave_vector
@@ -28,6 +27,7 @@ from jaxgap.observables.gaps import overlap_minima as overlap_minima
 from jaxgap.observables.nmr import relaxation_rate as relaxation_rate
 from jaxgap.observables.phases import phase_difference as phase_difference
 from jaxgap.observables.phases import relative_signs as relative_signs
+from jaxgap.observables.point_contact import andreev_conductance as andreev_conductance
 from jaxgap.observables.superfluid import SuperfluidDensity as SuperfluidDensity
 from jaxgap.observables.superfluid import penetration_depth as penetration_depth
 from jaxgap.observables.superfluid import superfluid_density as superfluid_density

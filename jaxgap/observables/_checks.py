@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 
-__all__ = ["band_weights", "not_negative", "pair_weights", "positive"]
+__all__ = ["band_weights", "finite", "not_negative", "pair_weights", "positive"]
 
 
 def positive(name: str, value: Any, unit: str) -> Float[Array, ""]:
@@ -28,6 +28,12 @@ def not_negative(name: str, value: Any, unit: str | None = None) -> Float[Array,
     _check_number(name, value, suffix)
     if is_concrete(value):
         check(float(np.asarray(value)) >= 0, name, f"not be negative{suffix}", value)
+    return jnp.asarray(value, jnp.float64)
+
+
+def finite(name: str, value: Any, unit: str | None = None) -> Float[Array, ""]:
+    """`value` as one number of any sign."""
+    _check_number(name, value, "" if unit is None else f" [{unit}]")
     return jnp.asarray(value, jnp.float64)
 
 

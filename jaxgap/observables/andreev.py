@@ -32,7 +32,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxgap.equations.pairing import pack, unpack
@@ -41,28 +40,22 @@ from jaxgap.numerics.checks import InputError, check_finite, is_concrete
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
-from jaxgap.observables._checks import band_weights, not_negative, positive
-from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity, Setting
-from jaxgap.observables.views import VOLTAGE
+from jaxgap.observables._checks import not_negative, positive
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import MeanFieldState
-from jaxgap.spectra.peaks import strongest_peaks_of
-from jaxgap.spectra.quadrature import panels
 from jaxgap.spectra.regions import pairs, parameters, pick
 from jaxgap.spectra.roots import pair_roots
-from jaxgap.units import k_B, thermal_energy
 
-__all__ = ["AndreevReflection", "andreev_conductance", "andreev_reflection"]
+__all__ = [
+    "AndreevReflection",
+    "alone",
+    "andreev_reflection",
+    "check_masses",
+    "checked_contact",
+    "reflection_of",
+]
 
 Matrix = Complex[Array, "band band"]
-
-REACH = 22.0
-"""-f' is exp(-REACH) = 3e-10 where the voltages' common integral ends, in k_B T from the outermost."""
-SPACING = 8.0
-"""Distance of the centres of the nodes, in k_B T or Gamma: pieces half as long, over which ten Gauss nodes follow both."""
-NODES = 10
-OWN = 44
-"""Centres around a voltage that has nodes of its own."""
 
 
 class AndreevReflection(NamedTuple):
@@ -86,35 +79,26 @@ def andreev_reflection(solution: MeanFieldState, omega: Reals, Gamma: Real, Z: R
         Gamma: broadening [meV], positive.
         Z: strength of the barrier, not negative: 0 is a clear contact, some 5 a tunnel junction.
     """
-    omega, Gamma, Z = _checked(solution, omega, "omega", Gamma, Z)
+    omega, Gamma, Z = checked_contact(solution, omega, "omega", Gamma, Z)
     return _reflection(solution.superconductor, solution.Delta, omega, Gamma, Z)
 
 
-@takes_solution
-def andreev_conductance(
-    solution: MeanFieldState, V: Reals, Gamma: Real, Z: Real, *, weights: Reals | None = None
-) -> Float[Array, "voltage"]:
-    r"""dI/dV of a point contact at voltages V [mV], relative to the normal state's, smeared with the state's temperature.
-
-    .. math:: \frac{dI}{dV} \propto \int d\omega \, [-f'(\omega - eV)] \sum_i w_i N_i \sigma_i(\omega)
-
-    The arguments are those of `andreev_reflection`; the bands count as in `tunnelling_conductance`.
-    """
-    V, Gamma, Z = _checked(solution, V, "V", Gamma, Z)
-    sc = solution.superconductor
-    weights = band_weights(weights, len(sc.bands))
-    if is_concrete(solution.T) and float(solution.T) == 0.0:
-        return _total(sc, weights, _reflection(sc, solution.Delta, V, Gamma, Z).conductance)
-    centres = common_centres(V, solution.T, Gamma) if is_concrete((V, solution.T, Gamma)) else None
-    return _conductance(sc, solution.Delta, solution.T, V, Gamma, Z, weights, centres)
-
-
-def _checked(
+def checked_contact(
     solution: MeanFieldState, energies: Reals, name: str, Gamma: Real, Z: Real
 ) -> tuple[Float[Array, "omega"], Scalar, Scalar]:
+    """Energies [meV], Gamma [meV] and Z as arrays.
+
+    Raises:
+        InputError: for numbers, or bands, for which Andreev reflection is not defined.
+    """
     check_finite(name, energies)
     Gamma, Z = positive("Gamma", Gamma, "meV"), not_negative("Z", Z)
-    sc = solution.superconductor
+    check_masses(solution.superconductor)
+    return jnp.atleast_1d(jnp.asarray(energies, jnp.float64)), Gamma, Z
+
+
+def check_masses(sc: Superconductor) -> None:
+    """Raise `InputError` for an electron band that is cross-paired with a hole band."""
     for cluster in pairs(sc):
         one, two = (sc.bands[i] for i in cluster.bands)
         if is_concrete((one, two)) and float(one.tangent[0]) * float(two.tangent[0]) < 0:
@@ -122,7 +106,6 @@ def _checked(
                 f"Andreev reflection is defined for cross-paired bands with masses of one sign only, but {one.name} and "
                 f"{two.name} are an electron and a hole band."
             )
-    return jnp.atleast_1d(jnp.asarray(energies, jnp.float64)), Gamma, Z
 
 
 # --- one energy ---------------------------------------------------------------------------------------------------------
@@ -133,18 +116,18 @@ def reflection_of(sc: Superconductor, Delta: Complex[Array, "channel"], z: Compl
     R = Z**2 / (1 + Z**2)
     A, B = [jnp.zeros(())] * len(sc.bands), [jnp.zeros(())] * len(sc.bands)
     for cluster in sc.clusters:
-        gamma, gamma_tilde = (_alone if len(cluster.bands) == 1 else _together)(sc, cluster, Delta, z)
+        gamma, gamma_tilde = (alone if len(cluster.bands) == 1 else _together)(sc, cluster, Delta, z)
         both = gamma_tilde @ gamma
         one = jnp.eye(len(cluster.bands))
         inverse = _inverse(one - R * both)
-        a, b = (1 - R) * gamma @ inverse, jnp.sqrt(R) * (one - both) @ inverse
+        a, b = (1 - R) * gamma @ inverse, Z / jnp.sqrt(1 + Z**2) * (one - both) @ inverse
         for k, i in enumerate(cluster.bands):
             A[i], B[i] = (jnp.sum(x.real**2 + x.imag**2) for x in (a[:, k], b[:, k]))
     andreev, normal = jnp.stack(A), jnp.stack(B)
     return AndreevReflection(andreev, normal, (1 + andreev - normal) / (1 - R))
 
 
-def _alone(
+def alone(
     sc: Superconductor, cluster: Cluster, Delta: Complex[Array, "channel"], z: Complex[Array, ""]
 ) -> tuple[Matrix, Matrix]:
     """gamma = Delta^* / (z + sqrt(z^2 - |Delta|^2)), with the square root that has Im > 0."""
@@ -209,74 +192,3 @@ def _reflection(
     sc: Superconductor, Delta: Complex[Array, "channel"], omega: Float[Array, "omega"], Gamma: Scalar, Z: Scalar
 ) -> AndreevReflection:
     return jax.vmap(lambda w: reflection_of(sc, Delta, w + 1j * Gamma, Z), out_axes=1)(omega)
-
-
-# --- smeared ------------------------------------------------------------------------------------------------------------
-
-
-def common_centres(V: Reals, T: Real, Gamma: Real) -> int:
-    """How many centres of nodes all voltages need together; rounded, so that spectra share programs."""
-    kT = k_B * float(T)
-    count = (np.ptp(np.asarray(V)) + 2 * REACH * kT) / (SPACING * min(kT, max(float(Gamma), kT / 4)))
-    return 16 * int(np.ceil(count / 16))
-
-
-def andreev_conductance_of(
-    sc: Superconductor,
-    Delta: Complex[Array, "channel"],
-    T: Scalar,
-    V: Float[Array, "voltage"],
-    Gamma: Scalar,
-    Z: Scalar,
-    weights: Float[Array, "band"],
-    centres: int | None = None,
-) -> Float[Array, "voltage"]:
-    """`andreev_conductance` of given amplitudes, with `centres` from `common_centres` (None: every voltage has its own)."""
-    kT = thermal_energy(T)
-    peaks = jnp.nan_to_num(jax.lax.stop_gradient(strongest_peaks_of(sc, Delta)))
-
-    def integral(voltages: Float[Array, "some"], centres: int) -> Float[Array, "some"]:
-        a, b = (jax.lax.stop_gradient(end) for end in (jnp.min(voltages) - REACH * kT, jnp.max(voltages) + REACH * kT))
-        spacing = (b - a) / centres
-        lattice = a + spacing * (jnp.arange(centres) + 0.5)
-        centre = jnp.concatenate([lattice, peaks, -peaks])
-        width = jnp.concatenate([jnp.full(centres, spacing / 2), jnp.full(2 * len(peaks), jax.lax.stop_gradient(Gamma))])
-        omega, weight = panels(a, b, centre, width, NODES)
-        bands = jax.vmap(lambda w: reflection_of(sc, Delta, w + 1j * Gamma, Z).conductance, out_axes=1)(omega)
-        e = jnp.exp(-jnp.abs(omega - voltages[:, None]) / kT)
-        return (e / (1 + e) ** 2 / kT) @ (_total(sc, weights, bands) * weight)
-
-    if centres is not None:
-        return integral(V, centres)
-    return jax.lax.map(lambda one: integral(one[None], OWN)[0], V)
-
-
-_conductance = program(andreev_conductance_of)
-
-
-def _total(sc: Superconductor, weights: Float[Array, "band"], bands: Float[Array, "band omega"]) -> Float[Array, "omega"]:
-    shares = weights * sc.N[: len(sc.bands)]
-    return shares @ bands / jnp.sum(shares)
-
-
-# --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
-
-ANDREEV = Quantity(
-    "andreev",
-    lambda sc, T, s, V, Gamma, Z, weights: andreev_conductance(s, V, Gamma, Z, weights=weights),
-    ("V",),
-    long_name="dI/dV of a point contact relative to the normal state",
-    axes=("V",),
-    settings=(
-        GAMMA._replace(positive=True),
-        Setting("Z", 0.5, None, "Barrier of a point contact. Default: .5."),
-        WEIGHTS,
-    ),
-    picture=Picture(
-        VOLTAGE,
-        "dI/dV of a point contact with a barrier --Z, smeared with temperature",
-        "$dI/dV$ over normal state",
-        r"point contact, $Z$ = {Z:g}, $\Gamma$ = {Gamma:g} meV",
-        settings=(PICTURE_REACH,),
-    ),
-)

@@ -15,7 +15,6 @@ Phys. 75, 473 (2003), section II). Both convolutions are trapezoidal sums, which
 stay below Gamma, pi k_B T and the resolutions: `photoemission` chooses them.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -38,11 +37,14 @@ from jaxgap.solving.state import PairedState
 from jaxgap.units import hbar2_over_2m_e, k_B, thermal_energy
 
 __all__ = [
+    "FWHM",
     "Mesh",
     "fermi_wave_vector",
     "intensity_before_resolution",
+    "mesh_for",
     "photoemission",
     "photoemission_mesh",
+    "photoemission_of",
     "spectral_function",
 ]
 
@@ -147,16 +149,31 @@ def photoemission_mesh(
     """The numbers of nodes that these widths need, rounded up so that similar spectra share a program."""
     concrete = is_concrete((k, omega, Gamma, energy_resolution, momentum_resolution, solution))
     check(concrete, "mesh", "be given (by `photoemission_mesh`) where the state or a width is traced", "None")
-    Gamma, sigma, sigma_k = float(Gamma), float(energy_resolution) / FWHM, float(momentum_resolution) / FWHM
+    widths = float(Gamma), float(energy_resolution), float(momentum_resolution)
+    return mesh_for(solution.superconductor, float(solution.T), k, omega, *widths, fermi)
+
+
+def mesh_for(
+    sc: Superconductor,
+    T: float,
+    k: Reals,
+    omega: Reals,
+    Gamma: float,
+    energy_resolution: float,
+    momentum_resolution: float,
+    fermi: bool = True,
+) -> Mesh:
+    """`photoemission_mesh` of any state of a system at T [K]."""
+    sigma, sigma_k = energy_resolution / FWHM, momentum_resolution / FWHM
     n_omega = n_k = 0
     if sigma > 0:
-        edge = np.pi * k_B * float(solution.T) if fermi else np.inf
+        edge = np.pi * k_B * T if fermi else np.inf
         check(edge > 0, "T", "be positive [K] for photoemission with an energy resolution and the Fermi function", 0.0)
         step = min(STEP * Gamma, STEP * edge, sigma)
         n_omega = _rounded((np.ptp(np.asarray(omega)) + 2 * REACH * sigma) / step)
     if sigma_k > 0:
         top = jnp.asarray(np.max(np.abs(np.asarray(k))) + REACH * sigma_k)
-        fastest = max(abs(float(velocity(band, top))) for band in solution.superconductor.bands)
+        fastest = max(abs(float(velocity(band, top))) for band in sc.bands)
         n_k = _rounded(2 * REACH * sigma_k / min(STEP * Gamma / fastest, sigma_k))
     return Mesh(n_k, n_omega)
 
@@ -234,9 +251,14 @@ ENERGY_RESOLUTION = Setting(
     "meV",
     "Energy resolution of photoemission, full width [meV]. Default: 2.",
     option="--resolution",
+    bounds=(0.2, 30.0),
 )
 MOMENTUM_RESOLUTION = Setting(
-    "momentum_resolution", 0.0, "1/angstrom", "Its momentum resolution, full width [1/angstrom]. Default: 0."
+    "momentum_resolution",
+    0.0,
+    "1/angstrom",
+    "Its momentum resolution, full width [1/angstrom]. Default: 0.",
+    bounds=(0.001, 0.05),
 )
 
 
@@ -265,7 +287,7 @@ def _seen(view: View) -> IntensityMap:
     return photoemission_map(state, omega, given["Gamma"], given["energy_resolution"], given["momentum_resolution"])
 
 
-def no_fermi_edge(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+def no_fermi_edge(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
     """Refuse T = 0."""
     check(bool(np.all(T > 0)), "T", "be positive [K] for photoemission (the Fermi function)", T.tolist())
 
@@ -278,11 +300,12 @@ INTENSITY = Quantity(
     "photoemission intensity",
     axes=("k", "omega"),
     settings=(GAMMA._replace(default=1.0, positive=True), ENERGY_RESOLUTION, MOMENTUM_RESOLUTION),
+    refused=no_fermi_edge,
+    axis_units={"k": "1/angstrom", "omega": "meV"},
     picture=Picture(
         ENERGY,
         "The photoemission intensity I(k, omega) around the Fermi momenta, of one state",
         seen=_seen,
         settings=(PICTURE_REACH,),
-        refused=no_fermi_edge,
     ),
 )

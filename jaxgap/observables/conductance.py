@@ -15,17 +15,21 @@ On it everything is smooth over pi k_B T / 2 however small Gamma is: the trapezo
 can fall between its nodes, and one set of nodes serves all voltages.
 """
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import band_weights, not_negative
 from jaxgap.observables.density_of_states import tunnelling_density_of_states
-from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity
+from jaxgap.observables.measurements import BACKGROUND
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Need, Numbers, Picture, Quantity, Ranges
 from jaxgap.observables.views import VOLTAGE
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import PairedState
@@ -71,6 +75,15 @@ def common_nodes(V: Reals, T: Real) -> int | None:
     return int(np.ceil(count)) if count < own else None
 
 
+def nodes_for(
+    sc: Superconductor, T: Float[np.ndarray, "condition"], points: Mapping[str, np.ndarray], ranges: Ranges
+) -> Numbers:
+    """`common_nodes` for the voltages of every temperature [K] of a data set."""
+    found = [common_nodes(V, t) for V, t in zip(points["V"], T, strict=True)]
+    needed = [count for count in found if count is not None]
+    return {"nodes": max(needed) if len(needed) == len(found) else None}
+
+
 def conductance_of(
     state: PairedState,
     V: Float[Array, "voltage"],
@@ -110,14 +123,29 @@ _conductance = program(conductance_of)
 
 # --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
 
+
+def _observed(
+    sc: Superconductor, T: object, s: PairedState, V: Reals, Gamma: Real, weights: Reals | None, **plan: int | None
+) -> Float[Array, "voltage"]:
+    """On planned nodes, or as it is called by hand."""
+    if not plan:
+        return tunnelling_conductance(s, V, Gamma, weights=weights)
+    broadening = jnp.asarray(Gamma, jnp.float64)
+    return conductance_of(s, jnp.asarray(V, jnp.float64), broadening, band_weights(weights, len(sc.bands)), **plan)
+
+
 TUNNELLING = Quantity(
     "tunnelling",
-    lambda sc, T, s, V, Gamma, weights: tunnelling_conductance(s, V, Gamma, weights=weights),
+    _observed,
     ("V",),
     long_name="dI/dV of a tunnel junction relative to the normal state",
+    needs=Need.STATE,
     axes=("V",),
     settings=(GAMMA, WEIGHTS),
     datum="dIdV",
+    measurement=BACKGROUND,
+    plan=nodes_for,
+    axis_units={"V": "mV"},
     picture=Picture(
         VOLTAGE,
         "dI/dV of a tunnel junction, smeared with temperature",

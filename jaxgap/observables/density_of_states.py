@@ -123,5 +123,6 @@ DENSITY_OF_STATES = Quantity(
     long_name="tunnelling density of states relative to the normal state",
     axes=("omega",),
     settings=(GAMMA._replace(default=0.0), WEIGHTS),
+    axis_units={"omega": "meV"},
     picture=Picture(ENERGY, "N(omega) / N(0), exact where no --Gamma is given", seen=_seen, settings=(PICTURE_REACH,)),
 )

@@ -123,8 +123,11 @@ class Request:
                 one.check(settings[one.name], sc, one.flag)
         check_finite("--T", self.T)
         check(bool(np.all(self.T >= 0)), "--T", "hold temperatures >= 0 [K]", self.T.tolist())
-        if row.picture is not None and row.picture.refused is not None:
-            row.picture.refused(self.systems, self.T, settings)
+        refusals = (row.refused, row.picture.refused if row.picture else None)
+        for sc in self.systems.values():
+            for refused in refusals:
+                if refused is not None:
+                    refused(sc, self.T, settings)
         return settings
 
     @cached_property

@@ -19,10 +19,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.programs import program
-from jaxgap.numerics.types import Real, Reals
+from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import pair_weights, positive
-from jaxgap.observables.quantity import GAMMA, WEIGHTS, Need, Picture, Quantity
+from jaxgap.observables.measurements import OFFSET, SCALED, scaled
+from jaxgap.observables.quantity import GAMMA, WEIGHTS, Need, Picture, Quantity, Setting, where_paired
 from jaxgap.observables.views import TEMPERATURE
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import PairedState
@@ -84,19 +86,50 @@ def _energies(state: PairedState, Gamma: Float[Array, ""], n: int) -> tuple[Floa
 
 # --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
 
+KORRINGA = Setting(
+    "korringa",
+    None,
+    "1/(s K)",
+    "1/(T_1 T) of the normal state [1/(s K)].",
+    positive=True,
+    bounds=(1e-3, 1e3),
+    required=True,
+)
+
+
+def _ratio(sc: Superconductor, T: Scalar, s: PairedState, Gamma: float | Scalar, weights: Reals | None) -> Float[Array, ""]:
+    return relaxation_rate_of(s, jnp.asarray(Gamma, jnp.float64), pair_weights(weights, len(sc.bands)))
+
+
 NMR = Quantity(
     "nmr",
-    lambda sc, T, s, Gamma, weights: relaxation_rate_of(
-        s, jnp.asarray(Gamma, jnp.float64), pair_weights(weights, len(sc.bands))
-    ),
+    _ratio,
     long_name="1/(T_1 T) relative to the normal state",
     needs=Need.STATE,
     settings=(GAMMA._replace(positive=True), WEIGHTS),
     normal=1.0,
+    datum="nmr",
+    measurement=SCALED,
     picture=Picture(
         TEMPERATURE,
         "1/(T_1 T) over temperature, relative to the normal state",
         r"$(1/T_1T)\,/\,(1/T_1T)_n$",
+        r"nuclear relaxation, $\Gamma$ = {Gamma:g} meV",
+    ),
+)
+RELAXATION_RATE = Quantity(
+    "relaxation_rate",
+    lambda sc, T, s, Gamma, weights, korringa: korringa * T * where_paired(s, lambda s: _ratio(sc, T, s, Gamma, weights), 1.0),
+    units="1/s",
+    long_name="nuclear spin-lattice relaxation rate 1/T_1",
+    needs=Need.STATE,
+    settings=(*NMR.settings, KORRINGA),
+    datum="relaxation_rate",
+    measurement=scaled(OFFSET._replace(unit="1/s", bounds=(-10.0, 10.0))),
+    picture=Picture(
+        TEMPERATURE,
+        "1/T_1 over temperature, in 1/s, of a normal state with 1/(T_1 T) of --korringa",
+        r"$1/T_1$ (s$^{-1}$)",
         r"nuclear relaxation, $\Gamma$ = {Gamma:g} meV",
     ),
 )

@@ -3,20 +3,25 @@
 A row is made where its experiment is (`jaxgap.observables.quantity` says what it holds) and named here. What reads them:
 
 - `jaxgap observe`: `EXPERIMENTS`, those that have a picture;
-- a sweep: `RECORDED`, those without axes of their own that need no branch to be followed (`Quantity.at` gives points on axes);
+- a sweep: `RECORDED`, those without axes of their own that need no branch to be followed and no number that has no default
+  (`Quantity.at` gives points on axes, and numbers);
 - a fit: `MEASURED`, those that have a name in files of data.
 
 docs/extend/experiment.md adds one.
 """
 
-from jaxgap.observables.andreev import ANDREEV
 from jaxgap.observables.arpes import INTENSITY
+from jaxgap.observables.calorimetry import CALORIMETRY
 from jaxgap.observables.conductance import TUNNELLING
 from jaxgap.observables.density_of_states import DENSITY_OF_STATES
+from jaxgap.observables.edc import EDC
 from jaxgap.observables.gaps import GAPS
 from jaxgap.observables.located import BRANCH_END, JUMP, T_C
-from jaxgap.observables.nmr import NMR
+from jaxgap.observables.muon_rotation import MUON_ROTATION
+from jaxgap.observables.nmr import NMR, RELAXATION_RATE
+from jaxgap.observables.penetration import PENETRATION
 from jaxgap.observables.phases import PHASES
+from jaxgap.observables.point_contact import ANDREEV
 from jaxgap.observables.quantity import Need, Quantity, Setting
 from jaxgap.observables.superfluid import SUPERFLUID
 from jaxgap.observables.symmetrised import SYMMETRISED
@@ -56,11 +61,16 @@ QUANTITIES: dict[str, Quantity] = {
         SUPERFLUID,
         NMR,
         ULTRASOUND,
+        *CALORIMETRY,
+        *PENETRATION,
+        MUON_ROTATION,
+        RELAXATION_RATE,
+        EDC,
     )
 }
 """All of them, by name."""
 EXPERIMENTS = {name: row for name, row in QUANTITIES.items() if row.picture is not None}
-RECORDED = {name: row for name, row in QUANTITIES.items() if row.needs != Need.BRANCH and not row.axes}
+RECORDED = {name: row for name, row in QUANTITIES.items() if row.needs != Need.BRANCH and not row.axes and row.complete}
 MEASURED = {row.datum: row for row in QUANTITIES.values() if row.datum}
 """By their names in files of data."""
 

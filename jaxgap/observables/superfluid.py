@@ -52,6 +52,7 @@ from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Scalar
 from jaxgap.observables.absolute import states_per_volume
 from jaxgap.observables.curves import along_temperatures, over_temperature, system_of
+from jaxgap.observables.measurements import SCALED
 from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity
 from jaxgap.observables.views import TEMPERATURE, Settings, Spectra
 from jaxgap.solving.entry import takes_solution
@@ -63,7 +64,15 @@ from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
 from jaxgap.units import london_density, thermal_energy
 
-__all__ = ["SuperfluidDensity", "superfluid_density", "penetration_depth", "carrier_weight"]
+__all__ = [
+    "SuperfluidDensity",
+    "superfluid_density",
+    "penetration_depth",
+    "carrier_weight",
+    "full_weight",
+    "superfluid_fraction_of",
+    "superfluid_weights_of",
+]
 
 OfK = Float[Array, "*k"]
 
@@ -122,6 +131,16 @@ def carrier_weight(sc: Superconductor) -> Float[Array, "band"]:
     m, _ = parameters(sc)
     kappa = jnp.stack([kappa_F(band) for band in sc.bands])
     return 4 * sc.N[: len(sc.bands)] * kappa / (sc.dimension * m**2)
+
+
+def full_weight(sc: Superconductor, layer_spacing: Real | None) -> Float[Array, ""]:
+    """1/lambda^2 [1/um^2] of all carriers, from the masses."""
+    return jnp.sum(carrier_weight(sc)) * states_per_volume(sc, layer_spacing) / london_density * 1e6
+
+
+def superfluid_fraction_of(sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""]) -> Float[Array, ""]:
+    """rho_s of given amplitudes."""
+    return jnp.sum(superfluid_weights_of(sc, Delta, T)) / jnp.sum(carrier_weight(sc))
 
 
 def superfluid_weights_of(
@@ -222,7 +241,7 @@ def superfluid_curves(branches: Mapping[str, Solution], layer_spacing: Real | No
     curves = {}
     for label, solutions in branches.items():
         sc = system_of(solutions)
-        scale = _full_weight(sc, layer_spacing) if absolute else 1.0
+        scale = float(full_weight(sc, layer_spacing)) if absolute else 1.0
         density = along_temperatures(superfluid_density, solutions)
         curves[label or "total"] = scale * np.asarray(density.total)
         if len(branches) == 1:
@@ -231,23 +250,19 @@ def superfluid_curves(branches: Mapping[str, Solution], layer_spacing: Real | No
     return over_temperature(branches, curves, y_label, "superfluid density, clean and local")
 
 
-def _full_weight(sc: Superconductor, layer_spacing: Real | None) -> float:
-    """1/lambda^2 [1/um^2] of all carriers."""
-    return float(jnp.sum(carrier_weight(sc)) * states_per_volume(sc, layer_spacing)) / london_density * 1e6
-
-
-def _refused(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
-    for sc in systems.values() if settings["layer_spacing"] is not None else ():
+def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    if settings["layer_spacing"] is not None:
         states_per_volume(sc, settings["layer_spacing"])
 
 
 SUPERFLUID = Quantity(
     "superfluid",
-    lambda sc, T, s: jnp.sum(superfluid_weights_of(sc, s.Delta, T)) / jnp.sum(carrier_weight(sc)),
+    lambda sc, T, s: superfluid_fraction_of(sc, s.Delta, T),
     long_name="superfluid density relative to n/m of all carriers",
     needs=Need.STATE,
     normal=0.0,
     datum="superfluid",
+    measurement=SCALED,
     picture=Picture(
         TEMPERATURE,
         "superfluid density over temperature, or lambda^-2 with --layer-spacing",

@@ -28,8 +28,6 @@ from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import band_weights, positive
 from jaxgap.observables.arpes import (
-    ENERGY_RESOLUTION,
-    MOMENTUM_RESOLUTION,
     REACH,
     Mesh,
     fermi_wave_vector,
@@ -40,8 +38,10 @@ from jaxgap.observables.arpes import (
     photoemission_mesh,
     standard_deviations,
 )
+from jaxgap.observables.edc import WIDTHS, mesh_of_edcs, only_of, symmetrised_edcs_of
 from jaxgap.observables.gaps import branch_minima
-from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, Picture, Quantity
+from jaxgap.observables.measurements import COUNTS
+from jaxgap.observables.quantity import PICTURE_REACH, Need, Picture, Quantity
 from jaxgap.observables.views import ENERGY, Panels, Spectra, View
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
@@ -65,17 +65,11 @@ def symmetrised_edc(solution: PairedState, band: str, omega: Reals, Gamma: Real,
 
     By default the matrix elements select the band.
     """
-    options.setdefault("weights", _only(solution, band))
+    options.setdefault("weights", only_of(solution, band))
     omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
     k = fermi_wave_vector(solution.superconductor, band)
     both = photoemission(solution, k, jnp.concatenate([omega, -omega]), Gamma, **options)[0]
     return both[: len(omega)] + both[len(omega) :]
-
-
-def _only(solution: PairedState, band: str) -> Float[Array, "band"]:
-    names = solution.superconductor.band_names
-    fermi_wave_vector(solution.superconductor, band)  # checks the name
-    return jnp.asarray(np.array(names) == band, jnp.float64)
 
 
 @takes_solution
@@ -105,7 +99,7 @@ def symmetrised_gap(
     width = positive("Gamma", Gamma, "meV")
     sigmas = standard_deviations(positive("energy_resolution", energy_resolution, "meV"), momentum_resolution)
     k = fermi_wave_vector(solution.superconductor, band)
-    weights = band_weights(_only(solution, band) if weights is None else weights, len(solution.superconductor.bands))
+    weights = band_weights(only_of(solution, band) if weights is None else weights, len(solution.superconductor.bands))
     if mesh is None:
         if reach is None:
             check(isinstance(solution, MeanFieldState), "reach", "be given for a state without amplitudes", "None")
@@ -263,19 +257,22 @@ def _sentence(label: str, row: GapComparison) -> str:
 
 SYMMETRISED = Quantity(
     "arpes",
-    lambda sc, T, s, omega, Gamma, **widths: jnp.stack(
-        [symmetrised_edc(s, band, omega, Gamma, **widths) for band in sc.band_names]
-    ),
+    lambda sc, T, s, omega, **given: symmetrised_edcs_of(s, omega, **given),
     ("band", "omega"),
     "1/meV",
     "symmetrised EDC at the Fermi momentum of every band",
+    Need.STATE,
     axes=("omega",),
-    settings=(GAMMA._replace(default=1.0, positive=True), ENERGY_RESOLUTION._replace(positive=True), MOMENTUM_RESOLUTION),
+    settings=WIDTHS,
+    datum="symmetrised_edc",
+    measurement=COUNTS,
+    plan=mesh_of_edcs,
+    refused=no_fermi_edge,
+    axis_units={"omega": "meV"},
     picture=Picture(
         ENERGY,
         "Symmetrised EDCs at the Fermi momentum of every band, and the gaps that they show",
         seen=_seen,
         settings=(PICTURE_REACH,),
-        refused=no_fermi_edge,
     ),
 )

@@ -34,6 +34,7 @@ from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real
 from jaxgap.observables.absolute import molar, states_per_volume
 from jaxgap.observables.curves import along_temperatures, over_temperature, system_of
+from jaxgap.observables.measurements import RESIDUAL
 from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity, Setting
 from jaxgap.observables.views import TEMPERATURE, Settings, Spectra
 from jaxgap.solving.entry import takes_solution, takes_system
@@ -54,6 +55,11 @@ __all__ = [
 ]
 
 
+NO_FREE_ENERGY = (
+    "This system has no free energy: g_cc' = lambda_cc' / N_c' is not symmetric, so its gap equations are not the "
+    "stationarity of any functional (detailed balance does not hold)."
+)
+
 # --- free energy ------------------------------------------------------------------------------------------------------
 
 
@@ -68,10 +74,7 @@ def free_energy(solution: MeanFieldState, rule: Rule = FREE_ENERGY_RULE) -> Floa
     sc = solution.superconductor
     symmetric = sc.has_free_energy
     if is_concrete(symmetric) and not bool(jnp.all(symmetric)):
-        raise InputError(
-            "This system has no free energy: g_cc' = lambda_cc' / N_c' is not symmetric, so its gap equations are not the "
-            "stationarity of any functional (detailed balance does not hold)."
-        )
+        raise InputError(NO_FREE_ENERGY)
     return solution.free_energy(rule)
 
 
@@ -177,9 +180,8 @@ def _heat_unit(sc: Superconductor, formula_volume: Real | None, layer_spacing: R
     return None if formula_volume is None else molar(1.0, sc, formula_volume, layer_spacing)
 
 
-def _refused(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
-    for sc in systems.values():
-        _heat_unit(sc, settings["formula_volume"], settings["layer_spacing"])
+def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    _heat_unit(sc, settings["formula_volume"], settings["layer_spacing"])
 
 
 FREE_ENERGY = Quantity(
@@ -196,6 +198,7 @@ HEAT = Quantity(
     needs=Need.STATE,
     normal=1.0,
     datum="heat",
+    measurement=RESIDUAL,
     picture=Picture(
         TEMPERATURE,
         "specific heat over temperature: C / C_n, or C/T in mJ/(mol K^2) with --formula-volume",

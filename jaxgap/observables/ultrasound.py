@@ -24,8 +24,6 @@ frequencies that break pairs, and anisotropy. Two cross-paired bands of differen
 stand still and still couple; alpha then depends on the velocity of sound, as its logarithm, and is not given.
 """
 
-from collections.abc import Mapping
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -36,6 +34,7 @@ from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Scalar
+from jaxgap.observables.measurements import SCALED
 from jaxgap.observables.quantity import Need, Picture, Quantity
 from jaxgap.observables.views import TEMPERATURE, Settings
 from jaxgap.solving.entry import takes_solution
@@ -175,9 +174,8 @@ def _check_masses(sc: Superconductor) -> None:
         )
 
 
-def _refused(systems: Mapping[str, Superconductor], T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
-    for sc in systems.values():
-        _check_masses(sc)
+def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    _check_masses(sc)
 
 
 # --- for observe, sweeps and fits -------------------------------------------------------------------------------------
@@ -189,11 +187,12 @@ ULTRASOUND = Quantity(
     needs=Need.STATE,
     normal=1.0,
     datum="ultrasound",
+    measurement=SCALED,
     picture=Picture(
         TEMPERATURE,
         "attenuation of longitudinal sound over temperature, relative to the normal state",
         r"$\alpha_s\,/\,\alpha_n$",
         "longitudinal sound, clean",
-        refused=_refused,
     ),
+    refused=_refused,
 )

@@ -10,7 +10,8 @@ from scipy.linalg import signm
 
 from jaxgap import InputError, solve
 from jaxgap.observables import andreev_conductance, andreev_reflection, tunnelling_density_of_states
-from jaxgap.observables.andreev import andreev_conductance_of, common_centres, reflection_of
+from jaxgap.observables.andreev import reflection_of
+from jaxgap.observables.point_contact import andreev_conductance_of, common_centres
 from jaxgap.units import k_B
 
 CLOSED_FORM = 1e-7

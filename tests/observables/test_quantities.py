@@ -39,8 +39,16 @@ def test_rows_hold_together(row):
     assert row.name.isidentifier()
     assert set(row.dims or ()) == {*row.axes, *(dim for dim in row.dims or () if dim in names_along(PAIR))}
     assert row.long_name
-    for setting in row.options:
-        setting.check(setting.default, PAIR)
+    for setting in (*row.options, *row.numbers):
+        if setting.required:
+            with pytest.raises(InputError, match=f"`{setting.name}` must be given"):
+                setting.check(setting.default, PAIR)
+        else:
+            setting.check(setting.default, PAIR)
+        assert setting.bounds is None or setting.bounds[0] < setting.bounds[1]
+    names = [setting.name for setting in row.numbers]
+    assert len(set(names)) == len(names)
+    assert set(row.axis_units) == set(row.axes)
     assert (row.name in EXPERIMENTS) == (row.picture is not None)
     if row.normal is not None:
         assert row.needs == Need.STATE
@@ -48,7 +56,9 @@ def test_rows_hold_together(row):
 
 @pytest.mark.parametrize("row", RECORDED.values(), ids=RECORDED)
 def test_what_a_sweep_records_has_the_shape_that_its_axes_say(row):
-    found = jax.eval_shape(lambda s: row(s.superconductor, s.T, s), state(PAIR, [6.0, 4.0, 2.0], 12.0))
+    # Absolute densities of 2D bands are per layer.
+    given = {"layer_spacing": 6.0} if "layer_spacing" in {one.name for one in row.settings} else {}
+    found = jax.eval_shape(lambda s: row(s.superconductor, s.T, s, **given), state(PAIR, [6.0, 4.0, 2.0], 12.0))
     assert found.shape == tuple(len(names_along(PAIR)[dim]) for dim in row.dims)
 
 
