@@ -12,10 +12,12 @@ from jaxgap.commands.environment import in_sentences  # before matplotlib, which
 # isort: split
 
 from jaxgap import __version__
+from jaxgap.commands.data import files
 from jaxgap.commands.diagram import diagrams
 from jaxgap.commands.figures import papers
 from jaxgap.commands.fit import fits
 from jaxgap.commands.interruption import heeded
+from jaxgap.commands.new import beginnings
 from jaxgap.commands.observe import observations
 from jaxgap.commands.sweep import sweeps
 from jaxgap.commands.system import systems
@@ -37,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for group in (systems, diagrams, papers, fits, observations, sweeps):
+for group in (systems, diagrams, papers, files, beginnings, fits, observations, sweeps):
     app.add_typer(group)
 
 

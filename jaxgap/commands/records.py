@@ -20,10 +20,13 @@ from jaxgap.states.ranking import NO_GROUND, NORMAL_GROUND
 from jaxgap.states.solutions import State
 
 __all__ = [
+    "ColumnRecord",
+    "DataRecord",
     "DiagramRecord",
     "EndRecord",
     "GapRow",
     "GapsRecord",
+    "NewRecord",
     "NextRecord",
     "ObserveRecord",
     "SolutionRecord",
@@ -225,6 +228,52 @@ class ObserveRecord(Record):
     files: list[str]
     notes: list[str]
     """What the picture does not show."""
+
+
+class ColumnRecord(Record):
+    """A column of a file of measurements."""
+
+    number: int
+    """From 1."""
+    name: str
+    unit: str | None
+    """As the file has it; null if it says none."""
+    role: str | None
+    """T, the quantity's axis, value, error or T_error; null if it is not read."""
+
+
+class DataRecord(Record):
+    """What was understood of a file of measurements: `jaxgap data`."""
+
+    file: str
+    quantity: str | None
+    """What it is a curve of; null if that could not be told, or if its rows say what they are."""
+    rows: dict[str, int]
+    """Quantity -> number of rows, of a table of numbers whose rows say what they are."""
+    columns: list[ColumnRecord]
+    units: dict[str, str]
+    """Of T, axis, value and errors after they were read: the registry's."""
+    points: int
+    dropped: int
+    """Rows in which a number is missing."""
+    ranges: dict[str, tuple[float, float]]
+    """Smallest and largest T, axis, value, error, T_error after all was read."""
+    T_K: dict[str, int]
+    """Temperature -> number of points, where the quantity has an axis of its own."""
+    others: list[str]
+    """Other quantities that the columns would do for."""
+    to_be_said: list[str]
+    """What fit.toml has to say of the file before it can be fitted."""
+    picture: str | None
+
+
+class NewRecord(Record):
+    """A new folder for a fit: `jaxgap new`."""
+
+    files: list[str]
+    """That were written."""
+    to_be_checked: list[str]
+    """What was assumed of the data."""
 
 
 class SweepRecord(Record):

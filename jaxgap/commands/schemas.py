@@ -42,6 +42,8 @@ WRITTEN: Mapping[str, type[BaseModel]] = MappingProxyType(
         "tc": records.TcRecord,
         "tc--kind": records.TransitionRecord,
         "gaps": records.GapsRecord,
+        "data": records.DataRecord,
+        "new": records.NewRecord,
         "diagram": records.DiagramRecord,
         "observe": records.ObserveRecord,
         "sweep": records.SweepRecord,

@@ -1,7 +1,7 @@
 """What configuration files share: how they are read, where a system comes from, and one sentence for what is wrong."""
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +13,11 @@ from jaxgap.model.materials import MATERIALS
 from jaxgap.model.superconductor import Superconductor, from_table, load
 from jaxgap.numerics.checks import InputError
 
-__all__ = ["STRICT", "SourceConfig", "read_config", "in_file"]
+__all__ = ["KIND", "STRICT", "SourceConfig", "in_file", "read_config", "validated"]
 
 
+KIND = "kind:"
+"""Beginning of the tags that tell tables of different kinds apart; they are no part of a key's name."""
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 """Of every table: it has no keys but the model's, and no number that is not finite."""
 
@@ -65,6 +67,14 @@ def read_config(kind: type[C], path: Path, prepared: Callable[[dict[str, Any]], 
         raise InputError(f"{path}: {_sentence(error)}") from None
 
 
+def validated(kind: type[C], table: Mapping[str, object], where: str) -> C:
+    """A table from elsewhere as `kind`; what is wrong with it is said in one sentence after `where`."""
+    try:
+        return kind.model_validate(table)
+    except ValidationError as error:
+        raise InputError(f"{where}: {_sentence(error)}") from None
+
+
 @contextmanager
 def in_file(path: Path) -> Iterator[None]:
     """What is wrong inside the block is wrong in this file: its name comes before the sentence, once."""
@@ -77,7 +87,7 @@ def in_file(path: Path) -> Iterator[None]:
 def _sentence(error: ValidationError) -> str:
     """The first of pydantic's complaints as one sentence."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(str(part) for part in first["loc"] if not str(part).startswith(KIND))
     if first["type"] == "extra_forbidden":
         return f"unknown key `{where}`."
     if first["type"] == "missing":

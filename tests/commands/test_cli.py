@@ -39,6 +39,8 @@ COMMANDS = (
     "gaps",
     "diagram",
     "figures",
+    "data",
+    "new",
     "fit",
     "report",
     "compare",

@@ -13,7 +13,7 @@ from jaxgap.fitting.reading.tables import Column, Table
 from jaxgap.fitting.reading.units import factor
 from jaxgap.numerics.checks import InputError
 
-__all__ = ["Asked", "assigned", "key_of"]
+__all__ = ["BIAS", "ENERGY", "TEMPERATURE", "Asked", "assigned", "key_of", "temperature_in"]
 
 TEMPERATURE = frozenset({
     "t", "temp", "temperature", "tsample", "sampletemp", "sampletemperature", "tmean", "tavg", "tempk", "tk", "kelvin", "k",
@@ -25,6 +25,7 @@ ALONG: Mapping[str, frozenset[str]] = {"V": BIAS | ENERGY, "omega": ENERGY | BIA
 """Axis of the registry -> what columns of it are called, letters and digits only."""
 ERROR = frozenset({"error", "err", "sigma", "std", "stdev", "stddev", "sd", "dy", "uncertainty", "unc", "errorbar", "e"})
 T_ERROR = frozenset({"dt", "sigmat", "deltat", "stdt", "temperr", "temperror"})
+_TEMPERATURE = re.compile(r"(?:.*[\s_=])?(\d+(?:[.,]\d+)?)\s*K|(\d+(?:[.,]\d+)?)")
 _ENDS = ("err", "error", "std", "stdev", "stddev", "uncertainty", "unc", "errorbar")
 _STARTS = ("d", "delta", "sigma", "err", "error", "std", "unc")
 
@@ -38,6 +39,12 @@ class Asked(NamedTuple):
     unit: str
     """Of the value."""
 
+    @classmethod
+    def of(cls, axis: tuple[str, str] | None, unit: str) -> "Asked":
+        """What a quantity in `unit` needs, with the axis (name, unit), or none but T."""
+        name, own = axis or (None, "K")
+        return cls(name, own, unit)
+
     @property
     def roles(self) -> tuple[str, ...]:
         """What columns can be."""
@@ -47,6 +54,12 @@ class Asked(NamedTuple):
 def key_of(name: str) -> str:
     """A name by which columns are known: its letters and digits, small."""
     return re.sub(r"[\W_]+", "", name.replace("±", "error").replace("+-", "error").lower())
+
+
+def temperature_in(column: Column) -> float | None:
+    """The temperature that a column's name says: 2K, T = 4.2 K, 10 K (nS)."""
+    found = _TEMPERATURE.fullmatch(f"{column.name} {column.unit}" if column.unit == "K" else column.name)
+    return None if found is None else float((found[1] or found[2]).replace(",", "."))
 
 
 def assigned(table: Table, config: FileConfig, asked: Asked) -> dict[str, int]:
@@ -62,7 +75,7 @@ def assigned(table: Table, config: FileConfig, asked: Asked) -> dict[str, int]:
             f"{table.path}: `columns` must name different columns, but `{twice[0]}` and `{twice[1]}` are the same."
         )
     found = _recognised(table, asked, roles, config)
-    needed = [role for role in asked.roles[:-2] if role != "T" or config.T is None]
+    needed = [role for role in asked.roles[:-2] if role != "T" or config.T in (None, "header")]
     if missing := [role for role in needed if role not in found and not (role == "T" and table.T is not None)]:
         raise InputError(f"{table.path}: {_question(missing[0], table, needed)}")
     return found
@@ -108,14 +121,15 @@ def _recognised(table: Table, asked: Asked, stated: Mapping[str, int], config: F
         if role not in out and len(names) == 1:
             out[role] = names[0]
 
-    if config.T is None:
+    if config.T is None or config.T == "header":
         take("T", [k for k in free() if keys[k] in TEMPERATURE and _fits(table.columns[k], "K")])
     if asked.axis not in (None, "T"):
-        own = ALONG.get(str(asked.axis), frozenset()) | {str(asked.axis).lower()}
+        own = ALONG.get(str(asked.axis), frozenset()) | {str(asked.axis).lower(), "x"}
         take(str(asked.axis), [k for k in free() if keys[k] in own and _fits(table.columns[k], asked.axis_unit)])
     if config.T_error is None:
         take("T_error", [k for k in free() if keys[k] in T_ERROR or (keys[k][:1] == "t" and keys[k].endswith(_ENDS))])
-    rest = [k for k in free() if not _is_temperature(keys[k], out, table)]
+    points = BIAS | ENERGY
+    rest = [k for k in free() if not _is_temperature(keys[k], out, table) and keys[k] not in points]
     errors = [k for k in rest if _is_error(keys[k], keys)]
     take("value", _values(table, [k for k in rest if k not in errors] or rest, asked))
     if config.errors is None and "value" in out:
@@ -161,4 +175,6 @@ def _question(role: str, table: Table, needed: Sequence[str]) -> str:
         number = len(table.columns)
         return f"{told}the {number} columns have no names: say which is which by number, such as columns = {{ {example} }}."
     also = " or T = ... for all of it" if role == "T" else ""
+    if role == "value" and sum(temperature_in(column) is not None for column in table.columns) > 1:
+        also = ', or T = "header" where the names are temperatures'
     return f"say which column is `{role}` with columns = {{ {role} = ... }}{also}; there are {table.names}."

@@ -77,8 +77,9 @@ class FileConfig(BaseModel):
 
     file: str
     """Beside fit.toml: text, .npz, .npy, .nc, .h5, .itx or .ibw."""
-    T: Annotated[float, Field(ge=0)] | None = None
-    """Temperature of all points [K], where no column has it."""
+    T: Annotated[float, Field(ge=0)] | Literal["header"] | None = None
+    """Temperature of all points [K], where no column has it; "header" where every temperature has a column of values, whose
+    name says it (2K, T = 4.2 K)."""
     T_error: Annotated[float, Field(ge=0)] | None = None
     """One standard deviation of T [K], where no column has it."""
 
@@ -87,7 +88,7 @@ class FileConfig(BaseModel):
     units: dict[str, str] = {}
     """The same keys -> unit, such as "mV" or "mJ/mol K^2"; "arbitrary" for what only a free scale relates to the model."""
     variable: str | None = None
-    """Of a file that holds several arrays: the one meant."""
+    """Of a file that holds several arrays: the one meant; in HDF5 "group/name", or "group/" for all in a group."""
     at: dict[str, float | tuple[float, float]] = {}
     """Axis of an array -> where on it a curve is taken (at the point of the grid that is nearest), or [from, to]: the mean."""
 
@@ -100,7 +101,7 @@ class FileConfig(BaseModel):
     delimiter: Literal["comma", "semicolon", "tab", "spaces"] | None = None
     """What separates the cells; found by itself."""
     decimal: Literal["point", "comma"] | None = None
-    """Found by itself where commas do not separate the cells."""
+    """Found by itself; between commas only cells in quotes can have decimal commas."""
     comment: tuple[str, ...] = ("#", "%", "!", "//")
     """Lines that begin with one of these are not read, except that the last one above the numbers may name the columns."""
     missing: Literal["refuse", "drop"] = "refuse"

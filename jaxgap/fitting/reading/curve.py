@@ -1,7 +1,7 @@
 """A measured curve from a file as people have them, in the units of the registry.
 
 `read_curve` reads what fit.toml says of a file (`FileConfig`) for a quantity with a unit, and an axis of its own or none but
-temperature; `understood` says besides which columns it took and what they were called.
+temperature; `understood` says besides which columns it took.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ from jaxgap.fitting.reading.config import FileConfig
 from jaxgap.fitting.reading.igor import read_igor_binary, read_igor_text
 from jaxgap.fitting.reading.labelled import read_labelled
 from jaxgap.fitting.reading.preparation import MeasuredCurve, prepared
+from jaxgap.fitting.reading.stacking import stacked
 from jaxgap.fitting.reading.tables import Table
 from jaxgap.fitting.reading.text import read_text_table
 from jaxgap.fitting.reading.units import converted, factor, is_arbitrary, parsed
@@ -56,21 +57,19 @@ def read_curve(config: FileConfig, folder: Path, axis: tuple[str, str] | None, u
     Raises:
         InputError: if the file cannot be read as fit.toml says: one sentence with the line and what was expected.
     """
-    return understood(config, folder, axis, unit).curve
+    return understood(read_table_of(config, folder), config, Asked.of(axis, unit)).curve
 
 
-def understood(config: FileConfig, folder: Path, axis: tuple[str, str] | None, unit: str) -> Understood:
-    """The same, with the columns that were taken and their units."""
-    asked = Asked(axis[0] if axis else None, axis[1] if axis else "K", unit)
-    table = read_table_of(config, folder)
+def understood(table: Table, config: FileConfig, asked: Asked) -> Understood:
+    """What the columns of a file come to for a quantity, with those that were taken and their units."""
     roles = assigned(table, config, asked)
     _check_named(config, asked, table.path)
     units, assumed = _units(table, roles, config, asked)
     raw = {role: table.columns[k].numbers(table.where, _called(table, k)) for role, k in roles.items()}
     keep = _complete(raw, table, roles, config)
-    values = {
-        role: _in_unit(part[keep], role, units[role], asked, config, _where(table, roles[role])) for role, part in raw.items()
-    }
+    values = {role: _in_unit(part[keep], role, units, asked, config, _where(table, roles[role])) for role, part in raw.items()}
+    if units.get("error") == "%" != units["value"]:
+        values["error"] = np.abs(values["value"]) * raw["error"][keep] / 100
     points = _points(values, table, keep, config, asked)
     if len(points.value) == 0:
         raise InputError(f"{table.path}: the file must hold points, but every row lacks a number.")
@@ -81,7 +80,8 @@ def understood(config: FileConfig, folder: Path, axis: tuple[str, str] | None, u
 def read_table_of(config: FileConfig, folder: Path) -> Table:
     """The columns of a file, whatever it is."""
     path = folder / config.file
-    return READERS.get(path.suffix.lower(), read_text_table)(path, config)
+    table = READERS.get(path.suffix.lower(), read_text_table)(path, config)
+    return stacked(table) if config.T == "header" else table
 
 
 def _called(table: Table, k: int) -> str:
@@ -132,21 +132,22 @@ def _complete(
 
 
 def _in_unit(
-    values: Float[np.ndarray, "row"], role: str, unit: str, asked: Asked, config: FileConfig, where: str
+    values: Float[np.ndarray, "row"], role: str, units: Mapping[str, str], asked: Asked, config: FileConfig, where: str
 ) -> Float[np.ndarray, "row"]:
-    """Numbers of a role in the registry's unit; what is normalised, or has a free scale, stays in its own."""
-    if role not in ("value", "error"):
-        return converted(values, unit, "K" if role in ("T", "T_error") else asked.axis_unit, where)
-    if is_arbitrary(config.units.get("value", "?")):
+    """Numbers of a role in the registry's unit; what is normalised, or in a unit that is none (counts), stays as it is."""
+    own = units["value"]
+    if role in ("T", "T_error", asked.axis):
+        return converted(values, units[role], asked.axis_unit if role == asked.axis else "K", where)
+    if is_arbitrary(own) or units[role] == "%" != own:  # Per cent of the value.
         return values
-    if is_arbitrary(asked.unit) and factor(unit, "1") is None and parsed(unit) is not None:
-        if config.normalise is None:
-            raise InputError(
-                f"{where} must be relative to the normal state, but is in {unit}: give `normalise`, or units = {{ value = "
-                '"arbitrary" } where a scale is fitted.'
-            )
-        return values
-    return converted(values, unit, asked.unit, where)
+    if not is_arbitrary(asked.unit) or factor(own, "1") is not None or parsed(own) is None:
+        return converted(values, units[role], asked.unit, where)
+    if config.normalise is None:
+        raise InputError(
+            f"{where} must be relative to the normal state, but is in {own}: give `normalise`, or units = {{ value = "
+            '"arbitrary" } where a scale is fitted.'
+        )
+    return converted(values, units[role], own, where)
 
 
 def _points(
@@ -154,7 +155,9 @@ def _points(
 ) -> MeasuredCurve:
     """The points with their temperatures and errors, which must be possible ones."""
     n, where = int(keep.sum()), [place for place, kept in zip(table.where, keep, strict=True) if kept]
-    T = values.get("T", np.full(n, np.nan if table.T is None else table.T) if config.T is None else np.full(n, config.T))
+    T = values.get(
+        "T", np.full(n, np.nan if table.T is None else table.T) if isinstance(config.T, str | None) else np.full(n, config.T)
+    )
     _refuse(T < 0, where, T, "T must not be negative")
     error, T_error = values.get("error"), values.get("T_error")
     if error is not None:

@@ -22,7 +22,7 @@ def named(text: str) -> tuple[str, str | None]:
     found = _IN_BRACKETS.fullmatch(text)
     if found and (name := found["name"].rstrip("/, ")) and _may_be_unit(found["unit"]):
         return name, found["unit"].strip()
-    if text.isalpha() and _is_unit(text):
+    if text.isalpha() and text != "V" and _is_unit(text):  # V is what a voltage is called.
         return text, text
     if (found := _AFTER.fullmatch(text)) and _is_unit(found["unit"]):
         return found["name"], found["unit"]

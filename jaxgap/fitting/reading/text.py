@@ -52,7 +52,7 @@ def read_text_table(path: Path, config: FileConfig) -> Table:
     rows = _rows(body, delimiter, config, path)
     count = Counter(map(len, rows.cells)).most_common(1)[0][0]
     _check_counts(rows, count, delimiter, path)
-    comma = _has_decimal_commas(rows, delimiter, config, path)
+    comma = _has_decimal_commas(rows, config, path)
     comments = [line.lstrip().lstrip('"#%!/') for line in lines[: rows.lines[0] - 1] if is_comment(line, config.comment)]
     columns = list(zip(*(cells[:count] for cells in rows.cells), strict=True))
     filled = max(k for k, column in enumerate(columns, 1) if any(column))
@@ -77,8 +77,7 @@ def _delimiter(body: Sequence[str]) -> str:
     def numbers(name: str) -> float:
         rows = [cells for _, cells in rows_of(sample, DELIMITERS[name], "")]
         size, often = Counter(map(len, rows)).most_common(1)[0] if rows else (1, 0)
-        # A comma that separates the cells marks no decimals.
-        good = sum(is_number(cell) and not (name == "comma" and "," in cell) for cells in rows for cell in cells)
+        good = sum(is_number(cell) for cells in rows for cell in cells)
         filled = sum(not is_missing(cell) for cells in rows for cell in cells)
         return often / len(rows) * good / max(filled, 1) if size > 1 else 0.0
 
@@ -114,12 +113,10 @@ def _check_counts(rows: _Rows, count: int, delimiter: str, path: Path) -> None:
             )
 
 
-def _has_decimal_commas(rows: _Rows, delimiter: str, config: FileConfig, path: Path) -> bool:
+def _has_decimal_commas(rows: _Rows, config: FileConfig, path: Path) -> bool:
     """Whether decimals have commas."""
     if config.decimal is not None:
         return config.decimal == "comma"
-    if delimiter == ",":
-        return False
     numbers = [
         (f"{path}:{line}", cell)
         for line, cells in zip(rows.lines, rows.cells, strict=True)

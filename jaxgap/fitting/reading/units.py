@@ -121,7 +121,7 @@ def _plain(text: str) -> str:
     """With one way to write micro, powers and products."""
     text = unicodedata.normalize("NFKC", text).replace("\N{GREEK SMALL LETTER MU}", "u").replace("**", "^")
     text = re.sub(r"(?<=[A-Za-z\d])-(?=[A-Za-z])", " ", text.replace("\N{MINUS SIGN}", "-"))
-    return re.sub(r"[(){}\[\]·*.⋅$\\]", " ", text).replace("^ ", "^")
+    return re.sub(r"\s*\^\s*", "^", re.sub(r"[(){}\[\]·*.⋅$\\]", " ", text))
 
 
 def _tokens(text: str) -> list[tuple[str, int]] | None:

@@ -44,6 +44,7 @@ def same(curve, expected):
         ("savetxt.txt", {}),
         ("fortran.out", {}),
         ("quotes.csv", {}),
+        ("quoted_decimal_comma.csv", {}),
         (
             "quantum_design.dat",
             {"columns": {"error": "Samp HC/Temp Err"}, "units": {"value": "mJ/mole-K2", "error": "mJ/mole-K2"}},
@@ -103,6 +104,18 @@ CURVES = {
     "one of many channels": (
         ("several_channels.txt", BIAS, "nS", {"T": 4.2, "columns": {"value": "LIX"}, "errors": {"constant": 0.5}}),
         ([4.2] * 3, [-2.0, 0.0, 2.0], [10.0, 4.0, 12.0], [0.5] * 3),
+    ),
+    "errors in per cent": (
+        ("per_cent.csv", None, PER_TEMPERATURE, {}),
+        ([2.0, 4.5], None, [4.0, 8.0], [0.4, 0.4]),
+    ),
+    "a column for every temperature": (
+        ("wide.txt", BIAS, "nS", {"T": "header"}),
+        ([2.0, 2.0, 4.5, 4.5], [-1.0, 1.0, -1.0, 1.0], [0.5, 0.25, 0.75, 0.625], None),
+    ),
+    "temperatures as names": (
+        ("wide_numbers.csv", BIAS, "1", {"T": "header", "header": 1}),
+        ([2.0, 2.0, 4.5, 4.5], [-1.0, 1.0, -1.0, 1.0], [0.5, 0.25, 0.75, 0.625], None),
     ),
     "waves as columns": (
         ("columns.itx", BIAS, "1", {"T": 4.2, "missing": "drop"}),
@@ -221,6 +234,13 @@ REFUSED = {
         {"T": 2.0},
         r"say which column is `value` .* there are 1 `Bias`, 2 `Current`",
     ),
+    "temperatures in the header": (
+        "wide.txt",
+        BIAS,
+        {"T": 2.0},
+        r'`value` .* or T = "header" where the names are temperatures',
+    ),
+    "none in the header": ("comma.csv", None, {"T": "header"}, r'T = "header" needs columns whose names say temperatures'),
     "no temperature": ("bias_down_up.txt", BIAS, {}, r"say which column is `T` .* or T = \.\.\. for all of it"),
     "a conductance": (
         "bias_down_up.txt",
