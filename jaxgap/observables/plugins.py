@@ -10,8 +10,10 @@ somebody else installed must not keep jaxgap from being imported.
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import entry_points
+
+import jax.numpy as jnp
 
 from jaxgap.observables.quantity import Quantity
 
@@ -23,26 +25,25 @@ GROUP = "jaxgap.observables"
 def with_rows_of_others(own: Mapping[str, Quantity]) -> dict[str, Quantity]:
     """jaxgap's rows, and behind them those of all other packages that are installed."""
     rows = dict(own)
-    for point, row in _loaded(sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))):
-        taken = _taken(row, rows.values())
-        if taken:
-            _leave_out(point, taken)
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
+        row, why_not = _loaded(point.load)
+        why_not = why_not or _taken(row, rows.values())
+        if why_not:
+            package = point.dist.name if point.dist is not None else "unknown"
+            warnings.warn(f"The observable `{point.value}` of the package `{package}` is left out: {why_not}.", stacklevel=2)
         else:
             rows[row.name] = row
     return rows
 
 
-def _loaded(points: Iterable[EntryPoint]) -> Iterator[tuple[EntryPoint, Quantity]]:
-    for point in points:
-        try:
-            row = point.load()
-        except Exception as error:  # whatever another package's import may raise
-            _leave_out(point, f"loading it fails with {type(error).__name__}: {error}")
-            continue
-        if isinstance(row, Quantity):
-            yield point, row
-        else:
-            _leave_out(point, f"it is no Quantity, but of type {type(row).__name__}")
+def _loaded(load: Callable[[], object]) -> tuple[Quantity, str]:
+    """A row, and what is wrong with it; empty: nothing."""
+    nothing = Quantity("", lambda sc, T, s: jnp.nan)
+    try:
+        row = load()
+    except Exception as error:  # whatever another package's import may raise
+        return nothing, f"loading it fails with {type(error).__name__}: {error}"
+    return (row, "") if isinstance(row, Quantity) else (nothing, f"it is no Quantity, but of type {type(row).__name__}")
 
 
 def _taken(row: Quantity, rows: Iterable[Quantity]) -> str:
@@ -53,8 +54,3 @@ def _taken(row: Quantity, rows: Iterable[Quantity]) -> str:
         if row.datum and row.datum == known.datum:
             return f"`{known.name}` is called `{row.datum}` in files of data already"
     return ""
-
-
-def _leave_out(point: EntryPoint, why: str) -> None:
-    package = point.dist.name if point.dist is not None else "unknown"
-    warnings.warn(f"The observable `{point.value}` of the package `{package}` is left out: {why}.", stacklevel=4)
