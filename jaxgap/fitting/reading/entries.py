@@ -76,7 +76,7 @@ def entry_of(file: Path, quantity: str, folder: Path, sc: Superconductor, taken:
     notes = dict(assumed)
     lines = [f"{key} = {_toml(value)}" for key, value in about.items()]
     lines += [f"{key} = {_toml(value)}{_comment(notes.get(key))}" for key, value in said.items()]
-    lines += _others(CURVES[found.quantity], parameters := dict(_parameters(found.quantity, name, curve)))
+    lines += _others(CURVES[found.quantity], parameters := dict(_parameters(found.quantity, name, curve, "normalise" in said)))
     if of:
         notes["of"] = "one of " + ", ".join(names_along(sc)[str(_dims(CURVES[found.quantity]))])
     begin = {f"{number}_{name}": one for number, one in parameters.items()}
@@ -142,13 +142,14 @@ def _others(row: Quantity, free: Mapping[str, Beginning]) -> Iterator[str]:
         yield f"# Other numbers of it, for settings = {{ ... }} or as parameters: {known}"
 
 
-def _parameters(quantity: str, name: str, curve: MeasuredCurve) -> Iterator[tuple[str, Beginning]]:
-    """The experiment's numbers that must be found: those without a default, and those that no two samples share."""
+def _parameters(quantity: str, name: str, curve: MeasuredCurve, normalised: bool) -> Iterator[tuple[str, Beginning]]:
+    """The experiment's numbers that must be found: those without a default, those that no two samples share, and the scale of
+    values that are normalised where the model need not be 1."""
     row = CURVES[quantity]
     for number in row.numbers:
         unknown = number.default is None and number.bounds is not None and not number.of_bands
         own = number.name in FREE and axis_of(row) is not None
-        if unknown or own or (number.name == "scale" and number.bounds is None):
+        if unknown or own or (number.name == "scale" and (normalised or number.bounds is None)):
             start = _start(number, quantity, curve)
             low, high = number.bounds or (start / 100, 100 * start)
             if start > 0 and not low < start < high:
