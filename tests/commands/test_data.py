@@ -195,6 +195,17 @@ def test_a_new_folder_is_one_that_a_fit_reads(run, about):
         assert all(abs(sc.get(path) - parameter.start) > 0.01 * parameter.start for path in parameter.sets)
 
 
+@pytest.mark.slow
+def test_a_new_folder_is_fitted(run):
+    """The fit finds the couplings from which the example was calculated, and begins elsewhere."""
+    run("new", "mine", "--bands", "1")
+    code, out, _ = run("fit", "mine", "--json")
+    fitted = json.loads(out)
+    (value, uncertainty) = (fitted["parameters"][0][key] for key in ("value", "uncertainty"))
+    assert code == 0
+    assert abs(value - 0.35) < 0.1 * uncertainty  # The example has four digits and no noise.
+
+
 def test_nothing_is_overwritten(run):
     Path("mine").mkdir()
     for name in ("fit.toml", "data.csv"):
