@@ -25,10 +25,10 @@ import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
 from jaxgap.fitting.choice import fit
-from jaxgap.fitting.config import FULL, FitConfig, JunctionConfig, ModelConfig, changed
+from jaxgap.fitting.config import FULL, FitConfig, ModelConfig
 from jaxgap.fitting.data import Datum
+from jaxgap.fitting.experiments import is_experiment
 from jaxgap.fitting.expressions import held, names_in
-from jaxgap.fitting.junctions import is_junction
 from jaxgap.fitting.report.verdict import misfit
 from jaxgap.fitting.result import FitResult
 from jaxgap.model.superconductor import Superconductor
@@ -162,7 +162,7 @@ def model(
         InputError: for a technique that no fitted row has.
     """
     hold, techniques = config.models[name].hold, config.models[name].techniques
-    shared, own, junctions = _held_leaves(config, hold)
+    shared, own, numbers = _held_leaves(config, hold)
     samples = {key: part.model_copy(update={"set": part.set | own.get(key, {})}) for key, part in config.samples.items()}
     free = {key: parameter for key, parameter in config.parameters.items() if key not in hold}
     known = {datum.technique for datum in data if datum.use == "fit"}
@@ -173,8 +173,10 @@ def model(
     if techniques:
         data = tuple(d._replace(use="show") if d.use == "fit" and d.technique not in techniques else d for d in data)
     ties = {path: held(text, _held_names(config, name)) for path, text in config.ties.items()}
-    update = {"parameters": free, "samples": samples, "junctions": junctions, "ties": ties}
-    return config.model_copy(update=update), sc.set(shared), data
+    config = config.model_copy(update={"parameters": free, "samples": samples, "ties": ties})
+    for path, value in numbers.items():
+        config = config.with_number(path, value, sc.band_names)
+    return config, sc.set(shared), data
 
 
 def _held_names(config: FitConfig, name: str) -> dict[str, float]:
@@ -191,20 +193,17 @@ def _held_names(config: FitConfig, name: str) -> dict[str, float]:
 
 def _held_leaves(
     config: FitConfig, hold: dict[str, float]
-) -> tuple[dict[str, float], dict[str, dict[str, float]], dict[str, JunctionConfig]]:
-    """What held parameters set: (leaves of all samples, leaves by sample, junctions)."""
+) -> tuple[dict[str, float], dict[str, dict[str, float]], dict[str, float]]:
+    """What held parameters set: (leaves of all samples, leaves by sample, numbers of experiments)."""
     shared: dict[str, float] = {}
     own: dict[str, dict[str, float]] = {}
-    junctions = dict(config.junctions)
+    numbers: dict[str, float] = {}
     for name, value in hold.items():
         parameter = config.parameters[name]
         leaves = shared if parameter.sample is None else own.setdefault(parameter.sample, {})
         for path, factor in parameter.sets.items():
-            if is_junction(path):
-                junctions = changed(junctions, path, factor * value)
-            else:
-                leaves[path] = factor * value
-    return shared, own, junctions
+            (numbers if is_experiment(path) else leaves)[path] = factor * value
+    return shared, own, numbers
 
 
 def compare(

@@ -1,14 +1,15 @@
 """fit.toml: which system and branch, which parameters in which bounds, which errors are assumed, how to optimise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from jaxgap.fitting.data import Datum, read_data
+from jaxgap.fitting.data import Datum, check_used
+from jaxgap.fitting.experiments import Given, check_bounds, check_numbers, is_experiment, parsed
 from jaxgap.fitting.expressions import evaluated, names_in
-from jaxgap.fitting.junctions import PATH, is_junction, tie
+from jaxgap.fitting.sources import CurveConfig, Entries, TableConfig, curves_of, read_entry
 from jaxgap.model.config import STRICT, SourceConfig, in_file, read_config
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
@@ -72,7 +73,8 @@ class SampleConfig(_Table):
 
 
 class JunctionConfig(_Table):
-    """A tunnel junction whose spectrum is fitted (`jaxgap.fitting.junctions`); a parameter may set any of these."""
+    """A tunnel junction whose points are rows of a table of numbers (`jaxgap.fitting.experiments`); a parameter may set any of
+    these."""
 
     Gamma: Annotated[float, Field(gt=0)]
     """Dynes broadening [meV]."""
@@ -82,15 +84,10 @@ class JunctionConfig(_Table):
     weights: dict[str, Annotated[float, Field(ge=0)]] = {}
     """Band -> tunnelling weight; 1 where it is not given."""
 
-
-class DataConfig(_Table):
-    """The data file, and the errors assumed where a source gives none."""
-
-    file: str = "data.csv"
-    assumed_error_meV: Annotated[float, Field(gt=0)]
-    assumed_error_K: Annotated[float, Field(gt=0)] = 1.0
-    loss: Literal["linear", "soft_l1", "cauchy"] = "linear"
-    """What a deviation of z sigmas costs: z^2; 2 (sqrt(1 + z^2) - 1); ln(1 + z^2). The last two forgive outliers."""
+    @property
+    def experiment(self) -> Given:
+        """What it measures, with which numbers."""
+        return Given("dIdV", "", self.model_dump())
 
 
 class OptimiserConfig(_Table):
@@ -136,7 +133,8 @@ class FitConfig(_Table):
     title: str = ""
     system: SystemConfig
     parameters: Annotated[dict[str, ParameterConfig], Field(min_length=1)]
-    data: DataConfig
+    data: Entries
+    """A table of numbers, or a list of tables and curves."""
     junctions: dict[str, JunctionConfig] = {}
     ties: dict[str, str] = {}
     """Path -> expression: a leaf of every sample's system that follows from parameters (`jaxgap.fitting.expressions`); a
@@ -163,12 +161,21 @@ class FitConfig(_Table):
         return self
 
     @model_validator(mode="after")
+    def _names_differ(self) -> "FitConfig":
+        names = [*self.junctions, *(one.called for one in self.entries if isinstance(one, CurveConfig))]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two entries of [[data]] are called `{twice[0]}`: give one of them another `name`")
+        return self
+
+    @model_validator(mode="after")
     def _samples_exist(self) -> "FitConfig":
         for name, parameter in self.parameters.items():
             if parameter.sample is not None and parameter.sample not in self.samples:
                 raise ValueError(f"parameter `{name}` is of the sample `{parameter.sample}`, which is not in [samples]")
-            if parameter.sample is not None and any(is_junction(path) for path in parameter.sets):
-                raise ValueError(f"parameter `{name}` sets a junction, which belongs to no sample: give each its own junction")
+            if parameter.sample is not None and any(is_experiment(path) for path in parameter.sets):
+                raise ValueError(
+                    f"parameter `{name}` sets a number of an experiment, which belongs to no sample: give each its own"
+                )
         return self
 
     @model_validator(mode="after")
@@ -195,6 +202,46 @@ class FitConfig(_Table):
         """The samples in their order; one without a name if fit.toml has none."""
         return tuple(self.samples) or ("",)
 
+    @property
+    def entries(self) -> tuple[TableConfig | CurveConfig, ...]:
+        """What `data` lists."""
+        return self.data if isinstance(self.data, tuple) else (self.data,)
+
+    @property
+    def tables(self) -> tuple[TableConfig, ...]:
+        """Those that are tables of numbers."""
+        return tuple(one for one in self.entries if isinstance(one, TableConfig))
+
+    def assumed_error(self, datum: Datum) -> float:
+        """What the table of a datum assumes of its error."""
+        table = self.entries[datum.entry]
+        assert isinstance(table, TableConfig)
+        return table.assumed_error_meV if datum.unit == "meV" else table.assumed_error_K
+
+    @property
+    def robust(self) -> str:
+        """The loss that makes chi^2 something else; empty if there is none."""
+        return next((one.loss for one in self.entries if one.loss != "linear"), "")
+
+    @property
+    def experiments(self) -> dict[str, Given]:
+        """Junctions and curves by their names."""
+        own = self.junctions | curves_of(self.entries)
+        return {name: one.experiment for name, one in own.items()}
+
+    def with_number(self, path: str, value: float, bands: Sequence[str]) -> "FitConfig":
+        """The same fit with the number of an experiment at a `path` fixed."""
+        name, number, band = parsed(path, self.experiments, bands)
+        if name in self.junctions:
+            part = self.junctions[name]
+            new = value if band is None else part.weights | {band: value}
+            return self.model_copy(update={"junctions": self.junctions | {name: part.model_copy(update={number: new})}})
+        data = [
+            one if one is not curves_of(self.entries).get(name) else _with_setting(one, number, band, value)
+            for one in self.entries
+        ]
+        return self.model_copy(update={"data": tuple(data) if isinstance(self.data, tuple) else data[0]})
+
     def with_branch(self, branch: str) -> "FitConfig":
         """The same fit on a given branch."""
         return self.model_copy(update={"system": self.system.model_copy(update={"branch": branch})})
@@ -214,18 +261,46 @@ def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum
     path = folder / "fit.toml"
     if not path.is_file():
         raise InputError(f"The folder `{folder}` has no fit.toml.")
-    config = read_config(FitConfig, path, _with_each)
+    config = _with_scales(read_config(FitConfig, path, _with_each))
     with in_file(path):
         sc = config.superconductor(folder)
     if config.system.branch not in (ANY, GROUND_STATE):
         sign_pattern(config.system.branch, len(sc.bands))
     _check_parameters(config, sc, path)
-    data = read_data(folder / config.data.file, sc, tuple(config.samples))
-    for datum in data:
-        if datum.kind == "dIdV" and datum.of not in config.junctions:
-            raise InputError(f"{path}: `{datum.quantity}` in the data needs a [junctions.{datum.of}] with its Gamma.")
+    data = _read_all(config, folder, sc, path)
     _check_idle(config, data, path)
     return config, sc, data
+
+
+def _with_scales(config: FitConfig) -> FitConfig:
+    """The fit with a parameter for the scale of every curve whose points have an error in common."""
+    scales = {
+        f"scale of {name}": ParameterConfig(
+            bounds=(max(1 - SCALES * error, LEAST_SCALE), 1 + SCALES * error),
+            start=1.0,
+            prior=(1.0, error),
+            sets={f"data[{name}].scale": 1.0},
+        )
+        for name, one in curves_of(config.entries).items()
+        if (error := one.scale_error) is not None
+    }
+    return config.model_copy(update={"parameters": config.parameters | scales}) if scales else config
+
+
+SCALES = 8.0
+"""Bounds of the scale of a curve, in its error, on either side."""
+LEAST_SCALE = 0.01
+
+
+def _read_all(config: FitConfig, folder: Path, sc: Superconductor, path: Path) -> tuple[Datum, ...]:
+    samples = tuple(config.samples)
+    parts = [read_entry(one, i, folder, sc, samples) for i, one in enumerate(config.entries)]
+    data = tuple(datum for part in parts for datum in part)
+    check_used(data, [folder / one.file for one in config.entries], samples)
+    for datum in data:
+        if datum.kind == "dIdV" and datum.experiment not in config.experiments:
+            raise InputError(f"{path}: `{datum.quantity}` in the data needs a [junctions.{datum.experiment}] with its Gamma.")
+    return data
 
 
 def _check_idle(config: FitConfig, data: tuple[Datum, ...], path: Path) -> None:
@@ -233,7 +308,7 @@ def _check_idle(config: FitConfig, data: tuple[Datum, ...], path: Path) -> None:
     given = sorted({"adam_steps", "adam_learning_rate"} & config.optimiser.model_fields_set)
     if given and config.optimiser.search != "adam":
         raise InputError(f'{path}: `optimiser.{given[0]}` has an effect only with search = "adam".')
-    measured = {datum.of for datum in data if datum.kind == "dIdV"}
+    measured = {datum.experiment for datum in data}
     if idle := [name for name in config.junctions if name not in measured]:
         raise InputError(f"{path}: no spectrum in the data is of [junctions.{idle[0]}]: dIdV[{idle[0]}].")
 
@@ -271,10 +346,12 @@ def _with_each(table: dict[str, Any]) -> dict[str, Any]:
 
 def _check_parameters(config: FitConfig, sc: Superconductor, path: Path) -> None:
     """Every path exists, is set once, and both bounds make a valid system."""
-    for name, junction in config.junctions.items():
-        if unknown := [band for band in junction.weights if band not in sc.band_names]:
-            bands = ", ".join(sc.band_names)
-            raise InputError(f"{path}: `junctions.{name}.weights`: there is no band `{unknown[0]}`; the bands are {bands}.")
+    experiments = config.experiments
+    free = [path for parameter in config.parameters.values() for path in parameter.sets if is_experiment(path)]
+    with in_file(path):
+        places = [parsed(one, experiments, sc.band_names) for one in free]
+        for name, given in experiments.items():
+            check_numbers(name, given, sc, {place.number for place in places if place.name == name})
     systems = {key: sc for key in config.sample_names}
     owners = {key: {sc.canonical(target): "system.set" for target in config.system.set} for key in config.sample_names}
     for key, own in config.samples.items():
@@ -315,23 +392,19 @@ def _check_ties(config: FitConfig, systems: dict[str, Superconductor], path: Pat
             _own(owners[sample], leaf, "ties", path)
 
 
-def changed(junctions: dict[str, JunctionConfig], path: str, value: float) -> dict[str, JunctionConfig]:
-    """The junctions with the number at a `path` that was checked."""
-    found = PATH.fullmatch(path)
-    assert found is not None
-    name, leaf, band = found["name"], found["leaf"], found["band"]
-    update = {"weights": junctions[name].weights | {band: value}} if leaf == "weight" else {leaf: value}
-    return junctions | {name: junctions[name].model_copy(update=update)}
+def _with_setting(one: CurveConfig, number: str, band: str | None, value: float) -> CurveConfig:
+    """The curve with one of its numbers fixed."""
+    before = one.settings.get(number, {})
+    new = value if band is None else (before if isinstance(before, dict) else {}) | {band: value}
+    return one.model_copy(update={"settings": one.settings | {number: new}})
 
 
 def _leaf(config: FitConfig, sc: Superconductor, target: str, values: list[float]) -> str:
     """The name of what a path sets; a path that leads nowhere, or values that it must not have, are refused."""
-    if not is_junction(target):
+    if not is_experiment(target):
         for value in values:
             sc.set({target: value})
         return sc.canonical(target)
-    found = tie(target, 1.0, list(config.junctions), sc.band_names)
-    if (found.leaf == "Gamma" and min(values) <= 0) or (found.leaf == "weight" and min(values) < 0):
-        must = "be positive" if found.leaf == "Gamma" else "not be negative"
-        raise InputError(f"`{target}` must {must}, but its bounds are {values[0]:g} and {values[1]:g}.")
-    return target
+    place = parsed(target, config.experiments, sc.band_names)
+    check_bounds(target, place, config.experiments, values, sc)
+    return f"data[{place.name}].{place.number}" + (f"[{place.band}]" if place.band else "")

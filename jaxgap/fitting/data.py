@@ -1,4 +1,7 @@
-"""Measured numbers: one row of data.csv each, with its temperature, its error and where it comes from.
+"""Measured numbers: each with its temperature, its error and where it comes from; one row of a data.csv, or one point of a
+curve (`jaxgap.fitting.sources`).
+
+A data.csv has one row for each.
 
 Columns, in any order; the first four must be there (a cell may be empty where it says so):
 
@@ -35,7 +38,18 @@ from jaxgap.observables.located import JUMP
 from jaxgap.observables.quantities import MEASURED
 from jaxgap.observables.quantity import Need, names_along
 
-__all__ = ["COLUMNS", "GAPS", "OVER_T_C", "Datum", "at_temperature", "read_data", "targets"]
+__all__ = [
+    "COLUMNS",
+    "GAPS",
+    "OVER_T_C",
+    "Datum",
+    "at_temperature",
+    "axis_unit",
+    "check_target",
+    "check_used",
+    "read_data",
+    "targets",
+]
 
 COLUMNS = ("quantity", "T_K", "value", "error")
 """Columns that must be there."""
@@ -68,9 +82,9 @@ class Datum(NamedTuple):
     """One measured number."""
 
     kind: str
-    """branch_minimum, fermi_momentum, coherence_peak, T_c, branch_end, jump, dIdV, or - ."""
+    """A name in `MEASURED` (branch_minimum, T_c, dIdV, ...), or - ."""
     of: str
-    """The branch, band, junction or state it belongs to; empty where there is none."""
+    """The branch, band or state it belongs to; empty where there is none."""
     T: float | None
     """Temperature [K]; None if not stated."""
     value: float
@@ -89,10 +103,16 @@ class Datum(NamedTuple):
     """(kind, of) of the second gap."""
     limit: str = ""
     """upper or lower; empty for a value."""
-    V: float | None = None
-    """Voltage of a point of a spectrum [mV]."""
+    x: float | None = None
+    """Place of a point on an axis of the quantity's own: voltage [mV], energy [meV]."""
     sample: str = ""
     """Empty where there is only one."""
+    experiment: str = ""
+    """The junction or curve that it is a point of; empty for a number by itself."""
+    entry: int = 0
+    """Place of its file among the data of fit.toml."""
+    covariance: tuple[float, ...] = ()
+    """Of its error with those of all points of its experiment, in their order; empty where errors are independent."""
 
     @property
     def label(self) -> str:
@@ -102,36 +122,55 @@ class Datum(NamedTuple):
     @property
     def quantity(self) -> str:
         """The quantity as it is written in the file."""
+        if self.experiment:
+            return self.curve if self.x is None else f"{self.curve} at {self.x:g} {axis_unit(self.kind)}"
         first, second = (f"{kind}[{of}]" if of else kind for kind, of in ((self.kind, self.of), self.second))
-        if self.V is not None:
-            return f"{first} at {self.V:g} mV"
         if self.operator == OVER_T_C:
             return f"2 {first} / k_B T_c"
         return f"{first} {self.operator} {second}" if self.operator else first
 
+    @property
+    def curve(self) -> str:
+        """The quantity and the experiment whose point it is."""
+        return f"{self.kind}[{self.experiment}]"
 
-def read_data(path: str | Path, sc: Superconductor, samples: Sequence[str] = ()) -> tuple[Datum, ...]:
+
+def axis_unit(kind: str) -> str:
+    """Of a quantity's own axis; empty where it has none."""
+    return next(iter(MEASURED[kind].axis_units.values()), "")
+
+
+def read_data(path: str | Path, sc: Superconductor, samples: Sequence[str] = (), entry: int = 0) -> tuple[Datum, ...]:
     """Rows of a data.csv, checked against the system and the names of the samples; every complaint names the file and the
     line."""
     path = Path(path)
     rows = read_table(path, COLUMNS, OPTIONAL, NUMBERS)
     if samples and rows and "sample" not in rows[0].values:
         raise InputError(f"{rows[0].where}: fit.toml has samples: the column `sample` must say which of {', '.join(samples)}.")
-    data = tuple(_datum(row, sc, samples) for row in rows)
+    data = tuple(_datum(row, sc, samples)._replace(entry=entry) for row in rows)
     if not data:
         raise InputError(f"The data file `{path}` has no rows.")
-    if not any(datum.use == "fit" for datum in data):
-        raise InputError(f"The data file `{path}` has no row with use = fit: there is nothing to fit.")
-    if unused := [name for name in samples if not any(datum.sample == name and datum.use == "fit" for datum in data)]:
-        raise InputError(f"The data file `{path}` has no row with use = fit of the sample `{unused[0]}`.")
     return data
+
+
+def check_used(data: Sequence[Datum], files: Sequence[Path], samples: Sequence[str]) -> None:
+    """Raise InputError if there is nothing to fit, or nothing of one of the samples."""
+    named = (
+        f"The data file `{files[0]}` has"
+        if len(files) == 1
+        else f"The data files {', '.join(f'`{file}`' for file in files)} have"
+    )
+    if not any(datum.use == "fit" for datum in data):
+        raise InputError(f"{named} no row with use = fit: there is nothing to fit.")
+    if unused := [name for name in samples if not any(datum.sample == name and datum.use == "fit" for datum in data)]:
+        raise InputError(f"{named} no row with use = fit of the sample `{unused[0]}`.")
 
 
 def _datum(row: Cells, sc: Superconductor, samples: Sequence[str]) -> Datum:
     where, quantity = row.where, row.text("quantity")
     operator, terms = _parsed(quantity, where)
     for kind, of in terms:
-        _check_target(kind, of, sc, where)
+        _check_row(kind, of, sc, where)
     kind, of = terms[0]
     use = row.text("use") or ("show" if kind == "-" else "fit")
     if use not in USES:
@@ -146,7 +185,9 @@ def _datum(row: Cells, sc: Superconductor, samples: Sequence[str]) -> Datum:
     _check_use(kind, T, use, where)
     technique, source, how = (row.text(key) for key in ("technique", "source", "how_obtained"))
     V, sample, second = _voltage(row, kind), _sample(row, samples, use), terms[1] if len(terms) > 1 else ("", "")
-    return Datum(kind, of, T, value, error, unit, use, technique, source, how, row.line, operator, second, limit, V, sample)
+    place = (operator, second, limit, V, sample)
+    junction, of = (of, "") if kind == "dIdV" else ("", of)
+    return Datum(kind, of, T, value, error, unit, use, technique, source, how, row.line, *place, experiment=junction)
 
 
 def _temperature(row: Cells) -> float | None:
@@ -232,17 +273,24 @@ def _check_use(kind: str, T: float | None, use: str, where: str) -> None:
         raise InputError(f"{where}: {what} that is used needs a temperature T_K (it is empty): set its `use` to show.")
 
 
-def _check_target(kind: str, of: str, sc: Superconductor, where: str) -> None:
-    """Gaps belong to a branch or a band of the system; T_c and branch_end to none."""
+def _check_row(kind: str, of: str, sc: Superconductor, where: str) -> None:
+    """Of a table: points of curves have a file of their own, except those of a junction."""
+    if kind == "dIdV":
+        if not of:
+            raise InputError(f"{where}: `dIdV` takes the name of its junction in brackets, such as dIdV[tip].")
+        return
+    if kind in MEASURED and MEASURED[kind].axes:
+        raise InputError(f"{where}: a curve of `{kind}` has a file of its own: name it in a [[data]] entry of fit.toml.")
+    check_target(kind, of, sc, where)
+
+
+def check_target(kind: str, of: str, sc: Superconductor, where: str) -> None:
+    """Raise InputError for a branch or a band that the system has not; T_c and branch_end belong to none."""
     known = targets(sc).get(kind, ())
     if known and of not in known:
         raise InputError(f"{where}: `{kind}` must be of one of {', '.join(known)}, but is of `{of}`.")
     if kind == "jump":
         _check_state(of, sc, where)
-        return
-    if kind == "dIdV":
-        if not of:
-            raise InputError(f"{where}: `dIdV` takes the name of its junction in brackets, such as dIdV[tip].")
         return
     if not known and of:
         raise InputError(f"{where}: `{kind}` takes nothing in brackets, but has `{of}`.")

@@ -113,12 +113,12 @@ def evaluated(d: Density, u: Float[Array, "parameter"]) -> Evaluated:
     ended = jnp.where(found[:, None], roots.x, d.Delta)
     at = nested_at_roots(p, theta, ended, roots.jacobian, found.all())
     rows = len(p.rows) + len(p.names)
-    r, J = at.residuals[:rows], at.jacobian[:rows]
+    r, J, on_branch = (jnp.asarray(part) for part in (at.residuals[:rows], at.jacobian[:rows], at.on_branch))
     share, chi2 = jax.nn.sigmoid(u), r @ r
     U = chi2 / 2 - jnp.sum(jax.nn.log_sigmoid(u) + jax.nn.log_sigmoid(-u))
     dU = (r @ J) * (p.upper - p.lower) * share * (1 - share) - (1 - 2 * share)
     # A branch that is about to end has no derivative any more (`jaxgap.numerics.implicit.SINGULAR`).
-    exists = at.on_branch & jnp.isfinite(U) & jnp.isfinite(dU).all()
+    exists = on_branch & jnp.isfinite(U) & jnp.isfinite(dU).all()
     return Evaluated(
         jnp.where(exists, U, jnp.inf), jnp.where(exists, dU, 0.0), r[: len(p.rows)], jnp.where(exists, chi2, jnp.inf), exists
     )

@@ -222,10 +222,9 @@ def _verdict(posterior: Posterior) -> str:
             "WAIC or leave-one-out fail their own check (single data move the posterior too much): compare models by refitting "
             "without each datum instead."
         )
-    if posterior.config.data.loss != "linear":
+    if robust := posterior.config.robust:
         sentences.append(
-            f"The loss `{posterior.config.data.loss}` is no normalised density: compare log likelihoods only with fits of the "
-            "same data and loss."
+            f"The loss `{robust}` is no normalised density: compare log likelihoods only with fits of the same data and loss."
         )
     return " ".join(sentences)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxgap.fitting.data import at_temperature, targets
 from jaxgap.fitting.minimise import nested_at
-from jaxgap.fitting.problem import Problem, Row
+from jaxgap.fitting.problem import Problem, Row, without_experiments
 from jaxgap.fitting.result import FitResult
 from jaxgap.numerics.checks import InputError, NotConvergedError, check
 from jaxgap.observables.quantities import MEASURED
@@ -58,8 +58,8 @@ def next_measurement(
     """
     names = list(result.config.parameters)
     check(name in names, "name", f"be one of {', '.join(names)}", name)
-    gap_error = result.config.data.assumed_error_meV if error_meV is None else error_meV
-    T_error = result.config.data.assumed_error_K if error_K is None else error_K
+    gap_error = _assumed(result, "assumed_error_meV") if error_meV is None else error_meV
+    T_error = _assumed(result, "assumed_error_K") if error_K is None else error_K
     check(gap_error > 0, "error_meV", "be positive", gap_error)
     check(T_error > 0, "error_K", "be positive", T_error)
     p, near, labels = _candidates(result, temperatures)
@@ -77,6 +77,13 @@ def next_measurement(
             g = slope * widths / error
             rows.append(Measurement(quantity, T, error, float(widths[k] * _sigma(information + np.outer(g, g), k))))
     return tuple(sorted(rows, key=lambda row: row.uncertainty))
+
+
+def _assumed(result: FitResult, name: str) -> float:
+    """What the fit assumes of numbers without an error, the least if there are several tables of them."""
+    assumed = [getattr(table, name) for table in result.config.tables]
+    check(bool(assumed), name.removeprefix("assumed_"), "be given: the fit has no table of numbers that assumes one", None)
+    return float(min(assumed))
 
 
 def _sigma(information: np.ndarray, k: int) -> float:
@@ -108,11 +115,11 @@ def _candidates(result: FitResult, temperatures: int) -> tuple[Problem, np.ndarr
                 labels += [(f"{of}{kind}[{target}]" if target else f"{of}{kind}", t) for t in T]
         places += [(sample, t) for t in T]
         near.append(np.asarray(curve.solutions.Delta)[chosen].real)
-    p, ones = result.problem, jnp.ones(len(rows))
+    p, ones = without_experiments(result.problem), jnp.ones(len(rows))
     prior = jnp.zeros_like(p.lower), jnp.full_like(p.lower, jnp.inf)
     at, of_place = jnp.asarray([t for _, t in places]), tuple(i for i, _ in places)
-    p = replace(p, T=at, sample=of_place, value=0 * ones, error=ones, prior=prior, rows=tuple(rows), loss="linear")
-    return replace(p, spectra=(), V=()), np.concatenate(near), labels
+    p = replace(p, T=at, sample=of_place, value=0 * ones, error=ones, prior=prior, rows=tuple(rows))
+    return p, np.concatenate(near), labels
 
 
 def _places(curve: GapCurve, temperatures: int) -> np.ndarray:

@@ -13,15 +13,12 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 from scipy.optimize import OptimizeResult, least_squares
 
 from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.objective import Nested, nested
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.states import continuous
-from jaxgap.numerics.programs import program
-from jaxgap.numerics.types import AnyArray
 
 __all__ = ["distance", "minimised", "minimise_nested"]
 
@@ -112,14 +109,9 @@ def _polished(evaluate: Evaluate, end: OptimizeResult, bounds: Bounds, scale: np
     return end
 
 
-@program
-def _nested(p: Problem, theta: Float[AnyArray, "parameter"], near: Float[AnyArray, "condition channel"]) -> Nested:
-    return nested(p, jnp.asarray(theta), jnp.asarray(near))
-
-
 def nested_at(p: Problem, theta: np.ndarray, near: np.ndarray) -> Nested:
-    """`nested`, compiled once for a fit, on the host."""
-    return jax.tree.map(np.asarray, _nested(p, theta, near))
+    """`nested` on the host."""
+    return jax.tree.map(np.asarray, nested(p, theta, near))
 
 
 def minimise_nested(

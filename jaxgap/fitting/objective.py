@@ -9,109 +9,33 @@ branch need not exist at a trial theta. Then the amplitudes are unknowns of thei
 
 which is finite and smooth everywhere: such a theta is an ordinary point of the search, not a NaN. Both are sums of squares,
 and both come as residuals with their Jacobians, for least squares.
+
+Both are composed of programs: one for the states and the numbers that belong to them, one for every experiment
+(`jaxgap.fitting.readings`), and one that weighs the deviations.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.continuation.ends import Begin
 from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.equations.pairing import gap_residual
-from jaxgap.fitting.data import OVER_T_C
-from jaxgap.fitting.junctions import measured, with_values
-from jaxgap.fitting.problem import Parameters, Problem, Row, at_conditions, systems_at
+from jaxgap.fitting.predictions import LOCATED, in_order, numbers, predictions, with_located
+from jaxgap.fitting.problem import Parameters, Problem, at_conditions, without_experiments
+from jaxgap.fitting.readings import Direction, Reading, readings_along, relevant
 from jaxgap.fitting.states import Amplitudes, states_near
-from jaxgap.model.superconductor import Superconductor
-from jaxgap.observables.located import OnBranch
-from jaxgap.observables.quantities import MEASURED
-from jaxgap.observables.quantity import Need
-from jaxgap.solving.critical import critical_temperature
-from jaxgap.solving.starts import starting_amplitudes
-from jaxgap.solving.state import GivenState
+from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import AnyArray
 from jaxgap.spectra.pair import safe_sqrt
-from jaxgap.units import k_B
 
-__all__ = ["Joint", "Nested", "joint", "joint_objective", "nested", "predictions"]
-
-Residuals = tuple[Float[Array, "..."], Float[Array, "..."]]
-
-LOCATED = tuple(name for name, row in MEASURED.items() if row.needs == Need.BRANCH)
-"""Temperatures that equations of their own locate, from the system alone."""
-OF_STATE = tuple(name for name, row in MEASURED.items() if row.needs == Need.STATE and not row.axes)
-"""What amplitudes at a temperature have: one number, or one per branch or band."""
-
-
-def predictions(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
-    """What the model says for every fitted datum, from the parameters and the amplitudes at every condition; NaN for what is
-    `LOCATED`, which they do not tell.
-
-    Where all amplitudes are exactly zero the state is the normal one, and every gap is 0, in any definition (a branch of
-    quasiparticles may have a minimum above zero there: that is a distance between bands). A ratio of such gaps is NaN.
-    """
-    unknown = jnp.full((len(p.systems), 1 if p.after is None else len(p.after)), jnp.nan)
-    table: dict[str, Float[Array, "place value"]] = dict.fromkeys(LOCATED, unknown)
-    where = {kind: _where(p, kind) for kind in OF_STATE}
-    table |= {kind: _of_states(p, theta, Delta, kind, chosen) for kind, chosen in where.items() if len(chosen)}
-    if any(kind == "T_c" for row in p.rows for kind, _ in row.terms) or any(row.operator == OVER_T_C for row in p.rows):
-        table["T_c"] = jnp.stack([critical_temperature(sc) for sc in systems_at(p, theta)])[:, None]
-    # All numbers in one row, and every datum as (a - b) / c of some of them: a program that does not grow with the data.
-    parts = {"0": jnp.zeros(1), "1": jnp.ones(1)} | {kind: part.ravel() for kind, part in table.items()}
-    parts |= {f"dIdV {i}": curve for i, curve in enumerate(_spectra(p, theta, Delta))}
-    widths = {kind: part.shape[1] for kind, part in table.items()}
-    first = dict(zip(parts, np.cumsum([0, *(len(part) for part in parts.values())]).tolist(), strict=False))
-    places = (_places(row, first, widths, where) for row in p.rows)
-    a, b, c, factor = (jnp.array(column) for column in zip(*places, strict=True))
-    numbers = jnp.concatenate(list(parts.values()))
-    return factor * (numbers[a] - numbers[b]) / numbers[c]
-
-
-def _where(p: Problem, kind: str) -> np.ndarray:
-    """The conditions at which a quantity of the state was measured."""
-    return np.array(sorted({row.condition for row in p.rows if any(kind == one for one, _ in row.terms)}), int)
-
-
-def _of_states(p: Problem, theta: Parameters, Delta: Amplitudes, kind: str, chosen: np.ndarray) -> Float[Array, "chosen value"]:
-    """A quantity at the `chosen` conditions; where all amplitudes are zero, as the normal state has it."""
-    quantity = MEASURED[kind]
-    found = at_conditions(p, theta, lambda sc, T, D: quantity(sc, T, GivenState(sc, T, D)), Delta, chosen=chosen)
-    found = found.reshape(len(chosen), -1)
-    normal = ~jnp.any(Delta[chosen] != 0, axis=1, keepdims=True)
-    return found if quantity.normal is None else jnp.where(normal, quantity.normal, found)
-
-
-def _places(
-    row: Row, first: dict[str, int], widths: dict[str, int], where: dict[str, np.ndarray]
-) -> tuple[int, int, int, float]:
-    """Where the numbers a, b and c of a datum factor (a - b) / c are, and the factor."""
-
-    def place(kind: str, i: int) -> int:
-        if kind == "dIdV":
-            return first[f"dIdV {i}"] + row.point
-        at = int(np.searchsorted(where[kind], row.condition)) if kind in where else row.sample
-        return first[kind] + widths[kind] * at + i
-
-    a, zero, one = place(*row.terms[0]), first["0"], first["1"]
-    if row.operator == OVER_T_C:
-        return a, zero, place("T_c", 0), 2 / k_B
-    if row.operator == "-":
-        return a, place(*row.terms[1]), one, 1.0
-    return a, zero, place(*row.terms[1]) if row.operator == "/" else one, 1.0
-
-
-def _spectra(p: Problem, theta: Parameters, Delta: Amplitudes) -> list[Float[Array, "voltage"]]:
-    """Every spectrum at its voltages."""
-    if not p.spectra:
-        return []
-    systems, junctions = systems_at(p, theta), with_values(p.junctions, p.junction_ties, theta)
-    return [
-        measured(systems[p.sample[s.condition]], Delta[s.condition], p.T[s.condition], V, junctions[s.junction], s.nodes)
-        for s, V in zip(p.spectra, p.V, strict=True)
-    ]
+__all__ = ["Joint", "Nested", "deviations", "joint", "joint_objective", "nested", "nested_at_roots"]
 
 
 def deviations(p: Problem, predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
@@ -121,17 +45,35 @@ def deviations(p: Problem, predicted: Float[Array, "datum"]) -> Float[Array, "da
 
     .. math:: \text{upper limit:} \quad z \to \sqrt{-2 \ln \Phi(-z)}, \qquad \text{lower limit:} \quad
               z \to \sqrt{-2 \ln \Phi(z)}
+
+    Of data with correlated errors it is z = L^-1 (prediction - measurement), with their covariance L L^T.
     """
     z = (predicted - p.value) / p.error
     sign = np.array([{"upper": -1.0, "lower": 1.0, "": 0.0}[row.limit] for row in p.rows])
     z = jnp.where(sign != 0, safe_sqrt(-2 * jax.scipy.special.log_ndtr(sign * z)), z)
-    if p.loss == "linear":
-        return z
-    # sign(z) sqrt(loss), smooth at z = 0.
-    z2 = z**2
-    small = z2 < 1e-8
-    safe = jnp.where(small, 1.0, z2)
-    cost = {"soft_l1": lambda s: 2 * (jnp.sqrt(1 + s) - 1), "cauchy": jnp.log1p}[p.loss]
+    for rows, C in zip(p.correlated, p.covariances, strict=True):
+        own = np.array(rows, int)
+        z = z.at[own].set(solve_triangular(jnp.linalg.cholesky(C), (predicted - p.value)[own], lower=True))
+    losses = np.array([row.loss for row in p.rows])
+    for loss, cost in LOSSES.items():
+        if np.any(losses == loss):
+            z = jnp.where(losses == loss, _forgiving(z, cost), z)
+    return z
+
+
+LOSSES: dict[str, Callable[[Float[Array, "datum"]], Float[Array, "datum"]]] = {
+    "soft_l1": lambda s: 2 * (jnp.sqrt(1 + s) - 1),
+    "cauchy": jnp.log1p,
+}
+"""What z^2 costs, where it is not itself."""
+
+
+def _forgiving(
+    z: Float[Array, "datum"], cost: Callable[[Float[Array, "datum"]], Float[Array, "datum"]]
+) -> Float[Array, "datum"]:
+    """sign(z) sqrt(cost(z^2)), smooth at z = 0."""
+    small = z**2 < 1e-8
+    safe = jnp.where(small, 1.0, z**2)
     return z * jnp.where(small, 1.0, jnp.sqrt(cost(safe) / safe))
 
 
@@ -146,16 +88,21 @@ def _stiff(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "co
     return at_conditions(p, theta, lambda sc, T, D: gap_residual(sc, D, T), Delta) / p.scale
 
 
+# --- the search -----------------------------------------------------------------------------------------------------------
+
+
 def joint_objective(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, ""]:
     """chi^2(theta, Delta) + |r|^2 / s^2: finite whether or not `Delta` solves the gap equations."""
-    parts = _searched(p, theta, Delta), _stiff(p, theta, Delta), beforehand(p, theta)
+    parts = _searched(p, predictions(p, theta, Delta)), _stiff(p, theta, Delta), beforehand(p, theta)
     return sum((jnp.sum(part**2) for part in parts), jnp.zeros(()))
 
 
-def _searched(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "datum"]:
-    """The residuals of the data in the search, which knows nothing of what is `LOCATED`."""
+def _searched(p: Problem, predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
+    """The residuals of the data in the search, which knows nothing of what is `LOCATED`, nor of correlations: those would make
+    a datum depend on the amplitudes at other temperatures. The finish has both."""
     known = np.array([row.terms[0][0] not in LOCATED for row in p.rows])
-    return jnp.where(known, deviations(p, jnp.where(known, predictions(p, theta, Delta), p.value)), 0.0)
+    p = replace(p, covariances=(), correlated=())
+    return jnp.where(known, deviations(p, jnp.where(known, predicted, p.value)), 0.0)
 
 
 class Joint(NamedTuple):
@@ -165,52 +112,156 @@ class Joint(NamedTuple):
     equations at one condition on those at it.
     """
 
-    deviations: Float[Array, "datum"]
+    deviations: Float[AnyArray, "residual"]
     """Of the data; then of what is known beforehand."""
-    stiff: Float[Array, "condition channel"]
-    deviations_theta: Float[Array, "datum parameter"]
-    stiff_theta: Float[Array, "condition channel parameter"]
-    deviations_Delta: Float[Array, "datum channel"]
-    stiff_Delta: Float[Array, "condition channel channel"]
+    stiff: Float[AnyArray, "condition channel"]
+    deviations_theta: Float[AnyArray, "residual parameter"]
+    stiff_theta: Float[AnyArray, "condition channel parameter"]
+    deviations_Delta: Float[AnyArray, "datum channel"]
+    stiff_Delta: Float[AnyArray, "condition channel channel"]
 
 
-def joint(p: Problem, theta: Parameters, Delta: Amplitudes) -> Joint:
+class _Apart(NamedTuple):
+    """What numbers by themselves and the gap equations add to the search."""
+
+    numbers: Float[AnyArray, "number"]
+    numbers_theta: Float[AnyArray, "number parameter"]
+    numbers_Delta: Float[AnyArray, "number channel"]
+    stiff: Float[AnyArray, "condition channel"]
+    stiff_theta: Float[AnyArray, "condition channel parameter"]
+    stiff_Delta: Float[AnyArray, "condition channel channel"]
+
+
+def joint(p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArray, "condition channel"]) -> Joint:
     """The residuals of the search at parameters and amplitudes, with their derivatives with respect to both."""
+    apart = _apart(without_experiments(p), theta, Delta)
+    found = readings_along(p, theta, Delta, [block for i in range(len(p.experiments)) for block in _blocks(p, i)])
+    return _joined(p, theta, apart, found)
 
-    def terms(t: Parameters) -> tuple[Residuals, Residuals]:
-        both = jnp.append(_searched(p, t, Delta), beforehand(p, t)), _stiff(p, t, Delta)
+
+def _blocks(p: Problem, i: int) -> list[Direction]:
+    """The directions of an experiment's parameters, and of the amplitudes in blocks of as many: one program serves both."""
+    own, n = relevant(p, i), p.systems[0].lam.shape[0]
+    m, places = max(len(own), 1), len(p.experiments[i].conditions)
+    theta_dot, none = np.zeros((m, len(p.names))), np.zeros((places, m, n))
+    theta_dot[np.arange(len(own)), own] = 1.0
+    blocks = [Direction(i, theta_dot, none)]
+    for first in range(0, n, m):
+        along = np.eye(n)[first : first + m]
+        padded = np.concatenate([along, np.zeros((m - len(along), n))])
+        blocks.append(Direction(i, 0 * theta_dot, np.broadcast_to(padded, none.shape)))
+    return blocks
+
+
+@program
+def _apart(p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArray, "condition channel"]) -> _Apart:
+    theta, Delta = jnp.asarray(theta), jnp.asarray(Delta)
+
+    def terms(t: Parameters) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        both = numbers(p, t, Delta), _stiff(p, t, Delta)
         return both, both
 
-    (d_theta, r_theta), (d, r) = jax.jacfwd(terms, has_aux=True)(theta)
+    (n_theta, r_theta), (n, r) = jax.jacfwd(terms, has_aux=True)(theta)
     # All conditions at once: a datum sees only the change at its own.
-    d_Delta = jax.jacfwd(lambda shift: _searched(p, theta, Delta + shift))(jnp.zeros(Delta.shape[1]))
+    n_Delta = jax.jacfwd(lambda shift: numbers(p, theta, Delta + shift))(jnp.zeros(Delta.shape[1]))
     M = at_conditions(p, theta, lambda sc, T, D: residual_and_matrix(sc, D, T)[1], Delta)
-    return Joint(d, r, d_theta, r_theta, d_Delta, M / p.scale)
+    return _Apart(n, n_theta, n_Delta, r, r_theta, M / p.scale)
+
+
+@program
+def _joined(p: Problem, theta: Float[AnyArray, "parameter"], apart: _Apart, found: list[Reading]) -> Joint:
+    theta, n = jnp.asarray(theta), apart.stiff.shape[1]
+    values, slopes_theta, slopes_Delta = [], [], []
+    rest = list(found)
+    for i in range(len(p.experiments)):
+        (first, *others), rest = rest[: len(_blocks(p, i))], rest[len(_blocks(p, i)) :]
+        values.append(jnp.asarray(first.value))
+        slopes_theta.append(_spread(p, i, first))
+        slopes_Delta.append(jnp.moveaxis(jnp.concatenate([one.slope for one in others], axis=1)[:, :n], 1, -1))
+    predicted = in_order(p, jnp.asarray(apart.numbers), values)
+    d, d_theta = _along(p, predicted, in_order(p, jnp.asarray(apart.numbers_theta), slopes_theta))
+    _, d_Delta = _along(p, predicted, in_order(p, jnp.asarray(apart.numbers_Delta), slopes_Delta))
+    known, known_theta = beforehand(p, theta), jax.jacfwd(lambda t: beforehand(p, t))(theta)
+    return Joint(
+        jnp.append(d, known),
+        apart.stiff,
+        jnp.concatenate([d_theta, known_theta]),
+        apart.stiff_theta,
+        d_Delta,
+        apart.stiff_Delta,
+    )
+
+
+def _along(
+    p: Problem, predicted: Float[Array, "datum"], slopes: Float[Array, "datum direction"]
+) -> tuple[Float[Array, "datum"], Float[Array, "datum direction"]]:
+    """The residuals of the search, and their changes."""
+    return _chained(lambda y: _searched(p, y), predicted, slopes)
+
+
+def _chained(
+    weighed: Callable[[Float[Array, "datum"]], Float[Array, "datum"]],
+    predicted: Float[Array, "datum"],
+    slopes: Float[Array, "datum direction"],
+) -> tuple[Float[Array, "datum"], Float[Array, "datum direction"]]:
+    """A function of predictions, and its changes along theirs."""
+    change = jax.vmap(lambda slope: jax.jvp(weighed, (predicted,), (slope,))[1], in_axes=1, out_axes=1)
+    return weighed(predicted), change(slopes)
+
+
+def _spread(p: Problem, i: int, one: Reading) -> Float[Array, "place point parameter"]:
+    """The changes of an experiment's readings along its own parameters as derivatives with respect to all."""
+    own = relevant(p, i)
+    full = jnp.zeros((*one.value.shape, len(p.names)))
+    return full.at[..., own].set(jnp.moveaxis(jnp.asarray(one.slope)[:, : len(own)], 1, -1))
+
+
+# --- the finish -----------------------------------------------------------------------------------------------------------
 
 
 class Nested(NamedTuple):
     """Residuals at theta with the amplitudes that belong to it."""
 
-    residuals: Float[Array, "residual"]
+    residuals: Float[AnyArray, "residual"]
     """Of every datum; of what is known beforehand; then r / s, zero where the branch exists."""
-    predicted: Float[Array, "datum"]
-    jacobian: Float[Array, "residual parameter"]
+    predicted: Float[AnyArray, "datum"]
+    jacobian: Float[AnyArray, "residual parameter"]
     """Their derivatives, through the implicit derivative."""
-    Delta: Amplitudes
-    on_branch: Bool[Array, ""]
+    Delta: Float[AnyArray, "condition channel"]
+    on_branch: Bool[AnyArray, ""]
     """Whether there is a solution that the fit may take (`fitting.states`) at every condition."""
-    refused: Bool[Array, ""]
+    refused: Bool[AnyArray, ""]
     """Whether there are solutions with the branch's signs at every condition, of which one may not be taken."""
 
 
-def nested(p: Problem, theta: Parameters, near: Amplitudes) -> Nested:
+class _Solved(NamedTuple):
+    """The states at theta, and the numbers that belong to them."""
+
+    Delta: Float[AnyArray, "condition channel"]
+    Delta_theta: Float[AnyArray, "condition channel parameter"]
+    """Zero where the branch does not exist, and in the normal state."""
+    numbers: Float[AnyArray, "number"]
+    numbers_theta: Float[AnyArray, "number parameter"]
+    stiff: Float[AnyArray, "condition channel"]
+    stiff_theta: Float[AnyArray, "condition channel parameter"]
+    on_branch: Bool[AnyArray, ""]
+    refused: Bool[AnyArray, ""]
+
+
+def nested(p: Problem, theta: Float[AnyArray, "parameter"], near: Float[AnyArray, "condition channel"]) -> Nested:
     """Residuals of the self-consistent solution near the amplitudes `near`, differentiated by the implicit function theorem.
 
     Where there is none on the branch, they are those of the joint objective at the amplitudes where the search for one ended.
     """
+    return _with_curves(p, theta, _solved(without_experiments(p), theta, near))
+
+
+@program
+def _solved(p: Problem, theta: Float[AnyArray, "parameter"], near: Float[AnyArray, "condition channel"]) -> _Solved:
+    theta, near = jnp.asarray(theta), jnp.asarray(near)
     found = states_near(p, theta, near)
     ended = jnp.where(jnp.isfinite(found.root.x).all(), found.root.x, near)
-    at = nested_at_roots(p, theta, ended, found.root.jacobian, found.allowed.all())
+    at = _at_roots(p, theta, ended, found.root.jacobian, found.allowed.all())
     return at._replace(refused=found.solves.all() & ~at.on_branch)
 
 
@@ -222,48 +273,51 @@ def nested_at_roots(
     exists: Bool[Array, ""],
 ) -> Nested:
     """`nested` where Newton has ended: the amplitudes, dr/dDelta there, and whether the fit may take all of them."""
+    return _with_curves(p, theta, _at_roots(without_experiments(p), theta, ended, matrices, exists))
 
-    def terms(t: Parameters) -> tuple[Float[Array, "residual"], Residuals]:
+
+def _at_roots(
+    p: Problem,
+    theta: Parameters,
+    ended: Amplitudes,
+    matrices: Float[Array, "condition channel channel"],
+    exists: Bool[Array, ""],
+) -> _Solved:
+    Terms = tuple[Float[Array, "condition channel"], Float[Array, "number"], Float[Array, "condition channel"]]
+
+    def terms(t: Parameters) -> tuple[Terms, Terms]:
         Delta = at_conditions(p, t, lambda sc, T, D, J: implicit_amplitudes(sc, T, D, exists, J), ended, matrices)
         # Off the branch the implicit derivative is NaN; the amplitudes are then held fixed, and in the normal state zero.
         Delta = jnp.where(exists & jnp.any(ended != 0, axis=1, keepdims=True), Delta, ended)
-        predicted = _with_located(p, t, predictions(p, t, Delta), ended, exists)
-        stiff = jnp.where(exists, 0.0, _stiff(p, t, ended)).ravel()
-        residuals = jnp.concatenate([deviations(p, predicted), beforehand(p, t), stiff])
-        return residuals, (residuals, predicted)
+        found = with_located(p, t, numbers(p, t, Delta), ended, exists)
+        every = Delta, found, jnp.where(exists, 0.0, _stiff(p, t, ended))
+        return every, every
 
-    jacobian, (residuals, predicted) = jax.jacfwd(terms, has_aux=True)(theta)
-    return Nested(residuals, predicted, jacobian, ended, exists, ~exists)
-
-
-def _with_located(
-    p: Problem, theta: Parameters, predicted: Float[Array, "datum"], ended: Amplitudes, exists: Bool[Array, ""]
-) -> Float[Array, "datum"]:
-    """The predictions, with the temperatures at which branches end and jump."""
-    systems = systems_at(p, theta)
-    wanted = sorted({(*row.terms[0], row.sample) for row in p.rows if row.terms[0][0] in LOCATED})
-    if not wanted:
-        return predicted
-    found = [_located(p, systems[sample], kind, i, sample, ended, exists) for kind, i, sample in wanted]
-    places = [(k, wanted.index((*row.terms[0], row.sample))) for k, row in enumerate(p.rows) if row.terms[0][0] in LOCATED]
-    rows, which = np.array(places).T
-    return predicted.at[rows].set(jnp.stack(found)[which])
+    (D_theta, n_theta, r_theta), (_, n, r) = jax.jacfwd(terms, has_aux=True)(theta)
+    return _Solved(ended, D_theta, n, n_theta, r, r_theta, exists, ~exists)
 
 
-def _located(
-    p: Problem, sc: Superconductor, kind: str, state: int, sample: int, ended: Amplitudes, exists: Bool[Array, ""]
-) -> Float[Array, ""]:
-    after = None if p.after is None else p.after[state]
-    on = OnBranch(p.pattern, _begin(p, sc, sample, ended, exists), after)
-    return MEASURED[kind](sc, None, on)
+def _with_curves(p: Problem, theta: Float[AnyArray, "parameter"], at: _Solved) -> Nested:
+    """The numbers and the curves of solved states, weighed."""
+    return _weighed(p, theta, at, readings_along(p, theta, at.Delta, [_through(p, i, at) for i in range(len(p.experiments))]))
 
 
-def _begin(p: Problem, sc: Superconductor, sample: int, ended: Amplitudes, exists: Bool[Array, ""]) -> Begin | None:
-    """The end is that of the fitted state's branch: others may have its signs, too. Without a state it is that of the branch
-    which the signs name at T = 0."""
-    if sample not in p.sample:
-        return None
-    lowest = p.sample.index(sample)
-    named = starting_amplitudes(sc, p.pattern)
-    paired = exists & jnp.any(ended[lowest] != 0)
-    return Begin(jnp.where(paired, p.T[lowest], 0.0), jnp.where(paired, ended[lowest], named))
+def _through(p: Problem, i: int, at: _Solved) -> Direction:
+    """The directions of an experiment's parameters, along which the amplitudes follow."""
+    own, places = relevant(p, i), np.array(p.experiments[i].conditions, int)
+    chosen = at.Delta_theta[places][:, :, own] if len(own) else 0.0 * at.Delta_theta[places][:, :, :1]
+    theta_dot = np.zeros((max(len(own), 1), len(p.names)))
+    theta_dot[np.arange(len(own)), own] = 1.0
+    return Direction(i, theta_dot, chosen.swapaxes(1, 2))
+
+
+@program
+def _weighed(p: Problem, theta: Float[AnyArray, "parameter"], at: _Solved, curves: list[Reading]) -> Nested:
+    theta = jnp.asarray(theta)
+    predicted = in_order(p, jnp.asarray(at.numbers), [jnp.asarray(one.value) for one in curves])
+    slopes = in_order(p, jnp.asarray(at.numbers_theta), [_spread(p, i, one) for i, one in enumerate(curves)])
+    z, z_theta = _chained(lambda y: deviations(p, y), predicted, slopes)
+    known, known_theta = beforehand(p, theta), jax.jacfwd(lambda t: beforehand(p, t))(theta)
+    residuals = jnp.concatenate([z, known, jnp.ravel(at.stiff)])
+    jacobian = jnp.concatenate([z_theta, known_theta, jnp.reshape(at.stiff_theta, (-1, len(theta)))])
+    return Nested(residuals, predicted, jacobian, at.Delta, at.on_branch, at.refused)

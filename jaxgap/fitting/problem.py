@@ -15,25 +15,50 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxgap.continuation.jumps import state_pattern
-from jaxgap.fitting.config import FitConfig, JunctionConfig
+from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum, at_temperature, targets
+from jaxgap.fitting.experiments import Experiment, Numbers, Tie, arrays_of, experiment_of, is_experiment, ranges_of, tie
 from jaxgap.fitting.expressions import evaluated, names_in
-from jaxgap.fitting.junctions import Junction, Spectrum, Tie, is_junction, tie
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
-from jaxgap.observables.conductance import common_nodes
 from jaxgap.solving.labels import sign_pattern
 
-__all__ = ["Problem", "Row", "at_conditions", "error_of", "leaves_at", "problem", "system_at", "systems_at", "thinned"]
+__all__ = [
+    "Problem",
+    "Row",
+    "at_conditions",
+    "error_of",
+    "leaves_at",
+    "problem",
+    "system_at",
+    "systems_at",
+    "thinned",
+    "without_experiments",
+]
 
 Parameters = Float[Array, "parameter"]
 
 
-class Problem(eqx.Module):
-    """A fit, as arrays and static structure."""
+POINT = "point"
+"""Kind of a term that is a point of an experiment."""
+
+
+class Parametrised(eqx.Module):
+    """Systems whose leaves depend on parameters."""
 
     systems: tuple[Superconductor, ...]
     """Every sample's system, with the values of everything that is not fitted."""
+    ties: tuple[tuple[tuple[str, float], ...], ...] = eqx.field(static=True)
+    """For every parameter the (path, factor) of the leaves that it sets."""
+    only: tuple[int | None, ...] = eqx.field(static=True)
+    """For every parameter the sample whose system it sets; None: all of them."""
+    expressions: tuple[tuple[tuple[str, str, tuple[tuple[str, int], ...]], ...], ...] = eqx.field(static=True)
+    """For every sample the (path, expression, (name in it, index of the parameter)) of its tied leaves."""
+
+
+class Problem(Parametrised):
+    """A fit, as arrays and static structure."""
+
     lower: Parameters
     upper: Parameters
     T: Float[Array, "condition"]
@@ -49,25 +74,22 @@ class Problem(eqx.Module):
     prior: tuple[Parameters, Parameters]
     """(value, standard deviation); infinite where nothing is known beforehand."""
     names: tuple[str, ...] = eqx.field(static=True)
-    ties: tuple[tuple[tuple[str, float], ...], ...] = eqx.field(static=True)
-    """For every parameter the (path, factor) of the leaves that it sets."""
-    only: tuple[int | None, ...] = eqx.field(static=True)
-    """For every parameter the sample whose system it sets; None: all of them."""
-    expressions: tuple[tuple[tuple[str, str, tuple[tuple[str, int], ...]], ...], ...] = eqx.field(static=True)
-    """For every sample the (path, expression, (name in it, index of the parameter)) of its tied leaves."""
     sample: tuple[int, ...] = eqx.field(static=True)
     """Of every condition."""
     rows: tuple["Row", ...] = eqx.field(static=True)
-    loss: str = eqx.field(static=True)
     phases: bool = eqx.field(static=True, default=False)
     """Whether phases count among the unstable directions: g is symmetric."""
-    junctions: tuple[Junction, ...] = ()
-    """With the values of everything that is not fitted."""
-    V: tuple[Float[Array, "voltage"], ...] = ()
-    """Voltages of every spectrum [mV]."""
-    spectra: tuple[Spectrum, ...] = eqx.field(static=True, default=())
-    junction_ties: tuple[tuple[Tie, ...], ...] = eqx.field(static=True, default=())
-    """As `ties`, of the junctions."""
+    numbers: tuple[Numbers, ...] = ()
+    """Of every experiment, with the values of everything that is not fitted."""
+    points: tuple[Float[Array, "_ _"], ...] = ()
+    """Places of every experiment's points on the quantity's own axis, [condition, point]."""
+    experiments: tuple[Experiment, ...] = eqx.field(static=True, default=())
+    number_ties: tuple[tuple[Tie, ...], ...] = eqx.field(static=True, default=())
+    """As `ties`, of the experiments' numbers."""
+    covariances: tuple[Float[Array, "_ _"], ...] = ()
+    """Of data whose errors are correlated, one matrix for every group of them."""
+    correlated: tuple[tuple[int, ...], ...] = eqx.field(static=True, default=())
+    """The rows of every such group."""
     after: Float[Array, "state band"] | None = None
     """Signs of the band amplitudes of the states that the data jump to."""
 
@@ -76,14 +98,16 @@ class Row(NamedTuple):
     """What the model has to compute for a datum."""
 
     terms: tuple[tuple[str, int], ...]
-    """(kind, index of the branch or band) of every term."""
+    """(kind, index of the branch or band) of every term; (`POINT`, index of the experiment) for a point of a curve."""
     condition: int
     """Index of sample and temperature (0 where there is none)."""
     operator: str
     limit: str
     point: int = 0
-    """Index of the voltage within its spectrum."""
+    """Index among the points of its experiment at the same condition."""
     sample: int = 0
+    loss: str = "linear"
+    """What a deviation costs (`fitting.objective.deviations`)."""
 
 
 def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Datum, ...]) -> Problem:
@@ -92,8 +116,9 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
     samples = config.sample_names
     conditions = sorted({(samples.index(datum.sample), datum.T) for datum in fitted if datum.T is not None})
     states = sorted({datum.of for datum in fitted if datum.kind == "jump"})
-    rows, voltages = _rows(systems[0], fitted, samples, conditions, states)
-    names = list(config.junctions)
+    given = config.experiments
+    rows, places = _rows(systems[0], fitted, config, conditions, states)
+    groups = _correlated(fitted)
     parameters = config.parameters.values()
     bounds = np.array([parameter.bounds for parameter in parameters], dtype=float)
     prior = np.array([parameter.prior or (0.0, np.inf) for parameter in parameters], dtype=float)
@@ -106,25 +131,23 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
         error=jnp.asarray([error_of(d, config) for d in fitted]),
         scale=jnp.asarray(config.optimiser.residual_scale_meV),
         names=tuple(config.parameters),
-        ties=tuple(tuple(tie for tie in parameter.sets.items() if not is_junction(tie[0])) for parameter in parameters),
+        ties=tuple(tuple(tie for tie in parameter.sets.items() if not is_experiment(tie[0])) for parameter in parameters),
         only=tuple(None if parameter.sample is None else samples.index(parameter.sample) for parameter in parameters),
         expressions=tuple(_expressions(config, sample) for sample in samples),
         sample=tuple(sample for sample, _ in conditions),
         rows=rows,
-        loss=config.data.loss,
         pattern=sign_pattern(config.system.branch, len(systems[0].bands)),
         unstable=jnp.asarray(0 if config.system.stability == "stable" else -1),
         prior=(jnp.asarray(prior[:, 0]), jnp.asarray(prior[:, 1])),
-        junctions=tuple(_junction(junction, systems[0]) for junction in config.junctions.values()),
-        V=tuple(jnp.asarray(V) for V in voltages.values()),
-        spectra=tuple(
-            Spectrum(names.index(junction), condition, common_nodes(V, conditions[condition][1]))
-            for (junction, condition), V in voltages.items()
-        ),
-        junction_ties=tuple(
-            tuple(tie(to, factor, names, systems[0].band_names) for to, factor in parameter.sets.items() if is_junction(to))
+        numbers=tuple(arrays_of(one, systems[0]) for one in given.values()),
+        points=tuple(jnp.asarray(_padded(own)) for own in places.values()),
+        experiments=_experiments(config, systems[0], conditions, places),
+        number_ties=tuple(
+            tuple(tie(to, factor, given, systems[0].band_names) for to, factor in parameter.sets.items() if is_experiment(to))
             for parameter in parameters
         ),
+        covariances=tuple(jnp.asarray(_covariance(fitted, group)) for group in groups),
+        correlated=groups,
         after=jnp.stack([state_pattern(state, len(systems[0].bands)) for state in states]) if states else None,
     )
     _check_jumps(p)
@@ -150,30 +173,77 @@ def _expressions(config: FitConfig, sample: str) -> tuple[tuple[str, str, tuple[
     )
 
 
+Places = dict[str, dict[int, list[float]]]
+"""Experiment -> condition -> the points there (0 where the quantity has no axis of its own)."""
+
+
 def _rows(
-    sc: Superconductor,
-    fitted: list[Datum],
-    samples: tuple[str, ...],
-    conditions: list[tuple[int, float]],
-    states: list[str],
-) -> tuple[tuple[Row, ...], dict[tuple[str, int], list[float]]]:
-    """(what to compute for every datum, the voltages of every spectrum by junction and condition)."""
-    names = {**targets(sc), "jump": states}
-    voltages: dict[tuple[str, int], list[float]] = {}
+    sc: Superconductor, fitted: list[Datum], config: FitConfig, conditions: list[tuple[int, float]], states: list[str]
+) -> tuple[tuple[Row, ...], Places]:
+    """(what to compute for every datum, where the points of every experiment are)."""
+    names, samples, order = {**targets(sc), "jump": states}, config.sample_names, list(config.experiments)
+    places: Places = {name: {} for name in order}
     rows = []
     for d in fitted:
-        sample = samples.index(d.sample)
+        sample, loss = samples.index(d.sample), config.entries[d.entry].loss
         condition = conditions.index((sample, d.T)) if at_temperature(d.kind) and d.T is not None else 0
-        if d.V is not None:
-            V = voltages.setdefault((d.of, condition), [])
-            V.append(d.V)
-            spectrum = list(voltages).index((d.of, condition))
-            rows.append(Row((("dIdV", spectrum),), condition, "", d.limit, len(V) - 1, sample))
+        if d.experiment:
+            own = places[d.experiment].setdefault(condition, [])
+            own.append(d.x or 0.0)
+            rows.append(Row(((POINT, order.index(d.experiment)),), condition, "", d.limit, len(own) - 1, sample, loss))
         else:
             terms = ((d.kind, d.of), d.second) if d.second[0] else ((d.kind, d.of),)
             indices = tuple((kind, list(names[kind]).index(of) if of else 0) for kind, of in terms)
-            rows.append(Row(indices, condition, d.operator, d.limit, sample=sample))
-    return tuple(rows), voltages
+            rows.append(Row(indices, condition, d.operator, d.limit, sample=sample, loss=loss))
+    return tuple(rows), {name: dict(sorted(own.items())) for name, own in places.items()}
+
+
+def _padded(places: dict[int, list[float]]) -> np.ndarray:
+    """[condition, point]: equally many at every condition, the last one once more where there are fewer."""
+    most = max((len(x) for x in places.values()), default=0)
+    return np.array([x + x[-1:] * (most - len(x)) for x in places.values()]).reshape(len(places), most)
+
+
+def _experiments(
+    config: FitConfig, sc: Superconductor, conditions: list[tuple[int, float]], places: Places
+) -> tuple[Experiment, ...]:
+    found, given = [], config.experiments
+    for name, one in given.items():
+        own = tuple(places[name])
+        T = np.array([conditions[i][1] for i in own])
+        ranges = ranges_of(name, given, sc, [(parameter.bounds, parameter.sets) for parameter in config.parameters.values()])
+        found.append(experiment_of(one, sc, own, T, _padded(places[name]), ranges))
+    return tuple(found)
+
+
+def _correlated(fitted: list[Datum]) -> tuple[tuple[int, ...], ...]:
+    """The rows of every experiment whose errors are correlated."""
+    own: dict[str, list[int]] = {}
+    for k, d in enumerate(fitted):
+        if d.covariance:
+            own.setdefault(d.experiment, []).append(k)
+    return tuple(tuple(rows) for rows in own.values())
+
+
+def _covariance(fitted: list[Datum], rows: tuple[int, ...]) -> np.ndarray:
+    return np.array([fitted[k].covariance for k in rows])
+
+
+def without_experiments(p: Problem) -> Problem:
+    """The same fit without any curve among the data: the rows that are numbers by themselves."""
+    alone = np.array([k for k, row in enumerate(p.rows) if row.terms[0][0] != POINT], int)
+    return replace(
+        p,
+        rows=tuple(p.rows[k] for k in alone),
+        value=p.value[alone],
+        error=p.error[alone],
+        experiments=(),
+        points=(),
+        numbers=(),
+        number_ties=((),) * len(p.names),
+        covariances=(),
+        correlated=(),
+    )
 
 
 def thinned(p: Problem, most: int) -> tuple[Problem, np.ndarray]:
@@ -185,8 +255,7 @@ def thinned(p: Problem, most: int) -> tuple[Problem, np.ndarray]:
     measured: dict[int, set[Any]] = {i: set() for i in range(len(p.T))}
     for row in p.rows:
         if is_of_condition(row):
-            kinds = tuple(kind if kind == "dIdV" else (kind, i) for kind, i in row.terms)
-            measured[row.condition].add((kinds, row.operator, row.limit))
+            measured[row.condition].add((row.terms, row.operator, row.limit))
     series: dict[Any, list[int]] = {}
     for i, of in measured.items():
         series.setdefault((p.sample[i], frozenset(of)), []).append(i)
@@ -204,12 +273,13 @@ def _spread(n: int, most: int) -> list[int]:
 def _at(p: Problem, kept: np.ndarray) -> Problem:
     """The fit of the data at the conditions `kept`, and of those that belong to none."""
     new = {int(old): i for i, old in enumerate(kept)}
-    shown = [k for k, s in enumerate(p.spectra) if s.condition in new]
     chosen = [k for k, row in enumerate(p.rows) if not is_of_condition(row) or row.condition in new]
+    place = {k: i for i, k in enumerate(chosen)}
+    stay = [[i for i, condition in enumerate(one.conditions) if condition in new] for one in p.experiments]
+    groups = [[i for i, k in enumerate(rows) if k in place] for rows in p.correlated]
 
     def moved(row: Row) -> Row:
-        terms = tuple((kind, shown.index(i) if kind == "dIdV" else i) for kind, i in row.terms)
-        return row._replace(terms=terms, condition=new.get(row.condition, 0) if is_of_condition(row) else 0)
+        return row._replace(condition=new.get(row.condition, 0) if is_of_condition(row) else 0)
 
     return replace(
         p,
@@ -218,34 +288,34 @@ def _at(p: Problem, kept: np.ndarray) -> Problem:
         value=p.value[np.array(chosen)],
         error=p.error[np.array(chosen)],
         rows=tuple(moved(p.rows[k]) for k in chosen),
-        V=tuple(p.V[k] for k in shown),
-        spectra=tuple(p.spectra[k]._replace(condition=new[p.spectra[k].condition]) for k in shown),
+        points=tuple(x[np.array(own, int)] for x, own in zip(p.points, stay, strict=True)),
+        experiments=tuple(
+            one._replace(conditions=tuple(new[one.conditions[i]] for i in own))
+            for one, own in zip(p.experiments, stay, strict=True)
+        ),
+        covariances=tuple(C[np.ix_(own, own)] for C, own in zip(p.covariances, groups, strict=True)),
+        correlated=tuple(tuple(place[rows[i]] for i in own) for rows, own in zip(p.correlated, groups, strict=True)),
     )
 
 
 def is_of_condition(row: Row) -> bool:
     """Whether a datum belongs to a temperature at which it was measured."""
-    return at_temperature(row.terms[0][0])
-
-
-def _junction(config: JunctionConfig, sc: Superconductor) -> Junction:
-    weight = [config.weights.get(band, 1.0) for band in sc.band_names]
-    return Junction(*(jnp.asarray(part, jnp.float64) for part in (config.Gamma, config.scale, config.slope, weight)))
+    return row.terms[0][0] == POINT or at_temperature(row.terms[0][0])
 
 
 def error_of(datum: Datum, config: FitConfig) -> float:
     """Its own error, or the one assumed for its unit."""
     if datum.error is not None:
         return datum.error
-    return config.data.assumed_error_meV if datum.unit == "meV" else config.data.assumed_error_K
+    return config.assumed_error(datum)
 
 
-def system_at(p: Problem, theta: Parameters, sample: int = 0) -> Superconductor:
+def system_at(p: Parametrised, theta: Parameters, sample: int = 0) -> Superconductor:
     """A sample's system with the parameters (and all leaves tied to them) set."""
     return p.systems[sample].set(leaves_at(p, theta, sample))
 
 
-def leaves_at(p: Problem, theta: Parameters, sample: int) -> dict[str, Float[Array, ""]]:
+def leaves_at(p: Parametrised, theta: Parameters, sample: int) -> dict[str, Float[Array, ""]]:
     """Path -> value of the leaves that depend on parameters."""
     own = [k for k, only in enumerate(p.only) if only in (None, sample)]
     simple = {path: factor * theta[k] for k in own for path, factor in p.ties[k]}
@@ -253,15 +323,15 @@ def leaves_at(p: Problem, theta: Parameters, sample: int) -> dict[str, Float[Arr
     return simple | {path: jnp.asarray(value, jnp.float64) for path, value in tied.items()}
 
 
-def systems_at(p: Problem, theta: Parameters) -> list[Superconductor]:
+def systems_at(p: Parametrised, theta: Parameters) -> list[Superconductor]:
     return [system_at(p, theta, sample) for sample in range(len(p.systems))]
 
 
 def at_conditions(p: Problem, theta: Parameters, f: Callable[..., Any], *batched: Any, chosen: np.ndarray | None = None) -> Any:
-    """f(system, T, ...) at every condition, or at those that are `chosen`, with its own row of what is `batched`."""
+    """f(system, T, ...) at every condition, or at those that are `chosen`; what is `batched` has one row for each of them."""
     systems, T, samples = systems_at(p, theta), p.T, np.array(p.sample, int)
-    if chosen is not None and len(chosen) < len(samples):
-        T, samples, batched = T[chosen], samples[chosen], jax.tree.map(lambda leaf: leaf[chosen], batched)
+    if chosen is not None:
+        T, samples = T[chosen], samples[chosen]
     if len(systems) == 1:
         return jax.vmap(lambda T, *own: f(systems[0], T, *own))(T, *batched)
     of_condition = jax.tree.map(lambda *leaves: jnp.stack(leaves)[samples], *systems)

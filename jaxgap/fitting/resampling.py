@@ -169,7 +169,7 @@ def _settings(result: FitResult, seed: int) -> dict[str, object]:
 def _drawn(p: Problem, result: FitResult, rng: np.random.Generator) -> Problem:
     """The fit with other readings."""
     limit, known = np.array([bool(row.limit) for row in p.rows]), np.isfinite(np.asarray(p.prior[1]))
-    reading = result.predicted + np.asarray(p.error) * rng.normal(size=len(p.rows))
+    reading = result.predicted + _scattered(p, rng)
     beforehand = result.value + np.where(known, np.asarray(p.prior[1]), 0.0) * rng.normal(size=len(known))
     # The same structure: one compiled program serves all sets.
     return replace(
@@ -177,6 +177,16 @@ def _drawn(p: Problem, result: FitResult, rng: np.random.Generator) -> Problem:
         value=jnp.asarray(np.where(limit, np.asarray(p.value), reading)),
         prior=(jnp.asarray(np.where(known, beforehand, np.asarray(p.prior[0]))), p.prior[1]),
     )
+
+
+def _scattered(p: Problem, rng: np.random.Generator) -> np.ndarray:
+    """Errors of all data, drawn."""
+    drawn = rng.normal(size=len(p.rows))
+    found: np.ndarray = np.asarray(p.error) * drawn
+    for rows, C in zip(p.correlated, p.covariances, strict=True):
+        own = np.array(rows, int)
+        found[own] = np.linalg.cholesky(np.asarray(C)) @ drawn[own]
+    return found
 
 
 def _fitted(drawn: Problem, result: FitResult) -> tuple[np.ndarray, float]:

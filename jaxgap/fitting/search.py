@@ -17,7 +17,7 @@ from jaxgap.fitting.minimise import minimised
 from jaxgap.fitting.objective import Joint, joint, joint_objective
 from jaxgap.fitting.problem import Parameters, Problem, is_of_condition, thinned
 from jaxgap.numerics.programs import program
-from jaxgap.numerics.types import AnyArray, PyTree, Scalar
+from jaxgap.numerics.types import PyTree, Scalar
 
 __all__ = ["Progress", "by_adam", "by_least_squares", "searched"]
 
@@ -33,11 +33,6 @@ _ADAM_CHUNK = 50
 
 Unknowns = tuple[Float[Array, "start parameter"], Float[Array, "start condition channel"]]
 """Parameters, as sigmoids have them, and amplitudes [meV]."""
-
-
-@program
-def _joint(p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArray, "condition channel"]) -> Joint:
-    return joint(p, jnp.asarray(theta), jnp.asarray(Delta))
 
 
 def by_least_squares(
@@ -62,7 +57,7 @@ def searched(
     bounds = np.concatenate([np.asarray(p.lower), -free]), np.concatenate([np.asarray(p.upper), free])
 
     def evaluate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = jax.tree.map(np.asarray, _joint(few, z[:k], z[k:].reshape(shape)))
+        found = jax.tree.map(np.asarray, joint(few, z[:k], z[k:].reshape(shape)))
         return np.append(found.deviations, found.stiff), _dense(few, found)
 
     scale = np.concatenate([width, np.full(len(free), float(p.systems[0].Omega) / 10)])

@@ -13,9 +13,11 @@ from jaxgap.model.materials import MATERIALS
 from jaxgap.model.superconductor import Superconductor, from_table, load
 from jaxgap.numerics.checks import InputError
 
-__all__ = ["STRICT", "SourceConfig", "read_config", "in_file", "validated"]
+__all__ = ["KIND", "STRICT", "SourceConfig", "in_file", "read_config", "validated"]
 
 
+KIND = "kind:"
+"""Beginning of the tags that tell tables of different kinds apart; they are no part of a key's name."""
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 """Of every table: it has no keys but the model's, and no number that is not finite."""
 
@@ -85,7 +87,7 @@ def in_file(path: Path) -> Iterator[None]:
 def _sentence(error: ValidationError) -> str:
     """The first of pydantic's complaints as one sentence."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(str(part) for part in first["loc"] if not str(part).startswith(KIND))
     if first["type"] == "extra_forbidden":
         return f"unknown key `{where}`."
     if first["type"] == "missing":

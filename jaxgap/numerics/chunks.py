@@ -1,7 +1,7 @@
 """Batches of any size through one program of a fixed size, on all cores."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -20,21 +20,23 @@ def in_chunks(program: Callable[..., PyTree], size: int, *rows: np.ndarray) -> P
     return all_in_chunks(size, (program, *rows))[0]
 
 
-def all_in_chunks(size: int, *jobs: Job) -> list[PyTree]:
-    """`in_chunks` of several (program, *rows) at once.
+def all_in_chunks(size: int | Sequence[int], *jobs: Job) -> list[PyTree]:
+    """`in_chunks` of several (program, *rows) at once, each with a size of its own where several are given.
 
     JAX runs what one thread asks of the CPU one after the other, so every piece has a thread. Results do not depend on it.
     """
     device = getattr(jax.config, "jax_default_device")  # noqa: B009 (its type is not known to mypy)
 
-    def run(job: Job, start: int) -> PyTree:
+    sizes = [size] * len(jobs) if isinstance(size, int) else size
+
+    def run(job: Job, size: int, start: int) -> PyTree:
         # Other threads know nothing of the caller's settings.
         with jax.enable_x64(True), jax.default_device(device):
             program, *rows = job
             piece = [np.resize(row[start : start + size], (size, *row.shape[1:])) for row in rows]
             return jax.tree.map(np.asarray, program(*jax.device_put(piece)))
 
-    pieces = [(job, start) for job in jobs for start in range(0, len(job[1]), size)]
+    pieces = [(job, own, start) for job, own in zip(jobs, sizes, strict=True) for start in range(0, len(job[1]), own)]
     if len(pieces) == 1:
         done = [run(*pieces[0])]
     else:
@@ -46,9 +48,9 @@ def all_in_chunks(size: int, *jobs: Job) -> list[PyTree]:
                 one.cancel()
             raise
     results = []
-    for _, *rows in jobs:
+    for (_, *rows), own in zip(jobs, sizes, strict=True):
         count = len(rows[0])
-        parts, done = done[: -(-count // size)], done[-(-count // size) :]
+        parts, done = done[: -(-count // own)], done[-(-count // own) :]
         results.append(_joined(parts, count))
     return results
 

@@ -12,10 +12,11 @@ from problems import relative_error
 
 from jaxgap import EndKind, InputError, Label, NotConvergedError, Status, branch_end, critical_temperature, materials, solve
 from jaxgap.equations.pairing import gap_residual
-from jaxgap.fitting import combinations, fit, load_fit, load_result, minimise, next_measurement, search, write_report
+from jaxgap.fitting import combinations, fit, load_fit, load_result, minimise, next_measurement, write_report
 from jaxgap.fitting.minimise import distance, nested_at
-from jaxgap.fitting.objective import deviations, joint_objective, predictions
+from jaxgap.fitting.objective import deviations, joint, joint_objective
 from jaxgap.fitting.optimise import _best
+from jaxgap.fitting.predictions import predictions
 from jaxgap.fitting.problem import problem, system_at
 from jaxgap.fitting.report.files import as_json, verdict
 from jaxgap.fitting.uncertainty import curvature, curve_sigma
@@ -205,7 +206,7 @@ def strict(text):
 def test_result_json(shipped):
     result, folder, _ = shipped
     report = strict((folder / "result.json").read_text(encoding="utf-8"))
-    assert report["schema"] == "jaxgap-fit-4"
+    assert report["schema"] == "jaxgap-fit-5"
     assert report["title"] == result.config.title
     assert report["configuration"]["parameters"]["lambda_13"]["bounds"] == [0.0, 0.15]
     assert report["configuration"]["optimiser"]["seed"] == 0
@@ -433,7 +434,7 @@ def test_the_joint_residuals(fixed_problem, away):
     """Their squares add up to the joint objective, and their sparse derivatives to its gradient."""
     theta = jnp.array([0.02, 38.0])
     Delta = jnp.asarray(amplitudes_at((0.02, 38.0)) + away)
-    found = search._joint(fixed_problem, theta, Delta)
+    found = joint(fixed_problem, theta, Delta)
     value, slopes = _joint_and_slopes(fixed_problem, theta, Delta)
     assert relative_error(jnp.sum(found.deviations**2) + jnp.sum(found.stiff**2), value) < REPEATABLE
     gradient = 2 * (found.deviations @ found.deviations_theta + jnp.einsum("tc,tck->k", found.stiff, found.stiff_theta))

@@ -9,7 +9,7 @@ import pytest
 import jaxgap as jg
 from jaxgap.fitting import fit, load_fit
 from jaxgap.fitting.minimise import nested_at
-from jaxgap.fitting.objective import predictions
+from jaxgap.fitting.predictions import predictions
 from jaxgap.fitting.problem import problem, thinned
 from jaxgap.units import k_B
 

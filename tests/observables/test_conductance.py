@@ -102,7 +102,7 @@ def folder_with(tmp_path, toml=("", ""), csv=("", "")):
         (("[junctions.tip]\nGamma = 0.5", ""), ("", ""), "there is no \\[junctions.tip\\]"),
         (("junction[tip].Gamma", "junction[tip].gamma"), ("", ""), "Unknown path `junction\\[tip\\].gamma`"),
         (("weight[beta]", "weight[delta]"), ("", ""), "there is no band `delta`"),
-        (("bounds = [0.05, 2.0]", "bounds = [-1.0, 2.0]"), ("", ""), "`junction\\[tip\\].Gamma` must be positive"),
+        (("bounds = [0.05, 2.0]", "bounds = [-1.0, 2.0]"), ("", ""), "`junction\\[tip\\].Gamma` must not be negative"),
         (("Gamma = 0.5", "Gamma = 0.5\nweights = { delta = 1.0 }"), ("", ""), "there is no band `delta`"),
         (("", ""), ("-20.0000", ""), ":2: a point of a spectrum needs its voltage"),
         (("", ""), ("dIdV[tip]", "dIdV[other]"), "needs a \\[junctions.other\\]"),
@@ -128,7 +128,7 @@ def test_spectra_and_their_derivatives(tmp_path, rows):
     theta = jnp.array([0.02, 38.0, 0.4, 0.6, 1.05, 0.002])
     states = [solve(materials.ba122(0.02, 38.0), T, branch="s+-") for T in (4.2, 15.0)[: len(rows) // 2]]
     Delta = jnp.stack([s.Delta.real for s in states])
-    voltages = np.array([d.V for d in data])
+    voltages = np.array([d.x for d in data])
     wanted = [
         tunnelling_conductance(s, v, 0.4, weights=[1.0, 0.6]) for s, v in zip(states, voltages.reshape(-1, 2), strict=True)
     ]

@@ -11,9 +11,9 @@ from rich.table import Table
 from jaxgap.fitting.information import Measurement
 from jaxgap.fitting.report.alternatives import optimum_rows
 from jaxgap.fitting.report.page import page
-from jaxgap.fitting.report.pictures import plot_fit, plot_samples, plot_spectra
+from jaxgap.fitting.report.pictures import plot_curves, plot_fit, plot_samples
 from jaxgap.fitting.report.record import as_json, text_of
-from jaxgap.fitting.report.rows import compared, number_rows, parameter_rows, spectra
+from jaxgap.fitting.report.rows import compared, curves, number_rows, parameter_rows
 from jaxgap.fitting.report.verdict import starts_text, verdict
 from jaxgap.fitting.result import FitResult
 from jaxgap.model.files import picture, write_files
@@ -22,12 +22,12 @@ __all__ = ["as_json", "plot_fit", "print_next", "print_report", "report_files", 
 
 
 def write_report(result: FitResult, folder: str | Path) -> tuple[Path, ...]:
-    """Write result.json, fit.png and report.html (and spectra.png) into `folder`, all or none; returns their paths."""
+    """Write result.json, fit.png and report.html (and curves.png) into `folder`, all or none; returns their paths."""
     return write_files(report_files(result, folder))
 
 
 def write_views(result: FitResult, folder: str | Path) -> tuple[Path, ...]:
-    """Write what is made from result.json, fit.png, report.html, and spectra.png if there are any, into `folder`."""
+    """Write what is made from result.json, fit.png, report.html, and curves.png if there are any, into `folder`."""
     return write_files(_views(result, Path(folder)))
 
 
@@ -38,8 +38,8 @@ def report_files(result: FitResult, folder: str | Path) -> dict[Path, str | byte
 
 def _views(result: FitResult, folder: Path) -> dict[Path, str | bytes]:
     figures = {"fit.png": plot_samples(result)}
-    if spectra(result):
-        figures["spectra.png"] = plot_spectra(result)
+    if curves(result):
+        figures["curves.png"] = plot_curves(result)
     contents: dict[Path, str | bytes] = {folder / name: picture(figure) for name, figure in figures.items()}
     for figure in figures.values():
         plt.close(figure)
@@ -69,9 +69,10 @@ def _fitted(result: FitResult) -> Table:
     for row in number_rows(result):
         T = "" if row.datum.T is None else f"{row.datum.T:g}"
         rows.append((row.quantity, T, f"{row.datum.value:g}", row.error_text, f"{row.model:.4f}", f"{row.distance:+.3f}"))
-    for (junction, T_of), points in spectra(result).items():
-        share = sum(point.distance**2 for point in points)
-        rows.append((f"dIdV[{junction}]", f"{T_of:g}", f"{len(points)} points", "", f"chi^2 {share:.1f}", ""))
+    for curve in curves(result):
+        at = list(curve.by_temperature)
+        span = f"{at[0]:g}" if len(at) == 1 else f"{at[0]:g} .. {at[-1]:g}"
+        rows.append((f"{curve.kind}[{curve.name}]", span, f"{len(curve.rows)} points", "", f"chi^2 {curve.chi2:.1f}", ""))
     return _table("fitted data", "datum T_(K) measured error model sigmas_off", rows)
 
 

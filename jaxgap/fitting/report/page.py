@@ -10,16 +10,17 @@ from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.report.alternatives import optimum_rows
 from jaxgap.fitting.report.pictures import (
     plot_correlation,
+    plot_curves,
     plot_profiles,
     plot_residuals,
     plot_samples,
-    plot_spectra,
     plot_starts,
 )
-from jaxgap.fitting.report.rows import ComparedRow, compared, number_rows, p_value, parameter_rows, reached, spectra
+from jaxgap.fitting.report.rows import ComparedRow, compared, curves, number_rows, p_value, parameter_rows, reached
 from jaxgap.fitting.report.verdict import starts_text, verdict
 from jaxgap.fitting.result import FitResult
 from jaxgap.model.superconductor import to_toml
+from jaxgap.observables.quantities import MEASURED
 from jaxgap.plotting import page as plotting
 from jaxgap.plotting.page import Html, element, folded, image, joined, remark, table
 
@@ -32,7 +33,7 @@ def page(result: FitResult) -> str:
         ("Parameters", _parameters(result)),
         ("Gaps on the fitted branch", _curves(result)),
         ("Fit quality", _quality(result)),
-        *([("Spectra", _spectra(result))] if spectra(result) else []),
+        *([("Curves", _measured(result))] if curves(result) else []),
         *([("Residuals", _residuals(result))] if number_rows(result) else []),
         ("Predicted, not fitted", _predictions(result)),
         ("Correlation of the parameters", _correlation(result)),
@@ -82,13 +83,14 @@ def _quality(result: FitResult) -> Html:
     return table("|#", rows) + remark(" ".join(notes))
 
 
-def _spectra(result: FitResult) -> Html:
-    rows = [
-        (junction, f"{T:g}", str(len(points)), f"{sum(point.distance**2 for point in points):.1f}")
-        for (junction, T), points in spectra(result).items()
-    ]
-    picture = image(plot_spectra(result), "Tunnelling spectra with the fitted model")
-    return picture + table("junction|#T (K)|#points|#χ²", rows)
+def _measured(result: FitResult) -> Html:
+    rows = []
+    for curve in curves(result):
+        for T, points in curve.by_temperature.items() if MEASURED[curve.kind].axes else [(None, curve.rows)]:
+            share = sum(point.distance**2 for point in points)
+            rows.append((curve.name, curve.kind, "" if T is None else f"{T:g}", str(len(points)), f"{share:.1f}"))
+    picture = image(plot_curves(result), "Measured curves with the fitted model and residuals")
+    return picture + table("data|quantity|#T (K)|#points|#χ²", rows)
 
 
 def _residuals(result: FitResult) -> Html:

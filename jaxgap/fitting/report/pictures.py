@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from jaxgap.drawing import COLOURS
+from jaxgap.fitting.report.curve_pictures import plot_curves as plot_curves
 from jaxgap.fitting.report.gap_picture import plot_fit as plot_fit
 from jaxgap.fitting.report.gap_picture import plot_samples as plot_samples
-from jaxgap.fitting.report.rows import FittedRow, ParameterRow, correlation, number_rows, parameter_rows, reached, spectra
+from jaxgap.fitting.report.rows import FittedRow, ParameterRow, correlation, number_rows, parameter_rows, reached
 from jaxgap.fitting.result import FitResult
 
-__all__ = ["plot_correlation", "plot_fit", "plot_profiles", "plot_residuals", "plot_samples", "plot_spectra", "plot_starts"]
+__all__ = ["plot_correlation", "plot_curves", "plot_fit", "plot_profiles", "plot_residuals", "plot_samples", "plot_starts"]
 
 GREY = "0.35"
 MANY = 40
@@ -72,33 +73,6 @@ def _plot_many_residuals(rows: list[FittedRow], ax: Axes | None) -> Axes:
     for text in ax.legend(frameon=False, fontsize=8, loc="best", ncols=2).get_texts():
         text.set_parse_math(False)
     return ax
-
-
-def plot_spectra(result: FitResult) -> Figure:
-    """Every fitted spectrum with the model through it, and its residuals below."""
-    found = spectra(result)
-    figure, axes = plt.subplots(
-        2,
-        len(found),
-        figsize=(1.2 + 3.6 * len(found), 4.6),
-        height_ratios=(3, 1),
-        sharex="col",
-        squeeze=False,
-        layout="constrained",
-    )
-    for (top, bottom), ((junction, T), points) in zip(axes.T, found.items(), strict=True):
-        V, measured, model = np.array([(row.datum.V, row.datum.value, row.model) for row in points]).T
-        style = {"ms": 3, "color": "0.35", "lw": 0.8}
-        top.errorbar(V, measured, yerr=[row.error for row in points], fmt="o", label="data", zorder=1, **style)
-        top.plot(V, model, color=COLOURS[1], lw=1.8, label="model", zorder=2)
-        bottom.axhline(0, color="0.5", lw=1)
-        bottom.plot(V, [row.distance for row in points], "o", ms=3, color=COLOURS[1])
-        top.set_title(f"{junction}, {T:g} K", fontsize=10, parse_math=False)
-        bottom.set(xlabel="voltage $V$ (mV)")
-    axes[0, 0].set(ylabel="$dI/dV$ (normalised)")
-    axes[1, 0].set(ylabel="model − data\n(errors)")
-    axes[0, 0].legend(frameon=False, fontsize=8.5)
-    return figure
 
 
 def _residual_label(row: FittedRow) -> str:

@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import jax
 import jax.numpy as jnp
@@ -35,8 +35,10 @@ from jaxgap.spectra.minima import branch_names
 
 __all__ = ["SCHEMA", "FitRecord", "as_json", "from_json", "load_result", "record_of", "text_of"]
 
-SCHEMA: Final = "jaxgap-fit-4"
+SCHEMA: Final = "jaxgap-fit-5"
 """Version of result.json's structure."""
+BEFORE: Final = "jaxgap-fit-4"
+"""The one before, which is still read: the place of a point of a spectrum is called V there, and `of` names its junction."""
 
 
 # --- what it holds -----------------------------------------------------------------------------------------------------
@@ -199,7 +201,7 @@ class StartsRecord(Record):
 class FitRecord(Record):
     """result.json."""
 
-    schema_: Annotated[Literal["jaxgap-fit-4"], Field(alias="schema")] = SCHEMA
+    schema_: Annotated[Literal["jaxgap-fit-5"], Field(alias="schema")] = SCHEMA
     title: Annotated[str, source("config", "title")]
     verdict: str
     configuration: Annotated[FitConfig, source("config")]
@@ -298,7 +300,9 @@ def load_result(folder: str | Path) -> FitResult:
     except json.JSONDecodeError as error:
         raise InputError(f"{path} is incomplete or not JSON ({error}): {again} again.") from None
     schema = record.get("schema") if isinstance(record, dict) else None
-    if schema != SCHEMA:
+    if schema == BEFORE:
+        record = _upgraded(record)
+    elif schema != SCHEMA:
         raise InputError(f"{path} has the schema `{schema}`, and this version of jaxgap reads `{SCHEMA}`: {again} again.")
     try:
         return from_json(record)
@@ -309,6 +313,19 @@ def load_result(folder: str | Path) -> FitResult:
         raise InputError(f"{path} {lacks if first['type'] == 'missing' else wrong}: {again} again.") from None
     except ValueError as error:
         raise InputError(f"{path} is not a result of jaxgap ({error}): {again} again.") from None
+
+
+def _upgraded(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of the schema `BEFORE` as one of today's."""
+
+    def renamed(row: dict[str, Any]) -> dict[str, Any]:
+        new = {"x" if key == "V" else key: part for key, part in row.items()}
+        return new | {"of": "", "experiment": row["of"]} if row.get("kind") == "dIdV" else new
+
+    rows = record.get("data")
+    if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        return record | {"schema": SCHEMA}
+    return record | {"schema": SCHEMA, "data": [renamed(row) for row in rows]}
 
 
 def from_json(record: dict[str, object]) -> FitResult:

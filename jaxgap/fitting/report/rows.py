@@ -15,17 +15,19 @@ from jaxgap.fitting.uncertainty import Prediction
 
 __all__ = [
     "ComparedRow",
+    "Curve",
     "FittedRow",
     "ParameterRow",
     "compared",
     "correlation",
+    "curves",
     "ends_at_T_c",
     "fitted_rows",
+    "model_errors",
     "number_rows",
     "p_value",
     "parameter_rows",
     "reached",
-    "spectra",
     "sum_of_squares",
 ]
 
@@ -89,6 +91,8 @@ class FittedRow(NamedTuple):
 
     row: int
     """Its place in `FitResult.data`."""
+    place: int
+    """Among the data that counted."""
     datum: Datum
     error: float
     """Its own, or the assumed one."""
@@ -118,24 +122,67 @@ def fitted_rows(result: FitResult) -> list[FittedRow]:
     """The data that counted, in the order of the file."""
     places = [i for i, datum in enumerate(result.data) if datum.use == "fit"]
     rows = zip(places, result.fitted, result.predicted, strict=True)
-    return [FittedRow(i, datum, error_of(datum, result.config), float(model)) for i, datum, model in rows]
+    return [
+        FittedRow(row, i, datum, error_of(datum, result.config), float(model)) for i, (row, datum, model) in enumerate(rows)
+    ]
+
+
+def model_errors(result: FitResult) -> np.ndarray:
+    """One standard deviation of the model at every datum that counted, from the covariance of the parameters.
+
+    NaN where the data leave a parameter open, and for limits, robust losses and correlated errors, whose residuals are no
+    differences.
+    """
+    errors = np.array([error_of(datum, result.config) for datum in result.fitted])
+    slopes = result.jacobian[: len(errors)] * errors[:, None]
+    if not np.isfinite(result.covariance).all():
+        return np.full(len(errors), np.nan)
+    sigma = np.sqrt(np.maximum(np.einsum("di,ij,dj->d", slopes, result.covariance, slopes), 0.0))
+    plain = [
+        not (datum.limit or datum.covariance) and result.config.entries[datum.entry].loss == "linear" for datum in result.fitted
+    ]
+    return np.where(plain, sigma, np.nan)
 
 
 def number_rows(result: FitResult) -> list[FittedRow]:
-    """The fitted data that are not points of a spectrum."""
-    return [row for row in fitted_rows(result) if row.datum.V is None]
+    """The fitted data that are not points of a curve."""
+    return [row for row in fitted_rows(result) if not row.datum.experiment]
 
 
-def spectra(result: FitResult) -> dict[tuple[str, float], list[FittedRow]]:
-    """The points of every fitted spectrum by rising voltage, by junction (and sample) and temperature [K]."""
-    found: dict[tuple[str, float], list[FittedRow]] = {}
-    for row in sorted((row for row in fitted_rows(result) if row.datum.V is not None), key=lambda row: row.datum.V or 0.0):
-        found.setdefault((_junction(row.datum), row.datum.T or 0.0), []).append(row)
-    return dict(sorted(found.items()))
+class Curve(NamedTuple):
+    """The fitted points of one experiment."""
+
+    name: str
+    """Of the experiment, and of which sample where there are several."""
+    kind: str
+    rows: list[FittedRow]
+    """By rising temperature, and on the quantity's own axis."""
+
+    @property
+    def chi2(self) -> float:
+        """Sum of the squared distances; correlated errors and losses aside."""
+        return float(sum(row.distance**2 for row in self.rows))
+
+    @property
+    def by_temperature(self) -> dict[float, list[FittedRow]]:
+        """The points at every temperature [K]."""
+        found: dict[float, list[FittedRow]] = {}
+        for row in self.rows:
+            found.setdefault(row.datum.T or 0.0, []).append(row)
+        return found
 
 
-def _junction(datum: Datum) -> str:
-    return f"{datum.sample}: {datum.of}" if datum.sample else datum.of
+def curves(result: FitResult) -> list[Curve]:
+    """The fitted curves in the order of fit.toml."""
+    found: dict[tuple[str, str], list[FittedRow]] = {}
+    for row in fitted_rows(result):
+        if row.datum.experiment:
+            found.setdefault((_experiment(row.datum), row.datum.kind), []).append(row)
+    return [Curve(*key, sorted(rows, key=lambda row: (row.datum.T or 0.0, row.datum.x or 0.0))) for key, rows in found.items()]
+
+
+def _experiment(datum: Datum) -> str:
+    return f"{datum.sample}: {datum.experiment}" if datum.sample else datum.experiment
 
 
 class ComparedRow(NamedTuple):
@@ -215,7 +262,7 @@ def p_value(result: FitResult) -> float:
 
 def sum_of_squares(result: FitResult) -> bool:
     """Whether chi^2 is one: no limit among the data, no robust loss."""
-    return result.config.data.loss == "linear" and not any(datum.limit for datum in result.fitted)
+    return not result.config.robust and not any(datum.limit for datum in result.fitted)
 
 
 def correlation(result: FitResult) -> np.ndarray:

@@ -111,11 +111,11 @@ def _number_of(n: int, one: str, several: str) -> str:
 def _assumptions(result: FitResult) -> list[str]:
     """The errors that no source gives, and what the system is beyond."""
     beyond = dict.fromkeys(remark for sample in result.samples for remark in sample.superconductor.remarks)
-    data, assumed = result.config.data, sorted({datum.unit for datum in result.fitted if datum.error is None})
-    errors = {unit: data.assumed_error_meV if unit == "meV" else data.assumed_error_K for unit in assumed}
+    without = [datum for datum in result.fitted if datum.error is None]
+    assumed = sorted({(datum.unit, result.config.assumed_error(datum)) for datum in without})
     return [
         f"The sources give no error; {error:g} {unit} is assumed, and the uncertainties scale with it."
-        for unit, error in errors.items()
+        for unit, error in assumed
     ] + list(beyond)
 
 

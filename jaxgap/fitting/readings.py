@@ -1,0 +1,142 @@
+r"""What experiments would read, and how that changes with the parameters of a fit and with the amplitudes.
+
+.. math:: y(\theta, \Delta), \qquad \dot y = \frac{\partial y}{\partial \theta} \dot\theta
+          + \frac{\partial y}{\partial \Delta} \dot\Delta
+
+along given directions. Every experiment is a program of its own, of a few temperatures at a time: it does not grow with the
+data, it serves the search (directions in theta and in Delta apart) and the finish (along the solution, where Delta follows
+theta), and several are compiled and run side by side. Parameters that an experiment does not depend on cost it nothing.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from jaxgap.fitting.experiments import Experiment, Numbers, Tie, with_values
+from jaxgap.fitting.problem import Parameters, Parametrised, Problem, systems_at
+from jaxgap.numerics.checks import is_concrete
+from jaxgap.numerics.chunks import all_in_chunks
+from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import AnyArray
+from jaxgap.solving.state import GivenState
+
+__all__ = ["Direction", "Reading", "readings", "readings_along", "relevant"]
+
+CHUNK = 8
+"""Temperatures at a time."""
+
+
+class Instrument(Parametrised):
+    """One experiment by itself: its numbers, and the systems that it sees."""
+
+    numbers: Numbers
+    number_ties: tuple[tuple[Tie, ...], ...] = eqx.field(static=True)
+    experiment: Experiment = eqx.field(static=True)
+    """Without its conditions."""
+
+
+class Direction(NamedTuple):
+    """Where an experiment's readings are differentiated along."""
+
+    experiment: int
+    theta: Float[AnyArray, "direction parameter"]
+    Delta: Float[AnyArray, "place direction channel"]
+    """At its own conditions."""
+
+
+class Reading(NamedTuple):
+    """What an experiment reads at its conditions and points."""
+
+    value: Float[AnyArray, "place point"]
+    slope: Float[AnyArray, "place direction point"]
+
+
+def instrument(p: Problem, i: int) -> Instrument:
+    """The i-th experiment of a fit, whatever its conditions."""
+    ties = tuple(tuple(to._replace(experiment=0) for to in group if to.experiment == i) for group in p.number_ties)
+    return Instrument(p.systems, p.ties, p.only, p.expressions, p.numbers[i], ties, p.experiments[i]._replace(conditions=()))
+
+
+def relevant(p: Problem, i: int) -> np.ndarray:
+    """The parameters on which the i-th experiment depends."""
+    used = {k for sample in p.expressions for _, _, names in sample for _, k in names}
+    return np.array(
+        [k for k in range(len(p.names)) if p.ties[k] or k in used or any(to.experiment == i for to in p.number_ties[k])], int
+    )
+
+
+def reading(
+    one: Instrument,
+    theta: Parameters,
+    T: Float[Array, "place"],
+    sample: Int[Array, "place"],
+    Delta: Float[Array, "place channel"],
+    x: Float[Array, "place point"],
+) -> Float[Array, "place point"]:
+    """What an experiment would read at some temperatures."""
+    systems = systems_at(one, theta)
+    row, of = one.experiment.quantity, one.experiment.of
+    (numbers,) = with_values((one.numbers,), one.number_ties, theta)
+    plan = dict(one.experiment.plan)
+
+    def at(
+        place: Int[Array, ""], T: Float[Array, ""], D: Float[Array, "channel"], x: Float[Array, "point"]
+    ) -> Float[Array, "point"]:
+        sc = systems[0] if len(systems) == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves)[place], *systems)
+        points = dict.fromkeys(row.axes, x)
+        return jnp.atleast_1d(row.reading(sc, T, GivenState(sc, T, D), points, numbers, plan, of))
+
+    return jax.vmap(at)(sample, T, Delta, x)
+
+
+@program
+def _along(
+    one: Instrument,
+    theta: Float[AnyArray, "parameter"],
+    theta_dot: Float[AnyArray, "direction parameter"],
+    T: Float[Array, "place"],
+    sample: Int[Array, "place"],
+    Delta: Float[Array, "place channel"],
+    x: Float[Array, "place point"],
+    Delta_dot: Float[Array, "place direction channel"],
+) -> Reading:
+    def f(theta: Parameters, Delta: Float[Array, "place channel"]) -> Float[Array, "place point"]:
+        return reading(one, theta, T, sample, Delta, x)
+
+    at = jnp.asarray(theta), Delta
+    slope = jax.vmap(lambda t, D: jax.jvp(f, at, (t, D))[1], in_axes=(0, 1), out_axes=1)(jnp.asarray(theta_dot), Delta_dot)
+    return Reading(f(*at), slope)
+
+
+def readings_along(
+    p: Problem,
+    theta: Float[AnyArray, "parameter"],
+    Delta: Float[AnyArray, "condition channel"],
+    directions: list[Direction],
+) -> list[Reading]:
+    """What experiments read, and how that changes along directions."""
+    jobs = []
+    for i, theta_dot, Delta_dot in directions:
+        places = np.array(p.experiments[i].conditions, int)
+        rows = p.T[places], np.array(p.sample, int)[places], Delta[places], p.points[i], Delta_dot
+        jobs.append((partial(_along, instrument(p, i), theta, theta_dot), *rows))
+    if not all(is_concrete((rows, run.args)) for run, *rows in jobs):
+        # Inside another program all temperatures are one batch.
+        return [run(*rows) for run, *rows in jobs]
+    sizes = [min(CHUNK, len(p.experiments[one.experiment].conditions)) for one in directions]
+    return all_in_chunks(sizes, *((run, *map(np.asarray, rows)) for run, *rows in jobs))
+
+
+def readings(p: Problem, theta: Parameters, Delta: Float[Array, "condition channel"]) -> list[Float[Array, "_ _"]]:
+    """What every experiment reads, [condition, point], as part of another program."""
+    found = []
+    for i, one in enumerate(p.experiments):
+        places = np.array(one.conditions, int)
+        at = p.T[places], jnp.asarray(np.array(p.sample, int)[places]), Delta[places], p.points[i]
+        found.append(reading(instrument(p, i), theta, *at))
+    return found
