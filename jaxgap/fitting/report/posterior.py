@@ -13,6 +13,7 @@ from rich.table import Table
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.draws import PARETO, Criterion, Marginal, Posterior
 from jaxgap.fitting.report.corner import plot_posterior as plot_posterior
+from jaxgap.fitting.report.posterior_checks import PosteriorCheck, posterior_checks
 from jaxgap.model.files import picture, write_files
 from jaxgap.model.records import Matrix, Record, Row, Vector, source, text_of
 from jaxgap.numerics.provenance import Provenance, provenance
@@ -47,6 +48,8 @@ class PosteriorRecord(Record):
     parameters: Annotated[list[Annotated[Marginal, Row()]], source("summary")]
     correlation: Matrix
     criteria: list[Annotated[Criterion, Row()]]
+    curves: list[Annotated[PosteriorCheck, Row()]] = Field(default_factory=list)
+    """Posterior predictive checks."""
     chi2: dict[Literal["mean", "lowest"], float]
     modes: list[ModeRecord]
     """If there are several."""
@@ -69,6 +72,7 @@ def record_of(posterior: Posterior) -> PosteriorRecord:
     chains, draws, _ = posterior.draws.shape
     return PosteriorRecord.of(
         posterior,
+        curves=posterior_checks(posterior),
         chi2={"mean": float(posterior.chi2.mean()), "lowest": float(posterior.chi2.min())},
         chains=chains,
         draws=draws,
@@ -110,13 +114,29 @@ def print_report(posterior: Posterior, console: Console) -> None:
         console.print(
             f"{c.name}: elpd = {c.elpd:.2f} +- {c.se:.2f}, {c.parameters:.2f} effective parameters{k}", highlight=False
         )
+    _print_checks(posterior, console)
     console.print(f"{posterior.divergences} divergences; {posterior.seconds:.1f} s.", highlight=False)
     console.print(escape(posterior.verdict), highlight=False)
 
 
-def _table(title: str, *columns: str) -> Table:
+def _print_checks(posterior: Posterior, console: Console) -> None:
+    """The posterior predictive checks, where there are curves."""
+    checks = posterior_checks(posterior)
+    if not checks:
+        return
+    table = _table(
+        "posterior predictive checks", "points", "in 68 %", "in 95 %", "p of chi^2", "p of neighbours", first="curve"
+    )
+    for one in checks:
+        shares = [f"{100 * share:.0f} %" for share in (one.inside_68, one.inside_95)]
+        p = "" if np.isnan(one.p_chi2) else f"{one.p_chi2:.2g}"
+        table.add_row(escape(f"{one.kind}[{one.name}]"), str(one.points), *shares, p, f"{one.p_neighbours:.2g}")
+    console.print(table)
+
+
+def _table(title: str, *columns: str, first: str = "parameter") -> Table:
     table = Table(title=title, title_justify="left")
-    table.add_column("parameter")
+    table.add_column(first)
     for column in columns:
         table.add_column(column, justify="right")
     return table
