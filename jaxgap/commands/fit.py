@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax.numpy as jnp
 import typer
@@ -20,6 +20,7 @@ from jaxgap.fitting.comparison import compare as compare_models
 from jaxgap.fitting.config import FULL, FitConfig, load_fit
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.draws import require_packages
+from jaxgap.fitting.empirical.couplings import first_guess
 from jaxgap.fitting.information import next_measurement
 from jaxgap.fitting.problem import problem, systems_at
 from jaxgap.fitting.report import bootstrap as bootstrap_report
@@ -53,6 +54,10 @@ def fit(
     next_: Annotated[
         str | None, typer.Option("--next", metavar="PARAMETER", help="Say which measurement would help this parameter most.")
     ] = None,
+    start_from: Annotated[
+        Literal["alpha"] | None,
+        typer.Option("--start-from", help="Make the first start from the gaps and T_c of the alpha model, fitted before."),
+    ] = None,
     as_json_: JsonOption = False,
 ) -> None:
     """Fit couplings to measured gaps: tables here; result.json, fit.png and report.html beside the data.
@@ -65,7 +70,9 @@ def fit(
     if next_ is not None:
         check(next_ in config.parameters, "--next", f"be one of {', '.join(config.parameters)}", next_)
     with waiting("fit") as now:
-        result = run_fit(config, sc, data, _starts(now))
+        guess = None if start_from is None else first_guess(config, sc, data, _starts(now))
+        # Where it starts is no part of what is fitted.
+        result = run_fit(config if guess is None else guess.config, sc, data, _starts(now))._replace(config=config)
         now.say("which measurement would help" if next_ else "report")
         rows = next_measurement(result, next_) if next_ is not None else ()
 
@@ -74,6 +81,8 @@ def fit(
             record = record_of(result)
             print_json(NextRecord.model_validate(dict(record) | {"next": rows}) if rows else record)
             return
+        if guess is not None:
+            console.print(escape(guess.sentence(sc.band_names)))
         print_report(result, console)
         if next_ is not None:
             print_next(next_, rows, float(result.uncertainty[list(config.parameters).index(next_)]), console)

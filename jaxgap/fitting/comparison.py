@@ -5,11 +5,11 @@ A model with parameters held (`hold`) is nested in the full one. Beside chi^2 an
 .. math:: \chi^2_{\rm held} - \chi^2_{\rm full} \sim \chi^2_k
 
 if the held model is right (Wilks), k parameters held; one that is held at a bound of its range can only rise, and half of the
-probability sits at zero (Chernoff, Ann. Math. Stat. 25, 573 (1954)). The evidence is Laplace's,
+probability sits at zero (Chernoff, Ann. Math. Stat. 25, 573 (1954)). The evidence is Laplace's (`fitting.criteria`); it has no
+value where data leave a parameter open.
 
-.. math:: \ln Z = -\tfrac12 \chi^2 + \tfrac{k}{2} \ln 2\pi + \tfrac12 \ln \det C - \sum_k \ln w_k ,
-
-C the covariance, w the widths between the bounds: uniform before the data; it has no value where data leave a parameter open.
+Models with free gaps (`jaxgap.fitting.empirical`) are not nested in it, nor it in them: AICc, BIC and evidence compare them.
+`smw` is the self-consistent model in which no channel has pairs across bands: every coupling of such a channel is zero.
 
 Models that use some `techniques` only answer another question: do the techniques agree? Fitted together they cost more than
 fitted apart,
@@ -25,8 +25,12 @@ import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
 from jaxgap.fitting.choice import fit
-from jaxgap.fitting.config import FULL, FitConfig, ModelConfig
+from jaxgap.fitting.config import FULL, SMW, FitConfig, ModelConfig
+from jaxgap.fitting.criteria import laplace
 from jaxgap.fitting.data import Datum
+from jaxgap.fitting.empirical.fit import EmpiricalFit, fit_empirical
+from jaxgap.fitting.empirical.problem import empirical_problem
+from jaxgap.fitting.empirical.uncrossed import without_cross_pairing
 from jaxgap.fitting.experiments import is_experiment
 from jaxgap.fitting.expressions import held, names_in
 from jaxgap.fitting.report.verdict import misfit
@@ -47,6 +51,8 @@ class Comparison(NamedTuple):
     """The full model first, if its fit converged."""
     failed: Mapping[str, str] = MappingProxyType({})
     """Model -> why its fit did not converge."""
+    empirical: Mapping[str, EmpiricalFit] = MappingProxyType({})
+    """Models with free gaps."""
 
     @property
     def held(self) -> dict[str, FitResult]:
@@ -57,6 +63,11 @@ class Comparison(NamedTuple):
     def parts(self) -> dict[str, FitResult]:
         """Models that use some techniques only."""
         return self._those(lambda model: bool(model.techniques))
+
+    @property
+    def uncrossed(self) -> dict[str, FitResult]:
+        """Self-consistent models without cross-band pairing."""
+        return self._those(lambda model: model.empirical == SMW)
 
     def _those(self, wanted: Callable[[ModelConfig], bool]) -> dict[str, FitResult]:
         models = next(iter(self.fits.values())).config.models
@@ -98,7 +109,9 @@ class Comparison(NamedTuple):
         """What the comparison says, in sentences."""
         said = [f"The fit of `{name}` is missing: {why}" for name, why in self.failed.items()]
         if FULL in self.fits:
+            others = self.uncrossed | dict(self.empirical)
             said += [misfit(self.full), *(_preference(self, name) for name in self.held), _agreement(self)]
+            said += [_against(self.full, name, other) for name, other in others.items()]
         return " ".join(text for text in said if text)
 
 
@@ -141,6 +154,18 @@ def _preference(comparison: Comparison, name: str) -> str:
     return f"{text}; AICc prefers {better} by {abs(gain):.2f}."
 
 
+def _against(full: FitResult, name: str, other: FitResult | EmpiricalFit) -> str:
+    """The full model against one that is no special case of it, or one without cross-band pairing."""
+    k, free = len(full.value), len(other.value)
+    text = f"`{name}` has chi^2 = {other.chi2:.2f} with {free} parameters, the full model {full.chi2:.2f} with {k}"
+    gain = other.criteria["AICc"] - full.criteria["AICc"]
+    if not np.isfinite(gain):
+        return f"{text}; the data are too few for AICc."
+    if abs(gain) < LEVELING:
+        return f"{text}; AICc differs by {gain:+.2f}: the data do not prefer either."
+    return f"{text}; AICc prefers {'the full model' if gain > 0 else f'`{name}`'} by {abs(gain):.2f}."
+
+
 def _agreement(comparison: Comparison) -> str:
     tension = comparison.tension
     if tension is None:
@@ -176,7 +201,8 @@ def model(
     config = config.model_copy(update={"parameters": free, "samples": samples, "ties": ties})
     for path, value in numbers.items():
         config = config.with_number(path, value, sc.band_names)
-    return config, sc.set(shared), data
+    sc = sc.set(shared)
+    return (*(without_cross_pairing(name, config, sc) if config.models[name].empirical == SMW else (config, sc)), data)
 
 
 def _held_names(config: FitConfig, name: str) -> dict[str, float]:
@@ -221,28 +247,30 @@ def compare(
         NotConvergedError: if none of the fits converges.
     """
     if not config.models:
-        raise InputError("fit.toml has no [models.<name>] to compare with: give one a `hold` or `techniques`.")
-    problems = {FULL: (config, sc, data)} | {name: model(config, sc, data, name) for name in config.models}
+        raise InputError("fit.toml has no [models.<name>] to compare with: give one a `hold`, `techniques` or `empirical`.")
+    free = {name for name, one in config.models.items() if one.empirical not in (None, SMW)}
+    problems = {FULL: (config, sc, data)} | {name: model(config, sc, data, name) for name in config.models if name not in free}
+    gaps = {name: empirical_problem(name, config, sc, data) for name in config.models if name in free}
 
     def reported(name: str) -> Callable[[str, int, int, float], None]:
         return lambda *state: progress(name, *state)
 
     fits: dict[str, FitResult] = {}
+    empirical: dict[str, EmpiricalFit] = {}
     failed: dict[str, str] = {}
-    for name, one in problems.items():
+    for name in (FULL, *config.models):
         try:
-            fits[name] = fit(*one, reported(name))
+            if name in gaps:
+                empirical[name] = fit_empirical(*gaps[name], data, reported(name))
+            else:
+                fits[name] = fit(*problems[name], reported(name))
         except NotConvergedError as error:
             failed[name] = str(error)
     if not fits:
         raise NotConvergedError(f"No model could be fitted; `{FULL}`: {failed[FULL]}")
-    return Comparison(fits, failed)
+    return Comparison(fits, failed, empirical)
 
 
-def log_evidence(result: FitResult) -> float:
+def log_evidence(result: FitResult | EmpiricalFit) -> float:
     """ln Z by Laplace's approximation, up to a constant of the data; NaN where the data leave a parameter open."""
-    if not np.isfinite(result.covariance).all():
-        return float("nan")
-    widths = [hi - lo for lo, hi in (parameter.bounds for parameter in result.config.parameters.values())]
-    _, logdet = np.linalg.slogdet(2 * np.pi * result.covariance)
-    return float(-result.chi2 / 2 + logdet / 2 - np.sum(np.log(widths)))
+    return laplace(result.chi2, result.covariance, result.config)

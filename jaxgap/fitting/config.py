@@ -108,22 +108,37 @@ class OptimiserConfig(_Table):
     """A start has converged when the minimum is this close, in standard deviations (`minimise.distance`)."""
 
 
+Empirical = Literal["bcs", "alpha_one_gap", "alpha", "dynes", "two_gap_dynes", "btk", "two_gap_btk", "smw"]
+SMW = "smw"
 FULL = "all"
 """Name of the model as fit.toml has it, among those that it is compared with."""
 
 
 class ModelConfig(_Table):
-    """Another model for the same data, to be compared with: parameters held at a value, or some techniques only."""
+    """Another model for the same data, to be compared with: parameters held at a value, some techniques only, or one of the
+    models that people fit without gap equations."""
 
     hold: dict[str, float] = {}
     """Parameter -> value at which it is held."""
     techniques: tuple[str, ...] = ()
     """Only rows of these techniques count (all, if it is not given)."""
+    empirical: Empirical | None = None
+    """A model of `jaxgap.fitting.empirical`: gaps that are free (`alpha`, `two_gap_btk`, ...), or `smw`, the self-consistent
+    one without cross-band pairing."""
+    bounds: dict[str, tuple[float, float]] = {}
+    """Of the parameters of an empirical model, where its own will not do."""
+    gaps: dict[str, Literal[1, 2]] = {}
+    """Band or branch -> which gap of an empirical model it has; of two bands the first has the first."""
 
     @model_validator(mode="after")
     def _differs(self) -> "ModelConfig":
-        if bool(self.hold) == bool(self.techniques):
-            raise ValueError("give exactly one of `hold` and `techniques`")
+        held = bool(self.hold) and self.empirical != SMW
+        if held + bool(self.techniques) + bool(self.empirical) != 1:
+            raise ValueError("give exactly one of `hold`, `techniques` and `empirical`")
+        if (self.bounds or self.gaps) and self.empirical in (None, SMW):
+            raise ValueError("`bounds` and `gaps` are of an empirical model with free gaps")
+        if wrong := [name for name, (lo, hi) in self.bounds.items() if not lo < hi]:
+            raise ValueError(f"the lower bound of `{wrong[0]}` must be below the upper one")
         return self
 
 

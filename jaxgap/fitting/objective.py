@@ -35,7 +35,7 @@ from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray
 from jaxgap.spectra.pair import safe_sqrt
 
-__all__ = ["Joint", "Nested", "deviations", "joint", "joint_objective", "nested", "nested_at_roots"]
+__all__ = ["Joint", "Nested", "beforehand", "deviations", "joint", "joint_objective", "nested", "nested_at_roots"]
 
 
 def deviations(p: Problem, predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:

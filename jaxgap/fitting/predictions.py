@@ -4,6 +4,8 @@ A number by itself is (a - b) / c of quantities of the registry: a gap, a differ
 the end of a branch, a response at one temperature.
 """
 
+from collections.abc import Mapping
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -21,7 +23,7 @@ from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.state import GivenState
 from jaxgap.units import k_B
 
-__all__ = ["LOCATED", "in_order", "numbers", "predictions", "with_located"]
+__all__ = ["LOCATED", "combined", "in_order", "measured_at", "numbers", "predictions", "with_located"]
 
 LOCATED = tuple(name for name, row in MEASURED.items() if row.needs == Need.BRANCH)
 """Temperatures that equations of their own locate, from the system alone."""
@@ -65,12 +67,18 @@ def numbers(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "d
         return jnp.zeros(0)
     unknown = jnp.full((len(p.systems), 1 if p.after is None else len(p.after)), jnp.nan)
     table: dict[str, Float[Array, "place value"]] = dict.fromkeys(LOCATED, unknown)
-    where = {kind: _where(p, kind) for kind in OF_STATE}
+    where = {kind: measured_at(p, kind) for kind in OF_STATE}
     table |= {kind: _of_states(p, theta, Delta, kind, chosen) for kind, chosen in where.items() if len(chosen)}
     wanted = {kind for row in p.rows for kind, _ in row.terms} | {"T_c" for row in p.rows if row.operator == OVER_T_C}
     for kind in wanted.intersection(OF_SYSTEM):
         table[kind] = jnp.stack([MEASURED[kind](sc, None, None) for sc in systems_at(p, theta)])[:, None]
+    return combined(p, table)
+
+
+def combined(p: Problem, table: Mapping[str, Float[Array, "place value"]]) -> Float[Array, "datum"]:
+    """The data of a fit without curves, from the numbers of every kind: at the conditions `measured_at`, or of every sample."""
     # All numbers in one row, and every datum as (a - b) / c of some of them: a program that does not grow with the data.
+    where = {kind: measured_at(p, kind) for kind in OF_STATE}
     parts = {"0": jnp.zeros(1), "1": jnp.ones(1)} | {kind: part.ravel() for kind, part in table.items()}
     widths = {kind: part.shape[1] for kind, part in table.items()}
     first = dict(zip(parts, np.cumsum([0, *(len(part) for part in parts.values())]).tolist(), strict=False))
@@ -80,7 +88,7 @@ def numbers(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "d
     return factor * (known[a] - known[b]) / known[c]
 
 
-def _where(p: Problem, kind: str) -> np.ndarray:
+def measured_at(p: Problem, kind: str) -> np.ndarray:
     """The conditions at which a quantity of the state was measured."""
     return np.array(sorted({row.condition for row in p.rows if any(kind == one for one, _ in row.terms)}), int)
 

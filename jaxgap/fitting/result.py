@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgap.fitting.config import FitConfig
+from jaxgap.fitting.criteria import criteria_of, degrees_of_freedom
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.optima import Optimum
 from jaxgap.fitting.problem import Problem, problem
@@ -133,18 +134,13 @@ class FitResult(NamedTuple):
     @property
     def degrees_of_freedom(self) -> int:
         """Data, and what is known of parameters beforehand, less the number of parameters."""
-        known = sum(parameter.prior is not None for parameter in self.config.parameters.values())
-        return len(self.fitted) + known - len(self.value)
+        return degrees_of_freedom(self.config, self.fitted)
 
     @property
     def criteria(self) -> dict[str, float]:
         """Information criteria of the fit, lower is better: chi^2 plus a price for every parameter. NaN where the data are
         too few for the correction (AICc needs two more data than parameters)."""
-        k = len(self.value)
-        n = self.degrees_of_freedom + k
-        aic = self.chi2 + 2 * k
-        corrected = aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.nan
-        return {"AIC": aic, "AICc": corrected, "BIC": self.chi2 + k * np.log(n)}
+        return criteria_of(self.chi2, len(self.value), self.degrees_of_freedom)
 
     @property
     def fitted(self) -> tuple[Datum, ...]:

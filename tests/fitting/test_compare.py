@@ -59,7 +59,7 @@ def edited(tmp_path, old, new):
         ("{ lambda_i3 = 0.0 }", "{ lambda_33 = 0.0 }", "holds `lambda_33`, which is no parameter"),
         ("{ lambda_i3 = 0.0 }", "{ lambda_i3 = 0.5 }", "outside its bounds"),
         ("{ lambda_i3 = 0.0 }", "{ lambda_i3 = 0.0, lambda_pi = 0.2, lambda_sigma = 0.3 }", "nothing is left to fit"),
-        ("hold = { lambda_i3 = 0.0 }", "", "exactly one of `hold` and `techniques`"),
+        ("hold = { lambda_i3 = 0.0 }", "", "exactly one of `hold`, `techniques` and `empirical`"),
         ("[models.without_cross_band_pairing]", "[models.all]", "a model cannot be called `all`"),
         ('branch = "s++"', 'branch = "s++"\nset = { "lam[pi, tau]" = 0.1 }', "tau"),
         ('branch = "s++"', 'branch = "s++"\nset = { "lam[pi, pi]" = 0.1 }', "is set by both `system.set` and `lambda_pi`"),

@@ -10,7 +10,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from jaxgap.fitting.empirical.andreev import andreev_conductance, reflected
+from jaxgap.fitting.empirical.andreev import andreev_conductance, polarised_conductance, reflected
 from jaxgap.fitting.empirical.gap import ALPHA_BCS, reduced_gap_squared
 from jaxgap.fitting.empirical.heat import condensation_energy, critical_field, entropy, specific_heat
 from jaxgap.fitting.empirical.relaxation import relaxation_rate
@@ -259,6 +259,17 @@ def test_reflection_without_broadening_is_btks_table():
     table = 25 / (E**2 + (25 - E**2) * (1 + 2 * Z**2) ** 2)
     np.testing.assert_allclose(A, table, rtol=1e-9)
     np.testing.assert_allclose(B, 1 - table, rtol=1e-9)
+
+
+def test_a_polarised_metal_conducts_above_the_gap_only():
+    """Mazin et al.: 4 beta (1 + Z^2) / [(1 + beta)^2 + 4 Z^2] with beta = E / sqrt(E^2 - Delta^2), nothing below Delta."""
+    E, Z = np.array([-4.9, 0.0, 3.0, 5.3, 8.0, 40.0]), 0.7
+    found = polarised_conductance(jnp.asarray(E), jnp.asarray(5.0), jnp.asarray(1e-12), jnp.asarray(Z))
+    beta = np.array([0.0 if x < 5 else x / np.sqrt(x**2 - 25) for x in np.abs(E)])
+    np.testing.assert_allclose(found, 4 * beta * (1 + Z**2) / ((1 + beta) ** 2 + 4 * Z**2), atol=1e-9)
+    arguments = jnp.asarray(V), jnp.asarray(KELVIN), GAPS, jnp.asarray(0.2), jnp.asarray(Z), WEIGHTS
+    whole, none, half = (np.asarray(andreev_conductance(*arguments, jnp.asarray(P))) for P in (1.0, 0.0, 0.5))
+    np.testing.assert_allclose(half, (whole + none) / 2, rtol=1e-12)
 
 
 def test_contacts_of_the_normal_state_have_no_structure():

@@ -11,17 +11,21 @@ G. E. Blonder, M. Tinkham, T. M. Klapwijk, Phys. Rev. B 25, 4515 (1982), Table I
 
 .. math:: a = \frac{c}{1 + Z^2 (1 - c^2)}, \qquad |b|^2 = \frac{Z^2 (1 + Z^2) |1 - c^2|^2}{|1 + Z^2 (1 - c^2)|^2} .
 
+A metal of spin polarisation P sends a share P of its current in electrons that cannot be reflected as holes (I. I. Mazin, A. A.
+Golubov, B. Nadgorny, J. Appl. Phys. 89, 7576 (2001)): they conduct as (1 - |c|^4) / |1 + r c^2|^2 with r = -i Z / (1 + i Z),
+averaged over both signs of Z.
+
 |a|^2 and |b|^2 are not analytic, so the path of integration is the real axis, with nodes over Gamma at +-Delta.
 """
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Complex, Float
 
 from jaxgap.spectra.quadrature import panels
 from jaxgap.units import thermal_energy
 
-__all__ = ["andreev_conductance", "reflected", "smearing"]
+__all__ = ["andreev_conductance", "polarised_conductance", "reflected", "smearing"]
 
 REACH = 30.0
 """-f' ends at 30 k_B T: e^-30 = 1e-13."""
@@ -38,14 +42,16 @@ def andreev_conductance(
     Gamma: Float[Array, ""],
     Z: Float[Array, ""],
     weights: Float[Array, "gap"],
+    polarisation: Float[Array, ""] | float = 0.0,
 ) -> Float[Array, "voltage"]:
     """dI/dV at voltages [mV] and a temperature [K], relative to the normal state's, of gaps [meV] with weights that add up to
-    one, a broadening Gamma > 0 [meV] and a barrier Z."""
+    one, a broadening Gamma > 0 [meV], a barrier Z and a spin polarisation of the metal."""
 
     def of(D: Float[Array, ""]) -> Float[Array, "voltage"]:
         omega, weight = smearing(V, T, D, Gamma)
         A, B = reflected(omega, D, Gamma, Z)
-        return jnp.sum(weight * (1 + Z**2) * (1 + A - B), axis=0)
+        polarised = polarisation * polarised_conductance(omega, D, Gamma, Z)
+        return jnp.sum(weight * ((1 - polarisation) * (1 + Z**2) * (1 + A - B) + polarised), axis=0)
 
     return jnp.stack([of(D) for D in Delta], axis=1) @ weights
 
@@ -54,11 +60,25 @@ def reflected(
     omega: Float[Array, "*omega"], Delta: Float[Array, ""], Gamma: Float[Array, ""], Z: Float[Array, ""]
 ) -> tuple[Float[Array, "*omega"], Float[Array, "*omega"]]:
     """A, what goes back as holes, and B, what goes back as electrons."""
-    z = omega + 1j * Gamma
-    c = Delta / (z + jnp.sqrt(z - Delta) * jnp.sqrt(z + Delta))
+    c = _coherence(omega, Delta, Gamma)
     without = 1 - c**2
     a, b = c / (1 + Z**2 * without), without / (1 + Z**2 * without)
     return a.real**2 + a.imag**2, Z**2 * (1 + Z**2) * (b.real**2 + b.imag**2)
+
+
+def polarised_conductance(
+    omega: Float[Array, "*omega"], Delta: Float[Array, ""], Gamma: Float[Array, ""], Z: Float[Array, ""]
+) -> Float[Array, "*omega"]:
+    """What electrons conduct that find no partner of the other spin, relative to the normal state."""
+    square = _coherence(omega, Delta, Gamma) ** 2
+    both = [1 + r * square for r in (-1j * Z / (1 + 1j * Z), 1j * Z / (1 - 1j * Z))]
+    return (1 - square.real**2 - square.imag**2) * sum(0.5 / (one.real**2 + one.imag**2) for one in both)
+
+
+def _coherence(omega: Float[Array, "*omega"], Delta: Float[Array, ""], Gamma: Float[Array, ""]) -> Complex[Array, "*omega"]:
+    """c = v_0 / u_0."""
+    z = omega + 1j * Gamma
+    return Delta / (z + jnp.sqrt(z - Delta) * jnp.sqrt(z + Delta))
 
 
 def smearing(

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from jaxgap.fitting.comparison import Comparison, Tension, log_evidence
 from jaxgap.fitting.config import FULL
+from jaxgap.fitting.empirical.fit import EmpiricalFit
 from jaxgap.model.records import Known, Record, Row
 
 __all__ = ["ComparisonRecord", "print_comparison", "record_of"]
@@ -29,6 +30,22 @@ class ModelRecord(Record):
     """Of the rise of chi^2 over that of the full model, if parameters are held."""
 
 
+class FreeGapsRecord(Record):
+    """The fit of a model with free gaps."""
+
+    empirical: str
+    """Which one: a name in `jaxgap.fitting.empirical.models`."""
+    chi2: float
+    data: int
+    parameters: dict[str, float]
+    uncertainties: dict[str, Known]
+    criteria: dict[str, Known]
+    log_evidence_laplace: Known
+    starts: int
+    starts_at_best: int
+    """Starts that ended there."""
+
+
 class FailedRecord(Record):
     """A model whose fit did not converge."""
 
@@ -39,7 +56,7 @@ class FailedRecord(Record):
 class ComparisonRecord(Record):
     """comparison.json."""
 
-    models: dict[str, ModelRecord | FailedRecord]
+    models: dict[str, ModelRecord | FreeGapsRecord | FailedRecord]
     """By name; the one as fit.toml has it is called `all`."""
     tension: Annotated[Tension, Row()] | None
     """How badly techniques disagree, if they were fitted together and apart."""
@@ -50,7 +67,20 @@ def record_of(found: Comparison) -> ComparisonRecord:
     """The record of a comparison."""
     models = {name: _model(found, name) for name in found.fits}
     failed = {name: FailedRecord(not_converged=why) for name, why in found.failed.items()}
-    return ComparisonRecord.of(found, models=models | failed)
+    free = {name: _free_gaps(one) for name, one in found.empirical.items()}
+    return ComparisonRecord.of(found, models=models | free | failed)
+
+
+def _free_gaps(fit: EmpiricalFit) -> FreeGapsRecord:
+    return FreeGapsRecord.of(
+        fit,
+        empirical=fit.model,
+        data=len(fit.fitted),
+        uncertainties=dict(zip(fit.config.parameters, fit.uncertainty.tolist(), strict=True)),
+        log_evidence_laplace=log_evidence(fit),
+        starts=len(fit.start_chi2),
+        starts_at_best=fit.reached,
+    )
 
 
 def _model(found: Comparison, name: str) -> ModelRecord:
@@ -72,16 +102,16 @@ def print_comparison(found: Comparison, console: Console) -> None:
     table = Table(title=escape(next(iter(found.fits.values())).config.title or "models"), title_justify="left")
     for column in ("model", "data", "parameters", "chi^2", "AICc", "BIC", "ln evidence", "p"):
         table.add_column(column, justify="left" if column in ("model", "parameters") else "right")
-    for name, fit in found.fits.items():
+    alike = {FULL} | found.held.keys() | found.uncrossed.keys() | found.empirical.keys()
+    for name, fit in (found.fits | dict(found.empirical)).items():
         pairs = zip(fit.config.parameters, fit.value, fit.uncertainty, strict=True)
-        comparable = name == FULL or name in found.held
         table.add_row(
             escape(name),
             str(len(fit.fitted)),
             escape("\n".join(f"{key} = {value:.4g} +- {error:.1g}" for key, value, error in pairs)),
             f"{fit.chi2:.2f}",
-            *(f"{fit.criteria[key]:.2f}" if comparable else "" for key in ("AICc", "BIC")),
-            f"{log_evidence(fit):.2f}" if comparable else "",
+            *(f"{fit.criteria[key]:.2f}" if name in alike else "" for key in ("AICc", "BIC")),
+            f"{log_evidence(fit):.2f}" if name in alike else "",
             f"{found.p_value(name):.2g}" if name in found.held else "",
         )
     for name in found.failed:
