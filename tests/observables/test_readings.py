@@ -17,7 +17,7 @@ from jaxgap.units import flux_quantum, muon_gyromagnetic_ratio
 SAME = 1e-7
 """A spectrum's nodes for a range of numbers, and those for one of them: Gauss and trapezoidal rules, right to some 1e-8."""
 FEWER = 3e-5
-"""Of nuclear relaxation with half the nodes."""
+"""Of nuclear relaxation with a third of the nodes."""
 DIFFERENCES = 5e-6
 """Central differences of fourth order, relative to the largest. Nodes move with T, which differences see and derivatives do
 not: the rules are right to some 1e-8 of the value."""
@@ -187,6 +187,19 @@ def test_measurements_are_what_their_formulas_say():
     found = read("heat_over_T", residual=0.2, beta=0.3, delta=1e-3)
     np.testing.assert_allclose(found, 20 * (0.8 * x + 0.2) + 0.3 * T**2 + 1e-3 * T**4, rtol=1e-12)
     assert read("sigma_sc", sigma_n=0.4) == pytest.approx(np.hypot(read("sigma_sc"), 0.4), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["dIdV", "inverse_lambda_squared"])
+def test_many_temperatures_are_read_at_once(kind):
+    row, T_ = MEASURED[kind], jnp.array([9.0, 12.0, 17.0])
+    points, numbers, plan = _given(row, NUMBERS)
+    Delta = jnp.stack([jnp.array(DELTA), 0.7 * jnp.array(DELTA), jnp.zeros(3)])
+
+    def read(t, D):
+        return row.reading(PAIR, t, GivenState(PAIR, t, D), points, numbers, plan)
+
+    wanted = jnp.stack([jax.jit(read)(t, D) for t, D in zip(T_, Delta, strict=True)])
+    np.testing.assert_allclose(jax.jit(jax.vmap(read))(T_, Delta), wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_a_part_along_a_branch_or_band_is_read():
