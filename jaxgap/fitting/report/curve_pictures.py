@@ -2,7 +2,9 @@
 temperature of a spectrum (of many temperatures those that `drawn` chooses).
 """
 
+import re
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
@@ -88,12 +90,9 @@ def _panels(curve: Curve) -> list[Panel]:
     ]
 
 
-def _wrapped(text: str, width: int = 34) -> str:
-    """A long label on two lines."""
-    if len(text) <= width:
-        return text
-    cut = text.rfind(" ", 0, width)
-    return text if cut < 0 else f"{text[:cut]}\n{text[cut + 1 :]}"
+def _wrapped(text: str, width: int = 30) -> str:
+    """A long label on several lines, its powers raised."""
+    return "\n".join(wrap(re.sub(r"\^(\d)", lambda found: "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(found[1])], text), width))
 
 
 def _draw(top: Axes, bottom: Axes, panel: Panel, about: About) -> None:
@@ -107,8 +106,8 @@ def _draw(top: Axes, bottom: Axes, panel: Panel, about: About) -> None:
     _draw_residuals(bottom, panel.x, z, np.sqrt(1 + h))
     for name, shade in SHADES.items():
         top.fill_between([], [], color=shade, lw=0, label=f"{name} of other measurements")
-    top.set_title(panel.title, fontsize=10, parse_math=False)
-    top.set_ylabel(panel.y_label, fontsize=9)
+    top.set_title("\n".join(wrap(panel.title, 44)), fontsize=10, parse_math=False)
+    top.set_ylabel(panel.y_label, fontsize=8.5)
     bottom.set_xlabel(panel.x_label)
     bottom.set_ylabel("(model − data)\n/ error", fontsize=8.5)
     top.tick_params(labelbottom=False)

@@ -56,8 +56,8 @@ def _check(posterior: Posterior, name: str, kind: str, own: list[int]) -> Poster
     p_chi2 = float(np.mean(chi2_distribution.sf(np.sum(z**2, axis=1), len(own)))) if squares else float("nan")
     first, second = np.array(_pairs(fitted), int).reshape(-1, 2).T
     same = np.sum(z[:, first] * z[:, second] > 0, axis=1)
-    inside = [float(np.mean(np.abs(z) <= k)) for k in LEVELS.values()]
-    return PosteriorCheck(name, kind, len(own), *inside, p_chi2, float(np.mean(binom.sf(same - 1, len(first), 0.5))))
+    near, far = (float(np.mean(np.abs(z) <= k)) for k in LEVELS.values())
+    return PosteriorCheck(name, kind, len(own), near, far, p_chi2, float(np.mean(binom.sf(same - 1, len(first), 0.5))))
 
 
 def _pairs(fitted: list[Datum]) -> list[tuple[int, int]]:
