@@ -1,8 +1,8 @@
 r"""Free gaps fitted to the data of a fit: least squares from many starts, with exact Jacobians.
 
 The specific heat of a model with a T_c jumps there, and with it chi^2 wherever T_c passes a temperature of the data: between
-two of them it is smooth. So starts have their T_c half way between neighbouring temperatures, at every such place in turn, and
-the others of their parameters where a Halton sequence has them.
+two of them it is smooth. So starts are looked for with T_c half way between neighbouring temperatures, at every such place, and
+the other parameters where a Halton sequence has them; least squares begins at the best of them.
 """
 
 import time
@@ -19,7 +19,7 @@ from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.criteria import criteria_of, degrees_of_freedom
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.empirical.models import EMPIRICAL, EmpiricalModel
-from jaxgap.fitting.empirical.problem import EmpiricalProblem, empirical_predictions
+from jaxgap.fitting.empirical.problem import EmpiricalProblem, empirical_predictions, empirical_slopes
 from jaxgap.fitting.minimise import minimised
 from jaxgap.fitting.objective import beforehand, deviations
 from jaxgap.fitting.uncertainty import curvature
@@ -31,10 +31,10 @@ __all__ = ["EmpiricalFit", "best_near", "fit_empirical"]
 
 INSIDE = 0.02
 """Starts keep this share of the range away from the bounds."""
-PLACES = 48
-"""Most starts that places of T_c make, where `optimiser.starts` asks for fewer."""
-TRIED = 8
-"""Points at which chi^2 is looked at for every start that is made."""
+LEAST = 12
+"""Starts at least, where places of T_c make more than `optimiser.starts`."""
+TRIED = 4
+"""Points at which chi^2 is looked at in every such place, and for every start."""
 REACHED = 1e-3
 """Starts that end within so much of the lowest chi^2 have reached it."""
 DEFAULT = OptimiserConfig()
@@ -144,13 +144,15 @@ def _residuals(
 ) -> tuple[Float[Array, "residual"], Float[Array, "residual parameter"], Float[Array, "datum"]]:
     """(residuals of data and of what is known beforehand, their derivatives, predictions)."""
 
-    def both(t: Float[Array, "parameter"]) -> tuple[Float[Array, "residual"], tuple[Array, Array]]:
-        predicted = empirical_predictions(e, t)
-        r = jnp.concatenate([deviations(e.p, predicted), beforehand(e.p, t)])
-        return r, (r, predicted)
+    t = jnp.asarray(theta)
+    predicted, slopes = empirical_predictions(e, t), empirical_slopes(e, t)
 
-    J, (r, predicted) = jax.jacfwd(both, has_aux=True)(jnp.asarray(theta))
-    return r, J, predicted
+    def weighed(predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
+        return deviations(e.p, predicted)
+
+    J = jax.vmap(lambda slope: jax.jvp(weighed, (predicted,), (slope,))[1], in_axes=1, out_axes=1)(slopes)
+    r = jnp.concatenate([weighed(predicted), beforehand(e.p, t)])
+    return r, jnp.concatenate([J, jnp.diag(1 / e.p.prior[1])]), predicted
 
 
 @program
@@ -162,10 +164,10 @@ def _chi2(e: EmpiricalProblem, thetas: Float[AnyArray, "start parameter"]) -> Fl
 
 
 def _starts(e: EmpiricalProblem, settings: OptimiserConfig) -> np.ndarray:
-    """[start, parameter]: of several points for each, the best."""
+    """[start, parameter]: of all places of T_c, and of several points in each, the best."""
     lower, upper = np.asarray(e.p.lower), np.asarray(e.p.upper)
     places = [_between(e, k, name) for k, name in enumerate(e.p.names)]
-    count = max(settings.starts, *(min(len(own), PLACES) for own in places))
+    count = max(settings.starts, *(len(own) for own in places))
     share = qmc.Halton(len(lower), seed=settings.seed).random(TRIED * count)
     theta = lower + (upper - lower) * np.clip(share, INSIDE, 1 - INSIDE)
     for k, own in enumerate(places):
@@ -173,8 +175,9 @@ def _starts(e: EmpiricalProblem, settings: OptimiserConfig) -> np.ndarray:
             theta[:, k] = np.resize(np.repeat(own, TRIED), len(theta))
     groups = theta.reshape(count, TRIED, -1)
     chi2 = np.nan_to_num(np.asarray(_chi2(e, theta)).reshape(count, TRIED), nan=np.inf)
-    best: np.ndarray = groups[np.arange(count), np.argmin(chi2, axis=1)]
-    return best
+    best = groups[np.arange(count), np.argmin(chi2, axis=1)]
+    found: np.ndarray = best[np.argsort(np.min(chi2, axis=1), kind="stable")[: max(settings.starts, LEAST)]]
+    return found
 
 
 def _between(e: EmpiricalProblem, k: int, name: str) -> np.ndarray:
