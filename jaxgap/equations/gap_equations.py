@@ -154,7 +154,7 @@ def _single_sums(
     f = barrier(0.5 * t * per_E * weight)
     if not with_slope:
         return jnp.sum(f, axis=0), jnp.zeros_like(D2)
-    slope = ((1 - t * t) * half * weight - 2 * f) * (0.25 * per_E * per_E)
+    slope = barrier(((1 - t * t) * half * weight - 2 * f) * (0.25 * per_E * per_E))
     return jnp.sum(f, axis=0), jnp.sum(slope, axis=0)
 
 
@@ -222,10 +222,11 @@ def _pair_densities(
     diagonal = jnp.eye(n)[:, :, None] * (Lambda_A * slopes + jnp.array([1.0, 1.0, 2.0] * (n // 3))[:, None] * moment)
     if block == "phases":
         return P, (diagonal + _bent(x, block) * one) / 2
-    q_x = jnp.stack([(lead * zz + rest) / q for lead, rest, zz in zip(*half, products * (n // 3), strict=True)])
-    weighted = (Lambda.qq * weight) * q_x
-    qq_xx = jnp.sum(weighted[:, None] * q_x[None], axis=2)
-    mixed = A_x[:, None] * jnp.sum((Lambda.Aq * weight) * q_x, axis=1)
+    # Sum by sum: stacked, they are slower where there are many systems.
+    q_x = [(lead * zz + rest) / q for lead, rest, zz in zip(*half, products * (n // 3), strict=True)]
+    upper = {(a, b): summed(Lambda.qq * (q_x[a] * q_x[b])) for a in range(n) for b in range(a, n)}
+    qq_xx = jnp.stack([jnp.stack([upper[min(a, b), max(a, b)] for b in range(n)]) for a in range(n)])
+    mixed = A_x[:, None] * jnp.stack([summed(Lambda.Aq * part) for part in q_x])
     AA = barrier(summed(Lambda.AA)) * A_x[:, None] * A_x[None]
     return P, (diagonal + _bent(x, block) * one + AA + mixed + mixed.transpose(1, 0, 2) + qq_xx) / 2
 
@@ -275,10 +276,10 @@ def _functions_of_k(pair: Pair, D: Inexact[Array, "3 element"], kT: PerElement, 
     both = 0.0625 * per_kT * (away_plus + away_minus)
     away = (both - L_v) * (0.5 * per_v * per_v)
     near = scale * per_kT * per_kT * 0.25 * _series_slope(delta2) - 0.5 * per_kT * L_v * L_v
-    L_uu, L_uv, L_vv = 2 * both, -0.5 * per_kT * L_u * L_v, jnp.where(small, near, away)
+    L_uu, L_uv, L_vv = 2 * both, -0.5 * per_kT * L_u * L_v, barrier(jnp.where(small, near, away))
     C, mixed = (L_uu - mean) * per_u * per_u, L_uv * per_u
     AA, Aq, qq = 0.25 * C + mixed + L_vv, 0.5 * C - 2 * L_vv, C - 4 * mixed + 4 * L_vv - values.per_q
-    return product, _Functions(values.A, *barrier((values.per_q, AA, Aq, qq)))
+    return product, _Functions(values.A, values.per_q, AA, Aq, qq)
 
 
 def _series(z: OfK) -> OfK:

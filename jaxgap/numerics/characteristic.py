@@ -7,6 +7,7 @@ negative real part, is the number of changes of sign in the first column of Rout
 Matrices*, vol. 2, ch. XV). Nothing here is a library call per matrix, which a batch would wait for.
 """
 
+from functools import reduce
 from itertools import pairwise
 
 import jax.numpy as jnp
@@ -27,8 +28,9 @@ def coefficients(M: Float[Array, "n n *element"]) -> tuple[Float[Array, "n *elem
     B, c = jnp.broadcast_to(one, M.shape), []
     for k in range(1, n + 1):
         last = B
-        product = -sum(M[:, j, None] * B[None, j] for j in range(n))
-        c.append(-jnp.trace(product) / k)
+        product = -reduce(jnp.add, [M[:, j, None] * B[None, j] for j in range(n)])
+        # jnp.trace would mask all of the matrices.
+        c.append(-reduce(jnp.add, [product[i, i] for i in range(n)]) / k)
         B = product + c[-1] * one
     return jnp.stack(c), last
 

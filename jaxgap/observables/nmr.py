@@ -15,16 +15,20 @@ cross-band pairing makes, do not. Bands weighted by |psi_i|^2 at the nucleus hav
 only stands for relaxation between the bands, where s+- amplitudes take the coherence peak away: M_1 M_2 < 0.
 """
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import pair_weights, positive
 from jaxgap.observables.measurements import OFFSET, SCALED, scaled
-from jaxgap.observables.quantity import GAMMA, WEIGHTS, Need, Picture, Quantity, Setting, where_paired
+from jaxgap.observables.quantity import GAMMA, WEIGHTS, Need, Numbers, Picture, Quantity, Ranges, Setting, where_paired
 from jaxgap.observables.views import TEMPERATURE
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import PairedState
@@ -33,10 +37,14 @@ from jaxgap.units import thermal_energy
 
 __all__ = ["relaxation_rate", "relaxation_rate_of"]
 
-REACH = 40.0
-"""-f' ends at 40 k_B T: e^-40 = 4e-18."""
+REACH = 24.0
+"""-f' ends at 24 k_B T: e^-24 = 4e-11."""
 NODES = 32
 """Gauss nodes per piece, two pieces per singular energy: the rate is right to 1e-5 for Gamma of 0.01 meV, better for larger."""
+
+
+FEWER, WIDE = 16, 0.05
+"""Half as many do for a Gamma of 0.05 meV and more, to some 1e-5: in a fit, where they are what takes time."""
 
 
 @takes_solution
@@ -76,7 +84,7 @@ _relaxation_rate = program(relaxation_rate_of)
 
 
 def _energies(state: PairedState, Gamma: Float[Array, ""], n: int) -> tuple[Float[Array, "omega"], Float[Array, "omega"]]:
-    """Nodes and weights in omega from 0 to 40 k_B T: dense over Gamma at the singularities of the densities of states."""
+    """Nodes and weights in omega from 0 to 24 k_B T: dense over Gamma at the singularities of the densities of states."""
     state, Gamma = jax.lax.stop_gradient((state, Gamma))
     kT, peaks = thermal_energy(state.T), state.singular_energies()
     centre = jnp.append(peaks, 0.0)
@@ -97,8 +105,19 @@ KORRINGA = Setting(
 )
 
 
-def _ratio(sc: Superconductor, T: Scalar, s: PairedState, Gamma: float | Scalar, weights: Reals | None) -> Float[Array, ""]:
-    return relaxation_rate_of(s, jnp.asarray(Gamma, jnp.float64), pair_weights(weights, len(sc.bands)))
+def _ratio(
+    sc: Superconductor, T: Scalar, s: PairedState, Gamma: float | Scalar, weights: Reals | None, nodes: int = NODES
+) -> Float[Array, ""]:
+    return relaxation_rate_of(s, jnp.asarray(Gamma, jnp.float64), pair_weights(weights, len(sc.bands)), nodes)
+
+
+def nodes_for(
+    sc: Superconductor, T: Float[np.ndarray, "condition"], points: Mapping[str, np.ndarray], ranges: Ranges
+) -> Numbers:
+    """How many nodes the smallest Gamma needs."""
+    least = GAMMA.range_in(ranges)[0]
+    check(least > 0, "Gamma", "stay positive [meV] in a fit of nuclear relaxation", least)
+    return {"nodes": FEWER if least >= WIDE else NODES}
 
 
 NMR = Quantity(
@@ -109,6 +128,7 @@ NMR = Quantity(
     settings=(GAMMA._replace(positive=True), WEIGHTS),
     normal=1.0,
     datum="nmr",
+    plan=nodes_for,
     measurement=SCALED,
     picture=Picture(
         TEMPERATURE,
@@ -119,12 +139,13 @@ NMR = Quantity(
 )
 RELAXATION_RATE = Quantity(
     "relaxation_rate",
-    lambda sc, T, s, Gamma, weights, korringa: korringa * T * where_paired(s, lambda s: _ratio(sc, T, s, Gamma, weights), 1.0),
+    lambda sc, T, s, korringa, **given: korringa * T * where_paired(s, lambda s: _ratio(sc, T, s, **given), 1.0),
     units="1/s",
     long_name="nuclear spin-lattice relaxation rate 1/T_1",
     needs=Need.STATE,
     settings=(*NMR.settings, KORRINGA),
     datum="relaxation_rate",
+    plan=nodes_for,
     measurement=scaled(OFFSET._replace(unit="1/s", bounds=(-10.0, 10.0))),
     picture=Picture(
         TEMPERATURE,

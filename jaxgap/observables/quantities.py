@@ -21,6 +21,7 @@ from jaxgap.observables.muon_rotation import MUON_ROTATION
 from jaxgap.observables.nmr import NMR, RELAXATION_RATE
 from jaxgap.observables.penetration import PENETRATION
 from jaxgap.observables.phases import PHASES
+from jaxgap.observables.plugins import with_rows_of_others
 from jaxgap.observables.point_contact import ANDREEV
 from jaxgap.observables.quantity import Need, Quantity, Setting
 from jaxgap.observables.superfluid import SUPERFLUID
@@ -41,34 +42,32 @@ _OF_THE_SOLVER = tuple(
     )
 )
 
-QUANTITIES: dict[str, Quantity] = {
-    row.name: row
-    for row in (
-        DELTA,
-        *GAPS,
-        FREE_ENERGY,
-        *PHASES,
-        T_C,
-        *_OF_THE_SOLVER,
-        BRANCH_END,
-        JUMP,
-        DENSITY_OF_STATES,
-        TUNNELLING,
-        ANDREEV,
-        SYMMETRISED,
-        INTENSITY,
-        HEAT,
-        SUPERFLUID,
-        NMR,
-        ULTRASOUND,
-        *CALORIMETRY,
-        *PENETRATION,
-        MUON_ROTATION,
-        RELAXATION_RATE,
-        EDC,
-    )
-}
-"""All of them, by name."""
+_OWN = (
+    DELTA,
+    *GAPS,
+    FREE_ENERGY,
+    *PHASES,
+    T_C,
+    *_OF_THE_SOLVER,
+    BRANCH_END,
+    JUMP,
+    DENSITY_OF_STATES,
+    TUNNELLING,
+    ANDREEV,
+    SYMMETRISED,
+    INTENSITY,
+    HEAT,
+    SUPERFLUID,
+    NMR,
+    ULTRASOUND,
+    *CALORIMETRY,
+    *PENETRATION,
+    MUON_ROTATION,
+    RELAXATION_RATE,
+    EDC,
+)
+QUANTITIES: dict[str, Quantity] = with_rows_of_others({row.name: row for row in _OWN})
+"""All of them, by name; behind jaxgap's own those of other packages (`jaxgap.observables.plugins`)."""
 EXPERIMENTS = {name: row for name, row in QUANTITIES.items() if row.picture is not None}
 RECORDED = {name: row for name, row in QUANTITIES.items() if row.needs != Need.BRANCH and not row.axes and row.complete}
 MEASURED = {row.datum: row for row in QUANTITIES.values() if row.datum}

@@ -128,26 +128,33 @@ class Aim(IntEnum):
     """The stable state beside an unstable one, which has been found at the end."""
 
 
-class Walk(NamedTuple):
-    """How far a branch has been followed, and what is being tried."""
+class Memory(NamedTuple):
+    """What a careful walk remembers."""
 
-    points: Points
-    h: Float[Array, ""]
-    """The step in T^2 being tried [K^2]."""
     aim: Int[Array, ""]
     """An `Aim`."""
-    tried: Int[Array, ""]
-    """Starts that were tried; beside another state, distances from it."""
     spare: Int[Array, ""]
     """The first start that leads to the branch, but to an unstable state of it; -1: none."""
-    odd: Bool[Array, ""]
-    """Whether the number of unstable amplitude directions is odd."""
     jacobian: Float[Array, "channel channel"]
     """M at the last point."""
     end: Root
     """What was found at the end of the step."""
     unstable: Int[Array, ""]
     """Its unstable directions in the amplitudes."""
+
+
+class Walk(NamedTuple):
+    """How far a branch has been followed, and what is being tried."""
+
+    points: Points
+    h: Float[Array, ""]
+    """The step in T^2 being tried [K^2]."""
+    tried: Int[Array, ""]
+    """Starts that were tried; beside another state, distances from it."""
+    odd: Bool[Array, ""]
+    """Whether the number of unstable amplitude directions is odd."""
+    memory: Memory | None
+    """None: the walk is rough. In a block of many, everything that is remembered costs time at every evaluation."""
     here: Float[Array, ""]
     """Where Newton is asked [K]."""
     guess: Float[Array, "channel"]
@@ -159,6 +166,17 @@ class Walk(NamedTuple):
     """No start led to the branch, or it has ended."""
     there: Bool[Array, ""]
     """Whether the goal is reached."""
+
+    @property
+    def remembered(self) -> Memory:
+        """The memory of a careful walk."""
+        if self.memory is None:
+            raise ValueError("a rough walk remembers nothing")
+        return self.memory
+
+    def aims(self, aim: Aim) -> Bool[Array, ""]:
+        """Whether that is what is looked for."""
+        return jnp.array(aim == Aim.END) if self.memory is None else self.memory.aim == aim
 
 
 class Verdict(NamedTuple):
@@ -199,20 +217,16 @@ W = TypeVar("W", Walk, Root, "PickUp")
 # === following
 
 
-def begin(path: Path, asked: Bool[Array, ""] | bool = True) -> Walk:
+def begin(path: Path, asked: Bool[Array, ""] | bool = True, care: Care = CAREFUL) -> Walk:
     """The walk before its first step; one that is not `asked` for is lost."""
     x, zero, no = path.starts[0], jnp.zeros((), int), jnp.array(False)
     nothing = Root(x, jnp.asarray(jnp.inf), jnp.eye(len(x)), no, zero)
     return Walk(
         points=first_point(path),
         h=path.h,
-        aim=zero + Aim.END,
         tried=zero,
-        spare=zero - 1,
         odd=no,
-        jacobian=nothing.jacobian,
-        end=nothing,
-        unstable=zero,
+        memory=None if care.rough else Memory(zero + Aim.END, zero - 1, nothing.jacobian, nothing, zero),
         here=path.T_0,
         guess=x,
         search=search_from(x),
@@ -265,7 +279,7 @@ def _ended(path: Path, care: Care, w: Walk) -> Bool[Array, ""]:
     """Whether the search has arrived, has taken too long, or is on its way to somewhere else."""
     s, began = w.search, w.points.k > 0
     there = s.x + jnp.where(s.done, 0.0, s.t) * s.dx
-    astray = began & (w.aim == Aim.END) & ~_close(path, w, there)
+    astray = began & w.aims(Aim.END) & ~_close(path, w, there)
     return s.done | (s.steps >= jnp.where(began, care.step, care.start)) | astray
 
 
@@ -274,12 +288,12 @@ def _turned(sc: Superconductor, path: Path, pattern: Signs, care: Care, w: Walk)
     v = _judged(sc, path, pattern, care, w)
     good, near = _told(v.good, v.near)
     v = v._replace(good=good, near=near)
-    turned = _either(v.good, _moved(path, w, v), _refused(path, w, v, spares=pattern is not None and not care.rough))
+    turned = _either(v.good, _moved(path, w, v), _refused(path, w, v, spares=pattern is not None))
     if not care.rough:
         turned = _either(v.good & _to_be_checked(path, w, v), _looks(w, v, Aim.HALF_WAY), turned)
     if not care.rough and pattern is None:
         turned = _either(~v.good & _leads_aside(path, w, v), _looks_aside(w, v), turned)
-    return _aimed(path, care, pattern, turned)
+    return _aimed(path, pattern, turned)
 
 
 def _told(*said: Bool[Array, ""]) -> list[Bool[Array, ""]]:
@@ -312,13 +326,13 @@ def _where_expected(path: Path, care: Care, w: Walk, x: Float[Array, "channel"])
     """Whether x is near what was looked for."""
     if care.rough:
         return jnp.where(w.points.k > 0, _close(path, w, x), (path.T_c == 0) | _as_it_begins(path, x))
-    return jnp.where(w.aim == Aim.ASIDE, _beside(w, x), (w.points.k == 0) | _close(path, w, x))
+    return jnp.where(w.aims(Aim.ASIDE), _beside(w, x), (w.points.k == 0) | _close(path, w, x))
 
 
 def _close(path: Path, w: Walk, x: Float[Array, "channel"]) -> Bool[Array, ""]:
     """Whether x is what was predicted, or half way the mean of both ends, but for a small correction."""
     size = norm(w.points.u) * gap_scale(path, w.here)
-    return norm(x - w.guess) <= jnp.where(w.aim == Aim.HALF_WAY, HALF_WAY, CORRECTION) * size
+    return norm(x - w.guess) <= jnp.where(w.aims(Aim.HALF_WAY), HALF_WAY, CORRECTION) * size
 
 
 def _as_it_begins(path: Path, x: Float[Array, "channel"]) -> Bool[Array, ""]:
@@ -330,16 +344,17 @@ def _as_it_begins(path: Path, x: Float[Array, "channel"]) -> Bool[Array, ""]:
 
 def _beside(w: Walk, x: Float[Array, "channel"]) -> Bool[Array, ""]:
     """Whether x lies on the side of the unstable state to which was gone, and not far from that direction."""
-    u, away = w.guess - w.end.x, x - w.end.x
+    end = w.remembered.end
+    u, away = w.guess - end.x, x - end.x
     u = u / norm(u)
     along = u @ away
-    return (along > 0) & (norm(away - along * u) <= CORRECTION * norm(w.end.x))
+    return (along > 0) & (norm(away - along * u) <= CORRECTION * norm(end.x))
 
 
 def _on_its_side(path: Path, care: Care, w: Walk, x: Float[Array, "channel"]) -> Bool[Array, ""]:
     """Whether each amplitude, however small, is that of the branch; in short steps, has at least its sign."""
     kept = jnp.all((x * w.points.u >= 0) | (jnp.abs(x) <= care.zero * norm(x)))
-    return alike(x - w.guess, x, SIDE, care.zero) | (kept & _short(path, w)) | (w.aim == Aim.ASIDE)
+    return alike(x - w.guess, x, SIDE, care.zero) | (kept & _short(path, w)) | w.aims(Aim.ASIDE)
 
 
 def _straight(path: Path, w: Walk, x: Float[Array, "channel"]) -> Bool[Array, ""]:
@@ -356,80 +371,83 @@ def _straight(path: Path, w: Walk, x: Float[Array, "channel"]) -> Bool[Array, ""
 def _moved(path: Path, w: Walk, v: Verdict) -> Walk:
     """The walk with the end of the step as another point."""
     T, began = _end_of_step(path, w), w.points.k > 0
-    end = _either(w.aim == Aim.HALF_WAY, w.end, v.root)
+    end, memory = v.root, w.memory
+    if memory is not None:
+        end = _either(w.aims(Aim.HALF_WAY), memory.end, v.root)
+        memory = memory._replace(aim=jnp.zeros_like(memory.aim), jacobian=end.jacobian, end=end)
     return w._replace(
+        memory=memory,
         points=longer(w.points, T, end.x / gap_scale(path, T)),
         h=jnp.where(began, LONGER * w.h, w.h),
-        aim=jnp.zeros_like(w.aim),
         odd=jnp.where(began, w.odd, v.unstable % 2 == 1),
-        jacobian=end.jacobian,
-        end=end,
         there=path.T == T,
     )
 
 
 def _refused(path: Path, w: Walk, v: Verdict, spares: bool) -> Walk:
     """The walk with a shorter step, or another start, if any."""
-    began = w.points.k > 0
-    spare = jnp.where(v.near & ~began & (w.spare < 0), w.tried, w.spare) if spares else w.spare
+    began, memory, spared = w.points.k > 0, w.memory, jnp.array(False)
     tried = jnp.where(began, 0, w.tried + 1)
+    if memory is not None:
+        spare = jnp.where(v.near & ~began & (memory.spare < 0), w.tried, memory.spare) if spares else memory.spare
+        end = _either(w.aims(Aim.END), v.root, memory.end)
+        memory, spared = memory._replace(aim=jnp.zeros_like(memory.aim), spare=spare, end=end), spare >= 0
     return w._replace(
+        memory=memory,
         h=jnp.where(began, SHORTER * w.h, w.h),
-        aim=jnp.zeros_like(w.aim),
         tried=tried,
-        spare=spare,
-        end=_either(w.aim == Aim.END, v.root, w.end),
-        lost=jnp.where(began, _step(path, w) <= path.shortest, tried >= len(path.starts) + (spare >= 0)),
+        lost=jnp.where(began, _step(path, w) <= path.shortest, tried >= len(path.starts) + spared),
     )
 
 
 def _to_be_checked(path: Path, w: Walk, v: Verdict) -> Bool[Array, ""]:
     """Whether a step that is good at its end is to be checked half way: smaller changes need not be."""
     last = w.points.u * gap_scale(path, w.points.T)
-    return (w.points.k > 0) & (w.aim == Aim.END) & (norm(v.root.x - last) > HALF_WAY * norm(last))
+    return (w.points.k > 0) & w.aims(Aim.END) & (norm(v.root.x - last) > HALF_WAY * norm(last))
 
 
 def _looks(w: Walk, v: Verdict, aim: Aim) -> Walk:
     """The walk that has found something at the end of its step, and is to look elsewhere, too."""
-    return w._replace(aim=jnp.full_like(w.aim, aim), tried=jnp.zeros_like(w.tried), end=v.root, unstable=v.unstable)
+    memory = w.remembered
+    memory = memory._replace(aim=jnp.full_like(memory.aim, aim), end=v.root, unstable=v.unstable)
+    return w._replace(memory=memory, tried=jnp.zeros_like(w.tried))
 
 
 def _leads_aside(path: Path, w: Walk, v: Verdict) -> Bool[Array, ""]:
     """Whether a short step, or the start, leads to an unstable state; or there are more distances from one to be tried."""
-    entering = v.near & (w.aim == Aim.END) & ((w.points.k == 0) | _short(path, w))
-    return entering | ((w.aim == Aim.ASIDE) & (_further(w, v) | (w.tried + 1 < len(ASIDE))))
+    entering = v.near & w.aims(Aim.END) & ((w.points.k == 0) | _short(path, w))
+    return entering | (w.aims(Aim.ASIDE) & (_further(w, v) | (w.tried + 1 < len(ASIDE))))
 
 
 def _further(w: Walk, v: Verdict) -> Bool[Array, ""]:
     """Whether aside another unstable state was found, on the way to the stable one: it has fewer unstable directions."""
-    return (w.aim == Aim.ASIDE) & v.near & (v.unstable < w.unstable)
+    return w.aims(Aim.ASIDE) & v.near & (v.unstable < w.remembered.unstable)
 
 
 def _looks_aside(w: Walk, v: Verdict) -> Walk:
-    again = (w.aim == Aim.ASIDE) & ~_further(w, v)
+    again = w.aims(Aim.ASIDE) & ~_further(w, v)
     return _either(again, w._replace(tried=w.tried + 1), _looks(w, v, Aim.ASIDE))
 
 
 # === the next search
 
 
-def _aimed(path: Path, care: Care, pattern: Signs, w: Walk) -> Walk:
+def _aimed(path: Path, pattern: Signs, w: Walk) -> Walk:
     """The walk with its step cut where it goes beyond the goal, and the next search begun."""
     began, rest = w.points.k > 0, path.T**2 - w.points.T**2
     w = w._replace(h=jnp.where(jnp.abs(w.h) < jnp.abs(rest), w.h, rest))
     T = barrier(_end_of_step(path, w))
-    predicted = jnp.where(
-        began, expected(path, w.points, T), path.starts[jnp.where(w.tried < len(path.starts), w.tried, w.spare)]
-    )
+    next_start = w.tried if w.memory is None else jnp.where(w.tried < len(path.starts), w.tried, w.memory.spare)
+    predicted = jnp.where(began, expected(path, w.points, T), path.starts[next_start])
     here, guess = T, predicted
-    if not care.rough:
-        half = jnp.sqrt((w.points.T**2 + T**2) / 2)
-        middle = (w.points.u + w.end.x / gap_scale(path, T)) / 2 * gap_scale(path, half)
-        here, guess = jnp.where(w.aim == Aim.HALF_WAY, half, T), jnp.where(w.aim == Aim.HALF_WAY, middle, predicted)
-    if not care.rough and pattern is None:
+    if w.memory is not None:
+        end, half = w.memory.end, jnp.sqrt((w.points.T**2 + T**2) / 2)
+        middle = (w.points.u + end.x / gap_scale(path, T)) / 2 * gap_scale(path, half)
+        here, guess = jnp.where(w.aims(Aim.HALF_WAY), half, T), jnp.where(w.aims(Aim.HALF_WAY), middle, predicted)
+    if w.memory is not None and pattern is None:
         distance = jnp.array(ASIDE)[jnp.minimum(w.tried, len(ASIDE) - 1)] * thermal_energy(T)
-        beside = w.end.x + distance * _unstable_direction(w.end.jacobian, predicted - w.end.x, w.aim == Aim.ASIDE)
-        guess = jnp.where(w.aim == Aim.ASIDE, beside, guess)
+        beside = end.x + distance * _unstable_direction(end.jacobian, predicted - end.x, w.aims(Aim.ASIDE))
+        guess = jnp.where(w.aims(Aim.ASIDE), beside, guess)
     return w._replace(here=here, guess=guess, search=search_from(guess))
 
 
@@ -545,4 +563,5 @@ def _shortest(T: Float[Array, ""], goal: Float[Array, ""], resolution: float) ->
 
 def _track(path: Path, w: Walk) -> Track:
     Delta = w.points.u * gap_scale(path, w.points.T)
-    return Track(w.points.T, Delta, w.jacobian, w.points.k > 0, w.there, w.end._replace(steps=w.steps))
+    end, jacobian = w.remembered.end, w.remembered.jacobian
+    return Track(w.points.T, Delta, jacobian, w.points.k > 0, w.there, end._replace(steps=w.steps))

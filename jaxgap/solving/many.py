@@ -249,14 +249,14 @@ def _from_T_c(block: Any) -> tuple[Path, Any, Walk]:
     T = jnp.where(where.below, T, 0.0)
     expected = weak_coupling_gap(picked_up(T, T_c), T_c) * jnp.sqrt(jnp.sum(v**2, axis=0) / jnp.sum(v**4, axis=0))
     path = jax.vmap(from_T_c)(T, T_c, (expected * v).T, SHORTEST * T_c)
-    return path, where.above, jax.vmap(begin)(path, where.below)
+    return path, where.above, jax.vmap(partial(begin, care=ROUGH))(path, where.below)
 
 
 def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"]) -> tuple[Path, Walk]:
     """Where a named branch is looked for, at T = 0."""
     starts = _in_blocks(lambda block: jax.vmap(partial(starting_amplitudes, pattern=pattern))(block[0])[:, :STARTS], (sc, T))
     path = jax.vmap(from_temperature)(jnp.zeros_like(T), T, starts, SHORTEST * T)
-    return path, jax.vmap(begin)(path)
+    return path, jax.vmap(partial(begin, care=ROUGH))(path)
 
 
 def _followed(sc: Superconductor, path: Path, walk: Walk, pattern: Float[Array, "band"] | None, rule: Rule) -> Walk:

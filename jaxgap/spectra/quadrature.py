@@ -78,7 +78,8 @@ def _relative_panels(
 
     u, weight = (part.reshape(1, n, *(1 for _ in a.shape)) for part in np.polynomial.legendre.leggauss(n))
     t_left, t_right = _arcsinh((ends[:-1] - c) / w), _arcsinh((ends[1:] - c) / w)
-    start, width, t_left, step = barrier(jnp.stack([(c - a) / span, w / (2 * span), t_left, t_right - t_left]))[:, :, None]
+    parts = barrier(((c - a) / span, w / (2 * span), t_left, t_right - t_left))
+    start, width, t_left, step = (part[:, None] for part in parts)
     grow = barrier(jnp.exp(t_left + step * (0.5 * (u + 1))))  # else XLA makes a second exponential of 1 / grow
     decay = 1 / grow
     y = start + width * (grow - decay)

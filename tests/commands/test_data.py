@@ -5,15 +5,20 @@ import sys
 import tomllib
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgap import solve
 from jaxgap.commands import main as cli
 from jaxgap.fitting import load_fit
 from jaxgap.fitting.reading.kinds import CURVES, hinted
+from jaxgap.observables import tunnelling_conductance
 
 ZOO = Path(__file__).parents[1] / "fitting" / "reading" / "zoo"
 PNG = b"\x89PNG"
+GAMMA_N, GAMMA = 5.0, 0.3
+"""mJ/mol K^2, and meV: of the synthetic sample."""
 
 
 @pytest.fixture
@@ -195,6 +200,17 @@ def test_a_new_folder_is_one_that_a_fit_reads(run, about):
         assert all(abs(sc.get(path) - parameter.start) > 0.01 * parameter.start for path in parameter.sets)
 
 
+@pytest.mark.slow
+def test_a_new_folder_is_fitted(run):
+    """The fit finds the couplings from which the example was calculated, and begins elsewhere."""
+    run("new", "mine", "--bands", "1")
+    code, out, _ = run("fit", "mine", "--json")
+    fitted = json.loads(out)
+    (value, uncertainty) = (fitted["parameters"][0][key] for key in ("value", "uncertainty"))
+    assert code == 0
+    assert abs(value - 0.35) < 0.1 * uncertainty  # The example has four digits and no noise.
+
+
 def test_nothing_is_overwritten(run):
     Path("mine").mkdir()
     for name in ("fit.toml", "data.csv"):
@@ -229,6 +245,31 @@ def test_measured_files_become_entries(run):
     assert table["parameters"]["Gamma_sts_1_5K"]["sets"] == {"data[sts_1_5K].Gamma": 1.0}
     # Whatever is no more than a guess says so, in the file and in the command's answer.
     assert text.count("# ASSUMED") == len(json.loads(out)["to_be_checked"]) == 7
+
+
+@pytest.mark.slow
+def test_measured_files_are_fitted(run):
+    """A heat capacity and a spectrum of the band of fit.toml, SYNTHETIC, in the forms of a laboratory: what the files do not
+    say is assumed well enough for a fit that finds the coupling, gamma_n and Gamma, and describes the data."""
+    run("new", "band", "--bands", "1")
+    _, sc, _ = load_fit("band")
+    generator = np.random.default_rng(7)
+    T, V = np.linspace(2.0, 28.0, 14), np.linspace(-12.0, 12.0, 41)
+    heat = CURVES["heat_over_T"]
+    C = np.array([float(heat.reading(sc, jnp.asarray(t), solve(sc, t), {}, {"gamma_n": GAMMA_N}, {})) for t in T])
+    G = np.asarray(tunnelling_conductance(solve(sc, 2.0), V, GAMMA))
+    C, G = C + 0.05 * generator.normal(size=T.size), 25 * (G + 0.01 * generator.normal(size=V.size))
+    np.savetxt("heat.csv", np.c_[T, C], delimiter=";", header="T (K);C/T (mJ/mol K^2)", comments="", fmt="%.6g")
+    np.savetxt("sts_2K.dat", np.c_[V / 1000, G], header="Bias (V)  dI/dV (nS)", comments="", fmt="%.6g")
+    assert run("new", "mine", "--bands", "1", "heat.csv", "sts_2K.dat")[0] == 0
+    code, out, _ = run("fit", "mine", "--json")
+    fitted = json.loads(out)
+    found = {one["name"]: (one["value"], one["uncertainty"]) for one in fitted["parameters"]}
+    assert code == 0
+    for name, truth in (("lambda_a", 0.35), ("gamma_n_heat", GAMMA_N), ("Gamma_sts_2K", GAMMA)):
+        value, uncertainty = found[name]
+        assert abs(value - truth) < 3 * uncertainty < 0.5 * truth
+    assert fitted["chi2"] < 2 * (T.size + V.size)  # The assumed errors are larger than the noise.
 
 
 def test_what_no_file_says_is_asked_for(run):

@@ -189,3 +189,49 @@ def test_an_electron_and_a_hole_band_are_refused():
     sc = system(LAM, [60.0, -55.0], [1.0, -1.2])
     with pytest.raises(InputError, match="one sign only, but a and b are an electron and a hole band"):
         andreev_conductance(state(sc, [6.0, 4.0, 3.0]), [1.0], 0.1, 0.5)
+
+
+# --- spin polarisation ----------------------------------------------------------------------------------------------------
+
+
+def half_metal(E, gap, Z):
+    """Mazin, Golubov and Nadgorny's ballistic half-metallic contact, over the normal state's 1 / (1 + Z^2)."""
+    if abs(E) < gap:
+        return 0.0
+    beta = abs(E) / np.sqrt(E**2 - gap**2)
+    return 4 * beta / ((1 + beta) ** 2 + 4 * Z**2) * (1 + Z**2)
+
+
+@pytest.mark.parametrize("Z", [0.0, 0.5, 3.0])
+def test_a_polarised_contact_is_two_currents(Z):
+    one, P = state(one_band(), [4.0]), 0.4
+    found = andreev_conductance(one, OMEGA, 1e-9, Z, polarisation=P)
+    plain = andreev_conductance(one, OMEGA, 1e-9, Z)
+    wanted = (1 - P) * plain + P * np.array([half_metal(E, 4.0, Z) for E in OMEGA])
+    np.testing.assert_allclose(found, wanted, atol=CLOSED_FORM * (1 + Z**2))
+
+
+def test_a_half_metal_without_barrier_conducts_nothing_below_the_gap_and_is_even_in_the_bias():
+    warm = state(one_band(), [4.0], 3.0)
+    V = np.linspace(-12.0, 12.0, 25)
+    found = np.asarray(andreev_conductance(warm, V, 0.3, 0.7, polarisation=1.0))
+    np.testing.assert_allclose(found, found[::-1], atol=SMEARED)
+    assert found[12] < 0.2
+    cold = andreev_conductance(state(one_band(), [4.0]), [0.0, 2.0], 1e-9, 0.0, polarisation=1.0)
+    np.testing.assert_allclose(cold, 0.0, atol=CLOSED_FORM)
+
+
+def test_a_polarised_contact_of_cross_paired_bands_is_refused():
+    one = state(PAIRS["distance"][0], [6.0, 4.0, 3.0], 3.0)
+    with pytest.raises(InputError, match="a and b are cross-paired, so that `polarisation` must be 0"):
+        andreev_conductance(one, [0.0], 0.3, 0.5, polarisation=0.3)
+    with pytest.raises(InputError, match="`polarisation` must be at most 1"):
+        andreev_conductance(state(one_band(), [4.0]), [0.0], 0.3, 0.5, polarisation=1.2)
+
+
+def test_without_barrier_the_derivative_exists():
+    """|r| = Z / sqrt(1 + Z^2) as it stands: sqrt(R) has none at Z = 0."""
+    one = state(PAIRS["distance"][0], [6.0, 4.0, 3.0], 3.0)
+    z = jnp.asarray(2.0 + 0.3j)
+    slope = jax.grad(lambda Z: jnp.sum(reflection_of(one.superconductor, one.Delta, z, Z).conductance))(jnp.zeros(()))
+    assert slope == pytest.approx(0.0, abs=DIFFERENCES)

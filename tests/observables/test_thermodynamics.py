@@ -22,6 +22,7 @@ from jaxgap.observables import (
     specific_heat_jump,
     states_per_volume,
 )
+from jaxgap.observables.quantities import QUANTITIES
 from jaxgap.spectra import pair as spectrum
 from jaxgap.units import hbar2_over_2m_e, k_B
 
@@ -243,3 +244,14 @@ def test_three_dimensions_need_no_layers():
         molar(1.0, one_band(), 0.0, 6.0)
     with pytest.raises(InputError, match="Argument `T` must"):
         normal_entropy(one_band(), -1.0)
+
+
+def test_condensation_energy_of_one_band_in_weak_coupling():
+    """U(0) / gamma_n T_c^2 = (3 / 4 pi^2) (Delta / k_B T_c)^2 = 0.2364, less the normal state's gamma_n T^2 / 2 (the rest
+    is e^-88)."""
+    sc = one_band(lam=0.18)
+    T_c = float(critical_temperature(sc))
+    s = solve(sc, 0.02 * T_c)
+    found = QUANTITIES["condensation_energy"].reading(sc, s.T, s, {}, {"gamma_n": 5.0}, {})
+    wanted = 3 / (4 * np.pi**2) * (np.pi / np.exp(np.euler_gamma)) ** 2 - 0.02**2 / 2
+    assert found / (5.0 * T_c**2) == pytest.approx(wanted, rel=WEAK)

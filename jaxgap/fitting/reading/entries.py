@@ -58,32 +58,25 @@ def entry_of(file: Path, quantity: str, folder: Path, sc: Superconductor, taken:
     Raises:
         InputError: if the file cannot be read, or its kind or temperature cannot be told.
     """
-    said: dict[str, object] = {}
     found = look(FileConfig(file=file.name), file.parent, quantity)
     if found.found is None:
         raise InputError(found.to_be_said[0])
-    assumed: list[tuple[str, str]] = []
-    for key, value, why in _assumed(found, file, sc):
-        said[key] = value
-        assumed.append((key, why))
-    curve = _curve(file, found.quantity, said)
+    row, name = CURVES[found.quantity], _name(file, taken)
+    said = {key: (value, why) for key, value, why in _assumed(found, file)}
+    curve = _curve(file, found.quantity, {key: value for key, (value, _) in said.items()})
     if curve.error is None:
-        said["errors"] = {"constant": _rounded(ERROR * float(np.abs(curve.value).max()))}
-        assumed.append(("errors", "the file has none"))
-    name = _name(file, taken)
-    of = _of(CURVES[found.quantity], sc)
-    about = {"name": name, "file": os.path.relpath(file, folder).replace(os.sep, "/"), "quantity": found.quantity} | of
-    notes = dict(assumed)
+        said["errors"] = {"constant": _rounded(ERROR * float(np.abs(curve.value).max()))}, "the file has none"
+    about = {"name": name, "file": os.path.relpath(file, folder).replace(os.sep, "/"), "quantity": found.quantity}
     lines = [f"{key} = {_toml(value)}" for key, value in about.items()]
-    lines += [f"{key} = {_toml(value)}{_comment(notes.get(key))}" for key, value in said.items()]
-    lines += _others(CURVES[found.quantity], parameters := dict(_parameters(found.quantity, name, curve)))
-    if of:
-        notes["of"] = "one of " + ", ".join(names_along(sc)[str(_dims(CURVES[found.quantity]))])
+    said = _of(row, sc) | said
+    lines += [f"{key} = {_toml(value)}  # ASSUMED: {why}" for key, (value, why) in said.items()]
+    parameters = dict(_parameters(found.quantity, name, curve, "normalise" in said))
+    assumed = tuple(f"{name}: `{key}` is assumed, {why}" for key, (_, why) in said.items())
     begin = {f"{number}_{name}": one for number, one in parameters.items()}
-    return Entry(name, tuple(lines), begin, tuple(f"{name}: `{key}` is assumed, {why}" for key, why in notes.items()))
+    return Entry(name, (*lines, *_others(row, parameters)), begin, assumed)
 
 
-def _assumed(found: Look, file: Path, sc: Superconductor) -> Iterator[tuple[str, object, str]]:
+def _assumed(found: Look, file: Path) -> Iterator[tuple[str, object, str]]:
     """(key, value, why) of what a file leaves to be said, its errors excepted."""
     assert found.found is not None
     curve = found.found.curve
@@ -129,9 +122,13 @@ def _dims(row: Quantity) -> str | None:
     return own[0] if own else None
 
 
-def _of(row: Quantity, sc: Superconductor) -> dict[str, object]:
+def _of(row: Quantity, sc: Superconductor) -> dict[str, tuple[object, str]]:
+    """The branch or band that it is of: (the first one, why)."""
     along = _dims(row)
-    return {} if along is None else {"of": names_along(sc)[along][0]}
+    if along is None:
+        return {}
+    names = names_along(sc)[along]
+    return {"of": (names[0], f"one of {', '.join(names)}")}
 
 
 def _others(row: Quantity, free: Mapping[str, Beginning]) -> Iterator[str]:
@@ -142,13 +139,14 @@ def _others(row: Quantity, free: Mapping[str, Beginning]) -> Iterator[str]:
         yield f"# Other numbers of it, for settings = {{ ... }} or as parameters: {known}"
 
 
-def _parameters(quantity: str, name: str, curve: MeasuredCurve) -> Iterator[tuple[str, Beginning]]:
-    """The experiment's numbers that must be found: those without a default, and those that no two samples share."""
+def _parameters(quantity: str, name: str, curve: MeasuredCurve, normalised: bool) -> Iterator[tuple[str, Beginning]]:
+    """The experiment's numbers that must be found: those without a default, those that no two samples share, and the scale of
+    values that are normalised where the model need not be 1."""
     row = CURVES[quantity]
     for number in row.numbers:
         unknown = number.default is None and number.bounds is not None and not number.of_bands
         own = number.name in FREE and axis_of(row) is not None
-        if unknown or own or (number.name == "scale" and number.bounds is None):
+        if unknown or own or (number.name == "scale" and (normalised or number.bounds is None)):
             start = _start(number, quantity, curve)
             low, high = number.bounds or (start / 100, 100 * start)
             if start > 0 and not low < start < high:
@@ -181,7 +179,3 @@ def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {_toml(part)}" for key, part in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
-
-
-def _comment(why: str | None) -> str:
-    return f"  # ASSUMED: {why}" if why else ""

@@ -145,8 +145,8 @@ def _sentences(found: Understood, left_out: Sequence[str]) -> Iterator[str]:
     if "units" in left_out:
         unit = found.table.columns[found.roles["value"]].unit
         yield (
-            f"The values are in {unit}, the model's relative to the normal state: normalise = {{ beyond = ... }}, or "
-            'units = { value = "arbitrary" } and a scale that is fitted.'
+            f"The values are in {unit}, the model's relative to the normal state: normalise = {{ beyond = ... }} or "
+            'units = { value = "arbitrary" }, and a scale that is fitted.'
         )
     if "missing" in left_out:
         yield f'Numbers are missing in {found.dropped} rows: missing = "drop" leaves them out.'
