@@ -29,7 +29,7 @@ __all__ = ["andreev_conductance", "polarised_conductance", "reflected", "smearin
 
 REACH = 26.0
 """-f' ends at 26 k_B T: e^-26 = 5e-12."""
-NODES = 20
+NODES = 26
 """Gauss nodes per piece, two pieces per centre."""
 COLDEST = 1e-5
 """k_B T [meV] below which a spectrum is smeared no less: 0.1 mK."""

@@ -2,7 +2,8 @@ r"""Free gaps fitted to the data of a fit: least squares from many starts, with 
 
 The specific heat of a model with a T_c jumps there, and with it chi^2 wherever T_c passes a temperature of the data: between
 two of them it is smooth. So starts are looked for with T_c half way between neighbouring temperatures, at every such place, and
-the other parameters where a Halton sequence has them; least squares begins at the best of them.
+the other parameters where a Halton sequence has them; least squares begins at the best of them, and once more from its best end with T_c at the
+neighbouring places.
 """
 
 import time
@@ -35,6 +36,8 @@ LEAST = 12
 """Starts at least, where places of T_c make more than `optimiser.starts`."""
 TRIED = 4
 """Points at which chi^2 is looked at in every such place, and for every start."""
+NEIGHBOURS, MOVES = 5, 8
+"""Places of T_c that are tried from the best end, and how often."""
 REACHED = 1e-3
 """Starts that end within so much of the lowest chi^2 have reached it."""
 DEFAULT = OptimiserConfig()
@@ -79,7 +82,7 @@ class EmpiricalFit(NamedTuple):
 
     @property
     def reached(self) -> int:
-        """Starts that ended at the best fit."""
+        """Starts that ended at the best fit; none, if T_c has moved from where the best of them ended."""
         return int(np.sum(self.start_chi2 <= self.chi2 + REACHED))
 
     @property
@@ -109,10 +112,10 @@ def fit_empirical(
     for i, start in enumerate(starts):
         found.append(_ended(e, start, config.optimiser))
         progress("free gaps", i + 1, len(starts), min(chi2 for _, chi2 in found))
-    best, chi2 = min(found, key=lambda end: end[1])
-    if not np.isfinite(chi2):
+    best = _moved(e, min(found, key=lambda end: end[1]), config.optimiser)
+    if not np.isfinite(best[1]):
         raise NotConvergedError(f"No start of the model `{e.model}` ended where it has a value.")
-    value = _ordered(e, best)
+    value = _ordered(e, best[0])
     r, J, predicted = (np.asarray(part) for part in _residuals(e, value))
     ends = np.array([chi2 for _, chi2 in found])
     covariance, seconds = curvature(e.p, J)[0], time.perf_counter() - began
@@ -178,6 +181,23 @@ def _starts(e: EmpiricalProblem, settings: OptimiserConfig) -> np.ndarray:
     best = groups[np.arange(count), np.argmin(chi2, axis=1)]
     found: np.ndarray = best[np.argsort(np.min(chi2, axis=1), kind="stable")[: max(settings.starts, LEAST)]]
     return found
+
+
+def _moved(e: EmpiricalProblem, best: tuple[np.ndarray, float], settings: OptimiserConfig) -> tuple[np.ndarray, float]:
+    """The best of ends with T_c moved to neighbouring places, as long as that lowers chi^2."""
+    for _ in range(MOVES):
+        ends = [best]
+        for k, name in enumerate(e.p.names):
+            places = _between(e, k, name)
+            for place in places[np.argsort(np.abs(places - best[0][k]))[:NEIGHBOURS]]:
+                start = best[0].copy()
+                start[k] = place
+                ends.append(_ended(e, start, settings))
+        lowest = min(ends, key=lambda end: end[1])
+        if not lowest[1] < best[1] - REACHED:
+            break
+        best = lowest
+    return best
 
 
 def _between(e: EmpiricalProblem, k: int, name: str) -> np.ndarray:
