@@ -2,8 +2,8 @@ r"""Free gaps fitted to the data of a fit: least squares from many starts, with 
 
 The specific heat of a model with a T_c jumps there, and with it chi^2 wherever T_c passes a temperature of the data: between
 two of them it is smooth. So starts are looked for with T_c half way between neighbouring temperatures, at every such place, and
-the other parameters where a Halton sequence has them; least squares begins at the best of them, and once more from its best end with T_c at the
-neighbouring places.
+the other parameters where a Halton sequence has them; least squares begins at the best of them, and once more from its best end
+with T_c at the neighbouring places.
 """
 
 import time
