@@ -13,6 +13,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,11 @@ def fitted_folder(folder: Path, noise: float) -> tuple[FitConfig, Problem, np.nd
     return config, problem(config, [sc], data), np.stack(Delta), np.array(gaps)
 
 
-def one(config: FitConfig, p: Problem, near: np.ndarray) -> tuple[Minimum, np.ndarray, bool]:
-    """(minimum, its standard deviations, whether both starts reach it)."""
-    ends = [minimise_nested(p, start, near, config.optimiser)[:2] for start in (TRUTH.copy(), FAR.copy())]
+def one(
+    config: FitConfig, p: Problem, near: np.ndarray, starts: Sequence[np.ndarray] = (TRUTH, FAR)
+) -> tuple[Minimum, np.ndarray, bool]:
+    """(minimum, its standard deviations, whether all starts reach it)."""
+    ends = [minimise_nested(p, start.copy(), near, config.optimiser)[:2] for start in starts]
     chi2 = [float(np.sum(np.asarray(end.residuals) ** 2)) if end.on_branch else np.inf for _, end in ends]
     theta, end = ends[int(np.argmin(chi2))]
     J = np.asarray(end.jacobian)

@@ -43,8 +43,8 @@ NODES = 32
 """Gauss nodes per piece, two pieces per singular energy: the rate is right to 1e-5 for Gamma of 0.01 meV, better for larger."""
 
 
-FEWER, WIDE = 16, 0.05
-"""Half as many do for a Gamma of 0.05 meV and more, to some 1e-5: in a fit, where they are what takes time."""
+FEWER, WIDE = 12, 0.05
+"""These do in a fit for a Gamma of 0.05 meV and more, mostly to 1e-6, and to 1e-4 where k_B T is a tenth of the shell."""
 
 
 @takes_solution

@@ -52,8 +52,10 @@ class OneBand(ClusterSpectrum[Scalar]):
         (interval,) = intervals_alone(self.superconductor, self.cluster)
         return density_alone(self.superconductor, self.Delta, interval, omega)[None]
 
-    def singular_energies(self) -> Float[Array, "1"]:
-        return safe_sqrt(abs2(self.Delta[self.cluster.bands[0]]))[None]
+    def singular_energies(self) -> Float[Array, "2"]:
+        """The gap, and the shell's edge, where N has a step."""
+        gap2 = abs2(self.Delta[self.cluster.bands[0]])
+        return jnp.stack([safe_sqrt(gap2), safe_sqrt(self.superconductor.Omega**2 + gap2)])
 
     def sums(self, T: Scalar, rule: Rule) -> Scalar:
         return sums_alone(self.superconductor, self.cluster, self.Delta, T, rule)[0]

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Inexact
+from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap.model.band import density_of_states, kappa_F, rho
 from jaxgap.model.superconductor import Cluster, Superconductor
@@ -185,13 +185,26 @@ def singular_energies_of_pair(sc: Superconductor, Delta: Amplitudes, cluster: Cl
 
 
 def _extrema(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: Flag) -> Float[Array, "peak"]:
-    """E at the first extrema of a branch inside the shell; where there are fewer, at the shell's edges, where N has steps."""
+    """E at the first extrema of a branch inside the shell; where there are fewer, where it is flattest between them (extrema
+    that have just merged leave a peak of N), and at the shell's edges, where N has steps."""
     theta = (sc, Delta, upper)
     slope = jax.grad(lambda kappa: branch_energy(kappa, theta, cluster))
     grid = dense_grid(sc, Delta, cluster)
     slopes = jax.vmap(slope)(grid)
     turns = ((slopes[:-1] >= 0) != (slopes[1:] >= 0)) & (jnp.diff(grid) > 0)
-    wanted = turns.astype(float).at[jnp.array([0, -1])].add(0.5)
+    wanted = jnp.where(_flattest(slopes) & ~turns, 0.75, turns.astype(float)).at[jnp.array([0, -1])].add(0.5)
     place = jax.lax.top_k(wanted, TURNS)[1]
-    brackets = jax.vmap(lambda i: jnp.stack(turning_point(slope, (grid[i], grid[i + 1]), slopes[i] >= 0)))(place)
+
+    def at(i: Int[Array, ""]) -> Float[Array, "2"]:
+        turning = jnp.stack(turning_point(slope, (grid[i], grid[i + 1]), slopes[i] >= 0))
+        return jnp.where(wanted[i] == 0.75, grid[i], turning)
+
+    brackets = jax.vmap(at)(place)
     return jax.vmap(lambda kappa: branch_energy(kappa, theta, cluster))(jnp.mean(brackets, axis=1))
+
+
+def _flattest(slopes: Points) -> Bool[Array, "piece"]:
+    """Pieces at whose lower end a branch is flatter than on both sides."""
+    size = jnp.abs(slopes)
+    inside = (size[1:-1] < size[:-2]) & (size[1:-1] < size[2:])
+    return jnp.concatenate([jnp.zeros(1, bool), inside])

@@ -17,7 +17,7 @@ from jaxgap.units import flux_quantum, muon_gyromagnetic_ratio
 SAME = 1e-7
 """A spectrum's nodes for a range of numbers, and those for one of them: Gauss and trapezoidal rules, right to some 1e-8."""
 FEWER = 3e-5
-"""Of nuclear relaxation with half the nodes."""
+"""Of nuclear relaxation with a third of the nodes."""
 DIFFERENCES = 5e-6
 """Central differences of fourth order, relative to the largest. Nodes move with T, which differences see and derivatives do
 not: the rules are right to some 1e-8 of the value."""

@@ -144,6 +144,6 @@ def _remark(rows: _Rows, names: Sequence[tuple[str, str | None]], delimiter: str
     """What is odd about a header that names other than `count` columns."""
     if not rows.above or any(name for name, _ in names):
         return ""
-    has = len(next(rows_of([rows.above[-1]], delimiter, ""))[1])
+    has = len(next((cells for _, cells in rows_of([rows.above[-1]], delimiter, "")), []))
     commas = " (are there decimal commas, which cannot be told from those between the cells?)" if delimiter == "," else ""
     return f"the line above the numbers has {has} cells, but line {rows.lines[0]} has {count}{commas}"

@@ -1,26 +1,32 @@
 """The fitted curves with the model through them, and their residuals: one panel for a curve over temperature, one for every
-temperature of a spectrum.
+temperature of a spectrum (of many temperatures those that `drawn` chooses).
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from jaxgap.drawing import COLOURS
 from jaxgap.fitting.data import axis_unit
-from jaxgap.fitting.report.rows import Curve, FittedRow, curves, model_errors
+from jaxgap.fitting.report.checks import LEVELS
+from jaxgap.fitting.report.residuals import independent_residuals, leverages, model_errors
+from jaxgap.fitting.report.rows import Curve, FittedRow, curves
 from jaxgap.fitting.result import FitResult
 from jaxgap.observables.quantities import MEASURED
 
-__all__ = ["plot_curves"]
+__all__ = ["drawn", "plot_curves"]
 
 COLUMNS = 3
 """Panels side by side."""
 SPECTRA = 6
 """Temperatures of one experiment that are drawn, spread evenly over them."""
+SHADES = {"68 %": "0.82", "95 %": "0.92"}
+"""Of the intervals of `LEVELS`."""
 LABELS = {"V": "voltage $V$ (mV)", "omega": r"energy $\omega$ (meV)"}
 
 
@@ -34,29 +40,38 @@ class Panel(NamedTuple):
     rows: list[FittedRow]
 
 
+class About(NamedTuple):
+    """What is known of every datum that counted."""
+
+    z: np.ndarray
+    leverage: np.ndarray
+    sigma: np.ndarray
+    """Of the model."""
+
+
 def plot_curves(result: FitResult) -> Figure:
-    """Every fitted curve with the model through it (and its one-sigma band, where the data determine it); residuals below."""
+    """Every fitted curve with the model through it and its one-sigma band, where the data determine it. Below, the residuals
+    in the intervals in which the fit expects other measurements (`report.checks`)."""
     panels = [panel for curve in curves(result) for panel in _panels(curve)]
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
-    figure, axes = plt.subplots(
-        2 * rows,
-        columns,
-        figsize=(1.0 + 3.6 * columns, 4.4 * rows),
-        height_ratios=(3, 1) * rows,
-        squeeze=False,
-        layout="constrained",
-    )
-    sigma = model_errors(result)
-    for k in range(rows * columns):
-        top, bottom = axes[2 * (k // columns) : 2 * (k // columns) + 2, k % columns]
-        if k < len(panels):
-            _draw(top, bottom, panels[k], sigma)
-        else:
-            top.remove()
-            bottom.remove()
-    axes[0, 0].legend(frameon=False, fontsize=8.5)
+    size = (1.0 + 3.6 * columns, 0.4 + 4.2 * rows)
+    figure = plt.figure(figsize=size, layout="constrained")
+    about = About(independent_residuals(result), leverages(result), model_errors(result))
+    grid = figure.add_gridspec(rows, columns)
+    for k, panel in enumerate(panels):
+        inner = grid[k // columns, k % columns].subgridspec(2, 1, height_ratios=(3, 1.2), hspace=0.02)
+        top = figure.add_subplot(inner[0])
+        _draw(top, figure.add_subplot(inner[1], sharex=top), panel, about)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2 if columns == 1 else 5, frameon=False, fontsize=8.5)
     return figure
+
+
+def drawn(temperatures: Sequence[float]) -> list[float]:
+    """The temperatures of a spectrum that have a panel: no more than `SPECTRA`, spread evenly over them."""
+    n = len(temperatures)
+    return [temperatures[i] for i in sorted({round(x) for x in np.linspace(0, n - 1, min(n, SPECTRA))})]
 
 
 def _panels(curve: Curve) -> list[Panel]:
@@ -65,12 +80,11 @@ def _panels(curve: Curve) -> list[Panel]:
     if not row.axes:
         x = np.array([one.datum.T for one in curve.rows])
         return [Panel(curve.name, "temperature $T$ (K)", _wrapped(y_label), x, curve.rows)]
-    found = list(curve.by_temperature.items())
-    kept = sorted({round(i) for i in np.linspace(0, len(found) - 1, min(len(found), SPECTRA))})
     label = LABELS.get(row.axes[0], f"{row.axes[0]} ({axis_unit(curve.kind)})")
+    lines = {T: curve.by_temperature[T] for T in drawn(list(curve.by_temperature))}
     return [
         Panel(f"{curve.name}, {T:g} K", label, _wrapped(y_label), np.array([one.datum.x for one in rows]), rows)
-        for T, rows in (found[i] for i in kept)
+        for T, rows in lines.items()
     ]
 
 
@@ -82,19 +96,32 @@ def _wrapped(text: str, width: int = 34) -> str:
     return text if cut < 0 else f"{text[:cut]}\n{text[cut + 1 :]}"
 
 
-def _draw(top: Axes, bottom: Axes, panel: Panel, sigma: np.ndarray) -> None:
-    value, error, model, distance = np.array([(one.datum.value, one.error, one.model, one.distance) for one in panel.rows]).T
-    band = sigma[[one.place for one in panel.rows]]
+def _draw(top: Axes, bottom: Axes, panel: Panel, about: About) -> None:
+    value, error, model = np.array([(one.datum.value, one.error, one.model) for one in panel.rows]).T
+    z, h, sigma = (part[[one.place for one in panel.rows]] for part in about)
     top.errorbar(panel.x, value, yerr=error, fmt="o", label="data", zorder=1, ms=3, color="0.35", lw=0.8)
     top.plot(panel.x, model, color=COLOURS[1], lw=1.8, label="model", zorder=3)
-    if np.isfinite(band).all():
-        top.fill_between(
-            panel.x, model - band, model + band, color=COLOURS[1], alpha=0.3, lw=0, zorder=2, label="68 % of the model"
-        )
-    bottom.axhspan(-1, 1, color="0.9", lw=0)
-    bottom.axhline(0, color="0.5", lw=1)
-    bottom.plot(panel.x, distance, "o", ms=3, color=COLOURS[1])
+    if np.isfinite(sigma).all():
+        band: dict[str, Any] = {"color": COLOURS[1], "alpha": 0.3, "lw": 0, "zorder": 2}
+        top.fill_between(panel.x, model - sigma, model + sigma, label="model ± its error", **band)
+    _draw_residuals(bottom, panel.x, z, np.sqrt(1 + h))
+    for name, shade in SHADES.items():
+        top.fill_between([], [], color=shade, lw=0, label=f"{name} of other measurements")
     top.set_title(panel.title, fontsize=10, parse_math=False)
     top.set_ylabel(panel.y_label, fontsize=9)
-    bottom.set(xlabel=panel.x_label, ylabel="model − data\n(errors)", xlim=top.get_xlim())
+    bottom.set_xlabel(panel.x_label)
+    bottom.set_ylabel("(model − data)\n/ error", fontsize=8.5)
     top.tick_params(labelbottom=False)
+
+
+def _draw_residuals(ax: Axes, x: np.ndarray, z: np.ndarray, width: np.ndarray) -> None:
+    """Residuals, and the intervals in which other measurements are expected; all of it is seen."""
+    order = np.argsort(x, kind="stable")
+    for name, shade in reversed(SHADES.items()):
+        reach = LEVELS[name] * width[order]
+        ax.fill_between(x[order], -reach, reach, color=shade, lw=0)
+    ax.axhline(0, color="0.5", lw=1)
+    ax.plot(x, z, "o", ms=3, color=COLOURS[1])
+    top = 1.15 * max(2.6, float(np.max(np.abs(z), initial=0.0)))
+    ax.set_ylim(-top, top)
+    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True, symmetric=True))

@@ -8,6 +8,8 @@ from jaxgap.fitting.data import Datum
 from jaxgap.fitting.directions import combinations
 from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.report.alternatives import optimum_rows
+from jaxgap.fitting.report.checks import badly_described, curve_checks
+from jaxgap.fitting.report.curve_pictures import drawn
 from jaxgap.fitting.report.pictures import (
     plot_correlation,
     plot_curves,
@@ -84,13 +86,49 @@ def _quality(result: FitResult) -> Html:
 
 
 def _measured(result: FitResult) -> Html:
+    """Every fitted curve: pictures, and whether its points scatter as they should."""
+    checks = curve_checks(result)
+    rows = []
+    for one in checks:
+        shares = [f"{s.inside} ({s.expected * s.points:.0f})" for s in one.shares.values()]
+        least = min((s.p for s in one.shares.values()), key=lambda p: np.inf if np.isnan(p) else p)
+        same = f"{one.neighbours.same} of {one.neighbours.pairs}"
+        quality = f"{one.chi2:.1f}", _number(one.freedom, ".1f"), _number(one.p_chi2, ".2g")
+        scatter = *shares, _number(least, ".2g"), same, _number(one.neighbours.p, ".2g")
+        rows.append((one.name, one.curve.kind, str(len(one.curve.rows)), *quality, *scatter))
+    columns = "data|quantity|#points|#χ²|#degrees of freedom|#p|#in 68 %|#in 95 %|#p|#same side|#p"
+    parts = [image(plot_curves(result), "Measured curves with the fitted model and residuals"), table(columns, rows)]
+    said = badly_described(checks) or ["No curve is badly described."]
+    return joined([*parts, remark(" ".join([*said, CHECKS, *_not_drawn(result)])), _by_temperature(result)])
+
+
+CHECKS = (
+    "Of every curve: χ² on its share of the degrees of freedom; points inside the intervals in which the fit expects another "
+    "measurement, model and measurement error in quadrature (in brackets: as many as expected of points that were fitted "
+    "themselves; p is the smaller one of both); neighbouring points on the same side of the model (half of them are "
+    "expected). p is the probability of something as bad if model and errors are right."
+)
+
+
+def _not_drawn(result: FitResult) -> list[str]:
+    """What of many temperatures is drawn."""
+    said = []
+    for curve in curves(result):
+        n = len(curve.by_temperature)
+        if MEASURED[curve.kind].axes and n > (shown := len(drawn(list(curve.by_temperature)))):
+            said.append(f"Of the {n} temperatures of {curve.name} {shown} are drawn.")
+    return said
+
+
+def _by_temperature(result: FitResult) -> Html:
+    """The shares of spectra at several temperatures in chi^2."""
     rows = []
     for curve in curves(result):
-        for T, points in curve.by_temperature.items() if MEASURED[curve.kind].axes else [(None, curve.rows)]:
-            share = sum(point.distance**2 for point in points)
-            rows.append((curve.name, curve.kind, "" if T is None else f"{T:g}", str(len(points)), f"{share:.1f}"))
-    picture = image(plot_curves(result), "Measured curves with the fitted model and residuals")
-    return picture + table("data|quantity|#T (K)|#points|#χ²", rows)
+        if MEASURED[curve.kind].axes and len(curve.by_temperature) > 1:
+            for T, points in curve.by_temperature.items():
+                share = sum(point.distance**2 for point in points)
+                rows.append((curve.name, f"{T:g}", str(len(points)), f"{share:.1f}"))
+    return table("data|#T (K)|#points|#Σ (model − data)² / error²", rows) if rows else Html()
 
 
 def _residuals(result: FitResult) -> Html:

@@ -23,7 +23,6 @@ __all__ = [
     "curves",
     "ends_at_T_c",
     "fitted_rows",
-    "model_errors",
     "number_rows",
     "p_value",
     "parameter_rows",
@@ -125,23 +124,6 @@ def fitted_rows(result: FitResult) -> list[FittedRow]:
     return [
         FittedRow(row, i, datum, error_of(datum, result.config), float(model)) for i, (row, datum, model) in enumerate(rows)
     ]
-
-
-def model_errors(result: FitResult) -> np.ndarray:
-    """One standard deviation of the model at every datum that counted, from the covariance of the parameters.
-
-    NaN where the data leave a parameter open, and for limits, robust losses and correlated errors, whose residuals are no
-    differences.
-    """
-    errors = np.array([error_of(datum, result.config) for datum in result.fitted])
-    slopes = result.jacobian[: len(errors)] * errors[:, None]
-    if not np.isfinite(result.covariance).all():
-        return np.full(len(errors), np.nan)
-    sigma = np.sqrt(np.maximum(np.einsum("di,ij,dj->d", slopes, result.covariance, slopes), 0.0))
-    plain = [
-        not (datum.limit or datum.covariance) and result.config.entries[datum.entry].loss == "linear" for datum in result.fitted
-    ]
-    return np.where(plain, sigma, np.nan)
 
 
 def number_rows(result: FitResult) -> list[FittedRow]:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxgap.fitting.config import GROUND_STATE
 from jaxgap.fitting.directions import combinations
 from jaxgap.fitting.report.alternatives import alternatives, better_refused, only_refused, state_sentence
+from jaxgap.fitting.report.checks import badly_described, curve_checks
 from jaxgap.fitting.report.rows import ComparedRow, compared, correlation, p_value, parameter_rows, reached, sum_of_squares
 from jaxgap.fitting.result import FitResult, Tried
 
@@ -101,7 +102,7 @@ def _warnings(result: FitResult) -> list[str]:
             f"{_number_of(len(result.fitted), 'datum', 'data')} for {_number_of(len(result.value), 'parameter', 'parameters')} "
             "leave no degree of freedom: a perfect fit is no test of the model; only what was predicted and not fitted is."
         )
-    return sentences
+    return sentences + badly_described(curve_checks(result))
 
 
 def _number_of(n: int, one: str, several: str) -> str:
