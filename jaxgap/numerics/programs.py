@@ -156,7 +156,8 @@ def program(function: Callable[P, R]) -> Callable[P, R]:
                     with _tracing:
                         lowered = jitted.lower(*args, **kwargs)
                     compiled = lowered.compile()
-                    ready[key] = _in_turn(lambda _, args, kwargs: compiled(*args, **kwargs), LIBRARY in lowered.as_text())
+                    run = _in_turn(compiled, LIBRARY in lowered.as_text())
+                    ready[key] = lambda _, args, kwargs: run(*args, **kwargs)
                 if key not in ready and kept is not None:
                     text = repr((function.__module__, function.__qualname__, str(tree), key[2]))
                     path = kept / _house() / hashlib.sha256(text.encode()).hexdigest()
