@@ -53,6 +53,7 @@ def same(curve, expected):
         ("slash_units.txt", {}),
         ("no_header.dat", {"columns": {"T": 1, "value": 2, "error": 3}}),
         ("preamble.txt", {}),
+        ("prose.dat", {"columns": {"T": 1, "value": 2, "error": 3}}),
         ("preamble.txt", {"skip": 2, "header": 1}),
         ("trailing_comma.csv", {}),
         ("nan_rows.csv", {"missing": "drop"}),
@@ -214,6 +215,7 @@ REFUSED = {
         {},
         r"no_header.dat: the 3 columns have no names: .* columns = \{ T = 1, value = 2 \}\.",
     ),
+    "prose for names": ("prose.dat", None, {}, r"prose.dat: the 3 columns have no names"),
     "no such column": (
         "comma.csv",
         None,
