@@ -57,7 +57,7 @@ class CurveConfig(FileConfig):
     scale_error: Annotated[float, Field(gt=0)] | None = None
     """Relative error that all points share: `scale` becomes a parameter, known to so much beforehand."""
     covariance: str = ""
-    """File with the covariances of the points' errors, a matrix in the order of the points."""
+    """File with the covariances of the points' errors, a matrix in the order of the file's lines."""
     technique: str = ""
     source: str = ""
 
@@ -117,13 +117,14 @@ def read_entry(
     row = MEASURED[one.quantity]
     axis = next(iter(row.axis_units.items()), None)
     curve = read_curve(one, folder, axis, row.units)
-    return _data(one, entry, curve, _covariance(one, folder, len(curve.value)))
+    return _data(one, entry, curve, _covariance(one, folder, curve))
 
 
-def _covariance(one: CurveConfig, folder: Path, n: int) -> np.ndarray | None:
+def _covariance(one: CurveConfig, folder: Path, curve: MeasuredCurve) -> np.ndarray | None:
+    """The covariances of a curve's points in their order; the file has them in the order of its own lines."""
     if not one.covariance:
         return None
-    path = folder / one.covariance
+    path, n = folder / one.covariance, len(curve.value)
     try:
         C = np.loadtxt(io.StringIO(read_text(path, "covariance")), ndmin=2)
     except ValueError as error:
@@ -132,7 +133,8 @@ def _covariance(one: CurveConfig, folder: Path, n: int) -> np.ndarray | None:
         raise InputError(f"{path}: a covariance of {n} points must be {n} x {n} numbers, but is {C.shape[0]} x {C.shape[1]}.")
     if not (np.isfinite(C).all() and np.allclose(C, C.T) and np.linalg.eigvalsh(C)[0] > 0):
         raise InputError(f"{path}: a covariance must be symmetric and positive definite.")
-    return C
+    place = np.argsort(np.argsort(curve.lines, kind="stable"), kind="stable")
+    return C[np.ix_(place, place)]
 
 
 def _data(one: CurveConfig, entry: int, curve: MeasuredCurve, C: np.ndarray | None) -> tuple[Datum, ...]:

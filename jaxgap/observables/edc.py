@@ -29,7 +29,8 @@ from jaxgap.observables.arpes import (
     photoemission_of,
 )
 from jaxgap.observables.measurements import COUNTS
-from jaxgap.observables.quantity import GAMMA, Need, Numbers, Quantity, Ranges
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, Need, Numbers, Picture, Quantity, Ranges
+from jaxgap.observables.views import ENERGY, Panels, Spectra, View
 from jaxgap.solving.state import PairedState
 
 __all__ = ["EDC", "WIDTHS", "edcs_of", "mesh_of_edcs", "only_of", "symmetrised_edcs_of"]
@@ -93,6 +94,29 @@ def only_of(solution: PairedState, band: str) -> Float[Array, "band"]:
 
 # --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
 
+
+def _seen(view: View) -> Panels:
+    """A panel for every band, with a curve for every state."""
+    bands = {s.superconductor.band_names for s in view.states.values()}
+    check(len(bands) == 1, "SYSTEM", "have the same bands in one photoemission picture", [*view.states])
+    widths = {one.name: view.settings[one.name] for one in WIDTHS}
+    omega = np.linspace(-view.reach, view.reach / 2, ENERGY.points)
+    found = {label: np.asarray(edcs_of(s, omega, **widths)) for label, s in view.states.items()}
+    panels = {
+        band: Spectra(
+            omega,
+            {label: rows[i] for label, rows in found.items()},
+            ENERGY.label,
+            r"$I(k_F, \omega)$ (1/meV)",
+            ENERGY.column,
+            f"at $k_F$ of {band}",
+        )
+        for i, band in enumerate(bands.pop())
+    }
+    title = rf"$\Gamma$ = {widths['Gamma']:g} meV, resolution {widths['energy_resolution']:g} meV"
+    return Panels(panels, title, {}, ())
+
+
 EDC = Quantity(
     "edc",
     lambda sc, T, s, omega, **given: edcs_of(s, omega, **given),
@@ -107,4 +131,7 @@ EDC = Quantity(
     plan=mesh_of_edcs,
     refused=no_fermi_edge,
     axis_units={"omega": "meV"},
+    picture=Picture(
+        ENERGY, "EDCs at the Fermi momentum of every band, with the Fermi function", seen=_seen, settings=(PICTURE_REACH,)
+    ),
 )

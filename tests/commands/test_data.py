@@ -114,6 +114,11 @@ def test_hints(name, quantity):
     assert next(hinted(name), None) == quantity
 
 
+def test_a_file_with_voltages_is_of_no_quantity_without(run):
+    _, out, _ = run("data", ZOO / "temperature_column.csv", "--json")
+    assert set(json.loads(out)["others"]) == {"andreev", "symmetrised_edc", "edc"}
+
+
 def test_a_unit_that_no_file_says_is_named(run):
     Path("a.txt").write_text("V dIdV error\n-1 0.5 0.1\n1 0.6 0.1\n", encoding="utf-8")
     _, out, _ = run("data", "a.txt", "--T", "2")

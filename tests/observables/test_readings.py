@@ -189,6 +189,19 @@ def test_measurements_are_what_their_formulas_say():
     assert read("sigma_sc", sigma_n=0.4) == pytest.approx(np.hypot(read("sigma_sc"), 0.4), rel=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["dIdV", "inverse_lambda_squared"])
+def test_many_temperatures_are_read_at_once(kind):
+    row, T_ = MEASURED[kind], jnp.array([9.0, 12.0, 17.0])
+    points, numbers, plan = _given(row, NUMBERS)
+    Delta = jnp.stack([jnp.array(DELTA), 0.7 * jnp.array(DELTA), jnp.zeros(3)])
+
+    def read(t, D):
+        return row.reading(PAIR, t, GivenState(PAIR, t, D), points, numbers, plan)
+
+    wanted = jnp.stack([jax.jit(read)(t, D) for t, D in zip(T_, Delta, strict=True)])
+    np.testing.assert_allclose(jax.jit(jax.vmap(read))(T_, Delta), wanted, rtol=1e-12, atol=1e-12)
+
+
 def test_a_part_along_a_branch_or_band_is_read():
     row, one = MEASURED["edc"], state(PAIR, DELTA, T)
     points, numbers, plan = _given(row, NUMBERS)

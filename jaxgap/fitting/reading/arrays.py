@@ -1,6 +1,6 @@
 """NumPy's files: .npz with columns by name, or with arrays of which one is meant, and .npy with columns."""
 
-import zipfile
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from jaxgap.fitting.reading.columns import TEMPERATURE, key_of
 from jaxgap.fitting.reading.config import FileConfig
+from jaxgap.fitting.reading.foreign import as_a_file_of
 from jaxgap.fitting.reading.grids import Along, Grid, along, real, table_of
 from jaxgap.fitting.reading.tables import Table
 from jaxgap.model.files import read_bytes
-from jaxgap.numerics.checks import InputError
 
 __all__ = ["read_numpy"]
 
@@ -22,20 +22,13 @@ def read_numpy(path: Path, config: FileConfig) -> Table:
     Raises:
         InputError: if it cannot be read, or is not one curve.
     """
-    read_bytes(path, "data file")  # It says what is wrong where there is no such file.
-    try:
-        loaded = np.load(path, allow_pickle=False)
+    content = io.BytesIO(read_bytes(path, "data file"))
+    with as_a_file_of(path, "one of NumPy's without Python objects"):
+        loaded = np.load(content, allow_pickle=False)
         arrays = {"array": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: the file must be one of NumPy's without Python objects, but {_said(error)}.") from None
     if len(arrays) == 1 and (array := next(iter(arrays.values()))).dtype.names:
         arrays = {name: array[name] for name in array.dtype.names}
     return table_of(_grids(arrays), config, str(path))
-
-
-def _said(error: Exception) -> str:
-    text = str(error).split("\n")[0].rstrip(".")
-    return f"{text[:1].lower()}{text[1:]}"
 
 
 def _grids(arrays: Mapping[str, np.ndarray]) -> dict[str, Grid]:

@@ -4,6 +4,7 @@ A wave has up to four dimensions x, y, z, t with a scale x = x0 + k dx each, who
 columns beside each other.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,8 +16,8 @@ from jaxgap.fitting.reading.cells import lines_of, number_in
 from jaxgap.fitting.reading.columns import TEMPERATURE, key_of
 from jaxgap.fitting.reading.config import FileConfig
 from jaxgap.fitting.reading.encodings import read_any_text
+from jaxgap.fitting.reading.foreign import as_a_file_of, require
 from jaxgap.fitting.reading.grids import Along, Grid, along, table_of
-from jaxgap.fitting.reading.labelled import require
 from jaxgap.fitting.reading.tables import Table
 from jaxgap.model.files import read_bytes
 from jaxgap.numerics.checks import InputError
@@ -90,7 +91,7 @@ def _block(head: re.Match[str], ahead: Iterator[tuple[int, str]], where: str, pa
 def _shaped(names: list[str], rows: list[list[float]], size: re.Match[str] | None, where: str) -> dict[str, _Wave]:
     """Numbers between BEGIN and END as the waves that they are."""
     if size is not None:
-        shape = [int(n) for n in size[1].split(",")]
+        shape = [int(n) for n in re.findall(r"\d+", size[1])]
         flat = np.array([cell for row in rows for cell in row])
         if flat.size != np.prod(shape) or len(names) != 1:
             raise InputError(f"{where}: the wave must have {' x '.join(map(str, shape))} numbers, but has {flat.size}.")
@@ -157,12 +158,10 @@ def read_igor_binary(path: Path, config: FileConfig) -> Table:
     require(path, "igor2")
     from igor2 import binarywave
 
-    try:
-        wave = binarywave.load(str(path))["wave"]
-    except Exception as error:  # The library raises whatever the bytes lead it to.
-        told = str(error).split("\n")[0].rstrip(".") or type(error).__name__
-        raise InputError(f"{path}: the file must be an Igor binary wave, but {told}.") from None
-    return table_of(_of_binary(wave), config, str(path))
+    logging.getLogger("igor2").setLevel(logging.CRITICAL)  # What it has to say is in what it raises.
+    with as_a_file_of(path, "an Igor binary wave"):
+        grids = _of_binary(binarywave.load(str(path))["wave"])
+    return table_of(grids, config, str(path))
 
 
 def _of_binary(wave: Mapping[str, Any]) -> dict[str, Grid]:

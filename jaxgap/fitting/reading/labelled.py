@@ -5,7 +5,6 @@ An array in a group of an HDF5 file has the variable "group/name".
 """
 
 from collections.abc import Hashable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,27 +12,17 @@ import numpy as np
 
 from jaxgap.fitting.reading.columns import TEMPERATURE, key_of
 from jaxgap.fitting.reading.config import FileConfig
+from jaxgap.fitting.reading.foreign import as_a_file_of, require
 from jaxgap.fitting.reading.grids import Along, Grid, along, real, table_of
 from jaxgap.fitting.reading.tables import Table
 from jaxgap.model.files import read_bytes
-from jaxgap.numerics.checks import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["read_labelled", "require"]
+__all__ = ["read_labelled"]
 
 _HDF5 = b"\x89HDF"
-
-
-def require(path: Path, *packages: str) -> None:
-    """Say what to install if something is missing that a file needs.
-
-    Raises:
-        InputError: if so.
-    """
-    if missing := [name for name in packages if find_spec(name) is None]:
-        raise InputError(f'{path}: reading this needs {" and ".join(missing)}: pip install "jaxgap[files]".')
 
 
 def read_labelled(path: Path, config: FileConfig) -> Table:
@@ -45,7 +34,7 @@ def read_labelled(path: Path, config: FileConfig) -> Table:
     hdf5 = read_bytes(path, "data file").startswith(_HDF5)
     require(path, "xarray", *(["h5netcdf"] if hdf5 else []))
     group, _, name = (config.variable or "").rpartition("/")
-    with _opened(path, hdf5, group) as found:
+    with as_a_file_of(path, f"NetCDF or HDF5{f' with the group `{group}`' * bool(group)}"), _opened(path, hdf5, group) as found:
         noted = {str(key): value for key, value in found.attrs.items()}
         grids = {str(key): _grid(part, noted) for key, part in found.data_vars.items()}
     return table_of(grids, config.model_copy(update={"variable": name or None}), str(path))
@@ -55,15 +44,12 @@ def _opened(path: Path, hdf5: bool, group: str) -> "xr.Dataset":
     """The data set of a group, loaded when it is asked for."""
     import xarray
 
-    try:
-        if not hdf5:
-            return xarray.open_dataset(path)
-        return xarray.open_dataset(path, engine="h5netcdf", group=group or None, phony_dims="sort")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        told = str(error).split("\n")[0].strip("'\". ")
-        raise InputError(
-            f"{path}: the file must be NetCDF or HDF5{f' with the group `{group}`' * bool(group)}, but {told}."
-        ) from None
+    if not hdf5:
+        return xarray.open_dataset(path)
+    import h5py
+
+    h5py.File(path, "r").close()  # A damaged file is noticed here: h5netcdf would complain a second time when it is collected.
+    return xarray.open_dataset(path, engine="h5netcdf", group=group or None, phony_dims="sort")
 
 
 def _grid(array: "xr.DataArray", noted: Mapping[str, object]) -> Grid:

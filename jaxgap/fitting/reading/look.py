@@ -54,6 +54,8 @@ def look(config: FileConfig, folder: Path, quantity: str = "") -> Look:
     check(quantity in ("", *CURVES), "quantity", f"be one of {', '.join(CURVES)}", f"`{quantity}`")
     table = read_table_of(config, folder)
     possible = {} if quantity else dict(_possible(table, config))
+    # A file with voltages is of no quantity that has none.
+    possible = {name: roles for name, roles in possible.items() if axis_of(CURVES[name])} or possible
     kind = quantity or _likeliest(table, possible)
     others = tuple(name for name in possible if name != kind)
     if not kind:

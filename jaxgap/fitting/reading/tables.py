@@ -10,6 +10,9 @@ from jaxgap.numerics.checks import InputError
 
 __all__ = ["Column", "Table"]
 
+LONGEST = 40
+"""Characters of a cell that a sentence shows."""
+
 
 class Column(NamedTuple):
     """A column: what the file calls it, and its unit."""
@@ -36,12 +39,18 @@ class Column(NamedTuple):
             if (value := number_in(cell, self.comma)) is not None:
                 out[k] = value
             elif not is_missing(cell):
-                raise InputError(f"{where[k]}: {called} must hold a number, but holds `{cell}`{self._remark(cell)}.")
+                raise InputError(f"{where[k]}: {called} must hold a number, but holds `{_shown(cell)}`{self._remark(cell)}.")
         return out
 
     def _remark(self, cell: str) -> str:
         """What may be the matter with a cell."""
         return ": decimals have a point here" if not self.comma and number_in(cell, comma=True) is not None else ""
+
+
+def _shown(cell: str) -> str:
+    """A cell in a sentence: one that a quote was not closed in may be half a file."""
+    text = " ".join(cell.split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 class Table(NamedTuple):

@@ -26,6 +26,8 @@ __all__ = ["read_text_table"]
 _BEGIN = re.compile(r'\s*"?\[data\]"?[\s,;]*', re.IGNORECASE)
 SAMPLE = 60
 """Lines by which a delimiter is found."""
+WORDS = 3
+"""Of a name in a comment, at most."""
 _ORDER = ("tab", "semicolon", "comma", "spaces")
 """In which delimiters are tried: a space may stand beside any of the others."""
 
@@ -56,8 +58,11 @@ def read_text_table(path: Path, config: FileConfig) -> Table:
     comments = [line.lstrip().lstrip('"#%!/') for line in lines[: rows.lines[0] - 1] if is_comment(line, config.comment)]
     columns = list(zip(*(cells[:count] for cells in rows.cells), strict=True))
     filled = max(k for k, column in enumerate(columns, 1) if any(column))
-    headers = (cells_of_header(line, delimiter, filled, count) for line in (*comments, *rows.above))
-    names = _names([cells for cells in headers if cells is not None], count)
+    noted, above = (
+        [cells for line in lines if (cells := cells_of_header(line, delimiter, filled, count)) is not None]
+        for lines in (comments, rows.above)
+    )
+    names = _names([*(cells for cells in noted if not any(map(_is_prose, cells))), *above], count)
     table = tuple(Column(*name, cells, comma) for name, cells in zip(names, columns, strict=True))
     return Table(str(path), table, np.array(rows.lines), remark=_remark(rows, names, delimiter, count))
 
@@ -131,6 +136,11 @@ def _has_decimal_commas(rows: _Rows, config: FileConfig, path: Path) -> bool:
     return any("," in cell for _, cell in numbers)
 
 
+def _is_prose(cell: str) -> bool:
+    """Whether a cell of a comment is more than a name with its unit."""
+    return len(re.sub(r"[(\[].*", "", cell).split()) > WORDS
+
+
 def _names(headers: Sequence[Sequence[str]], count: int) -> list[tuple[str, str | None]]:
     """(name, unit) of every column, of lines above the numbers with as many cells; names are empty where nothing names them."""
     named_ = [cells for cells in headers if not all(is_number(cell) or is_missing(cell) for cell in cells)]
@@ -144,6 +154,6 @@ def _remark(rows: _Rows, names: Sequence[tuple[str, str | None]], delimiter: str
     """What is odd about a header that names other than `count` columns."""
     if not rows.above or any(name for name, _ in names):
         return ""
-    has = len(next(rows_of([rows.above[-1]], delimiter, ""))[1])
+    has = len(next((cells for _, cells in rows_of([rows.above[-1]], delimiter, "")), []))
     commas = " (are there decimal commas, which cannot be told from those between the cells?)" if delimiter == "," else ""
     return f"the line above the numbers has {has} cells, but line {rows.lines[0]} has {count}{commas}"

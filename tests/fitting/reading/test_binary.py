@@ -1,9 +1,11 @@
 """Arrays as programs save them: NumPy, NetCDF and HDF5, Igor's waves, written by other writers and read to the last digit."""
 
+import gc
+
 import numpy as np
 import pytest
 
-from jaxgap.fitting.reading import FileConfig, labelled, read_curve
+from jaxgap.fitting.reading import FileConfig, foreign, read_curve
 from jaxgap.numerics.checks import InputError
 
 V = np.array([-2.0, -0.5, 0.0, 0.5, 3.0])
@@ -177,6 +179,21 @@ def test_what_is_no_such_file(read, tmp_path):
         assert "\n" not in str(refused.value)
 
 
+def test_a_damaged_file_is_one_sentence(read, tmp_path, capfd):
+    """Half a download."""
+    cube().to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    wave(CUBE[:, 0, 0]).save(str(tmp_path / "a.ibw"))
+    np.savez(tmp_path / "a.npz", V_mV=V, dIdV=DIDV)
+    for file in ("a.nc", "a.ibw", "a.npz"):
+        path = tmp_path / file
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(InputError, match=rf"{file}: the file must be ") as refused:
+            read(file, BIAS, T=2.0)
+        assert "\n" not in str(refused.value)
+    gc.collect()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_python_objects_are_not_loaded(read, tmp_path):
     np.save(tmp_path / "a.npy", np.array([{"V": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match="without Python objects"):
@@ -190,7 +207,7 @@ def test_several_arrays(read, tmp_path):
 
 
 def test_a_missing_library_is_named(read, tmp_path, monkeypatch):
-    monkeypatch.setattr(labelled, "find_spec", lambda name: None)
+    monkeypatch.setattr(foreign, "find_spec", lambda name: None)
     (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n")
     (tmp_path / "a.ibw").write_bytes(b"\0\0")
     for file, names in (("a.h5", "xarray and h5netcdf"), ("a.ibw", "igor2")):

@@ -53,6 +53,7 @@ def same(curve, expected):
         ("slash_units.txt", {}),
         ("no_header.dat", {"columns": {"T": 1, "value": 2, "error": 3}}),
         ("preamble.txt", {}),
+        ("prose.dat", {"columns": {"T": 1, "value": 2, "error": 3}}),
         ("preamble.txt", {"skip": 2, "header": 1}),
         ("trailing_comma.csv", {}),
         ("nan_rows.csv", {"missing": "drop"}),
@@ -214,6 +215,7 @@ REFUSED = {
         {},
         r"no_header.dat: the 3 columns have no names: .* columns = \{ T = 1, value = 2 \}\.",
     ),
+    "prose for names": ("prose.dat", None, {}, r"prose.dat: the 3 columns have no names"),
     "no such column": (
         "comma.csv",
         None,
@@ -287,3 +289,10 @@ def test_what_is_refused(file, axis, said, sentence):
     text = str(refused.value)
     assert text.endswith(".")
     assert "\n" not in text
+
+
+def test_a_quote_that_is_not_closed_is_one_line_of_a_sentence(tmp_path):
+    (tmp_path / "a.csv").write_text('T (K),C\n2,"1.5\n3,1.6\n4,1.7"\n5,1.8\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"a.csv:4: column 2 `C` must hold a number, but holds `1.5 3,1.6 4,1.7`") as refused:
+        read_curve(FileConfig(file="a.csv"), tmp_path, None, "1")
+    assert "\n" not in str(refused.value)
