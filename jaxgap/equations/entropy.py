@@ -16,6 +16,7 @@ from jaxgap.equations.gauge import gauge_directions
 from jaxgap.equations.pairing import gap_residual, pack, unpack
 from jaxgap.model.band import Band, kappa_F, larger, shell, smaller, zeta
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.newton import solved
 from jaxgap.numerics.types import Scalar
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
@@ -86,7 +87,7 @@ def specific_heat_of(
     M = residual_and_matrix(sc, Delta, T, DEFAULT_RULE)[1]
     gauge = gauge_directions(sc, x)
     r_T = jax.jvp(lambda t: pack(gap_residual(sc, Delta, t)), (T,), (jnp.ones(()),))[1]
-    dx = -jnp.linalg.solve(M + gauge.T @ gauge, r_T)
+    dx = -solved(M + gauge.T @ gauge, r_T)
     return T * jax.jvp(lambda x, t: entropy_of(sc, unpack(x, n), t, rule), (x, T), (dx, jnp.ones(())))[1]
 
 

@@ -110,6 +110,13 @@ def counted() -> Iterator[None]:
         _compiling.pop()
 
 
+LIBRARY = "lapack"
+"""Part of the names under which XLA calls LAPACK on the CPU."""
+_alone = RLock()
+"""One program with such calls runs at a time. XLA (jaxlib 0.10) hands each to its pool of threads, and a loop around it waits
+for it in a thread of that pool: two such loops on two cores wait for ever (tests/numerics/test_programs.py shows it)."""
+
+
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -149,7 +156,8 @@ def program(function: Callable[P, R]) -> Callable[P, R]:
                     with _tracing:
                         lowered = jitted.lower(*args, **kwargs)
                     compiled = lowered.compile()
-                    ready[key] = lambda _, args, kwargs: compiled(*args, **kwargs)
+                    run = _in_turn(compiled, LIBRARY in lowered.as_text())
+                    ready[key] = lambda _, args, kwargs: run(*args, **kwargs)
                 if key not in ready and kept is not None:
                     text = repr((function.__module__, function.__qualname__, str(tree), key[2]))
                     path = kept / _house() / hashlib.sha256(text.encode()).hexdigest()
@@ -219,12 +227,25 @@ def _runnable(kept: Kept, arrays: list[Leaf]) -> Callable[..., PyTree]:
     # they would make `jit` compile again.
     with _tracing:
         lowered = jax.jit(export.deserialize(bytearray(kept[0])).call).lower(arrays)
-    run = lowered.compile()
+    run = _in_turn(lowered.compile(), LIBRARY.encode() in kept[0])
     leaves, tree = jax.tree.flatten(kept[1])
 
     def call(arrays: list[Leaf], *_: object) -> PyTree:
         rest = iter(run(arrays))
         return jax.tree.unflatten(tree, [next(rest) if isinstance(x, _Hole) else x for x in leaves])
+
+    return call
+
+
+def _in_turn(run: Callable[P, R], alone: bool) -> Callable[P, R]:
+    """A compiled program that runs by itself if it has to: until its results are there, no other such program begins."""
+    if not alone:
+        return run
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _alone:
+            found: R = jax.block_until_ready(run(*args, **kwargs))
+        return found
 
     return call
 

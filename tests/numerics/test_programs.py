@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -174,3 +176,32 @@ def test_barrier_keeps_xla_from_repeating():
         return jax.jit(function).lower(jnp.linspace(0, 1, 1000)).compile().as_text().count(" multiply(")
 
     assert sums(barrier) < sums(lambda y: y)
+
+
+TWO_LOOPS = """
+import faulthandler, sys
+faulthandler.dump_traceback_later(90, exit=True)  # instead of waiting for ever
+from concurrent.futures import ThreadPoolExecutor
+import jax, jax.numpy as jnp, numpy as np
+jax.config.update("jax_enable_x64", True)
+from jaxgap.numerics.programs import keep_programs, program
+if sys.argv[1]:
+    keep_programs(sys.argv[1])
+
+@program
+def run(A):
+    return jax.lax.fori_loop(0, 20, lambda i, s: jnp.linalg.eigvals(A + 1e-9 * s.mean()).real.sum(axis=-1), jnp.zeros(len(A)))
+
+A = np.random.default_rng(0).normal(size=(3000, 4, 4))
+with ThreadPoolExecutor(2) as pool:
+    sums = list(pool.map(lambda _: float(np.asarray(run(A)).sum()), range(12)))
+assert len(set(sums)) == 1
+"""
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["compiled", "kept"])
+def test_two_threads_run_loops_around_lapack(tmp_path, kept):
+    """XLA alone waits for ever: each loop waits, in one of two threads, for a call of LAPACK that no thread is left to run."""
+    command = [sys.executable, "-c", TWO_LOOPS, str(tmp_path / "kept") if kept else ""]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -27,9 +27,9 @@ from jaxgap.units import thermal_energy
 
 __all__ = ["andreev_conductance", "polarised_conductance", "reflected", "smearing"]
 
-REACH = 30.0
-"""-f' ends at 30 k_B T: e^-30 = 1e-13."""
-NODES = 28
+REACH = 26.0
+"""-f' ends at 26 k_B T: e^-26 = 5e-12."""
+NODES = 26
 """Gauss nodes per piece, two pieces per centre."""
 COLDEST = 1e-5
 """k_B T [meV] below which a spectrum is smeared no less: 0.1 mK."""

@@ -1,8 +1,9 @@
 r"""Free gaps fitted to the data of a fit: least squares from many starts, with exact Jacobians.
 
 The specific heat of a model with a T_c jumps there, and with it chi^2 wherever T_c passes a temperature of the data: between
-two of them it is smooth. So starts have their T_c half way between neighbouring temperatures, at every such place in turn, and
-the others of their parameters where a Halton sequence has them.
+two of them it is smooth. So starts are looked for with T_c half way between neighbouring temperatures, at every such place, and
+the other parameters where a Halton sequence has them; least squares begins at the best of them, and once more from its best end
+with T_c at the neighbouring places.
 """
 
 import time
@@ -19,7 +20,7 @@ from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.criteria import criteria_of, degrees_of_freedom
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.empirical.models import EMPIRICAL, EmpiricalModel
-from jaxgap.fitting.empirical.problem import EmpiricalProblem, empirical_predictions
+from jaxgap.fitting.empirical.problem import EmpiricalProblem, empirical_predictions, empirical_slopes
 from jaxgap.fitting.minimise import minimised
 from jaxgap.fitting.objective import beforehand, deviations
 from jaxgap.fitting.uncertainty import curvature
@@ -31,10 +32,12 @@ __all__ = ["EmpiricalFit", "best_near", "fit_empirical"]
 
 INSIDE = 0.02
 """Starts keep this share of the range away from the bounds."""
-PLACES = 48
-"""Most starts that places of T_c make, where `optimiser.starts` asks for fewer."""
-TRIED = 8
-"""Points at which chi^2 is looked at for every start that is made."""
+LEAST = 12
+"""Starts at least, where places of T_c make more than `optimiser.starts`."""
+TRIED = 4
+"""Points at which chi^2 is looked at in every such place, and for every start."""
+NEIGHBOURS, MOVES = 5, 8
+"""Places of T_c that are tried from the best end, and how often."""
 REACHED = 1e-3
 """Starts that end within so much of the lowest chi^2 have reached it."""
 DEFAULT = OptimiserConfig()
@@ -79,7 +82,7 @@ class EmpiricalFit(NamedTuple):
 
     @property
     def reached(self) -> int:
-        """Starts that ended at the best fit."""
+        """Starts that ended at the best fit; none, if T_c has moved from where the best of them ended."""
         return int(np.sum(self.start_chi2 <= self.chi2 + REACHED))
 
     @property
@@ -109,10 +112,10 @@ def fit_empirical(
     for i, start in enumerate(starts):
         found.append(_ended(e, start, config.optimiser))
         progress("free gaps", i + 1, len(starts), min(chi2 for _, chi2 in found))
-    best, chi2 = min(found, key=lambda end: end[1])
-    if not np.isfinite(chi2):
+    best = _moved(e, min(found, key=lambda end: end[1]), config.optimiser)
+    if not np.isfinite(best[1]):
         raise NotConvergedError(f"No start of the model `{e.model}` ended where it has a value.")
-    value = _ordered(e, best)
+    value = _ordered(e, best[0])
     r, J, predicted = (np.asarray(part) for part in _residuals(e, value))
     ends = np.array([chi2 for _, chi2 in found])
     covariance, seconds = curvature(e.p, J)[0], time.perf_counter() - began
@@ -144,13 +147,15 @@ def _residuals(
 ) -> tuple[Float[Array, "residual"], Float[Array, "residual parameter"], Float[Array, "datum"]]:
     """(residuals of data and of what is known beforehand, their derivatives, predictions)."""
 
-    def both(t: Float[Array, "parameter"]) -> tuple[Float[Array, "residual"], tuple[Array, Array]]:
-        predicted = empirical_predictions(e, t)
-        r = jnp.concatenate([deviations(e.p, predicted), beforehand(e.p, t)])
-        return r, (r, predicted)
+    t = jnp.asarray(theta)
+    predicted, slopes = empirical_predictions(e, t), empirical_slopes(e, t)
 
-    J, (r, predicted) = jax.jacfwd(both, has_aux=True)(jnp.asarray(theta))
-    return r, J, predicted
+    def weighed(predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
+        return deviations(e.p, predicted)
+
+    J = jax.vmap(lambda slope: jax.jvp(weighed, (predicted,), (slope,))[1], in_axes=1, out_axes=1)(slopes)
+    r = jnp.concatenate([weighed(predicted), beforehand(e.p, t)])
+    return r, jnp.concatenate([J, jnp.diag(1 / e.p.prior[1])]), predicted
 
 
 @program
@@ -162,10 +167,10 @@ def _chi2(e: EmpiricalProblem, thetas: Float[AnyArray, "start parameter"]) -> Fl
 
 
 def _starts(e: EmpiricalProblem, settings: OptimiserConfig) -> np.ndarray:
-    """[start, parameter]: of several points for each, the best."""
+    """[start, parameter]: of all places of T_c, and of several points in each, the best."""
     lower, upper = np.asarray(e.p.lower), np.asarray(e.p.upper)
     places = [_between(e, k, name) for k, name in enumerate(e.p.names)]
-    count = max(settings.starts, *(min(len(own), PLACES) for own in places))
+    count = max(settings.starts, *(len(own) for own in places))
     share = qmc.Halton(len(lower), seed=settings.seed).random(TRIED * count)
     theta = lower + (upper - lower) * np.clip(share, INSIDE, 1 - INSIDE)
     for k, own in enumerate(places):
@@ -173,7 +178,25 @@ def _starts(e: EmpiricalProblem, settings: OptimiserConfig) -> np.ndarray:
             theta[:, k] = np.resize(np.repeat(own, TRIED), len(theta))
     groups = theta.reshape(count, TRIED, -1)
     chi2 = np.nan_to_num(np.asarray(_chi2(e, theta)).reshape(count, TRIED), nan=np.inf)
-    best: np.ndarray = groups[np.arange(count), np.argmin(chi2, axis=1)]
+    best = groups[np.arange(count), np.argmin(chi2, axis=1)]
+    found: np.ndarray = best[np.argsort(np.min(chi2, axis=1), kind="stable")[: max(settings.starts, LEAST)]]
+    return found
+
+
+def _moved(e: EmpiricalProblem, best: tuple[np.ndarray, float], settings: OptimiserConfig) -> tuple[np.ndarray, float]:
+    """The best of ends with T_c moved to neighbouring places, as long as that lowers chi^2."""
+    for _ in range(MOVES):
+        ends = [best]
+        for k, name in enumerate(e.p.names):
+            places = _between(e, k, name)
+            for place in places[np.argsort(np.abs(places - best[0][k]))[:NEIGHBOURS]]:
+                start = best[0].copy()
+                start[k] = place
+                ends.append(_ended(e, start, settings))
+        lowest = min(ends, key=lambda end: end[1])
+        if not lowest[1] < best[1] - REACHED:
+            break
+        best = lowest
     return best
 
 

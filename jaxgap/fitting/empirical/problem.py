@@ -1,6 +1,6 @@
 """An empirical model beside the data of a fit as arrays: what it says for every datum, at which parameters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import equinox as eqx
@@ -31,7 +31,7 @@ from jaxgap.observables.quantity import Quantity, names_along
 from jaxgap.spectra.pair import safe_sqrt
 from jaxgap.units import k_B
 
-__all__ = ["EmpiricalProblem", "empirical_predictions", "empirical_problem"]
+__all__ = ["EmpiricalProblem", "empirical_predictions", "empirical_problem", "empirical_slopes"]
 
 
 class EmpiricalProblem(eqx.Module):
@@ -116,14 +116,52 @@ def _gaps_by_name(
 
 def empirical_predictions(e: EmpiricalProblem, theta: Parameters) -> Float[Array, "datum"]:
     """What the model says for every fitted datum."""
+    return in_order(e.p, _numbers(e, theta), [_curve(e, theta, i) for i in range(len(e.experiments))])
+
+
+def empirical_slopes(e: EmpiricalProblem, theta: Parameters) -> Float[Array, "datum parameter"]:
+    """The derivatives of the predictions: of every experiment with respect to the parameters that it has."""
+
+    def slope(f: Callable[[Parameters], Float[Array, "*shape"]], own: np.ndarray) -> Float[Array, "*shape parameter"]:
+        part = jax.jacfwd(lambda t: f(theta.at[own].set(t)))(theta[own])
+        return jnp.zeros((*part.shape[:-1], len(theta))).at[..., own].set(part)
+
+    apart = np.array([k for k, ties in enumerate(e.p.number_ties) if not ties], int)
+    curves = [slope(partial(_curve, e, i=i), _relevant(e, i)) for i in range(len(e.experiments))]
+    return in_order(e.p, slope(partial(_numbers, e), apart), curves)
+
+
+def _relevant(e: EmpiricalProblem, i: int) -> np.ndarray:
+    """The parameters on which the i-th experiment depends."""
+    ties, one = e.p.number_ties, e.p.experiments[i]
+    ends = {e.conditions[k] for k in one.conditions} | {e.samples[e.p.sample[k]] for k in one.conditions}
+    weight = dict(e.weights).get(e.experiments[i])
+
+    def is_own(name: str) -> bool:
+        if name.startswith("Delta"):
+            return any(name.endswith(end) for end in ends if end.startswith("("))
+        return name.startswith(("T_c", "alpha")) and (name.partition("@")[2] in ends)
+
+    return np.array(
+        [
+            k
+            for k, name in enumerate(e.p.names)
+            if any(to.experiment == i for to in ties[k]) or (not ties[k] and (name == weight or is_own(name)))
+        ],
+        int,
+    )
+
+
+def _numbers(e: EmpiricalProblem, theta: Parameters) -> Float[Array, "datum"]:
+    """The data that are no points of curves."""
     alone = without_experiments(e.p)
     if not alone.rows:
-        return in_order(e.p, jnp.zeros(0), _curves(e, theta))
+        return jnp.zeros(0)
     kinds = {kind for row in alone.rows for kind, _ in row.terms} | {"T_c" for row in alone.rows if row.operator == OVER_T_C}
     table = {kind: _of_gaps(e, theta, kind) for kind in sorted(kinds - {"T_c"})}
     if "T_c" in kinds:
         table["T_c"] = _of_samples(e, theta, "T_c")[:, None]
-    return in_order(e.p, combined(alone, table), _curves(e, theta))
+    return combined(alone, table)
 
 
 def _of_gaps(e: EmpiricalProblem, theta: Parameters, kind: str) -> Float[Array, "chosen value"]:
@@ -139,18 +177,15 @@ def _of_gaps(e: EmpiricalProblem, theta: Parameters, kind: str) -> Float[Array, 
     return jax.vmap(lambda T, s: jnp.atleast_1d(row(e.p.systems[0], T, s)))(T, s)
 
 
-def _curves(e: EmpiricalProblem, theta: Parameters) -> list[Float[Array, "condition point"]]:
-    """What every experiment would read at its conditions and points."""
-    p, numbers = e.p, with_values(e.p.numbers, e.p.number_ties, theta)
-    found = []
-    for name, one, own, x in zip(e.experiments, p.experiments, numbers, p.points, strict=True):
-        row, chosen = quantity_of(one.kind), np.array(one.conditions, int)
-        places = np.array(p.sample, int)[chosen]
-        weights = _weights(e, theta, [name] * len(chosen))
-        s = _gaps(e, theta, p.T[chosen], places, [e.conditions[i] for i in chosen], weights, (row.dims or ("",))[0])
-        read = partial(_read, row, p.systems[places[0]], own, one.of)
-        found.append(jax.vmap(read)(p.T[chosen], s, x))
-    return found
+def _curve(e: EmpiricalProblem, theta: Parameters, i: int) -> Float[Array, "condition point"]:
+    """What the i-th experiment would read at its conditions and points."""
+    p, one, name = e.p, e.p.experiments[i], e.experiments[i]
+    row, chosen = quantity_of(one.kind), np.array(one.conditions, int)
+    places = np.array(p.sample, int)[chosen]
+    weights = _weights(e, theta, [name] * len(chosen))
+    s = _gaps(e, theta, p.T[chosen], places, [e.conditions[k] for k in chosen], weights, (row.dims or ("",))[0])
+    numbers = with_values(p.numbers, p.number_ties, theta)[i]
+    return jax.vmap(partial(_read, row, p.systems[places[0]], numbers, one.of))(p.T[chosen], s, p.points[i])
 
 
 def _read(

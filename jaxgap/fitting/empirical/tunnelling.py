@@ -16,8 +16,8 @@ from jaxgap.units import thermal_energy
 
 __all__ = ["green_functions", "tunnelling_conductance"]
 
-STEP, REACH = 0.25, 36.0
-"""Of the nodes, in k_B T: the rule leaves 200 exp(-pi^2 / STEP) = 1e-15, the ends exp(-REACH) = 2e-16."""
+STEP, REACH = 0.35, 26.0
+"""Of the nodes, in k_B T: the rule leaves 200 exp(-pi^2 / STEP) = 1e-10, the ends exp(-REACH) = 5e-12."""
 
 
 def green_functions(z: Complex[Array, "*z"], Delta: Float[Array, ""]) -> tuple[Complex[Array, "*z"], Complex[Array, "*z"]]:

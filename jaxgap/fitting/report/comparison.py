@@ -43,7 +43,7 @@ class FreeGapsRecord(Record):
     log_evidence_laplace: Known
     starts: int
     starts_at_best: int
-    """Starts that ended there."""
+    """Starts that ended there; none, if T_c has moved from where the best of them ended."""
 
 
 class FailedRecord(Record):
