@@ -41,6 +41,8 @@ COUPLINGS = {"lambda_i3": 0.06, "lambda_11": 0.45}
 BOUNDS = {"lambda_i3": [0.02, 0.1], "lambda_11": [0.4, 0.5]}
 COLD = np.linspace(3.0, 30.0, 14)
 """Temperatures [K] of curves; the branch ends at 37.8 K."""
+WARM = np.linspace(6.0, 30.0, 8)
+"""[K]; of relaxation, whose integrals take long."""
 VOLTAGES = np.linspace(-20.0, 20.0, 17)
 """[mV]"""
 ENERGIES = np.linspace(-20.0, 8.0, 17)
@@ -94,8 +96,8 @@ CASES = {
     "penetration_depth": Case(DEPTH),
     "delta_lambda": Case(DEPTH | {"offset": (5.0, -100.0, 100.0)}),
     "sigma_sc": Case(DEPTH | {"sigma_n": (0.3, 0.0, 1.0)}),
-    "nmr": Case({"Gamma": (0.3, 0.15, 0.6)}),
-    "relaxation_rate": Case({"korringa": (0.05, 0.005, 0.5)}, {"Gamma": 0.3}),
+    "nmr": Case({"Gamma": (0.3, 0.15, 0.6)}, T=WARM),
+    "relaxation_rate": Case({"korringa": (0.05, 0.005, 0.5)}, {"Gamma": 0.3}, T=WARM),
     "ultrasound": Case(SCALE),
     "dIdV": Case({"Gamma": (0.5, 0.05, 3.0)} | SCALE, T=4.2, x=VOLTAGES),
     "andreev": Case({"Gamma": (0.5, 0.25, 1.0), "Z": (0.5, 0.2, 1.0)}, T=4.2, x=VOLTAGES),
