@@ -94,11 +94,11 @@ CASES = {
     "penetration_depth": Case(DEPTH),
     "delta_lambda": Case(DEPTH | {"offset": (5.0, -100.0, 100.0)}),
     "sigma_sc": Case(DEPTH | {"sigma_n": (0.3, 0.0, 1.0)}),
-    "nmr": Case({"Gamma": (0.3, 0.05, 2.0)}),
+    "nmr": Case({"Gamma": (0.3, 0.15, 0.6)}),
     "relaxation_rate": Case({"korringa": (0.05, 0.005, 0.5)}, {"Gamma": 0.3}),
     "ultrasound": Case(SCALE),
     "dIdV": Case({"Gamma": (0.5, 0.05, 3.0)} | SCALE, T=4.2, x=VOLTAGES),
-    "andreev": Case({"Gamma": (0.5, 0.05, 3.0), "Z": (0.5, 0.0, 2.0)}, T=4.2, x=VOLTAGES),
+    "andreev": Case({"Gamma": (0.5, 0.25, 1.0), "Z": (0.5, 0.2, 1.0)}, T=4.2, x=VOLTAGES),
     "edc": Case(WIDTH, {"scale": 10.0, "background": 0.5}, T=10.0, x=ENERGIES, of="a"),
     "symmetrised_edc": Case(WIDTH, {"scale": 10.0, "background": 0.5}, T=10.0, x=ENERGIES, of="a"),
 }
