@@ -12,9 +12,9 @@ from jaxgap.fitting import fit, load_fit, load_result, next_measurement, write_r
 from jaxgap.fitting.comparison import model
 from jaxgap.fitting.expressions import evaluated, held, names_in
 from jaxgap.fitting.minimise import nested_at
+from jaxgap.fitting.objective import joint
 from jaxgap.fitting.problem import problem, system_at, systems_at
 from jaxgap.fitting.report.rows import p_value
-from jaxgap.fitting.objective import joint
 from jaxgap.fitting.uncertainty import leaves
 from jaxgap.solving.curves import gap_curve
 from jaxgap.spectra.minima import branch_names
