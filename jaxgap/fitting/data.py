@@ -67,12 +67,13 @@ OVER_T_C = "2 / k_B T_c"
 """The operator of 2 Delta / k_B T_c."""
 _UNITS = {name: row.units for name, row in MEASURED.items()} | {"-": "meV"}
 _WRITTEN = {"branch": "[<branch>]", "band": "[<band>]", "V": "[<junction>]"}
+_OTHERS = tuple(name for name, row in MEASURED.items() if row.needs == Need.STATE and not row.dims)
 _KINDS = ", ".join(
     name + ("[<state>]" if row is JUMP else "".join(_WRITTEN[dim] for dim in row.dims or ()))
     for name, row in MEASURED.items()
-    if name == "dIdV" or not row.axes
+    if name not in _OTHERS and (name == "dIdV" or not row.axes)
 )
-KNOWN = f"{_KINDS}, <gap> - or / <gap>, 2 <gap> / k_B T_c, - (only shown)"
+KNOWN = f"{_KINDS}, <gap> - or / <gap>, 2 <gap> / k_B T_c, - (only shown), and responses such as {', '.join(_OTHERS[:3])}"
 _TERM = re.compile(rf"(?P<kind>{'|'.join(map(re.escape, MEASURED))}|-)(?:\[(?P<of>[^\]]+)\])?")
 _PAIR = re.compile(r"(?P<first>[a-z_]+\[[^\]]+\])\s*(?P<operator>[-/])\s*(?P<second>[a-z_]+\[[^\]]+\])")
 _OVER_T_C = re.compile(r"2\s*(?P<first>[a-z_]+\[[^\]]+\])\s*/\s*k_B T_c")

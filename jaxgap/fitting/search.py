@@ -24,7 +24,7 @@ __all__ = ["Progress", "by_adam", "by_least_squares", "searched"]
 Progress = Callable[[str, int, int, float], None]
 """Called as progress(stage, step, steps, best chi^2 so far)."""
 
-SEARCHED = 12
+SEARCHED = 8
 """Temperatures of a series of data at which the search looks (`problem.thinned`): their amplitudes are unknowns, and what least
 squares costs grows with the third power of these. The finish has all data, and no such unknowns."""
 SEARCH_TOLERANCE = 1e-3

@@ -3,17 +3,26 @@ r"""The complex kappa at which a quasiparticle of two cross-paired bands has the
 .. math:: (z^2 - E_+^2)(z^2 - E_-^2) = z^4 - A z^2 + \det = 0, \qquad A = \epsilon_1^2 + \epsilon_2^2 + 2|\Delta_3|^2
 
 is a quartic in kappa, since zeta_i = kappa / m_i - mu_i is linear in it (E_+-: Vargas-Paredes et al., Phys. Rev. B 101, 094516
-(2020), Eq. 3-4).
+(2020), Eq. 3-4). Its roots are found all at once by Aberth's iteration (O. Aberth, Math. Comp. 27, 339 (1973)),
+
+.. math:: x_i \to x_i - \frac{N_i}{1 - N_i \sum_{j \neq i} 1 / (x_i - x_j)}, \qquad N_i = \frac{p(x_i)}{p'(x_i)}
+
+and by no eigenvalues of a companion matrix: jaxlib gives a batch of those to the threads in which it waits for them, and two
+programs that run at once can wait for each other for ever.
 """
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Inexact
 
 from jaxgap.numerics.types import Scalar
 from jaxgap.spectra.pair import abs2
 
-__all__ = ["pair_roots"]
+__all__ = ["pair_roots", "roots_of"]
+
+STEPS = 40
+"""Of Aberth's iteration: simple roots need some ten; of a double one every step halves the distance."""
 
 
 def pair_roots(
@@ -29,4 +38,26 @@ def pair_roots(
     det = jnp.polymul(x12, x12).at[2:].add(2 * s3 * x12 + s2 * x11 + s1 * x22)
     constant = s3**2 + s1 * s2 - 2 * jnp.real(jnp.conj(Delta[0] * Delta[1]) * Delta[2] ** 2)
     quartic = det.astype(complex).at[2:].add(-(z**2) * A).at[-1].add(constant + z**4)
-    return jax.lax.stop_gradient(centre) + jnp.roots(jax.lax.stop_gradient(quartic), strip_zeros=False)
+    return jax.lax.stop_gradient(centre) + roots_of(jax.lax.stop_gradient(quartic))
+
+
+def roots_of(c: Complex[Array, "n"]) -> Complex[Array, "n-1"]:
+    """The roots of c[0] x^(n-1) + ... + c[n-1], c[0] not zero; NaN where a coefficient is not finite."""
+    n = len(c) - 1
+    monic = c / c[0]
+    # x = scale y, with the roots y inside the unit circle or near it (Fujiwara's bound, without its factor 2).
+    scale = jnp.max(jnp.abs(monic[1:]) ** (1 / np.arange(1, n + 1)))
+    scale = jnp.where(scale > 0, scale, 1.0)
+    a = monic / scale ** np.arange(n + 1)
+    slope = a[:-1] * np.arange(n, 0, -1)
+    start = 0.9 * jnp.exp(1j * (2 * np.pi * np.arange(n) / n + 0.4))
+    return scale * jax.lax.fori_loop(0, STEPS, lambda _, y: _step(a, slope, y), start - a[1] / n)
+
+
+def _step(a: Complex[Array, "n"], slope: Complex[Array, "n-1"], y: Complex[Array, "n-1"]) -> Complex[Array, "n-1"]:
+    """One step of Aberth's iteration; a root that is found stays."""
+    p, dp = jnp.polyval(a, y), jnp.polyval(slope, y)
+    apart = y[:, None] - y
+    others = jnp.sum(jnp.where(apart == 0, 0.0, 1 / jnp.where(apart == 0, 1.0, apart)), axis=1)
+    below = dp - p * others
+    return y - jnp.where(below == 0, 0.0, p / jnp.where(below == 0, 1.0, below))

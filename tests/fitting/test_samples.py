@@ -12,9 +12,9 @@ from jaxgap.fitting import fit, load_fit, load_result, next_measurement, write_r
 from jaxgap.fitting.comparison import model
 from jaxgap.fitting.expressions import evaluated, held, names_in
 from jaxgap.fitting.minimise import nested_at
+from jaxgap.fitting.objective import joint
 from jaxgap.fitting.problem import problem, system_at, systems_at
 from jaxgap.fitting.report.rows import p_value
-from jaxgap.fitting.search import _joint
 from jaxgap.fitting.uncertainty import leaves
 from jaxgap.solving.curves import gap_curve
 from jaxgap.spectra.minima import branch_names
@@ -162,7 +162,7 @@ def test_the_search_of_two_samples_has_its_minimum_at_the_truth(two):
     """All residuals vanish there, those of the gap equations, too."""
     _, p = two
     theta = jnp.asarray(TRUTH)
-    searched = _joint(p, theta, amplitudes(p, theta))
+    searched = joint(p, theta, amplitudes(p, theta))
     assert np.max(np.abs(np.append(searched.deviations, searched.stiff))) < 1e-7
 
 

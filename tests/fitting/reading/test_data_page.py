@@ -9,6 +9,8 @@ import pytest
 from jaxgap.fitting.reading import FileConfig
 from jaxgap.fitting.reading.curve import READERS
 from jaxgap.fitting.reading.units import parsed
+from jaxgap.observables.quantities import MEASURED
+from jaxgap.observables.quantity import Need
 
 PAGE = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
 OF_THE_FIT = {"name", "quantity"}
@@ -37,3 +39,11 @@ def test_the_units_are():
     units = {parsed(text) for text in re.findall(r"`([^`]+)`", first)}
     assert len(units) == 1
     assert None not in units
+
+
+def test_every_curve_and_its_numbers_are_named():
+    """A row of the table for every quantity that a file may be of."""
+    rows = {line.split("`")[1]: line for line in PAGE.splitlines() if line.startswith("| `")}
+    for name, quantity in MEASURED.items():
+        if quantity.needs >= Need.STATE and (quantity.axes or not quantity.dims):
+            assert all(f"`{number.name}`" in rows[name] for number in quantity.numbers), name
