@@ -71,7 +71,9 @@ def _at_root_jvp(residual: Residual, primals: Trees, tangents: Trees) -> tuple[F
     # Poison must be linear in the tangent, or reverse mode would lose it; safe_J keeps the solve itself finite.
     good = trusted & (smallest_singular_value(jax.lax.stop_gradient(J)) > SINGULAR)
     safe_J = jnp.where(good, J, jnp.eye(J.shape[0]))
-    return x, -jnp.linalg.solve(safe_J, dr) * jnp.where(good, 1.0, jnp.nan)
+    # One unknown needs no library, whose calls in a loop make a program run by itself (`numerics.programs`).
+    change = dr / safe_J[0] if len(x) == 1 else jnp.linalg.solve(safe_J, dr)
+    return x, -change * jnp.where(good, 1.0, jnp.nan)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -106,6 +108,8 @@ def along(function: Callable[[X], Y], at: X, tangent: PyTree) -> Y:
 def smallest_singular_value(J: Float[Array, "n n"]) -> Float[Array, ""]:
     """sigma_min(J), NaN if J is not finite."""
     finite = jnp.isfinite(J).all()
+    if J.shape == (1, 1):
+        return jnp.where(finite, jnp.abs(J[0, 0]), jnp.nan)
     smallest = jnp.linalg.svd(jnp.where(finite, J, 0.0), compute_uv=False)[-1]
     return jnp.where(finite, smallest, jnp.nan)
 

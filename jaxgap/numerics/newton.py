@@ -14,10 +14,10 @@ from typing import NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap.numerics.implicit import Residual
-from jaxgap.numerics.types import PyTree, Scalar
+from jaxgap.numerics.types import PyTree
 
 __all__ = [
     "Ending",
@@ -234,7 +234,7 @@ def root_of(
     return Root(s.x, s.size, s.jacobian, jnp.isfinite(s.x).all() & small, s.steps)
 
 
-def solved(A: Float[Array, "n n"], b: Float[Array, "n"]) -> Float[Array, "n"]:
+def solved(A: Inexact[Array, "n n"], b: Inexact[Array, "n"]) -> Inexact[Array, "n"]:
     """A^-1 b."""
     n = len(b)
     if n > ELIMINATED:
@@ -250,7 +250,7 @@ def solved(A: Float[Array, "n n"], b: Float[Array, "n"]) -> Float[Array, "n"]:
         for i in range(k + 1, n):
             factor = rows[i][k] / rows[k][k]
             rows[i] = [b - factor * a for a, b in zip(rows[k], rows[i], strict=True)]
-    x: list[Scalar] = []
+    x: list[Inexact[Array, ""]] = []
     for k in reversed(range(n)):
         known = sum(row * x_j for row, x_j in zip(rows[k][k + 1 : n], x, strict=True))
         x.insert(0, (rows[k][n] - known) / rows[k][k])

@@ -34,10 +34,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, check_finite, is_concrete
-from jaxgap.numerics.implicit import at_root
+from jaxgap.numerics.newton import solved
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import not_negative, positive
@@ -163,20 +162,21 @@ def _together(
         u = jnp.diag(electron**2 - total * electron + product) - B @ C
         v = C * electron + hole[:, None] * C - total * C
         gamma = jax.lax.stop_gradient(v @ _inverse(u))
-        found = at_root(_riccati, pack(gamma.ravel()), (m, mu, pack(B.ravel()), pack(z[None])))
-        return unpack(found, 4).reshape(2, 2)
+        # From the root itself two steps of Newton change nothing but carry its derivatives, up to the third.
+        for _ in range(2):
+            gamma = gamma - _riccati_step(gamma, B, m * (mu - z), m * (mu + z))
+        return gamma
 
     return of(B), of(jnp.conj(B)).T
 
 
-def _riccati(
-    x: Float[Array, "8"], theta: tuple[Float[Array, "2"], Float[Array, "2"], Float[Array, "8"], Float[Array, "2"]]
-) -> Float[Array, "8"]:
-    """K maps (1, gamma) on itself: B^+ + m (mu - z) gamma - gamma m (mu + z) + gamma B gamma = 0 [meV]."""
-    m, mu, B, z = theta
-    gamma, B, z = unpack(x, 4).reshape(2, 2), unpack(B, 4).reshape(2, 2), unpack(z, 1)[0]
-    left = (m * (mu - z))[:, None] * gamma - gamma * (m * (mu + z))
-    return pack((jnp.conj(B).T + left + gamma @ B @ gamma).ravel())
+def _riccati_step(gamma: Matrix, B: Matrix, hole: Complex[Array, "2"], electron: Complex[Array, "2"]) -> Matrix:
+    """X with P X + X Q = R, where R = B^+ + m (mu - z) gamma - gamma m (mu + z) + gamma B gamma is zero where K maps
+    (1, gamma) on itself [meV], and P and Q are its slopes."""
+    R = jnp.conj(B).T + hole[:, None] * gamma - gamma * electron + gamma @ B @ gamma
+    P, Q = jnp.diag(hole) + gamma @ B, B @ gamma - jnp.diag(electron)
+    one = jnp.eye(2)
+    return solved(jnp.kron(P, one) + jnp.kron(one, Q.T), R.ravel()).reshape(2, 2)
 
 
 def _inverse(X: Matrix) -> Matrix:
