@@ -73,7 +73,7 @@ _KINDS = ", ".join(
     for name, row in MEASURED.items()
     if name not in _OTHERS and (name == "dIdV" or not row.axes)
 )
-KNOWN = f"{_KINDS}, <gap> - or / <gap>, 2 <gap> / k_B T_c, - (only shown), and responses such as {', '.join(_OTHERS[:3])}"
+KNOWN = f"{_KINDS}, <gap> - or / <gap>, 2 <gap> / k_B T_c, -, and responses such as {_OTHERS[0]}"
 _TERM = re.compile(rf"(?P<kind>{'|'.join(map(re.escape, MEASURED))}|-)(?:\[(?P<of>[^\]]+)\])?")
 _PAIR = re.compile(r"(?P<first>[a-z_]+\[[^\]]+\])\s*(?P<operator>[-/])\s*(?P<second>[a-z_]+\[[^\]]+\])")
 _OVER_T_C = re.compile(r"2\s*(?P<first>[a-z_]+\[[^\]]+\])\s*/\s*k_B T_c")
