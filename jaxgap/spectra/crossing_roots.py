@@ -22,7 +22,7 @@ from jaxgap.model.parabolic import check_parabolic
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
-from jaxgap.spectra.roots import pair_roots
+from jaxgap.spectra.roots import pair_quartic
 
 __all__ = ["density_of_pair", "electron_weights"]
 
@@ -42,7 +42,9 @@ def density_of_pair(
     """N_1 and N_2 [unit of N] of two bands with a cross amplitude, over an interval of kappa in which both pair."""
     one, two = (sc.bands[i] for i in cluster.bands)
     check_parabolic((one, two), "the density of states of sharp quasiparticles")
-    roots = pair_roots(*one.tangent, *two.tangent, Delta, omega)
+    # Roots that are double up to rounding are told from pairs by their imaginary parts, which a companion matrix keeps small.
+    centre, quartic = pair_quartic(*one.tangent, *two.tangent, Delta, omega)
+    roots = centre + jnp.roots(quartic, strip_zeros=False)
     width = sc.Omega * jnp.maximum(jnp.abs(one.tangent[0]), jnp.abs(two.tangent[0]))
 
     def at(root: Complex[Array, ""]) -> Float[Array, "2"]:

@@ -14,12 +14,12 @@ programs that run at once can wait for each other for ever.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Inexact
+from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.numerics.types import Scalar
 from jaxgap.spectra.pair import abs2
 
-__all__ = ["pair_roots", "roots_of"]
+__all__ = ["pair_quartic", "pair_roots", "roots_of"]
 
 STEPS = 40
 """Of Aberth's iteration: simple roots need some ten; of a double one every step halves the distance."""
@@ -29,6 +29,14 @@ def pair_roots(
     m1: Scalar, mu1: Scalar, m2: Scalar, mu2: Scalar, Delta: Inexact[Array, "3"], z: Inexact[Array, ""]
 ) -> Complex[Array, "4"]:
     """The four kappa at which E_+ or E_- equals z [meV], without derivatives."""
+    centre, quartic = pair_quartic(m1, mu1, m2, mu2, Delta, z)
+    return centre + roots_of(quartic)
+
+
+def pair_quartic(
+    m1: Scalar, mu1: Scalar, m2: Scalar, mu2: Scalar, Delta: Inexact[Array, "3"], z: Inexact[Array, ""]
+) -> tuple[Float[Array, ""], Complex[Array, "5"]]:
+    """(centre, coefficients of the quartic in kappa - centre [meV]), without derivatives."""
     # Counted from between the Fermi surfaces: far from there the coefficients would cancel.
     centre = (m1 * mu1 + m2 * mu2) / 2
     x1, x2 = jnp.stack([1 / m1, centre / m1 - mu1]), jnp.stack([1 / m2, centre / m2 - mu2])
@@ -38,7 +46,7 @@ def pair_roots(
     det = jnp.polymul(x12, x12).at[2:].add(2 * s3 * x12 + s2 * x11 + s1 * x22)
     constant = s3**2 + s1 * s2 - 2 * jnp.real(jnp.conj(Delta[0] * Delta[1]) * Delta[2] ** 2)
     quartic = det.astype(complex).at[2:].add(-(z**2) * A).at[-1].add(constant + z**4)
-    return jax.lax.stop_gradient(centre) + roots_of(jax.lax.stop_gradient(quartic))
+    return jax.lax.stop_gradient((centre, quartic))
 
 
 def roots_of(c: Complex[Array, "n"]) -> Complex[Array, "n-1"]:
