@@ -110,6 +110,7 @@ def test_the_search_sees_a_point_at_its_own_temperature_only(tmp_path):
         assert not np.delete(dense[d], row.condition, axis=0).any()
 
 
+@pytest.mark.slow
 def test_thinned_keeps_whole_points(tmp_path):
     """At fewer temperatures the same predictions at those that stay."""
     rows = ["T (K),C/C_n,error", *(f"{t},0.5,0.01" for t in np.linspace(2, 26, 9))]
