@@ -135,6 +135,11 @@ class Datum(NamedTuple):
         """The quantity and the experiment whose point it is."""
         return f"{self.kind}[{self.experiment}]"
 
+    @property
+    def series(self) -> str:
+        """The experiment whose point it is, and of which sample where there are several."""
+        return f"{self.sample}: {self.experiment}" if self.sample else self.experiment
+
 
 def axis_unit(kind: str) -> str:
     """Of a quantity's own axis; empty where it has none."""

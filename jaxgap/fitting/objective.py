@@ -16,6 +16,7 @@ Both are composed of programs: one for the states and the numbers that belong to
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -35,7 +36,7 @@ from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray
 from jaxgap.spectra.pair import safe_sqrt
 
-__all__ = ["Joint", "Nested", "beforehand", "deviations", "joint", "joint_objective", "nested", "nested_at_roots"]
+__all__ = ["Joint", "Nested", "beforehand", "chained", "deviations", "joint", "joint_objective", "nested", "nested_at_roots"]
 
 
 def deviations(p: Problem, predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
@@ -141,16 +142,21 @@ def joint(p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArray
 
 def _blocks(p: Problem, i: int) -> list[Direction]:
     """The directions of an experiment's parameters, and of the amplitudes in blocks of as many: one program serves both."""
-    own, n = relevant(p, i), p.systems[0].lam.shape[0]
-    m, places = max(len(own), 1), len(p.experiments[i].conditions)
-    theta_dot, none = np.zeros((m, len(p.names))), np.zeros((places, m, n))
-    theta_dot[np.arange(len(own)), own] = 1.0
+    theta_dot, n = _own_directions(p, i), len(p.systems[0].channels)
+    m = len(theta_dot)
+    none = np.zeros((len(p.experiments[i].conditions), m, n))
     blocks = [Direction(i, theta_dot, none)]
     for first in range(0, n, m):
         along = np.eye(n)[first : first + m]
         padded = np.concatenate([along, np.zeros((m - len(along), n))])
         blocks.append(Direction(i, 0 * theta_dot, np.broadcast_to(padded, none.shape)))
     return blocks
+
+
+def _own_directions(p: Problem, i: int) -> Float[np.ndarray, "direction parameter"]:
+    """One direction for every parameter of an experiment; a direction that leads nowhere, if it has none."""
+    own = relevant(p, i)
+    return np.eye(len(p.names))[own] if len(own) else np.zeros((1, len(p.names)))
 
 
 @program
@@ -179,8 +185,9 @@ def _joined(p: Problem, theta: Float[AnyArray, "parameter"], apart: _Apart, foun
         slopes_theta.append(_spread(p, i, first))
         slopes_Delta.append(jnp.moveaxis(jnp.concatenate([one.slope for one in others], axis=1)[:, :n], 1, -1))
     predicted = in_order(p, jnp.asarray(apart.numbers), values)
-    d, d_theta = _along(p, predicted, in_order(p, jnp.asarray(apart.numbers_theta), slopes_theta))
-    _, d_Delta = _along(p, predicted, in_order(p, jnp.asarray(apart.numbers_Delta), slopes_Delta))
+    weighed = partial(_searched, p)
+    d, d_theta = chained(weighed, predicted, in_order(p, jnp.asarray(apart.numbers_theta), slopes_theta))
+    _, d_Delta = chained(weighed, predicted, in_order(p, jnp.asarray(apart.numbers_Delta), slopes_Delta))
     known, known_theta = beforehand(p, theta), jax.jacfwd(lambda t: beforehand(p, t))(theta)
     return Joint(
         jnp.append(d, known),
@@ -192,14 +199,7 @@ def _joined(p: Problem, theta: Float[AnyArray, "parameter"], apart: _Apart, foun
     )
 
 
-def _along(
-    p: Problem, predicted: Float[Array, "datum"], slopes: Float[Array, "datum direction"]
-) -> tuple[Float[Array, "datum"], Float[Array, "datum direction"]]:
-    """The residuals of the search, and their changes."""
-    return _chained(lambda y: _searched(p, y), predicted, slopes)
-
-
-def _chained(
+def chained(
     weighed: Callable[[Float[Array, "datum"]], Float[Array, "datum"]],
     predicted: Float[Array, "datum"],
     slopes: Float[Array, "datum direction"],
@@ -305,10 +305,8 @@ def _with_curves(p: Problem, theta: Float[AnyArray, "parameter"], at: _Solved) -
 def _through(p: Problem, i: int, at: _Solved) -> Direction:
     """The directions of an experiment's parameters, along which the amplitudes follow."""
     own, places = relevant(p, i), np.array(p.experiments[i].conditions, int)
-    chosen = at.Delta_theta[places][:, :, own] if len(own) else 0.0 * at.Delta_theta[places][:, :, :1]
-    theta_dot = np.zeros((max(len(own), 1), len(p.names)))
-    theta_dot[np.arange(len(own)), own] = 1.0
-    return Direction(i, theta_dot, chosen.swapaxes(1, 2))
+    along = at.Delta_theta[places][:, :, own] if len(own) else np.zeros((len(places), at.Delta.shape[1], 1))
+    return Direction(i, _own_directions(p, i), along.swapaxes(1, 2))
 
 
 @program
@@ -316,7 +314,7 @@ def _weighed(p: Problem, theta: Float[AnyArray, "parameter"], at: _Solved, curve
     theta = jnp.asarray(theta)
     predicted = in_order(p, jnp.asarray(at.numbers), [jnp.asarray(one.value) for one in curves])
     slopes = in_order(p, jnp.asarray(at.numbers_theta), [_spread(p, i, one) for i, one in enumerate(curves)])
-    z, z_theta = _chained(lambda y: deviations(p, y), predicted, slopes)
+    z, z_theta = chained(partial(deviations, p), predicted, slopes)
     known, known_theta = beforehand(p, theta), jax.jacfwd(lambda t: beforehand(p, t))(theta)
     residuals = jnp.concatenate([z, known, jnp.ravel(at.stiff)])
     jacobian = jnp.concatenate([z_theta, known_theta, jnp.reshape(at.stiff_theta, (-1, len(theta)))])

@@ -142,11 +142,14 @@ def _data(one: CurveConfig, entry: int, curve: MeasuredCurve, C: np.ndarray | No
     where = f"data `{one.called}`"
     if row.needs >= Need.STATE and curve.T is None:
         raise InputError(f"{where}: its temperature is missing: give `T` [K], or the column that has it.")
-    error = curve.error if C is None else np.sqrt(np.diag(C))
-    if error is None:
+    by_T = np.zeros(n) if curve.T_error is None else _slopes(curve, where) * curve.T_error
+    if C is not None:
+        C = C + np.diag(by_T**2)
+        error = np.sqrt(np.diag(C))
+    elif curve.error is not None:
+        error = np.hypot(curve.error, by_T)
+    else:
         raise InputError(f"{where}: its errors are missing: give a column `error`, `errors`, or a `covariance`.")
-    if curve.T_error is not None:
-        error = np.hypot(error, _slopes(curve, where) * curve.T_error)
     T = [None] * n if curve.T is None else curve.T.tolist()
     x = [None] * n if curve.x is None else curve.x.tolist()
     return tuple(

@@ -30,7 +30,7 @@ from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.states.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, iterated
 from jaxgap.states.starts import starts_of
 
-__all__ = ["Starts", "starts"]
+__all__ = ["INSIDE", "Starts", "points", "spread", "starts"]
 
 SAME = 1e-4
 """Amplitudes of one state, as far as the search's few nodes find them, differ by less than this share."""
@@ -55,7 +55,7 @@ class Starts(NamedTuple):
 
 def starts(p: Problem, config: FitConfig) -> Starts:
     """The starts of a fit."""
-    theta = _points(p, config)
+    theta = points(p, config, config.optimiser.starts)
     plain = np.asarray(_decoupled(p, theta))
     found = _states(p, theta)
     Delta, others = plain.copy(), []
@@ -73,11 +73,17 @@ def starts(p: Problem, config: FitConfig) -> Starts:
     )
 
 
-def _points(p: Problem, config: FitConfig) -> np.ndarray:
-    """[start, parameter]: the configured one, then such as fill the space between the bounds."""
+def spread(p: Problem, n: int, seed: int) -> np.ndarray:
+    """[start, parameter]: n points that fill the space between the bounds."""
     lower, upper = np.asarray(p.lower), np.asarray(p.upper)
-    share = qmc.Halton(len(p.names), seed=config.optimiser.seed).random(config.optimiser.starts)
-    theta = lower + (upper - lower) * np.clip(share, INSIDE, 1 - INSIDE)
+    share = qmc.Halton(len(p.names), seed=seed).random(n)
+    theta: np.ndarray = lower + (upper - lower) * np.clip(share, INSIDE, 1 - INSIDE)
+    return theta
+
+
+def points(p: Problem, config: FitConfig, n: int) -> np.ndarray:
+    """[start, parameter]: the configured one, then such as fill the space between the bounds."""
+    theta = spread(p, n, config.optimiser.seed)
     configured = [parameter.start for parameter in config.parameters.values()]
     theta[0] = [t if start is None else start for t, start in zip(theta[0], configured, strict=True)]
     return theta

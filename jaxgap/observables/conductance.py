@@ -35,7 +35,7 @@ from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import PairedState
 from jaxgap.units import k_B, thermal_energy
 
-__all__ = ["common_nodes", "conductance_of", "tunnelling_conductance"]
+__all__ = ["common_nodes", "conductance_of", "thermal_kernel", "tunnelling_conductance"]
 
 STEP, REACH = 0.4, 22.0
 """Of the nodes, in k_B T: the rule is right to some 200 exp(-pi^2 / STEP) = 4e-9; -f' is exp(-REACH) = 3e-10 where it ends."""
@@ -99,7 +99,7 @@ def conductance_of(
     x = s + (first - V)[:, None] / kT
     z = (V[:, None] if nodes is None else V[jnp.argmin(V)]) + kT * s + 1j * Gamma + eta * kT
     G = jax.vmap(lambda z: state.local_functions(z).G)(z.ravel()).reshape(*z.shape, -1)
-    real, imag = (STEP * part for part in _thermal(x))
+    real, imag = (STEP * part for part in thermal_kernel(x))
     if nodes is None:
         smeared = jnp.einsum("vs,vsi->vi", real, G.imag) + jnp.einsum("vs,vsi->vi", imag, G.real)
     else:
@@ -107,7 +107,7 @@ def conductance_of(
     return -(smeared @ weights) / (jnp.pi * (sc.N[: len(sc.bands)] @ weights))
 
 
-def _thermal(x: Float[Array, "*x"]) -> tuple[Float[Array, "*x"], Float[Array, "*x"]]:
+def thermal_kernel(x: Float[Array, "*x"]) -> tuple[Float[Array, "*x"], Float[Array, "*x"]]:
     r"""Real and imaginary part of -k_B T f'(k_B T (x + i \pi/2)), with e = e^{-|x|}, where nothing overflows.
 
     .. math:: \frac{-f'}{1 / k_B T} = \frac{2 e^2 - i \, \mathrm{sgn}(x) \, e (1 - e^2)}{(1 + e^2)^2}

@@ -33,7 +33,7 @@ from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, Need, Numbers, Pic
 from jaxgap.observables.views import ENERGY, Panels, Spectra, View
 from jaxgap.solving.state import PairedState
 
-__all__ = ["EDC", "WIDTHS", "edcs_of", "mesh_of_edcs", "only_of", "symmetrised_edcs_of"]
+__all__ = ["EDC", "WIDTHS", "edcs_of", "mesh_of_edcs", "only_of", "same_bands", "symmetrised_edcs_of"]
 
 WIDTHS = (GAMMA._replace(default=1.0, positive=True), ENERGY_RESOLUTION._replace(positive=True), MOMENTUM_RESOLUTION)
 
@@ -95,10 +95,16 @@ def only_of(solution: PairedState, band: str) -> Float[Array, "band"]:
 # --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
 
 
-def _seen(view: View) -> Panels:
-    """A panel for every band, with a curve for every state."""
+def same_bands(view: View) -> tuple[str, ...]:
+    """The bands of all states in a picture, one panel each."""
     bands = {s.superconductor.band_names for s in view.states.values()}
     check(len(bands) == 1, "SYSTEM", "have the same bands in one photoemission picture", [*view.states])
+    return bands.pop()
+
+
+def _seen(view: View) -> Panels:
+    """A panel for every band, with a curve for every state."""
+    bands = same_bands(view)
     widths = {one.name: view.settings[one.name] for one in WIDTHS}
     omega = np.linspace(-view.reach, view.reach / 2, ENERGY.points)
     found = {label: np.asarray(edcs_of(s, omega, **widths)) for label, s in view.states.items()}
@@ -111,7 +117,7 @@ def _seen(view: View) -> Panels:
             ENERGY.column,
             f"at $k_F$ of {band}",
         )
-        for i, band in enumerate(bands.pop())
+        for i, band in enumerate(bands)
     }
     title = rf"$\Gamma$ = {widths['Gamma']:g} meV, resolution {widths['energy_resolution']:g} meV"
     return Panels(panels, title, {}, ())

@@ -21,14 +21,12 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import zeta
 
-from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.types import Scalar
 from jaxgap.observables.measurements import DEPOLARISATION
 from jaxgap.observables.penetration import LAMBDA_0, inverse_square_of, without_depth
 from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity
 from jaxgap.observables.superfluid import superfluid_fraction_of
 from jaxgap.observables.views import TEMPERATURE
-from jaxgap.solving.state import MeanFieldState
 from jaxgap.units import flux_quantum, muon_gyromagnetic_ratio
 
 __all__ = ["MUON_ROTATION", "SECOND_MOMENT", "depolarisation_of"]
@@ -37,15 +35,8 @@ SECOND_MOMENT = 9 * zeta(2.0) * (zeta(2.0, 1 / 3) - zeta(2.0, 2 / 3)) / 9 / (32 
 """C."""
 
 
-def depolarisation_of(
-    sc: Superconductor,
-    T: Scalar,
-    state: MeanFieldState,
-    lambda_0: float | Scalar | None,
-    layer_spacing: float | Scalar | None,
-) -> Float[Array, ""]:
-    """sigma_sc [1/us] of given amplitudes."""
-    inverse_square = inverse_square_of(sc, lambda_0, layer_spacing) * superfluid_fraction_of(sc, state.Delta, T)
+def depolarisation_of(inverse_square: Scalar) -> Float[Array, ""]:
+    """sigma_sc [1/us] of 1/lambda^2 [1/um^2]."""
     return muon_gyromagnetic_ratio * SECOND_MOMENT**0.5 * flux_quantum * 1e-6 * inverse_square
 
 
@@ -53,7 +44,9 @@ def depolarisation_of(
 
 MUON_ROTATION = Quantity(
     "sigma_sc",
-    depolarisation_of,
+    lambda sc, T, s, lambda_0, layer_spacing: depolarisation_of(
+        inverse_square_of(sc, lambda_0, layer_spacing) * superfluid_fraction_of(sc, s.Delta, T)
+    ),
     units="1/us",
     long_name="muon spin depolarisation by the vortex lattice",
     needs=Need.STATE,

@@ -24,7 +24,7 @@ from jaxgap.observables.superfluid import full_weight, superfluid_fraction_of
 from jaxgap.observables.views import TEMPERATURE, Settings
 from jaxgap.solving.state import MeanFieldState
 
-__all__ = ["LAMBDA_0", "PENETRATION", "inverse_square_of", "without_depth"]
+__all__ = ["LAMBDA_0", "PENETRATION", "change_of", "depth_of", "inverse_square_of", "without_depth"]
 
 LEAST = 1e-6
 """rho_s below 1e-6 counts as that: lambda, which is infinite in the normal state, is then 1000 lambda_0, a number that a fit
@@ -46,32 +46,18 @@ def inverse_square_of(
     return full_weight(sc, layer_spacing) if lambda_0 is None else jnp.asarray(1e6 / lambda_0**2)
 
 
+def depth_of(fraction: Scalar, inverse_square: Scalar) -> Float[Array, ""]:
+    """lambda [nm] of rho_s and 1/lambda_0^2 [1/um^2], at most 1000 lambda_0."""
+    return 1e3 / jnp.sqrt(inverse_square * jnp.maximum(fraction, LEAST))
+
+
+def change_of(fraction: Scalar, inverse_square: Scalar) -> Float[Array, ""]:
+    """lambda - lambda_0 [nm]."""
+    return depth_of(fraction, inverse_square) - 1e3 / jnp.sqrt(inverse_square)
+
+
 def _fraction(sc: Superconductor, T: Scalar, state: MeanFieldState) -> Float[Array, ""]:
     return where_paired(state, lambda s: superfluid_fraction_of(sc, s.Delta, T), 0.0)
-
-
-def depth_of(
-    sc: Superconductor,
-    T: Scalar,
-    state: MeanFieldState,
-    lambda_0: float | Scalar | None,
-    layer_spacing: float | Scalar | None,
-) -> Float[Array, ""]:
-    """lambda [nm], at most 1000 lambda_0."""
-    fraction = jnp.maximum(_fraction(sc, T, state), LEAST)
-    return 1e3 / jnp.sqrt(inverse_square_of(sc, lambda_0, layer_spacing) * fraction)
-
-
-def change_of(
-    sc: Superconductor,
-    T: Scalar,
-    state: MeanFieldState,
-    lambda_0: float | Scalar | None,
-    layer_spacing: float | Scalar | None,
-) -> Float[Array, ""]:
-    """lambda - lambda_0 [nm]."""
-    depth = depth_of(sc, T, state, lambda_0, layer_spacing)
-    return depth - 1e3 / jnp.sqrt(inverse_square_of(sc, lambda_0, layer_spacing))
 
 
 def without_depth(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
@@ -106,7 +92,7 @@ PENETRATION = (
     ),
     Quantity(
         "penetration_depth",
-        depth_of,
+        lambda sc, T, s, lambda_0, layer_spacing: depth_of(_fraction(sc, T, s), inverse_square_of(sc, lambda_0, layer_spacing)),
         units="nm",
         long_name="penetration depth",
         needs=Need.STATE,
@@ -120,7 +106,9 @@ PENETRATION = (
     ),
     Quantity(
         "delta_lambda",
-        change_of,
+        lambda sc, T, s, lambda_0, layer_spacing: change_of(
+            _fraction(sc, T, s), inverse_square_of(sc, lambda_0, layer_spacing)
+        ),
         units="nm",
         long_name="penetration depth less that of all carriers",
         needs=Need.STATE,

@@ -38,7 +38,7 @@ from jaxgap.observables.arpes import (
     photoemission_mesh,
     standard_deviations,
 )
-from jaxgap.observables.edc import WIDTHS, mesh_of_edcs, only_of, symmetrised_edcs_of
+from jaxgap.observables.edc import WIDTHS, mesh_of_edcs, only_of, same_bands, symmetrised_edcs_of
 from jaxgap.observables.gaps import branch_minima
 from jaxgap.observables.measurements import COUNTS
 from jaxgap.observables.quantity import PICTURE_REACH, Need, Picture, Quantity
@@ -235,11 +235,9 @@ def _widths(Gamma: Real, energy_resolution: Real, momentum_resolution: Real) -> 
 
 def _seen(view: View) -> Panels:
     """Of every band, and the gaps that they show."""
-    bands = {s.superconductor.band_names for s in view.states.values()}
-    check(len(bands) == 1, "SYSTEM", "have the same bands in one photoemission picture", [*view.states])
     widths = tuple(view.settings[name] for name in ("Gamma", "energy_resolution", "momentum_resolution"))
     omega = np.linspace(-view.reach, view.reach, ENERGY.points)
-    panels = {band: edc_spectra(view.states, band, omega, *widths) for band in bands.pop()}
+    panels = {band: edc_spectra(view.states, band, omega, *widths) for band in same_bands(view)}
     panels = {band: spectra._replace(title=f"at $k_F$ of {band}") for band, spectra in panels.items()}
     gaps = {label: gap_comparison(s, *widths) for label, s in view.states.items()}
     said = tuple(_sentence(label, row) for label, rows in gaps.items() for row in rows)

@@ -156,6 +156,17 @@ def test_an_error_of_the_temperature_counts_by_the_slope(tmp_path):
     assert np.asarray(p.error)[:8] == pytest.approx(np.hypot(0.01, 0.2 * (0.3 - 0.02 * t)), rel=1e-9)
 
 
+def test_an_error_of_the_temperature_counts_beside_a_covariance(tmp_path):
+    """It adds to the variances, and leaves what points have in common."""
+    t = np.arange(2.0, 8.0)
+    C = 1e-4 * (np.eye(6) + 0.5)
+    np.savetxt(tmp_path / "C.txt", C)
+    rows = ["T (K),C/C_n", *(f"{a},{0.1 * a}" for a in t)]
+    data = DATA.replace('quantity = "heat"', 'quantity = "heat"\nT_error = 0.2\ncovariance = "C.txt"')
+    p = posed(folder_of(tmp_path, data=data, heat=rows))
+    assert np.asarray(p.covariances[0]) == pytest.approx(C + np.diag(np.full(6, 0.02**2)), rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [

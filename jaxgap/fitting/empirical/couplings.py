@@ -24,7 +24,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy.optimize import least_squares
-from scipy.stats import qmc
 
 from jaxgap.equations.linear import linear_map
 from jaxgap.equations.pairing import gap_residual
@@ -34,6 +33,7 @@ from jaxgap.fitting.empirical.fit import EmpiricalFit, fit_empirical
 from jaxgap.fitting.empirical.models import EMPIRICAL
 from jaxgap.fitting.empirical.problem import empirical_problem
 from jaxgap.fitting.problem import Problem, problem, system_at, without_experiments
+from jaxgap.fitting.starts import INSIDE, points
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.programs import program
@@ -55,8 +55,6 @@ CROSSED, FARTHEST = 0.3, 3.0
 """Amplitudes of cross channels in units of the largest gap: where they start, and where they end at the latest."""
 REFUSED = 1e3
 """Residual where there is none."""
-INSIDE = 0.02
-"""A start keeps this share of the range away from the bounds."""
 
 
 class FirstGuess(NamedTuple):
@@ -109,7 +107,7 @@ def first_guess(
     found = []
     for i, way in enumerate(ways):
         gaps = (sizes * k_B * T_c[:, None])[:, list(way)] * np.asarray(p.pattern)
-        found.append((*_solved(p, _points(p, config), gaps, T_c), way))
+        found.append((*_solved(p, points(p, config, STARTS), gaps, T_c), way))
         progress("couplings", i + 1, len(ways), min(residual for _, residual, _ in found) ** 2)
     theta, residual, way = min(found, key=lambda one: one[1] ** 2 + _shares_missed(p, one[0], one[2], config, alpha) ** 2)
     return FirstGuess(_started(config, theta, alpha.parameters), alpha, tuple(k + 1 for k in way), residual)
@@ -140,16 +138,6 @@ def _of_samples(config: FitConfig, alpha: EmpiricalFit) -> tuple[np.ndarray, np.
     suffixes = [f"@{name}" if name else "" for name in config.sample_names]
     T_c = np.array([alpha.parameters[f"T_c{of}"] for of in suffixes])
     return T_c, np.array([[alpha.parameters[f"alpha_{i}{of}"] for i in (1, 2)] for of in suffixes])
-
-
-def _points(p: Problem, config: FitConfig) -> np.ndarray:
-    """[start, parameter]: the configured one, then such as fill the space between the bounds."""
-    lower, upper = np.asarray(p.lower), np.asarray(p.upper)
-    share = qmc.Halton(len(lower), seed=config.optimiser.seed).random(STARTS)
-    points: np.ndarray = lower + (upper - lower) * np.clip(share, INSIDE, 1 - INSIDE)
-    configured = [parameter.start for parameter in config.parameters.values()]
-    points[0] = [middle if start is None else start for middle, start in zip((lower + upper) / 2, configured, strict=True)]
-    return points
 
 
 def _solved(p: Problem, points: np.ndarray, gaps: np.ndarray, T_c: np.ndarray) -> tuple[np.ndarray, float]:

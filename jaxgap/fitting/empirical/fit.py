@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.stats import qmc
 
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.criteria import criteria_of, degrees_of_freedom
@@ -22,7 +21,8 @@ from jaxgap.fitting.data import Datum
 from jaxgap.fitting.empirical.models import EMPIRICAL, EmpiricalModel
 from jaxgap.fitting.empirical.problem import EmpiricalProblem, empirical_predictions, empirical_slopes
 from jaxgap.fitting.minimise import minimised
-from jaxgap.fitting.objective import beforehand, deviations
+from jaxgap.fitting.objective import beforehand, chained, deviations
+from jaxgap.fitting.starts import spread
 from jaxgap.fitting.uncertainty import curvature
 from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.numerics.programs import program
@@ -30,8 +30,6 @@ from jaxgap.numerics.types import AnyArray
 
 __all__ = ["EmpiricalFit", "best_near", "fit_empirical"]
 
-INSIDE = 0.02
-"""Starts keep this share of the range away from the bounds."""
 LEAST = 12
 """Starts at least, where places of T_c make more than `optimiser.starts`."""
 TRIED = 4
@@ -153,8 +151,8 @@ def _residuals(
     def weighed(predicted: Float[Array, "datum"]) -> Float[Array, "datum"]:
         return deviations(e.p, predicted)
 
-    J = jax.vmap(lambda slope: jax.jvp(weighed, (predicted,), (slope,))[1], in_axes=1, out_axes=1)(slopes)
-    r = jnp.concatenate([weighed(predicted), beforehand(e.p, t)])
+    z, J = chained(weighed, predicted, slopes)
+    r = jnp.concatenate([z, beforehand(e.p, t)])
     return r, jnp.concatenate([J, jnp.diag(1 / e.p.prior[1])]), predicted
 
 
@@ -168,11 +166,9 @@ def _chi2(e: EmpiricalProblem, thetas: Float[AnyArray, "start parameter"]) -> Fl
 
 def _starts(e: EmpiricalProblem, settings: OptimiserConfig) -> np.ndarray:
     """[start, parameter]: of all places of T_c, and of several points in each, the best."""
-    lower, upper = np.asarray(e.p.lower), np.asarray(e.p.upper)
     places = [_between(e, k, name) for k, name in enumerate(e.p.names)]
     count = max(settings.starts, *(len(own) for own in places))
-    share = qmc.Halton(len(lower), seed=settings.seed).random(TRIED * count)
-    theta = lower + (upper - lower) * np.clip(share, INSIDE, 1 - INSIDE)
+    theta = spread(e.p, TRIED * count, settings.seed)
     for k, own in enumerate(places):
         if len(own):
             theta[:, k] = np.resize(np.repeat(own, TRIED), len(theta))

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from jaxgap.observables.conductance import thermal_kernel
 from jaxgap.units import thermal_energy
 
 __all__ = ["green_functions", "tunnelling_conductance"]
@@ -38,13 +39,7 @@ def tunnelling_conductance(
     kT = thermal_energy(T)
     s = jnp.asarray(np.arange(-REACH, REACH + STEP / 2, STEP))
     z = V[:, None] + kT * (s + 0.5j * jnp.pi) + 1j * Gamma
-    thermal = _thermal(s)
+    real, imag = thermal_kernel(s)
+    thermal = real + 1j * imag
     smeared = jnp.stack([jnp.real(green_functions(z, D)[0] @ thermal) for D in Delta], axis=1)
     return STEP * smeared @ weights
-
-
-def _thermal(s: Float[Array, "node"]) -> Complex[Array, "node"]:
-    r"""-k_B T f'(k_B T (s + i \pi/2)) with e = e^{-|s|}, where nothing overflows."""
-    sign = jnp.sign(s)
-    e = jnp.exp(-jnp.abs(s))
-    return (2 * e**2 - 1j * sign * e * (1 - e**2)) / (1 + e**2) ** 2

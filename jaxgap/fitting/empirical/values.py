@@ -24,12 +24,12 @@ from jaxgap.fitting.empirical.tunnelling import tunnelling_conductance
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.types import Scalar
 from jaxgap.observables.absolute import states_per_volume
-from jaxgap.observables.muon_rotation import SECOND_MOMENT
-from jaxgap.observables.penetration import LEAST, inverse_square_of
+from jaxgap.observables.muon_rotation import depolarisation_of
+from jaxgap.observables.penetration import change_of, depth_of, inverse_square_of
 from jaxgap.observables.quantities import MEASURED
 from jaxgap.observables.quantity import Quantity
 from jaxgap.spectra.pair import safe_sqrt
-from jaxgap.units import flux_quantum, k_B, magnetic_energy, muon_gyromagnetic_ratio, thermal_energy
+from jaxgap.units import k_B, magnetic_energy, thermal_energy
 
 __all__ = ["CARRIERS", "ELECTRONS", "GAPS", "SPECTRA", "FreeGaps", "quantity_of"]
 
@@ -95,17 +95,15 @@ def _inverse_square(
 
 
 def _depth(sc: Superconductor, T: Scalar, s: FreeGaps, lambda_0: Number | None, layer_spacing: Number | None) -> Scalar:
-    fraction = jnp.maximum(_superfluid(sc, T, s), LEAST)
-    return 1e3 / jnp.sqrt(inverse_square_of(sc, lambda_0, layer_spacing) * fraction)
+    return depth_of(_superfluid(sc, T, s), inverse_square_of(sc, lambda_0, layer_spacing))
 
 
 def _change(sc: Superconductor, T: Scalar, s: FreeGaps, lambda_0: Number | None, layer_spacing: Number | None) -> Scalar:
-    return _depth(sc, T, s, lambda_0, layer_spacing) - 1e3 / jnp.sqrt(inverse_square_of(sc, lambda_0, layer_spacing))
+    return change_of(_superfluid(sc, T, s), inverse_square_of(sc, lambda_0, layer_spacing))
 
 
 def _muons(sc: Superconductor, T: Scalar, s: FreeGaps, lambda_0: Number | None, layer_spacing: Number | None) -> Scalar:
-    factor = muon_gyromagnetic_ratio * SECOND_MOMENT**0.5 * flux_quantum * 1e-6
-    return factor * _inverse_square(sc, T, s, lambda_0, layer_spacing)
+    return depolarisation_of(_inverse_square(sc, T, s, lambda_0, layer_spacing))
 
 
 def _tunnelling(sc: Superconductor, T: Scalar, s: FreeGaps, V: Points, Gamma: Number, weights: object) -> Points:

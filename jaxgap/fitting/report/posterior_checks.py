@@ -45,7 +45,7 @@ def posterior_checks(posterior: Posterior) -> tuple[PosteriorCheck, ...]:
     curves: dict[tuple[str, str], list[int]] = {}
     for k, d in enumerate(posterior.fitted):
         if d.experiment and not d.limit:
-            curves.setdefault((f"{d.sample}: {d.experiment}" if d.sample else d.experiment, d.kind), []).append(k)
+            curves.setdefault((d.series, d.kind), []).append(k)
     return tuple(_check(posterior, *key, own) for key, own in curves.items())
 
 

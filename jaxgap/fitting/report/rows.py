@@ -159,12 +159,8 @@ def curves(result: FitResult) -> list[Curve]:
     found: dict[tuple[str, str], list[FittedRow]] = {}
     for row in fitted_rows(result):
         if row.datum.experiment:
-            found.setdefault((_experiment(row.datum), row.datum.kind), []).append(row)
+            found.setdefault((row.datum.series, row.datum.kind), []).append(row)
     return [Curve(*key, sorted(rows, key=lambda row: (row.datum.T or 0.0, row.datum.x or 0.0))) for key, rows in found.items()]
-
-
-def _experiment(datum: Datum) -> str:
-    return f"{datum.sample}: {datum.experiment}" if datum.sample else datum.experiment
 
 
 class ComparedRow(NamedTuple):
