@@ -15,8 +15,7 @@ changes, which Routh's signs of the c tell without eigenvalues, and narrows that
 eigenvalue crosses, c_0 changes its sign, and chords find where. Where it changes by more, however short the step, or another
 eigenvalue is so close to 1 that c_0 says little, eigenvalues are counted, one halving after the other. The crossing is static
 where it is that of a real one to 1e-10 (`jaxgap.numerics.marginal.is_static`), so that a defective eigenvalue, which rounding
-makes a complex pair at a distance of some 1e-8, is what it is. Many systems are searched with a third of the nodes first; those
-that need eigenvalues are left to blocks of a few.
+makes a complex pair at a distance of some 1e-8, is what it is. Many systems are searched with a third of the nodes first.
 """
 
 from typing import NamedTuple
@@ -33,7 +32,7 @@ from jaxgap.numerics.characteristic import LARGEST, changes_of_sign, coefficient
 from jaxgap.numerics.gathered import of_those_left
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.marginal import MarginalSpace, differentiable, is_static, marginal_space, mean_eigenvalue
-from jaxgap.numerics.programs import program
+from jaxgap.numerics.programs import barrier, program, told
 from jaxgap.solving.entry import takes_system
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
@@ -76,8 +75,10 @@ CLOSE = 1e-3
 """What they leave in ln T; |ln(T / T_c)| below which it is not said on which side of T_c a temperature lies."""
 MOST = 64
 """Steps for that, to e^-9.6 of the highest temperature: a block waits for the slowest."""
-BLOCK = 8
-"""Systems that need eigenvalues, together: mostly few do, and a block that is not full takes as long."""
+A_FEW = 64
+"""Systems that are searched with all nodes at once: another search with few would take longer to compile than it saves."""
+TOGETHER = 128
+"""Systems that are searched together with all nodes: they wait for those that need eigenvalues."""
 GRID = 1200
 """Temperatures at which all crossings are looked for, evenly in ln T: two closer than 2.7 % can be missed, if one of them
 undoes the other."""
@@ -193,37 +194,40 @@ Found = tuple[Float[Array, "*element"], Float[Array, "*element"], Float[Array, "
 
 @jax.custom_batching.custom_vmap
 def _found(sc: Superconductor) -> Found:
-    T_c, oscillatory, A = _searched(jax.tree.map(lambda leaf: leaf[None], sc))
+    systems = jax.tree.map(lambda leaf: leaf[None], sc)
+    T_c, oscillatory, A = _searched(systems, _top(systems))
     return T_c[0], oscillatory[0], A[0]
 
 
 @_found.def_vmap
 def _found_in_batch(size: int, batched: list[Superconductor], sc: Superconductor) -> tuple[Found, tuple[bool, ...]]:
-    """With few nodes first, then with all from there; what needs eigenvalues is gathered."""
+    """Of more than a few systems with few nodes first, then with all from there; what that loses, from above."""
     (systems,) = spread(size, batched, (sc,))
     top = _top(systems)
-    lowest = top + LOWEST
-    few = _search(systems, _from(systems, top, seen=True), lowest, FEW, CLOSE)
-    # Few nodes do not resolve the coldest temperatures: whether there is no T_c is asked there again.
-    upper = jnp.where(few.found, few.at + 2 * CLOSE, lowest)
-    found = _search(systems, _from(systems, upper, seen=False), upper - jnp.where(few.found, 4 * CLOSE, 0.0), step=4 * CLOSE)
-    T_c = jnp.where(found.found, jnp.exp(found.at), 0.0 * top)
-    left = few.lost | found.lost | (found.found != few.found)
-    return of_those_left(_searched, BLOCK, systems, (T_c, 0.0 * T_c, _map_at(found)), left), (True, True, True)
+    if size <= A_FEW:
+        return _searched(systems, top), (True, True, True)
+    few = _search(systems, _from(systems, top, seen=True), top + LOWEST, FEW, CLOSE)
+    near = jnp.where(few.found, few.at + 2 * CLOSE, top)
+    nothing = 0 * top, 0 * top, jnp.moveaxis(0 * few.M, -1, 0)
+
+    def search(again: Int[Array, ""], found: Found) -> Found:
+        left = (again == 0) | (few.found & (found[0] == 0))
+        begin = jnp.where(again == 0, near, top)
+        return of_those_left(lambda block: _searched(*block), TOGETHER, (systems, begin), found, left)
+
+    return jax.lax.fori_loop(0, 2, search, nothing), (True, True, True)
 
 
-def _searched(systems: Superconductor) -> Found:
-    """By the whole search, with all nodes."""
+def _searched(systems: Superconductor, begin: Float[Array, "element"]) -> Found:
+    """With all nodes: from the top, or from where few nodes have found T_c just below `begin`, ln T; 0 if it is not there."""
     top = _top(systems)
-    end = _search(systems, _from(systems, top, seen=True), top + LOWEST, counted=True)
+    close = begin < top
+    lowest, step = begin + jnp.where(close, -4 * CLOSE, LOWEST), jnp.where(close, 4 * CLOSE, STEP)
+    end = _search(systems, _from(systems, begin, seen=~close), lowest, step=step, counted=True)
     finite = jnp.isfinite(top)
     T_c = jnp.where(end.found, jnp.exp(end.at), 0.0)
-    return jnp.where(finite, T_c, jnp.nan), jnp.where(finite, jnp.exp(end.oscillatory), jnp.nan), _map_at(end)
-
-
-def _map_at(end: "Search") -> Float[Array, "element channel channel"]:
-    """lambda K where a search has looked last."""
-    return jnp.eye(len(end.M)) - jnp.moveaxis(end.M, -1, 0)
+    A = jnp.eye(len(end.M)) - jnp.moveaxis(end.M, -1, 0)
+    return jnp.where(finite, T_c, jnp.nan), jnp.where(finite, jnp.exp(end.oscillatory), jnp.nan), A
 
 
 # --- the search -------------------------------------------------------------------------------------------------------------
@@ -270,7 +274,7 @@ def _top(systems: Superconductor) -> Float[Array, "element"]:
     return jnp.where(finite.all(axis=0), jnp.log(jax.vmap(highest_temperature)(systems)), jnp.nan)
 
 
-def _from(systems: Superconductor, upper: Float[Array, "element"], seen: bool) -> Search:
+def _from(systems: Superconductor, upper: Float[Array, "element"], seen: Bool[Array, "element"] | bool) -> Search:
     """A search from `upper`, ln T, down; no eigenvalue is above 1 there, which has to be `seen`."""
     one, no, none = jnp.ones_like(upper), jnp.zeros(upper.shape, bool), jnp.zeros(upper.shape, int)
     valid = jnp.isfinite(upper)
@@ -286,7 +290,7 @@ def _search(
     lowest: Float[Array, "element"],
     rule: Rule = DEFAULT_RULE,
     precision: float = SETTLED,
-    step: float = STEP,
+    step: Float[Array, "element"] | float = STEP,
     counted: bool = False,
     onwards: bool = True,
     most: int | None = None,
@@ -305,19 +309,20 @@ def _search(
 
     def look(s: Search) -> Search:
         x = _next(s, step)
-        M = normal_matrices(systems, jnp.exp(x), rule)
-        c = coefficients(M)[0]
+        M = barrier(normal_matrices(systems, jnp.exp(x), rule))
+        c = barrier(coefficients(M)[0])
         number = changes_of_sign(c)
         static = s.static
         if counted:
             by_eigenvalues = jax.lax.cond(jnp.any(s.hard), _counted, lambda M: (number, static), M)
             number, static = (jnp.where(s.hard, *both) for both in zip(by_eigenvalues, (number, static), strict=True))
-        now = _moved(s, x, number, c[-1])
+        (same,) = told(number == s.above)
+        now = _moved(s, x, number, c[-1], same)
         narrow = s.bracketed & (now.tries >= jnp.where(s.hard, HALVINGS, TRIES))
         near = s.bracketed & ~s.hard & _by_one(s) & (narrow | (jnp.abs(x - s.at) <= precision))
         telling = _telling(M, c) | (precision > WIDE)
         together = now.bracketed & ~_by_one(now) & (now.upper - now.lower <= SHORTEST)
-        vague = ~now.hard & ((near & ~telling) | together)
+        near, telling, vague = told(near, telling, ~now.hard & ((near & ~telling) | together))
         now = now._replace(M=M, found=near & telling & ~vague, static=near, lost=now.lost | (vague & (not counted)))
         if counted:
             now = _ended(_to_be_counted(now, vague, near), s.hard & narrow, static, many, onwards)
@@ -330,16 +335,22 @@ def _search(
     return jax.lax.while_loop(lambda s: (s[0] < limit) & ~s[1].done.all(), lambda s: (s[0] + 1, look(s[1])), (0, start))[1]
 
 
-def _next(s: Search, step: float) -> Float[Array, "element"]:
+def _next(s: Search, step: Float[Array, "element"] | float) -> Float[Array, "element"]:
     """ln T to look at: a step down, or in the bracket where a chord of c_0 vanishes, else its middle."""
     chord = s.upper - s.c_upper * (s.lower - s.upper) / jnp.where(s.c_lower == s.c_upper, 1.0, s.c_lower - s.c_upper)
     inside = jnp.where(s.hard | ~_by_one(s), (s.upper + s.lower) / 2, jnp.clip(chord, s.lower, s.upper))
     return jnp.where(s.bracketed, inside, jnp.where(s.seen, s.upper - step, s.upper))
 
 
-def _moved(s: Search, x: Float[Array, "element"], number: Int[Array, "element"], c_0: Float[Array, "element"]) -> Search:
-    """With what has been seen at x as one end. The other end's c_0 is halved if it stays twice (the Illinois rule)."""
-    same = number == s.above
+def _moved(
+    s: Search,
+    x: Float[Array, "element"],
+    number: Int[Array, "element"],
+    c_0: Float[Array, "element"],
+    same: Bool[Array, "element"],
+) -> Search:
+    """With what has been seen at x as the upper end (if the `number` there is the `same`) or the lower one. The other end's c_0
+    is halved if it stays twice (the Illinois rule)."""
     side = jnp.where(s.bracketed, jnp.where(same, 1, -1), 0)
     stays = jnp.where(s.bracketed & (side == s.side), 0.5, 1.0)
     return s._replace(

@@ -41,7 +41,7 @@ from jaxgap.numerics.newton import (
     root_of,
     search_from,
 )
-from jaxgap.numerics.programs import barrier
+from jaxgap.numerics.programs import barrier, told
 from jaxgap.solving.critical import instability
 from jaxgap.solving.labels import has_signs
 from jaxgap.solving.path import Path, Points, expected, first_point, from_T_c, from_temperature, gap_scale, longer, picked_up
@@ -286,7 +286,7 @@ def _ended(path: Path, care: Care, w: Walk) -> Bool[Array, ""]:
 def _turned(sc: Superconductor, path: Path, pattern: Signs, care: Care, w: Walk) -> Walk:
     """The walk after a search: where the next one looks."""
     v = _judged(sc, path, pattern, care, w)
-    good, near = _told(v.good, v.near)
+    good, near = told(v.good, v.near)
     v = v._replace(good=good, near=near)
     turned = _either(v.good, _moved(path, w, v), _refused(path, w, v, spares=pattern is not None))
     if not care.rough:
@@ -294,11 +294,6 @@ def _turned(sc: Superconductor, path: Path, pattern: Signs, care: Care, w: Walk)
     if not care.rough and pattern is None:
         turned = _either(~v.good & _leads_aside(path, w, v), _looks_aside(w, v), turned)
     return _aimed(path, pattern, turned)
-
-
-def _told(*said: Bool[Array, ""]) -> list[Bool[Array, ""]]:
-    """The same, found once: else XLA finds it again for everything that depends on it, which takes long to compile."""
-    return list(barrier(jnp.stack(said).astype(float)) > 0)
 
 
 def _either(this: Bool[Array, ""], one: W, other: W) -> W:
