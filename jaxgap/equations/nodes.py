@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import barrier
 from jaxgap.spectra.quadrature import Rule
-from jaxgap.spectra.regions import Nodes, integrand_peaks, nodes_on, overlap_interval, pairs, parameters, pick, single_intervals
+from jaxgap.spectra.regions import integrand_peaks, nodes_on_each, overlap_interval, pairs, parameters, pick, single_intervals
 from jaxgap.units import thermal_energy
 
 __all__ = ["Alone", "Lanes", "Pair", "lanes"]
@@ -56,11 +56,11 @@ class Lanes(eqx.Module):
 def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
     alone, together, coupling, kT = _once(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
-    kappa, weight = _nodes(sc, alone, rule.single)
-    singles = Alone(_energies_alone(sc, kappa, jnp.asarray(alone.first)), weight, jnp.asarray(alone.first))
+    alone_at, *pairs_at = nodes_on_each(sc, [(*on.ends, *on.peaks) for on in (alone, *together)], _numbers(rule, together))
+    first = jnp.asarray(alone.first)
+    singles = Alone(_energies_alone(sc, alone_at.kappa, first), alone_at.weight, first)
     both = []
-    for cluster, interval in zip(pairs(sc), together, strict=True):
-        kappa, weight = _nodes(sc, interval, rule.overlap)
+    for cluster, (kappa, weight) in zip(pairs(sc), pairs_at, strict=True):
         z1, z2 = (sc.bands[i].zeta(kappa) for i in cluster.bands)
         both.append(Pair(z1, z2, weight))
     return Lanes(coupling, kT, singles, tuple(both), sc.clusters)
@@ -94,9 +94,9 @@ class _Interval(NamedTuple):
     first: Float[Array, "*on"] | None
 
 
-def _nodes(sc: Superconductor, on: _Interval, n: int) -> Nodes:
-    (a, b), (centre, width) = on.ends, on.peaks
-    return nodes_on(sc, a, b, centre, width, n)
+def _numbers(rule: Rule, together: list[_Interval]) -> list[int]:
+    """Of nodes on a piece, where bands pair alone and where two pair together."""
+    return [rule.single, *[rule.overlap] * len(together)]
 
 
 def _intervals(
@@ -108,12 +108,18 @@ def _intervals(
     # Barred, or XLA finds the shells' ends once for every use.
     flat, as_they_were = ravel_pytree((parameters(sc), jnp.stack(a), jnp.stack(b), overlaps))
     (m, mu), a, b, overlaps = as_they_were(barrier(flat))
-    own = (*(pick(values, bands) for values in (m, mu, Delta)), a, b)
+    size = jnp.abs(Delta)
+
+    def own(interval: int) -> Float[Array, "5"]:
+        band = bands[interval]
+        return jnp.stack([m[band], mu[band], size[band], a[interval], b[interval]])
+
     both = []
     for cluster, ends in zip(pairs(sc), overlaps, strict=True):
         peaks = integrand_peaks(pick(m, cluster.bands), pick(mu, cluster.bands), pick(Delta, cluster.channels), T)
         both.append(_Interval(ends, peaks, None))
-    return _alone(*_sides(sc), own, T), both, sc.g, thermal_energy(T)
+    sides = (jnp.stack([own(k) for k in side], axis=1) for side in _sides(sc))
+    return _alone(*sides, T), both, sc.g, thermal_energy(T)
 
 
 def _sides(sc: Superconductor) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -129,14 +135,10 @@ def _sides(sc: Superconductor) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(one), tuple(other)
 
 
-OfIntervals = Inexact[Array, "interval"]
-
-
-def _alone(one: tuple[int, ...], other: tuple[int, ...], own: tuple[OfIntervals, ...], T: Float[Array, ""]) -> _Interval:
-    """On every side of an overlap; m, mu, Delta and both ends are `own`, of every interval of every band. At most one of two
+def _alone(one: Float[Array, "5 interval"], other: Float[Array, "5 interval"], T: Float[Array, ""]) -> _Interval:
+    """On every side of an overlap; m, mu, |Delta| and both ends are those of `one` band or of the `other`. At most one of two
     bands is alone there: the other one's interval is empty."""
-    *_, a, b = own
-    first = (pick(b, one) > pick(a, one)) | (np.array(one) == np.array(other))
-    m, mu, D, a, b = (jnp.where(first, pick(values, one), pick(values, other)) for values in own)
-    peaks = jax.vmap(lambda m, mu, D: integrand_peaks(m[None], mu[None], D[None], T), out_axes=-1)(m, mu, D)
-    return _Interval((a, b), peaks, first.astype(float))
+    first = one[4] > one[3]
+    m, mu, size, a, b = jnp.where(first, one, other)
+    centre, width = jax.vmap(lambda *on: integrand_peaks(*(value[None] for value in on), T), out_axes=-1)(m, mu, size)
+    return _Interval((a, b), (centre, width), first.astype(float))

@@ -29,6 +29,7 @@ from jaxgap.equations.linear import highest_temperature, linear_kernel, linear_m
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import spread
 from jaxgap.numerics.characteristic import LARGEST, changes_of_sign, coefficients
+from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.gathered import of_those_left
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.marginal import MarginalSpace, differentiable, is_static, marginal_space, mean_eigenvalue
@@ -77,8 +78,6 @@ MOST = 64
 """Steps for that, to e^-9.6 of the highest temperature: a block waits for the slowest."""
 A_FEW = 64
 """Systems that are searched with all nodes at once: another search with few would take longer to compile than it saves."""
-TOGETHER = 128
-"""Systems that are searched together with all nodes: they wait for those that need eigenvalues."""
 GRID = 1200
 """Temperatures at which all crossings are looked for, evenly in ln T: two closer than 2.7 % can be missed, if one of them
 undoes the other."""
@@ -213,7 +212,7 @@ def _found_in_batch(size: int, batched: list[Superconductor], sc: Superconductor
     def search(again: Int[Array, ""], found: Found) -> Found:
         left = (again == 0) | (few.found & (found[0] == 0))
         begin = jnp.where(again == 0, near, top)
-        return of_those_left(lambda block: _searched(*block), TOGETHER, (systems, begin), found, left)
+        return of_those_left(lambda block: _searched(*block), min(cut().block, size), (systems, begin), found, left)
 
     return jax.lax.fori_loop(0, 2, search, nothing), (True, True, True)
 

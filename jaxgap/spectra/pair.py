@@ -348,7 +348,8 @@ def _roots_of_real(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Flo
     large = jnp.sqrt((jnp.sqrt(square * square + twice * twice) + jnp.abs(square)) / 2)
     small = twice / (2 * jnp.where(large > 0, large, 1.0))
     half_real, half_imag = jnp.where(square >= 0, large, small), jnp.where(square >= 0, small, large)
-    return jnp.mean(real) + jnp.stack([half_real, -half_real]), jnp.mean(imag) + jnp.stack([half_imag, -half_imag])
+    middle_real, middle_imag = (real[0] + real[1]) / 2, (imag[0] + imag[1]) / 2
+    return jnp.stack([middle_real + half_real, middle_real - half_real]), jnp.stack([middle_imag + half_imag, middle_imag - half_imag])
 
 
 _DURAND_KERNER_STEPS = 16
