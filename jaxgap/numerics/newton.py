@@ -120,8 +120,10 @@ EXACTLY = Ending()
 
 
 def norm(x: Float[Array, "n"]) -> Float[Array, ""]:
-    """2-norm. No maximum anywhere: XLA's max and min drop NaN in large batches on the CPU. Of a few components in the open: in a
-    batch a product would be a call of its own."""
+    """2-norm, of a few components in the open: in a batch a product would be a call of its own.
+
+    No maximum anywhere: XLA's max and min drop NaN in large batches on the CPU.
+    """
     return jnp.sqrt(reduce(jnp.add, [c * c for c in x]) if len(x) <= ELIMINATED else x @ x)
 
 

@@ -25,7 +25,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from jaxgap.equations.linear import highest_temperature, linear_kernel, linear_map, normal_matrices, pair_susceptibility
+from jaxgap.equations.linear import (
+    highest_temperature,
+    linear_kernel,
+    linear_map,
+    normal_matrices,
+    normal_places,
+    pair_susceptibility,
+)
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import spread
 from jaxgap.numerics.characteristic import LARGEST, changes_of_sign, coefficients
@@ -308,7 +315,7 @@ def _search(
 
     def look(s: Search) -> Search:
         x = _next(s, step)
-        M = barrier(normal_matrices(systems, jnp.exp(x), rule))
+        M = barrier(normal_matrices(systems, on, jnp.exp(x), rule))
         c = barrier(coefficients(M)[0])
         number = changes_of_sign(c)
         static = s.static
@@ -330,7 +337,7 @@ def _search(
         return jax.tree.map(lambda old, new: jnp.where(s.done, old, new), s, now)
 
     start = start._replace(done=start.done | start.lost | (start.seen & ~start.bracketed & (start.upper <= lowest)))
-    limit = jnp.inf if most is None else most
+    on, limit = normal_places(systems), jnp.inf if most is None else most
     return jax.lax.while_loop(lambda s: (s[0] < limit) & ~s[1].done.all(), lambda s: (s[0] + 1, look(s[1])), (0, start))[1]
 
 
@@ -494,7 +501,7 @@ def linear_crossings(sc: Superconductor) -> list[Crossing]:
 def _numbers(sc: Superconductor, log_T: Float[Array, "temperature"]) -> Int[Array, "temperature"]:
     """Numbers of eigenvalues whose real part is above 1."""
     systems = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (len(log_T), *leaf.shape)), sc)
-    M = normal_matrices(systems, jnp.exp(log_T))
+    M = normal_matrices(systems, normal_places(systems), jnp.exp(log_T))
     return changes_of_sign(coefficients(M)[0]) if len(M) <= LARGEST else _counted(M)[0]
 
 
@@ -503,7 +510,7 @@ def _between(sc: Superconductor, upper: ArrayLike, lower: ArrayLike, above: Arra
     """The first crossing below `upper`, ln T, in a bracket with so many eigenvalues above 1 at its ends."""
     systems = jax.tree.map(lambda leaf: leaf[None], sc)
     ends = [jnp.atleast_1d(end) for end in (upper, lower)]
-    c_upper, c_lower = (coefficients(normal_matrices(systems, jnp.exp(end)))[0][-1] for end in ends)
+    c_upper, c_lower = (coefficients(normal_matrices(systems, None, jnp.exp(end)))[0][-1] for end in ends)
     start = _from(systems, ends[0], seen=True)
     start = start._replace(
         c_upper=c_upper,

@@ -49,13 +49,13 @@ DEFAULT_RULE = Rule()
 class Pieces(NamedTuple):
     """Where nodes lie on the pieces of an interval [a, b]: at c + w sinh t, in units of b - a from a."""
 
-    start: Float[Array, "piece *element"]
+    start: Float[Array, "piece ..."]
     """Where the integrand is sharp."""
-    width: Float[Array, "piece *element"]
+    width: Float[Array, "piece ..."]
     """w / 2."""
-    left: Float[Array, "piece *element"]
+    left: Float[Array, "piece ..."]
     """t at the lower end."""
-    step: Float[Array, "piece *element"]
+    step: Float[Array, "piece ..."]
     """What t grows by."""
 
 
@@ -74,10 +74,8 @@ def panels(
     return laid_on(a, b, pieces([(a, b, centre, width)])[0], n)
 
 
-Peaked = tuple[
-    Float[Array, "*element"], Float[Array, "*element"], Float[Array, "root *element"], Float[Array, "root *element"]
-]
-"""(a, b, centre, width)."""
+Peaked = tuple[Float[Array, "..."], Float[Array, "..."], Float[Array, "..."], Float[Array, "..."]]
+"""(a, b, centre, width) as in `panels`, of shapes that differ from interval to interval."""
 
 
 def pieces(intervals: Sequence[Peaked]) -> list[Pieces]:

@@ -25,11 +25,13 @@ __all__ = [
     "Nodes",
     "Interval",
     "amplitudes_at",
+    "broadened",
     "energies_alone",
     "intervals_alone",
     "nodes_at_roots",
     "nodes_of_intervals",
     "integrand_peaks",
+    "lightest",
     "nodes_on",
     "nodes_on_each",
     "overlap_interval",
@@ -101,7 +103,17 @@ def integrand_peaks(
     m, mu, Delta, kT = jax.lax.stop_gradient((m, mu, Delta, thermal_energy(T)))
     found = [spectrum.peaks(m, mu, Delta)] + normal * [spectrum.peaks(m, mu, 0 * Delta)]
     centre, width = (jnp.concatenate(part) for part in zip(*found, strict=True))
-    return centre, jnp.sqrt(width * width + (jnp.pi * kT * reduce(jnp.minimum, [jnp.abs(m_i) for m_i in m])) ** 2)
+    return centre, broadened(width, lightest(m), kT)
+
+
+def lightest(m: Float[Array, "band *on"]) -> Float[Array, "*on"]:
+    """The least |m| of some bands."""
+    return reduce(jnp.minimum, [jnp.abs(m_i) for m_i in m])
+
+
+def broadened(width: Float[Array, "root *on"], mass: Float[Array, "*on"], kT: Float[Array, "*#on"]) -> Float[Array, "root *on"]:
+    """The width of a peak at a temperature."""
+    return jnp.sqrt(width * width + (jnp.pi * kT * mass) ** 2)
 
 
 def nodes_on(
