@@ -35,6 +35,7 @@ from jaxgap.numerics.gathered import of_those_left
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.marginal import MarginalSpace, differentiable, is_static, marginal_space, mean_eigenvalue
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.small import eigenvalues
 from jaxgap.solving.entry import takes_system
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
@@ -369,9 +370,9 @@ def _telling(M: Float[Array, "n n element"], c: Float[Array, "n element"]) -> Bo
 
 
 def _counted(M: Float[Array, "n n element"]) -> tuple[Int[Array, "element"], Bool[Array, "element"]]:
-    """(how many eigenvalues of 1 - M have a real part above 1, whether a real one is 1), by LAPACK, matrix after matrix."""
+    """(how many eigenvalues of 1 - M have a real part above 1, whether a real one is 1)."""
     A = jnp.eye(len(M)) - jnp.moveaxis(M, -1, 0)
-    return jnp.sum(jnp.linalg.eigvals(A).real >= 1.0, axis=-1), jax.vmap(is_static)(A)
+    return jnp.sum(jax.vmap(eigenvalues)(A).real >= 1.0, axis=-1), jax.vmap(is_static)(A)
 
 
 def _to_be_counted(s: Search, vague: Bool[Array, "element"], near: Bool[Array, "element"]) -> Search:
