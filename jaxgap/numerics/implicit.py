@@ -17,7 +17,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Bool, Float
 
 from jaxgap.numerics.precision import own_rules
-from jaxgap.numerics.small import smallest_singular_value, solved
+from jaxgap.numerics.small import openly_solved, smallest_singular_value
 from jaxgap.numerics.types import PyTree, Scalar
 
 __all__ = ["at_root", "along", "moved_along", "null_vector", "SINGULAR"]
@@ -72,7 +72,7 @@ def _at_root_jvp(residual: Residual, primals: Trees, tangents: Trees) -> tuple[F
     # Poison must be linear in the tangent, or reverse mode would lose it; safe_J keeps the solve itself finite.
     good = trusted & (smallest_singular_value(jax.lax.stop_gradient(J)) > SINGULAR)
     safe_J = jnp.where(good, J, jnp.eye(J.shape[0]))
-    return x, -solved(safe_J, dr) * jnp.where(good, 1.0, jnp.nan)
+    return x, -openly_solved(safe_J, dr) * jnp.where(good, 1.0, jnp.nan)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))

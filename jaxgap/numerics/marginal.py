@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaxgap.numerics.implicit import SINGULAR
-from jaxgap.numerics.small import eigenvalues, right_vectors, smallest_singular_value, solved
+from jaxgap.numerics.small import eigenvalues, openly_solved, right_vectors, smallest_singular_value
 
 __all__ = ["MarginalSpace", "marginal_space", "is_static", "projector", "mean_eigenvalue", "differentiable"]
 
@@ -73,7 +73,9 @@ def marginal_space(A: Float[Array, "n n"]) -> MarginalSpace:
     overlap = (U * chosen).T @ (V * chosen) + jnp.diag(1 - chosen)
     several = jnp.sum(chosen) > 1.5
     complete = ~several | (smallest_singular_value(overlap) > SINGULAR)
-    inverse = jnp.where(several & complete, solved(jnp.where(several & complete, overlap, jnp.eye(n)), jnp.eye(n)), jnp.eye(n))
+    inverse = jnp.where(
+        several & complete, openly_solved(jnp.where(several & complete, overlap, jnp.eye(n)), jnp.eye(n)), jnp.eye(n)
+    )
     return MarginalSpace(V, U, chosen, inverse * chosen[:, None] * chosen, _direction(V, chosen), complete)
 
 
@@ -96,7 +98,7 @@ def mean_eigenvalue(space: MarginalSpace, A: Float[Array, "n n"]) -> Float[Array
     For one eigenvector it is that times U^T V."""
     n, V, U, others = len(A), space.right * space.chosen, space.left * space.chosen, jnp.diag(1 - space.chosen)
     matrix = jnp.block([[jnp.eye(n) - A, U], [V.T, others]])
-    H = solved(matrix, jnp.concatenate([jnp.zeros((n, n)), jnp.diag(space.chosen)]))[n:]
+    H = openly_solved(matrix, jnp.concatenate([jnp.zeros((n, n)), jnp.diag(space.chosen)]))[n:]
     return jnp.sum(space.inverse * H.T)
 
 

@@ -13,7 +13,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact, Int
 
-__all__ = ["LARGEST", "eigenvalues", "right_vectors", "smallest_singular_value", "solved", "symmetric_eigenvectors"]
+from jaxgap.numerics.cutting import cut
+
+__all__ = [
+    "LARGEST",
+    "eigenvalues",
+    "openly_solved",
+    "right_vectors",
+    "smallest_singular_value",
+    "solved",
+    "symmetric_eigenvectors",
+]
 
 LARGEST = 16
 """Complex amplitudes of eight channels, in real unknowns. Beyond, the compiler pays more for open code than calls cost."""
@@ -34,8 +44,13 @@ Pairs = tuple[Float[Array, "row pair"], Float[Array, "row pair"]]
 # === linear systems
 
 
-def solved(A: Matrix, b: Inexact[Array, "n *column"]) -> Inexact[Array, "n *column"]:
-    """A^-1 b, of one column or of several."""
+def solved(A: Matrix, b: Inexact[Array, "n"]) -> Inexact[Array, "n"]:
+    """A^-1 b, the quickest way: on a CPU larger systems are LAPACK's."""
+    return jnp.linalg.solve(A, b) if len(A) > ELIMINATED and not cut().gpu else openly_solved(A, b)
+
+
+def openly_solved(A: Matrix, b: Inexact[Array, "n *column"]) -> Inexact[Array, "n *column"]:
+    """A^-1 b, of one column or of several, without a library on any device."""
     n = len(A)
     if n > LARGEST:
         return jnp.linalg.solve(A, b)

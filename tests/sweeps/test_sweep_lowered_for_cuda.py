@@ -36,7 +36,9 @@ def _calls(ways, branch=None, start=None):
 
 
 @pytest.mark.parametrize(
-    ("branch", "start"), [(None, None), ("s+-", None), (None, float), (None, complex)], ids=["T_c", "branch", "start", "complex"]
+    ("branch", "start"),
+    [(None, None), ("s+-", None), (None, float), (None, complex)],
+    ids=["T_c", "branch", "start", "complex"],
 )
 def test_no_library_is_called(branch, start):
     assert _calls("both", branch, start) <= ALLOWED
