@@ -17,11 +17,12 @@ from jaxgap.commands.terminal import JsonOption, Waiting, console, progress, wai
 from jaxgap.fitting.checkpoint import NAME, drawn_so_far
 from jaxgap.fitting.choice import fit as run_fit
 from jaxgap.fitting.comparison import compare as compare_models
-from jaxgap.fitting.config import FULL, FitConfig, load_fit
+from jaxgap.fitting.config import FULL, FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.draws import require_packages
 from jaxgap.fitting.empirical.couplings import first_guess
 from jaxgap.fitting.information import next_measurement
+from jaxgap.fitting.loading import load_fit
 from jaxgap.fitting.problem import problem, systems_at
 from jaxgap.fitting.report import bootstrap as bootstrap_report
 from jaxgap.fitting.report import comparison

@@ -4,7 +4,6 @@ from jaxgap.fitting.choice import fit as fit
 from jaxgap.fitting.comparison import Comparison as Comparison
 from jaxgap.fitting.comparison import compare as compare
 from jaxgap.fitting.config import FitConfig as FitConfig
-from jaxgap.fitting.config import load_fit as load_fit
 from jaxgap.fitting.data import Datum as Datum
 from jaxgap.fitting.data import read_data as read_data
 from jaxgap.fitting.directions import Combination as Combination
@@ -13,6 +12,7 @@ from jaxgap.fitting.draws import Marginal as Marginal
 from jaxgap.fitting.draws import Posterior as Posterior
 from jaxgap.fitting.information import Measurement as Measurement
 from jaxgap.fitting.information import next_measurement as next_measurement
+from jaxgap.fitting.loading import load_fit as load_fit
 from jaxgap.fitting.profile import Interval as Interval
 from jaxgap.fitting.report.corner import plot_posterior as plot_posterior
 from jaxgap.fitting.report.files import write_report as write_report

@@ -26,9 +26,9 @@ from jaxgap.solving.state import MeanFieldState
 
 __all__ = ["LAMBDA_0", "PENETRATION", "change_of", "depth_of", "inverse_square_of", "without_depth"]
 
-LEAST = 1e-6
-"""rho_s below 1e-6 counts as that: lambda, which is infinite in the normal state, is then 1000 lambda_0, a number that a fit
-can compare with a measured one."""
+MOST = 1e6
+"""A reading of lambda [nm] ends at 1 mm, more than any sample's size: nothing screens in the normal state, and a fit, which
+compares numbers, cannot compare a measured one with infinity."""
 LAMBDA_0 = Setting(
     "lambda_0",
     None,
@@ -47,8 +47,9 @@ def inverse_square_of(
 
 
 def depth_of(fraction: Scalar, inverse_square: Scalar) -> Float[Array, ""]:
-    """lambda [nm] of rho_s and 1/lambda_0^2 [1/um^2], at most 1000 lambda_0."""
-    return 1e3 / jnp.sqrt(inverse_square * jnp.maximum(fraction, LEAST))
+    """lambda [nm] of rho_s and 1/lambda_0^2 [1/um^2]; infinite where nothing screens."""
+    screens = fraction > 0
+    return jnp.where(screens, 1e3 / jnp.sqrt(inverse_square * jnp.where(screens, fraction, 1.0)), jnp.inf)
 
 
 def change_of(fraction: Scalar, inverse_square: Scalar) -> Float[Array, ""]:
@@ -68,7 +69,10 @@ def without_depth(sc: Superconductor, T: Float[np.ndarray, "temperature"], setti
 
 # --- for observe, sweeps and fits ---------------------------------------------------------------------------------------
 
-_NANOMETRES = scaled(OFFSET._replace(unit="nm", bounds=(-1000.0, 1000.0)))
+_SCALED = scaled(OFFSET._replace(unit="nm", bounds=(-1000.0, 1000.0)))
+_NANOMETRES = _SCALED._replace(
+    function=lambda x, T, points, **numbers: _SCALED.function(jnp.minimum(x, MOST), T, points, **numbers)
+)
 PENETRATION = (
     Quantity(
         "inverse_lambda_squared",

@@ -7,7 +7,7 @@ from amplitudes import state
 from problems import one_band, system
 
 from jaxgap import InputError, solve_temperatures
-from jaxgap.fitting.config import load_fit
+from jaxgap.fitting.loading import load_fit
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.problem import problem
 from jaxgap.observables import tunnelling_conductance

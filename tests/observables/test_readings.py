@@ -87,8 +87,8 @@ NORMAL = {
     "critical_field": 0.0,
     "superfluid": 0.0,
     "inverse_lambda_squared": 0.0,
-    "penetration_depth": 180.0 * 1000,
-    "delta_lambda": 180.0 * 999,
+    "penetration_depth": 1e6,
+    "delta_lambda": 1e6,
     "sigma_sc": 0.0,
     "nmr": 1.0,
     "relaxation_rate": 0.3 * T,
@@ -232,6 +232,13 @@ def test_depth_from_the_masses():
     row, one = MEASURED["penetration_depth"], state(PAIR, DELTA, T)
     found = row.reading(PAIR, one.T, one, {}, {"layer_spacing": 6.0}, {})
     np.testing.assert_allclose(found, observables.penetration_depth(one, 6.0), rtol=SAME)
+
+
+def test_nothing_screens_in_the_normal_state():
+    """lambda is infinite there, also in a sweep; only a fit reads 1 mm."""
+    row, one = MEASURED["penetration_depth"], state(PAIR, [0.0, 0.0, 0.0], T)
+    assert row(PAIR, one.T, one, lambda_0=180.0, layer_spacing=None) == np.inf == observables.penetration_depth(one, 6.0)
+    assert row.reading(PAIR, one.T, one, {}, {"lambda_0": 180.0}, {}) == 1e6
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------------
