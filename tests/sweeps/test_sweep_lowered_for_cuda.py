@@ -1,5 +1,5 @@
-"""What a sweep does is lowered for a GPU without a call of a library: none of them takes many small matrices at once, and general
-eigenvalues would go to the host, element by element."""
+"""What a sweep does is lowered for a GPU without a call of a library: none of them takes many small matrices at once, and
+general eigenvalues would go to the host, element by element."""
 
 import re
 
