@@ -18,7 +18,8 @@ def devices() -> None:
     A GPU is used if JAX finds one: pip install "jaxgap[cuda12]", or "jaxgap[cuda13]" (docs/gpu.md).
     """
     for device in jax.local_devices():
-        console.print(described(device), markup=False)
+        limit = (device.memory_stats() or {}).get("bytes_limit")
+        console.print(described(device.platform, device.device_kind, limit), markup=False)
     how = cut()
     console.print(
         f"Programs run on {first_device()}: {how.block:,} systems together, {how.batch:,} points of a sweep at a time.",
@@ -26,8 +27,7 @@ def devices() -> None:
     )
 
 
-def described(device: jax.Device) -> str:
-    """One line: platform, name, and the memory that JAX may take of it."""
-    told = (device.memory_stats() or {}).get("bytes_limit")
-    memory = "" if told is None else f", {told / 2**30:.1f} GiB for JAX"
-    return f"{device.platform}: {device.device_kind}{memory}"
+def described(platform: str, name: str, limit: int | None) -> str:
+    """One line: platform, name, and the memory [bytes] that JAX may take of it, if it tells."""
+    memory = "" if limit is None else f", {limit / 2**30:.1f} GiB for JAX"
+    return f"{platform}: {name}{memory}"

@@ -1,4 +1,4 @@
-"""The check for a machine with a card (benchmarks/gpu_check.py) runs here, at a small size, and would tell if something was wrong."""
+"""The check for a machine with a card (benchmarks/gpu_check.py) runs here, at a small size, and tells if something is wrong."""
 
 import json
 from pathlib import Path
