@@ -37,9 +37,10 @@ from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.gathered import of_those_left
 from jaxgap.numerics.meshes import elementwise
-from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, alike, newton, norm, solved
+from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, alike, newton, norm
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.small import solved
 from jaxgap.solving.judge import judge, status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
 from jaxgap.solving.normal_state import setting_in

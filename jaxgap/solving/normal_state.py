@@ -22,6 +22,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import LARGEST, changes_of_sign, coefficients
 from jaxgap.numerics.marginal import is_static
 from jaxgap.numerics.programs import barrier, told
+from jaxgap.numerics.small import eigenvalues
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 __all__ = [
@@ -211,9 +212,9 @@ def _telling(M: Float[Array, "n n element"], c: Float[Array, "n element"]) -> Bo
 
 
 def counted_in(M: Float[Array, "n n element"]) -> tuple[Int[Array, "element"], Bool[Array, "element"]]:
-    """(how many eigenvalues of 1 - M have a real part above 1, whether a real one is 1), by LAPACK, matrix after matrix."""
+    """(how many eigenvalues of 1 - M have a real part above 1, whether a real one is 1)."""
     A = jnp.eye(len(M)) - jnp.moveaxis(M, -1, 0)
-    return jnp.sum(jnp.linalg.eigvals(A).real >= 1.0, axis=-1), jax.vmap(is_static)(A)
+    return jnp.sum(jax.vmap(eigenvalues)(A).real >= 1.0, axis=-1), jax.vmap(is_static)(A)
 
 
 def _to_be_counted(s: Search, vague: Bool[Array, "element"], near: Bool[Array, "element"]) -> Search:

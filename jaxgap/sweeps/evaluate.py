@@ -120,8 +120,8 @@ class Evaluator:
         for piece in _pieces(batch * len(devices), rows, start):
             waiting.append(program(self.family, *jax.device_put(piece, spread)))
             if len(waiting) > cut().ahead:
-                done.append(jax.tree.map(np.asarray, waiting.pop(0)))
-        done += [jax.tree.map(np.asarray, one) for one in waiting]
+                done.append(jax.device_get(waiting.pop(0)))
+        done += jax.device_get(waiting)
         return {name: np.concatenate([one[name] for one in done])[: len(rows)] for name in done[0]}
 
     def _program(self, *how: Any) -> Any:
