@@ -2,7 +2,7 @@
 
     python benchmarks/kernels.py [--output results.json]
 
-Elimination in the open against LAPACK, for batches of small linear systems (`jaxgap.numerics.newton.ELIMINATED`); one chain of
+Elimination in the open against LAPACK, for batches of small linear systems (`jaxgap.numerics.small.ELIMINATED`); one chain of
 the posterior's density with its gradient against four in one batch (`jaxgap.fitting.sampler`). Medians over 30 calls.
 """
 
@@ -19,9 +19,9 @@ from timing import seconds
 
 from jaxgap.fitting import load_result
 from jaxgap.fitting.density import density, potential
-from jaxgap.numerics.newton import solved
 from jaxgap.numerics.programs import compile_quickly
 from jaxgap.numerics.provenance import provenance
+from jaxgap.numerics.small import solved
 
 FITS = Path(__file__).parents[1] / "fits" / "ba0.6k0.4fe2as2"
 CALLS = 30

@@ -51,13 +51,15 @@ from sweep_baselines import START, TOLERANCE, as_written, in_numpy, rearranged, 
 from jaxgap import Rule, Status, critical_temperature, solve
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.materials import two_band
+from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.provenance import provenance
-from jaxgap.solving.many import BLOCK, solve_many
+from jaxgap.solving.many import solve_many
 from jaxgap.sweeps.evaluate import OPTIONS
 
 RULE = Rule(overlap=14, single=8)  # set once, before anything is traced
 FINE = Rule(overlap=96, single=48)
 CORES = os.cpu_count() or 1
+BLOCK = cut().block
 NUMPY_BLOCK = 128  # arrays that stay in cache
 SMALLEST, LARGEST = 2 * BLOCK, 8 * BLOCK  # systems that one call of a compiled program solves: a thread each
 

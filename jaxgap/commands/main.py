@@ -13,6 +13,7 @@ from jaxgap.commands.environment import in_sentences  # before matplotlib, which
 
 from jaxgap import __version__
 from jaxgap.commands.data import files
+from jaxgap.commands.devices import machines
 from jaxgap.commands.diagram import diagrams
 from jaxgap.commands.figures import papers
 from jaxgap.commands.fit import fits
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for group in (systems, diagrams, papers, files, beginnings, fits, observations, sweeps):
+for group in (systems, diagrams, papers, files, beginnings, fits, observations, sweeps, machines):
     app.add_typer(group)
 
 

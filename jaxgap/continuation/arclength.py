@@ -34,6 +34,7 @@ from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.family import Path
 from jaxgap.numerics.newton import newton
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.small import solved
 from jaxgap.solving.stability import negative_of_each, phase_block
 from jaxgap.spectra.minima import gapless_excess_of
 
@@ -106,7 +107,7 @@ def _advanced(
 ) -> Point:
     target = jnp.append(x / scale, p) + h * tangent
     root = newton(_extended, target, _Step(path, target, tangent, scale), max_steps=12)
-    direction = jnp.linalg.solve(root.jacobian, jnp.zeros_like(target).at[-1].set(1.0))
+    direction = solved(root.jacobian, jnp.zeros_like(target).at[-1].set(1.0))
     direction = direction / jnp.sqrt(direction @ direction)
     sc, T = path.at(root.x[-1])
     n, x = len(sc.channels), root.x[:-1] * scale

@@ -20,9 +20,10 @@ from jaxgap.continuation.residuals import deflated_phase_block, gap_equations, g
 from jaxgap.equations.gauge import search_root, vanishing
 from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.family import Path
-from jaxgap.numerics.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
+from jaxgap.numerics.implicit import SINGULAR, at_root, moved_along, null_vector
 from jaxgap.numerics.newton import differenced, newton, norm
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.small import smallest_singular_value
 from jaxgap.numerics.types import PyTree, Scalar
 from jaxgap.spectra.minima import GAPLESS, excitation_gap_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE

@@ -33,9 +33,10 @@ from jaxgap.equations.linear import highest_temperature, normal_matrix
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, is_concrete
-from jaxgap.numerics.implicit import SINGULAR, at_root, moved_along, null_vector, smallest_singular_value
+from jaxgap.numerics.implicit import SINGULAR, at_root, moved_along, null_vector
 from jaxgap.numerics.newton import differenced, newton, norm
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.small import smallest_singular_value
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.following import Track, follow, follow_from_zero
 from jaxgap.solving.labels import has_signs, sign_pattern

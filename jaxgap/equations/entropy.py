@@ -16,7 +16,7 @@ from jaxgap.equations.gauge import gauge_directions
 from jaxgap.equations.pairing import gap_residual, pack, unpack
 from jaxgap.model.band import Band, kappa_F, larger, shell, smaller, zeta
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.newton import solved
+from jaxgap.numerics.small import solved
 from jaxgap.numerics.types import Scalar
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt

@@ -36,7 +36,7 @@ leave it to a slower kind of loop (`benchmarks/sweep_kernel.py` has what they ar
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Literal, NamedTuple
 
@@ -48,8 +48,9 @@ from jaxgap.equations.nodes import Alone, Lanes, Pair, lanes
 from jaxgap.equations.pairing import gap_residual, pack, phase_jacobian, unpack
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import one_of_many
+from jaxgap.numerics.node_sums import over_nodes
 from jaxgap.numerics.programs import barrier
-from jaxgap.spectra.pair import determinant, splitting
+from jaxgap.spectra.pair import abs2, determinant, splitting
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectra.regions import pick
 
@@ -67,10 +68,6 @@ SMALL = 0.25
 """delta^2 below which Lambda_(v^2) and its derivative are series."""
 TERMS = 7
 """Terms after the first of sinh(delta)/delta: .25^8/17! = 4e-20. As many of its derivative."""
-ONE_BY_ONE = 3
-"""Unknowns of a pair up to which sums over k are taken one by one: three stacked take three times as long for 256 systems. Six
-(complex amplitudes, which come in small batches) are quicker stacked: for 16 a search takes a fifth less time."""
-
 PerElement = Float[Array, "element"]
 Residuals = Float[Array, "x element"]
 Matrices = Float[Array, "x x element"]
@@ -147,18 +144,21 @@ def _single_sums(
     at: Alone, D2: Float[Array, "interval element"], kT: PerElement, with_slope: bool
 ) -> tuple[Float[Array, "interval element"], Float[Array, "interval element"]]:
     """Sums over k of f(E) = tanh(E / 2 k_B T) / 2E and df/d(E^2)."""
-    z, weight, _ = at
-    E2, half = z * z + D2, 0.5 / kT
-    # A node that falls on E = 0 is left out, as in `spectra.pair.pair_sum`.
-    gapped = E2 > 0
-    E2, weight = jnp.where(gapped, E2, 1.0), jnp.where(gapped, weight, 0.0)
-    per_E = 1 / jnp.sqrt(E2)
-    t = jnp.tanh(E2 * per_E * half)
-    f = barrier(0.5 * t * per_E * weight)
-    if not with_slope:
-        return jnp.sum(f, axis=0), jnp.zeros_like(D2)
-    slope = barrier(((1 - t * t) * half * weight - 2 * f) * (0.25 * per_E * per_E))
-    return jnp.sum(f, axis=0), jnp.sum(slope, axis=0)
+
+    def of_k(z: OfK, weight: OfK, D2: Float[Array, "*interval"], kT: Float[Array, "*element"]) -> tuple[OfK, ...]:
+        E2, half = z * z + D2, 0.5 / kT
+        # A node that falls on E = 0 is left out, as in `spectra.pair.pair_sum`.
+        gapped = E2 > 0
+        E2, weight = jnp.where(gapped, E2, 1.0), jnp.where(gapped, weight, 0.0)
+        per_E = 1 / jnp.sqrt(E2)
+        t = jnp.tanh(E2 * per_E * half)
+        f = barrier(0.5 * t * per_E * weight)
+        if not with_slope:
+            return (f,)
+        return f, barrier(((1 - t * t) * half * weight - 2 * f) * (0.25 * per_E * per_E))
+
+    f, *slope = over_nodes(of_k, (at.z, at.weight), (D2, kT))
+    return f, slope[0] if with_slope else jnp.zeros_like(D2)
 
 
 # === where two bands pair together
@@ -204,20 +204,11 @@ def _pair_densities(
     pair: Pair, x: Float[Array, "x element"], kT: PerElement, block: Block
 ) -> tuple[Float[Array, "x element"], Float[Array, "x x *element"]]:
     """P and dP/dx of the three channels of two cross-paired bands where both are inside the shell."""
-    n, z1, z2 = len(x), pair.z1, pair.z2
-    q, Lambda = _functions_of_k(pair, unpack(x, 3), kT, block == "amplitudes")
-
-    gapped = q > 0
-    q, weight = jnp.where(gapped, q, 1.0), jnp.where(gapped, pair.weight, 0.0)
-
-    def summed(f: Float[Array, "node element"]) -> PerElement:
-        return jnp.sum(f * weight, axis=0)
-
-    products = z2 * z2, z1 * z1, z1 * z2
-    slopes = jnp.array([2.0, 2.0, 4.0] * (n // 3))[:, None]
-    A_x, Lambda_A = slopes * x, barrier(summed(Lambda.A))
-    moment, one = jnp.stack([summed(Lambda.per_q * zz) for zz in products] * (n // 3)), summed(Lambda.per_q)
+    n = len(x)
     half = _half_gradient(x)
+    sums = (_sums_of_real_pairs if n == 3 else _sums_of_complex_pairs)(pair, x, half, kT, block)
+    slopes = jnp.array([2.0, 2.0, 4.0] * (n // 3))[:, None]
+    A_x, Lambda_A, one, moment = slopes * x, barrier(sums.A), sums.per_q, jnp.stack([*sums.moments] * (n // 3))
     P = (Lambda_A * A_x + half.lead * moment + half.rest * one) / 2
     if block == "none":
         return P, jnp.zeros((n, n, 1))
@@ -225,14 +216,23 @@ def _pair_densities(
     diagonal = jnp.eye(n)[:, :, None] * (Lambda_A * slopes + jnp.array([1.0, 1.0, 2.0] * (n // 3))[:, None] * moment)
     if block == "phases":
         return P, (diagonal + _bent(x, block) * one) / 2
-    q_x = [(lead * zz + rest) / q for lead, rest, zz in zip(*half, products * (n // 3), strict=True)]
-    qq_xx, Aq_x = _sums_with_slopes(Lambda, weight, q_x)
-    mixed = A_x[:, None] * Aq_x
-    AA = barrier(summed(Lambda.AA)) * A_x[:, None] * A_x[None]
-    return P, (diagonal + _bent(x, block) * one + AA + mixed + mixed.transpose(1, 0, 2) + qq_xx) / 2
+    mixed = A_x[:, None] * sums.Aq_x
+    AA = barrier(sums.AA) * A_x[:, None] * A_x[None]
+    return P, (diagonal + _bent(x, block) * one + AA + mixed + mixed.transpose(1, 0, 2) + sums.qq_xx) / 2
 
 
-OfK = Float[Array, "node element"]
+OfK = Float[Array, "*k"]
+
+
+class _Sums(NamedTuple):
+    """Over k: of the functions of `_Functions`, and with zeta_2^2, zeta_1^2, zeta_1 zeta_2 and the slopes q_x."""
+
+    A: PerElement
+    per_q: PerElement
+    moments: tuple[PerElement, ...]
+    AA: PerElement
+    Aq_x: Residuals
+    qq_xx: Matrices
 
 
 class _Functions(NamedTuple):
@@ -247,22 +247,55 @@ class _Functions(NamedTuple):
     """Lambda_qq - Lambda_q / q."""
 
 
-def _sums_with_slopes(Lambda: _Functions, weight: OfK, q_x: list[OfK]) -> tuple[Matrices, Residuals]:
-    """Sums over k of the functions `qq` q_x q_x' and `Aq` q_x."""
-    n = len(q_x)
-    if n > ONE_BY_ONE:
-        rows = jnp.stack(q_x)
-        qq_xx = jnp.sum((Lambda.qq * weight * rows)[:, None] * rows[None], axis=2)
-        return qq_xx, jnp.sum((Lambda.Aq * weight) * rows, axis=1)
-    upper = {(a, b): jnp.sum(Lambda.qq * (q_x[a] * q_x[b]) * weight, axis=0) for a in range(n) for b in range(a, n)}
-    rows_of_qq = [jnp.stack([upper[min(a, b), max(a, b)] for b in range(n)]) for a in range(n)]
-    return jnp.stack(rows_of_qq), jnp.stack([jnp.sum(Lambda.Aq * part * weight, axis=0) for part in q_x])
+def _sums_of_real_pairs(pair: Pair, x: Float[Array, "3 element"], half: HalfGradient, kT: PerElement, block: Block) -> _Sums:
+    """The sums at real amplitudes, each by itself: three stacked take three times as long for 256 systems on a CPU."""
+    with_matrix = block == "amplitudes"
+
+    def of_k(z1: OfK, z2: OfK, weight: OfK, kT: PerElement, *x_lead_rest: PerElement) -> tuple[OfK, ...]:
+        x, lead, rest = x_lead_rest[:3], x_lead_rest[3:6], x_lead_rest[6:]
+        q, Lambda = _functions_of_k(z1, z2, x, kT, with_matrix)
+        gapped = q > 0
+        q, weight = jnp.where(gapped, q, 1.0), jnp.where(gapped, weight, 0.0)
+        products = z2 * z2, z1 * z1, z1 * z2
+        found = [Lambda.A, Lambda.per_q, *(Lambda.per_q * zz for zz in products)]
+        if with_matrix:
+            q_x = [(a * zz + b) / q for a, b, zz in zip(lead, rest, products, strict=True)]
+            found += [Lambda.AA, *(Lambda.Aq * part for part in q_x)]
+            found += [Lambda.qq * (q_x[a] * q_x[b]) for a in range(3) for b in range(a, 3)]
+        return tuple(f * weight for f in found)
+
+    A, per_q, *rest = over_nodes(of_k, tuple(pair), (kT, *x, *half.lead, *half.rest))
+    if not with_matrix:
+        return _Sums(A, per_q, tuple(rest), A, x, x[None])  # the last three of no use
+    upper = dict(zip([(a, b) for a in range(3) for b in range(a, 3)], rest[7:], strict=True))
+    qq_xx = jnp.stack([jnp.stack([upper[min(a, b), max(a, b)] for b in range(3)]) for a in range(3)])
+    return _Sums(A, per_q, tuple(rest[:3]), rest[3], jnp.stack(rest[4:7]), qq_xx)
 
 
-def _functions_of_k(pair: Pair, D: Inexact[Array, "3 element"], kT: PerElement, with_matrix: bool) -> tuple[OfK, _Functions]:
-    """q = E_+ E_- and the functions of k. Where q vanishes, at a node that is to be left out, they are those of q = 1."""
+def _sums_of_complex_pairs(pair: Pair, x: Float[Array, "6 element"], half: HalfGradient, kT: PerElement, block: Block) -> _Sums:
+    """The sums at complex amplitudes, which come in small batches, stacked: for 16 a search takes a fifth less time."""
     z1, z2, _ = pair
-    s = jnp.real(D * jnp.conj(D))
+    q, Lambda = _functions_of_k(z1, z2, [*unpack(x, 3)], kT, block == "amplitudes")
+    gapped = q > 0
+    q, weight = jnp.where(gapped, q, 1.0), jnp.where(gapped, pair.weight, 0.0)
+    products = z2 * z2, z1 * z1, z1 * z2
+
+    def summed(f: Float[Array, "node element"]) -> PerElement:
+        return jnp.sum(f * weight, axis=0)
+
+    sums = _Sums(summed(Lambda.A), summed(Lambda.per_q), tuple(summed(Lambda.per_q * zz) for zz in products), kT, x, x[None])
+    if block != "amplitudes":
+        return sums  # the last three of no use
+    q_x = jnp.stack([(lead * zz + rest) / q for lead, rest, zz in zip(*half, products * 2, strict=True)])
+    qq_xx = jnp.sum((Lambda.qq * weight * q_x)[:, None] * q_x[None], axis=2)
+    return sums._replace(AA=summed(Lambda.AA), Aq_x=jnp.sum((Lambda.Aq * weight) * q_x, axis=1), qq_xx=qq_xx)
+
+
+def _functions_of_k(
+    z1: OfK, z2: OfK, D: Sequence[Inexact[Array, "*element"]], kT: Float[Array, "*element"], with_matrix: bool
+) -> tuple[OfK, _Functions]:
+    """q = E_+ E_- and the functions of k. Where q vanishes, at a node that is to be left out, they are those of q = 1."""
+    s = [abs2(D_c) for D_c in D]
     product = jnp.sqrt(determinant(z1, z2, *D))
     q = jnp.where(product > 0, product, 1.0)
     per_u = 1 / jnp.sqrt(z1 * z1 + z2 * z2 + s[0] + s[1] + 2 * (s[2] + q))

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 from jaxgap.equations.nodes import lanes
 from jaxgap.model.band import shell
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.node_sums import over_nodes
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, single_nodes
 from jaxgap.units import k_B, thermal_energy
@@ -31,6 +32,8 @@ __all__ = [
     "susceptibility",
     "pair_susceptibility",
 ]
+
+OfK = Float[Array, "*k"]
 
 COLDEST = 1e-14
 """In units of the highest possible T_c: the normal state's stability at T = 0 is that at this temperature."""
@@ -75,16 +78,19 @@ def normal_matrices(
     at = lanes(systems, jnp.zeros((len(T), n)), T, rule)
     K = [jnp.zeros_like(at.kT)] * n
     bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands))]
-    alone = jnp.sum(susceptibility(at.alone.z, at.kT) * at.alone.weight, axis=0)
+    (alone,) = over_nodes(lambda z, weight, kT: (susceptibility(z, kT) * weight,), at.alone[:2], (at.kT,))
     for k, (i, j) in enumerate(bands):
         K[i] += at.alone.first[k] * alone[k]
         K[j] += (1 - at.alone.first[k]) * alone[k]
     for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
-        z1, z2 = pair.z1, pair.z2
-        parts = susceptibility(z1, at.kT), susceptibility(z2, at.kT), pair_susceptibility(z1, z2, at.kT)
-        for channel, part in zip(cluster.channels, parts, strict=True):
-            K[channel] += jnp.sum(part * pair.weight, axis=0)
+        for channel, part in zip(cluster.channels, over_nodes(_of_pair, tuple(pair), (at.kT,)), strict=True):
+            K[channel] += part
     return jnp.eye(n)[:, :, None] - at.coupling * jnp.stack(K)[None]
+
+
+def _of_pair(z1: OfK, z2: OfK, weight: OfK, kT: Float[Array, "*temperature"]) -> tuple[OfK, OfK, OfK]:
+    """The integrands of the three channels of two cross-paired bands."""
+    return susceptibility(z1, kT) * weight, susceptibility(z2, kT) * weight, pair_susceptibility(z1, z2, kT) * weight
 
 
 def susceptibility(z: Float[Array, "*k"], kT: Float[Array, "*temperature"]) -> Float[Array, "*k"]:

@@ -21,6 +21,7 @@ from jaxgap.equations.linear import linear_map
 from jaxgap.fitting.problem import Problem
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.newton import norm
+from jaxgap.numerics.small import eigenvalues, right_vectors
 from jaxgap.units import thermal_energy
 
 __all__ = ["first_pairs", "only_with_pairs", "paired"]
@@ -32,13 +33,13 @@ CUBIC = 3.0628
 def first_pairs(sc: Superconductor, T: Any) -> tuple[Bool[Array, ""], Float[Array, "channel"]]:
     """(whether the normal state is stable, lambda K(T) having no eigenvalue beyond 1; if it is not, about the amplitudes of the
     pairs that form first [meV])."""
-    values, vectors = jnp.linalg.eig(linear_map(sc, T))
-    largest = jnp.argmax(values.real)
-    v = vectors[:, largest].real
-    coupling = norm(sc.lam @ v) / norm(v)
-    above = jnp.maximum(values[largest].real - 1, 0.0) / coupling
+    A = linear_map(sc, T)
+    values = eigenvalues(A).real
+    largest = jnp.max(values)
+    v = right_vectors(A - largest * jnp.eye(len(A)))[1][:, -1]
+    above = jnp.maximum(largest - 1, 0.0) / norm(sc.lam @ v)
     size = CUBIC * thermal_energy(T) * jnp.sqrt(above * jnp.sum(v**2) / jnp.sum(v**4))
-    return jnp.all(values.real < 1), jnp.where(jnp.isfinite(size), size, 0.0) * v
+    return jnp.all(values < 1), jnp.where(jnp.isfinite(size), size, 0.0) * v
 
 
 def only_with_pairs(p: Problem) -> np.ndarray:

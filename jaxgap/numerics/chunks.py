@@ -9,6 +9,8 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from jaxgap.numerics.cutting import forced, forced_cut
+
 __all__ = ["in_chunks", "all_in_chunks"]
 
 Job = tuple[PyTree, ...]
@@ -25,13 +27,12 @@ def all_in_chunks(size: int | Sequence[int], *jobs: Job) -> list[PyTree]:
 
     JAX runs what one thread asks of the CPU one after the other, so every piece has a thread. Results do not depend on it.
     """
-    device = getattr(jax.config, "jax_default_device")  # noqa: B009 (its type is not known to mypy)
-
+    device, how = getattr(jax.config, "jax_default_device"), forced_cut()  # noqa: B009 (its type is not known to mypy)
     sizes = [size] * len(jobs) if isinstance(size, int) else size
 
     def run(job: Job, size: int, start: int) -> PyTree:
         # Other threads know nothing of the caller's settings.
-        with jax.enable_x64(True), jax.default_device(device):
+        with jax.enable_x64(True), jax.default_device(device), forced(how):
             program, *rows = job
             piece = [np.resize(row[start : start + size], (size, *row.shape[1:])) for row in rows]
             return jax.tree.map(np.asarray, program(*jax.device_put(piece)))

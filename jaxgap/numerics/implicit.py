@@ -17,6 +17,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Bool, Float
 
 from jaxgap.numerics.precision import own_rules
+from jaxgap.numerics.small import openly_solved, smallest_singular_value
 from jaxgap.numerics.types import PyTree, Scalar
 
 __all__ = ["at_root", "along", "moved_along", "null_vector", "SINGULAR"]
@@ -71,9 +72,7 @@ def _at_root_jvp(residual: Residual, primals: Trees, tangents: Trees) -> tuple[F
     # Poison must be linear in the tangent, or reverse mode would lose it; safe_J keeps the solve itself finite.
     good = trusted & (smallest_singular_value(jax.lax.stop_gradient(J)) > SINGULAR)
     safe_J = jnp.where(good, J, jnp.eye(J.shape[0]))
-    # One unknown needs no library, whose calls in a loop make a program run by itself (`numerics.programs`).
-    change = dr / safe_J[0] if len(x) == 1 else jnp.linalg.solve(safe_J, dr)
-    return x, -change * jnp.where(good, 1.0, jnp.nan)
+    return x, -openly_solved(safe_J, dr) * jnp.where(good, 1.0, jnp.nan)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -103,15 +102,6 @@ def along(function: Callable[[X], Y], at: X, tangent: PyTree) -> Y:
 
     change: Y = jax.jvp(of, ([leaves[k] for k in moving],), ([dots[k] for k in moving],))[1]
     return change
-
-
-def smallest_singular_value(J: Float[Array, "n n"]) -> Float[Array, ""]:
-    """sigma_min(J), NaN if J is not finite."""
-    finite = jnp.isfinite(J).all()
-    if J.shape == (1, 1):
-        return jnp.where(finite, jnp.abs(J[0, 0]), jnp.nan)
-    smallest = jnp.linalg.svd(jnp.where(finite, J, 0.0), compute_uv=False)[-1]
-    return jnp.where(finite, smallest, jnp.nan)
 
 
 def null_vector(matrix: Float[Array, "n n"]) -> Float[Array, "n"]:

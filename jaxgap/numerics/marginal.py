@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.numerics.implicit import SINGULAR, smallest_singular_value
+from jaxgap.numerics.implicit import SINGULAR
+from jaxgap.numerics.small import eigenvalues, openly_solved, right_vectors, smallest_singular_value
 
 __all__ = ["MarginalSpace", "marginal_space", "is_static", "projector", "mean_eigenvalue", "differentiable"]
 
@@ -50,7 +51,7 @@ class MarginalSpace(NamedTuple):
 def _nearest(A: Float[Array, "n n"]) -> Float[Array, ""]:
     """The real part of an eigenvalue that is nearest to 1. It is not taken for 1: rounding in A may be larger than that in its
     eigenvalues' differences."""
-    real = jnp.linalg.eigvals(A).real
+    real = eigenvalues(A).real
     return real[jnp.argmin(jnp.abs(real - 1))]
 
 
@@ -66,13 +67,15 @@ def marginal_space(A: Float[Array, "n n"]) -> MarginalSpace:
     """The eigenvectors of A of the eigenvalue 1, which it must have to rounding."""
     n = len(A)
     A = jnp.where(jnp.isfinite(A).all(), A, jnp.eye(n))
-    left, s, right = jnp.linalg.svd(jnp.eye(n) - A)
+    s, V = right_vectors(jnp.eye(n) - A)
+    _, U = right_vectors(jnp.eye(n) - A.T)
     chosen = jnp.where(jnp.arange(n) == n - 1, 1.0, jnp.where(s <= TOGETHER, 1.0, 0.0))
-    V, U = right.T, left
     overlap = (U * chosen).T @ (V * chosen) + jnp.diag(1 - chosen)
     several = jnp.sum(chosen) > 1.5
     complete = ~several | (smallest_singular_value(overlap) > SINGULAR)
-    inverse = jnp.where(several & complete, jnp.linalg.inv(jnp.where(several & complete, overlap, jnp.eye(n))), jnp.eye(n))
+    inverse = jnp.where(
+        several & complete, openly_solved(jnp.where(several & complete, overlap, jnp.eye(n)), jnp.eye(n)), jnp.eye(n)
+    )
     return MarginalSpace(V, U, chosen, inverse * chosen[:, None] * chosen, _direction(V, chosen), complete)
 
 
@@ -95,7 +98,7 @@ def mean_eigenvalue(space: MarginalSpace, A: Float[Array, "n n"]) -> Float[Array
     For one eigenvector it is that times U^T V."""
     n, V, U, others = len(A), space.right * space.chosen, space.left * space.chosen, jnp.diag(1 - space.chosen)
     matrix = jnp.block([[jnp.eye(n) - A, U], [V.T, others]])
-    H = jnp.linalg.solve(matrix, jnp.concatenate([jnp.zeros((n, n)), jnp.diag(space.chosen)]))[n:]
+    H = openly_solved(matrix, jnp.concatenate([jnp.zeros((n, n)), jnp.diag(space.chosen)]))[n:]
     return jnp.sum(space.inverse * H.T)
 
 

@@ -14,9 +14,10 @@ from typing import NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Inexact, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.numerics.implicit import Residual
+from jaxgap.numerics.small import solved
 from jaxgap.numerics.types import PyTree
 
 __all__ = [
@@ -35,7 +36,6 @@ __all__ = [
     "norm",
     "root_of",
     "search_from",
-    "solved",
 ]
 
 MAX_STEPS = 60
@@ -47,10 +47,6 @@ EXACT = 1e-15
 """|r| <= 1e-15 |x| cannot be improved."""
 SHORTEST = 1e-5
 """Shortest share of a Newton step that is tried before giving up."""
-ELIMINATED = 4
-"""Linear systems up to this size are eliminated in the open: 1024 at once take a quarter of LAPACK's time or less on the CPU
-(`benchmarks/kernels.py`; for 16 at once neither is faster as a call of its own). Above, the compiler pays more for it than the
-calls cost."""
 ROUNDING = 1e-13
 """Components below it, in units of |x|, are zero."""
 DIFFERENCE = 1e-5
@@ -232,29 +228,6 @@ def root_of(
     if ending.rough:
         small = s.done & (s.t == 1)  # not given up
     return Root(s.x, s.size, s.jacobian, jnp.isfinite(s.x).all() & small, s.steps)
-
-
-def solved(A: Inexact[Array, "n n"], b: Inexact[Array, "n"]) -> Inexact[Array, "n"]:
-    """A^-1 b."""
-    n = len(b)
-    if n > ELIMINATED:
-        return jnp.linalg.solve(A, b)
-    # Gauss elimination with the largest pivot of every column, on scalars: batched, these are long vectors.
-    rows = [[*A[i], b[i]] for i in range(n)]
-    for k in range(n):
-        for i in range(k + 1, n):
-            swapped = jnp.abs(rows[i][k]) > jnp.abs(rows[k][k])
-            up, low = rows[k], rows[i]
-            rows[k] = [jnp.where(swapped, b, a) for a, b in zip(up, low, strict=True)]
-            rows[i] = [jnp.where(swapped, a, b) for a, b in zip(up, low, strict=True)]
-        for i in range(k + 1, n):
-            factor = rows[i][k] / rows[k][k]
-            rows[i] = [b - factor * a for a, b in zip(rows[k], rows[i], strict=True)]
-    x: list[Inexact[Array, ""]] = []
-    for k in reversed(range(n)):
-        known = sum(row * x_j for row, x_j in zip(rows[k][k + 1 : n], x, strict=True))
-        x.insert(0, (rows[k][n] - known) / rows[k][k])
-    return jnp.stack(x)
 
 
 def _limited(dx: Float[Array, "n"], x: Float[Array, "n"], share: Float[Array | np.ndarray, ""] | float) -> Float[Array, "n"]:

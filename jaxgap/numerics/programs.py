@@ -26,6 +26,7 @@ from jax import export
 from jax.tree_util import PyTreeDef
 
 from jaxgap.numerics.cache import objection, read_own, restored, trim
+from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.precision import own_rules
 from jaxgap.numerics.types import PyTree
 
@@ -147,7 +148,7 @@ def program(function: Callable[P, R]) -> Callable[P, R]:
         if any(isinstance(x, jax.core.Tracer) for x in arrays) or _elsewhere(arrays):
             return jitted(*args, **kwargs)
         kept = _kept if jax.default_backend() == "cpu" else None
-        key = (kept, tree, tuple(_named(x) for x in leaves))
+        key = (kept, tree, (*map(_named, leaves), tuple(cut())))
         if key not in ready:
             if None in key[2] or " at 0x" in str(tree):
                 return jitted(*args, **kwargs)
@@ -283,7 +284,10 @@ def barrier(tree: T) -> T:
     """Identity of real arrays that XLA computes once, however many sums use them.
 
     Its fusion repeats chains of cheap operations inside everything that uses them (on the CPU behind an optimization barrier,
-    too), but no division; and it cannot know that this one does nothing.
+    too), but no division; and it cannot know that this one does nothing. On a GPU there is none: what is kept travels to memory
+    and back, which takes longer than finding it again.
     """
+    if cut().gpu:
+        return tree
     same: T = jax.tree.map(lambda x: x / jnp.where(jnp.isnan(x), 2.0, 1.0), jax.lax.optimization_barrier(tree))
     return same

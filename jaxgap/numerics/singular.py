@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgap.numerics.implicit import smallest_singular_value
+from jaxgap.numerics.small import smallest_singular_value
 
 __all__ = ["smallest_singular_values"]
 
 SWEEPS = 6
 """Sweeps of rotations: the angles left over are squared, at least, by each."""
 LARGEST = 4
-"""Up to this size; of larger ones LAPACK finds the singular values one by one."""
+"""Up to this size all pairs of columns are written out; of larger ones those of a round are turned together."""
 
 Columns = tuple[Float[Array, "n element"], ...]
 

@@ -31,6 +31,7 @@ from jaxgap.numerics.implicit import SINGULAR
 from jaxgap.numerics.marginal import marginal_space, projector
 from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.small import openly_solved
 from jaxgap.solving.critical import instability
 from jaxgap.solving.entry import takes_system
 
@@ -83,7 +84,7 @@ def _left_vector(
 def _left_null_vector(matrix: Float[Array, "n n"], v: Float[Array, "n"]) -> Float[Array, "n"]:
     """w with w matrix = 0 and w . v = 1, for the right null vector v: a linear system, which is differentiable."""
     bordered = jnp.block([[matrix.T, v[:, None]], [v[None, :], jnp.zeros((1, 1))]])
-    return jnp.linalg.solve(bordered, jnp.append(jnp.zeros_like(v), 1.0))[:-1]
+    return openly_solved(bordered, jnp.append(jnp.zeros_like(v), 1.0))[:-1]
 
 
 def latent_heat(event: Any) -> Float[Array, ""]:

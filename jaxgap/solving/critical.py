@@ -30,10 +30,12 @@ from jaxgap.equations.linear import highest_temperature, linear_kernel, linear_m
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import spread
 from jaxgap.numerics.characteristic import LARGEST, changes_of_sign, coefficients
+from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.gathered import of_those_left
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.marginal import MarginalSpace, differentiable, is_static, marginal_space, mean_eigenvalue
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.small import eigenvalues
 from jaxgap.solving.entry import takes_system
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
@@ -76,8 +78,6 @@ CLOSE = 1e-3
 """What they leave in ln T; |ln(T / T_c)| below which it is not said on which side of T_c a temperature lies."""
 MOST = 64
 """Steps for that, to e^-9.6 of the highest temperature: a block waits for the slowest."""
-BLOCK = 8
-"""Systems that need eigenvalues, together: mostly few do, and a block that is not full takes as long."""
 GRID = 1200
 """Temperatures at which all crossings are looked for, evenly in ln T: two closer than 2.7 % can be missed, if one of them
 undoes the other."""
@@ -209,7 +209,7 @@ def _found_in_batch(size: int, batched: list[Superconductor], sc: Superconductor
     found = _search(systems, _from(systems, upper, seen=False), upper - jnp.where(few.found, 4 * CLOSE, 0.0), step=4 * CLOSE)
     T_c = jnp.where(found.found, jnp.exp(found.at), 0.0 * top)
     left = few.lost | found.lost | (found.found != few.found)
-    return of_those_left(_searched, BLOCK, systems, (T_c, 0.0 * T_c, _map_at(found)), left), (True, True, True)
+    return of_those_left(_searched, cut().long_of(size), systems, (T_c, 0.0 * T_c, _map_at(found)), left), (True, True, True)
 
 
 def _searched(systems: Superconductor) -> Found:
@@ -370,9 +370,9 @@ def _telling(M: Float[Array, "n n element"], c: Float[Array, "n element"]) -> Bo
 
 
 def _counted(M: Float[Array, "n n element"]) -> tuple[Int[Array, "element"], Bool[Array, "element"]]:
-    """(how many eigenvalues of 1 - M have a real part above 1, whether a real one is 1), by LAPACK, matrix after matrix."""
+    """(how many eigenvalues of 1 - M have a real part above 1, whether a real one is 1)."""
     A = jnp.eye(len(M)) - jnp.moveaxis(M, -1, 0)
-    return jnp.sum(jnp.linalg.eigvals(A).real >= 1.0, axis=-1), jax.vmap(is_static)(A)
+    return jnp.sum(jax.vmap(eigenvalues)(A).real >= 1.0, axis=-1), jax.vmap(is_static)(A)
 
 
 def _to_be_counted(s: Search, vague: Bool[Array, "element"], near: Bool[Array, "element"]) -> Search:

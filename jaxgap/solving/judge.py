@@ -16,8 +16,8 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import one_of_many
 from jaxgap.numerics.characteristic import count_negative
 from jaxgap.numerics.implicit import SINGULAR
-from jaxgap.numerics.newton import solved
 from jaxgap.numerics.singular import smallest_singular_values
+from jaxgap.numerics.small import solved
 from jaxgap.solving.solution import Status, promised_accuracy
 from jaxgap.spectra.quadrature import Rule
 

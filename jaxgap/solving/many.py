@@ -1,6 +1,7 @@
 r"""Many systems solved at once, near what the hardware allows, each with a status as trustworthy as that of `solve`.
 
-Most elements of a batch go the short way, in blocks whose arrays stay in cache (`jaxgap.equations.gap_equations`):
+Most elements of a batch go the short way, in blocks (`jaxgap.numerics.cutting`) of the equations
+`jaxgap.equations.gap_equations`:
 
 1. follow, unless a start is given: a named branch from T = 0, the one connected to T_c from where superconductivity sets in
    (`jaxgap.solving.critical.setting_in`), with a fifth of the nodes and roughly (`jaxgap.solving.following`). Elements whose
@@ -33,11 +34,13 @@ from jaxgap.equations.nodes import lanes
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import coefficients
 from jaxgap.numerics.checks import check, check_finite, is_concrete
+from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.gathered import of_those_left
 from jaxgap.numerics.meshes import elementwise
-from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, alike, newton, norm, solved
+from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, alike, newton, norm
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.small import solved
 from jaxgap.solving.critical import setting_in
 from jaxgap.solving.following import ROUGH, SIDE, Walk, arrived, begin, go_on, going
 from jaxgap.solving.judge import judge, status_of
@@ -48,13 +51,8 @@ from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
-__all__ = ["solve_many", "Ways", "BLOCK", "LONG_BLOCK"]
+__all__ = ["solve_many", "Ways"]
 
-BLOCK = 256
-"""Elements that go the short way together: with 64 nodes an array is 128 kB. (With 128, and with 64, XLA's loops take nearly
-twice the time per element.)"""
-LONG_BLOCK = 8
-"""Elements that go the long way together: mostly few are left, and a block that is not full takes as long."""
 FEWER = 0.3
 """Share of the rule's nodes with which roots are looked for: it finds them to 1e-4."""
 FOUND = 1e-3
@@ -162,7 +160,7 @@ def many_core(
         found = _short_way(*frozen, pattern, rule)
     if ways != "short":
         long_way = partial(_long_way, pattern=pattern, rule=rule)
-        found = of_those_left(long_way, LONG_BLOCK, frozen, found, found.status == Status.NOT_CONVERGED)
+        found = of_those_left(long_way, cut().long_of(len(T)), frozen, found, found.status == Status.NOT_CONVERGED)
     return jax.vmap(partial(_solution, rule=rule))(systems, T, found)
 
 
@@ -232,10 +230,11 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
 def _in_blocks(way: Any, batch: Any) -> Any:
     """`way` of all elements, block by block; the last block is filled up with the last element."""
     n = len(batch[1])
-    blocks = -(-n // BLOCK)
-    index = jnp.minimum(jnp.arange(blocks * BLOCK), n - 1)
-    padded = batch if n == blocks * BLOCK else jax.tree.map(lambda leaf: leaf[index], batch)
-    stacked = jax.tree.map(lambda leaf: leaf.reshape(blocks, BLOCK, *leaf.shape[1:]), padded)
+    size = cut().together(n)
+    blocks = -(-n // size)
+    index = jnp.minimum(jnp.arange(blocks * size), n - 1)
+    padded = batch if n == blocks * size else jax.tree.map(lambda leaf: leaf[index], batch)
+    stacked = jax.tree.map(lambda leaf: leaf.reshape(blocks, size, *leaf.shape[1:]), padded)
     found = jax.lax.map(way, stacked)
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:n], found)
 
@@ -261,14 +260,17 @@ def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"]) -> tup
 
 def _followed(sc: Superconductor, path: Path, walk: Walk, pattern: Float[Array, "band"] | None, rule: Rule) -> Walk:
     """All branches as far as they go, in stages after which those still on their way are gathered. One program for all."""
-    rough = equations(_share(rule, FEWEST))
+    rough, how, n = equations(_share(rule, FEWEST)), cut(), len(walk.lost)
 
-    def stage(k: Any, walk: Walk) -> Walk:
+    def stage(k: Any, walk: Walk, size: int) -> Walk:
         most = jnp.asarray(EVALUATIONS)[k]
         way = jax.vmap(lambda sc, path, walk: go_on(rough, sc, path, walk, pattern, ROUGH, most))
-        return of_those_left(lambda block: way(*block), BLOCK, (sc, path, walk), walk, going(walk))
+        return of_those_left(lambda block: way(*block), size, (sc, path, walk), walk, going(walk))
 
-    return jax.lax.fori_loop(0, len(EVALUATIONS), stage, walk)
+    first = how.together(n) > how.of_the_left(n)
+    if first:
+        walk = stage(0, walk, how.together(n))
+    return jax.lax.fori_loop(int(first), len(EVALUATIONS), partial(stage, size=how.of_the_left(n)), walk)
 
 
 def _near(sc: Superconductor, T: Any, x: Float[Array, "element channel"], rule: Rule) -> Approach:

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.couplings import pair_weights
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.small import symmetric_eigenvectors
 from jaxgap.spectra.quadrature import Rule
 
 __all__ = ["starting_amplitudes"]
@@ -88,7 +89,7 @@ def _eigenvectors(sc: Superconductor) -> tuple[Float[Array, "channel"], Float[Ar
     weight = jnp.asarray(pair_weights(len(sc.bands), len(sc.cross), sc.convention))
     root = jnp.sqrt(sc.N * weight)
     matrix = root[:, None] * sc.lam * weight / root
-    values, vectors = jnp.linalg.eigh((matrix + matrix.T) / 2)
+    values, vectors = symmetric_eigenvectors((matrix + matrix.T) / 2)
     rows = vectors.T / root
     return values, rows / jnp.sqrt(jnp.sum(rows**2, axis=1, keepdims=True))
 

@@ -24,25 +24,19 @@ from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import gauge_directions, implicit_amplitudes
 from jaxgap.equations.pairing import pack
 from jaxgap.model.family import Section
+from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.programs import KNOWN, counted
 from jaxgap.observables.quantities import DELTA
 from jaxgap.observables.quantity import Quantity
 from jaxgap.solving.labels import Label
-from jaxgap.solving.many import LONG_BLOCK, Ways, solve_many
+from jaxgap.solving.many import Ways, solve_many
 from jaxgap.solving.one import ESCALATION
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.sweeps.quantities import Sensitivity
 
-__all__ = ["Evaluator", "BATCH", "default_batch"]
+__all__ = ["Evaluator"]
 
-BATCH = {"cpu": 1024}
-OTHER_BATCH = 65536
-"""Points that a device treats at once."""
-AT_ONCE = 128
-"""Points of a batch whose quantities are computed together: their integrands stay in cache."""
-AHEAD = 4
-"""Batches that are asked for before the first one's result is fetched."""
 OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_backend_optimization_level": 3, "xla_cpu_prefer_vector_width": 512}}
 """Set for every program, so that results do not depend on the flags of the process that computes them. With the widest
 registers that there are, AVX-512 takes a tenth to a fifth less time than with XLA's own choice of 256 bits."""
@@ -54,11 +48,6 @@ PROGRAMS = 64
 _programs: dict[Any, Any] = {}
 _COMPILING = Lock()
 """Threads that come first compile once."""
-
-
-def default_batch() -> int:
-    """Points that a device treats at once, unless it is said."""
-    return BATCH.get(jax.default_backend(), OTHER_BATCH)
 
 
 @dataclass(frozen=True)
@@ -123,16 +112,16 @@ class Evaluator:
 
     def _go(self, ways: Ways, rule: Rule, rows: np.ndarray, start: Any, branch: str | None) -> dict[str, np.ndarray]:
         devices = tuple(jax.local_devices())
-        batch = self.batch if ways == "short" else min(LONG_BLOCK, self.batch)
+        batch = self.batch if ways == "short" else min(cut().long, self.batch)
         program = self._program(batch, ways, rule, start if start is None else start.dtype, branch, devices)
         spread = NamedSharding(_mesh(devices), PartitionSpec("device"))
         waiting: list[Any] = []
         done: list[dict[str, np.ndarray]] = []
         for piece in _pieces(batch * len(devices), rows, start):
             waiting.append(program(self.family, *jax.device_put(piece, spread)))
-            if len(waiting) > AHEAD:
-                done.append(jax.tree.map(np.asarray, waiting.pop(0)))
-        done += [jax.tree.map(np.asarray, one) for one in waiting]
+            if len(waiting) > cut().ahead:
+                done.append(jax.device_get(waiting.pop(0)))
+        done += jax.device_get(waiting)
         return {name: np.concatenate([one[name] for one in done])[: len(rows)] for name in done[0]}
 
     def _program(self, *how: Any) -> Any:
@@ -141,7 +130,7 @@ class Evaluator:
 
     def _once(self, how: Any, make: Callable[[], Any]) -> Any:
         # Values of leaves are arguments: sweeps around other systems of the same structure share it.
-        key = (self.axes, self.quantities, self.batch, self.real, jax.tree.structure(self.family), *how)
+        key = (self.axes, self.quantities, self.batch, self.real, jax.tree.structure(self.family), cut(), *how)
         with _COMPILING:
             if key not in _programs:
                 with counted():
@@ -172,7 +161,7 @@ class Evaluator:
             normal = (solved.status == Status.TRIVIAL) & (start == 0).all(axis=1)
             solved = eqx.tree_at(lambda s: s.status, solved, jnp.where(normal, Status.NORMAL, solved.status))
         real = start is None or not jnp.iscomplexobj(start)
-        return jax.lax.map(partial(self._of_one, family, rule, real), (rows, solved), batch_size=min(AT_ONCE, len(rows)))
+        return jax.lax.map(partial(self._of_one, family, rule, real), (rows, solved), batch_size=min(cut().piece, len(rows)))
 
     def _of_one(self, family: Section, rule: Rule, real: bool, element: Any) -> dict[str, Any]:
         """All variables of one point: NaN, and -1 for an integer, where the solution asked for was not found."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check
+from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.provenance import provenance
 from jaxgap.sweeps.configuration import configuration, digest
@@ -132,7 +133,7 @@ def _as_begun(store: str | Path | None, where: Points, chunk: int | None, batch:
         chunk = 1
         for extent in begun["chunk"]:
             chunk *= extent
-    return chunk or CHUNK, batch or begun.get("batch")
+    return chunk or max(CHUNK, cut().batch), batch or begun.get("batch")
 
 
 def _run(where: Points, task: Work, blocks: Blocks, sink: Memory | Store, progress: Report | None) -> None:

@@ -1,10 +1,9 @@
-"""Batches in pieces on several threads, and the small linear systems of Newton's steps."""
+"""Batches in pieces on several threads."""
 
 import jax
 import numpy as np
 import pytest
 
-from jaxgap.numerics import newton
 from jaxgap.numerics.chunks import all_in_chunks, in_chunks
 from jaxgap.numerics.programs import program
 
@@ -46,17 +45,3 @@ def test_an_error_in_one_piece_is_the_callers():
 
     with pytest.raises(ValueError, match="the third piece"):
         in_chunks(broken, 1, np.arange(6.0))
-
-
-@pytest.mark.parametrize("n", range(1, 7))
-def test_elimination_agrees_with_lapack(n):
-    rng = np.random.default_rng(n)
-    A, b = rng.normal(size=(200, n, n)), rng.normal(size=(200, n))
-    if n > 1:
-        A[::2, 0, 0] = 0.0  # needs another pivot
-    x = jax.vmap(newton.solved)(A, b)
-    np.testing.assert_allclose(np.einsum("kij,kj->ki", A, x), b, atol=1e-10)
-
-
-def test_elimination_of_a_singular_matrix_is_not_finite():
-    assert not np.isfinite(newton.solved(jax.numpy.ones((3, 3)), jax.numpy.arange(3.0))).all()

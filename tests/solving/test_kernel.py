@@ -15,15 +15,17 @@ from problems import ba122, generator, likely_amplitudes, one_band, problem, ran
 
 from jaxgap import InputError, Label, Rule, Status, critical_temperature, solve
 from jaxgap.materials import two_band
+from jaxgap.numerics.cutting import CPU
 from jaxgap.numerics.singular import smallest_singular_values
 from jaxgap.solving.critical import instability, setting_in
-from jaxgap.solving.many import BLOCK, solve_many
+from jaxgap.solving.many import solve_many
 
 SAME = 1e-10
 """Relative difference from `solve`: residuals of 1e-12 and nodes placed for slightly different amplitudes."""
 T_C = 1e-12
 """Two roots of the same function, of one of which an eigenvalue's rounding decides: 1e-15 / lambda in ln T."""
 N = 24
+BLOCK = CPU.block
 START = np.array([6.5, 4.3, 2.2])
 
 
@@ -414,6 +416,7 @@ def test_eight_devices():
     program = """
         import jax, jax.numpy as jnp, numpy as np
         from jaxgap.materials import two_band
+from jaxgap.numerics.cutting import CPU
         from jaxgap.solving.many import solve_many
         n = 8 * 256
         x, d, T = (np.random.default_rng(1).uniform(0, top, n) for top in (0.15, 10, 20))

@@ -1,0 +1,30 @@
+"""A warm sweep moves points to the device and results back when it says so, and nothing else."""
+
+import jax
+import numpy as np
+import pytest
+from problems import one_band
+
+from jaxgap import Status
+from jaxgap.numerics.cutting import for_gpu, forced
+from jaxgap.sweeps.evaluate import Evaluator
+from jaxgap.sweeps.grid import points
+from jaxgap.sweeps.quantities import quantities
+
+pytestmark = pytest.mark.usefixtures("sweeps_as_tests_compile")
+
+
+def test_no_implicit_transfer():
+    grid = {"lam[a, a]": np.linspace(0.25, 0.5, 5), "T": np.array([0.0, 5.0])}
+    where = points(one_band(), None, grid, None)
+    names = tuple(one.name for one in where.axes)
+    rows = np.stack([part.ravel() for part in np.meshgrid(*grid.values(), indexing="ij")], axis=1)
+    with forced(for_gpu(2**24)):
+        evaluator = Evaluator(where.family, names, quantities(("gap", "label"), where), None, 4, True)
+        start = np.full((len(rows), 1), 15.0)
+        wanted = evaluator(rows, start)
+        with jax.transfer_guard("disallow"):
+            found = evaluator(rows, start)
+    assert np.all(found["status"] == Status.CONVERGED)
+    for name, values in wanted.items():
+        np.testing.assert_array_equal(found[name], values)
