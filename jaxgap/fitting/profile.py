@@ -25,6 +25,8 @@ __all__ = ["Interval", "Minimum", "Side", "profile"]
 
 PRECISION = 1e-4
 """The end of an interval is located to 1e-4 of its length."""
+NEAR = 1e-3
+"""The other parameters are minimised to within so many standard deviations, which chi^2 feels as the square."""
 GROWTH = 1.6
 """Of the steps that look for an end; the first is one standard deviation."""
 
@@ -77,10 +79,11 @@ def profile(p: Problem, settings: OptimiserConfig, minimum: Minimum, k: int, ris
 
 
 class _Scan:
-    """chi^2_p(v) of one parameter; the others start where they were at the nearest point seen."""
+    """chi^2_p(v) of one parameter; the others start on the line through where they were at the two nearest points seen."""
 
     def __init__(self, p: Problem, settings: OptimiserConfig, minimum: Minimum, k: int) -> None:
-        self.p, self.settings, self.k, self.chi2 = p, settings, k, minimum.chi2
+        self.p, self.k, self.chi2 = p, k, minimum.chi2
+        self.settings = settings.model_copy(update={"tolerance": max(settings.tolerance, NEAR)})
         self.free = np.arange(len(minimum.theta)) != k
         self.best = float(minimum.theta[k])
         self.states = {self.best: (minimum.theta, minimum.Delta)}
@@ -91,16 +94,24 @@ class _Scan:
 
     def above(self, v: float) -> float:
         """chi^2_p(v) - chi^2_min; infinite where there is no state that the fit may take."""
-        closest = min(self.states, key=lambda seen: abs(seen - v))
-        theta, near = self.states[closest]
-        theta = theta.copy()
-        theta[self.k] = v
+        theta, near = self._started(v)
         theta, end, _ = minimise_nested(self.p, theta, near, self.settings, self.free)
         if not end.on_branch:
             return np.inf
         self.states[v] = theta, np.asarray(end.Delta)
         self.seen[v] = float(np.sum(np.asarray(end.residuals) ** 2)) - self.chi2
         return self.seen[v]
+
+    def _started(self, v: float) -> tuple[np.ndarray, np.ndarray]:
+        """(parameters, amplitudes) to start from at `v`."""
+        closest, *others = sorted(self.states, key=lambda seen: abs(seen - v))
+        theta, near = self.states[closest]
+        if others:
+            theta = theta + (v - closest) / (others[0] - closest) * (self.states[others[0]][0] - theta)
+            theta = np.clip(theta, self.p.lower, self.p.upper)
+        theta = theta.copy()
+        theta[self.k] = v
+        return theta, near
 
     def side(self, sign: int, rise: float) -> Side:
         """The end of the interval below (sign = -1) or above the minimum."""
@@ -119,7 +130,8 @@ class _Scan:
                 return Side(v, "branch")
             inside = max((x for x in self.seen if self.seen[x] < rise), key=lambda x: sign * x)
         precision = PRECISION * abs(v - self.best)
-        return Side(float(brentq(lambda x: self.known(x) - rise, inside, v, xtol=precision)), "chi2")
+        # The root of chi^2 is nearly straight.
+        return Side(float(brentq(lambda x: _root(self.known(x)) - np.sqrt(rise), inside, v, xtol=precision)), "chi2")
 
     def _edge(self, inside: float, outside: float) -> float:
         """The last value at which the branch exists, to 1e-4 of its distance."""
@@ -130,3 +142,8 @@ class _Scan:
     def known(self, v: float) -> float:
         """`above`, computed once."""
         return self.seen[v] if v in self.seen else self.above(v)
+
+
+def _root(above: float) -> float:
+    """Of the rise; of one that rounding, or a better minimum, makes negative, with its sign."""
+    return math.copysign(math.sqrt(abs(above)), above)

@@ -24,9 +24,10 @@ __all__ = ["Progress", "by_adam", "by_least_squares", "searched"]
 Progress = Callable[[str, int, int, float], None]
 """Called as progress(stage, step, steps, best chi^2 so far)."""
 
-SEARCHED = 8
+SEARCHED = 7
 """Temperatures of a series of data at which the search looks (`problem.thinned`): their amplitudes are unknowns, and what least
-squares costs grows with the third power of these. The finish has all data, and no such unknowns."""
+squares costs grows with the third power of these. With one more, that another series shares, they are a `readings.CHUNK`. The
+finish has all data, and no such unknowns."""
 SEARCH_TOLERANCE = 1e-3
 """The search ends this many standard deviations from its minimum; the finish does the rest."""
 _ADAM_CHUNK = 50
