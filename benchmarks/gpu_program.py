@@ -7,8 +7,9 @@ time, not a measurement.
 The compiler is the one that serves a card (`benchmarks/h200.txtpb` describes it), so that the kernels that are launched, the
 bytes that they read and write, their registers and what they spill are exact. How often a loop runs whose end depends on the
 numbers is not known to it: `steps` says what is taken for loops of Newton and of searches (about the slowest element's, from
-runs on a CPU), `blocks` how many blocks of those that are left there are (one; of T_c none, as in the benchmark's systems). Double-precision instructions are counted with
-the weights of `INSTRUCTIONS` in XLA's kernels, and in those of `jaxgap.numerics.node_sums` from their machine code.
+runs on a CPU), `blocks` how many blocks of those that are left there are (one; of T_c none, as in the benchmark's systems).
+Double-precision instructions are counted with the weights of `INSTRUCTIONS` in XLA's kernels, and in those of
+`jaxgap.numerics.node_sums` from their machine code, with both sides of every branch: more than are executed.
 
 The model: every kernel takes the longest of LAUNCH, its bytes at the data sheet's bandwidth, and its instructions at the data
 sheet's rate. It is good to a factor of two or three. An older tree (PYTHONPATH) can be counted with the same script.
