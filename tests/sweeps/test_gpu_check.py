@@ -18,7 +18,8 @@ def check(monkeypatch):
 
 
 def test_what_a_program_takes_is_counted(check):
-    """benchmarks/gpu_program.py, on a program for this device: five rounds of reading 1000 numbers and writing as many."""
+    """benchmarks/gpu_program.py, on a program for this device: five rounds of reading 1000 numbers and writing as many, and
+    a copy of what is read and of what is written."""
     import gpu_program
 
     def rounds(x):
@@ -30,7 +31,7 @@ def test_what_a_program_takes_is_counted(check):
     (loop,) = program.loops
     assert (loop["times"], loop["times_are_known"]) == (5, True)
     assert total.launches >= 5
-    assert 5 * 16_000 <= total.bytes <= 10 * 16_000
+    assert 5 * 16_000 <= total.bytes <= 12 * 16_000
     assert total.instructions >= 5 * 1000 * gpu_program.INSTRUCTIONS["sine"]
 
 
