@@ -51,6 +51,8 @@ RATE = 132 * 64 * 1.98e9
 """Double-precision instructions per second (one FMA is one), data sheet."""
 MEMORY = 100 * 2**30
 """What JAX would take of the card's memory [bytes]."""
+ELEMENTS = 128
+"""Of a block of threads of `jaxgap.numerics.node_sums`."""
 START = [8.0, 5.0, 3.0]
 FEW = Rule(14, 8)
 """The nodes of the race of `benchmarks/sweep_kernel.py`."""
@@ -191,11 +193,12 @@ class Program:
             fused = self.computations.get(_called(line)[0], [])
             instructions = sum(_instructions(one) for one in fused)
         elif "over_nodes" in line.text:
-            grid = [int(n) for n in re.findall(r"grid_[xyz] = (\d+)", line.text)]
-            rows = re.search(r"\((?:f64)\[(\d+),", line.shape)
-            nodes = _count(re.findall(r"\[(\d+),", lines[line.operands[0]].shape)[0]) / (grid[1] if rows else 1)
-            code = self.machine_code.get("over_nodes:" + str(line.shape.count("f64")) + ":" + str(len(line.operands)), 0)
-            instructions = code * nodes * grid[0] * grid[1] * 128
+            blocks_of_elements = re.search(r"grid_x = (\d+)", line.text)
+            nodes = re.search(r"\[(\d+),", lines[line.operands[0]].shape)
+            assert blocks_of_elements
+            assert nodes
+            key = f"over_nodes:{line.shape.count('f64')}:{len(line.operands)}"
+            instructions = self.machine_code.get(key, 0) * int(nodes[1]) * int(blocks_of_elements[1]) * ELEMENTS
         bound = LAUNCH, moved / BANDWIDTH, instructions / RATE
         longest = max(bound)
         return Cost(1.0, moved, instructions, longest, *(longest if b == longest else 0.0 for b in bound))
