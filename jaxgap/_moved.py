@@ -94,7 +94,7 @@ MOVED = {
     "sweeps.lanes": "equations.gap_equations",
     "sweeps.onset": "solving.critical",
     "sweeps.states": "states.many",
-    "sweeps.walk": "solving.following",
+    "sweeps.walk": "solving.walk",
     "tables": "drawing",
     "transition": "continuation.transition",
     "unknowns": "equations.gauge",

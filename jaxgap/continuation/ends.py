@@ -118,11 +118,23 @@ def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> Branch
 def end_temperature(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> Float[Array, ""]:
     """Temperature [K] at which the branch with these signs ends: `branch_end` for use inside other programs, and from a state
     of the branch where one is given."""
-    return _branch_end(sc, pattern, begin).T
+    return _position(*_end(sc, pattern, begin))
 
 
 @program
-def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> BranchEnd:
+def _branch_end(sc: Superconductor, pattern: Float[Array, "band"]) -> BranchEnd:
+    z, theta, trusted = _end(sc, pattern)
+    n, normal = len(theta.v_0), theta.kind == EndKind.NORMAL
+    Delta = jnp.where(normal, 0.0, z[:n])
+    # T and the amplitudes apart: who differentiates only T does not pay for the amplitudes, which take second derivatives.
+    moving = at_root(_equations, z, theta, trusted & ~normal)[:n]
+    return BranchEnd(_position(z, theta, trusted), at_root(jnp.subtract, Delta, moving), theta.kind)
+
+
+def _end(
+    sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None
+) -> tuple[Float[Array, "n"], "_Theta", Bool[Array, ""]]:
+    """(z = (Delta, v, T), what its equations depend on, whether z is their root)."""
     frozen, begin = jax.lax.stop_gradient((sc, begin))
     highest = highest_temperature(frozen)
     if begin is None:
@@ -130,12 +142,7 @@ def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin 
     else:
         track = follow(frozen, begin.starts, begin.T, highest, pattern, resolution=RESOLUTION)
     z, kind, v_0, trusted = _located(frozen, track, pattern)
-    n = len(v_0)
-    theta = _Theta(sc, kind, v_0, z[:n])
-    Delta = jnp.where(kind == EndKind.NORMAL, 0.0, z[:n])
-    # T and the amplitudes apart: who differentiates only T does not pay for the amplitudes, which take second derivatives.
-    moving = at_root(_equations, z, theta, trusted & (kind != EndKind.NORMAL))[:n]
-    return BranchEnd(_position(z, theta, trusted), at_root(jnp.subtract, Delta, moving), kind)
+    return z, _Theta(sc, kind, v_0, z[: len(v_0)]), trusted
 
 
 # --- the equations ------------------------------------------------------------------------------------------------------
@@ -212,5 +219,7 @@ def _position_jvp(primals: Any, tangents: Any) -> Any:
         return jnp.where(kind == EndKind.NORMAL, normal_matrix(sc, T) @ x[n:-1], gap_residual(sc, x[:n], T))
 
     free = jnp.where(kind == EndKind.SIGN_CHANGE, 1 - theta.v_0, 1.0)
-    slopes = jnp.where(kind == EndKind.NORMAL, normal_matrix(theta.sc, T), residual_and_matrix(theta.sc, x[:n], T)[1] * free)
+    # M of the equations that f needs: in closed form it would be another program's worth to compile.
+    M = jax.jacfwd(partial(gap_residual, theta.sc))(x[:n], T)
+    slopes = jnp.where(kind == EndKind.NORMAL, normal_matrix(theta.sc, T), M * free)
     return T, moved_along(f, null_vector(slopes.T), theta.sc, tangents[1].sc, T, trusted)

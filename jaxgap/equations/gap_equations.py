@@ -48,6 +48,7 @@ from jaxgap.equations.nodes import Alone, Lanes, Pair, lanes
 from jaxgap.equations.pairing import gap_residual, pack, phase_jacobian, unpack
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import one_of_many
+from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.node_sums import over_nodes
 from jaxgap.numerics.programs import barrier
 from jaxgap.spectra.pair import abs2, determinant, splitting
@@ -68,6 +69,10 @@ SMALL = 0.25
 """delta^2 below which Lambda_(v^2) and its derivative are series."""
 TERMS = 7
 """Terms after the first of sinh(delta)/delta: .25^8/17! = 4e-20. As many of its derivative."""
+FEW = 32
+"""Systems up to which the sums of real pairs are stacked: for 16 an evaluation takes a tenth less time on a CPU, and less to
+compile."""
+
 PerElement = Float[Array, "element"]
 Residuals = Float[Array, "x element"]
 Matrices = Float[Array, "x x element"]
@@ -206,7 +211,8 @@ def _pair_densities(
     """P and dP/dx of the three channels of two cross-paired bands where both are inside the shell."""
     n = len(x)
     half = _half_gradient(x)
-    sums = (_sums_of_real_pairs if n == 3 else _sums_of_complex_pairs)(pair, x, half, kT, block)
+    stacked = n == 6 or (x.shape[-1] <= FEW and not cut().gpu)
+    sums = (_stacked_sums if stacked else _sums_of_real_pairs)(pair, x, half, kT, block)
     slopes = jnp.array([2.0, 2.0, 4.0] * (n // 3))[:, None]
     A_x, Lambda_A, one, moment = slopes * x, barrier(sums.A), sums.per_q, jnp.stack([*sums.moments] * (n // 3))
     P = (Lambda_A * A_x + half.lead * moment + half.rest * one) / 2
@@ -272,8 +278,9 @@ def _sums_of_real_pairs(pair: Pair, x: Float[Array, "3 element"], half: HalfGrad
     return _Sums(A, per_q, tuple(rest[:3]), rest[3], jnp.stack(rest[4:7]), qq_xx)
 
 
-def _sums_of_complex_pairs(pair: Pair, x: Float[Array, "6 element"], half: HalfGradient, kT: PerElement, block: Block) -> _Sums:
-    """The sums at complex amplitudes, which come in small batches, stacked: for 16 a search takes a fifth less time."""
+def _stacked_sums(pair: Pair, x: Float[Array, "x element"], half: HalfGradient, kT: PerElement, block: Block) -> _Sums:
+    """The sums at complex amplitudes, which come in small batches, and those of a few systems: for 16 a search takes a fifth
+    less time than with each sum by itself."""
     z1, z2, _ = pair
     q, Lambda = _functions_of_k(z1, z2, [*unpack(x, 3)], kT, block == "amplitudes")
     gapped = q > 0
@@ -286,7 +293,7 @@ def _sums_of_complex_pairs(pair: Pair, x: Float[Array, "6 element"], half: HalfG
     sums = _Sums(summed(Lambda.A), summed(Lambda.per_q), tuple(summed(Lambda.per_q * zz) for zz in products), kT, x, x[None])
     if block != "amplitudes":
         return sums  # the last three of no use
-    q_x = jnp.stack([(lead * zz + rest) / q for lead, rest, zz in zip(*half, products * 2, strict=True)])
+    q_x = jnp.stack([(lead * zz + rest) / q for lead, rest, zz in zip(*half, products * (len(x) // 3), strict=True)])
     qq_xx = jnp.sum((Lambda.qq * weight * q_x)[:, None] * q_x[None], axis=2)
     return sums._replace(AA=summed(Lambda.AA), Aq_x=jnp.sum((Lambda.Aq * weight) * q_x, axis=1), qq_xx=qq_xx)
 

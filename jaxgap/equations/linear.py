@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgap.equations.nodes import lanes
+from jaxgap.equations.nodes import Places, lanes_at, places
 from jaxgap.model.band import shell
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.node_sums import over_nodes
@@ -28,6 +28,7 @@ __all__ = [
     "linear_map",
     "normal_matrix",
     "normal_matrices",
+    "normal_places",
     "highest_temperature",
     "susceptibility",
     "pair_susceptibility",
@@ -68,14 +69,20 @@ def normal_matrix(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "chan
     return jnp.eye(len(sc.lam)) - linear_map(sc, jnp.maximum(T, COLDEST * highest_temperature(sc)))
 
 
+def normal_places(systems: Superconductor) -> Places | None:
+    """Where the nodes of `normal_matrices` lie; None of one system, which has its own."""
+    alone, n = len(systems.lam) == 1, systems.lam.shape[-1]
+    return None if alone else places(systems, jnp.zeros((len(systems.lam), n)))
+
+
 def normal_matrices(
-    systems: Superconductor, T: Float[Array, "element"], rule: Rule = DEFAULT_RULE
+    systems: Superconductor, on: Places | None, T: Float[Array, "element"], rule: Rule = DEFAULT_RULE
 ) -> Float[Array, "channel channel element"]:
     """M = 1 - lambda K(T) of the normal state of a batch of systems, without derivatives."""
     n = systems.lam.shape[-1]
-    if len(T) == 1:  # What its derivative compiles anyway.
+    if on is None:  # What its derivative compiles anyway.
         return (jnp.eye(n) - linear_map(jax.tree.map(lambda leaf: leaf[0], systems), T[0], rule))[:, :, None]
-    at = lanes(systems, jnp.zeros((len(T), n)), T, rule)
+    at = lanes_at(systems, on, T, rule)
     K = [jnp.zeros_like(at.kT)] * n
     bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands))]
     (alone,) = over_nodes(lambda z, weight, kT: (susceptibility(z, kT) * weight,), at.alone[:2], (at.kT,))

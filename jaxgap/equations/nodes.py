@@ -1,25 +1,35 @@
 """Where the gap equations of many systems are summed: quadrature nodes and couplings, with the elements of the batch last.
 
 Arrays are [node, element], so that every operation runs over long vectors. Nodes are placed for given amplitudes, at the peaks
-of the integrands (`jaxgap.equations.pairing.integrand_peaks`), and stay there: several evaluations may share them.
+of the integrands (`jaxgap.spectra.pair.peaks`), and stay there: several evaluations may share them.
 """
 
-from typing import NamedTuple, TypeVar
+import math
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import barrier
+from jaxgap.spectra.pair import peaks
 from jaxgap.spectra.quadrature import Rule
-from jaxgap.spectra.regions import Nodes, integrand_peaks, nodes_on, overlap_interval, pairs, parameters, pick, single_intervals
+from jaxgap.spectra.regions import (
+    broadened,
+    lightest,
+    nodes_on_each,
+    overlap_interval,
+    pairs,
+    parameters,
+    pick,
+    single_intervals,
+)
 from jaxgap.units import thermal_energy
 
-__all__ = ["Alone", "Lanes", "Pair", "lanes"]
+__all__ = ["Alone", "Lanes", "Pair", "Places", "lanes", "lanes_at", "places"]
 
 Small = TypeVar("Small")
 
@@ -53,17 +63,46 @@ class Lanes(eqx.Module):
     clusters: tuple[Cluster, ...] = eqx.field(static=True)
 
 
+class Interval(NamedTuple):
+    """Where nodes are to lie, and for what integrand."""
+
+    a: Float[Array, "*on element"]
+    b: Float[Array, "*on element"]
+    centre: Float[Array, "root *on element"]
+    """Of its peaks."""
+    width: Float[Array, "root *on element"]
+    """At T = 0."""
+    mass: Float[Array, "*on element"]
+    """The least |m| of the bands."""
+
+
+class Places(NamedTuple):
+    """Where the nodes of a batch are to lie, at any temperature."""
+
+    coupling: Float[Array, "channel channel element"]
+    """As in `Lanes`."""
+    first: Float[Array, "interval element"]
+    """As in `Alone`."""
+    alone: Interval
+    pairs: list[Interval]
+
+
 def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
     """The systems of a batch with their nodes, placed for the amplitudes `Delta`."""
-    alone, together, coupling, kT = _once(jax.vmap(_intervals, out_axes=-1)(sc, Delta, T))
-    kappa, weight = _nodes(sc, alone, rule.single)
-    singles = Alone(_energies_alone(sc, kappa, jnp.asarray(alone.first)), weight, jnp.asarray(alone.first))
-    both = []
-    for cluster, interval in zip(pairs(sc), together, strict=True):
-        kappa, weight = _nodes(sc, interval, rule.overlap)
-        z1, z2 = (sc.bands[i].zeta(kappa) for i in cluster.bands)
-        both.append(Pair(z1, z2, weight))
-    return Lanes(coupling, kT, singles, tuple(both), sc.clusters)
+    return lanes_at(sc, places(sc, Delta), T, rule)
+
+
+def lanes_at(sc: Superconductor, on: Places, T: Float[Array, "element"], rule: Rule) -> Lanes:
+    """The systems of a batch with their nodes at temperatures T [K]."""
+    kT, all_ = barrier(thermal_energy(T)), [on.alone, *on.pairs]
+    peaked = [(at.a, at.b, at.centre, broadened(at.width, at.mass, kT)) for at in all_]
+    alone, *both = nodes_on_each(sc, peaked, [rule.single, *[rule.overlap] * len(on.pairs)])
+    together = []
+    for cluster, at in zip(pairs(sc), both, strict=True):
+        z1, z2 = (sc.bands[i].zeta(at.kappa) for i in cluster.bands)
+        together.append(Pair(z1, z2, at.weight))
+    singles = Alone(_energies_alone(sc, alone.kappa, on.first), alone.weight, on.first)
+    return Lanes(on.coupling, kT, singles, tuple(together), sc.clusters)
 
 
 def _energies_alone(
@@ -85,58 +124,66 @@ def _once(tree: Small) -> Small:
     return jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
 
 
-class _Interval(NamedTuple):
-    """Where nodes are to lie: of one system, or of many, elements last."""
+def places(systems: Superconductor, Delta: Inexact[Array, "element channel"]) -> Places:
+    """Where the nodes of a batch are to lie for the amplitudes `Delta`."""
+    systems, Delta = jax.lax.stop_gradient((systems, Delta.T))
+    (m, mu), a, b, overlaps, coupling = _numbers(systems)
+    size = jnp.abs(Delta)
 
-    ends: tuple[Float[Array, "*on"], Float[Array, "*on"]]
-    peaks: tuple[Float[Array, "root *on"], Float[Array, "root *on"]]
-    """Centres and widths."""
-    first: Float[Array, "*on"] | None
+    def own(interval: int, band: int) -> Float[Array, "5 element"]:
+        return jnp.stack([m[band], mu[band], size[band], a[interval], b[interval]])
 
-
-def _nodes(sc: Superconductor, on: _Interval, n: int) -> Nodes:
-    (a, b), (centre, width) = on.ends, on.peaks
-    return nodes_on(sc, a, b, centre, width, n)
-
-
-def _intervals(
-    sc: Superconductor, Delta: Inexact[Array, "channel"], T: Float[Array, ""]
-) -> tuple[_Interval, list[_Interval], Float[Array, "channel channel"], Float[Array, ""]]:
-    """(where bands pair alone, where two pair together, g, k_B T) of one system."""
-    bands, a, b = zip(*single_intervals(sc), strict=True)
-    overlaps = [overlap_interval(sc, cluster) for cluster in pairs(sc)]
-    # Barred, or XLA finds the shells' ends once for every use.
-    flat, as_they_were = ravel_pytree((parameters(sc), jnp.stack(a), jnp.stack(b), overlaps))
-    (m, mu), a, b, overlaps = as_they_were(barrier(flat))
-    own = (*(pick(values, bands) for values in (m, mu, Delta)), a, b)
-    both = []
-    for cluster, ends in zip(pairs(sc), overlaps, strict=True):
-        peaks = integrand_peaks(pick(m, cluster.bands), pick(mu, cluster.bands), pick(Delta, cluster.channels), T)
-        both.append(_Interval(ends, peaks, None))
-    return _alone(*_sides(sc), own, T), both, sc.g, thermal_energy(T)
+    # On every side of an overlap at most one of two bands is alone: the other one's interval is empty.
+    one, other = (jnp.stack([own(*on) for on in side], axis=1) for side in _sides(systems))
+    first = one[4] > one[3]
+    alone = jnp.where(first, one, other)
+    own_of = [tuple(alone[:3, None])]
+    own_of += [(pick(m, c.bands), pick(mu, c.bands), pick(Delta, c.channels)) for c in pairs(systems)]
+    found = _once([peaks(*values) for values in own_of])
+    ends = [(alone[3], alone[4]), *((on[0], on[1]) for on in overlaps)]
+    on, *both = (Interval(*e, *peak, lightest(m)) for e, peak, (m, *_) in zip(ends, found, own_of, strict=True))
+    return Places(coupling, first.astype(float), on, both)
 
 
-def _sides(sc: Superconductor) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Which of `single_intervals` belong to the first and to the last band of a cluster, on every side of the overlap."""
-    one: list[int] = []
-    other: list[int] = []
+Numbers: TypeAlias = tuple[
+    tuple[Float[Array, "band *on"], ...],
+    Float[Array, "interval *on"],
+    Float[Array, "interval *on"],
+    list[Float[Array, "2 *on"]],
+    Float[Array, "channel channel *on"],
+]
+
+
+def _numbers(systems: Superconductor) -> Numbers:
+    """(m and mu of the bands, both ends of `single_intervals`, those of the overlaps, g), elements last. As one array, or XLA
+    finds the shells' ends once for every use."""
+
+    def of_one(sc: Superconductor) -> Numbers:
+        _, a, b = zip(*single_intervals(sc), strict=True)
+        overlaps = [jnp.stack(overlap_interval(sc, cluster)) for cluster in pairs(sc)]
+        return parameters(sc), jnp.stack(a), jnp.stack(b), overlaps, sc.g
+
+    def flat(sc: Superconductor) -> Float[Array, "number"]:
+        return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(of_one(sc))])
+
+    leaves, structure = jax.tree.flatten(jax.eval_shape(jax.vmap(of_one, out_axes=-1), systems))
+    rows = np.cumsum([math.prod(leaf.shape[:-1]) for leaf in leaves])[:-1]
+    parts = jnp.split(barrier(jax.vmap(flat, out_axes=-1)(systems)), rows)
+    return jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
+
+
+Side: TypeAlias = list[tuple[int, int]]
+
+
+def _sides(sc: Superconductor) -> tuple[Side, Side]:
+    """(Which of `single_intervals`, its band) of the first and of the last band of a cluster, on every side of the overlap."""
+    one: Side = []
+    other: Side = []
     k = 0
     for cluster in sc.clusters:
-        pair = len(cluster.bands) == 2
-        one += [k, k + 1] if pair else [k]
-        other += [k + 2, k + 3] if pair else [k]
-        k += 4 if pair else 1
-    return tuple(one), tuple(other)
-
-
-OfIntervals = Inexact[Array, "interval"]
-
-
-def _alone(one: tuple[int, ...], other: tuple[int, ...], own: tuple[OfIntervals, ...], T: Float[Array, ""]) -> _Interval:
-    """On every side of an overlap; m, mu, Delta and both ends are `own`, of every interval of every band. At most one of two
-    bands is alone there: the other one's interval is empty."""
-    *_, a, b = own
-    first = (pick(b, one) > pick(a, one)) | (np.array(one) == np.array(other))
-    m, mu, D, a, b = (jnp.where(first, pick(values, one), pick(values, other)) for values in own)
-    peaks = jax.vmap(lambda m, mu, D: integrand_peaks(m[None], mu[None], D[None], T), out_axes=-1)(m, mu, D)
-    return _Interval((a, b), peaks, first.astype(float))
+        first, last, apart = cluster.bands[0], cluster.bands[-1], len(cluster.bands)
+        sides = range(k, k + apart)
+        one += [(side, first) for side in sides]
+        other += [(side + apart * (apart - 1), last) for side in sides]
+        k += apart * apart
+    return one, other

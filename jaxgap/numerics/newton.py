@@ -9,6 +9,7 @@ Nothing raises and nothing is NaN-blind: an element that fails keeps its last ac
 """
 
 from collections.abc import Callable
+from functools import reduce
 from typing import NamedTuple, TypeAlias
 
 import jax
@@ -17,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.numerics.implicit import Residual
-from jaxgap.numerics.small import solved
+from jaxgap.numerics.small import ELIMINATED, solved
 from jaxgap.numerics.types import PyTree
 
 __all__ = [
@@ -115,8 +116,11 @@ EXACTLY = Ending()
 
 
 def norm(x: Float[Array, "n"]) -> Float[Array, ""]:
-    """2-norm. No maximum anywhere: XLA's max and min drop NaN in large batches on the CPU."""
-    return jnp.sqrt(x @ x)
+    """2-norm, of a few components in the open: in a batch a product would be a call of its own.
+
+    No maximum anywhere: XLA's max and min drop NaN in large batches on the CPU.
+    """
+    return jnp.sqrt(reduce(jnp.add, [c * c for c in x]) if len(x) <= ELIMINATED else x @ x)
 
 
 def alike(change: Float[Array, "n"], x: Float[Array, "n"], share: float, zero: float = ROUNDING) -> Bool[Array, ""]:

@@ -30,7 +30,7 @@ from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.precision import own_rules
 from jaxgap.numerics.types import PyTree
 
-__all__ = ["keep_programs", "compile_quickly", "compiling", "counted", "program", "barrier"]
+__all__ = ["keep_programs", "compile_quickly", "compiling", "counted", "program", "barrier", "told"]
 
 QUICK = ("--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_level=1")
 """XLA's older generator of loops for the CPU, and less effort of LLVM (`benchmarks/compilation.py` has what they gain)."""
@@ -291,3 +291,9 @@ def barrier(tree: T) -> T:
         return tree
     same: T = jax.tree.map(lambda x: x / jnp.where(jnp.isnan(x), 2.0, 1.0), jax.lax.optimization_barrier(tree))
     return same
+
+
+def told(*said: jax.Array) -> list[jax.Array]:
+    """Decisions (of one shape), found once: else XLA finds them again for everything that depends on them, which takes long to
+    compile."""
+    return list(barrier(jnp.stack(said).astype(float)) > 0)

@@ -16,6 +16,7 @@ from jaxtyping import Array, Complex, Float, Inexact, Int
 from jaxgap.numerics.cutting import cut
 
 __all__ = [
+    "ELIMINATED",
     "LARGEST",
     "eigenvalues",
     "openly_solved",

@@ -172,11 +172,15 @@ def _together(
 
 def _riccati_step(gamma: Matrix, B: Matrix, hole: Complex[Array, "2"], electron: Complex[Array, "2"]) -> Matrix:
     """X with P X + X Q = R, where R = B^+ + m (mu - z) gamma - gamma m (mu + z) + gamma B gamma is zero where K maps
-    (1, gamma) on itself [meV], and P and Q are its slopes."""
+    (1, gamma) on itself [meV], and P and Q are its slopes.
+
+    By Q's own characteristic equation, (P^2 + P tr Q + det Q) X = P R + R adj Q: one 2 x 2 inverse.
+    """
     R = jnp.conj(B).T + hole[:, None] * gamma - gamma * electron + gamma @ B @ gamma
     P, Q = jnp.diag(hole) + gamma @ B, B @ gamma - jnp.diag(electron)
-    one = jnp.eye(2)
-    return solved(jnp.kron(P, one) + jnp.kron(one, Q.T), R.ravel()).reshape(2, 2)
+    one, trace = jnp.eye(2), Q[0, 0] + Q[1, 1]
+    det = Q[0, 0] * Q[1, 1] - Q[0, 1] * Q[1, 0]
+    return _inverse(P @ P + trace * P + det * one) @ (P @ R + R @ (trace * one - Q))
 
 
 def _inverse(X: Matrix) -> Matrix:

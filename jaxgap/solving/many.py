@@ -4,7 +4,7 @@ Most elements of a batch go the short way, in blocks (`jaxgap.numerics.cutting`)
 `jaxgap.equations.gap_equations`:
 
 1. follow, unless a start is given: a named branch from T = 0, the one connected to T_c from where superconductivity sets in
-   (`jaxgap.solving.critical.setting_in`), with a fifth of the nodes and roughly (`jaxgap.solving.following`). Elements whose
+   (`jaxgap.solving.normal_state.setting_in`), with a fifth of the nodes and roughly (`jaxgap.solving.walk`). Elements whose
    branch bends need more steps: those still on their way are gathered into new blocks, again and again;
 2. find: the safeguarded Newton of `solve` with a third of the nodes, to a thousandth;
 3. finish: nodes are placed once for what was found; one Newton step there, and another one with the same M;
@@ -41,14 +41,14 @@ from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, alike, newton, norm
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.small import solved
-from jaxgap.solving.critical import setting_in
-from jaxgap.solving.following import ROUGH, SIDE, Walk, arrived, begin, go_on, going
 from jaxgap.solving.judge import judge, status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
+from jaxgap.solving.normal_state import setting_in
 from jaxgap.solving.one import solve_core, unless_nothing
 from jaxgap.solving.path import Path, from_T_c, from_temperature, picked_up, weak_coupling_gap
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.starts import starting_amplitudes
+from jaxgap.solving.walk import ROUGH, SIDE, Walk, arrived, begin, go_on, going
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 __all__ = ["solve_many", "Ways"]

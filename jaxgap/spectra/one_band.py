@@ -4,14 +4,18 @@ r"""Quasiparticles of a band that pairs alone: a cluster of one band, and what i
           F(k, z) = \frac{\Delta}{z^2 - E^2}, \qquad P = \Delta \sum_k \frac{\tanh(E / 2 k_B T)}{2E}
 """
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.band import rho
+from jaxgap.model.parabolic import ParabolicBand
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
 from jaxgap.spectra.pair import abs2, pair_sum, safe_sqrt
+from jaxgap.spectra.partial_fractions import cauchy
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import (
     Interval,
@@ -20,6 +24,7 @@ from jaxgap.spectra.regions import (
     intervals_alone,
     nodes_at_roots,
     nodes_of_intervals,
+    parameters,
     pick,
 )
 from jaxgap.units import thermal_energy
@@ -45,8 +50,7 @@ class OneBand(ClusterSpectrum[Scalar]):
         return ((z + x) / (z**2 - x**2 - abs2(D)),)
 
     def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
-        (interval,) = intervals_alone(self.superconductor, self.cluster)
-        return LocalFunctions(*(part[None] for part in local_functions_alone(self.superconductor, self.Delta, interval, z)))
+        return local_functions_alone(self.superconductor, self.Delta, intervals_alone(self.superconductor, self.cluster), z)
 
     def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "1"]:
         (interval,) = intervals_alone(self.superconductor, self.cluster)
@@ -80,16 +84,51 @@ def sums_alone(
 
 
 def local_functions_alone(
-    sc: Superconductor, Delta: Inexact[Array, "channel"], interval: Interval, z: Complex[Array, ""]
-) -> tuple[Complex[Array, ""], Complex[Array, ""], Complex[Array, ""]]:
-    """The `LocalFunctions` of a band that pairs alone with kappa in an interval."""
-    band, D = sc.bands[interval.band], Delta[interval.band]
+    sc: Superconductor, Delta: Inexact[Array, "channel"], intervals: Sequence[Interval], z: Complex[Array, ""]
+) -> LocalFunctions:
+    """Of every interval of kappa, those of its band, which pairs alone there."""
+    bands = tuple(interval.band for interval in intervals)
+    a, b, D = jnp.stack([one.a for one in intervals]), jnp.stack([one.b for one in intervals]), pick(Delta, bands)
     root = jnp.sqrt(z**2 - abs2(D))
-    nodes = nodes_at_roots(sc, interval.a, interval.b, band.kappa_at(jnp.stack([root, -root])))
-    x = band.zeta(nodes.kappa)
-    inverse = 1 / (z**2 - x**2 - abs2(D))
-    M = -D / jnp.pi * nodes.integral(inverse).imag
-    return nodes.integral((z + x) * inverse), nodes.integral((z - x) * inverse), M + 0j
+    closed = all(isinstance(sc.bands[i], ParabolicBand) for i in bands)
+    direct, odd = (_in_closed_form if closed else _on_nodes)(sc, bands, a, b, root)
+    return LocalFunctions(z * direct + odd, z * direct - odd, -D / jnp.pi * direct.imag + 0j)
+
+
+Sums = tuple[Complex[Array, "interval"], Complex[Array, "interval"]]
+"""Of 1 / (z^2 - E^2) and of zeta / (z^2 - E^2), on every interval."""
+
+
+def _in_closed_form(
+    sc: Superconductor,
+    bands: tuple[int, ...],
+    a: Float[Array, "interval"],
+    b: Float[Array, "interval"],
+    root: Complex[Array, "interval"],
+) -> Sums:
+    """Of parabolic bands, from the residues at zeta = +-root: +-m / (2 root) and m / 2 with the opposite sign."""
+    m, mu = (pick(leaf, bands) for leaf in parameters(sc))
+    above, below = (cauchy(a, b, m * (mu + x), sc.dimension) for x in (root, -root))
+    return -m * (above - below) / (2 * root), -m * (above + below) / 2
+
+
+def _on_nodes(
+    sc: Superconductor,
+    bands: tuple[int, ...],
+    a: Float[Array, "interval"],
+    b: Float[Array, "interval"],
+    root: Complex[Array, "interval"],
+) -> Sums:
+    """Of bands of any kind, by quadrature."""
+
+    def of(i: int, a: Scalar, b: Scalar, root: Complex[Array, ""]) -> tuple[Complex[Array, ""], Complex[Array, ""]]:
+        nodes = nodes_at_roots(sc, a, b, sc.bands[i].kappa_at(jnp.stack([root, -root])))
+        x = sc.bands[i].zeta(nodes.kappa)
+        inverse = 1 / (root**2 - x**2)
+        return nodes.integral(inverse), nodes.integral(x * inverse)
+
+    direct, odd = zip(*(of(i, *rest) for i, *rest in zip(bands, a, b, root, strict=True)), strict=True)
+    return jnp.stack(direct), jnp.stack(odd)
 
 
 def density_alone(

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Inexact
 
 from jaxgap.numerics.programs import barrier
@@ -321,11 +322,12 @@ def _modulus_minus_real(modulus: Float[Array, "*s"], z: Inexact[Array, "*s"]) ->
     return jnp.where(aligned, jnp.imag(z) ** 2 / total, modulus - jnp.real(z))
 
 
-Peaks = tuple[Float[Array, "band"], Float[Array, "band"]]
+Peaks = tuple[Float[Array, "band *on"], Float[Array, "band *on"]]
 
 
-def peaks(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Inexact[Array, "channel"]) -> Peaks:
-    """Real and imaginary parts of the roots of det(kappa) = 0 of a cluster [meV]; where the integrands are sharp.
+def peaks(m: Float[Array, "band *on"], mu: Float[Array, "band *on"], Delta: Inexact[Array, "channel *on"]) -> Peaks:
+    """Real and imaginary parts of the roots of det(kappa) = 0 of a cluster [meV]; where the integrands are sharp. Of many at
+    once, elements last.
 
     (kappa - m_1 (mu_1 - i Delta_1)) (kappa - m_2 (mu_2 - i Delta_2)) + m_1 m_2 Delta_3^2 = 0 for real amplitudes. For complex
     ones det is a quartic that does not factorise.
@@ -337,7 +339,7 @@ def peaks(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Inexact[Arra
     return real, jnp.abs(imag)
 
 
-def _roots_of_real(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Float[Array, "channel"]) -> Peaks:
+def _roots_of_real(m: Float[Array, "band *on"], mu: Float[Array, "band *on"], Delta: Float[Array, "channel *on"]) -> Peaks:
     """Real and imaginary parts, in real arithmetic: XLA's complex square root is slow, and not vectorised in a batch."""
     real, imag = m * mu, -m * Delta[: len(m)]
     if len(m) == 1:
@@ -348,27 +350,30 @@ def _roots_of_real(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Flo
     large = jnp.sqrt((jnp.sqrt(square * square + twice * twice) + jnp.abs(square)) / 2)
     small = twice / (2 * jnp.where(large > 0, large, 1.0))
     half_real, half_imag = jnp.where(square >= 0, large, small), jnp.where(square >= 0, small, large)
-    return jnp.mean(real) + jnp.stack([half_real, -half_real]), jnp.mean(imag) + jnp.stack([half_imag, -half_imag])
+    middle_real, middle_imag = (real[0] + real[1]) / 2, (imag[0] + imag[1]) / 2
+    ends = [(middle + half, middle - half) for middle, half in ((middle_real, half_real), (middle_imag, half_imag))]
+    return jnp.stack(ends[0]), jnp.stack(ends[1])
 
 
 _DURAND_KERNER_STEPS = 16
 """Simple roots take about 8 steps; a nearly double one, which takes more, lies as well for its purpose after 16."""
 
 
-def _peaks_of_complex(m: Float[Array, "band"], mu: Float[Array, "band"], Delta: Complex[Array, "channel"]) -> Peaks:
+def _peaks_of_complex(m: Float[Array, "band *on"], mu: Float[Array, "band *on"], Delta: Complex[Array, "channel *on"]) -> Peaks:
     """The two roots of the quartic in the upper half plane, by simultaneous (Durand-Kerner) iteration from those of real
     amplitudes of the same moduli; the other two are their conjugates."""
     moduli = jnp.abs(Delta)
     real, imag = _roots_of_real(m, mu, moduli)
     if len(m) == 1:
         return real, jnp.abs(imag)
-    size = jnp.mean(jnp.abs(m)) * jnp.sqrt(moduli @ moduli)
+    size = jnp.mean(jnp.abs(m), axis=0) * jnp.sqrt(jnp.sum(moduli**2, axis=0))
     offset = jnp.where(size > 0, size, 1.0)
-    above = real + offset * jnp.array([0.1, -0.07]) + 1j * (jnp.abs(imag) + offset * jnp.array([0.3, 0.2]))
+    right, up = (np.array(shift).reshape(2, *[1] * offset.ndim) for shift in ((0.1, -0.07), (0.3, 0.2)))
+    above = real + offset * right + 1j * (jnp.abs(imag) + offset * up)
     overlap = 2 * jnp.real(Delta[2] ** 2 * jnp.conj(Delta[0] * Delta[1]))
     s1, s2, s3 = moduli**2
 
-    def improve(_: object, z: Complex[Array, "2"]) -> Complex[Array, "2"]:
+    def improve(_: object, z: Complex[Array, "2 *on"]) -> Complex[Array, "2 *on"]:
         zeta1, zeta2 = z / m[0] - mu[0], z / m[1] - mu[1]
         det = (zeta1 * zeta2 + s3) ** 2 + s1 * s2 + zeta1**2 * s2 + zeta2**2 * s1 - overlap
         others = (z - z[::-1]) * (z - jnp.conj(z)) * (z - jnp.conj(z[::-1]))

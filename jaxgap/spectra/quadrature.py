@@ -13,6 +13,8 @@ so that derivatives with respect to Omega, mu and m include the motion of the sh
 """
 
 import math
+from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import jax
@@ -22,7 +24,7 @@ from jaxtyping import Array, Float
 
 from jaxgap.numerics.programs import barrier
 
-__all__ = ["Rule", "DEFAULT_RULE", "panels"]
+__all__ = ["Rule", "DEFAULT_RULE", "Peaked", "Pieces", "laid_on", "panels", "pieces"]
 
 NARROWEST = 1e-12
 """Smallest width, as a share of the interval, to which peaks are resolved: below it positions are rounding."""
@@ -44,6 +46,19 @@ class Rule(NamedTuple):
 DEFAULT_RULE = Rule()
 
 
+class Pieces(NamedTuple):
+    """Where nodes lie on the pieces of an interval [a, b]: at c + w sinh t, in units of b - a from a."""
+
+    start: Float[Array, "piece ..."]
+    """Where the integrand is sharp."""
+    width: Float[Array, "piece ..."]
+    """w / 2."""
+    left: Float[Array, "piece ..."]
+    """t at the lower end."""
+    step: Float[Array, "piece ..."]
+    """What t grows by."""
+
+
 def panels(
     a: Float[Array, "*element"],
     b: Float[Array, "*element"],
@@ -54,39 +69,70 @@ def panels(
     """Nodes and weights on [a, b] for an integrand with peaks at `centre` of half width `width`.
 
     An empty interval (a = b) has zero weights whose derivatives with respect to a and b are right: moving an end
-    uncovers the integrand there. Many intervals at once have their elements last.
+    uncovers the integrand there.
     """
-    y, v = _relative_panels(*jax.lax.stop_gradient((a, b, centre, width)), n)
-    y, v = jax.lax.stop_gradient(barrier((y, v)))
+    return laid_on(a, b, pieces([(a, b, centre, width)])[0], n)
+
+
+Peaked = tuple[Float[Array, "..."], Float[Array, "..."], Float[Array, "..."], Float[Array, "..."]]
+"""(a, b, centre, width) as in `panels`, of shapes that differ from interval to interval."""
+
+
+def pieces(intervals: Sequence[Peaked]) -> list[Pieces]:
+    """The pieces of several intervals, or of several kinds of many of them, elements last: cut one by one, the rest together,
+    which is quicker to compile."""
+    ends, of_each = zip(*(_cut(*jax.lax.stop_gradient(interval)) for interval in intervals), strict=True)
+    c_a, w, span, *apart = (_joined([of[k] for of in ends]) for k in range(5))
+    t = _arcsinh(jnp.stack(apart) / w)
+    parts = barrier(jnp.stack([c_a / span, w / (2 * span), t[0], t[1] - t[0]]))
+    cuts = np.cumsum([math.prod(shape) // math.prod(parts.shape[2:]) for shape in of_each])[:-1]
+    together = jnp.split(parts, cuts, axis=1)
+    return [Pieces(*part.reshape(4, *shape)) for part, shape in zip(together, of_each, strict=True)]
+
+
+def laid_on(
+    a: Float[Array, "*element"], b: Float[Array, "*element"], on: Pieces, n: int
+) -> tuple[Float[Array, "node *element"], Float[Array, "node *element"]]:
+    """n nodes and weights on every piece of [a, b]. Many intervals at once have their elements last."""
+    y, v = jax.lax.stop_gradient(barrier(_relative(*jax.lax.stop_gradient((a, b, on)), n)))
     return a + (b - a) * y, (b - a) * v
 
 
-def _relative_panels(
+def _cut(
     a: Float[Array, "*element"],
     b: Float[Array, "*element"],
     c: Float[Array, "root *element"],
     w: Float[Array, "root *element"],
-    n: int,
-) -> tuple[Float[Array, "node *element"], Float[Array, "node *element"]]:
-    """Positions in [0, 1] and weights that sum to one."""
+) -> tuple[tuple[Float[Array, "piece *element"], ...], tuple[int, ...]]:
+    """(c - a, w, b - a, the lower and the upper end of a piece less c), of every piece, and their shape."""
     span = jnp.where(b > a, b - a, 1.0)
     c, w = _sorted(c, _shared_widths(c, w))
     w = jnp.maximum(w, NARROWEST * span)
     cuts = jnp.stack([c, jnp.concatenate([(c[1:] + c[:-1]) / 2, b[None]])], axis=1).reshape(-1, *a.shape)[:-1]
     ends = jnp.concatenate([a[None], jnp.clip(cuts, a, b), b[None]])
     c, w = jnp.repeat(c, 2, axis=0), jnp.repeat(w, 2, axis=0)
+    return (c - a, w, jnp.broadcast_to(span, c.shape), ends[:-1] - c, ends[1:] - c), c.shape
 
+
+def _joined(parts: list[Float[Array, "..."]]) -> Float[Array, "..."]:
+    """The pieces of all intervals, one after the other."""
+    return parts[0] if len(parts) == 1 else jnp.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
+
+
+def _relative(
+    a: Float[Array, "*element"], b: Float[Array, "*element"], on: Pieces, n: int
+) -> tuple[Float[Array, "node *element"], Float[Array, "node *element"]]:
+    """Positions in [0, 1] and weights that sum to one."""
     u, weight = (part.reshape(1, n, *(1 for _ in a.shape)) for part in np.polynomial.legendre.leggauss(n))
-    t_left, t_right = _arcsinh((ends[:-1] - c) / w), _arcsinh((ends[1:] - c) / w)
-    parts = barrier(((c - a) / span, w / (2 * span), t_left, t_right - t_left))
-    start, width, t_left, step = (part[:, None] for part in parts)
-    grow = barrier(jnp.exp(t_left + step * (0.5 * (u + 1))))  # else XLA makes a second exponential of 1 / grow
+    start, width, left, step = (part[:, None] for part in on)
+    grow = barrier(jnp.exp(left + step * (0.5 * (u + 1))))  # else XLA makes a second exponential of 1 / grow
     decay = 1 / grow
     y = start + width * (grow - decay)
     v = (width * step) * (grow + decay) * (0.5 * weight)
     # An empty interval has equal pieces, so that all derivatives with respect to its ends are those of an integral.
-    piece = np.arange(len(c)).reshape(-1, *(1 for _ in u.shape[1:]))
-    even_y, even_v = (piece + (u + 1) / 2) / len(c), weight / (2 * len(c))
+    count = len(on.start)
+    piece = np.arange(count).reshape(-1, *(1 for _ in u.shape[1:]))
+    even_y, even_v = (piece + (u + 1) / 2) / count, weight / (2 * count)
     y, v = jnp.where(b > a, jnp.clip(y, 0.0, 1.0), even_y), jnp.where(b > a, v, even_v)
     return y.reshape(-1, *a.shape), v.reshape(-1, *a.shape)
 
@@ -111,6 +157,7 @@ def _arcsinh(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 
 def _shared_widths(c: Float[Array, "root *element"], w: Float[Array, "root *element"]) -> Float[Array, "root *element"]:
-    """Widths that also resolve the neighbours: w_i = min over j of hypot(c_i - c_j, w_j)."""
+    """Widths that also resolve the neighbours: w_i = min over j of hypot(c_i - c_j, w_j); of two in the open, as above."""
     apart = c[:, None] - c[None, :]
-    return jnp.min(jnp.sqrt(apart * apart + w * w), axis=1)
+    reach = jnp.sqrt(apart * apart + w * w)
+    return reduce(jnp.minimum, [reach[:, j] for j in range(len(c))]) if len(c) <= 2 else jnp.min(reach, axis=1)

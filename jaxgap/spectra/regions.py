@@ -18,19 +18,22 @@ from jaxgap.model.band import Band, larger, smaller
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import safe_sqrt
-from jaxgap.spectra.quadrature import panels
+from jaxgap.spectra.quadrature import Peaked, laid_on, pieces
 from jaxgap.units import thermal_energy
 
 __all__ = [
     "Nodes",
     "Interval",
     "amplitudes_at",
+    "broadened",
     "energies_alone",
     "intervals_alone",
     "nodes_at_roots",
     "nodes_of_intervals",
     "integrand_peaks",
+    "lightest",
     "nodes_on",
+    "nodes_on_each",
     "overlap_interval",
     "overlap_nodes",
     "pairs",
@@ -100,26 +103,39 @@ def integrand_peaks(
     m, mu, Delta, kT = jax.lax.stop_gradient((m, mu, Delta, thermal_energy(T)))
     found = [spectrum.peaks(m, mu, Delta)] + normal * [spectrum.peaks(m, mu, 0 * Delta)]
     centre, width = (jnp.concatenate(part) for part in zip(*found, strict=True))
-    return centre, jnp.sqrt(width * width + (jnp.pi * kT * jnp.min(jnp.abs(m))) ** 2)
+    return centre, broadened(width, lightest(m), kT)
+
+
+def lightest(m: Float[Array, "band *on"]) -> Float[Array, "*on"]:
+    """The least |m| of some bands."""
+    return reduce(jnp.minimum, [jnp.abs(m_i) for m_i in m])
+
+
+def broadened(width: Float[Array, "root *on"], mass: Float[Array, "*on"], kT: Float[Array, "*#on"]) -> Float[Array, "root *on"]:
+    """The width of a peak at a temperature."""
+    return jnp.sqrt(width * width + (jnp.pi * kT * mass) ** 2)
 
 
 def nodes_on(
     sc: Superconductor,
-    a: Float[Array, "*on"],
-    b: Float[Array, "*on"],
-    centre: Float[Array, "root *on"],
-    width: Float[Array, "root *on"],
+    a: Float[Array, ""],
+    b: Float[Array, ""],
+    centre: Float[Array, "root"],
+    width: Float[Array, "root"],
     n: int,
 ) -> Nodes:
-    """Nodes on [a, b]; in 3D the integral runs over sqrt(kappa), in which a band's edge is smooth.
+    """Nodes on [a, b]; in 3D the integral runs over sqrt(kappa), in which a band's edge is smooth."""
+    return nodes_on_each(sc, [(a, b, centre, width)], [n])[0]
 
-    Of many intervals at once the nodes come first, the intervals last (as in `spectra.quadrature.panels`).
-    """
+
+def nodes_on_each(sc: Superconductor, intervals: list[Peaked], n: list[int]) -> list[Nodes]:
+    """Nodes on several intervals (a, b, centre, width); of many at once they come first, the elements last."""
     if sc.dimension == 2:
-        return Nodes(*panels(a, b, centre, width, n))
-    root = jnp.sqrt(centre + 1j * width)
-    y, weight = panels(safe_sqrt(a), safe_sqrt(b), root.real, root.imag, n)
-    return Nodes(y**2, 2 * y**2 * weight)  # dkappa rho = 2 y dy y
+        return [Nodes(*laid_on(*on[:2], cut, m)) for on, cut, m in zip(intervals, pieces(intervals), n, strict=True)]
+    root = [jnp.sqrt(centre + 1j * width) for _, _, centre, width in intervals]
+    on_root = [(safe_sqrt(a), safe_sqrt(b), r.real, r.imag) for (a, b, *_), r in zip(intervals, root, strict=True)]
+    laid = [laid_on(*on[:2], cut, m) for on, cut, m in zip(on_root, pieces(on_root), n, strict=True)]
+    return [Nodes(y**2, 2 * y**2 * weight) for y, weight in laid]  # dkappa rho = 2 y dy y
 
 
 def overlap_nodes(sc: Superconductor, cluster: Cluster, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False) -> Nodes:

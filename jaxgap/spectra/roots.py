@@ -14,7 +14,7 @@ programs that run at once can wait for each other for ever.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Inexact
+from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
 from jaxgap.numerics.types import Scalar
 from jaxgap.spectra.pair import abs2
@@ -22,7 +22,9 @@ from jaxgap.spectra.pair import abs2
 __all__ = ["pair_quartic", "pair_roots", "roots_of"]
 
 STEPS = 40
-"""Of Aberth's iteration: simple roots need some ten; of a double one every step halves the distance."""
+"""Of Aberth's iteration, at most: simple roots need some ten; of a double one every step halves the distance."""
+STANDS = 1e-15
+"""The iteration ends where no root of a batch moves by more than this, of the largest."""
 
 
 def pair_roots(
@@ -49,6 +51,10 @@ def pair_quartic(
     return jax.lax.stop_gradient((centre, quartic))
 
 
+_State = tuple[Int[Array, ""], Complex[Array, "root"], Float[Array, ""]]
+"""Of the iteration: steps, roots, the square of the last change."""
+
+
 def roots_of(c: Complex[Array, "n"]) -> Complex[Array, "n-1"]:
     """The roots of c[0] x^(n-1) + ... + c[n-1], c[0] not zero; NaN where a coefficient is not finite."""
     n = len(c) - 1
@@ -58,8 +64,16 @@ def roots_of(c: Complex[Array, "n"]) -> Complex[Array, "n-1"]:
     scale = jnp.where(scale > 0, scale, 1.0)
     a = monic / scale ** np.arange(n + 1)
     slope = a[:-1] * np.arange(n, 0, -1)
-    start = 0.9 * jnp.exp(1j * (2 * np.pi * np.arange(n) / n + 0.4))
-    return scale * jax.lax.fori_loop(0, STEPS, lambda _, y: _step(a, slope, y), start - a[1] / n)
+    start = 0.9 * jnp.exp(1j * (2 * np.pi * np.arange(n) / n + 0.4)) - a[1] / n
+
+    def goes_on(state: _State) -> Bool[Array, ""]:
+        return (state[0] < STEPS) & (state[2] > STANDS**2)
+
+    def step(state: _State) -> _State:
+        y = _step(a, slope, state[1])
+        return state[0] + 1, y, jnp.max(abs2(y - state[1]))
+
+    return scale * jax.lax.while_loop(goes_on, step, (jnp.zeros((), int), start, jnp.full((), jnp.inf)))[1]
 
 
 def _step(a: Complex[Array, "n"], slope: Complex[Array, "n-1"], y: Complex[Array, "n-1"]) -> Complex[Array, "n-1"]:

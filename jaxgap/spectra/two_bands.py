@@ -7,19 +7,21 @@ with the spectrum of `spectra.pair`, where both bands are inside their shells; w
 (`spectra.one_band`).
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact
 
+from jaxgap.model.parabolic import ParabolicBand
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
 from jaxgap.spectra.crossing_roots import density_of_pair
 from jaxgap.spectra.one_band import density_alone, local_functions_alone, sums_alone
 from jaxgap.spectra.pair import abs2
+from jaxgap.spectra.partial_fractions import Linear, Quadratic, RationalFunctions, integrals
 from jaxgap.spectra.peaks import singular_energies_of_pair
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import (
@@ -30,6 +32,7 @@ from jaxgap.spectra.regions import (
     nodes_at_roots,
     overlap_interval,
     overlap_nodes,
+    parameters,
     pick,
 )
 from jaxgap.spectra.roots import pair_roots
@@ -84,12 +87,13 @@ class TwoBands(ClusterSpectrum[PairSums]):
         return first * inverse, second * inverse
 
     def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
-        sc, (i, j) = self.superconductor, self.cluster.bands
-        parts = dict(zip((i, j), map(list, self._together(z)), strict=True))
-        for interval in intervals_alone(sc, self.cluster):
-            for k, part in enumerate(local_functions_alone(sc, self.Delta, interval, z)):
-                parts[interval.band][k] += part
-        return LocalFunctions(*(jnp.stack(both) for both in zip(parts[i], parts[j], strict=True)))
+        sc, bands, intervals = self.superconductor, self.cluster.bands, intervals_alone(self.superconductor, self.cluster)
+        alone = local_functions_alone(sc, self.Delta, intervals, z)
+        own = [np.array([interval.band == i for interval in intervals]) for i in bands]
+        together = self._together(z)
+        return LocalFunctions(
+            *(part + jnp.stack([jnp.sum(rest[at]) for at in own]) for part, rest in zip(together, alone, strict=True))
+        )
 
     def density_of_states(self, omega: Scalar) -> Float[Array, "2"]:
         sc, ends = self.superconductor, overlap_interval(self.superconductor, self.cluster)
@@ -141,17 +145,71 @@ class TwoBands(ClusterSpectrum[PairSums]):
         z = [self.superconductor.bands[i].zeta(kappa) for i in self.cluster.bands]
         return z, amplitudes_at(self.superconductor, self.cluster, self.Delta, z)
 
-    def _together(self, z: Complex[Array, ""]) -> Iterable[tuple[Complex[Array, ""], ...]]:
-        """`LocalFunctions` of either band from where both are inside the shell."""
+    def _together(self, z: Complex[Array, ""]) -> LocalFunctions:
+        """From where both bands are inside the shell."""
+        sc = self.superconductor
+        bands = [sc.bands[i] for i in self.cluster.bands]
+        roots = pair_roots(*bands[0].tangent, *bands[1].tangent, pick(self.Delta, self.cluster.channels), z)
+        a, b = overlap_interval(sc, self.cluster)
+        closed = all(isinstance(band, ParabolicBand) for band in bands)
+        return (self._in_closed_form if closed else self._on_nodes)(z, roots, a, b)
+
+    def _on_nodes(self, z: Complex[Array, ""], roots: Complex[Array, "4"], a: Scalar, b: Scalar) -> LocalFunctions:
+        """By quadrature, of bands of any kind."""
         sc, D = self.superconductor, pick(self.Delta, self.cluster.channels)
-        one, two = (sc.bands[i] for i in self.cluster.bands)
-        roots = pair_roots(*one.tangent, *two.tangent, D, z)
-        nodes = nodes_at_roots(sc, *overlap_interval(sc, self.cluster), roots)
-        x1, x2 = one.zeta(nodes.kappa), two.zeta(nodes.kappa)
+        nodes = nodes_at_roots(sc, a, b, roots)
+        x1, x2 = (sc.bands[i].zeta(nodes.kappa) for i in self.cluster.bands)
         G = [nodes.integral(g) for g in _green_functions(x1, x2, D, z)]
         # G(-z^*) = -[G(z) with the bands turned over]^*.
         below = [nodes.integral(g) for g in _green_functions(-x1, -x2, D, z)]
-        return zip(G, below, _anomalous(x1, x2, D, z, nodes), strict=True)
+        return LocalFunctions(*map(jnp.stack, (G, below, _anomalous(x1, x2, D, z, nodes))))
+
+    def _in_closed_form(self, z: Complex[Array, ""], roots: Complex[Array, "4"], a: Scalar, b: Scalar) -> LocalFunctions:
+        """By partial fractions, of parabolic bands."""
+        sc, D = self.superconductor, pick(self.Delta, self.cluster.channels)
+        m, mu = (pick(leaf, self.cluster.bands) for leaf in parameters(sc))
+        s3 = abs2(D[2])
+        functions = PairFunctions(z, m, mu, abs2(D), jnp.real(D[2] ** 2 * jnp.conj(D[0] * D[1])))
+        e1, e2, odd1, odd2, one = integrals(a, b, functions, roots, sc.dimension)
+        direct, odd, own = jnp.stack([e2, e1]), jnp.stack([odd1, odd2]), pick(D, (0, 1))
+        even = z * (direct - s3 * one)
+        M = -(own * direct.imag + D[2] ** 2 * jnp.conj(own[::-1]) * one.imag) / jnp.pi
+        return LocalFunctions(even + odd, even - odd, M + 0j)
+
+
+class PairFunctions(RationalFunctions):
+    r"""What G and F of two parabolic cross-paired bands are made of, with e_i = z^2 - eps_i^2 and s_i = |Delta_i|^2:
+
+    .. math:: Q = e_1 e_2 + 2 s_3 (\zeta_1 \zeta_2 - z^2) + s_3^2 - 2 \mathrm{Re}\, \Delta_3^2 (\Delta_1 \Delta_2)^*
+              = (z^2 - E_+^2)(z^2 - E_-^2)
+
+    and N = e_1, e_2, zeta_1 e_2 - s_3 zeta_2, zeta_2 e_1 - s_3 zeta_1, 1; all times (m_1 m_2)^2, which makes Q monic.
+    """
+
+    z: Complex[Array, ""]
+    m: Float[Array, "2"]
+    mu: Float[Array, "2"]
+    s: Float[Array, "3"]
+    overlap: Scalar
+    """Re Delta_3^2 (Delta_1 Delta_2)^*."""
+
+    def quartic(self, U: Quadratic) -> Linear:
+        (x1, x2), (e1, e2) = self._terms(U)
+        rest = self.s[2] ** 2 - 2 * self.overlap - 2 * self.s[2] * self.z**2
+        return self._monic(U.product(e1, e2).plus(U.product(x1, x2), 2 * self.s[2]).shifted(rest))
+
+    def numerators(self, U: Quadratic) -> list[Linear]:
+        (x1, x2), (e1, e2) = self._terms(U)
+        odd = U.product(x1, e2).plus(x2, -self.s[2]), U.product(x2, e1).plus(x1, -self.s[2])
+        return [self._monic(one) for one in (e1, e2, *odd, Linear(jnp.zeros(()), jnp.ones(())))]
+
+    def _terms(self, U: Quadratic) -> tuple[list[Linear], list[Linear]]:
+        """zeta_i and e_i, modulo U."""
+        x = [Linear(1 / self.m[i], U.c / self.m[i] - self.mu[i]) for i in (0, 1)]
+        return x, [U.product(x[i], x[i]).times(-1.0).shifted(self.z**2 - self.s[i]) for i in (0, 1)]
+
+    def _monic(self, one: Linear) -> Linear:
+        return one.times((self.m[0] * self.m[1]) ** 2)
 
 
 def _green_functions(x1: OfK, x2: OfK, Delta: Inexact[Array, "3"], z: Complex[Array, ""]) -> tuple[ComplexOfK, ComplexOfK]:

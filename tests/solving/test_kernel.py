@@ -17,8 +17,9 @@ from jaxgap import InputError, Label, Rule, Status, critical_temperature, solve
 from jaxgap.materials import two_band
 from jaxgap.numerics.cutting import CPU
 from jaxgap.numerics.singular import smallest_singular_values
-from jaxgap.solving.critical import instability, setting_in
+from jaxgap.solving.critical import instability
 from jaxgap.solving.many import solve_many
+from jaxgap.solving.normal_state import setting_in
 
 SAME = 1e-10
 """Relative difference from `solve`: residuals of 1e-12 and nodes placed for slightly different amplitudes."""
