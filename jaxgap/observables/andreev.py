@@ -37,7 +37,6 @@ from jaxtyping import Array, Complex, Float
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, check_finite, is_concrete
 from jaxgap.numerics.programs import program
-from jaxgap.numerics.small import solved
 from jaxgap.numerics.types import Real, Reals, Scalar
 from jaxgap.observables._checks import not_negative, positive
 from jaxgap.solving.entry import takes_solution
