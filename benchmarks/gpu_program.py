@@ -7,8 +7,9 @@ time, not a measurement.
 The compiler is the one that serves a card (`benchmarks/h200.txtpb` describes it), so that the kernels that are launched, the
 bytes that they read and write, their registers and what they spill are exact. How often a loop runs whose end depends on the
 numbers is not known to it: `steps` says what is taken for loops of Newton and of searches (about the slowest element's, from
-runs on a CPU); a loop over blocks of those that are left is taken to run once. Double-precision instructions are counted with
-the weights of `INSTRUCTIONS` in XLA's kernels, and in those of `jaxgap.numerics.node_sums` from their machine code.
+runs on a CPU), `blocks` how many blocks of those that are left there are (one; of T_c none, as in the benchmark's systems).
+Double-precision instructions are counted with the weights of `INSTRUCTIONS` in XLA's kernels, and in those of
+`jaxgap.numerics.node_sums` from their machine code, with both sides of every branch: more than are executed.
 
 The model: every kernel takes the longest of LAUNCH, its bytes at the data sheet's bandwidth, and its instructions at the data
 sheet's rate. It is good to a factor of two or three. An older tree (PYTHONPATH) can be counted with the same script.
@@ -50,6 +51,8 @@ RATE = 132 * 64 * 1.98e9
 """Double-precision instructions per second (one FMA is one), data sheet."""
 MEMORY = 100 * 2**30
 """What JAX would take of the card's memory [bytes]."""
+ELEMENTS = 128
+"""Of a block of threads of `jaxgap.numerics.node_sums`."""
 START = [8.0, 5.0, 3.0]
 FEW = Rule(14, 8)
 """The nodes of the race of `benchmarks/sweep_kernel.py`."""
@@ -134,8 +137,8 @@ class Cost(NamedTuple):
 class Program:
     """A compiled program's text, read."""
 
-    def __init__(self, text: str, steps: float, machine_code: dict[str, int]):
-        self.steps, self.machine_code = steps, machine_code
+    def __init__(self, text: str, steps: float, blocks: int, machine_code: dict[str, int]):
+        self.steps, self.blocks, self.machine_code = steps, blocks, machine_code
         self.loops: list[dict[str, Any]] = []
         self.computations: dict[str, list[Line]] = {}
         for block in re.split(r"\n(?=%|ENTRY)", re.sub(r"/\*index=\d+\*/", "", text)):
@@ -170,7 +173,7 @@ class Program:
         once = self.cost(body[1]).plus(self.cost(condition[1]))
         known = re.search(r'known_trip_count":\{"n":"(\d+)"', line.text)
         nested = any(inner.op == "while" for inner in self.computations[body[1]])
-        times = int(known[1]) if known else (1 if nested else self.steps)
+        times = int(known[1]) if known else (self.blocks if nested else self.steps)
         where = re.search(r'op_name="([^"]*)"', line.text)
         self.loops.append(
             {
@@ -190,11 +193,12 @@ class Program:
             fused = self.computations.get(_called(line)[0], [])
             instructions = sum(_instructions(one) for one in fused)
         elif "over_nodes" in line.text:
-            grid = [int(n) for n in re.findall(r"grid_[xyz] = (\d+)", line.text)]
-            rows = re.search(r"\((?:f64)\[(\d+),", line.shape)
-            nodes = _count(re.findall(r"\[(\d+),", lines[line.operands[0]].shape)[0]) / (grid[1] if rows else 1)
-            code = self.machine_code.get("over_nodes:" + str(line.shape.count("f64")) + ":" + str(len(line.operands)), 0)
-            instructions = code * nodes * grid[0] * grid[1] * 128
+            blocks_of_elements = re.search(r"grid_x = (\d+)", line.text)
+            nodes = re.search(r"\[(\d+),", lines[line.operands[0]].shape)
+            assert blocks_of_elements
+            assert nodes
+            key = f"over_nodes:{line.shape.count('f64')}:{len(line.operands)}"
+            instructions = self.machine_code.get(key, 0) * int(nodes[1]) * int(blocks_of_elements[1]) * ELEMENTS
         bound = LAUNCH, moved / BANDWIDTH, instructions / RATE
         longest = max(bound)
         return Cost(1.0, moved, instructions, longest, *(longest if b == longest else 0.0 for b in bound))
@@ -313,21 +317,21 @@ def gradients(lambda_33: Any, d: Any, T: Any) -> Any:
     return jax.grad(total, argnums=(0, 1, 2))(lambda_33, d, T)
 
 
-CASES: dict[str, tuple[Callable[..., Any], float]] = {
-    "start_few_nodes": (start_few_nodes, 8),
-    "start": (start, 8),
-    "branch": (branch, 13),
-    "named": (named, 13),
-    "T_c": (T_c, 40),
-    "gaps": (gaps, 8),
-    "gradients": (gradients, 8),
+CASES: dict[str, tuple[Callable[..., Any], float, int]] = {
+    "start_few_nodes": (start_few_nodes, 8, 1),
+    "start": (start, 8, 1),
+    "branch": (branch, 13, 1),
+    "named": (named, 13, 1),
+    "T_c": (T_c, 40, 0),
+    "gaps": (gaps, 8, 1),
+    "gradients": (gradients, 8, 1),
 }
-"""Program of (lambda_33, d, T), and how often its loops run whose end depends on the numbers (of a branch: per stage)."""
+"""Program of (lambda_33, d, T), how often its loops run whose end depends on the numbers (of a branch: per stage), blocks."""
 
 
 def counted(case: str, n: int, folder: Path) -> dict[str, Any]:
     """Everything about one case."""
-    function, steps = CASES[case]
+    function, steps, blocks = CASES[case]
     shape = jax.ShapeDtypeStruct((n,), jnp.float64)
     began = time.perf_counter()
     with as_on_the_card():
@@ -336,7 +340,7 @@ def counted(case: str, n: int, folder: Path) -> dict[str, Any]:
     text = executable.as_text()
     code = machine_code(case, folder)
     ours = [one for one in code if one["kernel"].startswith("over_nodes")]
-    program = Program(text, steps, _of_node_sums(text, ours))
+    program = Program(text, steps, blocks, _of_node_sums(text, ours))
     total = program.total
     bounds = {"launches": total.by_launches, "bandwidth": total.by_bytes, "arithmetic": total.by_instructions}
     return {
@@ -350,6 +354,7 @@ def counted(case: str, n: int, folder: Path) -> dict[str, Any]:
         "model_systems_per_second": n / total.seconds,
         "bound_by": {name: share / total.seconds for name, share in bounds.items()},
         "steps": steps,
+        "blocks": blocks,
         "loops": program.loops,
         "registers_most": max((one["registers"] for one in code), default=0),
         "kernels_that_spill": {one["kernel"]: one["spilled_bytes"] for one in code if one["spilled_bytes"]},

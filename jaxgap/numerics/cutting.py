@@ -55,7 +55,7 @@ Few mostly go the long way, and a block that is not full takes as long. Quantiti
 
 SHARE = 0.125
 """Of the memory that JAX may take: systems with several pairs, and rules with more nodes, take more than these bytes."""
-BYTES, LONG_BYTES, QUANTITY_BYTES = 24_000, 120_000, 60_000
+BYTES, LONG_BYTES, QUANTITY_BYTES = 24_000, 120_000, 90_000
 """Per element, of the short way, the long way, and the quantities of a point: two cross-paired bands, default nodes."""
 MOST = 65_536
 """Points of a sweep's batch: more than that a GPU's cores cannot begin at once, and a block on disk holds whole batches."""

@@ -2,10 +2,12 @@
 general eigenvalues would go to the host, element by element."""
 
 import re
+from functools import partial
 
 import jax
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxgap.materials import two_band
 from jaxgap.numerics.cutting import for_gpu, forced
@@ -25,13 +27,14 @@ def _calls(ways, branch=None, start=None):
     where = points(two_band(), None, {"lambda_33": [0.1, 0.2], "d": [1.0, 8.0], "T": [1.0, 60.0]}, None)
     names = tuple(one.name for one in where.axes)
     evaluator = Evaluator(where.family, names, quantities(WANTED, where), branch, N, start != "complex")
-    rows = jax.ShapeDtypeStruct((N, len(names)), np.float64)
-    starts = None if start is None else jax.ShapeDtypeStruct((N, 3), np.dtype(start))
+    mesh = jax.make_mesh((1,), ("device",))
+    one, spread = PartitionSpec("device"), NamedSharding(mesh, PartitionSpec("device"))
+    rows = jax.ShapeDtypeStruct((N, len(names)), np.float64, sharding=spread)
+    starts = None if start is None else jax.ShapeDtypeStruct((N, 3), np.dtype(start), sharding=spread)
+    values = partial(evaluator._values, rule=DEFAULT_RULE, branch=branch, ways=ways)
+    sharded = jax.shard_map(values, mesh=mesh, in_specs=(PartitionSpec(), one, one), out_specs=one, check_vma=False)
     with forced(for_gpu(2**30)):
-        traced = jax.jit(evaluator._values, static_argnames=("rule", "branch", "ways")).trace(
-            where.family, rows, starts, rule=DEFAULT_RULE, branch=branch, ways=ways
-        )
-        text = traced.lower(lowering_platforms=("cuda",)).as_text()
+        text = jax.jit(sharded).trace(where.family, rows, starts).lower(lowering_platforms=("cuda",)).as_text()
     return set(re.findall(r"custom_call @([\w$.]+)", text)) | set(re.findall(r'call_target_name = "([^"]+)"', text))
 
 
