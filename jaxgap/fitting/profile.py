@@ -79,7 +79,7 @@ def profile(p: Problem, settings: OptimiserConfig, minimum: Minimum, k: int, ris
 
 
 class _Scan:
-    """chi^2_p(v) of one parameter; the others start on the line through where they were at the two nearest points seen."""
+    """chi^2_p(v) of one parameter; the others start on the line through where they were at points seen nearby."""
 
     def __init__(self, p: Problem, settings: OptimiserConfig, minimum: Minimum, k: int) -> None:
         self.p, self.k, self.chi2 = p, k, minimum.chi2
@@ -106,10 +106,11 @@ class _Scan:
         """(parameters, amplitudes) to start from at `v`."""
         closest, *others = sorted(self.states, key=lambda seen: abs(seen - v))
         theta, near = self.states[closest]
-        if others:
-            theta = theta + (v - closest) / (others[0] - closest) * (self.states[others[0]][0] - theta)
-            theta = np.clip(theta, self.p.lower, self.p.upper)
-        theta = theta.copy()
+        # Not through two that are next to each other: how exactly they are known would be magnified.
+        far = next((seen for seen in others if abs(seen - closest) >= abs(v - closest)), None)
+        if far is not None:
+            theta = theta + (v - closest) / (far - closest) * (self.states[far][0] - theta)
+        theta = np.clip(theta, self.p.lower, self.p.upper)
         theta[self.k] = v
         return theta, near
 

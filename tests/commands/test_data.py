@@ -308,3 +308,11 @@ def test_every_curve_can_be_recognised():
     names = ["C", "C/T", "S", "rho_s", "1/T1", "(T1T)", "gap", "alpha_s", "mu0_Hc", "lambda", "lambda^-2", "Delta_lambda"]
     names += ["sigma_sc", "dIdV", "EDC", "symmetrised", "F_s"]
     assert {kind for name in names for kind in hinted(name)} >= set(CURVES) - {"condensation_energy"}
+
+
+def test_a_heat_capacity_that_is_not_over_T_is_told(run):
+    code, out, _ = run("data", ZOO / "heat_not_over_T.csv")
+    assert code == 0
+    assert "heat_over_T, " in out
+    assert "The values are in J/mol K: they are divided by T" in out
+    assert "1.5 to 6.125" in out

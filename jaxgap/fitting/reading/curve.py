@@ -20,7 +20,7 @@ from jaxgap.fitting.reading.preparation import MeasuredCurve, prepared
 from jaxgap.fitting.reading.stacking import stacked
 from jaxgap.fitting.reading.tables import Table
 from jaxgap.fitting.reading.text import read_text_table
-from jaxgap.fitting.reading.units import converted, factor, is_arbitrary, parsed
+from jaxgap.fitting.reading.units import converted, factor, is_arbitrary, parsed, power_of_T, times_T
 from jaxgap.numerics.checks import InputError
 
 __all__ = ["MeasuredCurve", "Understood", "read_curve", "read_table_of", "understood"]
@@ -36,6 +36,8 @@ class Understood(NamedTuple):
     """Role -> unit of the file; where it says none, the registry's."""
     assumed: tuple[str, ...]
     """Roles whose unit is assumed to be the registry's."""
+    power: int
+    """Of T, by which the values were multiplied."""
     dropped: int
     """Rows in which a number was missing."""
     curve: MeasuredCurve
@@ -67,14 +69,16 @@ def understood(table: Table, config: FileConfig, asked: Asked) -> Understood:
     units, assumed = _units(table, roles, config, asked)
     raw = {role: table.columns[k].numbers(table.where, _called(table, k)) for role, k in roles.items()}
     keep = _complete(raw, table, roles, config)
-    values = {role: _in_unit(part[keep], role, units, asked, config, _where(table, roles[role])) for role, part in raw.items()}
+    power = 0 if is_arbitrary(units["value"]) else power_of_T(units["value"], asked.unit) or 0
+    of_T = units | {role: times_T(units[role], power) for role in ("value", "error") if units.get(role, "%") != "%"}
+    values = {role: _in_unit(part[keep], role, of_T, asked, config, _where(table, roles[role])) for role, part in raw.items()}
     if units.get("error") == "%" != units["value"]:
         values["error"] = np.abs(values["value"]) * raw["error"][keep] / 100
-    points = _points(values, table, keep, config, asked)
+    points = _points(values, table, keep, config, asked, power)
     if len(points.value) == 0:
         raise InputError(f"{table.path}: the file must hold points, but every row lacks a number.")
     curve = prepared(points, config, table.path)
-    return Understood(table, roles, units, assumed, len(keep) - int(keep.sum()), curve)
+    return Understood(table, roles, units, assumed, power, len(keep) - int(keep.sum()), curve)
 
 
 def read_table_of(config: FileConfig, folder: Path) -> Table:
@@ -151,14 +155,20 @@ def _in_unit(
 
 
 def _points(
-    values: Mapping[str, Float[np.ndarray, "row"]], table: Table, keep: np.ndarray, config: FileConfig, asked: Asked
+    values: Mapping[str, Float[np.ndarray, "row"]],
+    table: Table,
+    keep: np.ndarray,
+    config: FileConfig,
+    asked: Asked,
+    power: int,
 ) -> MeasuredCurve:
-    """The points with their temperatures and errors, which must be possible ones."""
+    """The points, times a power of T, with their temperatures and errors, which must be possible ones."""
     n, where = int(keep.sum()), [place for place, kept in zip(table.where, keep, strict=True) if kept]
     T = values.get(
         "T", np.full(n, np.nan if table.T is None else table.T) if isinstance(config.T, str | None) else np.full(n, config.T)
     )
     _refuse(T < 0, where, T, "T must not be negative")
+    _refuse((T == 0) & (power < 0), where, T, "T must be positive where the values are divided by it")
     error, T_error = values.get("error"), values.get("T_error")
     if error is not None:
         _refuse(error <= 0, where, error, "the error must be positive")
@@ -167,7 +177,8 @@ def _points(
     elif config.T_error is not None:
         T_error = np.full(n, config.T_error)
     x = None if asked.axis in (None, "T") else values[str(asked.axis)]
-    return MeasuredCurve(T, x, values["value"], error, T_error, table.lines[keep])
+    of_T = T**power if power else np.ones(n)
+    return MeasuredCurve(T, x, values["value"] * of_T, None if error is None else error * of_T, T_error, table.lines[keep])
 
 
 def _refuse(bad: np.ndarray, where: list[str], values: Float[np.ndarray, "row"], must: str) -> None:

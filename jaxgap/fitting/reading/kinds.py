@@ -12,7 +12,7 @@ CURVES = {name: row for name, row in MEASURED.items() if row.needs >= Need.STATE
 """What is measured as a curve, by the names in files of data."""
 
 _HINTS = {
-    r"1/\(?T_?1_?T\)?": ("nmr",),
+    r"1/\(?T_?1_?T\)?": ("nmr", "relaxation_rate"),
     r"1/T_?1|RELAX.*": ("relaxation_rate", "nmr"),
     r"DELTA_?LAMBDA|DLAMBDA": ("delta_lambda",),
     r"LAMBDA_?(\^|\*\*)?-?2|1/LAMBDA|LAMBDA_?M2|INVERSE": ("inverse_lambda_squared",),
@@ -20,7 +20,7 @@ _HINTS = {
     r"SIGMA_?SC|DEPOLARI[SZ]ATION|MUON|MUSR": ("sigma_sc",),
     r"RHO_?S|SUPERFLUID|N_?S": ("superfluid",),
     r"(C|C_?(P|EL?|ES)|HC)/T(EMP)?": ("heat_over_T", "heat"),
-    r"C|C_?(P|EL?|ES)|HC|HEAT.*|C/C_?N": ("heat",),
+    r"C|C_?(P|EL?|ES)|HC|HEAT.*|C/C_?N": ("heat", "heat_over_T"),
     r"ENTROPY|S|S/S_?N": ("entropy",),
     r"(H|B|MU_?0_?H)_?C": ("critical_field",),
     r"ATTENUATION|ALPHA_?S?": ("ultrasound",),

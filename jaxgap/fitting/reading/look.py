@@ -11,7 +11,7 @@ from jaxgap.fitting.reading.config import FileConfig
 from jaxgap.fitting.reading.curve import Understood, read_table_of, understood
 from jaxgap.fitting.reading.kinds import CURVES, axis_of, hinted
 from jaxgap.fitting.reading.tables import Table
-from jaxgap.fitting.reading.units import factor, is_arbitrary
+from jaxgap.fitting.reading.units import is_arbitrary, power_of_T
 from jaxgap.numerics.checks import InputError, check
 from jaxgap.observables.quantity import Quantity
 
@@ -81,7 +81,7 @@ def _possible(table: Table, config: FileConfig) -> Iterator[tuple[str, dict[str,
     for name, row in CURVES.items():
         if (roles := _roles(table, config, row)) is not None and (axis_of(row) is not None or "T" in roles):
             unit = config.units.get("value", table.columns[roles["value"]].unit or "")
-            if is_arbitrary(unit) or is_arbitrary(row.units) or factor(unit, row.units) is not None:
+            if is_arbitrary(unit) or is_arbitrary(row.units) or power_of_T(unit, row.units) is not None:
                 yield name, roles
 
 
@@ -152,6 +152,9 @@ def _sentences(found: Understood, left_out: Sequence[str]) -> Iterator[str]:
         )
     if "missing" in left_out:
         yield f'Numbers are missing in {found.dropped} rows: missing = "drop" leaves them out.'
+    if found.power:
+        done = "multiplied" if found.power > 0 else "divided"
+        yield f"The values are in {found.units['value']}: they are {done} by T, unless `units` says otherwise."
     for role in found.assumed:
         unit = found.units[role]
         yield f'The file does not say the unit of `{role}`, which is taken for {unit}: units = {{ {role} = "{unit}" }}.'

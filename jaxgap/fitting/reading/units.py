@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from jaxgap.numerics.checks import InputError
 
-__all__ = ["Unit", "converted", "factor", "is_arbitrary", "parsed"]
+__all__ = ["Unit", "converted", "factor", "is_arbitrary", "parsed", "power_of_T", "times_T"]
 
 
 class Unit(NamedTuple):
@@ -101,6 +101,16 @@ def factor(source: str, target: str) -> Fraction | None:
     if one is None or other is None or one.powers != other.powers:
         return None
     return one.factor / other.factor
+
+
+def power_of_T(source: str, target: str) -> int | None:
+    """The power of T that makes `target` of a number in `source`: C is T times C/T. None if none of -1, 0 and 1 does."""
+    return next((power for power in (0, -1, 1) if factor(times_T(source, power), target) is not None), None)
+
+
+def times_T(unit: str, power: int) -> str:
+    """The unit of a number that is multiplied by a power of T [K]."""
+    return f"K^{power} {unit}" if power else unit
 
 
 def converted(values: Float[np.ndarray, "point"], source: str, target: str, where: str) -> Float[np.ndarray, "point"]:

@@ -170,11 +170,11 @@ REFUSED = {
         {},
         r"second_header.csv:3: column 1 `T` must hold a number, but holds `T \(K\)`",
     ),
-    "C for C/T": (
+    "an energy for C/T": (
         "wrong_unit.csv",
         None,
         {},
-        r"column 2 `C` must be in mJ/mol K\^2 .*, but `mJ/mol K` cannot be converted to mJ/mol K\^2",
+        r"column 2 `Q` must be in mJ/mol K\^2 .*, but `mJ/mol` cannot be converted to mJ/mol K\^2",
     ),
     "per gram": (
         "unknown_unit.csv",
@@ -296,3 +296,16 @@ def test_a_quote_that_is_not_closed_is_one_line_of_a_sentence(tmp_path):
     with pytest.raises(InputError, match=r"a.csv:4: column 2 `C` must hold a number, but holds `1.5 3,1.6 4,1.7`") as refused:
         read_curve(FileConfig(file="a.csv"), tmp_path, None, "1")
     assert "\n" not in str(refused.value)
+
+
+def test_a_heat_capacity_is_divided_by_T():
+    """C in J/(mol K), errors too; and back: 1/(T_1 T) becomes 1/T_1."""
+    curve = read("heat_not_over_T.csv", None, PER_TEMPERATURE)
+    assert curve.value == pytest.approx(HEAT[2], rel=1e-15)
+    assert curve.error == pytest.approx(HEAT[3], rel=1e-15)
+    back = read("comma.csv", None, "mJ/mol K", columns={"value": 2})
+    assert back.value == pytest.approx([T * x for T, x in zip(HEAT[0], HEAT[2], strict=True)], rel=1e-15)
+    with pytest.raises(
+        InputError, match=r"heat_at_zero.csv:2: T must be positive where the values are divided by it, but is 0"
+    ):
+        read("heat_at_zero.csv", None, PER_TEMPERATURE)
