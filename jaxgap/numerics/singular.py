@@ -6,12 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgap.numerics.small import smallest_singular_value
+from jaxgap.numerics.small import SWEEPS, rotation, smallest_singular_value
 
 __all__ = ["smallest_singular_values"]
 
-SWEEPS = 6
-"""Sweeps of rotations: the angles left over are squared, at least, by each."""
 LARGEST = 4
 """Up to this size all pairs of columns are written out; of larger ones those of a round are turned together."""
 
@@ -28,10 +26,7 @@ def smallest_singular_values(M: Float[Array, "n n element"]) -> Float[Array, "el
         rotated = list(columns)
         for a, b in itertools.combinations(range(n), 2):
             u, v = rotated[a], rotated[b]
-            overlap, apart = jnp.sum(u * v, axis=0), jnp.sum(v * v - u * u, axis=0) / 2
-            # The smaller angle that makes them orthogonal.
-            t = overlap / jnp.where(overlap == 0, 1.0, apart + jnp.where(apart < 0, -1.0, 1.0) * jnp.hypot(apart, overlap))
-            c = 1 / jnp.sqrt(1 + t * t)
+            c, t = rotation(u, v)
             rotated[a], rotated[b] = c * (u - t * v), c * (v + t * u)
         return tuple(rotated)
 

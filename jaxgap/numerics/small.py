@@ -21,6 +21,7 @@ __all__ = [
     "eigenvalues",
     "openly_solved",
     "right_vectors",
+    "rotation",
     "smallest_singular_value",
     "solved",
     "symmetric_eigenvectors",
@@ -143,6 +144,13 @@ def symmetric_eigenvectors(S: Float[Array, "n n"]) -> tuple[Float[Array, "n"], F
     return s[::-1] - size, vectors[:, ::-1]
 
 
+def rotation(u: Float[Array, "row *pair"], v: Float[Array, "row *pair"]) -> tuple[Float[Array, "*pair"], Float[Array, "*pair"]]:
+    """(cosine, tangent) of the smaller angle by which c (u - t v) and c (v + t u) are orthogonal."""
+    overlap, apart = jnp.sum(u * v, axis=0), jnp.sum(v * v - u * u, axis=0) / 2
+    t = overlap / jnp.where(overlap == 0, 1.0, apart + jnp.where(apart < 0, -1.0, 1.0) * jnp.hypot(apart, overlap))
+    return 1 / jnp.sqrt(1 + t * t), t
+
+
 def _orthogonal(M: Float[Array, "row n"], count: int) -> Float[Array, "row n"]:
     """M times the rotation that makes its columns, of which the first `count` rows matter, orthogonal."""
     n = M.shape[1]
@@ -151,11 +159,7 @@ def _orthogonal(M: Float[Array, "row n"], count: int) -> Float[Array, "row n"]:
 
     def round_of(_: Int[Array, ""] | int, pairs: Pairs) -> Pairs:
         one, other = pairs
-        u, v = one[:count], other[:count]
-        overlap, apart = jnp.sum(u * v, axis=0), jnp.sum(v * v - u * u, axis=0) / 2
-        # The smaller angle that makes them orthogonal.
-        t = overlap / jnp.where(overlap == 0, 1.0, apart + jnp.where(apart < 0, -1.0, 1.0) * jnp.hypot(apart, overlap))
-        c = 1 / jnp.sqrt(1 + t * t)
+        c, t = rotation(one[:count], other[:count])
         one, other = c * (one - t * other), c * (other + t * one)
         if half == 1:
             return one, other
