@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.numerics.implicit import Residual
+from jaxgap.numerics.programs import told
 from jaxgap.numerics.small import ELIMINATED, solved
 from jaxgap.numerics.types import PyTree
 
@@ -203,11 +204,14 @@ def advanced(
     arrived = jnp.isfinite(size) & (last | (norm(x) <= floor) | (size <= EXACT * norm(x)))
     taken = arrived | (size < (1 - 1e-4 * s.t) * stride.rise * s.size)
     dx = _limited(-solved(jacobian, r), x, stride.longest)
-    if ending.rough:  # a whole Newton step, not one that was shortened
+    if not ending.rough:
+        taken, arrived = told(taken, arrived)
+    else:  # a whole Newton step, not one that was shortened
         found = taken & (norm(dx) <= ending.last_step * norm(x))
         if ending.each is not None:
             found &= alike(dx, x, ending.each)
-        x, arrived = jnp.where(found, x + dx, x), arrived | found
+        taken, arrived, found = told(taken, arrived | found, found)
+        x = jnp.where(found, x + dx, x)
     return Search(
         x=jnp.where(taken, x, s.x),
         size=jnp.where(taken, size, s.size),

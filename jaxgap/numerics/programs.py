@@ -294,6 +294,12 @@ def barrier(tree: T) -> T:
 
 
 def told(*said: jax.Array) -> list[jax.Array]:
-    """Decisions (of one shape), found once: else XLA finds them again for everything that depends on them, which takes long to
-    compile."""
+    """Decisions (of one shape), found once.
+
+    Else XLA finds them again for everything that depends on them. That takes long to compile; and each time it may round
+    otherwise (it contracts a * b + c where it pleases), so that a decision at the edge is yes for one part of a state and no
+    for another: a search that has arrived and yet begins anew, for ever.
+    """
+    if cut().gpu:
+        return list(jax.lax.optimization_barrier(said))
     return list(barrier(jnp.stack(said).astype(float)) > 0)

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.numerics.implicit import at_root
+from jaxgap.numerics.programs import told
 from jaxgap.numerics.types import PyTree, Scalar
 
 __all__ = ["Shift", "Vectors", "best_of", "differences", "eta"]
@@ -181,7 +182,7 @@ def _ascend(u: Points, o: Points, q_c: Scalar, Q: Float[Array, "d"], reciprocal:
         dQ = axes @ ((axes.T @ best.mean) / jnp.maximum(jnp.abs(curvature), FLAT))
         dQ = dQ * jnp.minimum(1.0, q_c / 2 / jnp.maximum(jnp.sqrt(dQ @ dQ), 1e-300))
         tried = _local(u, o, q_c, Q + dQ, reciprocal)
-        rises = tried.eta >= best.eta * (1 - ROUNDING)
+        (rises,) = told(tried.eta >= best.eta * (1 - ROUNDING))
         careful = Q + best.mean
         there = jax.lax.cond(rises, lambda: tried, lambda: _local(u, o, q_c, careful, reciprocal))
         length = jnp.where(rises, jnp.sqrt(dQ @ dQ), jnp.sqrt(best.mean @ best.mean))

@@ -13,7 +13,7 @@ from jaxgap.numerics.newton import Root, ahead
 from jaxgap.solving.critical import instability
 from jaxgap.solving.path import Path, from_T_c, from_temperature, gap_scale, picked_up
 from jaxgap.solving.starts import starting_amplitudes
-from jaxgap.solving.walk import CAREFUL, Signs, Walk, begin, either, evaluated, go_on, going
+from jaxgap.solving.walk import CAREFUL, ENOUGH, Signs, Walk, begin, either, evaluated, go_on, going
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 __all__ = ["Track", "follow", "follow_from_T_c", "follow_from_zero"]
@@ -95,7 +95,7 @@ def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Trac
 
     log_a = jnp.log(jnp.stack([vanishing(sc, T_0), 100 * sc.Omega]))
     start = PickUp(log_a, jnp.where(superconducting, 0, HALVINGS), begin(path_from(log_a)))
-    end = jax.lax.while_loop(lambda state: going(state.walk), step, start)
+    end = jax.lax.while_loop(lambda state: going(state.walk) & (state.walk.steps < ENOUGH), step, start)
     track = _track(path_from(end.log_a), end.walk)
     return track._replace(arrived=track.arrived | ~superconducting)
 

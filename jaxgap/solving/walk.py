@@ -48,6 +48,7 @@ from jaxgap.units import thermal_energy
 
 __all__ = [
     "CAREFUL",
+    "ENOUGH",
     "ROUGH",
     "SIDE",
     "Care",
@@ -82,6 +83,8 @@ SQUARINGS = 14
 ALONG = 0.3
 """Largest share of the first amplitudes that is not along the unstable direction of the normal state; they are half to twice as
 large as expected. Elsewhere T_c is not where the branch begins (a transition of first order)."""
+ENOUGH = 10_000
+"""Evaluations after which a walk is given up; 400 are many, a few mK below T_c."""
 LONGER, SHORTER = 2.0, 0.25
 """Factors of the step after one that is taken, and one that is refused."""
 
@@ -231,24 +234,25 @@ def go_on(
     care: Care = CAREFUL,
     most: Int[Array, ""] | int | None = None,
 ) -> Walk:
-    """The walk after at most that many more evaluations of (r, M) = `with_matrix`(x, (sc, T)).
+    """The walk after at most that many more evaluations (or `ENOUGH`) of (r, M) = `with_matrix`(x, (sc, T)).
 
     With `pattern`, the band amplitudes must have and keep those signs, and a state that is stable in its amplitudes is
     preferred, whatever the order of the starts; without, the state must be stable and stay so.
     """
-    last = None if most is None else w.steps + most
+    last = w.steps + (ENOUGH if most is None else most)
 
     def step(w: Walk) -> Walk:
         return evaluated(sc, path, w, with_matrix(ahead(w.search), (sc, w.here)), pattern, care)
 
-    return jax.lax.while_loop(lambda w: going(w) if last is None else going(w) & (w.steps < last), step, w)
+    return jax.lax.while_loop(lambda w: going(w) & (w.steps < last), step, w)
 
 
 def evaluated(sc: Superconductor, path: Path, w: Walk, found: Values, pattern: Signs, care: Care) -> Walk:
     """The walk after (r, M) were `found` where its search wants them."""
     search = advanced(lambda *_: found, w.search, (sc, w.here), vanishing(sc, w.here), care.stride, care.ending)
     w = w._replace(search=search, steps=w.steps + 1)
-    return jax.lax.cond(_ended(path, care, w), lambda w: _turned(sc, path, pattern, care, w), lambda w: w, w)
+    (ended,) = told(_ended(path, care, w))
+    return jax.lax.cond(ended, lambda w: _turned(sc, path, pattern, care, w), lambda w: w, w)
 
 
 def _ended(path: Path, care: Care, w: Walk) -> Bool[Array, ""]:
@@ -266,9 +270,11 @@ def _turned(sc: Superconductor, path: Path, pattern: Signs, care: Care, w: Walk)
     v = v._replace(good=good, near=near)
     turned = either(v.good, _moved(path, w, v), _refused(path, w, v, spares=pattern is not None))
     if not care.rough:
-        turned = either(v.good & _to_be_checked(path, w, v), _looks(w, v, Aim.HALF_WAY), turned)
+        (to_be_checked,) = told(v.good & _to_be_checked(path, w, v))
+        turned = either(to_be_checked, _looks(w, v, Aim.HALF_WAY), turned)
     if not care.rough and pattern is None:
-        turned = either(~v.good & _leads_aside(path, w, v), _looks_aside(w, v), turned)
+        (aside,) = told(~v.good & _leads_aside(path, w, v))
+        turned = either(aside, _looks_aside(w, v), turned)
     return _aimed(path, pattern, turned)
 
 

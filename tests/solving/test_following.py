@@ -50,6 +50,17 @@ def test_branch_from_T_c_goes_on_where_a_weakly_coupled_band_sets_in(diagonal):
     assert relative[WEAK.index(0.0)] == 1
 
 
+def test_a_batch_of_temperatures_up_to_T_c_ends():
+    """Each of its searches arrives to the last bits, where a decision that is found twice is found in two ways."""
+    sc = jg.superconductor(bands={"a": {"mu": 500.0}}, lam=[[0.3]], Omega=20.0)
+    T_c = float(jg.critical_temperature(sc))
+    for count in (80, 98):
+        T = T_c * np.sort(np.concatenate([np.linspace(0, 1.04, count - 30), 1 - np.geomspace(3e-5, 0.2, 30)]))
+        curve = jg.gap_curve(sc, T, "s+")
+        assert np.array_equal(curve.solutions.converged, T_c > T)
+        assert np.max(curve.solutions.steps) < 500
+
+
 def test_a_band_of_mgb2_that_hardly_couples():
     sc = mgb2()
     pi = sc.channels.index("pi")
