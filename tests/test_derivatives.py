@@ -276,6 +276,7 @@ def test_derivative_close_to_the_fold_is_large_and_right():
 
 
 @pytest.mark.parametrize("distance", [0.0, 1e-15, 1e-13, 1e-12, 1e-11])
+@pytest.mark.slow
 def test_derivative_at_the_fold_is_nan_or_right(distance):
     """At the fold and within rounding of it: flagged, and NaN. Where it is not flagged, it must be right: the slope of a
     square root, (Delta - Delta_fold) / 2 (T - T_fold), as far as rounding lets one say at such a distance."""
@@ -330,6 +331,7 @@ _T_c_hessian = jax.jit(jax.jacfwd(jax.grad(_critical)))
 
 
 @pytest.mark.parametrize("seed", range(5, 11))
+@pytest.mark.slow
 def test_derivative_of_T_c(seed):
     p = _case(seed)[0]
     wanted = _differences(lambda q: _T_c(q)[0], p)

@@ -39,6 +39,7 @@ def test_a_device_that_is_not_there():
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_settings_of_other_programs_do_not_matter():
     """No docstrings, no compilation, no backend, a terminal that has no width and knows no Greek."""
     done = command(

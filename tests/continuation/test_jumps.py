@@ -25,6 +25,7 @@ def sc():
     return load_fit(SHIPPED)[1]
 
 
+@pytest.mark.slow
 def test_free_energies_are_equal_at_the_jump(sc):
     T = jump_temperature(sc, "s+-", "s++")
 

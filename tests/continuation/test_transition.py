@@ -88,6 +88,7 @@ def test_reentrance_is_continuous():
 @pytest.mark.parametrize(
     "sc", [pytest.param(materials.two_band(0.1), marks=pytest.mark.slow), symmetrised(ba122())], ids=["two_band", "ba122"]
 )
+@pytest.mark.slow
 def test_continuous_transitions(sc):
     found = transition(sc)
     assert found.kind == TransitionKind.CONTINUOUS

@@ -334,6 +334,7 @@ def curves(x):
 AT = jnp.array([20.0, 2.0, 0.8, 0.6, 0.3, 0.5])
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_of_differences():
     forward = np.asarray(jax.jit(jax.jacfwd(curves))(AT))
     run = jax.jit(curves)

@@ -274,6 +274,7 @@ def test_without_cross_band_pairing(tmp_path):
     assert same == data
 
 
+@pytest.mark.slow
 def test_free_gaps_are_compared_with_gap_equations(tmp_path, monkeypatch, capsys):
     """Models with free gaps beside a fit that stands for ours: in the table, the record and a sentence each."""
     more = ALPHA + "bounds = { T_c = [36.0, 38.0] }\n" + '[models.bcs]\nempirical = "bcs"\nbounds = { T_c = [36.0, 38.0] }\n'

@@ -82,6 +82,7 @@ def amplitudes(p, lambda_13=0.02):
     return np.stack([np.asarray(solve(sc, float(t), branch="s+-").Delta.real) for t in p.T])
 
 
+@pytest.mark.slow
 def test_curves_are_the_observables_of_the_solved_state(tmp_path):
     """At three temperatures and one spectrum, with the numbers of each experiment; derivatives by differences."""
     p = posed(folder_of(tmp_path))

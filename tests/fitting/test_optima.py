@@ -113,6 +113,7 @@ def stable(tmp_path_factory):
     return result, folder
 
 
+@pytest.mark.slow
 def test_the_second_optimum_is_told_and_refused(stable):
     result, folder = stable
     assert result.refused == ""
@@ -181,6 +182,7 @@ def test_both_optima_are_as_good_if_any_state_counts(any_stability):
     assert [int(p.unstable) for p, *_ in _optima(result)] == [0, 1]
 
 
+@pytest.mark.slow
 def test_bounds_with_a_refused_state_only_say_so(folder):
     """Between .1 and .15 stable s+- states do not describe the gaps, and an unstable one does: the model does not fail."""
     edit(folder, "bounds = [0.0, 0.15]\nstart = 0.05", "bounds = [0.1, 0.15]")

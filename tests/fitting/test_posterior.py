@@ -148,6 +148,7 @@ def test_the_potential_is_that_of_solved_gaps(curved):
     assert len(result.fitted) == 4
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_the_potential(curved):
     _, d = curved
     u = coordinates(d, np.array([[0.03, 37.0], [0.015, 38.2], [0.02, 30.0], [0.011, 38.0]]))
@@ -200,6 +201,7 @@ def test_the_end_of_the_branch_is_a_datum(tmp_path):
     assert bool(here.exists)
 
 
+@pytest.mark.slow
 def test_the_gaussian_around_the_optimum(linear):
     """Its covariance, brought back to the parameters, is that of the fit."""
     _, result, _ = linear

@@ -113,6 +113,7 @@ def amplitudes(p, theta):
     return jnp.concatenate([curve.solutions.Delta.real for curve in curves])
 
 
+@pytest.mark.slow
 def test_the_model_of_two_samples_is_that_of_each(two):
     """The data were calculated sample by sample: at the truth all residuals vanish."""
     _, p = two

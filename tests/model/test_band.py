@@ -116,6 +116,7 @@ def test_its_density_of_states(bent, state):
     assert np.allclose(tunnelling_density_of_states(state, omega, 0.0).total, normal, rtol=EXACT)
 
 
+@pytest.mark.slow
 def test_it_pairs_across_with_another_kind():
     """P of two cross-paired bands of different kinds: sums over k of the 4 x 4 Bogoliubov-de Gennes matrix."""
     sc = superconductor(

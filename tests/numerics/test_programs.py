@@ -141,6 +141,7 @@ def test_settings_name_the_folder(kept, monkeypatch):
     assert _compilation._house.__wrapped__() != before
 
 
+@pytest.mark.slow
 def test_solutions_of_kept_programs_are_those_of_traced_ones(kept, monkeypatch, tmp_path):
     sc = jaxgap.materials.two_band()
     made = jaxgap.solve(sc, 4.2)

@@ -118,6 +118,7 @@ def test_a_wrong_folder_is_one_sentence(tmp_path, toml, csv, complaint):
 @pytest.mark.parametrize(
     "rows", [(25, 40), pytest.param((25, 40, 75, 100), marks=pytest.mark.slow)], ids=["4.2 K", "15 K, too"]
 )
+@pytest.mark.slow
 def test_spectra_and_their_derivatives(tmp_path, rows):
     """Points at one and two temperatures: values by the observable, derivatives by central differences."""
     lines = (FITS / "data.csv").read_text().splitlines()

@@ -200,6 +200,7 @@ STEPS = 1e-4 * np.array([1, 1, 0.01, 1, 1, 1, 1])
 """A change of the mass moves zeta by kappa = 200 meV times as much."""
 
 
+@pytest.mark.slow
 def test_derivatives_of_branch_minima():
     assert scaled_error(_gradients(INSIDE), central(_minima, INSIDE, STEPS)) < FIRST_DIFFERENCES
     assert scaled_error(_hessians(INSIDE), central(_gradients, INSIDE, STEPS)) < SECOND_DIFFERENCES
@@ -250,6 +251,7 @@ def _argmin(x):
     return optimize.minimize_scalar(lambda kappa: float(_lower(x, kappa)), bounds=(k - 0.6, k + 0.6), method="bounded").x
 
 
+@pytest.mark.slow
 def test_the_upper_minimum_tends_to_half_the_distance_at_T_c():
     """d = 10 meV: E_+ stays gapped where |zeta_1| = |zeta_2| = d/2, and rises from there linearly, by |Delta_3|."""
     sc = materials.ba122()

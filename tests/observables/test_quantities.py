@@ -83,6 +83,7 @@ def test_settings_and_points_can_be_fixed():
         spectra(NMR, {"": one}, Gamma=0.0)
 
 
+@pytest.mark.slow
 def test_one_row_is_seen_swept_and_fitted(tmp_path):
     sc, T = one_band(), [4.0, 8.0, 12.0, 20.0]
     solutions = solve_temperatures(sc, T)

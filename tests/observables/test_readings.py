@@ -169,6 +169,7 @@ def test_readings_are_differentiable_in_everything(kind):
         np.testing.assert_allclose(bare, np.full(np.shape(bare), NORMAL[kind]), rtol=1e-2 if row.axes else SAME, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_measurements_are_what_their_formulas_say():
     one, V_ = state(PAIR, DELTA, T), POINTS["V"]
 

@@ -43,6 +43,7 @@ def test_one_band_is_the_textbook_s(options, tolerance, Delta):
 
 
 @pytest.mark.parametrize("sc", [one_band(), two_bands(2), two_bands(3)], ids=["one band", "2D", "3D"])
+@pytest.mark.slow
 def test_the_normal_state_attenuates_as_it_does(sc):
     assert float(sound_attenuation(state(sc, np.zeros(len(sc.channels)), T))) == pytest.approx(1.0, rel=NORMAL)
 
@@ -79,6 +80,7 @@ def test_matrix_elements_and_velocities_are_those_of_the_eigenvectors(Delta):
     assert float(sound_attenuation(state(sc, Delta, T))) == pytest.approx(found / normal, rel=GRID)
 
 
+@pytest.mark.slow
 def test_derivatives():
     sc, Delta = two_bands(3), jnp.array([6.0, -4.0, 1.0])
     attenuation = jax.jit(lambda x: attenuation_of(sc, x[:3], x[3]))
@@ -88,6 +90,7 @@ def test_derivatives():
     np.testing.assert_allclose(jax.jacfwd(attenuation)(x), slopes, rtol=EXACT, atol=EXACT)
 
 
+@pytest.mark.slow
 def test_masses_that_differ_across_a_pair_are_refused():
     unlike = state(two_bands(3, (1.0, 1.2)), [6.0, 4.0, 2.0], T)
     with pytest.raises(InputError, match="equal masses"):

@@ -136,6 +136,7 @@ def test_free_energy_without_an_inverse(solution):
 # === derivatives
 
 
+@pytest.mark.slow
 def test_derivatives_with_respect_to_the_mixing():
     def T_c(C, g_0):
         bands = APART
@@ -149,6 +150,7 @@ def test_derivatives_with_respect_to_the_mixing():
     assert relative_error(by_g, (T_c(C, 0.3 + h) - T_c(C, 0.3 - h)) / (2 * h)) < FINITE_DIFFERENCES
 
 
+@pytest.mark.slow
 def test_derivatives_with_respect_to_phonon_and_band_distance():
     """From (delta, omega) through mixing and couplings to T_c; delta is the distance of the bands in both places."""
 

@@ -32,6 +32,7 @@ def diagram():
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 5), (0, 6), (1, 6), (2, 11)])
+@pytest.mark.slow
 def test_points_agree_with_solutions(diagram, row, column):
     """The same stable states, free energies and gaps as a search of that point alone finds."""
     sc = diagram.superconductor.set({"lambda_33": diagram.x[column]})
@@ -116,6 +117,7 @@ def window():
     return phase_diagram(sc, 4.2, {"lambda_33": (0.2485, 0.2491, 7)}, {"T": (4.2, 4.4, 2)})
 
 
+@pytest.mark.slow
 def test_a_ground_state_that_breaks_time_reversal(window):
     """Just inside its window."""
     inside = (window.x > WINDOW[0]) & (window.x < WINDOW[1])

@@ -110,6 +110,7 @@ def slopes():
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.slow
 def test_the_derivative_of_the_end_temperature(path, slopes):
     sc = ba122()
     x = float(sc.get(path))
@@ -256,6 +257,7 @@ MANY_T = np.linspace(0.0, 75.0, 31)
 
 
 @pytest.mark.parametrize(("branch", "kind", "last"), [("s++", EndKind.FOLD, 36.0), ("s+-", EndKind.SIGN_CHANGE, 47.0)])
+@pytest.mark.slow
 def test_a_named_branch_is_one_interval(four_states, branch, kind, last):
     """From T = 0 to its end, nowhere else: neither at 48 to 71 K, where the state connected to T_c is s++, nor by steps that
     jump on to it."""
@@ -299,6 +301,7 @@ def test_the_gaps_of_ba122_at_zero_temperature(temperatures):
     np.testing.assert_allclose(branch_minima(element(temperatures, 0)), [6.20, 12.41], atol=5.1e-3)  # as printed
 
 
+@pytest.mark.slow
 def test_the_branch_from_T_c_ends_in_the_normal_state():
     T_c = float(critical_temperature(ba122()))
     solutions = solve_temperatures(ba122(), T_c + np.array([-10.0, -0.01, 0.01]))

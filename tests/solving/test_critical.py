@@ -53,6 +53,7 @@ def bands(lam, mus=None):
 
 
 @pytest.mark.parametrize("corner", [0.0, -1e-16, -1e-12, 1e-17])
+@pytest.mark.slow
 def test_a_double_eigenvalue_with_one_eigenvector(corner):
     """Rounding makes it a complex pair, or two real ones; it is one real T_c all the same, and has no derivative."""
     sc = bands([[0.3, 0.1], [corner, 0.3]])
@@ -83,6 +84,7 @@ def test_just_off_the_defective_one_it_is_simple_again():
     assert relative_error(slope[0, 0], by_eigenvalue / 2) < 1e-5
 
 
+@pytest.mark.slow
 def test_different_bands_in_a_triangular_matrix_are_simple():
     """Three bands, one of them shallow (its K is another function of T): each couples to itself, and the highest T_c counts."""
     lam = [[0.3, 0.1, 0.2], [0.0, 0.36, 0.1], [0.0, 0.0, 0.25]]
@@ -190,6 +192,7 @@ def test_a_tied_coupling_of_equal_bands_is_that_of_one_to_second_order():
     assert relative_error(jax.grad(jax.grad(tied))(0.3), jax.grad(jax.grad(alone))(0.3)) < 1e-10
 
 
+@pytest.mark.slow
 def test_equal_bands_in_any_basis():
     """Three channels, two of them critical together in a plane that is none of the axes, without detailed balance."""
     S = np.array([[1.0, 0.3, -0.2], [0.1, 1.0, 0.4], [0.3, -0.1, 1.0]])
@@ -202,6 +205,7 @@ def test_equal_bands_in_any_basis():
     np.testing.assert_allclose(slope.lam, one / 2 * P.T, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_three_bands_in_a_batch():
     """The batched T_c has the same value and derivative, whether systems become critical together, nearly so, or alone, and
     where an eigenvalue is defective or complex."""

@@ -133,6 +133,7 @@ def test_what_solve_refuses(sc, change, sentence):
 
 
 @pytest.mark.parametrize("T", [-1.0, np.nan, np.inf])
+@pytest.mark.slow
 def test_a_traced_temperature_that_is_none_has_no_amplitudes(sc, T):
     found = jax.jit(lambda T: solve(sc, T))(T)
     assert int(found.status) == Status.INVALID
@@ -196,6 +197,7 @@ def in_a_process(text, **environment):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_host_program_that_forbids_promotion():
     assert in_a_process(STRICT).startswith("done")
 

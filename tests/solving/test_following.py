@@ -34,6 +34,7 @@ def weakly_coupled(diagonal):
 
 
 @pytest.mark.parametrize("diagonal", [(0.3, 0.2), (0.5, 0.4), (0.3, 0.299)])
+@pytest.mark.slow
 def test_branch_from_T_c_goes_on_where_a_weakly_coupled_band_sets_in(diagonal):
     systems = weakly_coupled(diagonal)
     T_c = float(jg.critical_temperature(two_bands(np.diag(diagonal))))
@@ -61,6 +62,7 @@ def test_a_batch_of_temperatures_up_to_T_c_ends():
         assert np.max(curve.solutions.steps) < 500
 
 
+@pytest.mark.slow
 def test_a_band_of_mgb2_that_hardly_couples():
     sc = mgb2()
     pi = sc.channels.index("pi")
@@ -72,6 +74,7 @@ def test_a_band_of_mgb2_that_hardly_couples():
     assert int(solution.unstable_amplitude) == 0
 
 
+@pytest.mark.slow
 def test_decoupled_bands_have_the_states_of_both():
     sc = two_bands(np.diag([0.3, 0.2]))
     for T in (0.0, 2.0):
@@ -114,6 +117,7 @@ def test_an_unstable_state_says_so():
     assert not bool(named.stable)
 
 
+@pytest.mark.slow
 def test_beyond_a_branch_there_are_no_numbers():
     T = jnp.array([10.0, 36.0])
     found = jax.vmap(lambda t: jg.solve(ba122(), t, branch="s+-"))(T)

@@ -115,6 +115,7 @@ def _descended():
     return _from_T_c(*batch), _solve_each(*batch)
 
 
+@pytest.mark.slow
 def test_the_branch_from_T_c_is_that_of_solve():
     got, wanted = _descended()
     assert set(np.asarray(wanted.status).tolist()) == {Status.CONVERGED, Status.NORMAL}
@@ -124,6 +125,7 @@ def test_the_branch_from_T_c_is_that_of_solve():
     assert relative_error(np.asarray(got.sigma_min), np.asarray(wanted.sigma_min)) < 1e-4
 
 
+@pytest.mark.slow
 def test_most_elements_take_the_way_down_from_T_c():
     """The short way alone leaves few, and says of the others what both ways say."""
     _most_go_the_short_way(*_below_and_above(), _descended()[0])
@@ -198,6 +200,7 @@ def test_named_branches_that_couplings_between_bands_make():
     assert _off_balance(lam, np.asarray(got.Delta).real).max() < SAME
 
 
+@pytest.mark.slow
 def test_onset_is_that_of_the_linearised_equations():
     """Also where two bands become critical within one step in T, and where the normal state is stable at every temperature."""
     rule = Rule(10, 9)
@@ -221,6 +224,7 @@ WEAK = 1e-6
 """Of T_c eight orders below the shell: the derivative of where its nodes lie is rounding divided by that."""
 
 
+@pytest.mark.slow
 def test_critical_temperatures_of_a_batch():
     """Those of `critical_temperature`, with their derivatives, whichever way they were found: weakly coupled systems, two bands
     that become critical together or nearly so, no superconductivity, and a system that is none."""

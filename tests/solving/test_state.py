@@ -65,6 +65,7 @@ def scattered(solution):
     return Scattered(inner=solution, eta=jnp.asarray(0.3), superconductor=solution.superconductor, T=solution.T)
 
 
+@pytest.mark.slow
 def test_spectra_of_a_state_with_a_self_energy(solution, scattered):
     """A constant imaginary self-energy adds to the broadening that is asked for."""
     kappa = jnp.linspace(30.0, 70.0, 21)
@@ -95,6 +96,7 @@ def test_a_state_made_by_hand_gives_a_density_of_states():
     assert np.allclose(found, np.abs(expected), atol=WIDE)
 
 
+@pytest.mark.slow
 def test_a_solution_is_the_state_of_its_amplitudes(solution):
     given = GivenState(solution.superconductor, solution.T, solution.Delta)
     kappa = jnp.linspace(0.0, 120.0, 31)

@@ -88,6 +88,7 @@ def test_integrals_of_single_terms(dimension, h2):
 
 
 @pytest.mark.parametrize("h2", [1e-12, 0.02 + 0.1j, 3.0 - 1.0j])
+@pytest.mark.slow
 def test_derivatives_to_the_second_order(h2):
     """With respect to the roots and the ends, against differences of first derivatives."""
 

@@ -28,6 +28,7 @@ def _both(sc, grid, wanted, **asked):
     return one
 
 
+@pytest.mark.slow
 def test_of_one_band():
     """40 points, more than a batch, below T_c and above; what `solve` does alone is left to the long way at T = 0."""
     grid = {"lam[a, a]": np.linspace(0.2, 0.5, 8), "T": np.array([0.0, 2.0, 20.0, 60.0, 200.0])}

@@ -35,6 +35,7 @@ def holder(store: Path):
     process.communicate()
 
 
+@pytest.mark.slow
 def test_a_second_sweep_is_told_who_computes_and_goes_on_when_it_is_gone(tmp_path):
     store = tmp_path / "s.zarr"
     (tmp_path / "other.zarr").symlink_to(store)

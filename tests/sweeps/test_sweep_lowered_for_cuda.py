@@ -43,6 +43,7 @@ def _calls(ways, branch=None, start=None):
     [(None, None), ("s+-", None), (None, float), (None, complex)],
     ids=["T_c", "branch", "start", "complex"],
 )
+@pytest.mark.slow
 def test_no_library_is_called(branch, start):
     assert _calls("both", branch, start) <= ALLOWED
 
