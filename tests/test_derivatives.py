@@ -355,6 +355,7 @@ def test_T_c_is_not_differentiable_where_there_is_none():
     assert np.all((slope == 0) | np.isnan(slope))
 
 
+@pytest.mark.slow
 def test_derivative_of_the_end_of_s_plus_minus():
     """The fold's temperature as a function of the system; in 2D it is of the first degree in Omega and the mus together."""
     sc = ba122()

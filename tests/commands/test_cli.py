@@ -233,6 +233,7 @@ def _two_bands(lam, tmp_path):
     return "two.toml"
 
 
+@pytest.mark.slow
 def test_tc_says_what_meets_there(run, tmp_path):
     """Equal bands: derivatives of the mean. A defective eigenvalue: T_c without derivatives. A complex pair: no T_c, and the
     normal state is not called stable."""

@@ -148,6 +148,7 @@ def test_branch_points_between_real_branches():
         pytest.param("crossing", "lam[a, a]", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_derivatives_of_located_points(fig2, kind, leaf):
     """Against central differences of points that are located anew."""
     event = crossings(fig2)[0] if kind == "crossing" else fig2[0].events[{"fold": 1, "pitchfork": 0}[kind]]

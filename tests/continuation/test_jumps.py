@@ -38,6 +38,7 @@ def test_free_energies_are_equal_at_the_jump(sc):
     assert difference(T + 1.0) > 1e-3 * size
 
 
+@pytest.mark.slow
 def test_states_that_do_not_cross(sc):
     """s+- ends in a fold, and lies below the normal state until then."""
     with pytest.raises(NotConvergedError, match=r"states s\+- and normal do not cross"):

@@ -39,6 +39,7 @@ def _batch():
     return stacked(systems), x, jnp.asarray([0.0, 0.5, 4.0, 20.0, 50.0])
 
 
+@pytest.mark.slow
 def test_the_gap_equations(monkeypatch):
     """r, M and the phase block; on this device a GPU's way of cutting gives them without the kernel."""
     sc, x, T = _batch()

@@ -34,6 +34,7 @@ def found(result):
     return bootstrap(close, sets=SETS, seed=3)
 
 
+@pytest.mark.slow
 def test_the_scatter_of_a_linear_fit_is_its_covariance(found):
     assert found.lost == 0
     scatter = np.cov(found.values.T)

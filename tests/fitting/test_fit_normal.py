@@ -83,6 +83,7 @@ def test_gaps_beyond_T_c_are_zero_in_the_model(tmp_path):
     assert result.start_converged.all()
 
 
+@pytest.mark.slow
 def test_what_a_fit_says_of_a_pair_in_the_normal_state(tmp_path):
     """Every definition of a gap is zero, its derivative too; below T_c the branch is found also from no amplitude at all."""
     lower, upper = "branch_minimum[a:b lower]", "branch_minimum[a:b upper]"

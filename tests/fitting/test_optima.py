@@ -138,6 +138,7 @@ def test_the_second_optimum_is_told_and_refused(stable):
         assert "0.131229" in text
 
 
+@pytest.mark.slow
 def test_optima_are_kept(stable):
     result, folder = stable
     record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
@@ -169,6 +170,7 @@ def any_stability(tmp_path_factory):
     return fit(*load_fit(folder))
 
 
+@pytest.mark.slow
 def test_both_optima_are_as_good_if_any_state_counts(any_stability):
     """Of equally good ones the more stable is reported, and every start is counted where it ended."""
     result = any_stability

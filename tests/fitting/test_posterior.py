@@ -170,6 +170,7 @@ def test_the_sampler_sees_the_same_gradient(curved):
         np.testing.assert_allclose([value, *gradient], [here.potential, *here.gradient], rtol=REPEATABLE)
 
 
+@pytest.mark.slow
 def test_the_density_is_zero_without_a_branch(curved):
     """At lambda_13 = .1 there is no stable s+- solution: infinite, with a gradient that is a number."""
     _, d = curved
@@ -350,6 +351,7 @@ def test_the_corner_plot_has_units(linear):
 # === interruptions
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_bit_for_bit(linear, tmp_path):
     """Stopped in the warm-up, stopped in the draws, then finished, with blocks of another size."""
     whole, _, _ = linear

@@ -90,6 +90,7 @@ def two(folder):
     return config, problem(config, config.systems(sc), data)
 
 
+@pytest.mark.slow
 def test_each_sample_has_its_own_parameter(two):
     config, p = two
     assert list(config.parameters) == ["lambda_13@under", "lambda_13@optimal", "Omega"]
@@ -129,6 +130,7 @@ def test_the_model_of_two_samples_is_that_of_each(two):
     assert np.all(J[:, 2] != 0)
 
 
+@pytest.mark.slow
 def test_derivatives_of_two_samples(two):
     _, p = two
     theta = jnp.asarray([0.026, 0.028, 40.0])

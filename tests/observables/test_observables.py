@@ -207,6 +207,7 @@ def test_derivatives_of_branch_minima():
 
 
 @pytest.mark.parametrize("Omega", [30.0, 30.01, 30.02, 30.03, 30.04, 30.05])
+@pytest.mark.slow
 def test_the_minimum_at_an_edge_moves_with_the_shell(Omega):
     """E_- at the upper end of the shell of band a, kappa = mu_a + Omega, whatever the rounding of that sum."""
     x = AT_THE_EDGE.at[3].set(Omega)

@@ -173,6 +173,7 @@ def pair():
     return u, pocket_surface(ellipse(0.6, 0.5, sign=-1), POINTS)
 
 
+@pytest.mark.slow
 def test_nothing_changes_under_a_common_shift_and_rotation(pair):
     u, o = pair
     e = effectiveness(u, o, 0.4)
@@ -338,6 +339,7 @@ def test_sheets_that_cross_are_refused(points):
         fermi_surface(lambda k: k[0] ** 2 * (1 - k[0] ** 2) - k[1] ** 2, [(-2, 2), (-1, 1)], points, grid=200)
 
 
+@pytest.mark.slow
 def test_equal_pairs_are_not_told_apart_by_their_masses():
     """Only shapes matter: scaling masses and mu of one band changes neither the shares nor Q."""
     one, other = (Pair(pocket([0.5 * s, 0.9 * s], 80.0 / s), pocket([1.0, 1.0], 60.0)) for s in (1.0, 4.0))

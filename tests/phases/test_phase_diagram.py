@@ -44,6 +44,7 @@ def test_points_agree_with_solutions(diagram, row, column):
     assert diagram.ground_gap[row, column] == pytest.approx(states[0].gap, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_first_order_line(diagram):
     """At 4.2 K the ground state jumps, at 17 K and above (beyond the critical end point) it does not."""
     points = diagram.lines[BifurcationKind.CROSSING]
@@ -76,6 +77,7 @@ def test_spinodals_and_limits_of_phase_stability(diagram):
         assert np.sort(points[points[:, 1] == 4.2, 0]) == pytest.approx(values, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_gapless_line(diagram):
     """Above the critical end point the ground state becomes gapless on every row: |Delta_3|^2 = Delta_1 Delta_2 there."""
     points = diagram.lines[BifurcationKind.GAPLESS]

@@ -119,6 +119,7 @@ def test_the_derivative_of_the_end_temperature(path, slopes):
     assert relative_error(slopes[PATHS.index(path)], (above - below) / (2 * h)) < DIFFERENCES
 
 
+@pytest.mark.slow
 def test_the_end_temperature_scales_with_the_energies(fold, slopes):
     """2D: T_fold is of the first degree in Omega and the mus together."""
     assert relative_error(slopes[3], fold.T) < REPEATABLE
@@ -165,6 +166,7 @@ def test_the_s_plus_plus_branch_ends_at_T_c(sc):
     assert np.all(np.asarray(end.Delta) == 0)
 
 
+@pytest.mark.slow
 def test_the_end_in_the_normal_state_moves_like_T_c():
     """Two routes: equations of the end of the followed branch, and the search for T_c."""
     assert (

@@ -66,6 +66,7 @@ def test_a_double_eigenvalue_with_one_eigenvector(corner):
 
 
 @pytest.mark.parametrize("corner", [0.0, 1e-16, -1e-16])
+@pytest.mark.slow
 def test_a_triple_eigenvalue_with_one_eigenvector(corner):
     lam = [[0.3, 0.1, 0.05], [0.0, 0.3, 0.1], [corner, 0.0, 0.3]]
     found = onset(bands(lam))
@@ -73,6 +74,7 @@ def test_a_triple_eigenvalue_with_one_eigenvector(corner):
     assert not bool(found.differentiable)
 
 
+@pytest.mark.slow
 def test_just_off_the_defective_one_it_is_simple_again():
     """lambda +- sqrt(.1 * 1e-8): T_c and its derivatives exist, those across the square root are large and right."""
     found = onset(bands([[0.3, 0.1], [1e-8, 0.3]]))

@@ -151,6 +151,7 @@ def _across_the_change_of_regime(n, seed):
     return stacked(systems), jnp.full(n, 4.2)
 
 
+@pytest.mark.slow
 def test_across_the_change_of_regime():
     """Where maps are made for: the statuses and amplitudes of `solve`, and nothing goes the long way."""
     batch = _across_the_change_of_regime(N, 905)
@@ -174,6 +175,7 @@ def _off_balance(lam, Delta):
     return np.abs(left).max(axis=1) / np.abs(Delta).max(axis=1)
 
 
+@pytest.mark.slow
 def test_weakly_coupled_bands_are_followed_through_their_own_T_c():
     """The branch from T_c bends steeply where the second band would superconduct on its own; straight on is another state."""
     x = np.outer([1.0, -1.0], [1e-6, 1e-5, 1e-4, 3e-4, 1e-2]).ravel()

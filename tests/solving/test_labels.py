@@ -67,6 +67,7 @@ def test_signs_hold_up_to_a_sign_of_every_group():
     assert bool(has_signs(TWO_AND_ONE, jnp.array([-6.0, 4.0, 2.0]), minus))
 
 
+@pytest.mark.slow
 def test_one_state_has_one_name():
     """Two bands that are not coupled, from a start whose phases differ: the state that a search lists as s++."""
     state = solve(APART, 2.0, start=[6.0, 4.0j])

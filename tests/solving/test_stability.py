@@ -107,6 +107,7 @@ def test_a_complex_saddle():
 
 
 @pytest.mark.parametrize("phase", [0.4, 2.0])
+@pytest.mark.slow
 def test_counts_do_not_depend_on_the_global_phase(phase):
     case = FIG2
     real = unstable_directions(state(case.system, case.Delta, case.T))
