@@ -6,6 +6,7 @@ None) and return it.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -50,17 +51,25 @@ def draw(spectra: Spectra, ax: Axes | None = None) -> Axes:
             ax.plot(at, np.interp(at, spectra.x, curve), "v", color=colour, ms=6, mec="black", mew=0.5, zorder=5)
     ax.set(xlabel=spectra.x_label, ylabel=spectra.y_label, xlim=(spectra.x[0], spectra.x[-1]))
     drawn = np.concatenate([*spectra.curves.values(), *spectra.normal.values()])
-    low, high = float(np.nanmin(drawn)), float(np.nanmax(drawn))
+    if np.isfinite(drawn).any():
+        ax.set_ylim(*_limits(drawn[np.isfinite(drawn)], spectra))
+    else:
+        ax.text(0.5, 0.5, "no finite values", transform=ax.transAxes, ha="center", va="center")
+    ax.set_title(spectra.title, fontsize=10)
+    if any(spectra.curves) or spectra.marks:
+        ax.legend(frameon=False, fontsize=8.5, loc="upper center" if spectra.marks else "best")
+    return ax
+
+
+def _limits(drawn: Float[np.ndarray, "point"], spectra: Spectra) -> tuple[float, float]:
+    """Of the ordinate, from all finite values that are drawn."""
+    low, high = float(np.min(drawn)), float(np.max(drawn))
     # From zero, unless all that matters lies far above it, or something below.
     if spectra.top is not None or low < high / 2 or high - low < 0.1 * high:
         low = low if low < -0.01 * high else 0.0
     # Room above for the legend where it would lie on peaks.
     high = spectra.top or high + (0.3 if spectra.marks else 0.05) * (high - low)
-    ax.set_ylim(low - (0.05 * (high - low) if low else 0.0), high)
-    ax.set_title(spectra.title, fontsize=10)
-    if any(spectra.curves) or spectra.marks:
-        ax.legend(frameon=False, fontsize=8.5, loc="upper center" if spectra.marks else "best")
-    return ax
+    return low - (0.05 * (high - low) if low else 0.0), high
 
 
 def draw_map(found: IntensityMap, ax: Axes | None = None) -> Axes:

@@ -423,7 +423,6 @@ def test_eight_devices():
     program = """
         import jax, jax.numpy as jnp, numpy as np
         from jaxgap.materials import two_band
-from jaxgap.numerics.cutting import CPU
         from jaxgap.solving.many import solve_many
         n = 8 * 256
         x, d, T = (np.random.default_rng(1).uniform(0, top, n) for top in (0.15, 10, 20))
