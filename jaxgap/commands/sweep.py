@@ -15,6 +15,7 @@ from jaxgap.commands.records import SweepRecord
 from jaxgap.commands.terminal import JsonOption, Waiting, console, progress, waiting
 from jaxgap.model.files import write_picture
 from jaxgap.model.records import print_json
+from jaxgap.numerics.threads import cores
 from jaxgap.solving.solution import Status
 from jaxgap.sweeps.config import SweepConfig, load_sweep
 from jaxgap.sweeps.layout import NO_STATE
@@ -66,10 +67,9 @@ def sweep(
 
 def _use_all_cores() -> None:
     """One device of JAX per core, unless it is said otherwise: one computation would use one core."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if "--xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with suppress(RuntimeError):  # JAX has begun to compute: a host program has chosen its devices.
-            jax.config.update("jax_num_cpu_devices", cores)
+            jax.config.update("jax_num_cpu_devices", cores())
 
 
 def _report(waiting: Waiting) -> Report:

@@ -125,12 +125,15 @@ def minimise_nested(
     lower, upper = np.asarray(p.lower), np.asarray(p.upper)
     free = np.ones(len(theta), bool) if free is None else free
     full, near = theta.copy(), Delta
+    last: dict[bytes, Nested] = {}
 
     def evaluate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         nonlocal near
         full[free] = x
         found = nested_at(p, full, near)
         near = np.asarray(found.Delta) if found.on_branch else near
+        last.clear()
+        last[full.tobytes()] = found
         residuals, jacobian = np.asarray(found.residuals), np.asarray(found.jacobian)[:, free]
         # A state that may not be taken is refused like a step too long.
         return (np.full_like(residuals, np.nan) if found.refused else residuals), jacobian
@@ -140,7 +143,9 @@ def minimise_nested(
         bounds, scale = (lower[free], upper[free]), (upper - lower)[free]
         end = minimised(evaluate, theta[free], bounds, scale, settings.tolerance, settings.finish_steps)
         full[free], used = end.x, end.nfev
-    at = nested_at(p, full, near)
+    at = last.get(full.tobytes())
+    if at is None:
+        at, used = nested_at(p, full, near), used + 1
     if at.on_branch and not continuous(p, full, np.asarray(at.Delta)):
         at = at._replace(on_branch=jnp.zeros((), bool), refused=jnp.ones((), bool))
-    return full, at, used + 1
+    return full, at, used

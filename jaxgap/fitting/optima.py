@@ -66,10 +66,11 @@ class Optimum(NamedTuple):
         return stability_in_words(self.unstable_amplitude, self.unstable_phase, self.phase_defined)
 
 
-def distance_of(p: Problem, theta: np.ndarray, at: Nested, tolerance: float) -> float:
-    """How far the minimum is, in standard deviations."""
-    bounds = np.asarray(p.lower), np.asarray(p.upper)
-    return distance(np.asarray(at.residuals), np.asarray(at.jacobian), theta, bounds, bounds[1] - bounds[0], tolerance)
+def distance_of(p: Problem, theta: np.ndarray, at: Nested, tolerance: float, free: np.ndarray | slice = slice(None)) -> float:
+    """How far the minimum is, in standard deviations; over the parameters that are `free` (all, if that is not given)."""
+    bounds = np.asarray(p.lower)[free], np.asarray(p.upper)[free]
+    r, J = np.asarray(at.residuals), np.asarray(at.jacobian)[:, free]
+    return distance(r, J, theta[free], bounds, bounds[1] - bounds[0], tolerance)
 
 
 def optima(p: Problem, ends: Sequence[End], asked: int) -> tuple[tuple[Optimum, ...], np.ndarray]:

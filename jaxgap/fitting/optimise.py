@@ -38,6 +38,7 @@ from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.provenance import provenance
+from jaxgap.numerics.threads import side_by_side
 from jaxgap.solving.curves import gap_curve
 from jaxgap.solving.labels import sign_pattern
 
@@ -49,7 +50,9 @@ NEARBY = 0.05
 """The solution on the branch is where the search has ended if its amplitudes differ by no more than this share."""
 NEAR_END = 0.01
 """A search that ends this close to a known end, as a share of the bounds, needs no finish of its own."""
-PICTURED = 11
+EXPLORING = 20
+"""Limit of the evaluations of a search, and of a finish, from states that the fit may not take."""
+PICTURED = 7
 """Points of every profile, spread over its interval, besides those that locate the ends."""
 
 
@@ -81,7 +84,7 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
         covariance=covariance,
         undetermined=undetermined,
         jacobian=J[: len(p.rows) + len(p.names)],
-        intervals=tuple(profile(p, config.optimiser, minimum, k, points=PICTURED) for k in range(len(value))),
+        intervals=tuple(side_by_side(lambda k: profile(p, config.optimiser, minimum, k, points=PICTURED), range(len(value)))),
         chi2=minimum.chi2,
         amplitudes=Delta,
         predicted=predicted,
@@ -128,36 +131,60 @@ def _ends(p: Problem, config: FitConfig, progress: Progress) -> tuple[list[End],
             pool.submit(gap_curve, sc, T, config.system.branch),
             pool.submit(gap_slopes, sc, paths, jnp.asarray(T), jnp.ones((len(T), len(sc.channels)))),
         ]
-        search = by_adam if config.optimiser.search == "adam" else by_least_squares
-        theta, Delta, used = search(p, config.optimiser, first.theta, first.Delta, progress)
-        ends, more = _finish(p, config.optimiser, theta, Delta, first.asked, progress)
+        search, asked = by_adam if config.optimiser.search == "adam" else by_least_squares, first.asked
+        theta, Delta, used = search(p, config.optimiser, first.theta[:asked], first.Delta[:asked], progress)
+        ends, more = _finish(p, config.optimiser, theta, Delta, progress)
+        refused, most = _explore(p, config.optimiser, (theta, Delta), (first.theta[asked:], first.Delta[asked:]), ends)
         for compiled in ahead:
             compiled.result()
-    return ends, first.asked, len(theta) - first.asked, used + more
+    return ends + refused, asked, len(first.theta) - asked, used + more + most
 
 
 def _finish(
-    p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, asked: int, progress: Progress
+    p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, progress: Progress
 ) -> tuple[list[End], int]:
-    """(ends, evaluations) of least squares through the implicit derivative: from the first `asked` starts over states that the
-    fit may take, and then, to know what is refused, over all states from where no end is yet."""
+    """(ends, evaluations) of least squares through the implicit derivative over states that the fit may take."""
     ends, evaluations, lowest = [], 0, np.inf
-    for i in range(asked):
-        end, used = _finished(p, settings, theta[i], Delta[i])
+    found = side_by_side(lambda i: _finished(p, settings, theta[i], Delta[i]), range(len(theta)))
+    for i, (end, used) in enumerate(found):
         ends.append(end)
         evaluations += used
         if end.at.on_branch:
             lowest = min(lowest, float(np.sum(end.at.residuals**2)))
-        progress("finish", i + 1, asked, lowest)
-    if int(p.unstable) < 0:
-        return ends, evaluations
-    relaxed = of_stability(p, ANY_STABILITY)
-    for i in [i for i in range(len(theta)) if i >= asked or not ends[i].at.on_branch]:
-        if not any(_alike(p, theta[i], Delta[i], end) for end in ends):
-            end, used = _finished(relaxed, settings, theta[i], Delta[i])
-            ends.append(end)
-            evaluations += used
+        progress("finish", i + 1, len(theta), lowest)
     return ends, evaluations
+
+
+def _explore(
+    p: Problem,
+    settings: OptimiserConfig,
+    searched_to: tuple[np.ndarray, np.ndarray],
+    others: tuple[np.ndarray, np.ndarray],
+    ends: list[End],
+) -> tuple[list[End], int]:
+    """(ends, evaluations) over all states, to know what is refused: from where the search has ended and no end is, and, in a
+    few steps, from (parameters, amplitudes) of `others`, which need not lead anywhere."""
+    if int(p.unstable) < 0:
+        return [], 0
+    relaxed, few = of_stability(p, ANY_STABILITY), {"search_steps": EXPLORING, "finish_steps": EXPLORING}
+    briefly = settings.model_copy(update={name: min(most, getattr(settings, name)) for name, most in few.items()})
+
+    def again(start: tuple[np.ndarray, np.ndarray]) -> tuple[list[End], int]:
+        if any(_alike(p, *start, end) for end in ends):
+            return [], 0
+        end, used = _finished(relaxed, settings, *start)
+        return [end], used
+
+    def explored(start: tuple[np.ndarray, np.ndarray]) -> tuple[list[End], int]:
+        theta, Delta, _, used = searched(p, briefly, *start)
+        if any(_alike(p, theta, Delta, end) for end in ends):
+            return [], used
+        end, more = _finished(relaxed, briefly, theta, Delta, tighter=())
+        return [end], used + more
+
+    lost = [start for start, end in zip(zip(*searched_to, strict=True), ends, strict=True) if not end.at.on_branch]
+    found = [*side_by_side(again, lost), *side_by_side(explored, zip(*others, strict=True))]
+    return [end for one, _ in found for end in one], sum(used for _, used in found)
 
 
 def _alike(p: Problem, theta: np.ndarray, Delta: np.ndarray, end: End) -> bool:
@@ -168,14 +195,16 @@ def _alike(p: Problem, theta: np.ndarray, Delta: np.ndarray, end: End) -> bool:
     return bool(end.converged and near.all() and apart <= NEARBY * np.linalg.norm(Delta))
 
 
-def _finished(p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray) -> tuple[End, int]:
+def _finished(
+    p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, tighter: tuple[float, ...] = TIGHTER
+) -> tuple[End, int]:
     """(where one start ends, evaluations).
 
     The search may end far from any solution on the branch, as far as the weight of the gap equations in it allows. Then it goes
     on with more weight, until there is a solution to start from.
     """
     used = 0
-    for factor in TIGHTER:
+    for factor in tighter:
         at = nested_at(p, theta, Delta)
         if (at.on_branch or at.refused) and np.linalg.norm(at.Delta - Delta) <= NEARBY * np.linalg.norm(Delta):
             break

@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 
 from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.minimise import minimise_nested
+from jaxgap.fitting.optima import distance_of
 from jaxgap.fitting.problem import Problem
 from jaxgap.numerics.bracket import bisected_on_host
 from jaxgap.numerics.checks import check
@@ -25,10 +26,11 @@ __all__ = ["Interval", "Minimum", "Side", "profile"]
 
 PRECISION = 1e-4
 """The end of an interval is located to 1e-4 of its length."""
-NEAR = 1e-3
-"""The other parameters are minimised to within so many standard deviations, which chi^2 feels as the square."""
-GROWTH = 1.6
-"""Of the steps that look for an end; the first is one standard deviation."""
+NEAR = 0.02
+"""The other parameters are minimised to within so many standard deviations. The square of what is left, by which the minimum of
+the linear problem is lower, is taken off chi^2."""
+GROWTH, FIRST = 1.6, 1.1
+"""Of the steps that look for an end; the first, in standard deviations, is just beyond it where chi^2 is a parabola."""
 
 
 class Side(NamedTuple):
@@ -99,7 +101,8 @@ class _Scan:
         if not end.on_branch:
             return np.inf
         self.states[v] = theta, np.asarray(end.Delta)
-        self.seen[v] = float(np.sum(np.asarray(end.residuals) ** 2)) - self.chi2
+        left = distance_of(self.p, theta, end, self.settings.tolerance, self.free)
+        self.seen[v] = float(np.sum(np.asarray(end.residuals) ** 2)) - min(left, NEAR) ** 2 - self.chi2
         return self.seen[v]
 
     def _started(self, v: float) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +119,7 @@ class _Scan:
 
     def side(self, sign: int, rise: float) -> Side:
         """The end of the interval below (sign = -1) or above the minimum."""
-        bound, inside, step = self.bounds[(sign + 1) // 2], self.best, np.sqrt(rise) * self.step
+        bound, inside, step = self.bounds[(sign + 1) // 2], self.best, FIRST * np.sqrt(rise) * self.step
         while True:
             # Not best + (bound - best), which need not be the bound to the last bit.
             v = self.best + sign * step if step < sign * (bound - self.best) else bound

@@ -28,6 +28,7 @@ from jaxgap.fitting.result import FitResult
 from jaxgap.model.superconductor import to_toml
 from jaxgap.numerics.checks import NotConvergedError, check
 from jaxgap.numerics.precision import require_float64
+from jaxgap.numerics.threads import side_by_side
 
 __all__ = ["NAME", "Bootstrap", "Scatter", "bootstrap", "check_sets"]
 
@@ -129,12 +130,10 @@ def bootstrap(
         if path is not None and len(theta) > done:
             save_checkpoint(path, run, {"theta": np.array(theta), "chi2": np.array(chi2)})
 
+    # All are drawn, whatever is done already: each has its own random numbers.
+    drawn = (one for number, one in enumerate(_drawn(p, result, rng) for _ in range(sets)) if number >= done)
     try:
-        for number in range(sets):
-            drawn = _drawn(p, result, rng)
-            if number < done:
-                continue
-            found = _fitted(drawn, result)
+        for number, found in enumerate(side_by_side(lambda one: _fitted(one, result), drawn), done):
             theta.append(found[0])
             chi2.append(found[1])
             if time.monotonic() - kept_at > KEEP:

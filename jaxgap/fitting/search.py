@@ -17,6 +17,7 @@ from jaxgap.fitting.minimise import minimised
 from jaxgap.fitting.objective import Joint, joint, joint_objective
 from jaxgap.fitting.problem import Parameters, Problem, is_of_condition, thinned
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.threads import side_by_side
 from jaxgap.numerics.types import PyTree, Scalar
 
 __all__ = ["Progress", "by_adam", "by_least_squares", "searched"]
@@ -28,8 +29,8 @@ SEARCHED = 7
 """Temperatures of a series of data at which the search looks (`problem.thinned`): their amplitudes are unknowns, and what least
 squares costs grows with the third power of these. With one more, that another series shares, they are a `readings.CHUNK`. The
 finish has all data, and no such unknowns."""
-SEARCH_TOLERANCE = 1e-3
-"""The search ends this many standard deviations from its minimum; the finish does the rest."""
+SEARCH_TOLERANCE = 0.3
+"""The search ends this many standard deviations from its minimum, from where the finish, on all data, goes further anyway."""
 _ADAM_CHUNK = 50
 
 Unknowns = tuple[Float[Array, "start parameter"], Float[Array, "start condition channel"]]
@@ -41,8 +42,9 @@ def by_least_squares(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """(parameters, amplitudes, evaluations) where least squares on both ends, from every start."""
     theta, Delta, evaluations, lowest = theta.copy(), Delta.copy(), 0, np.inf
-    for i in range(len(theta)):
-        theta[i], Delta[i], chi2, used = searched(p, settings, theta[i], Delta[i])
+    ends = side_by_side(lambda start: searched(p, settings, *start), zip(theta.copy(), Delta.copy(), strict=True))
+    for i, (parameters, amplitudes, chi2, used) in enumerate(ends):
+        theta[i], Delta[i] = parameters, amplitudes
         evaluations, lowest = evaluations + used, min(lowest, chi2)
         progress("search", i + 1, len(theta), lowest)
     return theta, Delta, evaluations

@@ -131,33 +131,49 @@ def _blocks(
 
 def continuous(p: Problem, theta: np.ndarray, Delta: np.ndarray) -> bool:
     """Whether the solutions `Delta` [meV] of every sample are one branch, continuous with a state of the same signs and
-    stability at T = 0."""
+    stability at T = 0: each with the next colder one, and the coldest with that."""
     if not np.any(np.asarray(p.T) > 0):
         return True
-    ends, arrived = (np.asarray(part) for part in _at_zero(p, theta, Delta))
-    own = [(np.array(p.sample) == i) & paired(Delta) for i in set(p.sample)]
-    return bool(arrived[paired(Delta)].all()) and all(_one(ends[places]) for places in own if places.any())
+    with_pairs, colder = paired(Delta), _next_colder(p, paired(Delta))
+    goal = np.where(colder >= 0, np.asarray(p.T)[colder], 0.0)
+    ends, arrived = (np.asarray(part) for part in _followed_to(p, theta, Delta, goal))
+    met = (colder < 0) | _alike(ends, Delta[colder])
+    return bool((arrived & met)[with_pairs].all())
 
 
-def _one(states: np.ndarray) -> bool:
-    """Whether rows of amplitudes are one state; its sign is free."""
-    first = states[0]
-    apart = np.minimum(np.linalg.norm(states - first, axis=1), np.linalg.norm(states + first, axis=1))
-    return bool(np.all(apart <= SAME * np.linalg.norm(first)))
+def _next_colder(p: Problem, among: np.ndarray) -> np.ndarray:
+    """The next colder condition of the same sample among those, by condition; -1: none."""
+    colder, sample = np.full(len(among), -1), np.array(p.sample, int)
+    for i in set(p.sample):
+        own = np.flatnonzero(among & (sample == i))
+        own = own[np.argsort(np.asarray(p.T)[own], kind="stable")]
+        colder[own[1:]] = own[:-1]
+    return colder
+
+
+def _alike(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether rows of amplitudes are the same states; their signs are free."""
+    apart = np.minimum(np.linalg.norm(some - others, axis=1), np.linalg.norm(some + others, axis=1))
+    return np.asarray(apart <= SAME * np.linalg.norm(others, axis=1))
 
 
 @program
-def _at_zero(
-    p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArray, "condition channel"]
+def _followed_to(
+    p: Problem,
+    theta: Float[AnyArray, "parameter"],
+    Delta: Float[AnyArray, "condition channel"],
+    goal: Float[AnyArray, "condition"],
 ) -> tuple[Amplitudes, Bool[Array, "condition"]]:
-    """(amplitudes at T = 0 of the state at every condition, whether it was followed there without a change of stability)."""
+    """(amplitudes at the temperature `goal` [K] of the state at every condition, whether it was followed there without a change
+    of stability)."""
 
-    def one(sc: Superconductor, T: Scalar, D: Float[Array, "channel"]) -> tuple[Float[Array, "channel"], Bool[Array, ""]]:
-        zero = jnp.zeros(())
-        track = follow(sc, D[None], T, zero, p.pattern)
+    def one(
+        sc: Superconductor, T: Scalar, D: Float[Array, "channel"], goal: Scalar
+    ) -> tuple[Float[Array, "channel"], Bool[Array, ""]]:
+        track = follow(sc, D[None], T, goal, p.pattern)
         end = track.root
         M = residual_and_matrix(sc, D, T)[1]
-        there = unstable_directions(p, sc, zero, end.x, end.jacobian)
+        there = unstable_directions(p, sc, goal, end.x, end.jacobian)
         return end.x, track.arrived & (there == unstable_directions(p, sc, T, D, M))
 
-    return at_conditions(p, jnp.asarray(theta), one, jnp.asarray(Delta))
+    return at_conditions(p, jnp.asarray(theta), one, jnp.asarray(Delta), jnp.asarray(goal))

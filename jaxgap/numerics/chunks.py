@@ -1,6 +1,5 @@
 """Batches of any size through one program of a fixed size, on all cores."""
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -9,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from jaxgap.numerics.cutting import forced, forced_cut
+from jaxgap.numerics.threads import as_here, cores
 
 __all__ = ["in_chunks", "all_in_chunks"]
 
@@ -23,25 +22,21 @@ def in_chunks(program: Callable[..., PyTree], size: int, *rows: np.ndarray) -> P
 
 
 def all_in_chunks(size: int | Sequence[int], *jobs: Job) -> list[PyTree]:
-    """`in_chunks` of several (program, *rows) at once, each with a size of its own where several are given.
-
-    JAX runs what one thread asks of the CPU one after the other, so every piece has a thread. Results do not depend on it.
-    """
-    device, how = getattr(jax.config, "jax_default_device"), forced_cut()  # noqa: B009 (its type is not known to mypy)
+    """`in_chunks` of several (program, *rows) at once, each with a size of its own where several are given; on all cores, on
+    which results do not depend."""
     sizes = [size] * len(jobs) if isinstance(size, int) else size
 
     def run(job: Job, size: int, start: int) -> PyTree:
-        # Other threads know nothing of the caller's settings.
-        with jax.enable_x64(True), jax.default_device(device), forced(how):
-            program, *rows = job
-            piece = [np.resize(row[start : start + size], (size, *row.shape[1:])) for row in rows]
-            return jax.tree.map(np.asarray, program(*jax.device_put(piece)))
+        program, *rows = job
+        piece = [np.resize(row[start : start + size], (size, *row.shape[1:])) for row in rows]
+        return jax.tree.map(np.asarray, program(*jax.device_put(piece)))
 
+    run_here = as_here(run)
     pieces = [(job, own, start) for job, own in zip(jobs, sizes, strict=True) for start in range(0, len(job[1]), own)]
     if len(pieces) == 1:
-        done = [run(*pieces[0])]
+        done = [run_here(*pieces[0])]
     else:
-        waiting = [_threads().submit(run, *piece) for piece in pieces]
+        waiting = [_threads().submit(run_here, *piece) for piece in pieces]
         try:
             done = [one.result() for one in waiting]
         except BaseException:
@@ -63,4 +58,4 @@ def _joined(parts: list[PyTree], count: int) -> PyTree:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1)
+    return ThreadPoolExecutor(cores())
