@@ -2,9 +2,10 @@
 
 Most points go the short way of `jaxgap.solving.many`; the program of the long way is compiled when the first one needs it.
 Every device gets one batch of the same number of points at a time, whatever their number and the size of the block: rows that
-are lacking are filled up with the first ones. What is compiled for a batch does not depend on the number of devices, and a row
-does not depend on its neighbours, so that neither the devices nor the blocks change the last bit of a result. Another batch
-size is another program, in which XLA may round differently: amplitudes agree to max(1e-12, 10 eps / sigma_min).
+are lacking are filled up with the first ones. What is compiled for a batch does not depend on the number of devices, if there
+are several, and a row does not depend on its neighbours, so that neither these devices nor the blocks change the last bit of a
+result. One device, and another batch size, are other programs, in which XLA may round differently: amplitudes agree to
+max(1e-12, 10 eps / sigma_min).
 """
 
 from collections.abc import Callable, Iterator

@@ -48,6 +48,10 @@ def computed(monkeypatch):
     return seen
 
 
+ROUNDING = 1e-12
+"""Of amplitudes and T_c far from any fold."""
+
+
 def same(data, expected) -> None:
     """To the last bit."""
     assert set(data.data_vars) == set(expected.data_vars)
@@ -238,13 +242,21 @@ def uninterrupted(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_eight_devices_give_what_one_gives(uninterrupted, tmp_path):
-    """One batch per device has one shape whatever the number of devices: equal to the last bit."""
-    eight = environment(XLA_FLAGS="--xla_force_host_platform_device_count=8")
-    count = [sys.executable, "-c", "import jax; print(jax.local_device_count())"]
-    assert subprocess.run(count, env=eight, capture_output=True, text=True, check=True).stdout.strip() == "8"
-    subprocess.run([sys.executable, script(tmp_path), tmp_path / "s.zarr"], check=True, env=eight)
-    same(open_sweep(tmp_path / "s.zarr").load(), uninterrupted)
+def test_eight_devices_give_what_two_and_one_give(uninterrupted, tmp_path):
+    """One batch per device has one shape whatever the number of devices: from two on equal to the last bit. The program of one
+    device is not cut into parts, and is another to XLA: equal but for rounding."""
+    found = {}
+    for devices in (2, 8):
+        several = environment(XLA_FLAGS=f"--xla_force_host_platform_device_count={devices}")
+        count = [sys.executable, "-c", "import jax; print(jax.local_device_count())"]
+        assert subprocess.run(count, env=several, capture_output=True, text=True, check=True).stdout.strip() == str(devices)
+        store = tmp_path / f"{devices}.zarr"
+        subprocess.run([sys.executable, script(tmp_path), store], check=True, env=several)
+        found[devices] = open_sweep(store).load()
+    same(found[8], found[2])
+    assert np.array_equal(found[8].status, uninterrupted.status)
+    for name in ("gap", "T_c"):
+        np.testing.assert_allclose(found[8][name], uninterrupted[name], rtol=ROUNDING, atol=ROUNDING)
 
 
 @pytest.mark.slow
