@@ -32,6 +32,7 @@ from jaxgap.fitting.predictions import LOCATED, in_order, numbers, predictions, 
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions, without_experiments
 from jaxgap.fitting.readings import Direction, Reading, readings_along, relevant
 from jaxgap.fitting.states import Amplitudes, states_near
+from jaxgap.numerics.checks import on_host
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray
 from jaxgap.spectra.pair import safe_sqrt
@@ -299,6 +300,7 @@ def _at_roots(
 
 def _with_curves(p: Problem, theta: Float[AnyArray, "parameter"], at: _Solved) -> Nested:
     """The numbers and the curves of solved states, weighed."""
+    at = on_host(at)
     return _weighed(p, theta, at, readings_along(p, theta, at.Delta, [_through(p, i, at) for i in range(len(p.experiments))]))
 
 

@@ -177,8 +177,8 @@ def _explore(
 
     def explored(start: tuple[np.ndarray, np.ndarray]) -> tuple[list[End], int]:
         theta, Delta, _, used = searched(p, briefly, *start)
-        if any(_alike(p, theta, Delta, end) for end in ends):
-            return [], used
+        if not nested_at(relaxed, theta, Delta).on_branch or any(_alike(p, theta, Delta, end) for end in ends):
+            return [], used + 1
         end, more = _finished(relaxed, briefly, theta, Delta, tighter=())
         return [end], used + more
 

@@ -29,6 +29,9 @@ PRECISION = 1e-4
 NEAR = 0.02
 """The other parameters are minimised to within so many standard deviations. The square of what is left, by which the minimum of
 the linear problem is lower, is taken off chi^2."""
+STEPS = 30
+"""Limit of the evaluations at one point. One that starts from its neighbours takes one or two; what takes more is where a state
+ends, or T_c passes a temperature of the data, and there is no minimum to be found more closely."""
 GROWTH, FIRST = 1.6, 1.1
 """Of the steps that look for an end; the first, in standard deviations, is just beyond it where chi^2 is a parabola."""
 
@@ -85,7 +88,9 @@ class _Scan:
 
     def __init__(self, p: Problem, settings: OptimiserConfig, minimum: Minimum, k: int) -> None:
         self.p, self.k, self.chi2 = p, k, minimum.chi2
-        self.settings = settings.model_copy(update={"tolerance": max(settings.tolerance, NEAR)})
+        self.settings = settings.model_copy(
+            update={"tolerance": max(settings.tolerance, NEAR), "finish_steps": min(settings.finish_steps, STEPS)}
+        )
         self.free = np.arange(len(minimum.theta)) != k
         self.best = float(minimum.theta[k])
         self.states = {self.best: (minimum.theta, minimum.Delta)}

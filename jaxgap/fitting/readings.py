@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxgap.fitting.experiments import Experiment, Numbers, Tie, with_values
 from jaxgap.fitting.problem import Parameters, Parametrised, Problem, systems_at
-from jaxgap.numerics.checks import is_concrete
+from jaxgap.numerics.checks import is_concrete, on_host
 from jaxgap.numerics.chunks import all_in_chunks
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray
@@ -120,10 +120,10 @@ def readings_along(
     directions: list[Direction],
 ) -> list[Reading]:
     """What experiments read, and how that changes along directions."""
-    jobs = []
+    jobs, (T, Delta) = [], on_host((p.T, Delta))
     for i, theta_dot, Delta_dot in directions:
         places = np.array(p.experiments[i].conditions, int)
-        rows = p.T[places], np.array(p.sample, int)[places], Delta[places], p.points[i], Delta_dot
+        rows = T[places], np.array(p.sample, int)[places], Delta[places], p.points[i], Delta_dot
         jobs.append((partial(_along, instrument(p, i), theta, theta_dot), *rows))
     if not all(is_concrete((rows, run.args)) for run, *rows in jobs):
         # Inside another program all temperatures are one batch.

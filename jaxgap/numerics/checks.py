@@ -4,6 +4,8 @@ The grammar is "Argument `x` must ..., but got ...", with the offending value. V
 concrete: under `jax.jit`, `vmap` or `grad` the checks of values are skipped, and the status of a solution reports instead.
 """
 
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +19,10 @@ __all__ = [
     "check_identifier",
     "is_concrete",
     "must",
+    "on_host",
 ]
+
+T = TypeVar("T")
 
 
 class InputError(ValueError):
@@ -46,6 +51,12 @@ def check(ok: bool, name: str, requirement: str, value: object) -> None:
 def is_concrete(*values: object) -> bool:
     """Whether every array in `values` has a value now (False while JAX traces)."""
     return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+
+
+def on_host(tree: T) -> T:
+    """The same with NumPy's arrays, whose parts are taken at no cost; unchanged while JAX traces."""
+    same: T = jax.tree.map(np.asarray, tree) if is_concrete(tree) else tree
+    return same
 
 
 def check_finite(name: str, value: object, *, real: bool = True) -> None:
