@@ -216,6 +216,7 @@ def test_the_gaussian_around_the_optimum(linear):
 # === the draws
 
 
+@pytest.mark.slow
 def test_a_linear_problem_has_the_posterior_of_its_covariance(linear):
     found, result, _ = linear
     x = found.draws.reshape(-1, 2)

@@ -225,6 +225,7 @@ def _edge(x):
 _edge_orders = jax.jit(lambda x: (jax.grad(_edge)(x), jax.hessian(_edge)(x)))
 
 
+@pytest.mark.slow
 def test_the_hessian_knows_that_k_moves():
     """With k frozen at the minimum (stop_gradient) the Hessian would be wrong by much more than the tolerance."""
     moving = _hessians(INSIDE)[0]

@@ -70,6 +70,7 @@ def test_a_crossing_does_not_depend_on_phases():
     assert np.asarray(event.direction) == pytest.approx(np.asarray(real.direction) * np.exp(-1.1j), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_spinodals_and_limits_of_phase_stability(diagram):
     """On the row at 4.2 K: the folds and pitchforks of Fig. 2, no others."""
     for kind, values in ((BifurcationKind.FOLD, FOLDS), (BifurcationKind.PITCHFORK, PITCHFORKS)):

@@ -195,6 +195,7 @@ def test_a_branch_ends_where_an_amplitude_changes_sign(change):
     assert signs == [-1.0, 1.0]
 
 
+@pytest.mark.slow
 def test_the_derivative_of_its_temperature():
     sc, h = ba122(*WEAK.values()), 1e-3
     above, below = (float(branch_end(sc.set({"Omega": WEAK["Omega"] + e}), "s+-").T) for e in (h, -h))
