@@ -52,7 +52,7 @@ NEAR_END = 0.01
 """A search that ends this close to a known end, as a share of the bounds, needs no finish of its own."""
 EXPLORING = 20
 """Limit of the evaluations of a search, and of a finish, from states that the fit may not take."""
-PICTURED = 7
+PICTURED = 11
 """Points of every profile, spread over its interval, besides those that locate the ends."""
 
 

@@ -54,6 +54,7 @@ def draw(spectra: Spectra, ax: Axes | None = None) -> Axes:
     if np.isfinite(drawn).any():
         ax.set_ylim(*_limits(drawn[np.isfinite(drawn)], spectra))
     else:
+        ax.set_yticks([])
         ax.text(0.5, 0.5, "no finite values", transform=ax.transAxes, ha="center", va="center")
     ax.set_title(spectra.title, fontsize=10)
     if any(spectra.curves) or spectra.marks:

@@ -254,7 +254,7 @@ def test_the_shapes_in_result_json(shipped):
     for parameter in report["parameters"]:
         ends = [parameter["interval_68"][end]["value"] for end in ("lower", "upper")]
         inside = [v for v, above in parameter["interval_68"]["profile"] if ends[0] <= v <= ends[1] and above <= 1.0 + 1e-3]
-        assert len(inside) >= 9
+        assert len(inside) >= 11
 
 
 def leaves_of(result):

@@ -17,7 +17,7 @@ from jaxgap.numerics.small import (
 
 ROUNDING = 5e-14
 """Backward errors of some n eps, in units of |A|."""
-SIZES = [1, 2, 3, 4, 5, 8, LARGEST, LARGEST + 1]
+SIZES = [1, 2, 3, 4, 5, *(pytest.param(n, marks=pytest.mark.slow) for n in (6, 7)), 8, LARGEST, LARGEST + 1]
 
 
 def _matrices(n):
