@@ -22,6 +22,7 @@ from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectra.regions import Nodes, energies_alone, nodes_on, overlap_nodes, pairs, pick, single_nodes
+from jaxgap.spectra.several_bands import SeveralBands, several
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = ["entropy_of", "normal_entropy_of", "normal_specific_heat_of", "specific_heat_of"]
@@ -30,7 +31,7 @@ REACH = 40.0
 """Normal states further than 40 k_B T from the Fermi level have no entropy: e^-40 = 4e-18."""
 
 
-HEAT_RULE = Rule(64, 48)
+HEAT_RULE = Rule(64, 48, 36)
 """More nodes: at low T the entropy sits in peaks at the gap, much narrower than those of the gap equations."""
 
 
@@ -47,6 +48,8 @@ def entropy_of(
         nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap)
         z1, z2 = (zeta(sc.bands[i], nodes.kappa) for i in cluster.bands)
         S += nodes.integral(spectrum.entropy_sum(spectrum.branches(z1, z2, *pick(Delta, cluster.channels)), kT))
+    for cluster in several(sc):
+        S += SeveralBands(sc, Delta, cluster).entropy(T, rule)
     for band in sc.bands:
         (a, b), (lo, hi) = shell(band, sc.Omega), _within_reach(band, T)
         S += _normal_entropy_on(sc, band, smaller(lo, a), a, T, rule) + _normal_entropy_on(sc, band, b, larger(hi, b), T, rule)

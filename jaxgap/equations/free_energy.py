@@ -21,6 +21,7 @@ from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, pick, single_nodes
+from jaxgap.spectra.several_bands import SeveralBands, several
 from jaxgap.units import thermal_energy
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
 Amplitudes = Inexact[Array, "channel"]
 Scalar = Float[Array, ""]
 
-FREE_ENERGY_RULE = Rule(96, 64)
+FREE_ENERGY_RULE = Rule(96, 64, 96)
 """More nodes: F subtracts the normal state, whose |zeta| has a kink at T = 0."""
 
 
@@ -63,6 +64,8 @@ def quasiparticle_free_energy(
         z = jnp.stack([zeta(sc.bands[i], nodes.kappa) for i in cluster.bands])
         L = spectrum.log_sum(spectrum.branches(*z, *pick(Delta, cluster.channels)), kT)
         phi -= nodes.integral(L - jnp.sum(_log_sum_single(jnp.abs(z), kT), axis=0))
+    for cluster in several(sc):
+        phi += SeveralBands(sc, Delta, cluster).quasiparticle_free_energy(T, rule)
     return phi
 
 

@@ -38,12 +38,13 @@ leave it to a slower kind of loop (`benchmarks/sweep_kernel.py` has what they ar
 import math
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact, PyTree
 
+from jaxgap.equations.group_sums import Block, group_densities
 from jaxgap.equations.nodes import Alone, Lanes, Pair, lanes
 from jaxgap.equations.pairing import gap_residual, pack, phase_jacobian, unpack
 from jaxgap.model.superconductor import Superconductor
@@ -76,10 +77,6 @@ compile."""
 PerElement = Float[Array, "element"]
 Residuals = Float[Array, "x element"]
 Matrices = Float[Array, "x x element"]
-
-Block = Literal["none", "amplitudes", "phases"]
-"""What is asked for besides r: M, or at real amplitudes its block of imaginary parts."""
-
 
 # === many systems, elements last
 
@@ -121,12 +118,43 @@ def _densities(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[l
     n, zero = len(at.coupling), jnp.zeros_like(at.kT)
     P, dP = [zero] * len(x), [[zero] * len(x) for _ in x]
     parts = range(0, len(x), n)
-    bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands))]
+    if at.alone is not None:
+        _add_alone(x, at, at.alone, block, P, dP)
+    for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
+        unknowns = [c + p for p in parts for c in cluster.channels]
+        _add(unknowns, *_pair_densities(pair, pick(x, tuple(unknowns)), at.kT, block), P, dP)
+    for cluster, group in zip((c for c in at.clusters if len(c.bands) > 2), at.groups, strict=True):
+        unknowns = [c + p for p in parts for c in cluster.channels]
+        _add(unknowns, *group_densities(group, pick(x, tuple(unknowns)), at.kT, block), P, dP)
+    return P, dP
+
+
+def _add(
+    unknowns: list[int],
+    P_c: Float[Array, "own element"],
+    dP_c: Float[Array, "own own *element"],
+    P: list[PerElement],
+    dP: list[list[PerElement]],
+) -> None:
+    """What a cluster makes, to what is known."""
+    for a, u in enumerate(unknowns):
+        P[u] += P_c[a]
+        for b, other in enumerate(unknowns):
+            dP[u][other] += dP_c[a][b]
+
+
+def _add_alone(
+    x: Float[Array, "x element"], at: Lanes, alone: Alone, block: Block, P: list[PerElement], dP: list[list[PerElement]]
+) -> None:
+    """What bands make alone, to what is known."""
+    n = len(at.coupling)
+    parts = range(0, len(x), n)
+    bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands)) if len(c.bands) <= 2]
     # Of real and of imaginary parts, by interval; where one of two bands is alone, all is the share of that one.
     D_i, D_j = (jnp.stack([x[band::n] for band in side]) for side in zip(*bands, strict=True))
-    first = at.alone.first[:, None]
+    first = alone.first[:, None]
     D = jnp.where(first > 0, D_i, D_j)
-    f, slope = (part[:, None] for part in _single_sums(at.alone, jnp.sum(D * D, axis=1), at.kT, block == "amplitudes"))
+    f, slope = (part[:, None] for part in _single_sums(alone, jnp.sum(D * D, axis=1), at.kT, block == "amplitudes"))
     f_D, bent = f * D, f[:, None] * jnp.eye(len(x) // n)[:, :, None] + 2 * (slope * D)[:, None] * D[:, :, None]
     for side, share in enumerate((first, 1 - first)):
         P_side, dP_side = share * f_D, share[:, None] * bent
@@ -135,14 +163,6 @@ def _densities(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[l
                 P[both[side] + u] += P_side[k, a]
                 for b, other in enumerate(parts):
                     dP[both[side] + u][both[side] + other] += dP_side[k, a, b]
-    for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
-        unknowns = [c + p for p in parts for c in cluster.channels]
-        P_c, dP_c = _pair_densities(pair, pick(x, tuple(unknowns)), at.kT, block)
-        for a, u in enumerate(unknowns):
-            P[u] += P_c[a]
-            for b, other in enumerate(unknowns):
-                dP[u][other] += dP_c[a][b]
-    return P, dP
 
 
 def _single_sums(

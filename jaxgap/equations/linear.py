@@ -13,14 +13,17 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.equations.nodes import Places, lanes_at, places
 from jaxgap.model.band import shell
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.hyperbolic import tanh_over
 from jaxgap.numerics.node_sums import over_nodes
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, single_nodes
+from jaxgap.spectra.several_bands import SeveralBands, linear_sums, several
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = [
@@ -38,9 +41,6 @@ OfK = Float[Array, "*k"]
 
 COLDEST = 1e-14
 """In units of the highest possible T_c: the normal state's stability at T = 0 is that at this temperature."""
-NEAR = 1e-3
-"""|x| below which tanh(x) / x is a series, whose first term left out is x^6 / 20; beyond, its second derivative is good to
-eps / x^2."""
 
 
 @partial(jax.jit, static_argnames="rule")
@@ -49,12 +49,14 @@ def linear_kernel(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_
     kT = thermal_energy(T)
     normal = jnp.zeros_like(sc.lam[0])
     bands, nodes = single_nodes(sc, normal, T, rule.single)
-    K = normal.at[jnp.array(bands)].add(nodes.integral(susceptibility(energies_alone(sc, bands, nodes.kappa), kT)))
+    K = normal.at[np.array(bands, int)].add(nodes.integral(susceptibility(energies_alone(sc, bands, nodes.kappa), kT)))
     for cluster in pairs(sc):
         nodes = overlap_nodes(sc, cluster, normal, T, rule.overlap)
         z1, z2 = (sc.bands[i].zeta(nodes.kappa) for i in cluster.bands)
         parts = jnp.stack([susceptibility(z1, kT), susceptibility(z2, kT), pair_susceptibility(z1, z2, kT)])
         K = K.at[jnp.array(cluster.channels)].add(nodes.integral(parts))
+    for cluster in several(sc):
+        K = K.at[jnp.array(cluster.channels)].add(SeveralBands(sc, normal, cluster).linear_kernel(T, rule))
     return K / sc.N
 
 
@@ -84,13 +86,17 @@ def normal_matrices(
         return (jnp.eye(n) - linear_map(jax.tree.map(lambda leaf: leaf[0], systems), T[0], rule))[:, :, None]
     at = lanes_at(systems, on, T, rule)
     K = [jnp.zeros_like(at.kT)] * n
-    bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands))]
-    (alone,) = over_nodes(lambda z, weight, kT: (susceptibility(z, kT) * weight,), at.alone[:2], (at.kT,))
-    for k, (i, j) in enumerate(bands):
-        K[i] += at.alone.first[k] * alone[k]
-        K[j] += (1 - at.alone.first[k]) * alone[k]
+    if at.alone is not None:
+        bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands)) if len(c.bands) <= 2]
+        (alone,) = over_nodes(lambda z, weight, kT: (susceptibility(z, kT) * weight,), at.alone[:2], (at.kT,))
+        for k, (i, j) in enumerate(bands):
+            K[i] += at.alone.first[k] * alone[k]
+            K[j] += (1 - at.alone.first[k]) * alone[k]
     for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
         for channel, part in zip(cluster.channels, over_nodes(_of_pair, tuple(pair), (at.kT,)), strict=True):
+            K[channel] += part
+    for cluster, group in zip((c for c in at.clusters if len(c.bands) > 2), at.groups, strict=True):
+        for channel, part in zip(cluster.channels, linear_sums(group.z, group.at, group.pairs, at.kT), strict=True):
             K[channel] += part
     return jnp.eye(n)[:, :, None] - at.coupling * jnp.stack(K)[None]
 
@@ -102,19 +108,13 @@ def _of_pair(z1: OfK, z2: OfK, weight: OfK, kT: Float[Array, "*temperature"]) ->
 
 def susceptibility(z: Float[Array, "*k"], kT: Float[Array, "*temperature"]) -> Float[Array, "*k"]:
     """tanh(z / 2 k_B T) / 2z."""
-    return _tanh_over(z / (2 * kT)) / (4 * kT)
+    return tanh_over(z / (2 * kT)) / (4 * kT)
 
 
 def pair_susceptibility(z1: Float[Array, "*k"], z2: Float[Array, "*k"], kT: Float[Array, "*temperature"]) -> Float[Array, "*k"]:
     """[tanh(z1 / 2 k_B T) + tanh(z2 / 2 k_B T)] / (z1 + z2), by tanh(x + y) (1 + tanh x tanh y), which has no 0/0 at x = -y."""
     x, y = z1 / (2 * kT), z2 / (2 * kT)
-    return _tanh_over(x + y) * (1 + jnp.tanh(x) * jnp.tanh(y)) / (2 * kT)
-
-
-def _tanh_over(x: Float[Array, "*k"]) -> Float[Array, "*k"]:
-    """tanh(x) / x."""
-    near, square = jnp.abs(x) < NEAR, x * x
-    return jnp.where(near, 1 - square * (1 / 3 - square * (2 / 15)), jnp.tanh(x) / jnp.where(near, 1.0, x))
+    return tanh_over(x + y) * (1 + jnp.tanh(x) * jnp.tanh(y)) / (2 * kT)
 
 
 def highest_temperature(sc: Superconductor) -> Float[Array, ""]:

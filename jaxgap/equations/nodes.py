@@ -27,9 +27,11 @@ from jaxgap.spectra.regions import (
     pick,
     single_intervals,
 )
+from jaxgap.spectra.several_bands import several
+from jaxgap.spectra.shells import Parts, Samples, Shells, band_pairs, nodes_on_parts, parts_of, shell_edges
 from jaxgap.units import thermal_energy
 
-__all__ = ["Alone", "Lanes", "Pair", "Places", "lanes", "lanes_at", "places"]
+__all__ = ["Alone", "Group", "Lanes", "Pair", "Places", "lanes", "lanes_at", "places"]
 
 Small = TypeVar("Small")
 
@@ -51,6 +53,15 @@ class Pair(NamedTuple):
     weight: Float[Array, "node element"]
 
 
+class Group(eqx.Module):
+    """Nodes of a cluster of three or more bands."""
+
+    z: Float[Array, "band node element"]
+    at: Samples
+    pairs: tuple[tuple[int, int], ...] = eqx.field(static=True)
+    """The bands of its channels, by their places in the cluster."""
+
+
 class Lanes(eqx.Module):
     """All that the gap equations depend on besides the amplitudes, with the elements of the batch last."""
 
@@ -58,8 +69,10 @@ class Lanes(eqx.Module):
     """lambda_cc' / N_c'."""
     kT: Float[Array, "element"]
     """k_B T [meV]."""
-    alone: Alone
+    alone: Alone | None
+    """None if all clusters have more than two bands."""
     pairs: tuple[Pair, ...]
+    groups: tuple[Group, ...]
     clusters: tuple[Cluster, ...] = eqx.field(static=True)
 
 
@@ -81,10 +94,11 @@ class Places(NamedTuple):
 
     coupling: Float[Array, "channel channel element"]
     """As in `Lanes`."""
-    first: Float[Array, "interval element"]
-    """As in `Alone`."""
-    alone: Interval
+    first: Float[Array, "interval element"] | None
+    """As in `Alone`; None without such intervals."""
+    alone: Interval | None
     pairs: list[Interval]
+    groups: list[Parts]
 
 
 def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
@@ -94,15 +108,28 @@ def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float
 
 def lanes_at(sc: Superconductor, on: Places, T: Float[Array, "element"], rule: Rule) -> Lanes:
     """The systems of a batch with their nodes at temperatures T [K]."""
-    kT, all_ = barrier(thermal_energy(T)), [on.alone, *on.pairs]
+    kT, all_ = barrier(thermal_energy(T)), [*([on.alone] if on.alone else []), *on.pairs]
     peaked = [(at.a, at.b, at.centre, broadened(at.width, at.mass, kT)) for at in all_]
-    alone, *both = nodes_on_each(sc, peaked, [rule.single, *[rule.overlap] * len(on.pairs)])
+    nodes = nodes_on_each(sc, peaked, [*([rule.single] if on.alone else []), *[rule.overlap] * len(on.pairs)])
+    singles = None
+    if on.first is not None:
+        alone, *nodes = nodes
+        singles = Alone(_energies_alone(sc, alone.kappa, on.first), alone.weight, on.first)
     together = []
-    for cluster, at in zip(pairs(sc), both, strict=True):
+    for cluster, at in zip(pairs(sc), nodes, strict=True):
         z1, z2 = (sc.bands[i].zeta(at.kappa) for i in cluster.bands)
         together.append(Pair(z1, z2, at.weight))
-    singles = Alone(_energies_alone(sc, alone.kappa, on.first), alone.weight, on.first)
-    return Lanes(on.coupling, kT, singles, tuple(together), sc.clusters)
+    groups = []
+    for cluster, parts in zip(several(sc), on.groups, strict=True):
+        found = nodes_on_parts(parts, kT, rule.several, sc.dimension)
+        z = jnp.stack([sc.bands[i].zeta(found.kappa) for i in cluster.bands])
+        groups.append(Group(z, found, band_pairs(sc, cluster)))
+    return Lanes(on.coupling, kT, singles, tuple(together), tuple(groups), sc.clusters)
+
+
+def small(sc: Superconductor) -> list[Cluster]:
+    """The clusters of one or two bands, whose bands may pair alone."""
+    return [cluster for cluster in sc.clusters if len(cluster.bands) <= 2]
 
 
 def _energies_alone(
@@ -110,7 +137,7 @@ def _energies_alone(
 ) -> Float[Array, "node interval element"]:
     """zeta of the band that is alone in every interval."""
     z = []
-    for k, (i, j) in enumerate((c.bands[0], c.bands[-1]) for c in sc.clusters for _ in c.bands):
+    for k, (i, j) in enumerate((c.bands[0], c.bands[-1]) for c in small(sc) for _ in c.bands):
         own = sc.bands[i].zeta(kappa[:, k])
         z.append(own if i == j else jnp.where(first[k] > 0, own, sc.bands[j].zeta(kappa[:, k])))
     return jnp.stack(z, axis=1)
@@ -127,22 +154,30 @@ def _once(tree: Small) -> Small:
 def places(systems: Superconductor, Delta: Inexact[Array, "element channel"]) -> Places:
     """Where the nodes of a batch are to lie for the amplitudes `Delta`."""
     systems, Delta = jax.lax.stop_gradient((systems, Delta.T))
-    (m, mu), a, b, overlaps, coupling = _numbers(systems)
+    (m, mu), a, b, overlaps, shells, coupling = _numbers(systems)
     size = jnp.abs(Delta)
+    own_of, ends, first = [], [], None
+    if small(systems):
 
-    def own(interval: int, band: int) -> Float[Array, "5 element"]:
-        return jnp.stack([m[band], mu[band], size[band], a[interval], b[interval]])
+        def own(interval: int, band: int) -> Float[Array, "5 element"]:
+            return jnp.stack([m[band], mu[band], size[band], a[interval], b[interval]])
 
-    # On every side of an overlap at most one of two bands is alone: the other one's interval is empty.
-    one, other = (jnp.stack([own(*on) for on in side], axis=1) for side in _sides(systems))
-    first = one[4] > one[3]
-    alone = jnp.where(first, one, other)
-    own_of = [tuple(alone[:3, None])]
+        # On every side of an overlap at most one of two bands is alone: the other one's interval is empty.
+        one, other = (jnp.stack([own(*on) for on in side], axis=1) for side in _sides(systems))
+        first = one[4] > one[3]
+        alone = jnp.where(first, one, other)
+        own_of, ends = [tuple(alone[:3, None])], [(alone[3], alone[4])]
     own_of += [(pick(m, c.bands), pick(mu, c.bands), pick(Delta, c.channels)) for c in pairs(systems)]
-    found = _once([peaks(*values) for values in own_of])
-    ends = [(alone[3], alone[4]), *((on[0], on[1]) for on in overlaps)]
-    on, *both = (Interval(*e, *peak, lightest(m)) for e, peak, (m, *_) in zip(ends, found, own_of, strict=True))
-    return Places(coupling, first.astype(float), on, both)
+    ends += [(on[0], on[1]) for on in overlaps]
+    found = _once([peaks(*values) for values in own_of]) if own_of else []
+    on = [Interval(*e, *peak, lightest(m)) for e, peak, (m, *_) in zip(ends, found, own_of, strict=True)]
+    groups = [
+        parts_of(Shells(pick(m, c.bands), pick(mu, c.bands), *edges, band_pairs(systems, c), pick(Delta, c.channels)))
+        for c, edges in zip(several(systems), shells, strict=True)
+    ]
+    if first is None:
+        return Places(coupling, None, None, on, groups)
+    return Places(coupling, first.astype(float), on[0], on[1:], groups)
 
 
 Numbers: TypeAlias = tuple[
@@ -150,18 +185,19 @@ Numbers: TypeAlias = tuple[
     Float[Array, "interval *on"],
     Float[Array, "interval *on"],
     list[Float[Array, "2 *on"]],
+    list[tuple[Float[Array, "_ *on"], Float[Array, "_ *on"]]],
     Float[Array, "channel channel *on"],
 ]
 
 
 def _numbers(systems: Superconductor) -> Numbers:
-    """(m and mu of the bands, both ends of `single_intervals`, those of the overlaps, g), elements last. As one array, or XLA
-    finds the shells' ends once for every use."""
+    """(m and mu of the bands, both ends of `single_intervals`, those of the overlaps, the shells' in larger clusters, g),
+    elements last. As one array, or XLA finds the shells' ends once for every use."""
 
     def of_one(sc: Superconductor) -> Numbers:
-        _, a, b = zip(*single_intervals(sc), strict=True)
+        a, b = (jnp.stack([one[k] for one in single_intervals(sc)] or [jnp.zeros(())]) for k in (1, 2))
         overlaps = [jnp.stack(overlap_interval(sc, cluster)) for cluster in pairs(sc)]
-        return parameters(sc), jnp.stack(a), jnp.stack(b), overlaps, sc.g
+        return parameters(sc), a, b, overlaps, [shell_edges(sc, cluster) for cluster in several(sc)], sc.g
 
     def flat(sc: Superconductor) -> Float[Array, "number"]:
         return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(of_one(sc))])
@@ -180,7 +216,7 @@ def _sides(sc: Superconductor) -> tuple[Side, Side]:
     one: Side = []
     other: Side = []
     k = 0
-    for cluster in sc.clusters:
+    for cluster in small(sc):
         first, last, apart = cluster.bands[0], cluster.bands[-1], len(cluster.bands)
         sides = range(k, k + apart)
         one += [(side, first) for side in sides]

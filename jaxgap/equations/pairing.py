@@ -19,11 +19,14 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.scipy.linalg import block_diag
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.spectra.green import clusters_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
+from jaxgap.spectra.regions import pick
 
 __all__ = [
     "anomalous_densities",
@@ -50,33 +53,23 @@ def unpack(x: Float[Array, "x *k"], n: int) -> Inexact[Array, "channel *k"]:
 def anomalous_densities(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = DEFAULT_RULE) -> Amplitudes:
     """Anomalous density P_c of every channel [meV times the unit of N]; a cross channel counts both orderings.
 
-    P_c = -d phi / d Delta_c^*, in closed form.
+    P_c = -d phi / d Delta_c^*.
     """
-    parts = [spectrum.densities(spectrum.sums(T, rule), Delta) for spectrum in clusters_of(sc, Delta)]
-    return _by_channel(sc, parts)
+    P = jnp.concatenate([spectrum.anomalous_densities(T, rule) for spectrum in clusters_of(sc, Delta)])
+    return pick(P, _by_channel(sc))
 
 
-def _by_channel(sc: Superconductor, parts: list[tuple[Inexact[Array, ""], ...]]) -> Amplitudes:
-    """What belongs to the channels of every cluster, in the order of the system's channels."""
-    channels = [c for cluster in sc.clusters for c in cluster.channels]
-    values = dict(zip(channels, (P_c for part in parts for P_c in part), strict=True))
-    return jnp.stack([values[c] for c in range(len(sc.channels))])
+def _by_channel(sc: Superconductor) -> tuple[int, ...]:
+    """Where the system's channels are in a row of the channels of all clusters."""
+    return tuple(np.argsort([c for cluster in sc.clusters for c in cluster.channels]).tolist())
 
 
 def phase_jacobian(
     sc: Superconductor, Delta: Float[Array, "channel"], T: Scalar, rule: Rule = DEFAULT_RULE
 ) -> Float[Array, "channel channel"]:
-    """d Im P / d Im Delta [unit of N] at real amplitudes.
-
-    To first order imaginary parts change none of |Delta_c|^2 and Re(Delta_1^* Delta_2^* Delta_3^2), on which the sums over k
-    depend: the sums of the real amplitudes serve.
-    """
-    clusters = [(spectrum, spectrum.sums(T, rule)) for spectrum in clusters_of(sc, Delta)]
-
-    def imaginary(eta: Float[Array, "channel"]) -> Float[Array, "channel"]:
-        return _by_channel(sc, [spectrum.densities(sums, Delta + 1j * eta) for spectrum, sums in clusters]).imag
-
-    return jax.jacfwd(imaginary)(jnp.zeros_like(Delta))
+    """d Im P / d Im Delta [unit of N] at real amplitudes."""
+    order = np.array(_by_channel(sc))
+    return block_diag(*(spectrum.phase_jacobian(T, rule) for spectrum in clusters_of(sc, Delta)))[order][:, order]
 
 
 @partial(jax.jit, static_argnames="rule")

@@ -46,7 +46,7 @@ STRONG = 1.0
 
 
 class Cluster(NamedTuple):
-    """Bands linked by cross channels: the unit in which the spectrum has a closed form."""
+    """Bands linked by cross channels: the unit that has a spectrum of its own."""
 
     bands: tuple[int, ...]
     """Indices of its bands."""
@@ -87,6 +87,11 @@ class Superconductor(eqx.Module):
     def clusters(self) -> tuple[Cluster, ...]:
         """Bands that cross channels link together, in the order of their first bands."""
         return _clusters(len(self.bands), self.cross)
+
+    @property
+    def linked(self) -> tuple[Cluster, ...]:
+        """The clusters of more than one band."""
+        return tuple(cluster for cluster in self.clusters if len(cluster.bands) > 1)
 
     @property
     def N(self) -> Float[Array, "channel"]:
@@ -217,14 +222,6 @@ def superconductor(
     check(lam.shape == (n, n), "lam", shape, f"shape {lam.shape}")
     if channels is not None:
         lam = _reordered(lam, list(channels), order)
-    for cluster in _clusters(len(bands), pairs):
-        linked = ", ".join(names[i] for i in cluster.bands)
-        check(
-            len(cluster.bands) <= 2,
-            "cross",
-            "not link three or more bands into one cluster (only clusters of one and of two bands are solved so far)",
-            f"the cluster {linked}",
-        )
     sc = Superconductor(bands, lam, Omega, pairs, dimension, convention)
     _check_values(sc)
     return sc

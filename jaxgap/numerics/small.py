@@ -177,7 +177,7 @@ def _orthogonal(M: Float[Array, "row n"], count: int) -> Float[Array, "row n"]:
 # === eigenvalues of any matrix
 
 
-def eigenvalues(A: Float[Array, "n n"]) -> Complex[Array, "n"]:
+def eigenvalues(A: Matrix) -> Complex[Array, "n"]:
     """All eigenvalues, in no order; NaN if A is not finite. No derivatives."""
     n = len(A)
     if n > LARGEST:
@@ -197,17 +197,18 @@ def eigenvalues(A: Float[Array, "n n"]) -> Complex[Array, "n"]:
     return jnp.where(finite, jnp.diagonal(H), jnp.nan)
 
 
-def _hessenberg(A: Float[Array, "n n"]) -> Float[Array, "n n"]:
+def _hessenberg(A: Matrix) -> Matrix:
     """A matrix with the same eigenvalues and nothing below its first subdiagonal, by reflections."""
     n = len(A)
     for k in range(n - 2):
         x = jnp.where(jnp.arange(n) > k, A[:, k], 0.0)
-        size = jnp.sqrt(jnp.sum(x * x))
-        v = x.at[k + 1].add(jnp.where(x[k + 1] < 0, -size, size))
-        square = jnp.sum(v * v)
+        size = jnp.sqrt(jnp.sum(jnp.real(x * jnp.conj(x))))
+        head = jnp.abs(x[k + 1])
+        v = x.at[k + 1].add(jnp.where(head > 0, x[k + 1] / jnp.where(head > 0, head, 1.0), 1.0) * size)
+        square = jnp.sum(jnp.real(v * jnp.conj(v)))
         v = v * jnp.sqrt(2 / jnp.where(square > 0, square, 1.0))
-        A = A - v[:, None] * jnp.sum(v[:, None] * A, axis=0)
-        A = A - jnp.sum(A * v, axis=1)[:, None] * v
+        A = A - v[:, None] * jnp.sum(jnp.conj(v)[:, None] * A, axis=0)
+        A = A - jnp.sum(A * v, axis=1)[:, None] * jnp.conj(v)
     return A
 
 

@@ -76,7 +76,7 @@ __all__ = [
 
 OfK = Float[Array, "*k"]
 
-RESPONSE_RULE = Rule(64, 48)
+RESPONSE_RULE = Rule(64, 48, 36)
 """More nodes: f'(E) is sharper than the integrands of the gap equations."""
 
 

@@ -110,7 +110,7 @@ class PhaseDiagram(NamedTuple):
         """Largest |Delta_ij|^2 / |Delta_i Delta_j| over the cross-paired pairs in the ground state, [row, column]; NaN where
         there is no superconducting ground state or no such pair."""
         sc, D = self.superconductor, self.ground_Delta
-        ratios = np.full((*D.shape[:2], max(len(sc.cross), 1)), np.nan)
+        ratios = np.full((*D.shape[:2], max(len(sc.linked), 1)), np.nan)
         for k, (i, j) in enumerate(sc.cross):
             product = np.abs(D[..., i] * D[..., j])
             ratios[..., k] = np.abs(D[..., len(sc.bands) + k]) ** 2 / np.where(product > 0, product, np.nan)

@@ -56,7 +56,7 @@ TELLING = 1e-3
 """|c_1| in units of its size below which another eigenvalue is close to 1: rounding in c_0, 1e-16, then moves T_c by 1e-13."""
 WIDE = 1e-4
 """What chords find in ln T where c_0 says little is right to this, three eigenvalues together to the third root of rounding."""
-FEW = Rule(overlap=10, single=9)
+FEW = Rule(overlap=10, single=9, several=9)
 """Nodes with which many systems are searched first."""
 CLOSE = 1e-3
 """What they leave in ln T; |ln(T / T_c)| below which it is not said on which side of T_c a temperature lies."""

@@ -21,7 +21,7 @@ __all__ = ["starting_amplitudes"]
 
 ITERATIONS = 6
 """Plain iterations that may not change signs."""
-FEW = Rule(10, 8)
+FEW = Rule(10, 8, 8)
 """Nodes of them."""
 SIZES = (1.0, 2.0, 0.5)
 """Of starts along eigenvectors, in units of what weak coupling says."""

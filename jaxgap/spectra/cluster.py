@@ -2,20 +2,21 @@ r"""The protocol of a cluster: bands that cross channels link together, at given
 
 Clusters do not know of each other, so everything about a system's quasiparticles is a sum, or a list, over its clusters
 (`spectra.green`). Which bands and channels a cluster has is the model's (`model.superconductor.Cluster`); what they do together
-is in a `ClusterSpectrum`: of one band (`spectra.one_band`), of two (`spectra.two_bands`). A cluster of more bands is one more
-file and one more line in `spectra.green.clusters_of`.
+is in a `ClusterSpectrum`: of one band (`spectra.one_band`), of two (`spectra.two_bands`), of more (`spectra.several_bands`).
 """
 
 from abc import abstractmethod
 from typing import Generic, NamedTuple, TypeVar
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra.quadrature import Rule
 
-__all__ = ["ClusterSpectrum", "LocalFunctions"]
+__all__ = ["ClusterSpectrum", "LocalFunctions", "SummedSpectrum"]
 
 S = TypeVar("S")
 
@@ -32,8 +33,8 @@ class LocalFunctions(NamedTuple):
     anomalous spectral function, which turns with the amplitudes' phase."""
 
 
-class ClusterSpectrum(eqx.Module, Generic[S]):
-    """Quasiparticles of one cluster at given amplitudes: an abstract class. S are the sums over k that its gap equations need.
+class ClusterSpectrum(eqx.Module):
+    """Quasiparticles of one cluster at given amplitudes: an abstract class.
 
     Bands and channels below are the cluster's, in the order of `cluster`; amplitudes are switched off outside the shells.
     """
@@ -64,10 +65,35 @@ class ClusterSpectrum(eqx.Module, Generic[S]):
         """Energies [meV] at which its densities of states are sharp: where nodes in omega have to lie."""
 
     @abstractmethod
+    def anomalous_densities(self, T: Float[Array, ""], rule: Rule) -> Inexact[Array, "own"]:
+        """P_c of its channels [meV times the unit of N], by quadrature on nodes placed for its amplitudes."""
+
+    @abstractmethod
+    def phase_jacobian(self, T: Float[Array, ""], rule: Rule) -> Float[Array, "own own"]:
+        """d Im P / d Im Delta of its channels at real amplitudes [unit of N]."""
+
+
+class SummedSpectrum(ClusterSpectrum, Generic[S]):
+    """A cluster whose anomalous densities are polynomials of its amplitudes times a few sums S over k: an abstract class."""
+
+    @abstractmethod
     def sums(self, T: Float[Array, ""], rule: Rule) -> S:
-        """The sums over k that its anomalous densities are made of, on nodes placed for its amplitudes."""
+        """The sums over k, on nodes placed for its amplitudes."""
 
     @abstractmethod
     def densities(self, sums: S, Delta: Inexact[Array, "channel"]) -> tuple[Inexact[Array, ""], ...]:
-        """P_c of its channels [meV times the unit of N] from the sums that belong to it: of its amplitudes `Delta`, or of such
-        that have the same sums (imaginary parts, to first order)."""
+        """P_c of its channels from the sums that belong to it: of its own amplitudes, or of such that have the same sums."""
+
+    def anomalous_densities(self, T: Float[Array, ""], rule: Rule) -> Inexact[Array, "own"]:
+        return jnp.stack(self.densities(self.sums(T, rule), self.Delta))
+
+    def phase_jacobian(self, T: Float[Array, ""], rule: Rule) -> Float[Array, "own own"]:
+        """To first order imaginary parts change none of |Delta_c|^2 and Re(Delta_1^* Delta_2^* Delta_3^2), on which the sums
+        over k depend: the sums of the real amplitudes serve."""
+        sums, own = self.sums(T, rule), jnp.array(self.cluster.channels)
+
+        def imaginary(eta: Float[Array, "own"]) -> Float[Array, "own"]:
+            turned = self.Delta + 1j * jnp.zeros_like(self.Delta).at[own].set(eta)
+            return jnp.stack(self.densities(sums, turned)).imag
+
+        return jax.jacfwd(imaginary)(jnp.zeros(len(self.cluster.channels)))

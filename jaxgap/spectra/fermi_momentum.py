@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap.model.band import kappa_F, zeta
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra.bogoliubov import Bogoliubov
 
 __all__ = ["FermiMomentumGaps", "fermi_momentum_gaps_of"]
 
@@ -33,6 +34,11 @@ def fermi_momentum_gaps_of(sc: Superconductor, Delta: Inexact[Array, "channel"])
         cluster = partners[i]
         if len(cluster.bands) == 1:
             rows.append((alone, jnp.ones(())))
+            continue
+        if len(cluster.bands) > 2:
+            E, W = Bogoliubov(sc, Delta, cluster).at_one(kappa_F(band), cluster.bands.index(i))
+            largest = jnp.arange(len(E)) == jnp.argmax(W)
+            rows.append((jnp.sum(jnp.where(largest, E, 0.0)), jnp.sum(jnp.where(largest, W, 0.0))))
             continue
         z1, z2 = (zeta(sc.bands[j], kappa_F(band)) for j in cluster.bands)
         amplitudes = [Delta[c] for c in cluster.channels]

@@ -8,6 +8,8 @@ of it: to integrate it, cut there and substitute omega = E +- t^2. Within some 1
 itself has lost them.
 """
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
@@ -16,6 +18,7 @@ from jaxgap.model.band import Band, rho
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
 from jaxgap.spectra.one_band import OneBand
+from jaxgap.spectra.several_bands import SeveralBands
 from jaxgap.spectra.two_bands import TwoBands
 
 __all__ = [
@@ -37,7 +40,8 @@ ZERO = 1e-6
 
 def clusters_of(sc: Superconductor, Delta: Amplitudes) -> list[ClusterSpectrum]:
     """The clusters of a system at given amplitudes. Here it is decided what a cluster of how many bands is."""
-    return [(OneBand if len(cluster.bands) == 1 else TwoBands)(sc, Delta, cluster) for cluster in sc.clusters]
+    kinds: dict[int, Callable[..., ClusterSpectrum]] = {1: OneBand, 2: TwoBands}
+    return [kinds.get(len(cluster.bands), SeveralBands)(sc, Delta, cluster) for cluster in sc.clusters]
 
 
 def energies_of(sc: Superconductor, Delta: Amplitudes, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:

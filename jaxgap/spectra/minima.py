@@ -9,11 +9,11 @@ order. `jaxgap.observables.gaps` says which gap is which.
 
 from collections.abc import Callable
 from functools import partial, reduce
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Inexact
+from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap.model.band import zeta
 from jaxgap.model.superconductor import Cluster, Superconductor
@@ -21,10 +21,14 @@ from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.implicit import at_root
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.beyond_overlap import ROUNDING, lowest_alone, normal_crossing
-from jaxgap.spectra.regions import overlap_interval, overlap_nodes, pairs
+from jaxgap.spectra.bogoliubov import Bogoliubov
+from jaxgap.spectra.regions import overlap_interval, overlap_nodes
+from jaxgap.spectra.shells import Samples
 
 __all__ = [
     "GAPLESS",
+    "GRID",
+    "Ranked",
     "at_extremum",
     "branch_energy",
     "branch_minima_of",
@@ -43,19 +47,35 @@ Scalar: TypeAlias = Float[Array, ""]
 Flag: TypeAlias = Bool[Array, ""]
 OfPair: TypeAlias = Callable[[Superconductor, Amplitudes, Cluster, Flag], Scalar]
 """A number of one branch of a pair: of the upper one where the flag is true."""
-Theta: TypeAlias = tuple[Superconductor, Amplitudes, Flag]
-"""What E(kappa) of a branch depends on: the system, the amplitudes, and whether it is the upper one."""
 
+
+class Ranked(NamedTuple):
+    """One branch of a cluster of three or more bands, where some of them are inside their shells."""
+
+    rank: Int[Array, ""]
+    """0: the lowest."""
+    active: Bool[Array, "band"]
+
+
+OfSeveral: TypeAlias = Callable[[Bogoliubov, Int[Array, ""]], Scalar]
+"""A number of the branch of this rank."""
+Theta: TypeAlias = tuple[Superconductor, Amplitudes, Flag | Ranked]
+"""What E(kappa) of a branch depends on: the system, the amplitudes, and which one it is (of a pair: whether the upper one)."""
+
+GRID = 12
+"""Nodes a piece of the grid in which the minima of a larger cluster are bracketed."""
 GAPLESS = 1e-6
 """A state is gapless if its smallest excitation energy is below 1e-6 of its largest amplitude."""
 
 
 def branch_names(sc: Superconductor) -> tuple[str, ...]:
-    """Names of the quasiparticle branches: `pi` for a band alone, `alpha:beta lower` and `upper` for a cross-paired pair."""
+    """Names of the quasiparticle branches: `pi` for a band alone, `alpha:beta lower` and `upper` for a cross-paired pair,
+    `alpha:beta:gamma 1` to `3`, by rank, for more."""
     names: list[str] = []
     for cluster in sc.clusters:
         linked = ":".join(sc.bands[i].name for i in cluster.bands)
-        names += [linked] if len(cluster.bands) == 1 else [f"{linked} lower", f"{linked} upper"]
+        ranks = [f"{linked} {k + 1}" for k in range(len(cluster.bands))]
+        names += {1: [linked], 2: [f"{linked} lower", f"{linked} upper"]}.get(len(cluster.bands), ranks)
     return tuple(names)
 
 
@@ -71,20 +91,27 @@ def _smallest(x: Float[Array, ""], y: Float[Array, ""]) -> Float[Array, ""]:
 
 def branch_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
     """`branch_minima` of given amplitudes, whether or not they solve the gap equations."""
-    return of_branches(sc, Delta, partial(_minimum, everywhere=True))
+    return of_branches(sc, Delta, partial(_minimum, everywhere=True), partial(_minimum_of_several, everywhere=True))
 
 
 def overlap_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
     """`overlap_minima` of given amplitudes."""
-    return of_branches(sc, Delta, partial(_minimum, everywhere=False))
+    return of_branches(sc, Delta, partial(_minimum, everywhere=False), partial(_minimum_of_several, everywhere=False))
 
 
-def of_branches(sc: Superconductor, Delta: Inexact[Array, "channel"], of_pair: OfPair) -> Float[Array, "branch"]:
-    """|Delta| of every band alone, of_pair(sc, Delta, cluster, upper) of both branches of every pair: by `branch_names`."""
+def of_branches(
+    sc: Superconductor, Delta: Inexact[Array, "channel"], of_pair: OfPair, of_several: OfSeveral
+) -> Float[Array, "branch"]:
+    """|Delta| of every band alone, of_pair(sc, Delta, cluster, upper) of both branches of every pair, of_several(matrix,
+    rank) of those of larger clusters: by `branch_names`."""
     values: list[Scalar] = []
     for cluster in sc.clusters:
         if len(cluster.bands) == 1:
             values.append(spectrum.safe_sqrt(spectrum.abs2(Delta[cluster.bands[0]])))
+        elif len(cluster.bands) > 2:
+            matrix = Bogoliubov(sc, Delta, cluster)
+            ranks = jnp.arange(len(cluster.bands))
+            values += list(jax.vmap(lambda rank, s=matrix: of_several(s, rank))(ranks))
         else:
             values += list(jax.vmap(lambda upper, c=cluster: of_pair(sc, Delta, c, upper))(jnp.array([False, True])))
     return jnp.stack(values)
@@ -92,8 +119,13 @@ def of_branches(sc: Superconductor, Delta: Inexact[Array, "channel"], of_pair: O
 
 @partial(jax.jit, static_argnames="cluster")
 def branch_energy(kappa: Float[Array, ""], theta: Theta, cluster: Cluster) -> Float[Array, ""]:
-    """E_- or E_+ of a pair of bands at one kappa [meV]."""
+    """E of a branch at one kappa [meV]: E_- or E_+ of a pair of bands, or by rank."""
     sc, Delta, upper = theta
+    if isinstance(upper, Ranked):
+        at = Samples(kappa[None], jnp.ones(1), upper.active[:, None])
+        # Not by an index: under `vmap` that would be a gather.
+        E = Bogoliubov(sc, Delta, cluster).energies_among(at)[:, 0]
+        return jnp.sum(jnp.where(jnp.arange(len(E)) == upper.rank, E, 0.0))
     z1, z2 = (zeta(sc.bands[i], kappa) for i in cluster.bands)
     E_plus, E_minus = spectrum.energies(z1, z2, *(Delta[c] for c in cluster.channels))
     return jnp.where(upper, E_plus, E_minus)
@@ -102,15 +134,40 @@ def branch_energy(kappa: Float[Array, ""], theta: Theta, cluster: Cluster) -> Fl
 @partial(jax.jit, static_argnames=("cluster", "everywhere"))
 def _minimum(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: Flag, *, everywhere: bool) -> Float[Array, ""]:
     """Minimum of one branch of a pair, everywhere or over the overlap of the shells."""
-    theta = (sc, Delta, upper)
-    E = partial(branch_energy, cluster=cluster)
     lo, hi = overlap_interval(sc, cluster)
-    kappa, smooth = _argmin(E, jax.lax.stop_gradient(theta), jax.lax.stop_gradient((lo, hi)), dense_grid(sc, Delta, cluster))
     # Without overlap a NaN of the amplitudes is left in the lower branch.
     elsewhere = jnp.where(upper, normal_crossing(sc, cluster), lowest_alone(sc, Delta, cluster))
     beyond = elsewhere if everywhere else jnp.full((), jnp.nan)
+    return _lowest_between((sc, Delta, upper), cluster, lo, hi, dense_grid(sc, Delta, cluster), beyond, upper)
+
+
+@partial(jax.jit, static_argnames="everywhere")
+def _minimum_of_several(matrix: Bogoliubov, rank: Int[Array, ""], *, everywhere: bool) -> Float[Array, ""]:
+    """Minimum of one branch of a larger cluster: over all intervals between the shells' edges, bands outside their shells being
+    normal, or over that in which all pair."""
+    s = matrix
+    lower, upper, active, grid = s.stretches(GRID)
+    wanted = jnp.ones(len(lower), bool) if everywhere else active.all(axis=1)
+
+    def one(lo: Scalar, hi: Scalar, on: Bool[Array, "band"], grid: Float[Array, "grid"], wanted: Flag) -> Float[Array, ""]:
+        theta = (s.superconductor, s.Delta, Ranked(rank, on))
+        nothing = jnp.where(jnp.isfinite(s.Delta).all(), jnp.inf, jnp.nan)
+        E = _lowest_between(theta, s.cluster, lo, hi, grid, nothing, jnp.asarray(True))
+        return jnp.where(wanted, E, nothing)
+
+    E = jax.vmap(one)(lower, upper, active, grid, wanted)
+    lowest = E[jnp.argmin(E)]
+    return jnp.where(jnp.isinf(lowest), jnp.nan, lowest)
+
+
+def _lowest_between(
+    theta: Theta, cluster: Cluster, lo: Scalar, hi: Scalar, grid: Float[Array, "grid"], beyond: Scalar, anyway: Flag
+) -> Float[Array, ""]:
+    """The lowest E between two ends; `beyond` if there is nothing between them, or, unless `anyway`, if that is lower."""
+    E = partial(branch_energy, cluster=cluster)
+    kappa, smooth = _argmin(E, jax.lax.stop_gradient(theta), jax.lax.stop_gradient((lo, hi)), grid)
     # A NaN of the energy is one of the gap.
-    chosen = (hi - lo > ROUNDING * hi) & (upper | ~(jax.lax.stop_gradient(E(kappa, theta)) > beyond))
+    chosen = (hi - lo > ROUNDING * hi) & (anyway | ~(jax.lax.stop_gradient(E(kappa, theta)) > beyond))
 
     # At the shell's edge the minimum moves with the edge; inside, kappa is the root of dE/dkappa.
     at_lo, at_hi = kappa <= lo, kappa >= hi
@@ -188,9 +245,12 @@ def gapless_excess_of(sc: Superconductor, Delta: Float[Array, "channel"]) -> Flo
     These are the two squares whose sum is E_+^2 E_-^2. For equal masses at a distance d it reads
     Delta_3^2 = Delta_1 Delta_2 [1 + d^2 / (Delta_1 + Delta_2)^2]. The k of it may lie outside the shells, where nothing is
     gapless: `excitation_gap_of` tells. If Delta_1 and Delta_2 differ in sign there is no such state,
-    and the value is |Delta_1 Delta_2| + Delta_3^2.
+    and the value is |Delta_1 Delta_2| + Delta_3^2. Of larger clusters, one number each: `Bogoliubov.gapless_excess`.
     """
-    return jnp.stack([_gapless_excess(sc, Delta, cluster) for cluster in pairs(sc)] or [jnp.full((), jnp.inf)])
+    found = [
+        _gapless_excess(sc, Delta, c) if len(c.bands) == 2 else Bogoliubov(sc, Delta, c).gapless_excess() for c in sc.linked
+    ]
+    return jnp.stack(found or [jnp.full((), jnp.inf)])
 
 
 def _gapless_excess(sc: Superconductor, Delta: Amplitudes, cluster: Cluster) -> Float[Array, ""]:

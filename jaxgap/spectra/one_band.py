@@ -13,7 +13,7 @@ from jaxtyping import Array, Complex, Float, Inexact
 from jaxgap.model.band import rho
 from jaxgap.model.parabolic import ParabolicBand
 from jaxgap.model.superconductor import Cluster, Superconductor
-from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
+from jaxgap.spectra.cluster import LocalFunctions, SummedSpectrum
 from jaxgap.spectra.pair import abs2, pair_sum, safe_sqrt
 from jaxgap.spectra.partial_fractions import cauchy
 from jaxgap.spectra.quadrature import Rule
@@ -34,7 +34,7 @@ __all__ = ["OneBand", "density_alone", "local_functions_alone", "sums_alone"]
 Scalar = Float[Array, ""]
 
 
-class OneBand(ClusterSpectrum[Scalar]):
+class OneBand(SummedSpectrum[Scalar]):
     """A cluster of one band."""
 
     superconductor: Superconductor

@@ -19,11 +19,15 @@ from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.bracket import bisected_on_host
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.beyond_overlap import pairs_alone_at_fermi_momentum
+from jaxgap.spectra.bogoliubov import Bogoliubov
 from jaxgap.spectra.minima import (
+    GRID,
     KINK,
     NEAR,
     Amplitudes,
     Flag,
+    Ranked,
+    Scalar,
     Theta,
     at_extremum,
     branch_energy,
@@ -34,7 +38,13 @@ from jaxgap.spectra.minima import (
 )
 from jaxgap.spectra.regions import pick
 
-__all__ = ["CoherencePeak", "coherence_peaks_of", "singular_energies_of_pair", "strongest_peaks_of"]
+__all__ = [
+    "CoherencePeak",
+    "coherence_peaks_of",
+    "singular_energies_of_pair",
+    "singular_energies_of_several",
+    "strongest_peaks_of",
+]
 
 Points: TypeAlias = Float[Array, "point"]
 
@@ -70,6 +80,10 @@ def coherence_peaks_of(sc: Superconductor, Delta: Amplitudes) -> list[CoherenceP
         if len(cluster.bands) == 1:
             peaks.append(_single_peak(sc, Delta, cluster.bands[0], next(names)))
             continue
+        if len(cluster.bands) > 2:
+            of_rank = [next(names) for _ in cluster.bands]
+            peaks += _peaks_of_several(Bogoliubov(sc, Delta, cluster), of_rank)
+            continue
         branches = next(names), next(names)
         for upper in (False, True):
             peaks += _pair_peaks(sc, Delta, cluster, upper, branches[upper])
@@ -87,9 +101,24 @@ def _single_peak(sc: Superconductor, Delta: Amplitudes, i: int, name: str) -> Co
 
 
 def _pair_peaks(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: bool, name: str) -> list[CoherencePeak]:
-    theta = (sc, Delta, jnp.asarray(upper))
-    grid = np.asarray(dense_grid(sc, Delta, cluster))
-    lo, hi = grid[0], grid[-1]
+    return _peaks_between((sc, Delta, jnp.asarray(upper)), cluster, np.asarray(dense_grid(sc, Delta, cluster)), name)
+
+
+def _peaks_of_several(matrix: Bogoliubov, names: list[str]) -> list[CoherencePeak]:
+    """Of a larger cluster, between all edges of its shells; bands outside their shells have none."""
+    *_, active, grids = matrix.stretches(GRID)
+    peaks = []
+    for rank, name in enumerate(names):
+        for on, grid in zip(np.asarray(active), np.asarray(grids), strict=True):
+            theta = (matrix.superconductor, matrix.Delta, Ranked(jnp.asarray(rank), jnp.asarray(on)))
+            found = _peaks_between(theta, matrix.cluster, grid, name)
+            peaks += [peak for peak in found if peak.energy <= float(matrix.superconductor.Omega)]
+    return peaks
+
+
+def _peaks_between(theta: Theta, cluster: Cluster, grid: np.ndarray, name: str) -> list[CoherencePeak]:
+    """Extrema of a branch inside an interval of kappa, and its ends."""
+    sc, (lo, hi) = theta[0], grid[[0, -1]]
     if not hi > lo:
         return []
 
@@ -138,16 +167,42 @@ def _rising_or_falling(slope: Callable[[np.ndarray], np.ndarray], grid: np.ndarr
 def strongest_peaks_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
     """Energy of every branch's extremum of the largest weight [meV], in the order of `branch_names`, for given amplitudes; NaN
     where a branch has none inside the shell. Differentiable, except where two extrema have the same weight."""
-    return of_branches(sc, Delta, _strongest)
+    return of_branches(sc, Delta, _strongest, _strongest_of_several)
 
 
 @partial(jax.jit, static_argnames="cluster")
 def _strongest(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: Flag) -> Float[Array, ""]:
     theta = (sc, Delta, upper)
-    fixed = jax.lax.stop_gradient(theta)
+    weight, turns, found = _heaviest(theta, cluster, dense_grid(sc, Delta, cluster))
+    alone, gaps = _strongest_alone(sc, Delta, cluster, upper)
+    strongest = jnp.argmax(jnp.append(alone, weight))
+    kappa = at_extremum(found, theta, cluster, turns, turns & (strongest == 2))
+    energy = jnp.append(gaps, branch_energy(kappa, theta, cluster))[strongest]
+    return jnp.where(turns | (strongest < 2), energy, jnp.nan)
+
+
+@jax.jit
+def _strongest_of_several(matrix: Bogoliubov, rank: Int[Array, ""]) -> Float[Array, ""]:
+    """Of all intervals between the edges of a larger cluster's shells."""
+    *_, active, grid = matrix.stretches(GRID)
+    sc, Delta, cluster = matrix.superconductor, matrix.Delta, matrix.cluster
+
+    def of(on: Bool[Array, "band"], grid: Float[Array, "grid"]) -> tuple[Scalar, Flag, Scalar]:
+        return _heaviest((sc, Delta, Ranked(rank, on)), cluster, grid)
+
+    weight, turns, found = jax.vmap(of)(active, grid)
+    best = jnp.argmax(weight)
+    theta = (sc, Delta, Ranked(rank, active[best]))
+    kappa = at_extremum(found[best], theta, cluster, turns[best], turns[best])
+    return jnp.where(turns[best], branch_energy(kappa, theta, cluster), jnp.nan)
+
+
+def _heaviest(theta: Theta, cluster: Cluster, grid: Float[Array, "grid"]) -> tuple[Scalar, Flag, Scalar]:
+    """(weight, whether there is one, kappa) of the extremum of the largest weight inside an interval."""
+    sc, fixed = theta[0], jax.lax.stop_gradient(theta)
     slope = jax.grad(lambda kappa: branch_energy(kappa, fixed, cluster))
     # The shell's edges are no extrema; nodes of an empty piece coincide.
-    grid = dense_grid(sc, Delta, cluster)[1:-1]
+    grid = grid[1:-1]
     slopes, width = jax.vmap(slope)(grid), jnp.diff(grid)
     turns = ((slopes[:-1] >= 0) != (slopes[1:] >= 0)) & (width > 0)
     curvature = jnp.abs(jnp.diff(slopes)) / jnp.where(turns, width, 1.0)
@@ -155,12 +210,7 @@ def _strongest(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: F
     weight = jnp.where(turns, density / jnp.sqrt(jnp.where(turns, curvature, 1.0)), -1.0)
     place = jnp.argmax(weight)
     left, right = turning_point(slope, (grid[place], grid[place + 1]), slopes[place] >= 0)
-    alone, gaps = _strongest_alone(sc, Delta, cluster, upper)
-    strongest = jnp.argmax(jnp.append(alone, weight[place]))
-    wanted = turns[place] & (strongest == 2)
-    kappa = at_extremum((left + right) / 2, theta, cluster, turns[place], wanted)
-    energy = jnp.append(gaps, branch_energy(kappa, theta, cluster))[strongest]
-    return jnp.where(turns[place] | (strongest < 2), energy, jnp.nan)
+    return weight[place], turns[place], (left + right) / 2
 
 
 def _strongest_alone(
@@ -181,15 +231,26 @@ TURNS = 3
 
 def singular_energies_of_pair(sc: Superconductor, Delta: Amplitudes, cluster: Cluster) -> Float[Array, "peak"]:
     """Energies [meV] of the branches' extrema, and, as far as `TURNS` allows, those at the shell's edges."""
-    return jnp.concatenate([_extrema(sc, Delta, cluster, jnp.asarray(upper)) for upper in (False, True)])
+    grid = dense_grid(sc, Delta, cluster)
+    return jnp.concatenate([_extrema((sc, Delta, jnp.asarray(upper)), cluster, grid) for upper in (False, True)])
 
 
-def _extrema(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: Flag) -> Float[Array, "peak"]:
+def singular_energies_of_several(matrix: Bogoliubov) -> Float[Array, "peak"]:
+    """Those of a larger cluster, between all edges of its shells, whose steps are at ends of intervals, too."""
+    *_, active, grid = matrix.stretches(GRID)
+    ranks = jnp.arange(len(matrix.cluster.bands))
+
+    def of(rank: Int[Array, ""], on: Bool[Array, "band"], grid: Float[Array, "grid"]) -> Float[Array, "peak"]:
+        return _extrema((matrix.superconductor, matrix.Delta, Ranked(rank, on)), matrix.cluster, grid)
+
+    each = jax.vmap(jax.vmap(of, in_axes=(None, 0, 0)), in_axes=(0, None, None))(ranks, active, grid)
+    return each.reshape(-1)
+
+
+def _extrema(theta: Theta, cluster: Cluster, grid: Float[Array, "grid"]) -> Float[Array, "peak"]:
     """E at the first extrema of a branch inside the shell; where there are fewer, where it is flattest between them (extrema
     that have just merged leave a peak of N), and at the shell's edges, where N has steps."""
-    theta = (sc, Delta, upper)
     slope = jax.grad(lambda kappa: branch_energy(kappa, theta, cluster))
-    grid = dense_grid(sc, Delta, cluster)
     slopes = jax.vmap(slope)(grid)
     turns = ((slopes[:-1] >= 0) != (slopes[1:] >= 0)) & (jnp.diff(grid) > 0)
     wanted = jnp.where(_flattest(slopes) & ~turns, 0.75, turns.astype(float)).at[jnp.array([0, -1])].add(0.5)

@@ -20,11 +20,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from jaxgap.numerics.programs import barrier
 
-__all__ = ["Rule", "DEFAULT_RULE", "Peaked", "Pieces", "laid_on", "panels", "pieces"]
+__all__ = ["NARROWEST", "Rule", "DEFAULT_RULE", "Peaked", "Pieces", "laid_on", "longest_pieces", "panels", "pieces"]
 
 NARROWEST = 1e-12
 """Smallest width, as a share of the interval, to which peaks are resolved: below it positions are rounding."""
@@ -37,6 +37,8 @@ class Rule(NamedTuple):
     """Where two cross-paired bands are both inside the shell."""
     single: int = 28
     """Where a band pairs alone."""
+    several: int = 24
+    """In a cluster of three or more bands."""
 
     def refined(self) -> "Rule":
         """The finer rule that checks this one: incommensurate, about 1.5 times the nodes."""
@@ -81,6 +83,8 @@ Peaked = tuple[Float[Array, "..."], Float[Array, "..."], Float[Array, "..."], Fl
 def pieces(intervals: Sequence[Peaked]) -> list[Pieces]:
     """The pieces of several intervals, or of several kinds of many of them, elements last: cut one by one, the rest together,
     which is quicker to compile."""
+    if not intervals:
+        return []
     ends, of_each = zip(*(_cut(*jax.lax.stop_gradient(interval)) for interval in intervals), strict=True)
     c_a, w, span, *apart = (_joined([of[k] for of in ends]) for k in range(5))
     t = _arcsinh(jnp.stack(apart) / w)
@@ -112,6 +116,40 @@ def _cut(
     ends = jnp.concatenate([a[None], jnp.clip(cuts, a, b), b[None]])
     c, w = jnp.repeat(c, 2, axis=0), jnp.repeat(w, 2, axis=0)
     return (c - a, w, jnp.broadcast_to(span, c.shape), ends[:-1] - c, ends[1:] - c), c.shape
+
+
+def longest_pieces(
+    a: Float[Array, "interval *element"],
+    b: Float[Array, "interval *element"],
+    centre: Float[Array, "root interval *element"],
+    width: Float[Array, "root interval *element"],
+    n: int,
+    most: int,
+) -> tuple[Float[Array, "node *element"], Float[Array, "node *element"], Int[Array, "piece *element"], Bool[Array, "*element"]]:
+    """n nodes on each of the `most` longest pieces of all intervals together: (nodes, weights, the interval of every piece,
+    whether nothing is left out)."""
+    c, w = _sorted(centre, _shared_widths(centre, width))
+    between = jnp.stack([c, jnp.concatenate([(c[1:] + c[:-1]) / 2, b[None]])], axis=1).reshape(-1, *a.shape)[:-1]
+    ends = jnp.concatenate([a[None], jnp.clip(between, a, b), b[None]])
+    c, w = jnp.repeat(c, 2, axis=0), jnp.repeat(w, 2, axis=0)
+    interval = jnp.broadcast_to(jnp.arange(len(a)).reshape(1, -1, *[1] * (a.ndim - 1)), c.shape)
+    length = (ends[1:] - ends[:-1]).reshape(-1, *a.shape[1:])
+    chosen = jnp.argsort(-length, axis=0)[:most]
+
+    def of(part: Shaped[Array, "cut interval *element"]) -> Shaped[Array, "piece *element"]:
+        return jnp.take_along_axis(part.reshape(length.shape), chosen, axis=0)
+
+    c, w, lower, upper, interval = (of(part) for part in (c, w, ends[:-1], ends[1:], interval))
+    left, right = _arcsinh((lower - c) / w), _arcsinh((upper - c) / w)
+    u, weight = (part.reshape(1, n, *[1] * (a.ndim - 1)) for part in np.polynomial.legendre.leggauss(n))
+    step = ((right - left) / 2)[:, None]
+    t = (left[:, None] + right[:, None]) / 2 + step * u
+    grow = barrier(jnp.exp(t))
+    x = jnp.clip(c[:, None] + w[:, None] * (grow - 1 / grow) / 2, lower[:, None], upper[:, None])
+    v = w[:, None] * (grow + 1 / grow) / 2 * step * weight
+    left_out = jnp.sum(length, axis=0) - jnp.sum(jnp.take_along_axis(length, chosen, axis=0), axis=0)
+    whole = left_out <= NARROWEST * jnp.sum(length, axis=0)
+    return x.reshape(-1, *a.shape[1:]), v.reshape(-1, *a.shape[1:]), interval, whole
 
 
 def _joined(parts: list[Float[Array, "..."]]) -> Float[Array, "..."]:

@@ -68,6 +68,8 @@ def energies_alone(
     sc: Superconductor, bands: tuple[int, ...], kappa: Float[Array, "interval node"]
 ) -> Float[Array, "interval node"]:
     """zeta of the band of every interval. Bands of one kind go together: fewer operations to compile than one by one."""
+    if not bands:
+        return kappa
     numbers, structures = zip(*(jax.tree.flatten(_nameless(sc.bands[i])) for i in bands), strict=True)
     if len(set(structures)) > 1:
         return jnp.stack([sc.bands[i].zeta(k) for i, k in zip(bands, kappa, strict=True)])
@@ -86,7 +88,7 @@ def pairs(sc: Superconductor) -> list[Cluster]:
 
 def pick(values: Inexact[Array, "n *k"], indices: tuple[int, ...]) -> Inexact[Array, "m *k"]:
     """values[indices] for static indices, as slices: much cheaper than XLA's gather in a batch on the CPU."""
-    return jnp.stack([values[i] for i in indices])
+    return jnp.stack([values[i] for i in indices]) if indices else values[:0]
 
 
 def overlap_interval(sc: Superconductor, cluster: Cluster) -> tuple[Scalar, Scalar]:
@@ -111,7 +113,9 @@ def lightest(m: Float[Array, "band *on"]) -> Float[Array, "*on"]:
     return reduce(jnp.minimum, [jnp.abs(m_i) for m_i in m])
 
 
-def broadened(width: Float[Array, "root *on"], mass: Float[Array, "*on"], kT: Float[Array, "*#on"]) -> Float[Array, "root *on"]:
+def broadened(
+    width: Float[Array, "root *on"], mass: Float[Array, "*#on"], kT: Float[Array, "*#on"]
+) -> Float[Array, "root *on"]:
     """The width of a peak at a temperature."""
     return jnp.sqrt(width * width + (jnp.pi * kT * mass) ** 2)
 
@@ -157,12 +161,14 @@ class Interval(NamedTuple):
 
 
 def intervals_alone(sc: Superconductor, cluster: Cluster) -> list[Interval]:
-    """Where bands of a cluster pair alone.
+    """Where bands of a cluster of one or two pair alone (clusters of several know but one kind of interval: `spectra.shells`).
 
     That is the whole shell of a band without cross channel; of a cross-paired one it is what its partner's shell leaves,
     on either side. The ends are cut by `larger` and `smaller`: where two shells are equal (d = 0), the
     derivative of an edge is then the mean of both sides.
     """
+    if len(cluster.bands) > 2:
+        return []
     edges = [sc.bands[i].shell(sc.Omega) for i in cluster.bands]
     if len(edges) == 1:
         return [Interval(cluster.bands[0], *edges[0])]
@@ -181,6 +187,8 @@ def nodes_of_intervals(
     sc: Superconductor, intervals: list[Interval], Delta: Amplitudes, T: Scalar, n: int, normal: bool = False
 ) -> tuple[tuple[int, ...], Nodes]:
     """Bands and nodes of intervals in which a band pairs alone."""
+    if not intervals:
+        return (), Nodes(jnp.zeros((0, 1)), jnp.zeros((0, 1)))
     bands, a, b = zip(*intervals, strict=True)
     m, mu = (pick(leaf, bands) for leaf in parameters(sc))
 

@@ -17,7 +17,7 @@ from jaxtyping import Array, Complex, Float, Inexact
 from jaxgap.model.parabolic import ParabolicBand
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra import pair as spectrum
-from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
+from jaxgap.spectra.cluster import LocalFunctions, SummedSpectrum
 from jaxgap.spectra.crossing_roots import density_of_pair
 from jaxgap.spectra.one_band import density_alone, local_functions_alone, sums_alone
 from jaxgap.spectra.pair import abs2
@@ -59,7 +59,7 @@ class PairSums(NamedTuple):
     """And of R (zeta_1 - zeta_2)^2."""
 
 
-class TwoBands(ClusterSpectrum[PairSums]):
+class TwoBands(SummedSpectrum[PairSums]):
     """A cluster of two cross-paired bands."""
 
     superconductor: Superconductor

@@ -79,7 +79,7 @@ def _values(
         else:
             good, M = jnp.ones((), bool), residual_and_matrix(sc, D, T)[1]
         broken = jnp.iscomplexobj(D)
-        excess = jnp.full(max(len(sc.cross), 1), jnp.nan) if broken else gapless_excess_of(sc, D)
+        excess = jnp.full(max(len(sc.linked), 1), jnp.nan) if broken else gapless_excess_of(sc, D)
         blocks = (M,) if broken else (M, phase_block(sc, D, T))
         values = jnp.asarray(sc.has_free_energy), free_energy_of(sc, D, T), excitation_gap_of(sc, D)
         return _Values(D, good, *values, excess, blocks)

@@ -54,9 +54,9 @@ __all__ = [
     "stable_broken_states",
 ]
 
-SEARCH_RULE = Rule(10, 8)
+SEARCH_RULE = Rule(10, 8, 8)
 """Nodes of the search: its roots need only be near enough to be told apart and polished."""
-ROUGH_RULE = Rule(7, 6)
+ROUGH_RULE = Rule(7, 6, 6)
 """Nodes with which most starts arrive, many of them at the same states."""
 SEARCH_STEPS = 20
 SEARCH_STRIDE = Stride(longest=0.3, rise=1e4)

@@ -88,10 +88,6 @@ BAD = {
     "cross of one band": ({"cross": ["a"]}, ("`cross` must name pairs of bands", "'a'")),
     "cross with itself": ({"cross": ["a:a"]}, ("`cross` must pair two different bands", "'a:a'")),
     "cross twice": ({"cross": ["a:b", "b:a"], "lam": np.eye(4)}, ("`cross` must name each pair of bands once",)),
-    "three-band cluster": (
-        {"bands": THREE, "cross": ["a:b", "b:c"], "lam": np.eye(5)},
-        ("`cross` must not link three or more bands", "the cluster a, b, c"),
-    ),
     "unknown convention": ({"convention": "average"}, ('`convention` must be "mean" or "sum"', "'average'")),
     "dimension 4": ({"dimension": 4}, ("Argument `dimension` must be 2 or 3, but got 4",)),
     "unknown channel": ({"channels": ["a", "b", "c"]}, ("Unknown channel `c`", "`a:b`")),

@@ -1,0 +1,186 @@
+r"""The Bogoliubov-de Gennes matrix of a cluster of any number of bands, and functions of it with their derivatives.
+
+.. math:: H = \begin{pmatrix} \zeta & \Delta \\ \Delta^\dagger & -\zeta \end{pmatrix}, \qquad X = H / 2 k_B T = W l W^\dagger
+
+There is no closed form, but there are derivatives without those of eigenvectors: with d = W^+ (X - X_0) W, zero in value,
+
+.. math:: W^\dagger \tanh(X) W = t(l_i) \delta_{ij} + t[l_i, l_j]\, d_{ij} + \sum_k t[l_i, l_k, l_j]\, d_{ik} d_{kj} + O(d^3)
+
+about the frozen eigenvectors W, exact to second order in every mode of differentiation, however degenerate, at T = 0 too
+(`numerics.hyperbolic` has the divided differences). A third derivative of P would be silently incomplete.
+"""
+
+from collections.abc import Callable
+from functools import partial, reduce
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Complex, Float, Inexact
+
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.characteristic import coefficients
+from jaxgap.numerics.hyperbolic import second_difference, tanh_difference
+from jaxgap.numerics.jacobi import eigenvectors
+from jaxgap.numerics.small import eigenvalues, openly_solved
+from jaxgap.spectra.regions import nodes_on, parameters, pick
+from jaxgap.spectra.shells import Samples, Shells, band_pairs, gap_matrix, parts_of, shell_edges
+from jaxgap.spectra.shells import samples as samples_of
+from jaxgap.units import thermal_energy
+
+__all__ = ["Bogoliubov", "dagger", "green_functions", "levels", "tanh_of", "traced"]
+
+Scalar = Float[Array, ""]
+OfK = Float[Array, "*k"]
+Matrices = Inexact[Array, "node n n"]
+
+
+class Stretches(NamedTuple):
+    """Intervals of kappa between the edges of the shells."""
+
+    lower: Float[Array, "part"]
+    upper: Float[Array, "part"]
+    """Both ends have derivatives."""
+    active: Bool[Array, "part band"]
+    grid: Float[Array, "part grid"]
+    """kappa, rising, with both ends, and dense where the spectrum bends."""
+
+
+class Bogoliubov(eqx.Module):
+    """H of a cluster at given amplitudes. Bands and channels below are the cluster's, in the order of `cluster`."""
+
+    superconductor: Superconductor
+    Delta: Inexact[Array, "channel"]
+    cluster: Cluster = eqx.field(static=True)
+
+    def shells(self) -> Shells:
+        """What its integrals are cut for."""
+        sc = self.superconductor
+        m, mu = (pick(leaf, self.cluster.bands) for leaf in parameters(sc))
+        a, b = shell_edges(sc, self.cluster)
+        return Shells(m, mu, a, b, band_pairs(sc, self.cluster), pick(self.Delta, self.cluster.channels))
+
+    def samples(self, T: Scalar, n: int, normal: bool = False) -> Samples:
+        return samples_of(self.superconductor, self.cluster, parts_of(self.shells(), normal), thermal_energy(T), n)
+
+    def inside(self, kappa: Float[Array, "node"]) -> Samples:
+        """Which bands are inside their shells at some kappa."""
+        a, b = shell_edges(self.superconductor, self.cluster)
+        return Samples(kappa, jnp.ones_like(kappa), (kappa >= a[:, None]) & (kappa <= b[:, None]))
+
+    def zeta(self, kappa: Float[Array, "node"]) -> Float[Array, "band node"]:
+        return jnp.stack([self.superconductor.bands[i].zeta(kappa) for i in self.cluster.bands])
+
+    def gaps(self, Delta: Inexact[Array, "channel"], active: Bool[Array, "band node"]) -> Inexact[Array, "node band band"]:
+        """The matrix of amplitudes where both bands are active."""
+        D = gap_matrix(band_pairs(self.superconductor, self.cluster), pick(Delta, self.cluster.channels))
+        acting = active.T[:, :, None] & active.T[:, None]
+        return jnp.where(acting, D, 0.0)
+
+    def hamiltonians(self, Delta: Inexact[Array, "channel"], at: Samples) -> Matrices:
+        D = self.gaps(Delta, at.active)
+        Z = self.zeta(at.kappa).T[:, :, None] * jnp.eye(len(self.cluster.bands)) + jnp.zeros_like(D)
+        return jnp.concatenate([jnp.concatenate([Z, D], axis=2), jnp.concatenate([dagger(D), -Z], axis=2)], axis=1)
+
+    def energies_among(self, at: Samples) -> Float[Array, "branch node"]:
+        """Where the bands that are inside their shells are given."""
+        return levels(self.hamiltonians(self.Delta, at))[:, len(self.cluster.bands) :].T
+
+    def at_one(self, kappa: Scalar, band: int) -> tuple[Float[Array, "branch"], Float[Array, "branch"]]:
+        r"""(E, |u|^2 + |v|^2 of a band by its place, dE/dx of H + x e_i \otimes 1) of all branches at one kappa."""
+        n = len(self.cluster.bands)
+        e = np.tile(np.arange(n) == band, 2).astype(float)
+        H = self.hamiltonians(self.Delta, self.inside(kappa[None]))
+
+        def energies(x: Scalar) -> Float[Array, "branch"]:
+            return levels(H + x * jnp.diag(e))[0, n:]
+
+        return energies(jnp.zeros(())), jax.jacfwd(energies)(jnp.zeros(()))
+
+    def stretches(self, n: int) -> Stretches:
+        """The intervals between the shells' edges, with n nodes a piece."""
+        parts = parts_of(self.shells())
+        edges = jnp.sort(jnp.concatenate(shell_edges(self.superconductor, self.cluster)))
+        lower, upper = jax.lax.stop_gradient((edges[:-1], edges[1:]))
+        of = jax.vmap(partial(nodes_on, self.superconductor, n=n), in_axes=(0, 0, 1, 1))
+        grid = jax.lax.stop_gradient(of(lower, upper, parts.centre, parts.width).kappa)
+        grid = jnp.sort(jnp.concatenate([lower[:, None], grid, upper[:, None]], axis=1), axis=1)
+        return Stretches(edges[:-1], edges[1:], parts.active.T, grid)
+
+    def gapless_excess(self) -> Float[Array, ""]:
+        r"""Omega^2 times the product of Im kappa / |m| Omega of all roots of det(zeta + i Delta): zero where E touches zero.
+
+        Real amplitudes; all bands are taken as active. A root that crosses the real axis outside the shells is none of a
+        gapless state, as in `spectra.minima.gapless_excess_of`.
+        """
+        m, mu, _, _, pairs, Delta = self.shells()
+        matrix = m[:, None] * (jnp.diag(mu) - 1j * gap_matrix(pairs, Delta))
+        c, _ = coefficients(-matrix)
+        powers = [jnp.ones_like(c[0]), *c]
+        slopes = [(len(c) - k) * p for k, p in enumerate(powers[:-1])]
+        roots = jax.lax.stop_gradient(eigenvalues(matrix))
+        # From the roots themselves two steps of Newton change nothing but carry derivatives, up to the third.
+        for _ in range(2):
+            value, slope = (reduce(lambda total, p: total * roots + p, of) for of in (powers, slopes))
+            roots = roots - jnp.where(slope == 0, 0.0, value / jnp.where(slope == 0, 1.0, slope))
+        Omega = self.superconductor.Omega
+        return Omega**2 * jnp.prod(roots.imag / (jnp.abs(m) * Omega))
+
+
+# === functions of Hermitian matrices, by Taylor series about frozen eigenvectors
+
+
+def dagger(M: Matrices) -> Matrices:
+    return jnp.conj(jnp.swapaxes(M, 1, 2))
+
+
+def _frozen(X: Matrices) -> tuple[Float[Array, "node n"], Matrices, Matrices]:
+    """(E, W, d): d = W^+ X W - E is zero in value (of rounding nothing is left: at T = 0 it would be 1e14)."""
+    fixed = jax.lax.stop_gradient(jnp.moveaxis(X, 0, -1))
+    parts = jnp.stack([fixed.real, fixed.imag]) if jnp.iscomplexobj(X) else fixed[None]
+    E, W = eigenvectors(parts)
+    E, W = jax.lax.stop_gradient((E.T, jnp.moveaxis(W[0] + 1j * W[1] if len(W) == 2 else W[0], -1, 0)))
+    d = dagger(W) @ X @ W
+    return E, W, d - jax.lax.stop_gradient(d)
+
+
+def tanh_of(X: Matrices) -> Matrices:
+    """tanh(X), with first and second derivatives."""
+    E, W, d = _frozen(X)
+    x, y, z = E[:, :, None, None], E[:, None, :, None], E[:, None, None, :]
+    found = jnp.tanh(E)[:, :, None] * jnp.eye(E.shape[1]) + tanh_difference(E[:, :, None], E[:, None, :]) * d
+    found = found + jnp.einsum("nikj,nik,nkj->nij", second_difference(x, y, z), d, d)
+    return W @ found @ dagger(W)
+
+
+def traced(
+    H: Matrices, kT: Scalar, f: Callable[[OfK], OfK], slope: Callable[[OfK], OfK], slopes: Callable[[OfK, OfK], OfK]
+) -> Float[Array, "node"]:
+    """tr f(X), X = H / 2 k_B T, from f' and its divided differences; with first and second derivatives."""
+    E, _, d = _frozen(H / (2 * kT))
+    first = slope(E) * jnp.real(jnp.diagonal(d, axis1=1, axis2=2))
+    second = slopes(E[:, :, None], E[:, None, :]) * jnp.real(d * jnp.swapaxes(d, 1, 2))
+    return jnp.sum(f(E) + first, axis=1) + 0.5 * jnp.sum(second, axis=(1, 2))
+
+
+def levels(H: Matrices) -> Float[Array, "node level"]:
+    """Eigenvalues, rising; with first and, where they do not touch, second derivatives."""
+    E, _, d = _frozen(H)
+    order = jnp.argsort(E, axis=1)
+    apart = E[:, :, None] - E[:, None, :]
+    touching = apart == 0
+    second = jnp.where(touching, 0.0, jnp.real(d * jnp.swapaxes(d, 1, 2)) / jnp.where(touching, 1.0, apart))
+    E = E + jnp.real(jnp.diagonal(d, axis1=1, axis2=2)) + jnp.sum(second, axis=2)
+    return jnp.take_along_axis(E, order, axis=1)
+
+
+def green_functions(
+    zeta: Float[Array, "node band"], Delta: Inexact[Array, "node band band"], z: Complex[Array, "node"]
+) -> Complex[Array, "node band band"]:
+    """[z - zeta - Delta (z + zeta)^-1 Delta^+]^-1."""
+    eye = jnp.eye(zeta.shape[1])
+    hole = 1 / (z[:, None] + zeta)
+    inverse = (z[:, None] - zeta)[:, :, None] * eye - (Delta * hole[:, None]) @ dagger(Delta)
+    return jax.vmap(lambda M: openly_solved(M, eye.astype(M.dtype)))(inverse)
