@@ -36,7 +36,12 @@ __all__ = ["Block", "group_densities"]
 Block = Literal["none", "amplitudes", "phases"]
 """What is asked for besides P: dP/dx, or at real amplitudes the block of imaginary parts."""
 
+AT_ONCE = 128
+"""Nodes of complex amplitudes whose matrices stay in cache: more take nearly twice the time per node."""
+
 Vectors = Float[Array, "2 band column node"]
+Nodes = tuple[Float[Array, "band node"], Float[Array, "node"], Bool[Array, "band node"]]
+"""zeta, weights, and which bands are inside their shells, of one system."""
 Pairs = tuple[tuple[int, int], ...]
 Found = tuple[Float[Array, "x"], Float[Array, "x x"]]
 
@@ -45,13 +50,24 @@ def group_densities(
     group: Group, x: Float[Array, "x element"], kT: Float[Array, "element"], block: Block
 ) -> tuple[Float[Array, "x element"], Float[Array, "x x element"]]:
     """(P, dP/dx) of the cluster's channels, real parts before imaginary ones; without a block the latter are of no use."""
-    of_one = partial(_of_real if len(x) == len(group.pairs) else _of_complex, group.pairs, block)
-    every = (group.z, group.at.weight, group.at.active, x, kT)
+    real = len(x) == len(group.pairs)
+    of_one = partial(_of_real if real else _of_complex, group.pairs, block)
+    nodes = group.z, group.at.weight, group.at.active
     if cut().gpu:
-        P, dP = jax.vmap(of_one, in_axes=-1, out_axes=-1)(*every)
+        P, dP = jax.vmap(of_one, in_axes=-1, out_axes=-1)(nodes, x, kT)
         return P, dP
-    first = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, -1, 0), every)
-    found: Found = jax.lax.map(lambda one: of_one(*one), first)
+    count = len(group.at.weight)
+    blocks = 1 if real else next(k for k in range(1, count + 1) if count % k == 0 and count // k <= AT_ONCE)
+
+    def of_element(nodes: Nodes, x: Float[Array, "x"], kT: Float[Array, ""]) -> Found:
+        if blocks == 1:
+            return of_one(nodes, x, kT)
+        split = jax.tree.map(lambda leaf: jnp.moveaxis(leaf.reshape(*leaf.shape[:-1], blocks, -1), -2, 0), nodes)
+        P, dP = jax.lax.map(lambda part: of_one(part, x, kT), split)
+        return jnp.sum(P, axis=0), jnp.sum(dP, axis=0)
+
+    first = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, -1, 0), (nodes, x, kT))
+    found: Found = jax.lax.map(lambda one: of_element(*one), first)
     P, dP = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, -1), found)
     return P, dP
 
@@ -59,12 +75,11 @@ def group_densities(
 def _of_real(
     pairs: Pairs,
     block: Block,
-    z: Float[Array, "band node"],
-    weight: Float[Array, "node"],
-    active: Bool[Array, "band node"],
+    nodes: Nodes,
     x: Float[Array, "own"],
     kT: Float[Array, ""],
 ) -> Found:
+    z, weight, active = nodes
     n, C = len(z), len(pairs)
     D = jnp.where(active[:, None] & active[None], gap_matrix(pairs, x)[:, :, None], 0.0)
     U, E, V = singular_vectors(jnp.stack([z[:, None] * jnp.eye(n)[:, :, None], D]))
@@ -75,11 +90,7 @@ def _of_real(
     P = jnp.stack([_turned(U[:, i], V[:, j], t) * (0.5 if i == j else 1.0) for i, j in pairs])
     if block == "none":
         return P, jnp.zeros((C, C))
-    one, other = np.triu_indices(n)
-    twice = jnp.asarray(np.where(one == other, 1.0, 2.0))[:, None] * weight / (2 * kT)
-    x = E / (2 * kT)
-    e = jnp.concatenate([jnp.broadcast_to(x[i], (n - i, len(weight))) for i in range(n)])
-    f = jnp.concatenate([x[i:] for i in range(n)])
+    e, f, twice = _pairs_of_levels(E / (2 * kT), weight / (2 * kT))
     plus, minus = tanh_difference(e, f) * twice, tanh_difference(e, -f) * twice
     K = [(_real_parts if block == "amplitudes" else _imaginary_parts)(U, V, pair) for pair in pairs]
     K_plus, K_minus = (jnp.stack(part) for part in zip(*K, strict=True))
@@ -125,34 +136,49 @@ def _imaginary_parts(U: Vectors, V: Vectors, pair: tuple[int, int]) -> tuple[Arr
 def _of_complex(
     pairs: Pairs,
     block: Block,
-    z: Float[Array, "band node"],
-    weight: Float[Array, "node"],
-    active: Bool[Array, "band node"],
+    nodes: Nodes,
     x: Float[Array, "x"],
     kT: Float[Array, ""],
 ) -> Found:
+    z, weight, active = nodes
     n, C = len(z), len(pairs)
-    D = jnp.where(active[:, None] & active[None], gap_matrix(pairs, x[:C] + 1j * x[C:])[:, :, None], 0.0)
-    Z = z[:, None] * jnp.eye(n)[:, :, None] + 0j
-    H = jnp.concatenate([jnp.concatenate([Z, D], axis=1), jnp.concatenate([jnp.conj(D), -Z], axis=1)])
-    E, W = eigenvectors(jnp.stack([H.real, H.imag]))
+    D, D_i = (jnp.where(active[:, None] & active[None], gap_matrix(pairs, half)[:, :, None], 0.0) for half in (x[:C], x[C:]))
+    Z, none = z[:, None] * jnp.eye(n)[:, :, None], jnp.zeros_like(D)
+    real = jnp.concatenate([jnp.concatenate([Z, D], axis=1), jnp.concatenate([D, -Z], axis=1)])
+    imag = jnp.concatenate([jnp.concatenate([none, D_i], axis=1), jnp.concatenate([-D_i, none], axis=1)])
+    E, W = eigenvectors(jnp.stack([real, imag]))
     weight = jnp.where((E != 0).all(axis=0), weight, 0.0)
-    W = W[0] + 1j * W[1]
-    u, v = (jnp.where(active[:, None], half, 0.0) for half in (W[:n], W[n:]))
+    u, v = (jnp.where(active[:, None], half, 0.0) for half in (W[:, :n], W[:, n:]))
     t = jnp.tanh(E / (2 * kT)) * weight
-    F = [jnp.sum(t * (u[i] * jnp.conj(v[j]) + u[j] * jnp.conj(v[i]))) * (0.25 if i == j else 0.5) for i, j in pairs]
-    P = jnp.stack(F)
-    P = jnp.concatenate([P.real, P.imag])
+    P = jnp.stack([part for turned in (False, True) for part in _of_channels(pairs, u, v, t, turned)])
     if block == "none":
         return P, jnp.zeros((2 * C, 2 * C))
+    e, f, twice = _pairs_of_levels(E / (2 * kT), weight / (2 * kT))
+    # K of the real part of a channel is X + X^+, of the imaginary one i (X - X^+), with X = u^+ B_c v.
+    K_real, K_imag = [], []
+    for pair in pairs:
+        imag_part, real_part = _real_parts(u, v, pair)
+        K_real.append(real_part)
+        K_imag.append(jnp.stack([imag_part[1], -imag_part[0]]))
+    return P, _products(jnp.stack(K_real + K_imag), tanh_difference(e, f) * twice) / 4
 
-    def upper(pair: tuple[int, int]) -> Array:
-        i, j = pair
-        return (jnp.conj(u[i])[:, None] * v[j][None] + jnp.conj(u[j])[:, None] * v[i][None]) * (0.5 if i == j else 1.0)
 
-    X = jnp.stack([upper(pair) for pair in pairs])
-    X_T = jnp.conj(jnp.swapaxes(X, 1, 2))
-    K = jnp.concatenate([X + X_T, 1j * (X - X_T)])
-    slope = tanh_difference(E[:, None] / (2 * kT), E[None] / (2 * kT)) * weight / (2 * kT)
-    parts = jnp.stack([K.real, K.imag], axis=1).reshape(2 * C, 2, -1, len(weight))
-    return P, _products(parts, slope.reshape(-1, len(weight))) / 4
+def _of_channels(pairs: Pairs, u: Vectors, v: Vectors, t: Float[Array, "column node"], turned: bool) -> list[Float[Array, ""]]:
+    """Real or imaginary parts of tr B_c u t v^+ / 2."""
+    of = _turned if turned else _straight
+    return [(of(u[:, i], v[:, j], t) + of(u[:, j], v[:, i], t)) * (0.25 if i == j else 0.5) for i, j in pairs]
+
+
+def _straight(u: Float[Array, "2 column node"], v: Float[Array, "2 column node"], t: Float[Array, "column node"]) -> Array:
+    """Re sum u t v^*."""
+    return jnp.sum(t * (u[0] * v[0] + u[1] * v[1]))
+
+
+def _pairs_of_levels(
+    x: Float[Array, "column node"], weight: Float[Array, "node"]
+) -> tuple[Float[Array, "pair node"], Float[Array, "pair node"], Float[Array, "pair node"]]:
+    """(x_i, x_j, weight, twice that unless i = j) for i <= j, row by row."""
+    n = len(x)
+    first = jnp.concatenate([jnp.broadcast_to(x[i], (n - i, x.shape[1])) for i in range(n)])
+    twice = np.concatenate([[1.0, *[2.0] * (n - i - 1)] for i in range(n)])
+    return first, jnp.concatenate([x[i:] for i in range(n)]), jnp.asarray(twice)[:, None] * weight
