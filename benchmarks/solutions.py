@@ -2,8 +2,10 @@
 
     python benchmarks/solutions.py [--systems 200] [--starts 1000] [--family two_cross_paired] [--output results.json]
 
-Random systems with symmetric g and couplings of either sign, drawn with a fixed seed, of three families: two cross-paired bands
-at a distance d; three bands without cross pairs (whose repulsions can be frustrated); two cross-paired bands and a third one.
+Random systems with symmetric g and couplings of either sign, drawn with a fixed seed, of five families: two cross-paired bands
+at a distance d; three bands without cross pairs (whose repulsions can be frustrated); two cross-paired bands and a third one;
+three, and four, bands in one cluster, all of them cross-paired, with shells that overlap partly, where couplings between bands
+are repulsive, of either sign, and weak in turn.
 The exhaustive search starts from random real and complex amplitudes of all sizes. Printed: the share of the union of both
 sets of solutions that `solutions` found, of all and of the stable ones; how many solutions have as many unstable directions
 as n_-(Hessian of F) - n_-(g) says; how many stable states break time reversal; and the time of one call.
@@ -28,10 +30,13 @@ from jaxgap.states.identity import distances
 
 ZERO_MODE = 1e-6  # eigenvalues of the Hessian of F, of order 1, count as negative below -1e-6
 SAME = 1e-6
+LINKED = {"three_linked": 3, "four_linked": 4}
 
 
 def random_system(rng: np.random.Generator, family: str) -> Any:
     """Couplings of either sign between all channels, equal masses, symmetric g (lambda is symmetric, N is the same for all)."""
+    if family in LINKED:
+        return linked_system(rng, LINKED[family])
     cross = [] if family == "three_bands" else ["a:b"]
     bands = [parabolic_band("a", mu=200.0), parabolic_band("b", mu=200.0 + rng.uniform(0, 12))]
     bands += [parabolic_band("c", mu=200.0)] * (family != "two_cross_paired")
@@ -39,6 +44,22 @@ def random_system(rng: np.random.Generator, family: str) -> Any:
     n, reach = len(diagonal), 0.15 if family == "two_cross_paired" else 0.3
     off = np.triu(rng.uniform(-reach, reach, (n, n)), 1)
     return superconductor(bands=bands, cross=cross, lam=np.diag(diagonal) + off + off.T, Omega=rng.uniform(20, 40))
+
+
+def linked_system(rng: np.random.Generator, n: int) -> Any:
+    """n bands in one cluster; g between bands is repulsive, of either sign, or weak."""
+    names = "abcd"[:n]
+    mus, masses = 150 + np.cumsum(rng.uniform(0, 15, n)), rng.uniform(0.9, 1.1, n)
+    bands = [parabolic_band(*row) for row in zip(names, mus, masses, strict=True)]
+    cross = [f"{a}:{b}" for k, a in enumerate(names) for b in names[k + 1 :]]
+    size = n + len(cross)
+    low, high = ((-0.3, 0.0), (-0.3, 0.3), (-0.03, 0.03))[rng.integers(3)]
+    g = np.triu(rng.uniform(-0.05, 0.05, (size, size)), 1)
+    g[:n, :n] = np.triu(rng.uniform(low, high, (n, n)), 1)
+    g = g + g.T + np.diag([*rng.uniform(0.25, 0.5, n), *rng.uniform(-0.2, 0.35, len(cross))])
+    Omega = rng.uniform(20, 40)
+    root = np.sqrt(np.asarray(superconductor(bands=bands, cross=cross, lam=np.eye(size), Omega=Omega).N))
+    return superconductor(bands=bands, cross=cross, lam=g / root[:, None] * root, Omega=Omega)
 
 
 def random_starts(rng: np.random.Generator, n: int, starts: int) -> np.ndarray:
@@ -97,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--systems", type=int, default=200)
     parser.add_argument("--starts", type=int, default=1000)
-    families = ("two_cross_paired", "three_bands", "two_cross_paired_and_one")
+    families = ("two_cross_paired", "three_bands", "two_cross_paired_and_one", *LINKED)
     parser.add_argument("--family", choices=families, default=families[0])
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
