@@ -44,6 +44,10 @@ class Cut(NamedTuple):
         """Of a block of those that are left after the first stage."""
         return self.gathered if self.filled else min(self.gathered, n)
 
+    def of_heavy(self) -> "Cut":
+        """Where one element's matrices fill the cache, and take a hundred times as long: a block waits for its slowest one."""
+        return self._replace(**{name: max(1, getattr(self, name) // HEAVY) for name in ("block", "gathered", "long")})
+
     def long_of(self, n: int) -> int:
         """Of a block of the long way."""
         return self.long if self.filled else min(self.long, n)
@@ -53,6 +57,8 @@ CPU = Cut(block=256, gathered=256, long=8, piece=128, batch=1024, ahead=4, fille
 """256 elements: with 64 nodes an array is 128 kB. (With 128, and with 64, XLA's loops take nearly twice the time per element.)
 Few mostly go the long way, and a block that is not full takes as long. Quantities of 128 points: integrands stay in cache."""
 
+HEAVY = 16
+"""An element of three or more linked bands counts as so many: 192 kB, not 24, on a GPU, and whole milliseconds on a CPU."""
 SHARE = 0.125
 """Of the memory that JAX may take: systems with several pairs, and rules with more nodes, take more than these bytes."""
 BYTES, LONG_BYTES, QUANTITY_BYTES = 24_000, 120_000, 90_000

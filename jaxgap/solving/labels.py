@@ -11,12 +11,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
-from jaxgap.equations.groups import coupled_channels, is_broken, real_parts
+from jaxgap.equations.groups import coupled_channels, is_broken, membership, real_parts, turned
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
 from jaxgap.spectra.pair import abs2
 
-__all__ = ["Label", "label_of", "breaks_time_reversal", "has_signs", "sign_pattern"]
+__all__ = [
+    "Label",
+    "breaks_time_reversal",
+    "has_signs",
+    "label_of",
+    "sign_pattern",
+    "signs_of",
+    "winding_of",
+]
 
 ZERO = 1e-7
 """A band amplitude below 1e-7 of the largest has no sign: far above rounding, far below what is measured."""
@@ -64,6 +72,33 @@ def has_signs(sc: Superconductor, Delta: Inexact[Array, "channel"], pattern: Flo
     sign = jnp.where(aligned > smallest, 1.0, 0.0) - jnp.where(aligned < -smallest, 1.0, 0.0)
     groups = together[:n_bands, :n_bands]
     return jnp.all(jnp.abs(groups @ sign) == jnp.sum(groups, axis=1))
+
+
+def signs_of(Delta: Inexact[np.ndarray, "channel"], groups: list[np.ndarray], n_bands: int) -> str:
+    """Signs of the band amplitudes, one per band such as `++-` (0: none), on the host: the first of every group of coupled
+    channels is positive. Empty if time reversal is broken."""
+    if bool(is_broken(membership(groups), Delta[None])[0]):
+        return ""
+    bands = turned(membership(groups), Delta.astype(complex)).real[:n_bands]
+    sign = np.where(np.abs(bands) > ZERO * np.linalg.norm(Delta), np.sign(bands), 0.0)
+    for group in groups:
+        own = group[group < n_bands]
+        sign[own] *= next((x for x in sign[own] if x != 0), 1.0)
+    return "".join("-0+"[int(x) + 1] for x in sign)
+
+
+def winding_of(Delta: Inexact[np.ndarray, "channel"], groups: list[np.ndarray], n_bands: int) -> int:
+    r"""The largest winding number among the groups of coupled channels, on the host: how often the phase turns round on the way
+    through their bands, \sum arg(\Delta_{i+1} / \Delta_i) / 2 \pi with the last band before the first.
+
+    Its sign is that of one of two states that are each other's reverse in time, and is not told.
+    """
+    found = [0]
+    for group in groups:
+        bands = Delta[group[group < n_bands]].astype(complex)
+        bands = bands[np.abs(bands) > ZERO * np.linalg.norm(Delta)]
+        found.append(abs(round(float(np.sum(np.angle(np.roll(bands, -1) * np.conj(bands)))) / (2 * np.pi))))
+    return max(found)
 
 
 def sign_pattern(branch: str, n_bands: int) -> Float[Array, "band"]:

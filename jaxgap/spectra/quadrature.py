@@ -37,7 +37,7 @@ class Rule(NamedTuple):
     """Where two cross-paired bands are both inside the shell."""
     single: int = 28
     """Where a band pairs alone."""
-    several: int = 24
+    several: int = 20
     """In a cluster of three or more bands."""
 
     def refined(self) -> "Rule":

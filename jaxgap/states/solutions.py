@@ -24,7 +24,7 @@ from jaxgap.numerics.checks import InputError, NotConvergedError, check, check_f
 from jaxgap.numerics.chunks import all_in_chunks
 from jaxgap.numerics.programs import program
 from jaxgap.solving.entry import takes_system
-from jaxgap.solving.labels import Label
+from jaxgap.solving.labels import Label, signs_of, winding_of
 from jaxgap.solving.one import checked_temperature, solve, solve_core
 from jaxgap.solving.solution import Solution, Status, stability_in_words
 from jaxgap.spectra.minima import GAPLESS
@@ -83,10 +83,29 @@ class State(NamedTuple):
     @property
     def name(self) -> str:
         """The label, which pairing dominates, and `gapless` where it is: a description, not an identity."""
-        words = [self.label.text]
+        words = [self.label.text + self._which]
         if self.label not in (Label.NORMAL, Label.CROSSBAND) and self.solution.superconductor.cross:
             words.append("crossband-dominated" if self.crossband > 1 else "intraband-dominated")
         return ", ".join(words + ["gapless"] * self.gapless)
+
+    @property
+    def signs(self) -> str:
+        """Of the band amplitudes, such as `++-`; empty if time reversal is broken (`jaxgap.solving.labels.signs_of`)."""
+        sc = self.solution.superconductor
+        return signs_of(np.asarray(self.solution.Delta), coupled_groups(sc), len(sc.bands))
+
+    @property
+    def winding(self) -> int:
+        """How often the phase turns round on the way through the bands: 1 in the chiral state of three that repel each other."""
+        sc = self.solution.superconductor
+        return winding_of(np.asarray(self.solution.Delta), coupled_groups(sc), len(sc.bands))
+
+    @property
+    def _which(self) -> str:
+        """Of three and more bands, of which there is more than one s+- and more than one way to break time reversal."""
+        if len(self.solution.superconductor.bands) < 3 or self.label in (Label.NORMAL, Label.CROSSBAND, Label.NOTHING):
+            return ""
+        return f" (winding {self.winding})" if self.label == Label.BROKEN else f" ({self.signs})"
 
     @property
     def stability(self) -> str:

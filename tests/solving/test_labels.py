@@ -9,7 +9,7 @@ from problems import generator, system
 from jaxgap import Label, solutions, solve
 from jaxgap.equations.groups import as_real, coupled_channels, coupled_groups
 from jaxgap.observables import phase_difference, relative_signs
-from jaxgap.solving.labels import breaks_time_reversal, has_signs, label_of
+from jaxgap.solving.labels import breaks_time_reversal, has_signs, label_of, signs_of, winding_of
 
 APART = system(np.diag([0.4, 0.3]), [200.0, 200.0], cross=())
 COUPLED = system([[0.4, 0.01], [0.01, 0.3]], [200.0, 200.0], cross=())
@@ -82,3 +82,22 @@ def test_groups():
     np.testing.assert_array_equal(coupled_channels(APART), np.eye(2))
     np.testing.assert_array_equal(coupled_channels(CROSS), np.ones((3, 3)))
     np.testing.assert_array_equal(coupled_channels(TWO_AND_ONE), [[1, 1, 0], [1, 1, 0], [0, 0, 1]])
+
+
+GROUPS = [np.array([0, 1, 2, 5]), np.array([3, 4])]
+"""Channels of five bands and a cross channel: three bands with it, and two."""
+
+
+def test_signs_of_every_band():
+    phases = np.exp(1j * np.array([0.3, 0.3, 0.3, 2.0, 2.0, 0.3]))
+    assert signs_of(np.array([-1.0, 2.0, 1e-9, 3.0, -1.0, 0.4]) * phases, GROUPS, 5) == "+-0+-"
+    assert signs_of(np.array([1.0, 2.0, 0.5, -3.0, -1.0, 0.4]), GROUPS, 5) == "+++++"
+
+
+@pytest.mark.parametrize(("angles", "winding"), [((0, 120, 240), 1), ((0, 240, 120), 1), ((0, 100, -30), 0), ((0, 60, 120), 0)])
+def test_winding(angles, winding):
+    """Three phases wind if no half of the circle holds them all; the others are any."""
+    bands = np.exp(1j * np.deg2rad(np.array([*angles, 10.0, 200.0])))
+    Delta = np.append(bands, 0.2) * np.exp(0.7j)
+    assert winding_of(Delta, GROUPS, 5) == winding
+    assert signs_of(Delta, GROUPS, 5) == ""
