@@ -28,13 +28,13 @@ T = 4.0  # [K]
 
 
 def system(rng: np.random.Generator, n: int) -> Any:
-    """Bands that pair by themselves, coupled weakly; lambda is not symmetric."""
+    """Bands that pair by themselves and attract each other weakly, so that there is an s++ state; lambda is not symmetric."""
     names = "abcdefgh"[:n]
     mus, masses = 150 + np.cumsum(rng.uniform(0, 10, n)), rng.uniform(0.9, 1.1, n)
     bands = [parabolic_band(*row) for row in zip(names, mus, masses, strict=True)]
     pairs = [(i, j) for i in range(n) for j in range(i + 1, n) if n <= 4 or j == i + 1]
     size = n + len(pairs)
-    lam = rng.uniform(-0.02, 0.02, (size, size)) + np.diag([*rng.uniform(0.3, 0.4, n), *rng.uniform(0.05, 0.15, len(pairs))])
+    lam = rng.uniform(0.0, 0.03, (size, size)) + np.diag([*rng.uniform(0.3, 0.4, n), *rng.uniform(0.05, 0.15, len(pairs))])
     return superconductor(bands=bands, cross=[f"{names[i]}:{names[j]}" for i, j in pairs], lam=lam, Omega=30.0)
 
 

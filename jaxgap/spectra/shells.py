@@ -107,9 +107,10 @@ def shell_edges(sc: Superconductor, cluster: Cluster) -> tuple[Float[Array, "ban
 
 def parts_of(shells: Shells, normal: bool = False) -> Parts:
     """Cut for the amplitudes, if `normal` also for none. No derivatives."""
-    m, mu, a, b, pairs, Delta = _fixed(shells)
+    shells = _fixed(shells)
+    m, mu, a, b, *_ = shells
     edges, active = _between(a, b)
-    D = _acting(active, pairs, Delta)
+    D = _acting(shells, active)
     middle, weight = jnp.broadcast_to(_diagonal(m * mu, D), D.shape), m[:, None, None]
     if jnp.iscomplexobj(D):
         # Two conjugates each; those above the real axis are enough.
@@ -127,10 +128,11 @@ def parts_at(shells: Shells, z: Complex[Array, ""]) -> tuple[Parts, Complex[Arra
 
     .. math:: \begin{pmatrix} m (\mu + z) & -m \Delta_S \\ m \Delta_S^\dagger & m (\mu - z) \end{pmatrix} .
     """
-    m, mu, a, b, pairs, Delta = _fixed(shells)
+    shells = _fixed(shells)
+    m, mu, a, b, *_ = shells
     z = jax.lax.stop_gradient(z)
     edges, active = _between(a, b)
-    D = _acting(active, pairs, Delta)
+    D = _acting(shells, active)
     electron, hole = (jnp.broadcast_to(_diagonal(m * (mu + w), D), D.shape) for w in (z, -z))
     roots = _eigenvalues([[electron, -m[:, None, None] * D], [m[:, None, None] * jnp.conj(D), hole]])
     return Parts(edges, active, roots.real, jnp.abs(roots.imag), lightest(m)), roots
@@ -151,11 +153,12 @@ def _between(a: Float[Array, "band *on"], b: Float[Array, "band *on"]) -> tuple[
     return jnp.take_along_axis(both, order, axis=0), (rank[:n, None] <= place) & (rank[n:, None] > place)
 
 
-def _acting(
-    active: Bool[Array, "band interval *on"], pairs: tuple[tuple[int, int], ...], Delta: Inexact[Array, "own *on"]
-) -> Inexact[Array, "band band interval *on"]:
-    """The matrix of amplitudes of the active bands."""
-    return jnp.where(active[:, None] & active[None], gap_matrix(pairs, Delta)[:, :, None], 0.0)
+def _acting(shells: Shells, active: Bool[Array, "band interval *on"]) -> Inexact[Array, "band band interval *on"]:
+    """The matrix of amplitudes of the active bands. A band outside its shell is decoupled, and gets an amplitude so large that
+    its root is far from everything."""
+    D = jnp.where(active[:, None] & active[None], gap_matrix(shells.pairs, shells.Delta)[:, :, None], 0.0)
+    far = (jnp.max(shells.b, axis=0) - jnp.min(shells.a, axis=0)) / jnp.abs(shells.m)
+    return D + jnp.where(active[None], 0.0, 1.0) * _diagonal(far, D)
 
 
 def _diagonal(values: Inexact[Array, "band *on"], D: Inexact[Array, "band band interval *on"]) -> Inexact[Array, "..."]:

@@ -96,7 +96,7 @@ class State(NamedTuple):
 
     @property
     def winding(self) -> int:
-        """How often the phase turns round on the way through the bands: 1 in the chiral state of three that repel each other."""
+        """How often the phase turns round on the way through the bands: 1 in the chiral state of three that repel."""
         sc = self.solution.superconductor
         return winding_of(np.asarray(self.solution.Delta), coupled_groups(sc), len(sc.bands))
 
