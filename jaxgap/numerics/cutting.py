@@ -46,7 +46,7 @@ class Cut(NamedTuple):
 
     def of_heavy(self) -> "Cut":
         """Where one element's matrices fill the cache, and take a hundred times as long: a block waits for its slowest one."""
-        return self._replace(**{name: max(1, getattr(self, name) // HEAVY) for name in ("block", "gathered", "long")})
+        return self._replace(**{name: max(1, getattr(self, name) // HEAVY) for name in ("block", "gathered", "long", "batch")})
 
     def long_of(self, n: int) -> int:
         """Of a block of the long way."""

@@ -51,7 +51,7 @@ from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.walk import ROUGH, SIDE, Walk, arrived, begin, go_on, going
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
-__all__ = ["solve_many", "Ways"]
+__all__ = ["cut_for", "solve_many", "Ways"]
 
 FEWER = 0.3
 """Share of the rule's nodes with which roots are looked for: it finds them to 1e-4."""
@@ -160,7 +160,7 @@ def many_core(
         found = _short_way(*frozen, pattern, rule)
     if ways != "short":
         long_way = partial(_long_way, pattern=pattern, rule=rule)
-        found = of_those_left(long_way, _cut(systems).long_of(len(T)), frozen, found, found.status == Status.NOT_CONVERGED)
+        found = of_those_left(long_way, cut_for(systems).long_of(len(T)), frozen, found, found.status == Status.NOT_CONVERGED)
     return jax.vmap(partial(_solution, rule=rule))(systems, T, found)
 
 
@@ -227,7 +227,7 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
     return _in_blocks(end, (sc, T, path, normal, walk))
 
 
-def _cut(systems: Superconductor) -> Cut:
+def cut_for(systems: Superconductor) -> Cut:
     """How work on such systems is cut."""
     return cut().of_heavy() if any(len(cluster.bands) > 2 for cluster in systems.linked) else cut()
 
@@ -235,7 +235,7 @@ def _cut(systems: Superconductor) -> Cut:
 def _in_blocks(way: Any, batch: Any) -> Any:
     """`way` of all elements, block by block; the last block is filled up with the last element."""
     n = len(batch[1])
-    size = _cut(batch[0]).together(n)
+    size = cut_for(batch[0]).together(n)
     blocks = -(-n // size)
     index = jnp.minimum(jnp.arange(blocks * size), n - 1)
     padded = batch if n == blocks * size else jax.tree.map(lambda leaf: leaf[index], batch)
@@ -265,7 +265,7 @@ def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"]) -> tup
 
 def _followed(sc: Superconductor, path: Path, walk: Walk, pattern: Float[Array, "band"] | None, rule: Rule) -> Walk:
     """All branches as far as they go, in stages after which those still on their way are gathered. One program for all."""
-    rough, how, n = equations(_share(rule, FEWEST)), _cut(sc), len(walk.lost)
+    rough, how, n = equations(_share(rule, FEWEST)), cut_for(sc), len(walk.lost)
 
     def stage(k: Any, walk: Walk, size: int) -> Walk:
         most = jnp.asarray(EVALUATIONS)[k]

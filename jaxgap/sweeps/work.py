@@ -7,9 +7,9 @@ from jaxtyping import Float
 
 from jaxgap.equations.groups import coupled_groups
 from jaxgap.numerics.checks import check
-from jaxgap.numerics.cutting import cut
 from jaxgap.observables.quantity import Quantity
 from jaxgap.solving.labels import sign_pattern
+from jaxgap.solving.many import cut_for
 from jaxgap.solving.one import amplitudes
 from jaxgap.states.many import Found, ground_states, search
 from jaxgap.states.search import Places
@@ -85,7 +85,7 @@ def work(
     amplitudes_ = None if start is None else np.asarray(amplitudes(start, sc))
     real = mode == "branch" and (amplitudes_ is None or not np.iscomplexobj(amplitudes_))
     names = tuple(one.name for one in points.axes)
-    evaluator = Evaluator(points.family, names, quantities, branch, batch or cut().batch, real)
+    evaluator = Evaluator(points.family, names, quantities, branch, batch or cut_for(sc).batch, real)
     middle = np.array([(one.values.min() + one.values.max()) / 2 for one in points.axes])
     groups = tuple(coupled_groups(points.family.at(*middle)[0])) if mode != "branch" else ()
     return Work(evaluator, mode, amplitudes_, groups, variables(points, quantities, evaluator.shapes(), mode))
