@@ -1,6 +1,10 @@
-"""The systems of the papers, ready to be solved: `jaxgap.materials.ba122()` (`jaxgap.model.materials` has their sources)."""
+"""The systems of the papers and models of more bands, ready to be solved: `jaxgap.materials.ba122()` (`jaxgap.model.materials`
+has their sources)."""
 
 from jaxgap.model.materials import MATERIALS as MATERIALS
 from jaxgap.model.materials import ba122 as ba122
+from jaxgap.model.materials import five_band_pnictide_model as five_band_pnictide_model
+from jaxgap.model.materials import lifeas_model as lifeas_model
 from jaxgap.model.materials import mgb2 as mgb2
+from jaxgap.model.materials import mgb2_six_layers_model as mgb2_six_layers_model
 from jaxgap.model.materials import two_band as two_band

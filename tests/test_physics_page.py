@@ -1,11 +1,13 @@
 """Formulas of docs/physics.md that no other test has in this form, against the code and against brute force."""
 
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxgap as jg
-from jaxgap.equations.pairing import anomalous_densities
+from jaxgap.equations.pairing import anomalous_densities, gap_residual
 from jaxgap.spectra.pair import bdg_matrix, determinant, energies, splitting
 
 RNG = np.random.default_rng(20261128)
@@ -80,3 +82,36 @@ def test_closed_form_of_the_densities():
         z = (z[1:] + z[:-1]) / 2
         together[i] += float(Delta[i]) * np.mean(f(np.hypot(z, float(Delta[i])))) * float(hi - lo)
     assert np.asarray(anomalous_densities(sc, Delta, jnp.asarray(T))) == pytest.approx(together, rel=1e-7)
+
+
+def test_several_linked_bands():
+    """P_c = sum tr B_c F of three bands, from eigenvectors of H on a grid of midpoints where all are inside their shells."""
+    mus, Omega, kT = (150.0, 153.0, 157.0), 30.0, jg.units.k_B * 6.0
+    bands = {name: {"mu": mu} for name, mu in zip("abc", mus, strict=True)}
+    sc = jg.superconductor(bands=bands, cross=["a:b", "b:c"], lam=np.eye(5), Omega=Omega)
+    Delta = np.array([5.0, -3.0, 4.0, 1.5, 0.7])
+    B = np.zeros((5, 3, 3))
+    for c, (i, j) in enumerate([(0, 0), (1, 1), (2, 2), (0, 1), (1, 2)]):
+        B[c, i, j] = B[c, j, i] = 1.0
+    edges = np.sort([mu + side * Omega for mu in mus for side in (-1, 1)])
+    P = np.zeros(5)
+    for lo, hi in itertools.pairwise(edges):
+        kappa = lo + (np.arange(4000) + 0.5) / 4000 * (hi - lo)
+        zeta = kappa[:, None] - np.array(mus)
+        inside = (np.abs(zeta) < Omega).astype(float)
+        h = zeta[:, :, None] * np.eye(3)
+        D = np.einsum("c,cij->ij", Delta, B) * inside[:, :, None] * inside[:, None, :]
+        E, W = np.linalg.eigh(np.block([[h, D], [D, -h]]))
+        F = 0.5 * np.einsum("kia,ka,kja->kij", W, np.tanh(E / (2 * kT)), W)[:, :3, 3:]
+        P += np.einsum("cij,kij->c", B, F * inside[:, :, None] * inside[:, None, :]) / 4000 * (hi - lo)
+    assert np.asarray(anomalous_densities(sc, jnp.asarray(Delta), jnp.asarray(6.0))) == pytest.approx(P, rel=1e-6)
+
+
+def test_frustration():
+    eta, lam, Omega = 0.4, 0.3, 30.0
+    matrix = [[0.0, -eta, -lam], [-eta, 0.0, -lam], [-lam, -lam, 0.0]]
+    sc = jg.superconductor(bands={name: {"mu": 200.0} for name in ("h1", "h2", "e")}, lam=matrix, Omega=Omega)
+    h, e = Omega / np.sinh(1 / eta), Omega / np.sinh(eta / lam**2)
+    phi = np.arccos(eta * e / (2 * lam * h))
+    Delta = jnp.asarray([h * np.exp(1j * phi), h * np.exp(-1j * phi), -e])
+    assert np.abs(gap_residual(sc, Delta, jnp.zeros(()))).max() < 1e-9 * h

@@ -28,16 +28,19 @@ def new(
     ] = None,
     material: Annotated[str | None, typer.Option(help=f"A material whose bands are known: {', '.join(MATERIALS)}.")] = None,
     bands: Annotated[int | None, typer.Option(help="Number of bands, if it is none of those. Default: 2.")] = None,
+    cross: Annotated[str | None, typer.Option(help="Cross-paired pairs of the bands a, b, c, ..., such as a:b,b:c.")] = None,
     as_json_: JsonOption = False,
 ) -> None:
     """Begin a fit: fit.toml with comments, for a material or a number of bands, and the measured files or an example data.csv.
 
     `jaxgap fit FOLDER` takes it as it stands. What the files do not say is assumed, and marked in fit.toml.
 
-    Examples: jaxgap new fits/mine --material mgb2; jaxgap new fits/mine --bands 2 heat.csv dIdV=sts_4.2K.dat
+    Examples: jaxgap new fits/mine --material mgb2; jaxgap new fits/mine --bands 2 heat.csv dIdV=sts_4.2K.dat;
+    jaxgap new fits/mine --bands 3 --cross a:b,b:c
     """
+    pairs = [] if cross is None else [pair.strip() for pair in cross.split(",")]
     with waiting("new folder"):
-        contents, assumed = new_folder(folder, material, bands, [_named(text) for text in measured or ()])
+        contents, assumed = new_folder(folder, material, bands, [_named(text) for text in measured or ()], pairs)
         paths = write_files(contents)
     if as_json_:
         print_json(NewRecord(files=[*map(str, paths)], to_be_checked=list(assumed)))

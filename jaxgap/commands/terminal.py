@@ -31,8 +31,9 @@ class _Console(Console):
         self._width, self._height = size
 
 
-console = _Console(highlight=False)
-progress = _Console(stderr=True, highlight=False)
+# Names such as a:b:c are not to become emojis.
+console = _Console(highlight=False, emoji=False)
+progress = _Console(stderr=True, highlight=False, emoji=False)
 """For what is said on the way."""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]

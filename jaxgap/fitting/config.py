@@ -46,6 +46,8 @@ class ParameterConfig(_Table):
     prior: tuple[float, Annotated[float, Field(gt=0)]] | None = None
     """What is known beforehand: (value, one standard deviation). It counts as one more datum."""
     unit: str = ""
+    note: str = ""
+    """What a reader of its value has to know, in sentences: they stand in the verdict."""
     sets: dict[str, float] = {}
     """Path -> factor: the leaf is factor times the parameter. Several paths tie several leaves to one parameter. May be empty
     for a parameter that only [ties] use."""

@@ -96,7 +96,14 @@ def checked_contact(
 
 
 def check_masses(sc: Superconductor) -> None:
-    """Raise `InputError` for an electron band that is cross-paired with a hole band."""
+    """Raise `InputError` for an electron band that is cross-paired with a hole band, and for more than two linked bands."""
+    for cluster in sc.linked:
+        names = [sc.bands[i].name for i in cluster.bands]
+        if len(names) > 2:
+            raise InputError(
+                f"Andreev reflection is defined for one band or two cross-paired ones, but the {len(names)} bands "
+                f"{', '.join(names)} are linked."
+            )
     for cluster in pairs(sc):
         one, two = (sc.bands[i] for i in cluster.bands)
         if is_concrete((one, two)) and float(one.tangent[0]) * float(two.tangent[0]) < 0:

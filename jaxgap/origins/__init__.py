@@ -1,6 +1,6 @@
 """Where the couplings come from: the arguments of W18 (Whangbo, Deng, Koehler, Simon, ChemPhysChem 19, 3191 (2018),
 arXiv:1810.04305) made computable and differentiable. Where the paper gives no formula, the docstring says that the formula is
-jaxgap's reading.
+jaxgap's reading. And where symmetry forbids them (`jaxgap.origins.selection`).
 """
 
 from jaxgap.origins.common_shift import Shift as Shift
@@ -42,6 +42,10 @@ from jaxgap.origins.response import gas_lindhard as gas_lindhard
 from jaxgap.origins.response import lindhard as lindhard
 from jaxgap.origins.response import lindhard_function as lindhard_function
 from jaxgap.origins.response import lowest_temperature as lowest_temperature
+from jaxgap.origins.selection import CHARACTERS as CHARACTERS
+from jaxgap.origins.selection import Selection as Selection
+from jaxgap.origins.selection import cross_amplitude as cross_amplitude
+from jaxgap.origins.selection import spin_orbit_amplitude as spin_orbit_amplitude
 from jaxgap.origins.surfaces import FermiSurface as FermiSurface
 from jaxgap.origins.surfaces import fermi_surface as fermi_surface
 from jaxgap.origins.surfaces import follow as follow

@@ -293,7 +293,7 @@ def test_what_no_file_says_is_asked_for(run):
     ("arguments", "sentence"),
     [
         (["--bands", "9"], "Argument `--bands` must be 1 to 6, but got 9."),
-        (["--material", "unobtainium"], "Argument `--material` must be one of two_band, mgb2, ba122"),
+        (["--material", "unobtainium"], "Argument `--material` must be one of two_band, mgb2, ba122, mgb2_six_layers_model"),
         (["--material", "mgb2", "--bands", "2"], "Argument `--bands` must not be given with a material"),
     ],
 )

@@ -44,7 +44,8 @@ def verdict(result: FitResult) -> str:
     known = [state, *_determined(result)] if result.refused else [*_determined(result), state]
     others = alternatives(result, told=better_refused(result) if misfit(result) else None)
     sentences = [*_branches(result), *known, *others, *_warnings(result)]
-    return " ".join([text for text in sentences if text] + _assumptions(result) + [_predicted(row) for row in compared(result)])
+    told = [text for text in sentences if text] + _assumptions(result) + [_predicted(row) for row in compared(result)]
+    return " ".join(told + [f"On {name}: {one.note}" for name, one in result.config.parameters.items() if one.note])
 
 
 def _branches(result: FitResult) -> list[str]:
