@@ -110,9 +110,10 @@ class Bogoliubov(eqx.Module):
         return Stretches(edges[:-1], edges[1:], parts.active.T, grid)
 
     def gapless_excess(self) -> Float[Array, ""]:
-        r"""Omega^2 times the product of Im kappa / |m| Omega of all roots of det(zeta + i Delta): zero where E touches zero.
+        r"""-Omega^2 times the product of -Im kappa / m Omega of all roots of det(zeta + i Delta): zero where E touches zero.
 
-        Real amplitudes; all bands are taken as active. A root that crosses the real axis outside the shells is none of a
+        -det Delta / Omega^(N - 2) of bands on top of each other: negative where the amplitudes of the bands dominate and have
+        one sign, as of two bands. Real amplitudes; all bands are taken as active. A root that crosses the real axis outside the shells is none of a
         gapless state, as in `spectra.minima.gapless_excess_of`.
         """
         m, mu, _, _, pairs, Delta = self.shells()
@@ -126,7 +127,7 @@ class Bogoliubov(eqx.Module):
             value, slope = (reduce(lambda total, p: total * roots + p, of) for of in (powers, slopes))
             roots = roots - jnp.where(slope == 0, 0.0, value / jnp.where(slope == 0, 1.0, slope))
         Omega = self.superconductor.Omega
-        return Omega**2 * jnp.prod(roots.imag / (jnp.abs(m) * Omega))
+        return -(Omega**2) * jnp.prod(-roots.imag / (m * Omega))
 
 
 # === functions of Hermitian matrices, by Taylor series about frozen eigenvectors

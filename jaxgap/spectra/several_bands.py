@@ -12,8 +12,8 @@ from jaxtyping import Array, Bool, Complex, Float, Inexact
 
 from jaxgap.model.band import rho
 from jaxgap.model.superconductor import Cluster, Superconductor
-from jaxgap.numerics.hyperbolic import log_cosh, slope_difference, tanh_difference
-from jaxgap.spectra.bogoliubov import Bogoliubov, Matrices, green_functions, levels, tanh_of, traced
+from jaxgap.numerics.hyperbolic import log_cosh, slope_difference, tanh_difference, third_difference
+from jaxgap.spectra.bogoliubov import Bogoliubov, Matrices, dagger, green_functions, levels, tanh_of, traced
 from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
 from jaxgap.spectra.peaks import singular_energies_of_several
 from jaxgap.spectra.quadrature import Rule
@@ -58,6 +58,18 @@ class SeveralBands(Bogoliubov, ClusterSpectrum):
         normal = SeveralBands(self.superconductor, jnp.zeros(len(self.superconductor.channels)), self.cluster)
         at = normal.samples(T, rule.several)
         return linear_sums(self.zeta(at.kappa), at, band_pairs(self.superconductor, self.cluster), thermal_energy(T))
+
+    def cubic_densities(self, T: Scalar, rule: Rule) -> Inexact[Array, "own"]:
+        """By the third divided difference: derivatives of `tanh_of` end before."""
+        kT = thermal_energy(T)
+        at = SeveralBands(self.superconductor, 0 * self.Delta, self.cluster).samples(T, rule.several)
+        x = self.zeta(at.kappa).T / (2 * kT)
+        D = self.gaps(self.Delta, at.active) / (2 * kT)
+        electron, other = x[:, :, None, None, None], x[:, None, None, :, None]
+        hole, last = -x[:, None, :, None, None], -x[:, None, None, None, :]
+        t = third_difference(electron, hole, other, last)
+        F = 3 * jnp.einsum("niklj,nik,nkl,nlj->nij", t, D, dagger(D), D)
+        return self._by_channel(F, at)
 
     def quasiparticle_free_energy(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
         r"""-\sum_k \sum_b [L(E_b) - L(|\zeta_b|)] over the bands inside their shells [meV^2 times the unit of N], with
@@ -149,6 +161,10 @@ class SeveralBands(Bogoliubov, ClusterSpectrum):
     def _densities(self, Delta: Inexact[Array, "channel"], at: Samples, T: Scalar) -> Inexact[Array, "own"]:
         n = len(self.cluster.bands)
         F = tanh_of(self.hamiltonians(Delta, at) / (2 * thermal_energy(T)))[:, :n, n:] / 2
+        return self._by_channel(F, at)
+
+    def _by_channel(self, F: Matrices, at: Samples) -> Inexact[Array, "own"]:
+        """tr B_c F of every channel, summed over k."""
         pairs = band_pairs(self.superconductor, self.cluster)
         f = [F[:, i, i] if i == j else F[:, i, j] + F[:, j, i] for i, j in pairs]
         acting = [at.active[i] & at.active[j] for i, j in pairs]
