@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Complex, Float, Inexact
 
 from jaxgap.model.band import rho
 from jaxgap.model.superconductor import Cluster, Superconductor
-from jaxgap.numerics.hyperbolic import log_cosh, slope_difference, tanh_difference, third_difference
+from jaxgap.numerics.hyperbolic import log_cosh, one_less_product, slope_difference, tanh_difference, third_difference
 from jaxgap.spectra.bogoliubov import Bogoliubov, Matrices, dagger, green_functions, levels, tanh_of, traced
 from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
 from jaxgap.spectra.peaks import singular_energies_of_several
@@ -195,4 +195,5 @@ def _entropy(x: OfK) -> OfK:
 
 
 def _entropy_slope(x: OfK) -> OfK:
-    return -slope_difference(x, x)
+    r"""\sigma'(x) = -x (1 - tanh(x)^2)."""
+    return -x * one_less_product(x, x)
