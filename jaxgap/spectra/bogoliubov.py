@@ -113,8 +113,8 @@ class Bogoliubov(eqx.Module):
         r"""-Omega^2 times the product of -Im kappa / m Omega of all roots of det(zeta + i Delta): zero where E touches zero.
 
         -det Delta / Omega^(N - 2) of bands on top of each other: negative where the amplitudes of the bands dominate and have
-        one sign, as of two bands. Real amplitudes; all bands are taken as active. A root that crosses the real axis outside the shells is none of a
-        gapless state, as in `spectra.minima.gapless_excess_of`.
+        one sign, as of two bands. Real amplitudes; all bands are taken as active. A root that crosses the real axis outside
+        the shells is none of a gapless state, as in `spectra.minima.gapless_excess_of`.
         """
         m, mu, _, _, pairs, Delta = self.shells()
         matrix = m[:, None] * (jnp.diag(mu) - 1j * gap_matrix(pairs, Delta))
