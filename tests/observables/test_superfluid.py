@@ -142,6 +142,14 @@ def test_current_response_of_three_bands(dimension, phase):
 
 
 @pytest.mark.slow
+def test_current_response_of_four_bands():
+    cross = ((0, 1), (0, 2), (1, 2), (2, 3))
+    sc = system(0.3 * np.eye(8), (200.0, 140.0, -98.0, 190.0), (1.0, 1.5, -2.0, 1.1), cross=cross)
+    Delta = np.array([4.0, -3.0, 5.0, 3.5, 1.5, 2.0, -1.0, 0.7])
+    assert relative_error(weights(sc, Delta, 8.0).sum(), stiffness(sc, Delta, 8.0)) < TWIST
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["unequal masses", "complex", "a hole band", "3D"])
 def test_the_matrix_has_the_response_of_the_closed_form(case):
     """Two bands by both routes, with all first derivatives."""
