@@ -146,11 +146,14 @@ class SeveralBands(Bogoliubov, ClusterSpectrum):
             near = jax.lax.stop_gradient(jnp.abs(E - omega) <= SAME * (1 + jnp.abs(omega)) * (1 + jnp.abs(slope)))
             # The root as a function of everything: one step of Newton from where it is.
             moved = jnp.where(near, jax.lax.stop_gradient(k) - (E - omega) / jnp.where(slope == 0, 1.0, slope), k)
-            found = jax.vmap(lambda k: (weights(k, on), slopes(k, on), rho(k, self.superconductor.dimension)))(moved)
-            own = jnp.arange(2 * n)
-            u2, slope, density = found[0][own, own], found[1][own, own], found[2]
-            share = jnp.where(near, density / jnp.abs(jnp.where(near, slope, 1.0)), 0.0)
-            return jnp.sum(share[:, None] * u2, axis=0) / jnp.maximum(jnp.sum(near), 1)
+            count = jnp.maximum(jnp.sum(near), 1)
+
+            def shared(k: Scalar) -> Float[Array, "band"]:
+                # All levels that touch at one k: which vectors each of them has is chance, and another at every k.
+                share = jnp.where(near, 1 / jnp.abs(jnp.where(near, slopes(k, on), 1.0)), 0.0)
+                return rho(k, self.superconductor.dimension) * (share @ weights(k, on)) / count
+
+            return jnp.sum(jnp.where(near[:, None], jax.vmap(shared)(moved), 0.0), axis=0) / count
 
         found = jax.vmap(one, in_axes=(0, 1))(kappa, active)
         return jnp.sum(jnp.where(real[:, None] & active.T, found, 0.0), axis=0)

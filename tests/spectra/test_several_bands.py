@@ -161,6 +161,21 @@ def test_sharp_density_of_states(Delta: np.ndarray) -> None:
     np.testing.assert_allclose(beyond, [float(band.mass) for band in sc.bands], rtol=EXACT)
 
 
+@pytest.mark.slow
+def test_equal_bands_are_those_of_the_eigenvectors_of_their_amplitudes() -> None:
+    """Of three bands with one amplitude within and one across, two of these are equal: their levels touch at every k."""
+    omega = jnp.asarray([2.0, 3.31, 3.3137, -5.0, 8.0])
+    same, alone = (system(0.3 * np.eye(n), [150.0] * 3, cross=cross) for n, cross in ((6, ((0, 1), (0, 2), (1, 2))), (3, ())))
+    for Delta in ([4.0, 4.0, 4.0, 1.0, 1.0, 1.0], [4.0, 3.0, 2.0, 0.5, 0.7, 0.6], [4.0, 4.0, 4.0, 0.0, 0.0, 0.0]):
+        a, b, c, ab, ac, bc = Delta
+        own, V = np.linalg.eigh([[a, ab, ac], [ab, b, bc], [ac, bc, c]])
+        N, of_own = (
+            jax.jit(jax.vmap(lambda w, s=s, D=D: clean_density_of_states_of(s, D, w)))(omega)
+            for s, D in ((same, jnp.asarray(Delta)), (alone, jnp.asarray(own)))
+        )
+        assert np.abs(N - of_own @ (V**2).T).max() < 1e-11
+
+
 # === gaps and peaks
 
 
