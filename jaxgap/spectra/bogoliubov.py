@@ -32,6 +32,9 @@ from jaxgap.units import thermal_energy
 
 __all__ = ["Bogoliubov", "dagger", "green_functions", "levels", "tanh_of", "traced"]
 
+TOUCHING = 1e-12
+"""Branches nearer than this share of Omega touch: rounding leaves less."""
+
 Scalar = Float[Array, ""]
 OfK = Float[Array, "*k"]
 Matrices = Inexact[Array, "node n n"]
@@ -89,7 +92,10 @@ class Bogoliubov(eqx.Module):
         return levels(self.hamiltonians(self.Delta, at))[:, len(self.cluster.bands) :].T
 
     def at_one(self, kappa: Scalar, band: int) -> tuple[Float[Array, "branch"], Float[Array, "branch"]]:
-        r"""(E, |u|^2 + |v|^2 of a band by its place, dE/dx of H + x e_i \otimes 1) of all branches at one kappa."""
+        r"""(E, |u|^2 + |v|^2 of a band by its place, dE/dx of H + x e_i \otimes 1) of all branches at one kappa.
+
+        Branches that touch there have the weight of all of them: how they share it is chance.
+        """
         n = len(self.cluster.bands)
         e = np.tile(np.arange(n) == band, 2).astype(float)
         H = self.hamiltonians(self.Delta, self.inside(kappa[None]))
@@ -97,7 +103,9 @@ class Bogoliubov(eqx.Module):
         def energies(x: Scalar) -> Float[Array, "branch"]:
             return levels(H + x * jnp.diag(e))[0, n:]
 
-        return energies(jnp.zeros(())), jax.jacfwd(energies)(jnp.zeros(()))
+        E, W = energies(jnp.zeros(())), jax.jacfwd(energies)(jnp.zeros(()))
+        touching = jnp.abs(E[:, None] - E) <= TOUCHING * self.superconductor.Omega
+        return E, jnp.sum(jnp.where(touching, W, 0.0), axis=1)
 
     def stretches(self, n: int) -> Stretches:
         """The intervals between the shells' edges, with n nodes a piece."""

@@ -12,6 +12,7 @@ from problems import relative_error, system
 
 from jaxgap import InputError, Label, save, solve
 from jaxgap.commands import main as cli
+from jaxgap.commands.printing import gap_lines
 from jaxgap.equations.free_energy import quasiparticle_free_energy
 from jaxgap.model.band import kappa_F
 from jaxgap.observables import (
@@ -150,6 +151,21 @@ def test_jump_of_the_specific_heat() -> None:
 
     x, h = float(SC.get("lam[a, a:b]")), 1e-4
     assert relative_error(jax.grad(at)(x), (float(at(x + h)) - float(at(x - h))) / (2 * h)) < 10 * DIFFERENCES
+
+
+# === what is printed
+
+
+def test_what_is_said_of_shells_that_do_not_all_overlap() -> None:
+    cross = ((0, 1), (0, 2), (1, 2))
+    partly, nowhere = (system(LAM, mus, cross=cross) for mus in ([150.0, 156.0, 195.0], [120.0, 160.0, 200.0]))
+    Delta = [4.0, 3.0, 2.5, 1.0, 0.5, 0.7]
+    said = gap_lines(state(partly, Delta, 6.0))
+    assert said[3].startswith("`a:b:c 1` is where some of its bands are outside their shells; where all pair the minimum is")
+    assert gap_lines(state(nowhere, Delta, 6.0))[-1] == (
+        "there is no k at which all of a:b:c are inside their shells: fewer bands pair at each"
+    )
+    assert len(gap_lines(state(SC, Delta, 6.0))) == 3
 
 
 # === photoemission

@@ -174,6 +174,8 @@ def test_equal_bands_are_those_of_the_eigenvectors_of_their_amplitudes() -> None
             for s, D in ((same, jnp.asarray(Delta)), (alone, jnp.asarray(own)))
         )
         assert np.abs(N - of_own @ (V**2).T).max() < 1e-11
+    found = fermi_momentum_gaps_of(same, jnp.asarray([4.0, 4.0, 4.0, 1.0, 1.0, 1.0]))
+    np.testing.assert_allclose((found.gap, found.weight), ([3.0] * 3, [2 / 3] * 3), rtol=1e-11)
 
 
 # === gaps and peaks
