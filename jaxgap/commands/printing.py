@@ -12,8 +12,7 @@ from jaxgap.observables import branch_minima, branch_names, overlap_minima
 from jaxgap.phases.diagram import PhaseDiagram
 from jaxgap.solving.critical import Onset, lowest_temperature
 from jaxgap.solving.solution import Solution
-from jaxgap.spectra.beyond_overlap import pairs_alone_at_fermi_momentum
-from jaxgap.spectra.regions import pairs
+from jaxgap.spectra.beyond_overlap import ROUNDING, pairs_alone_at_fermi_momentum
 
 __all__ = ["gap_lines", "print_critical", "print_diagram", "print_gaps", "print_transition"]
 
@@ -23,11 +22,22 @@ def gap_lines(s: Solution) -> list[str]:
     sc = s.superconductor
     minima = dict(zip(branch_names(sc), np.asarray(branch_minima(s)), strict=True))
     lines = [f"gap (branch minimum) {name}: {gap:.6f} meV" for name, gap in minima.items()]
-    for cluster in pairs(sc):
-        if bool(pairs_alone_at_fermi_momentum(sc, cluster).any()):
+    for cluster in sc.linked:
+        several = len(cluster.bands) > 2
+        if several or bool(pairs_alone_at_fermi_momentum(sc, cluster).any()):
             overlap = dict(zip(branch_names(sc), np.asarray(overlap_minima(s)), strict=True))
-            lines += _pairs_alone(":".join(sc.bands[i].name for i in cluster.bands), minima, overlap)
+            linked = ":".join(sc.bands[i].name for i in cluster.bands)
+            lines += (_partly_paired if several else _pairs_alone)(linked, minima, overlap)
     return lines
+
+
+def _partly_paired(linked: str, minima: dict[str, float], overlap: dict[str, float]) -> list[str]:
+    """What is said of branches of several bands that are lowest where not all of these are inside their shells."""
+    names = [name for name in minima if name.split()[0] == linked]
+    if all(np.isnan(overlap[name]) for name in names):
+        return [f"there is no k at which all of {linked} are inside their shells: fewer bands pair at each"]
+    where = "where some of its bands are outside their shells; where all pair the minimum is"
+    return [f"`{name}` is {where} {overlap[name]:.6f} meV" for name in names if minima[name] < (1 - ROUNDING) * overlap[name]]
 
 
 def _pairs_alone(pair: str, minima: dict[str, float], overlap: dict[str, float]) -> list[str]:

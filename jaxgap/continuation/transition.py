@@ -13,22 +13,19 @@ unstable below that temperature, in an oscillation, and no static superconductin
 from enum import IntEnum
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind
 from jaxgap.continuation.branches import branches
 from jaxgap.continuation.crossings import crossings
 from jaxgap.continuation.paths import path
 from jaxgap.equations.linear import highest_temperature, linear_map
-from jaxgap.equations.pairing import gap_residual
+from jaxgap.equations.pairing import cubic_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.numerics.implicit import SINGULAR
 from jaxgap.numerics.marginal import marginal_space, projector
-from jaxgap.numerics.programs import program
 from jaxgap.solving.critical import linear_crossings
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.labels import Label
@@ -86,16 +83,8 @@ def _cubic(sc: Superconductor, T: float) -> float:
     space = marginal_space(linear_map(sc, jnp.asarray(T)))
     v = space.direction
     w = projector(space).T @ v
-    third = w @ _third_derivative(sc, jnp.asarray(T), v)
+    third = w @ cubic_residual(sc, v, jnp.asarray(T))
     return float(third / (w @ v)) if abs(w @ v) > SINGULAR else float("nan")
-
-
-@program
-def _third_derivative(sc: Superconductor, T: Float[Array, ""], v: Float[Array, "channel"]) -> Float[Array, "channel"]:
-    def r(e: Float[Array, ""]) -> Float[Array, "channel"]:
-        return gap_residual(sc, e * v, T)
-
-    return jax.jacfwd(jax.jacfwd(jax.jacfwd(r)))(jnp.zeros(()))
 
 
 @takes_system

@@ -30,6 +30,7 @@ from jaxgap.spectra.regions import pick
 
 __all__ = [
     "anomalous_densities",
+    "cubic_residual",
     "gap_residual",
     "pack",
     "unpack",
@@ -76,3 +77,10 @@ def phase_jacobian(
 def gap_residual(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = DEFAULT_RULE) -> Amplitudes:
     """What the gap equations leave [meV]: Delta_c - sum_c' lambda_cc' P_c' / N_c'."""
     return Delta - sc.lam @ (anomalous_densities(sc, Delta, T, rule) / sc.N)
+
+
+@partial(jax.jit, static_argnames="rule")
+def cubic_residual(sc: Superconductor, Delta: Amplitudes, T: Scalar, rule: Rule = DEFAULT_RULE) -> Amplitudes:
+    """d^3 r(epsilon Delta) / d epsilon^3 of the residual r in the normal state, epsilon = 0 [meV]."""
+    P = jnp.concatenate([spectrum.cubic_densities(T, rule) for spectrum in clusters_of(sc, Delta)])
+    return -sc.lam @ (pick(P, _by_channel(sc)) / sc.N)

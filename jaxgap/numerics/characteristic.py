@@ -11,7 +11,7 @@ from functools import reduce
 from itertools import pairwise
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Inexact, Int
 
 __all__ = ["coefficients", "changes_of_sign", "count_negative", "MARGINAL", "LARGEST"]
 
@@ -21,7 +21,9 @@ LARGEST = 8
 """Up to this size; cancellation in the coefficients grows with it, and beyond, LAPACK finds the eigenvalues one by one."""
 
 
-def coefficients(M: Float[Array, "n n *element"]) -> tuple[Float[Array, "n *element"], Float[Array, "n n *element"]]:
+def coefficients(
+    M: Inexact[Array, "n n *element"],
+) -> tuple[Inexact[Array, "n *element"], Inexact[Array, "n n *element"]]:
     """(c_{n-1}, ..., c_0) of det(s + M), and the matrix B with M B = c_0, by the recursion of Faddeev and LeVerrier."""
     n = len(M)
     one = jnp.eye(n).reshape(n, n, *[1] * (M.ndim - 2))

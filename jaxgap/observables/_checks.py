@@ -9,9 +9,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.numerics.checks import check, check_finite, is_concrete
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 
-__all__ = ["band_weights", "finite", "not_negative", "pair_weights", "positive"]
+__all__ = ["band_weights", "check_pairs", "finite", "not_negative", "pair_weights", "positive"]
+
+
+def check_pairs(sc: Superconductor, what: str) -> None:
+    """Raise `InputError` for three or more cross-paired bands, of which something is not known."""
+    for cluster in sc.linked:
+        *names, last = (sc.bands[i].name for i in cluster.bands)
+        if len(names) > 1 and is_concrete(sc):
+            raise InputError(
+                f"{what} is defined for single bands and cross-paired pairs only, but {', '.join(names)} and {last} are "
+                "cross-paired together."
+            )
 
 
 def positive(name: str, value: Any, unit: str) -> Float[Array, ""]:

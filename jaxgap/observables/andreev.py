@@ -26,6 +26,7 @@ N_i(omega) / N_i.
 
 The shell is taken as wide (omega << Omega), the barrier as the same for all bands, and two cross-paired bands must have masses
 of one sign: beside a hole band an electron band reflects electrons even without barrier, which is not BTK's geometry.
+Three and more cross-paired bands are refused.
 """
 
 from typing import NamedTuple
@@ -38,7 +39,7 @@ from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
-from jaxgap.observables._checks import not_negative, positive
+from jaxgap.observables._checks import check_pairs, not_negative, positive
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.regions import pairs, parameters, pick
@@ -96,14 +97,8 @@ def checked_contact(
 
 
 def check_masses(sc: Superconductor) -> None:
-    """Raise `InputError` for an electron band that is cross-paired with a hole band, and for more than two linked bands."""
-    for cluster in sc.linked:
-        names = [sc.bands[i].name for i in cluster.bands]
-        if len(names) > 2:
-            raise InputError(
-                f"Andreev reflection is defined for one band or two cross-paired ones, but the {len(names)} bands "
-                f"{', '.join(names)} are linked."
-            )
+    """Raise `InputError` for an electron band that is cross-paired with a hole band, and for more than two such bands."""
+    check_pairs(sc, "Andreev reflection")
     for cluster in pairs(sc):
         one, two = (sc.bands[i] for i in cluster.bands)
         if is_concrete((one, two)) and float(one.tangent[0]) * float(two.tangent[0]) < 0:
@@ -121,6 +116,11 @@ def reflection_of(sc: Superconductor, Delta: Complex[Array, "channel"], z: Compl
     R = Z**2 / (1 + Z**2)
     A, B = [jnp.zeros(())] * len(sc.bands), [jnp.zeros(())] * len(sc.bands)
     for cluster in sc.clusters:
+        if len(cluster.bands) > 2:
+            # Refused where it is not traced.
+            for i in cluster.bands:
+                A[i] = B[i] = jnp.full((), jnp.nan)
+            continue
         gamma, gamma_tilde = (alone if len(cluster.bands) == 1 else _together)(sc, cluster, Delta, z)
         both = gamma_tilde @ gamma
         one = jnp.eye(len(cluster.bands))

@@ -17,7 +17,6 @@ can fall between its nodes, and one set of nodes serves all voltages.
 
 from collections.abc import Mapping
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -98,7 +97,7 @@ def conductance_of(
     first = V if nodes is None else jnp.broadcast_to(V[jnp.argmin(V)], V.shape)
     x = s + (first - V)[:, None] / kT
     z = (V[:, None] if nodes is None else V[jnp.argmin(V)]) + kT * s + 1j * Gamma + eta * kT
-    G = jax.vmap(lambda z: state.local_functions(z).G)(z.ravel()).reshape(*z.shape, -1)
+    G = state.local_functions_at(z.ravel()).G.reshape(*z.shape, -1)
     real, imag = (STEP * part for part in thermal_kernel(x))
     if nodes is None:
         smeared = jnp.einsum("vs,vsi->vi", real, G.imag) + jnp.einsum("vs,vsi->vi", imag, G.real)

@@ -72,7 +72,7 @@ def _density_of_states(
     solution: PairedState, omega: Float[Array, "omega"], Gamma: Float[Array, ""], weights: Float[Array, "band"]
 ) -> DensityOfStates:
     sc = solution.superconductor
-    G = jax.vmap(lambda w: solution.local_functions(w + 1j * Gamma).G, out_axes=1)(omega)
+    G = solution.local_functions_at(omega + 1j * Gamma).G.T
     return _weighted(sc, -G.imag / jnp.pi, weights)
 
 

@@ -24,7 +24,7 @@ from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap.equations.entropy import entropy_of, normal_specific_heat_of
 from jaxgap.equations.linear import linear_kernel, linear_map
-from jaxgap.equations.pairing import gap_residual
+from jaxgap.equations.pairing import cubic_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.implicit import SINGULAR
@@ -57,7 +57,7 @@ def _jump(sc: Superconductor) -> Float[Array, ""]:
     T_c, v = instability(sc)
     T = jnp.where(T_c > 0, T_c, 1.0)
     _, slope = jax.jvp(lambda t: linear_kernel(sc, t), (T,), (jnp.ones(()),))
-    third = jax.jacfwd(jax.jacfwd(jax.jacfwd(lambda e: gap_residual(sc, e * v, T))))(jnp.zeros(()))
+    third = cubic_residual(sc, v, T)
     w, condenses = _left_vector(linear_map(sc, T), v, third)
     c = w @ third
     growth = 6 * (w @ sc.lam @ (slope * v)) / c  # d(epsilon^2)/dT

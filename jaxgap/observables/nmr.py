@@ -68,7 +68,7 @@ def relaxation_rate_of(
     kT = thermal_energy(state.T)
     omega, weight = _energies(state, Gamma, nodes)
     z = omega + 1j * Gamma
-    local = jax.vmap(state.local_functions)(z)
+    local = state.local_functions_at(z)
     normal = [jax.vmap(state.normal_green_function)(w).imag / jnp.pi for w in (z, -jnp.conj(z))]
     decay = jnp.exp(-omega / kT)
     thermal = weight * decay / (1 + decay) ** 2

@@ -37,7 +37,6 @@ from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.peaks import strongest_peaks_of
 from jaxgap.spectra.quadrature import panels
-from jaxgap.spectra.regions import pairs
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = ["ANDREEV", "andreev_conductance", "andreev_conductance_of", "common_centres"]
@@ -78,11 +77,11 @@ def andreev_conductance(
 def check_polarisation(sc: Superconductor, P: float) -> None:
     """Raise `InputError` for a polarisation above 1, or of a contact to cross-paired bands."""
     check(P <= 1, "polarisation", "be at most 1", P)
-    if P > 0 and pairs(sc):
-        one, two = (sc.bands[i].name for i in pairs(sc)[0].bands)
+    if P > 0 and sc.linked:
+        *names, last = (sc.bands[i].name for i in sc.linked[0].bands)
         raise InputError(
-            f"A spin-polarised contact is defined for bands that pair alone: {one} and {two} are cross-paired, so that "
-            "`polarisation` must be 0."
+            f"A spin-polarised contact is defined for bands that pair alone: {', '.join(names)} and {last} are cross-paired, "
+            "so that `polarisation` must be 0."
         )
 
 

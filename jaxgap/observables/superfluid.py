@@ -27,6 +27,15 @@ where u = E_+ + E_-, q = E_+ E_-. The last term breaks pairs across the branches
 (Delta_3) of bands with different velocities allows it. Written in divided differences, nothing is singular where the
 branches touch. These formulas are jaxgap's own derivation, tested against the second derivative of F(q).
 
+Three and more cross-paired bands have no such closed form. With V = diag(1/m_j) on electrons and holes of the bands that are
+inside their shells, f = (1 - tanh) / 2 makes both parts derivatives of a function of H: of band i, with 1_i its electrons and
+holes,
+
+.. math:: D_i = \frac{1}{m_i} \sum_k \Bigl\{ -\frac{\kappa}{d} \, \mathrm{tr} \, 1_i \frac{\partial}{\partial \epsilon}
+                \tanh\frac{H + \epsilon V}{2 k_B T} - \Bigl[ \tanh\frac{H}{2 k_B T} \Bigr]_{ii} \Bigr\} .
+
+Of that D has first derivatives; second ones would be third ones of tanh (`spectra.bogoliubov`), and are incomplete.
+
 - The amplitudes are those of q = 0. They need not relax: a twist by -q is a mirror image of one by q, so P_c and F are even in
   q at all amplitudes, real or not, and the amplitudes (phases included) change by O(q^2), which changes F by O(q^4). There is
   no vertex correction to add. All bands turn together; states in which they would not are no uniform ones.
@@ -40,6 +49,7 @@ branches touch. These formulas are jaxgap's own derivation, tested against the s
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact
@@ -59,9 +69,11 @@ from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra.bogoliubov import Bogoliubov, tanh_of
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
+from jaxgap.spectra.several_bands import several
 from jaxgap.units import london_density, thermal_energy
 
 __all__ = [
@@ -162,6 +174,9 @@ def superfluid_weights_of(
     for cluster in pairs(sc):
         for i, D_i in zip(cluster.bands, _of_pair(sc, cluster, Delta, T, rule), strict=True):
             D[i] += D_i
+    for cluster in several(sc):
+        for i, D_i in zip(cluster.bands, _of_several(Bogoliubov(sc, Delta, cluster), T, rule), strict=True):
+            D[i] += D_i
     return jnp.stack(D)
 
 
@@ -224,6 +239,19 @@ def _responses(z1: OfK, z2: OfK, Delta: Inexact[Array, "3"], kT: Scalar) -> tupl
     t2 = jnp.where(gapped, 2 * overlap / (q * u**2), 0.0)
     opposite = ratio**2 * 8 * L.vv + (1 - t2) * 4 * L.v + t2 * 2 * L.u / u
     return -4 * L.uu, -8 * ratio * L.uv, -2 * opposite
+
+
+def _of_several(matrix: Bogoliubov, T: Scalar, rule: Rule) -> Float[Array, "own"]:
+    """D of a larger cluster inside its shells: the current of every band, in the twist of all."""
+    sc, kT, n = matrix.superconductor, thermal_energy(T), len(matrix.cluster.bands)
+    at = matrix.samples(T, rule.several)
+    v = 1 / pick(parameters(sc)[0], matrix.cluster.bands)
+    X, V = matrix.hamiltonians(matrix.Delta, at) / (2 * kT), jnp.diag(jnp.tile(v, 2)) / (2 * kT)
+    # A band outside its shell has no amplitude with the others: its own v does not reach them.
+    found = jax.jvp(tanh_of, (X,), (jnp.broadcast_to(V, X.shape).astype(X.dtype),))
+    t, slope = (jnp.real(jnp.diagonal(part, axis1=1, axis2=2)).T for part in found)
+    D = v[:, None] * (-at.kappa / sc.dimension * (slope[:n] + slope[n:]) - t[:n])
+    return at.integral(jnp.where(at.active, D, 0.0))
 
 
 # --- for observe, sweeps and fits ---------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.solving.state import MeanFieldState, PairedState
 from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra.bogoliubov import Bogoliubov
 from jaxgap.spectra.crossing_roots import electron_weights
 from jaxgap.spectra.minima import branch_names
 
@@ -190,8 +191,10 @@ def gap_comparison(
 
 
 def _at_fermi_momentum(solution: MeanFieldState, cluster: Cluster, i: int) -> tuple[tuple[float, ...], ...]:
-    """Energies of both branches at k_F of band i, lower first, and the band's weights |u|^2 + |v|^2 and |v|^2 on them."""
+    """Energies of the branches at k_F of band i, lowest first, and the band's weights |u|^2 + |v|^2 and |v|^2 on them."""
     sc, kappa = solution.superconductor, kappa_F(solution.superconductor.bands[i])
+    if len(cluster.bands) > 2:
+        return _of_matrix(Bogoliubov(sc, solution.Delta, cluster), kappa, cluster.bands.index(i))
     z = [zeta(sc.bands[j], kappa) for j in cluster.bands]
     if len(z) == 1 or any(abs(float(x)) > float(sc.Omega) for x in z):
         return (float(abs(solution.Delta[i])),), (1.0,), (0.5,)
@@ -204,6 +207,17 @@ def _at_fermi_momentum(solution: MeanFieldState, cluster: Cluster, i: int) -> tu
         weights.append(u2 + v2)
         occupied.append(v2)
     return (float(lower), float(upper)), tuple(weights), tuple(occupied)
+
+
+def _of_matrix(matrix: Bogoliubov, kappa: Scalar, place: int) -> tuple[tuple[float, ...], ...]:
+    """The same of a cluster of several bands: of those that are inside their shells at this kappa."""
+    at = matrix.inside(kappa[None])
+    inside = np.flatnonzero(np.tile(np.asarray(at.active)[:, 0], 2))
+    E, W = np.linalg.eigh(np.asarray(matrix.hamiltonians(matrix.Delta, at))[0][np.ix_(inside, inside)])
+    n = len(E) // 2
+    own = int(np.flatnonzero(inside == place)[0])
+    u2, v2 = (np.abs(W[row, n:]) ** 2 for row in (own, n + own))
+    return tuple(E[n:].tolist()), tuple((u2 + v2).tolist()), tuple(v2.tolist())
 
 
 # --- for observe, sweeps and fits ---------------------------------------------------------------------------------------

@@ -20,8 +20,9 @@ by R. W. Morse, H. V. Bohm, Phys. Rev. 108, 1094 (1957)). In three dimensions, w
 times the changes of f(E_b) from one extremum to the next: minima add 2 f(E), maxima take as much away.
 
 What it leaves out: collisions (the mean free path is longer than the wavelength), transverse sound and its currents,
-frequencies that break pairs, and anisotropy. Two cross-paired bands of different masses have extrema at which quasiparticles
-stand still and still couple; alpha then depends on the velocity of sound, as its logarithm, and is not given.
+frequencies that break pairs, anisotropy, and three or more cross-paired bands. Two cross-paired bands of different masses have
+extrema at which quasiparticles stand still and still couple; alpha then depends on the velocity of sound, as its logarithm, and
+is not given.
 """
 
 import jax
@@ -34,6 +35,7 @@ from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Scalar
+from jaxgap.observables._checks import check_pairs
 from jaxgap.observables.measurements import SCALED
 from jaxgap.observables.quantity import Need, Picture, Quantity
 from jaxgap.observables.views import TEMPERATURE, Settings
@@ -51,6 +53,7 @@ from jaxgap.spectra.regions import (
     pick,
     single_intervals,
 )
+from jaxgap.spectra.several_bands import several
 from jaxgap.units import thermal_energy
 
 __all__ = ["sound_attenuation"]
@@ -74,7 +77,8 @@ def sound_attenuation(solution: Solution) -> Float[Array, ""]:
     """alpha_s / alpha_n of longitudinal sound in a solved state; 1 in the normal state.
 
     Raises:
-        InputError: if two cross-paired bands have different masses. Under tracing the result is NaN instead.
+        InputError: if two cross-paired bands have different masses, or three and more bands are cross-paired. Under tracing
+            the result is NaN instead.
     """
     _check_masses(solution.superconductor)
     return _attenuation(solution.superconductor, solution.Delta, solution.T)
@@ -92,7 +96,8 @@ def attenuation_of(sc: Superconductor, Delta: Inexact[Array, "channel"], T: Scal
     alone = [_alone(sc, i, Delta, a, b, kT) for i, a, b in single_intervals(sc)]
     together = [_branch(sc, cluster, Delta, jnp.asarray(upper), kT) for cluster in pairs(sc) for upper in (False, True)]
     ratio = sum(alone + together, sum(beyond, jnp.zeros(()))) / sum(within, jnp.zeros(()))
-    return jnp.where(_equal_masses(sc), ratio, jnp.nan)
+    defined = _equal_masses(sc) & (not several(sc))
+    return jnp.where(defined, ratio, jnp.nan)
 
 
 _attenuation = program(attenuation_of)
@@ -168,6 +173,7 @@ def _equal_masses(sc: Superconductor) -> Array:
 
 
 def _check_masses(sc: Superconductor) -> None:
+    check_pairs(sc, "Sound attenuation")
     if is_concrete(sc) and not bool(_equal_masses(sc)):
         raise InputError(
             "Sound attenuation is defined for cross-paired bands of equal masses only, and those of this system differ."

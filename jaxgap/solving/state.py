@@ -12,6 +12,7 @@ state that solves the gap equations; a `GivenState` has the amplitudes that one 
 from abc import abstractmethod
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.equations.entropy import entropy_of, specific_heat_of
@@ -27,10 +28,14 @@ from jaxgap.spectra.green import (
     singular_energies_of,
 )
 from jaxgap.spectra.quadrature import Rule
+from jaxgap.spectra.several_bands import several
 
 __all__ = ["GivenState", "MeanFieldState", "PairedState"]
 
 Scalar = Float[Array, ""]
+
+ENERGIES = 64
+"""At which local functions of clusters of several bands are computed together: what a processor's cache holds."""
 
 
 class PairedState(eqx.Module):
@@ -47,6 +52,14 @@ class PairedState(eqx.Module):
     @abstractmethod
     def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
         """Normal and anomalous Green's functions of every band, summed over k [unit of N]."""
+
+    def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
+        """`local_functions` of many energies, which come first."""
+        if several(self.superconductor):
+            # Each has a matrix at each of hundreds of nodes: thousands of energies at once would fill gigabytes.
+            found: LocalFunctions = jax.lax.map(self.local_functions, z, batch_size=ENERGIES)
+            return found
+        return jax.vmap(self.local_functions)(z)
 
     @abstractmethod
     def normal_green_function(self, z: Complex[Array, ""]) -> Complex[Array, "band"]:

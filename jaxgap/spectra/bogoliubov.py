@@ -32,6 +32,9 @@ from jaxgap.units import thermal_energy
 
 __all__ = ["Bogoliubov", "dagger", "green_functions", "levels", "tanh_of", "traced"]
 
+TOUCHING = 1e-12
+"""Branches nearer than this share of Omega touch: rounding leaves less."""
+
 Scalar = Float[Array, ""]
 OfK = Float[Array, "*k"]
 Matrices = Inexact[Array, "node n n"]
@@ -89,7 +92,10 @@ class Bogoliubov(eqx.Module):
         return levels(self.hamiltonians(self.Delta, at))[:, len(self.cluster.bands) :].T
 
     def at_one(self, kappa: Scalar, band: int) -> tuple[Float[Array, "branch"], Float[Array, "branch"]]:
-        r"""(E, |u|^2 + |v|^2 of a band by its place, dE/dx of H + x e_i \otimes 1) of all branches at one kappa."""
+        r"""(E, |u|^2 + |v|^2 of a band by its place, dE/dx of H + x e_i \otimes 1) of all branches at one kappa.
+
+        Branches that touch there have the weight of all of them: how they share it is chance.
+        """
         n = len(self.cluster.bands)
         e = np.tile(np.arange(n) == band, 2).astype(float)
         H = self.hamiltonians(self.Delta, self.inside(kappa[None]))
@@ -97,7 +103,9 @@ class Bogoliubov(eqx.Module):
         def energies(x: Scalar) -> Float[Array, "branch"]:
             return levels(H + x * jnp.diag(e))[0, n:]
 
-        return energies(jnp.zeros(())), jax.jacfwd(energies)(jnp.zeros(()))
+        E, W = energies(jnp.zeros(())), jax.jacfwd(energies)(jnp.zeros(()))
+        touching = jnp.abs(E[:, None] - E) <= TOUCHING * self.superconductor.Omega
+        return E, jnp.sum(jnp.where(touching, W, 0.0), axis=1)
 
     def stretches(self, n: int) -> Stretches:
         """The intervals between the shells' edges, with n nodes a piece."""
@@ -110,10 +118,11 @@ class Bogoliubov(eqx.Module):
         return Stretches(edges[:-1], edges[1:], parts.active.T, grid)
 
     def gapless_excess(self) -> Float[Array, ""]:
-        r"""Omega^2 times the product of Im kappa / |m| Omega of all roots of det(zeta + i Delta): zero where E touches zero.
+        r"""-Omega^2 times the product of -Im kappa / m Omega of all roots of det(zeta + i Delta): zero where E touches zero.
 
-        Real amplitudes; all bands are taken as active. A root that crosses the real axis outside the shells is none of a
-        gapless state, as in `spectra.minima.gapless_excess_of`.
+        -det Delta / Omega^(N - 2) of bands on top of each other: negative where the amplitudes of the bands dominate and have
+        one sign, as of two bands. Real amplitudes; all bands are taken as active. A root that crosses the real axis outside
+        the shells is none of a gapless state, as in `spectra.minima.gapless_excess_of`.
         """
         m, mu, _, _, pairs, Delta = self.shells()
         matrix = m[:, None] * (jnp.diag(mu) - 1j * gap_matrix(pairs, Delta))
@@ -126,7 +135,7 @@ class Bogoliubov(eqx.Module):
             value, slope = (reduce(lambda total, p: total * roots + p, of) for of in (powers, slopes))
             roots = roots - jnp.where(slope == 0, 0.0, value / jnp.where(slope == 0, 1.0, slope))
         Omega = self.superconductor.Omega
-        return Omega**2 * jnp.prod(roots.imag / (jnp.abs(m) * Omega))
+        return -(Omega**2) * jnp.prod(-roots.imag / (m * Omega))
 
 
 # === functions of Hermitian matrices, by Taylor series about frozen eigenvectors

@@ -72,6 +72,15 @@ class ClusterSpectrum(eqx.Module):
     def phase_jacobian(self, T: Float[Array, ""], rule: Rule) -> Float[Array, "own own"]:
         """d Im P / d Im Delta of its channels at real amplitudes [unit of N]."""
 
+    def cubic_densities(self, T: Float[Array, ""], rule: Rule) -> Inexact[Array, "own"]:
+        """d^3 P(epsilon Delta) / d epsilon^3 of its channels in the normal state, epsilon = 0 [meV times the unit of N]."""
+
+        def densities(epsilon: Float[Array, ""]) -> Inexact[Array, "own"]:
+            turned = eqx.tree_at(lambda s: s.Delta, self, epsilon * self.Delta)
+            return turned.anomalous_densities(T, rule)
+
+        return jax.jacfwd(jax.jacfwd(jax.jacfwd(densities)))(jnp.zeros(()))
+
 
 class SummedSpectrum(ClusterSpectrum, Generic[S]):
     """A cluster whose anomalous densities are polynomials of its amplitudes times a few sums S over k: an abstract class."""

@@ -18,7 +18,7 @@ from jaxgap.model.band import density_of_states, kappa_F, rho
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.bracket import bisected_on_host
 from jaxgap.spectra import pair as spectrum
-from jaxgap.spectra.beyond_overlap import pairs_alone_at_fermi_momentum
+from jaxgap.spectra.beyond_overlap import ROUNDING, pairs_alone_at_fermi_momentum
 from jaxgap.spectra.bogoliubov import Bogoliubov
 from jaxgap.spectra.minima import (
     GRID,
@@ -107,12 +107,12 @@ def _pair_peaks(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: 
 def _peaks_of_several(matrix: Bogoliubov, names: list[str]) -> list[CoherencePeak]:
     """Of a larger cluster, between all edges of its shells; bands outside their shells have none."""
     *_, active, grids = matrix.stretches(GRID)
-    peaks = []
+    peaks, highest = [], float(matrix.superconductor.Omega) * (1 - ROUNDING)
     for rank, name in enumerate(names):
         for on, grid in zip(np.asarray(active), np.asarray(grids), strict=True):
             theta = (matrix.superconductor, matrix.Delta, Ranked(jnp.asarray(rank), jnp.asarray(on)))
             found = _peaks_between(theta, matrix.cluster, grid, name)
-            peaks += [peak for peak in found if peak.energy <= float(matrix.superconductor.Omega)]
+            peaks += [peak for peak in found if peak.energy < highest]
     return peaks
 
 

@@ -12,8 +12,8 @@ from jaxtyping import Array, Bool, Complex, Float, Inexact
 
 from jaxgap.model.band import rho
 from jaxgap.model.superconductor import Cluster, Superconductor
-from jaxgap.numerics.hyperbolic import log_cosh, slope_difference, tanh_difference
-from jaxgap.spectra.bogoliubov import Bogoliubov, Matrices, green_functions, levels, tanh_of, traced
+from jaxgap.numerics.hyperbolic import log_cosh, one_less_product, slope_difference, tanh_difference, third_difference
+from jaxgap.spectra.bogoliubov import Bogoliubov, Matrices, dagger, green_functions, levels, tanh_of, traced
 from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
 from jaxgap.spectra.peaks import singular_energies_of_several
 from jaxgap.spectra.quadrature import Rule
@@ -58,6 +58,18 @@ class SeveralBands(Bogoliubov, ClusterSpectrum):
         normal = SeveralBands(self.superconductor, jnp.zeros(len(self.superconductor.channels)), self.cluster)
         at = normal.samples(T, rule.several)
         return linear_sums(self.zeta(at.kappa), at, band_pairs(self.superconductor, self.cluster), thermal_energy(T))
+
+    def cubic_densities(self, T: Scalar, rule: Rule) -> Inexact[Array, "own"]:
+        """By the third divided difference: derivatives of `tanh_of` end before."""
+        kT = thermal_energy(T)
+        at = SeveralBands(self.superconductor, 0 * self.Delta, self.cluster).samples(T, rule.several)
+        x = self.zeta(at.kappa).T / (2 * kT)
+        D = self.gaps(self.Delta, at.active) / (2 * kT)
+        electron, other = x[:, :, None, None, None], x[:, None, None, :, None]
+        hole, last = -x[:, None, :, None, None], -x[:, None, None, None, :]
+        t = third_difference(electron, hole, other, last)
+        F = 3 * jnp.einsum("niklj,nik,nkl,nlj->nij", t, D, dagger(D), D)
+        return self._by_channel(F, at)
 
     def quasiparticle_free_energy(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
         r"""-\sum_k \sum_b [L(E_b) - L(|\zeta_b|)] over the bands inside their shells [meV^2 times the unit of N], with
@@ -134,11 +146,14 @@ class SeveralBands(Bogoliubov, ClusterSpectrum):
             near = jax.lax.stop_gradient(jnp.abs(E - omega) <= SAME * (1 + jnp.abs(omega)) * (1 + jnp.abs(slope)))
             # The root as a function of everything: one step of Newton from where it is.
             moved = jnp.where(near, jax.lax.stop_gradient(k) - (E - omega) / jnp.where(slope == 0, 1.0, slope), k)
-            found = jax.vmap(lambda k: (weights(k, on), slopes(k, on), rho(k, self.superconductor.dimension)))(moved)
-            own = jnp.arange(2 * n)
-            u2, slope, density = found[0][own, own], found[1][own, own], found[2]
-            share = jnp.where(near, density / jnp.abs(jnp.where(near, slope, 1.0)), 0.0)
-            return jnp.sum(share[:, None] * u2, axis=0) / jnp.maximum(jnp.sum(near), 1)
+            count = jnp.maximum(jnp.sum(near), 1)
+
+            def shared(k: Scalar) -> Float[Array, "band"]:
+                # All levels that touch at one k: which vectors each of them has is chance, and another at every k.
+                share = jnp.where(near, 1 / jnp.abs(jnp.where(near, slopes(k, on), 1.0)), 0.0)
+                return rho(k, self.superconductor.dimension) * (share @ weights(k, on)) / count
+
+            return jnp.sum(jnp.where(near[:, None], jax.vmap(shared)(moved), 0.0), axis=0) / count
 
         found = jax.vmap(one, in_axes=(0, 1))(kappa, active)
         return jnp.sum(jnp.where(real[:, None] & active.T, found, 0.0), axis=0)
@@ -149,6 +164,10 @@ class SeveralBands(Bogoliubov, ClusterSpectrum):
     def _densities(self, Delta: Inexact[Array, "channel"], at: Samples, T: Scalar) -> Inexact[Array, "own"]:
         n = len(self.cluster.bands)
         F = tanh_of(self.hamiltonians(Delta, at) / (2 * thermal_energy(T)))[:, :n, n:] / 2
+        return self._by_channel(F, at)
+
+    def _by_channel(self, F: Matrices, at: Samples) -> Inexact[Array, "own"]:
+        """tr B_c F of every channel, summed over k."""
         pairs = band_pairs(self.superconductor, self.cluster)
         f = [F[:, i, i] if i == j else F[:, i, j] + F[:, j, i] for i, j in pairs]
         acting = [at.active[i] & at.active[j] for i, j in pairs]
@@ -179,4 +198,5 @@ def _entropy(x: OfK) -> OfK:
 
 
 def _entropy_slope(x: OfK) -> OfK:
-    return -slope_difference(x, x)
+    r"""\sigma'(x) = -x (1 - tanh(x)^2)."""
+    return -x * one_less_product(x, x)

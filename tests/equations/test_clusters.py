@@ -19,7 +19,7 @@ from jaxgap.equations.free_energy import free_energy_functional_of_pairs, quasip
 from jaxgap.equations.gap_equations import residual_and_matrix, residual_and_phases
 from jaxgap.equations.group_sums import group_densities
 from jaxgap.equations.nodes import Group, lanes
-from jaxgap.equations.pairing import anomalous_densities, gap_residual, pack, phase_jacobian, unpack
+from jaxgap.equations.pairing import anomalous_densities, cubic_residual, gap_residual, pack, phase_jacobian, unpack
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.several_bands import SeveralBands
@@ -233,6 +233,19 @@ def test_derivatives(tie: str, T: float) -> None:
     assert abs(float(forward(zero) - slope(zero))) < 1e-11 * max(1.0, abs(float(slope(zero))))
     mixed = jax.jit(lambda s: jax.jvp(jax.grad(value), (s,), (jnp.ones(()),))[1])
     assert abs(float(mixed(zero) - bend(zero))) < 1e-9 * max(1.0, abs(float(bend(zero))))
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_cubic_term(n: int) -> None:
+    """r(e v) = a e + c e^3 / 6 + b e^5 / 120 + ...: c from five amplitudes, up to the ninth order."""
+    rng = generator(13)
+    sc, T = random_system(rng, n, 3 if n == 3 else 2), jnp.asarray(40.0)
+    v = jnp.asarray(rng.normal(size=len(sc.channels)))
+    e = 0.12 * np.arange(1, 6)
+    r = jax.jit(jax.vmap(lambda e: gap_residual(sc, e * v, T)))(jnp.asarray(e))
+    series = np.linalg.solve(e[:, None] ** np.arange(1, 11, 2), np.asarray(r))
+    c = jax.jit(lambda v: cubic_residual(sc, v, T))(v)
+    assert np.abs(c - 6 * series[1]).max() < 1e-5 * np.abs(c).max()
 
 
 def test_nodes_converge() -> None:

@@ -2,18 +2,29 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
 
-from jaxgap.numerics.hyperbolic import log_cosh, second_difference, slope_difference, tanh_difference, tanh_over
+from jaxgap.numerics.hyperbolic import (
+    TOGETHER,
+    log_cosh,
+    second_difference,
+    slope_difference,
+    tanh_difference,
+    tanh_over,
+    third_difference,
+)
 
 DIGITS = 500
 POINTS = (0.0, 1e-8, 1e-3, 0.2, 0.2 + 1e-9, 0.55, 1.0, 3.0, 3.0001, 20.0, 200.0)
 SIGNED = tuple(sorted({s * x for x in POINTS for s in (1, -1)}))
 EXACT = 1e-14  # a few roundings
 SECOND = 2e-13  # relative to the largest of its terms
+THIRD = 5e-15  # absolute: two seconds over a distance of a quarter and more
+SLOPES = 1e-10  # of t[w, x, y, z], against differences
 
 
 def _difference(f, points):
@@ -47,6 +58,21 @@ def test_second_difference() -> None:
     assert np.all(np.abs(found - true) <= SECOND * np.maximum(np.abs(true), 1e-3 * np.exp(-np.min(np.abs(rows), axis=0))))
     for order in itertools.permutations(range(3)):
         np.testing.assert_allclose(second_difference(*rows[jnp.array(order)]), found, rtol=1e-12, atol=1e-300)
+
+
+def test_third_difference() -> None:
+    """Of four points near one another and far, on both sides of the series' end, with pairs that are equal or opposite."""
+    rng, slope = np.random.default_rng(3), jax.jit(jax.vmap(jax.grad(lambda p: third_difference(*p))))
+    for centre, width in itertools.product((0.0, 0.5, 3.0), (1e-9, 0.05, TOGETHER / 2, 1.0, 40.0)):
+        points = centre + width * rng.normal(size=(20, 4))
+        points[:6, 1], points[3:6, 2] = points[:6, 0], points[3:6, 3]
+        points[6:9, 1] = -points[6:9, 0]
+        with mp.workdps(DIGITS):
+            true = [float(_difference(mp.tanh, row)) for row in points]
+            h = 1e-5 * np.eye(4)[0]
+            up, down = (np.array([float(_difference(mp.tanh, row + s * h)) for row in points]) for s in (1, -1))
+        np.testing.assert_allclose(third_difference(*jnp.asarray(points).T), true, rtol=1e-11, atol=THIRD)
+        np.testing.assert_allclose(slope(jnp.asarray(points))[:, 0], (up - down) / 2e-5, atol=SLOPES)
 
 
 def test_first_differences() -> None:

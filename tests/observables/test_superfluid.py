@@ -1,6 +1,6 @@
 """Superfluid density: the current response against the free energy of a twisted state, and what must hold exactly.
 
-The twisted free energy is brute force: eigenvalues of the 4 x 4 matrix over k and angle, differences in the twist.
+The twisted free energy is brute force: eigenvalues of the Bogoliubov-de Gennes matrix over k and angle, differences in q.
 """
 
 from itertools import pairwise
@@ -14,8 +14,9 @@ from scipy.integrate import quad
 
 from jaxgap import InputError, critical_temperature, solve
 from jaxgap.observables import penetration_depth, superfluid_density
-from jaxgap.observables.superfluid import carrier_weight, superfluid_weights_of
-from jaxgap.units import k_B
+from jaxgap.observables.superfluid import RESPONSE_RULE, _minus_normal, _of_several, carrier_weight, superfluid_weights_of
+from jaxgap.spectra.bogoliubov import Bogoliubov
+from jaxgap.units import k_B, thermal_energy
 
 TWIST = 1e-6
 """Current response against the twisted free energy, relative: Richardson's extrapolation of differences leaves 2e-7."""
@@ -62,14 +63,14 @@ def twisted_free_energy(sc, Delta, T, p, angles=8):
     m, mu, K, C, weight = nodes(sc, angles)
     z = K[:, None] / m - mu
     inside = np.abs(z) <= float(sc.Omega)
-    shift = 2 * p * np.sqrt(K)[:, None] * C[:, None] / m
-    H = np.zeros((len(K), 4, 4), complex)
-    for i in range(2):
-        H[:, i, i], H[:, 2 + i, 2 + i] = z[:, i] + p**2 / m[i] + shift[:, i], -z[:, i] - p**2 / m[i] + shift[:, i]
-        H[:, i, 2 + i] = Delta[i] * inside[:, i]
-        H[:, i, 3 - i] = Delta[2] * inside[:, 0] * inside[:, 1]
+    shift, n = 2 * p * np.sqrt(K)[:, None] * C[:, None] / m, len(sc.bands)
+    H = np.zeros((len(K), 2 * n, 2 * n), complex)
+    for i in range(n):
+        H[:, i, i], H[:, n + i, n + i] = z[:, i] + p**2 / m[i] + shift[:, i], -z[:, i] - p**2 / m[i] + shift[:, i]
     normal = np.real(np.einsum("kii->ki", H))
-    H[:, 2:, :2] = np.conj(np.swapaxes(H[:, :2, 2:], 1, 2))
+    for c, (i, j) in enumerate([*((i, i) for i in range(n)), *sc.cross]):
+        H[:, i, n + j] = H[:, j, n + i] = Delta[c] * inside[:, i] * inside[:, j]
+    H[:, n:, :n] = np.conj(np.swapaxes(H[:, :n, n:], 1, 2))
     kT = k_B * T
 
     def L(E):
@@ -120,6 +121,70 @@ def test_amplitudes_need_not_relax():
 
     still, once, twice = (force(p) for p in (0.0, 0.005, 0.01))
     assert (twice - still) / (once - still) == pytest.approx(4.0, rel=1e-2)
+
+
+# === three and more bands
+
+
+def several_bands(masses=(1.0, 1.5, -2.0), mus=(200.0, 140.0, -98.0), **options):
+    return system(0.3 * np.eye(6), mus, masses, cross=((0, 1), (0, 2), (1, 2)), **options)
+
+
+SIX = np.array([4.0, -3.0, 5.0, 1.5, 2.0, -1.0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", [0.0, 0.5], ids=["real", "complex"])
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_current_response_of_three_bands(dimension, phase):
+    sc, Delta = several_bands(dimension=dimension), SIX * np.exp(1j * phase * np.arange(6))
+    assert relative_error(weights(sc, Delta if phase else SIX, 8.0).sum(), stiffness(sc, Delta, 8.0)) < TWIST
+
+
+@pytest.mark.slow
+def test_current_response_of_four_bands():
+    cross = ((0, 1), (0, 2), (1, 2), (2, 3))
+    sc = system(0.3 * np.eye(8), (200.0, 140.0, -98.0, 190.0), (1.0, 1.5, -2.0, 1.1), cross=cross)
+    Delta = np.array([4.0, -3.0, 5.0, 3.5, 1.5, 2.0, -1.0, 0.7])
+    assert relative_error(weights(sc, Delta, 8.0).sum(), stiffness(sc, Delta, 8.0)) < TWIST
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["unequal masses", "complex", "a hole band", "3D"])
+def test_the_matrix_has_the_response_of_the_closed_form(case):
+    """Two bands by both routes, with all first derivatives."""
+    masses, mus, Delta, dimension = CASES[case]
+    sc, Delta = bands(masses, mus, dimension=dimension), jnp.asarray(Delta)
+    (cluster,) = sc.clusters
+    numbers = ("mu[a]", "mass[b]", "Omega")
+
+    def closed(x, T):
+        moved = sc.set(dict(zip(numbers, x, strict=True)))
+        return superfluid_weights_of(moved, Delta, T)
+
+    def general(x, T):
+        moved = sc.set(dict(zip(numbers, x, strict=True)))
+        normal = jnp.stack([_minus_normal(moved, i, thermal_energy(T)) for i in range(2)])
+        return normal + _of_several(Bogoliubov(moved, Delta, cluster), T, RESPONSE_RULE)
+
+    x = jnp.stack([sc.get(name) for name in numbers])
+    for T in (0.0, 8.0):
+        one, other = (jax.jit(f)(x, jnp.asarray(T)) for f in (closed, general))
+        assert relative_error(other, one) < 1e-12
+        one, other = (jax.jit(jax.jacfwd(f, argnums=(0, 1)))(x, jnp.asarray(T)) for f in (closed, general))
+        for wanted, got in zip(one, other, strict=True):
+            assert np.abs(got - wanted).max() < 1e-10 * np.abs(wanted).max() + 1e-10
+
+
+def test_limits_of_three_bands():
+    """Without cross amplitudes they are bands alone; the normal state has none; equal masses keep all of it at T = 0."""
+    sc, T = several_bands(), 8.0
+    alone = system(0.3 * np.eye(3), [200.0, 140.0, -98.0], [1.0, 1.5, -2.0], cross=())
+    whole = float(jnp.sum(carrier_weight(sc)))
+    assert np.abs(weights(sc, SIX * [1, 1, 1, 0, 0, 0], T) - weights(alone, SIX[:3], T)).max() < EXACT * whole
+    assert np.abs(weights(sc, 0 * SIX, 60.0)).max() < EXACT * whole
+    equal = several_bands((1.0, 1.0, 1.0), (200.0, 200.0, 200.0))
+    assert relative_error(weights(equal, np.abs(SIX), 0.0).sum(), float(jnp.sum(carrier_weight(equal)))) < EXACT
 
 
 # === what must hold
