@@ -130,7 +130,7 @@ def test_andreev_reflection_is_refused(run):
     """It is a formula of two linked bands."""
     done = run("observe", "three.toml", "andreev", "--T", "40")  # the normal state: nothing to solve
     assert done.code == 2
-    assert "is defined for one band or two cross-paired ones, but the 3 bands a, b, c are linked" in done.err
+    assert "is defined for single bands and cross-paired pairs only, but a, b and c are cross-paired together" in done.err
 
 
 @pytest.mark.parametrize("sc", [from_toml(GOOD), *(make() for name, make in materials.MATERIALS.items() if "model" in name)])
