@@ -241,20 +241,22 @@ def singular_energies_of_several(matrix: Bogoliubov) -> Float[Array, "peak"]:
     ranks = jnp.arange(len(matrix.cluster.bands))
 
     def of(rank: Int[Array, ""], on: Bool[Array, "band"], grid: Float[Array, "grid"]) -> Float[Array, "peak"]:
-        return _extrema((matrix.superconductor, matrix.Delta, Ranked(rank, on)), matrix.cluster, grid)
+        # A branch has a minimum and a maximum per band, but one.
+        most = 2 * len(matrix.cluster.bands) - 1
+        return _extrema((matrix.superconductor, matrix.Delta, Ranked(rank, on)), matrix.cluster, grid, most)
 
     each = jax.vmap(jax.vmap(of, in_axes=(None, 0, 0)), in_axes=(0, None, None))(ranks, active, grid)
     return each.reshape(-1)
 
 
-def _extrema(theta: Theta, cluster: Cluster, grid: Float[Array, "grid"]) -> Float[Array, "peak"]:
+def _extrema(theta: Theta, cluster: Cluster, grid: Float[Array, "grid"], most: int = TURNS) -> Float[Array, "peak"]:
     """E at the first extrema of a branch inside the shell; where there are fewer, where it is flattest between them (extrema
     that have just merged leave a peak of N), and at the shell's edges, where N has steps."""
     slope = jax.grad(lambda kappa: branch_energy(kappa, theta, cluster))
     slopes = jax.vmap(slope)(grid)
     turns = ((slopes[:-1] >= 0) != (slopes[1:] >= 0)) & (jnp.diff(grid) > 0)
     wanted = jnp.where(_flattest(slopes) & ~turns, 0.75, turns.astype(float)).at[jnp.array([0, -1])].add(0.5)
-    place = jax.lax.top_k(wanted, TURNS)[1]
+    place = jax.lax.top_k(wanted, most)[1]
 
     def at(i: Int[Array, ""]) -> Float[Array, "2"]:
         turning = jnp.stack(turning_point(slope, (grid[i], grid[i + 1]), slopes[i] >= 0))

@@ -259,6 +259,15 @@ def test_gapless_excess_vanishes_where_the_lowest_branch_does() -> None:
     assert relative_error(slope, (excess(2.0 + 1e-4) - excess(2.0 - 1e-4)) / 2e-4) < DIFFERENCES
 
 
+def test_singular_energies_have_all_extrema() -> None:
+    """Also of bands whose lowest branch has three minima and two maxima."""
+    sc = system(0.3 * np.eye(6), [150.0, 156.0, 165.0], cross=((0, 1), (0, 2), (1, 2)))
+    Delta = np.array([5.2, 4.9, 4.0, 0.5, 0.6, 0.3])
+    found = np.asarray(jax.jit(lambda D: clusters_of(sc, D)[0].singular_energies())(jnp.asarray(Delta)))
+    for _, E, *_ in extrema(sc, Delta):
+        assert np.abs(found - E).min() < 1e-6
+
+
 # === derivatives, and the closed form of two bands
 
 
