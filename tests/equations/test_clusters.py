@@ -76,6 +76,7 @@ def test_evaluations(case: dict[str, Any]) -> None:
     assert np.abs(residual_and_phases(sc, Delta, T)[1] - block).max() < ROUNDING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in SOLVED if not np.any(case.get("Delta_imag", 0))], ids=named)
 def test_solve_and_T_c(case: dict[str, Any]) -> None:
     sc = system(case)
@@ -100,7 +101,7 @@ def random_system(rng: np.random.Generator, n: int, dimension: int = 2) -> Super
     return superconductor(bands=bands, cross=cross, Omega=30.0, lam=g / root[:, None] * root, dimension=dimension)
 
 
-@pytest.mark.parametrize("T", [0.0, 8.0])
+@pytest.mark.parametrize("T", [0.0, pytest.param(8.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("complex_", [False, True])
 @pytest.mark.parametrize("n", [3, 4])
 def test_free_energy_is_stationary_where_the_equations_are_solved(n: int, complex_: bool, T: float) -> None:
@@ -119,7 +120,7 @@ def test_free_energy_is_stationary_where_the_equations_are_solved(n: int, comple
     np.testing.assert_allclose(sc.g @ (X - P), r, atol=ROUNDING * np.abs(Delta).max() * 10)
 
 
-@pytest.mark.parametrize("T", [0.0, 6.0])
+@pytest.mark.parametrize("T", [0.0, pytest.param(6.0, marks=pytest.mark.slow)])
 def test_general_route_equals_the_closed_form_of_two_bands(T: float) -> None:
     """200 random systems, real and complex amplitudes, also with few digits left to lose: spectra and densities."""
     rng, rule = generator(2), Rule(64, 64, 64)
@@ -201,7 +202,7 @@ def _along(sc: Superconductor, rng: np.random.Generator) -> dict[str, float]:
     return {path: float(rng.normal()) * {"O": 1.0, "m": 0.3, "l": 0.01}[path[0]] for path in paths}
 
 
-@pytest.mark.parametrize("T", [0.0, 5.0])
+@pytest.mark.parametrize("T", [0.0, pytest.param(5.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("tie", ["apart", "all shells equal"])
 def test_derivatives(tie: str, T: float) -> None:
     """First and second derivatives of the residual in everything, forward and reverse, against differences.
@@ -259,6 +260,7 @@ def test_nodes_converge() -> None:
             assert np.abs(few - many).max() < 1e-11 * np.abs(many).max()
 
 
+@pytest.mark.slow
 def test_lanes_of_several_kinds_of_clusters() -> None:
     """A band alone, a pair and a cluster of three in one system: each as by itself."""
     rng = generator(9)
