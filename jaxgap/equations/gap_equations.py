@@ -45,7 +45,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact, PyTree
 
 from jaxgap.equations.group_sums import Block, group_densities
-from jaxgap.equations.nodes import Alone, Lanes, Pair, lanes
+from jaxgap.equations.nodes import Alone, Lanes, Pair, bands_alone, lanes
 from jaxgap.equations.pairing import gap_residual, pack, phase_jacobian, unpack
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import one_of_many
@@ -149,7 +149,7 @@ def _add_alone(
     """What bands make alone, to what is known."""
     n = len(at.coupling)
     parts = range(0, len(x), n)
-    bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands)) if len(c.bands) <= 2]
+    bands = bands_alone(at.clusters)
     # Of real and of imaginary parts, by interval; where one of two bands is alone, all is the share of that one.
     D_i, D_j = (jnp.stack([x[band::n] for band in side]) for side in zip(*bands, strict=True))
     first = alone.first[:, None]

@@ -37,7 +37,7 @@ Block = Literal["none", "amplitudes", "phases"]
 """What is asked for besides P: dP/dx, or at real amplitudes the block of imaginary parts."""
 
 AT_ONCE = 128
-"""Nodes of complex amplitudes whose matrices stay in cache: more take nearly twice the time per node."""
+"""Nodes of complex amplitudes whose matrices stay in cache: of three bands 112 take 5.6 us each, 336 together 9.5 us."""
 
 Vectors = Float[Array, "2 band column node"]
 Nodes = tuple[Float[Array, "band node"], Float[Array, "node"], Bool[Array, "band node"]]

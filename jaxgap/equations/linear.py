@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.equations.nodes import Places, lanes_at, places
+from jaxgap.equations.nodes import Places, bands_alone, lanes_at, places
 from jaxgap.model.band import shell
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.hyperbolic import tanh_over
@@ -87,7 +87,7 @@ def normal_matrices(
     at = lanes_at(systems, on, T, rule)
     K = [jnp.zeros_like(at.kT)] * n
     if at.alone is not None:
-        bands = [(c.bands[0], c.bands[-1]) for c in at.clusters for _ in range(len(c.bands)) if len(c.bands) <= 2]
+        bands = bands_alone(at.clusters)
         (alone,) = over_nodes(lambda z, weight, kT: (susceptibility(z, kT) * weight,), at.alone[:2], (at.kT,))
         for k, (i, j) in enumerate(bands):
             K[i] += at.alone.first[k] * alone[k]

@@ -5,6 +5,7 @@ of the integrands (`jaxgap.spectra.pair.peaks`), and stay there: several evaluat
 """
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import equinox as eqx
@@ -31,7 +32,7 @@ from jaxgap.spectra.several_bands import several
 from jaxgap.spectra.shells import Parts, Samples, Shells, band_pairs, nodes_on_parts, parts_of, shell_edges
 from jaxgap.units import thermal_energy
 
-__all__ = ["Alone", "Group", "Lanes", "Pair", "Places", "lanes", "lanes_at", "places"]
+__all__ = ["Alone", "Group", "Lanes", "Pair", "Places", "bands_alone", "lanes", "lanes_at", "places"]
 
 Small = TypeVar("Small")
 
@@ -127,9 +128,14 @@ def lanes_at(sc: Superconductor, on: Places, T: Float[Array, "element"], rule: R
     return Lanes(on.coupling, kT, singles, tuple(together), tuple(groups), sc.clusters)
 
 
-def small(sc: Superconductor) -> list[Cluster]:
+def _small(sc: Superconductor) -> list[Cluster]:
     """The clusters of one or two bands, whose bands may pair alone."""
     return [cluster for cluster in sc.clusters if len(cluster.bands) <= 2]
+
+
+def bands_alone(clusters: Iterable[Cluster]) -> list[tuple[int, int]]:
+    """The first and the last band of the cluster of every interval in which a band pairs alone."""
+    return [(c.bands[0], c.bands[-1]) for c in clusters if len(c.bands) <= 2 for _ in c.bands]
 
 
 def _energies_alone(
@@ -137,7 +143,7 @@ def _energies_alone(
 ) -> Float[Array, "node interval element"]:
     """zeta of the band that is alone in every interval."""
     z = []
-    for k, (i, j) in enumerate((c.bands[0], c.bands[-1]) for c in small(sc) for _ in c.bands):
+    for k, (i, j) in enumerate(bands_alone(sc.clusters)):
         own = sc.bands[i].zeta(kappa[:, k])
         z.append(own if i == j else jnp.where(first[k] > 0, own, sc.bands[j].zeta(kappa[:, k])))
     return jnp.stack(z, axis=1)
@@ -157,7 +163,7 @@ def places(systems: Superconductor, Delta: Inexact[Array, "element channel"]) ->
     (m, mu), a, b, overlaps, shells, coupling = _numbers(systems)
     size = jnp.abs(Delta)
     own_of, ends, first = [], [], None
-    if small(systems):
+    if _small(systems):
 
         def own(interval: int, band: int) -> Float[Array, "5 element"]:
             return jnp.stack([m[band], mu[band], size[band], a[interval], b[interval]])
@@ -216,7 +222,7 @@ def _sides(sc: Superconductor) -> tuple[Side, Side]:
     one: Side = []
     other: Side = []
     k = 0
-    for cluster in small(sc):
+    for cluster in _small(sc):
         first, last, apart = cluster.bands[0], cluster.bands[-1], len(cluster.bands)
         sides = range(k, k + apart)
         one += [(side, first) for side in sides]
