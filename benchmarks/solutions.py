@@ -1,6 +1,6 @@
 """How complete is `solutions`? Its search against thousands of random starts, and its counts against the free energy's Hessian.
 
-    python benchmarks/solutions.py [--systems 200] [--starts 1000] [--family two_cross_paired] [--output results.json]
+    python benchmarks/solutions.py [--systems 200] [--starts 1000] [--family two_cross_paired] [--seed 33] [--output results.json]
 
 Random systems with symmetric g and couplings of either sign, drawn with a fixed seed, of five families: two cross-paired bands
 at a distance d; three bands without cross pairs (whose repulsions can be frustrated); two cross-paired bands and a third one;
@@ -120,9 +120,10 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=1000)
     families = ("two_cross_paired", "three_bands", "two_cross_paired_and_one", *LINKED)
     parser.add_argument("--family", choices=families, default=families[0])
+    parser.add_argument("--seed", type=int, default=33, help="Other systems.")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    rng = np.random.default_rng(33)
+    rng = np.random.default_rng(arguments.seed)
     rows = []
     for k in range(arguments.systems):
         sc, T = random_system(rng, arguments.family), rng.uniform(0.5, 12.0)
@@ -133,6 +134,7 @@ def main() -> None:
     total = {key: sum(row[key] for row in rows) for key in rows[0] if isinstance(rows[0][key], int) and key != "most_unstable"}
     result = {
         "family": arguments.family,
+        "seed": arguments.seed,
         "systems": arguments.systems,
         "random_starts_per_system": 2 * arguments.starts,
         **total,
