@@ -1,6 +1,6 @@
 """How complete is `solutions`? Its search against thousands of random starts, and its counts against the free energy's Hessian.
 
-    python benchmarks/solutions.py [--systems 200] [--starts 1000] [--family two_cross_paired] [--seed 33] [--output results.json]
+    python benchmarks/solutions.py [--systems 200] [--starts 1000] [--family two_cross_paired] [--seed 33] [--output FILE]
 
 Random systems with symmetric g and couplings of either sign, drawn with a fixed seed, of five families: two cross-paired bands
 at a distance d; three bands without cross pairs (whose repulsions can be frustrated); two cross-paired bands and a third one;
