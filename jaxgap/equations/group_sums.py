@@ -17,6 +17,7 @@ K_c = W^+ (dH/dx_c) W, \partial P = \tfrac14 \sum t[l_a, l_b] K_c K_{c'}^*. Deri
 matrices of one stay in cache; on a GPU all together.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Literal
 
@@ -36,14 +37,19 @@ __all__ = ["Block", "group_densities"]
 Block = Literal["none", "amplitudes", "phases"]
 """What is asked for besides P: dP/dx, or at real amplitudes the block of imaginary parts."""
 
-AT_ONCE = 128
-"""Nodes of complex amplitudes whose matrices stay in cache: of three bands 112 take 5.6 us each, 336 together 9.5 us."""
+IN_CACHE = 400_000
+"""Bytes of the matrices K of nodes that are treated at once, or they don't stay in cache: of three bands with complex
+amplitudes 112 nodes take 5.6 us each, 336 together 9.5 us."""
 
 Vectors = Float[Array, "2 band column node"]
 Nodes = tuple[Float[Array, "band node"], Float[Array, "node"], Bool[Array, "band node"]]
 """zeta, weights, and which bands are inside their shells, of one system."""
 Pairs = tuple[tuple[int, int], ...]
 Found = tuple[Float[Array, "x"], Float[Array, "x x"]]
+Hermitian = list[Float[Array, "_ node"]]
+"""A matrix of every node: for every row i the real parts of its entries j >= i, and the imaginary parts of those j > i."""
+Roots = list[Float[Array, "_ node"]]
+"""Of weights, in the same places."""
 
 
 def group_densities(
@@ -57,7 +63,10 @@ def group_densities(
         P, dP = jax.vmap(of_one, in_axes=-1, out_axes=-1)(nodes, x, kT)
         return P, dP
     count = len(group.at.weight)
-    blocks = 1 if real else next(k for k in range(1, count + 1) if count % k == 0 and count // k <= AT_ONCE)
+    levels = len(group.z) * (1 if real else 2)
+    # Of every unknown a Hermitian matrix, of real amplitudes two.
+    of_node = 8 * len(x) * levels * levels * (2 if real else 1)
+    blocks = next(k for k in range(1, count + 1) if k == count or (count % k == 0 and count // k * of_node <= IN_CACHE))
 
     def of_element(nodes: Nodes, x: Float[Array, "x"], kT: Float[Array, ""]) -> Found:
         if blocks == 1:
@@ -90,11 +99,11 @@ def _of_real(
     P = jnp.stack([_turned(U[:, i], V[:, j], t) * (0.5 if i == j else 1.0) for i, j in pairs])
     if block == "none":
         return P, jnp.zeros((C, C))
-    e, f, twice = _pairs_of_levels(E / (2 * kT), weight / (2 * kT))
-    plus, minus = tanh_difference(e, f) * twice, tanh_difference(e, -f) * twice
-    K = [(_real_parts if block == "amplitudes" else _imaginary_parts)(U, V, pair) for pair in pairs]
-    K_plus, K_minus = (jnp.stack(part) for part in zip(*K, strict=True))
-    return P, (_products(K_plus, plus) + _products(K_minus, minus)) / 8
+    same, opposite = (_roots(E / (2 * kT), sign * E / (2 * kT), weight / (2 * kT)) for sign in (1, -1))
+    parts = _symmetric_parts if block == "amplitudes" else _imaginary_parts
+    # Twice K+-, but for a factor i, and twice K++.
+    K = [tuple(zip(parts(U, V, pair), (opposite, same), strict=True)) for pair in pairs]
+    return P, _products(K) / 8
 
 
 def _turned(u: Float[Array, "2 column node"], v: Float[Array, "2 column node"], t: Float[Array, "column node"]) -> Array:
@@ -102,35 +111,51 @@ def _turned(u: Float[Array, "2 column node"], v: Float[Array, "2 column node"], 
     return jnp.sum(t * (u[1] * v[0] - u[0] * v[1]))
 
 
-def _products(K: Float[Array, "c part pair node"], weight: Float[Array, "pair node"]) -> Float[Array, "c c"]:
-    rows = K.reshape(len(K), -1)
-    return (K * weight).reshape(len(K), -1) @ rows.T
+def _products(matrices: Sequence[Sequence[tuple[Hermitian, Roots]]]) -> Float[Array, "c c"]:
+    """Sums over k and over all i and j of weight Re K_c,ij K_c',ij^*, over the matrices of every unknown.
+
+    With the root of the weight in each factor there is one array, not one with weights and one without.
+    """
+    K = [
+        jnp.concatenate([row * root for one, roots in of_one for row, root in zip(one, roots, strict=True)])
+        for of_one in matrices
+    ]
+    flat = jnp.stack(K).reshape(len(K), -1)
+    return flat @ flat.T
 
 
-def _overlap(u: Vectors, v: Vectors, pair: tuple[int, int], turned: bool = False) -> tuple[Array, Array]:
-    """Real and imaginary parts of (u^+ B_c v)_ij for i <= j, row by row; if `turned` of its ji. (By slices: XLA's gather on a
-    CPU takes longer than all else.)"""
+def _overlaps(u: Vectors, v: Vectors, pair: tuple[int, int]) -> Iterator[tuple[Array, Array, Array, Array]]:
+    """For every i real and imaginary parts of (u^+ B_c v)_ij, and of its ji, for j >= i. (By slices: XLA's gather on a CPU
+    takes longer than all else.)"""
     a, b = pair
     orders = [(a, b)] if a == b else [(a, b), (b, a)]
-    real, imag = [], []
+
+    def of(left: slice, right: slice) -> tuple[Array, Array]:
+        terms = [(u[:, k, left], v[:, m, right]) for k, m in orders]
+        real = sum((x[0] * y[0] + x[1] * y[1] for x, y in terms), jnp.zeros(()))
+        return real, sum((x[0] * y[1] - x[1] * y[0] for x, y in terms), jnp.zeros(()))
+
     for i in range(u.shape[2]):
-        left, right = (slice(i, None), slice(i, i + 1)) if turned else (slice(i, i + 1), slice(i, None))
-        terms = [((u[0, k, left], u[1, k, left]), (v[0, m, right], v[1, m, right])) for k, m in orders]
-        real.append(sum((x[0] * y[0] + x[1] * y[1] for x, y in terms), jnp.zeros(())))
-        imag.append(sum((x[0] * y[1] - x[1] * y[0] for x, y in terms), jnp.zeros(())))
-    return jnp.concatenate(real), jnp.concatenate(imag)
+        one, others = slice(i, i + 1), slice(i, None)
+        yield *of(one, others), *of(others, one)
 
 
-def _real_parts(U: Vectors, V: Vectors, pair: tuple[int, int]) -> tuple[Array, Array]:
-    """Twice K++ and K+- of the real part of a channel."""
-    (r, t), (r_T, t_T) = _overlap(U, V, pair), _overlap(U, V, pair, turned=True)
-    return jnp.stack([t + t_T, r - r_T]), jnp.stack([t - t_T, r + r_T])
+def _symmetric_parts(u: Vectors, v: Vectors, pair: tuple[int, int]) -> tuple[Hermitian, Hermitian]:
+    """s + s^+ and i (s - s^+) of s = u^+ B_c v."""
+    plus, minus = [], []
+    for r, t, r_T, t_T in _overlaps(u, v, pair):
+        plus += [r + r_T, (t - t_T)[1:]]
+        minus += [-(t + t_T), (r - r_T)[1:]]
+    return plus, minus
 
 
-def _imaginary_parts(U: Vectors, V: Vectors, pair: tuple[int, int]) -> tuple[Array, Array]:
-    """Twice K++ and K+- of the imaginary part of a channel."""
-    (p, p_i), (q, q_i) = _overlap(U, U, pair), _overlap(V, V, pair)
-    return jnp.stack([p - q, p_i - q_i]), jnp.stack([p + q, p_i + q_i])
+def _imaginary_parts(U: Vectors, V: Vectors, pair: tuple[int, int]) -> tuple[Hermitian, Hermitian]:
+    """p + q and p - q."""
+    plus, minus = [], []
+    for (p, p_i, *_), (q, q_i, *_) in zip(_overlaps(U, U, pair), _overlaps(V, V, pair), strict=True):
+        plus += [p + q, (p_i + q_i)[1:]]
+        minus += [p - q, (p_i - q_i)[1:]]
+    return plus, minus
 
 
 def _of_complex(
@@ -153,14 +178,10 @@ def _of_complex(
     P = jnp.stack([part for turned in (False, True) for part in _of_channels(pairs, u, v, t, turned)])
     if block == "none":
         return P, jnp.zeros((2 * C, 2 * C))
-    e, f, twice = _pairs_of_levels(E / (2 * kT), weight / (2 * kT))
+    roots = _roots(E / (2 * kT), E / (2 * kT), weight / (2 * kT))
     # K of the real part of a channel is X + X^+, of the imaginary one i (X - X^+), with X = u^+ B_c v.
-    K_real, K_imag = [], []
-    for pair in pairs:
-        imag_part, real_part = _real_parts(u, v, pair)
-        K_real.append(real_part)
-        K_imag.append(jnp.stack([imag_part[1], -imag_part[0]]))
-    return P, _products(jnp.stack(K_real + K_imag), tanh_difference(e, f) * twice) / 4
+    K = [_symmetric_parts(u, v, pair) for pair in pairs]
+    return P, _products([[(own[part], roots)] for part in (0, 1) for own in K]) / 4
 
 
 def _of_channels(pairs: Pairs, u: Vectors, v: Vectors, t: Float[Array, "column node"], turned: bool) -> list[Float[Array, ""]]:
@@ -174,11 +195,13 @@ def _straight(u: Float[Array, "2 column node"], v: Float[Array, "2 column node"]
     return jnp.sum(t * (u[0] * v[0] + u[1] * v[1]))
 
 
-def _pairs_of_levels(
-    x: Float[Array, "column node"], weight: Float[Array, "node"]
-) -> tuple[Float[Array, "pair node"], Float[Array, "pair node"], Float[Array, "pair node"]]:
-    """(x_i, x_j, weight, twice that unless i = j) for i <= j, row by row."""
+def _roots(x: Float[Array, "column node"], y: Float[Array, "column node"], weight: Float[Array, "node"]) -> Roots:
+    """Roots of weight t[x_i, y_j], twice that unless i = j, in the places of `Hermitian`."""
     n = len(x)
     first = jnp.concatenate([jnp.broadcast_to(x[i], (n - i, x.shape[1])) for i in range(n)])
     twice = np.concatenate([[1.0, *[2.0] * (n - i - 1)] for i in range(n)])
-    return first, jnp.concatenate([x[i:] for i in range(n)]), jnp.asarray(twice)[:, None] * weight
+    found = jnp.sqrt(
+        tanh_difference(first, jnp.concatenate([y[i:] for i in range(n)])) * (jnp.asarray(twice)[:, None] * weight)
+    )
+    rows = jnp.split(found, np.cumsum(np.arange(n, 1, -1)))
+    return [part for row in rows for part in (row, row[1:])]

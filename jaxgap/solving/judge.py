@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.equations.gap_equations import residuals, residuals_and_phases
-from jaxgap.equations.nodes import Lanes, lanes
+from jaxgap.equations.nodes import lanes
 from jaxgap.equations.pairing import unpack
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import one_of_many
@@ -51,12 +51,16 @@ class Verdict(NamedTuple):
 
 
 def judge(
-    sc: Superconductor, T: Float[Array, "element"], x: Float[Array, "x element"], M: Float[Array, "x x element"], finer: Lanes
+    sc: Superconductor,
+    T: Float[Array, "element"],
+    x: Float[Array, "x element"],
+    M: Float[Array, "x x element"],
+    phases: Float[Array, "x x some"],
+    r: Float[Array, "x element"],
 ) -> Verdict:
-    """The verdict on the roots x [meV], where dr/dx is M (gauge fixed), by the equations with the `finer` nodes."""
+    """The verdict on the roots x [meV], where dr/dx is M (gauge fixed), by what the equations leave there with more nodes, r
+    [meV]; `phases` is the block of imaginary parts at real amplitudes, of complex ones empty."""
     n, real = len(sc.channels), len(x) == len(sc.channels)
-    # One evaluation: the sums over k of r make the phase block, too.
-    r, phases = residuals_and_phases(x, finer) if real else (residuals(x, finer), M[..., :0])
     error = unpack(jax.vmap(solved, in_axes=-1, out_axes=-1)(M, r), n)
     size = jnp.abs(unpack(x, n))
     large = size > LARGE * sc.Omega
@@ -80,7 +84,11 @@ def judged(rule: Rule) -> Judge:
         sc: Superconductor, T: Float[Array, "element"], x: Float[Array, "element x"], M: Float[Array, "element x x"]
     ) -> Verdict:
         Delta = jax.vmap(partial(unpack, n=len(sc.channels)))(x)
-        return judge(sc, T, x.T, jnp.moveaxis(M, 0, -1), lanes(sc, Delta, T, rule.refined()))
+        finer, last = lanes(sc, Delta, T, rule.refined()), jnp.moveaxis(M, 0, -1)
+        # One evaluation: the sums over k of r make the phase block, too.
+        real = x.shape[1] == len(sc.channels)
+        r, phases = residuals_and_phases(x.T, finer) if real else (residuals(x.T, finer), last[..., :0])
+        return judge(sc, T, x.T, last, phases, r)
 
     return one_of_many(many)
 

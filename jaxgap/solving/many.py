@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
-from jaxgap.equations.gap_equations import equations, residuals, residuals_and_matrices
+from jaxgap.equations.gap_equations import equations, residuals, residuals_and_matrices, residuals_and_phases
 from jaxgap.equations.gauge import implicit_amplitudes, vanishing
 from jaxgap.equations.nodes import lanes
 from jaxgap.model.superconductor import Superconductor
@@ -321,13 +321,15 @@ def _finish(
     first = step(M, r)
     x = found.x.T - first
     x = x - step(M, residuals(x, at))
-    size, length = _size(residuals(x, at)), _size(x)
+    # The sums over k of r make the phase block, too.
+    left, phases = residuals_and_phases(x, at)
+    size, length = _size(left), _size(x)
     good = found.good & (_size(first) <= SHORT_STEP * length) & (length > floor)
     good &= jnp.isfinite(x).all(axis=0) & (size <= RESIDUAL_TOLERANCE * length)
 
     # === judge, as `solve` does
     # Nodes are for the same amplitudes as above: XLA then finds their places once.
-    verdict = judge(sc, T, x, M, lanes(sc, found.x, T, rule.refined()))
+    verdict = judge(sc, T, x, M, phases, residuals(x, lanes(sc, found.x, T, rule.refined())))
     vanished &= verdict.sigma_min > CLEAR if normal is None else (coefficients(M)[0] > 0).all(axis=0)
     if pattern is not None:
         good &= jax.vmap(has_signs, in_axes=(0, -1, None))(sc, x, pattern)
