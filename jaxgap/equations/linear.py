@@ -21,9 +21,10 @@ from jaxgap.model.band import shell
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.hyperbolic import tanh_over
 from jaxgap.numerics.node_sums import over_nodes
+from jaxgap.spectra.green import with_own_sums
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, single_nodes
-from jaxgap.spectra.several_bands import SeveralBands, linear_sums, several
+from jaxgap.spectra.several_bands import linear_sums
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = [
@@ -55,8 +56,8 @@ def linear_kernel(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_
         z1, z2 = (sc.bands[i].zeta(nodes.kappa) for i in cluster.bands)
         parts = jnp.stack([susceptibility(z1, kT), susceptibility(z2, kT), pair_susceptibility(z1, z2, kT)])
         K = K.at[jnp.array(cluster.channels)].add(nodes.integral(parts))
-    for cluster in several(sc):
-        K = K.at[jnp.array(cluster.channels)].add(SeveralBands(sc, normal, cluster).linear_kernel(T, rule))
+    for spectrum in with_own_sums(sc, normal):
+        K = K.at[jnp.array(spectrum.cluster.channels)].add(spectrum.linear_kernel(T, rule))
     return K / sc.N
 
 

@@ -16,7 +16,7 @@ from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.band import Band, rho
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
+from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions, OwnSums
 from jaxgap.spectra.one_band import OneBand
 from jaxgap.spectra.several_bands import SeveralBands
 from jaxgap.spectra.two_bands import TwoBands
@@ -30,6 +30,7 @@ __all__ = [
     "local_green_function",
     "normal_green_function",
     "singular_energies_of",
+    "with_own_sums",
 ]
 
 Amplitudes = Inexact[Array, "channel"]
@@ -42,6 +43,11 @@ def clusters_of(sc: Superconductor, Delta: Amplitudes) -> list[ClusterSpectrum]:
     """The clusters of a system at given amplitudes. Here it is decided what a cluster of how many bands is."""
     kinds: dict[int, Callable[..., ClusterSpectrum]] = {1: OneBand, 2: TwoBands}
     return [kinds.get(len(cluster.bands), SeveralBands)(sc, Delta, cluster) for cluster in sc.clusters]
+
+
+def with_own_sums(sc: Superconductor, Delta: Amplitudes) -> list[OwnSums]:
+    """Those of them that bring all of their sums over k."""
+    return [spectrum for spectrum in clusters_of(sc, Delta) if isinstance(spectrum, OwnSums)]
 
 
 def energies_of(sc: Superconductor, Delta: Amplitudes, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:

@@ -14,7 +14,7 @@ from jaxgap.model.band import rho
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.hyperbolic import log_cosh, one_less_product, slope_difference, tanh_difference, third_difference
 from jaxgap.spectra.bogoliubov import Bogoliubov, Matrices, dagger, green_functions, levels, tanh_of, traced
-from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
+from jaxgap.spectra.cluster import LocalFunctions, OwnSums
 from jaxgap.spectra.peaks import singular_energies_of_several
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import NODES_AT_ROOTS
@@ -38,7 +38,7 @@ def several(sc: Superconductor) -> list[Cluster]:
     return [cluster for cluster in sc.clusters if len(cluster.bands) > 2]
 
 
-class SeveralBands(Bogoliubov, ClusterSpectrum):
+class SeveralBands(Bogoliubov, OwnSums):
     """A cluster of any number of bands."""
 
     def anomalous_densities(self, T: Scalar, rule: Rule) -> Inexact[Array, "own"]:
@@ -54,7 +54,6 @@ class SeveralBands(Bogoliubov, ClusterSpectrum):
         return jax.jacfwd(imaginary)(jnp.zeros(len(self.cluster.channels)))
 
     def linear_kernel(self, T: Scalar, rule: Rule) -> Float[Array, "own"]:
-        """P_c / Delta_c for small amplitudes [unit of N]."""
         normal = SeveralBands(self.superconductor, jnp.zeros(len(self.superconductor.channels)), self.cluster)
         at = normal.samples(T, rule.several)
         return linear_sums(self.zeta(at.kappa), at, band_pairs(self.superconductor, self.cluster), thermal_energy(T))
@@ -72,8 +71,7 @@ class SeveralBands(Bogoliubov, ClusterSpectrum):
         return self._by_channel(F, at)
 
     def quasiparticle_free_energy(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
-        r"""-\sum_k \sum_b [L(E_b) - L(|\zeta_b|)] over the bands inside their shells [meV^2 times the unit of N], with
-        derivatives to second order."""
+        """With derivatives to second order."""
         kT, at = thermal_energy(T), self.samples(T, rule.several, normal=True)
         paired = traced(self.hamiltonians(self.Delta, at), kT, log_cosh, jnp.tanh, tanh_difference)
         normal = jnp.sum(jnp.where(at.active, 2 * log_cosh(self.zeta(at.kappa) / (2 * kT)), 0.0), axis=0)
