@@ -22,7 +22,7 @@ from jaxgap.spectra import pair as pair_spectrum
 from jaxgap.spectra.green import with_own_sums
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
-from jaxgap.spectra.regions import Nodes, energies_alone, nodes_on, overlap_nodes, pairs, pick, single_nodes
+from jaxgap.spectra.regions import Nodes, energies_alone, nodes_of_band, overlap_nodes, pairs, pick, single_nodes
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = ["entropy_of", "normal_entropy_of", "normal_specific_heat_of", "specific_heat_of"]
@@ -71,7 +71,7 @@ def _normal_entropy_on(sc: Superconductor, band: Band, a: Scalar, b: Scalar, T: 
     """Entropy [k_B] of a band's normal states with kappa in [a, b]."""
     kT = thermal_energy(T)
     centre, width = jax.lax.stop_gradient((kappa_F(band), jnp.pi * kT * jnp.abs(band.tangent[0])))
-    nodes: Nodes = nodes_on(sc, a, b, centre[None], width[None], rule.single)
+    nodes: Nodes = nodes_of_band(sc, band, a, b, centre[None], width[None], rule.single)
     return nodes.integral(_entropy_single(jnp.abs(zeta(band, nodes.kappa)), kT))
 
 
