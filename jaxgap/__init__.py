@@ -48,6 +48,7 @@ from jaxgap.model.superconductor import load as load
 from jaxgap.model.superconductor import save as save
 from jaxgap.model.superconductor import superconductor as superconductor
 from jaxgap.model.superconductor import symmetrised as symmetrised
+from jaxgap.model.tabulated import tabulated_band as tabulated_band
 from jaxgap.numerics.checks import InputError as InputError
 from jaxgap.numerics.checks import NotConvergedError as NotConvergedError
 from jaxgap.numerics.implicit import at_root as at_root

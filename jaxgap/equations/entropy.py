@@ -18,11 +18,11 @@ from jaxgap.model.band import Band, kappa_F, larger, shell, smaller, zeta
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.small import solved
 from jaxgap.numerics.types import Scalar
-from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra import pair as pair_spectrum
+from jaxgap.spectra.green import with_own_sums
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
-from jaxgap.spectra.regions import Nodes, energies_alone, nodes_on, overlap_nodes, pairs, pick, single_nodes
-from jaxgap.spectra.several_bands import SeveralBands, several
+from jaxgap.spectra.regions import Nodes, energies_alone, nodes_of_band, overlap_nodes, pairs, pick, single_nodes
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = ["entropy_of", "normal_entropy_of", "normal_specific_heat_of", "specific_heat_of"]
@@ -47,9 +47,9 @@ def entropy_of(
     for cluster in pairs(sc):
         nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap)
         z1, z2 = (zeta(sc.bands[i], nodes.kappa) for i in cluster.bands)
-        S += nodes.integral(spectrum.entropy_sum(spectrum.branches(z1, z2, *pick(Delta, cluster.channels)), kT))
-    for cluster in several(sc):
-        S += SeveralBands(sc, Delta, cluster).entropy(T, rule)
+        S += nodes.integral(pair_spectrum.entropy_sum(pair_spectrum.branches(z1, z2, *pick(Delta, cluster.channels)), kT))
+    for spectrum in with_own_sums(sc, Delta):
+        S += spectrum.entropy(T, rule)
     for band in sc.bands:
         (a, b), (lo, hi) = shell(band, sc.Omega), _within_reach(band, T)
         S += _normal_entropy_on(sc, band, smaller(lo, a), a, T, rule) + _normal_entropy_on(sc, band, b, larger(hi, b), T, rule)
@@ -71,7 +71,7 @@ def _normal_entropy_on(sc: Superconductor, band: Band, a: Scalar, b: Scalar, T: 
     """Entropy [k_B] of a band's normal states with kappa in [a, b]."""
     kT = thermal_energy(T)
     centre, width = jax.lax.stop_gradient((kappa_F(band), jnp.pi * kT * jnp.abs(band.tangent[0])))
-    nodes: Nodes = nodes_on(sc, a, b, centre[None], width[None], rule.single)
+    nodes: Nodes = nodes_of_band(sc, band, a, b, centre[None], width[None], rule.single)
     return nodes.integral(_entropy_single(jnp.abs(zeta(band, nodes.kappa)), kT))
 
 

@@ -17,11 +17,11 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap.equations.pairing import anomalous_densities
 from jaxgap.model.band import zeta
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.spectra import pair as spectrum
+from jaxgap.spectra import pair as pair_spectrum
+from jaxgap.spectra.green import with_own_sums
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, pick, single_nodes
-from jaxgap.spectra.several_bands import SeveralBands, several
 from jaxgap.units import thermal_energy
 
 __all__ = [
@@ -62,10 +62,10 @@ def quasiparticle_free_energy(
     for cluster in pairs(sc):
         nodes = overlap_nodes(sc, cluster, Delta, T, rule.overlap, normal=True)
         z = jnp.stack([zeta(sc.bands[i], nodes.kappa) for i in cluster.bands])
-        L = spectrum.log_sum(spectrum.branches(*z, *pick(Delta, cluster.channels)), kT)
+        L = pair_spectrum.log_sum(pair_spectrum.branches(*z, *pick(Delta, cluster.channels)), kT)
         phi -= nodes.integral(L - jnp.sum(_log_sum_single(jnp.abs(z), kT), axis=0))
-    for cluster in several(sc):
-        phi += SeveralBands(sc, Delta, cluster).quasiparticle_free_energy(T, rule)
+    for spectrum in with_own_sums(sc, Delta):
+        phi += spectrum.quasiparticle_free_energy(T, rule)
     return phi
 
 

@@ -45,7 +45,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact, PyTree
 
 from jaxgap.equations.group_sums import Block, group_densities
-from jaxgap.equations.nodes import Alone, Lanes, Pair, bands_alone, lanes
+from jaxgap.equations.nodes import Alone, Lanes, Pair, Table, bands_alone, lanes
 from jaxgap.equations.pairing import gap_residual, pack, phase_jacobian, unpack
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import one_of_many
@@ -120,6 +120,11 @@ def _densities(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[l
     parts = range(0, len(x), n)
     if at.alone is not None:
         _add_alone(x, at, at.alone, block, P, dP)
+    for c, table in zip(at.tabulated, at.tables, strict=True):
+        D = jnp.stack([x[c + p] for p in parts])
+        f, slope = _single_sums(table, jnp.sum(D * D, axis=0), at.kT, block == "amplitudes")
+        bent = f * jnp.eye(len(D))[:, :, None] + 2 * slope * D[:, None] * D[None]
+        _add([c + p for p in parts], f * D, bent, P, dP)
     for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
         unknowns = [c + p for p in parts for c in cluster.channels]
         _add(unknowns, *_pair_densities(pair, pick(x, tuple(unknowns)), at.kT, block), P, dP)
@@ -166,8 +171,8 @@ def _add_alone(
 
 
 def _single_sums(
-    at: Alone, D2: Float[Array, "interval element"], kT: PerElement, with_slope: bool
-) -> tuple[Float[Array, "interval element"], Float[Array, "interval element"]]:
+    at: Alone | Table, D2: Float[Array, "*interval element"], kT: PerElement, with_slope: bool
+) -> tuple[Float[Array, "*interval element"], Float[Array, "*interval element"]]:
     """Sums over k of f(E) = tanh(E / 2 k_B T) / 2E and df/d(E^2)."""
 
     def of_k(z: OfK, weight: OfK, D2: Float[Array, "*interval"], kT: Float[Array, "*element"]) -> tuple[OfK, ...]:

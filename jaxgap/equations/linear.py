@@ -17,13 +17,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.equations.nodes import Places, bands_alone, lanes_at, places
-from jaxgap.model.band import shell
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.hyperbolic import tanh_over
 from jaxgap.numerics.node_sums import over_nodes
+from jaxgap.spectra.green import with_own_sums
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, single_nodes
-from jaxgap.spectra.several_bands import SeveralBands, linear_sums, several
+from jaxgap.spectra.several_bands import linear_sums
 from jaxgap.units import k_B, thermal_energy
 
 __all__ = [
@@ -55,8 +55,8 @@ def linear_kernel(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_
         z1, z2 = (sc.bands[i].zeta(nodes.kappa) for i in cluster.bands)
         parts = jnp.stack([susceptibility(z1, kT), susceptibility(z2, kT), pair_susceptibility(z1, z2, kT)])
         K = K.at[jnp.array(cluster.channels)].add(nodes.integral(parts))
-    for cluster in several(sc):
-        K = K.at[jnp.array(cluster.channels)].add(SeveralBands(sc, normal, cluster).linear_kernel(T, rule))
+    for spectrum in with_own_sums(sc, normal):
+        K = K.at[jnp.array(spectrum.cluster.channels)].add(spectrum.linear_kernel(T, rule))
     return K / sc.N
 
 
@@ -92,6 +92,9 @@ def normal_matrices(
         for k, (i, j) in enumerate(bands):
             K[i] += at.alone.first[k] * alone[k]
             K[j] += (1 - at.alone.first[k]) * alone[k]
+    for c, table in zip(at.tabulated, at.tables, strict=True):
+        (alone,) = over_nodes(lambda z, weight, kT: (susceptibility(z, kT) * weight,), tuple(table), (at.kT,))
+        K[c] += alone
     for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
         for channel, part in zip(cluster.channels, over_nodes(_of_pair, tuple(pair), (at.kT,)), strict=True):
             K[channel] += part
@@ -123,7 +126,6 @@ def highest_temperature(sc: Superconductor) -> Float[Array, ""]:
     tanh(x)/x <= 1 bounds K_i <= n_i / 4 k_B T N_i and K_ij <= min(n_i, n_j) / 2 k_B T N_ij, where n_i is the number of states
     of band i in its shell.
     """
-    ends = [shell(band, sc.Omega) for band in sc.bands]
-    count = [b - a if sc.dimension == 2 else 2 * (b**1.5 - a**1.5) / 3 for a, b in ends]
+    count = [band.states_within(sc.Omega, sc.dimension) for band in sc.bands]
     bounds = [n / 4 for n in count] + [jnp.minimum(count[i], count[j]) / 2 for i, j in sc.cross]
     return jnp.sqrt(jnp.sum((sc.lam * (jnp.stack(bounds) / sc.N)[None, :]) ** 2)) / k_B + 1e-300

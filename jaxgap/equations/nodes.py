@@ -20,19 +20,22 @@ from jaxgap.spectra.pair import peaks
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import (
     broadened,
+    integrand_peaks,
     lightest,
+    nodes_of_band,
     nodes_on_each,
     overlap_interval,
     pairs,
     parameters,
     pick,
     single_intervals,
+    tables,
 )
 from jaxgap.spectra.several_bands import several
 from jaxgap.spectra.shells import Parts, Samples, Shells, band_pairs, nodes_on_parts, parts_of, shell_edges
 from jaxgap.units import thermal_energy
 
-__all__ = ["Alone", "Group", "Lanes", "Pair", "Places", "bands_alone", "lanes", "lanes_at", "places"]
+__all__ = ["Alone", "Group", "Lanes", "Pair", "Places", "Table", "bands_alone", "lanes", "lanes_at", "places"]
 
 Small = TypeVar("Small")
 
@@ -54,6 +57,13 @@ class Pair(NamedTuple):
     weight: Float[Array, "node element"]
 
 
+class Table(NamedTuple):
+    """Nodes of a band that is known by its density of states."""
+
+    z: Float[Array, "node element"]
+    weight: Float[Array, "node element"]
+
+
 class Group(eqx.Module):
     """Nodes of a cluster of three or more bands."""
 
@@ -71,10 +81,14 @@ class Lanes(eqx.Module):
     kT: Float[Array, "element"]
     """k_B T [meV]."""
     alone: Alone | None
-    """None if all clusters have more than two bands."""
+    """None if all clusters have more than two bands, or none is in k space."""
     pairs: tuple[Pair, ...]
     groups: tuple[Group, ...]
+    tables: tuple[Table, ...]
     clusters: tuple[Cluster, ...] = eqx.field(static=True)
+    """Of bands in k space."""
+    tabulated: tuple[int, ...] = eqx.field(static=True)
+    """The channels of the others."""
 
 
 class Interval(NamedTuple):
@@ -100,6 +114,8 @@ class Places(NamedTuple):
     alone: Interval | None
     pairs: list[Interval]
     groups: list[Parts]
+    tables: list[Float[Array, "element"]]
+    """|Delta| of the bands that are known by their density of states."""
 
 
 def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
@@ -125,12 +141,28 @@ def lanes_at(sc: Superconductor, on: Places, T: Float[Array, "element"], rule: R
         found = nodes_on_parts(parts, kT, rule.several, sc.dimension)
         z = jnp.stack([sc.bands[i].zeta(found.kappa) for i in cluster.bands])
         groups.append(Group(z, found, band_pairs(sc, cluster)))
-    return Lanes(on.coupling, kT, singles, tuple(together), tuple(groups), sc.clusters)
+    own = tables(sc)
+    laid = tuple(_on_table(sc, cluster.bands[0], size, T, rule.single) for cluster, size in zip(own, on.tables, strict=True))
+    rest = tuple(cluster for cluster in sc.clusters if cluster not in own)
+    return Lanes(on.coupling, kT, singles, tuple(together), tuple(groups), laid, rest, tuple(c.channels[0] for c in own))
+
+
+def _on_table(sc: Superconductor, i: int, size: Float[Array, "element"], T: Float[Array, "element"], n: int) -> Table:
+    """Nodes of band i, whose amplitudes have these sizes."""
+
+    def of_one(sc: Superconductor, size: Float[Array, ""], T: Float[Array, ""]) -> Table:
+        band = sc.bands[i]
+        m, mu = band.tangent
+        nodes = nodes_of_band(sc, band, *band.shell(sc.Omega), *integrand_peaks(m[None], mu[None], size[None], T), n)
+        return Table(band.zeta(nodes.kappa), nodes.weight)
+
+    found: Table = jax.vmap(of_one, out_axes=-1)(sc, size, T)
+    return found
 
 
 def _small(sc: Superconductor) -> list[Cluster]:
-    """The clusters of one or two bands, whose bands may pair alone."""
-    return [cluster for cluster in sc.clusters if len(cluster.bands) <= 2]
+    """The clusters of one or two bands in k space, which may pair alone."""
+    return [cluster for cluster in sc.clusters if len(cluster.bands) <= 2 and cluster not in tables(sc)]
 
 
 def bands_alone(clusters: Iterable[Cluster]) -> list[tuple[int, int]]:
@@ -143,7 +175,7 @@ def _energies_alone(
 ) -> Float[Array, "node interval element"]:
     """zeta of the band that is alone in every interval."""
     z = []
-    for k, (i, j) in enumerate(bands_alone(sc.clusters)):
+    for k, (i, j) in enumerate(bands_alone(_small(sc))):
         own = sc.bands[i].zeta(kappa[:, k])
         z.append(own if i == j else jnp.where(first[k] > 0, own, sc.bands[j].zeta(kappa[:, k])))
     return jnp.stack(z, axis=1)
@@ -181,9 +213,10 @@ def places(systems: Superconductor, Delta: Inexact[Array, "element channel"]) ->
         parts_of(Shells(pick(m, c.bands), pick(mu, c.bands), *edges, band_pairs(systems, c), pick(Delta, c.channels)))
         for c, edges in zip(several(systems), shells, strict=True)
     ]
+    sizes = [size[cluster.channels[0]] for cluster in tables(systems)]
     if first is None:
-        return Places(coupling, None, None, on, groups)
-    return Places(coupling, first.astype(float), on[0], on[1:], groups)
+        return Places(coupling, None, None, on, groups, sizes)
+    return Places(coupling, first.astype(float), on[0], on[1:], groups, sizes)
 
 
 Numbers: TypeAlias = tuple[

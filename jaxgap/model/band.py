@@ -10,14 +10,16 @@ tangents of the bands at their Fermi momenta, which are the bands themselves if 
 """
 
 from abc import abstractmethod
+from collections.abc import Iterable
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
 
+from jaxgap.numerics.checks import check
 from jaxgap.units import hbar2_over_2m_e
 
-__all__ = ["Band", "density_of_states", "kappa_F", "larger", "rho", "shell", "smaller", "velocity", "zeta"]
+__all__ = ["Band", "check_in_k_space", "density_of_states", "kappa_F", "larger", "rho", "shell", "smaller", "velocity", "zeta"]
 
 
 class Band(eqx.Module):
@@ -57,6 +59,24 @@ class Band(eqx.Module):
     def shell(self, Omega: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """The interval of kappa in which |zeta| <= Omega, cut at kappa = 0 [meV]."""
 
+    @property
+    def in_k_space(self) -> bool:
+        """Whether kappa is that of a k. If not, the band is known by its density of states alone, and kappa is an energy."""
+        return True
+
+    def segments(self, a: Float[Array, ""], b: Float[Array, ""]) -> tuple[Float[Array, "segment"], Float[Array, "segment"]]:
+        """The parts of an interval [a, b] of kappa, some perhaps empty, in which the band is smooth."""
+        return a[None], b[None]
+
+    def states(self, kappa: Float[Array, "*k"], dimension: int) -> Float[Array, "*k"]:
+        """States per kappa, the weight of the sum over its k [unit of N]."""
+        return rho(kappa, dimension)
+
+    def states_within(self, Omega: Float[Array, ""], dimension: int) -> Float[Array, ""]:
+        """Number of states inside the shell [meV times the unit of N]."""
+        a, b = self.shell(Omega)
+        return b - a if dimension == 2 else 2 * (b**1.5 - a**1.5) / 3
+
     @abstractmethod
     def beyond_shell(self, z: Complex[Array, ""], Omega: Float[Array, ""], dimension: int) -> Complex[Array, ""]:
         r"""\int d\kappa \rho / (z - \zeta) over the k outside the shell, up to a real constant: normal states there."""
@@ -85,7 +105,13 @@ def rho(kappa: Float[Array, "*k"], dimension: int) -> Float[Array, "*k"]:
 
 def density_of_states(band: Band, dimension: int) -> Float[Array, ""]:
     """Normal density of states at the Fermi level, N(0) = |m| rho(kappa_F) with 1/m = dzeta/dkappa there."""
-    return jnp.abs(band.tangent[0]) * rho(kappa_F(band), dimension)
+    return jnp.abs(band.tangent[0]) * band.states(kappa_F(band), dimension)
+
+
+def check_in_k_space(bands: Iterable[Band], what: str) -> None:
+    """Raise `InputError` unless every band has momenta, where something is seen at a k."""
+    for band in bands:
+        check(band.in_k_space, f"bands.{band.name}", f"be a band in k space for {what}", "a density of states")
 
 
 def velocity(band: Band, k: Float[Array, "*k"]) -> Float[Array, "*k"]:

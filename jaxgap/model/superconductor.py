@@ -18,10 +18,11 @@ import numpy as np
 import tomli_w
 from jaxtyping import Array, Bool, Float
 
-from jaxgap.model.band import Band, density_of_states
+from jaxgap.model.band import Band, check_in_k_space, density_of_states
 from jaxgap.model.couplings import CONVENTIONS, asymmetry, canonical_channel, channel_densities, channel_names
 from jaxgap.model.files import read_text, write_files
 from jaxgap.model.parabolic import ParabolicBand, parabolic_band
+from jaxgap.model.tabulated import TabulatedBand, read_table, tabulated_band
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.precision import own_rules, require_float64
 
@@ -188,7 +189,8 @@ def superconductor(
     """A `Superconductor` from numbers: the one place where they are converted and checked.
 
     Args:
-        bands: bands made by `parabolic_band`, or a mapping such as `{"alpha": {"mu": 50.0, "mass": 1.0}}`.
+        bands: bands made by `parabolic_band` or `tabulated_band`, or a mapping such as
+            `{"alpha": {"mu": 50.0, "mass": 1.0}}`, or with `energy` and `density` for a density of states.
         lam: square matrix of couplings, one row and column per channel.
         Omega: half width of the pairing shell [meV]: channel (i, j) acts where |zeta_i| <= Omega and |zeta_j| <= Omega.
         cross: the cross-paired pairs of bands, `"alpha:beta"` or `("alpha", "beta")`.
@@ -215,6 +217,8 @@ def superconductor(
     check(len(bands) > 0, "bands", "name at least one band", "none")
     check(len(set(names)) == len(names), "bands", "have different names", names)
     check(len({frozenset(p) for p in pairs}) == len(pairs), "cross", "name each pair of bands once", list(cross))
+    for i, j in pairs:
+        check_in_k_space((bands[i], bands[j]), "a cross channel, which pairs electrons of both bands at one k")
     check(dimension in (2, 3), "dimension", "be 2 or 3", repr(dimension))
     check(convention in CONVENTIONS, "convention", 'be "mean" or "sum"', repr(convention))
     n = len(order)
@@ -243,8 +247,12 @@ def to_toml(sc: Superconductor) -> str:
     """The system as TOML text, exact to the last bit; `from_toml` reads it back."""
     check_one_system(sc, "solve")
     for band in sc.bands:
-        check(isinstance(band, ParabolicBand), "sc", "have parabolic bands to be written as TOML", f"the band {band.name}")
+        known = isinstance(band, ParabolicBand | TabulatedBand)
+        check(known, "sc", "have parabolic bands, or tables, to be written as TOML", f"the band {band.name}")
     bands = {band.name: {leaf: float(getattr(band, leaf)) for leaf in band.leaves} for band in sc.bands}
+    for band in sc.bands:
+        if isinstance(band, TabulatedBand):
+            bands[band.name] |= {leaf: np.asarray(getattr(band, leaf)).tolist() for leaf in ("energy", "density")}
     table = {
         "Omega": float(sc.Omega),
         "dimension": sc.dimension,
@@ -262,11 +270,15 @@ _KEYS = {"Omega", "dimension", "convention", "cross", "channels", "lam", "bands"
 
 def from_toml(text: str, source: str = "system") -> Superconductor:
     """A system from TOML text with the keys Omega, bands, lam and, if wanted, cross, channels, dimension, convention."""
+    return from_table(toml_table(text, source), source)
+
+
+def toml_table(text: str, source: str) -> dict[str, Any]:
+    """TOML text as a table."""
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{source}: not valid TOML: {error}.") from None
-    return from_table(table, source)
 
 
 def from_table(table: Mapping[str, Any], source: str) -> Superconductor:
@@ -286,8 +298,25 @@ def from_table(table: Mapping[str, Any], source: str) -> Superconductor:
 
 
 def load(path: str | Path) -> Superconductor:
-    """Read a system from a TOML file."""
-    return from_toml(read_text(Path(path), "system"), str(path))
+    """Read a system from a TOML file. A band's `dos = "FILE"`, beside it, is its density of states (`model.tabulated`)."""
+    path = Path(path)
+    return from_table(with_tables(toml_table(read_text(path, "system"), str(path)), path.parent), str(path))
+
+
+def with_tables(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The table of a system whose bands have the densities of states of the files in `folder` that they name."""
+    bands = table.get("bands")
+    if not isinstance(bands, Mapping):
+        return dict(table)
+
+    def read(name: str, band: Any) -> Any:
+        if not isinstance(band, Mapping) or "dos" not in band:
+            return band
+        check(isinstance(band["dos"], str), f"bands.{name}.dos", "be the name of a file", repr(band["dos"]))
+        energy, density = read_table(folder / band["dos"])
+        return {key: value for key, value in band.items() if key != "dos"} | {"energy": energy, "density": density}
+
+    return {**table, "bands": {name: read(name, band) for name, band in bands.items()}}
 
 
 def save(sc: Superconductor, path: str | Path) -> None:
@@ -338,12 +367,16 @@ def _numbers(name: str, value: Any) -> Any:
 
 
 def _band(name: str, values: Any) -> Band:
-    """A band from a table with mu and mass."""
+    """A band from a table with mu and mass, or with mu and a density of states."""
     check(isinstance(values, Mapping), f"bands.{name}", "be a table with mu and mass", repr(values))
-    unknown = sorted(set(values) - {"mu", "mass"})
-    check(not unknown, f"bands.{name}", "have only the keys mu and mass", unknown)
-    check("mu" in values, f"bands.{name}", "have the key mu", sorted(values))
-    return parabolic_band(name, **{key: _numbers(f"{key}[{name}]", value) for key, value in values.items()})
+    by_states = "energy" in values or "density" in values
+    known = ("energy", "density", "mu") if by_states else ("mu", "mass")
+    unknown = sorted(set(values) - set(known))
+    check(not unknown, f"bands.{name}", f"have only the keys {', '.join(known[:-1])} and {known[-1]}", unknown)
+    for key in known if by_states else ("mu",):
+        check(key in values, f"bands.{name}", f"have the key {key}", sorted(values))
+    numbers = {key: _numbers(f"{key}[{name}]", value) for key, value in values.items()}
+    return (tabulated_band if by_states else parabolic_band)(name, **numbers)
 
 
 def _pair(entry: Any, names: list[str]) -> tuple[int, int]:
@@ -402,9 +435,14 @@ def _where(
         )
     alias = "; for two bands also `lambda_13` and the like" if _is_two_band(sc) else ""
     raise InputError(
-        f"Unknown path `{path}`: the paths of this system are `Omega`, `mu[band]`, `mass[band]` and `lam[channel, channel]` "
+        f"Unknown path `{path}`: the paths of this system are `Omega`, {_of_bands(sc)} and `lam[channel, channel]` "
         f"with the bands {', '.join(sc.band_names)} and the channels {', '.join(sc.channels)}{alias}."
     )
+
+
+def _of_bands(sc: Superconductor) -> str:
+    """The numbers that bands have: `mu[band]`, `mass[band]`."""
+    return ", ".join(dict.fromkeys(f"`{leaf}[band]`" for band in sc.bands for leaf in band.leaves))
 
 
 def _with_entry(lam: Leaf, row: int, column: int, value: Leaf) -> Leaf:

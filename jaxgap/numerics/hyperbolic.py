@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 __all__ = [
+    "level_entropy",
     "log_cosh",
     "one_less_product",
     "second_difference",
@@ -49,6 +50,13 @@ def tanh_over(x: X) -> X:
 def log_cosh(x: X) -> X:
     """ln(2 cosh x)."""
     return jnp.abs(x) + jnp.log1p(jnp.exp(-2 * jnp.abs(x)))
+
+
+def level_entropy(x: X) -> X:
+    r"""\sigma(x) = ln(1 + e^-2x) + 2x / (e^2x + 1), x = E / 2 k_B T: entropy [k_B] of a level at +-E, of one spin."""
+    size = jnp.abs(x)
+    decay = jnp.exp(-2 * size)
+    return jnp.log1p(decay) + 2 * size * decay / (1 + decay)
 
 
 def one_less_product(x: X, y: X) -> X:

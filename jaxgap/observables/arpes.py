@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.model.band import kappa_F, velocity
+from jaxgap.model.band import check_in_k_space, kappa_F, velocity
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
@@ -240,6 +240,7 @@ def fermi_wave_vector(sc: Superconductor, band: str) -> Float[Array, ""]:
     names = sc.band_names
     check(band in names, "band", f"be one of {', '.join(names)}", repr(band))
     one = sc.bands[names.index(band)]
+    check_in_k_space((one,), "what is seen at its Fermi momentum")
     return wave_vector(kappa_F(one))
 
 

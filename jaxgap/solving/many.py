@@ -50,6 +50,7 @@ from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.walk import ROUGH, SIDE, Walk, arrived, begin, go_on, going
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
+from jaxgap.spectra.regions import tables
 from jaxgap.spectra.several_bands import several
 
 __all__ = ["cut_for", "solve_many", "Ways"]
@@ -230,7 +231,7 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
 
 def cut_for(systems: Superconductor) -> Cut:
     """How work on such systems is cut."""
-    return cut().of_heavy() if several(systems) else cut()
+    return cut().of_heavy() if several(systems) or tables(systems) else cut()
 
 
 def _in_blocks(way: Any, batch: Any) -> Any:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Complex, Float, Inexact
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra.quadrature import Rule
 
-__all__ = ["ClusterSpectrum", "LocalFunctions", "SummedSpectrum"]
+__all__ = ["ClusterSpectrum", "LocalFunctions", "OwnSums", "SummedSpectrum"]
 
 S = TypeVar("S")
 
@@ -80,6 +80,23 @@ class ClusterSpectrum(eqx.Module):
             return turned.anomalous_densities(T, rule)
 
         return jax.jacfwd(jax.jacfwd(jax.jacfwd(densities)))(jnp.zeros(()))
+
+
+class OwnSums(ClusterSpectrum):
+    """A cluster that brings all of its sums over k: an abstract class. (Those of one and two bands in k space share nodes and
+    closed forms: `equations`.)"""
+
+    @abstractmethod
+    def linear_kernel(self, T: Float[Array, ""], rule: Rule) -> Float[Array, "own"]:
+        """P_c / Delta_c for small amplitudes [unit of N]."""
+
+    @abstractmethod
+    def quasiparticle_free_energy(self, T: Float[Array, ""], rule: Rule) -> Float[Array, ""]:
+        r"""-\sum_k \sum_b [L(E_b) - L(|\zeta_b|)] over the bands inside their shells [meV^2 times the unit of N]."""
+
+    @abstractmethod
+    def entropy(self, T: Float[Array, ""], rule: Rule) -> Float[Array, ""]:
+        """Of the quasiparticles inside the shells [k_B times the unit of N]."""
 
 
 class SummedSpectrum(ClusterSpectrum, Generic[S]):

@@ -14,10 +14,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
 
-from jaxgap.model.band import Band, rho
+from jaxgap.model.band import Band
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
+from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions, OwnSums
 from jaxgap.spectra.one_band import OneBand
+from jaxgap.spectra.one_table import OneTable
+from jaxgap.spectra.regions import tables
 from jaxgap.spectra.several_bands import SeveralBands
 from jaxgap.spectra.two_bands import TwoBands
 
@@ -30,6 +32,7 @@ __all__ = [
     "local_green_function",
     "normal_green_function",
     "singular_energies_of",
+    "with_own_sums",
 ]
 
 Amplitudes = Inexact[Array, "channel"]
@@ -41,7 +44,16 @@ ZERO = 1e-6
 def clusters_of(sc: Superconductor, Delta: Amplitudes) -> list[ClusterSpectrum]:
     """The clusters of a system at given amplitudes. Here it is decided what a cluster of how many bands is."""
     kinds: dict[int, Callable[..., ClusterSpectrum]] = {1: OneBand, 2: TwoBands}
-    return [kinds.get(len(cluster.bands), SeveralBands)(sc, Delta, cluster) for cluster in sc.clusters]
+    known = tables(sc)
+    return [
+        (OneTable if cluster in known else kinds.get(len(cluster.bands), SeveralBands))(sc, Delta, cluster)
+        for cluster in sc.clusters
+    ]
+
+
+def with_own_sums(sc: Superconductor, Delta: Amplitudes) -> list[OwnSums]:
+    """Those of them that bring all of their sums over k."""
+    return [spectrum for spectrum in clusters_of(sc, Delta) if isinstance(spectrum, OwnSums)]
 
 
 def energies_of(sc: Superconductor, Delta: Amplitudes, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:
@@ -101,7 +113,7 @@ def _normal_density(band: Band, sc: Superconductor, omega: Float[Array, ""]) -> 
     kappa = band.kappa_at(omega)
     normal = (jnp.abs(omega) > sc.Omega) & (kappa > 0)
     kappa = jnp.where(normal, kappa, 1.0)
-    return jnp.where(normal, rho(kappa, sc.dimension) / jnp.abs(band.slope(kappa)), 0.0)
+    return jnp.where(normal, band.states(kappa, sc.dimension) / jnp.abs(band.slope(kappa)), 0.0)
 
 
 def singular_energies_of(sc: Superconductor, Delta: Amplitudes) -> Float[Array, "peak"]:

@@ -10,7 +10,6 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
 
-from jaxgap.model.band import rho
 from jaxgap.model.parabolic import ParabolicBand
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra.cluster import LocalFunctions, SummedSpectrum
@@ -29,7 +28,7 @@ from jaxgap.spectra.regions import (
 )
 from jaxgap.units import thermal_energy
 
-__all__ = ["OneBand", "density_alone", "local_functions_alone", "sums_alone"]
+__all__ = ["OneBand", "combined", "density_alone", "local_functions_alone", "sums_alone"]
 
 Scalar = Float[Array, ""]
 
@@ -91,7 +90,13 @@ def local_functions_alone(
     a, b, D = jnp.stack([one.a for one in intervals]), jnp.stack([one.b for one in intervals]), pick(Delta, bands)
     root = jnp.sqrt(z**2 - abs2(D))
     closed = all(isinstance(sc.bands[i], ParabolicBand) for i in bands)
-    direct, odd = (_in_closed_form if closed else _on_nodes)(sc, bands, a, b, root)
+    return combined(z, D, *(_in_closed_form if closed else _on_nodes)(sc, bands, a, b, root))
+
+
+def combined(
+    z: Complex[Array, ""], D: Inexact[Array, "*band"], direct: Complex[Array, "*band"], odd: Complex[Array, "*band"]
+) -> LocalFunctions:
+    """From the sums over k of 1 / (z^2 - E^2) and of zeta / (z^2 - E^2)."""
     return LocalFunctions(z * direct + odd, z * direct - odd, -D / jnp.pi * direct.imag + 0j)
 
 
@@ -141,5 +146,5 @@ def density_alone(
     kappa = band.kappa_at(z)
     inside = open_ & (kappa >= interval.a) & (kappa <= interval.b)
     kappa = jnp.where(inside, kappa, 1.0)
-    density = rho(kappa, sc.dimension) / jnp.abs(band.slope(kappa))
+    density = band.states(kappa, sc.dimension) / jnp.abs(band.slope(kappa))
     return jnp.sum(jnp.where(inside, density * (1 + z / omega) / 2 * size / jnp.abs(z), 0.0))

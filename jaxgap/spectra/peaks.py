@@ -96,7 +96,7 @@ def _single_peak(sc: Superconductor, Delta: Amplitudes, i: int, name: str) -> Co
     """A band alone has one minimum, E = |Delta| at k_F, with E'' = 1 / m^2 |Delta|."""
     gap = float(abs(Delta[i]))
     band = sc.bands[i]
-    weight = float(rho(kappa_F(band), sc.dimension)) * float(jnp.abs(band.tangent[0])) * (2 * gap) ** 0.5
+    weight = float(density_of_states(band, sc.dimension)) * (2 * gap) ** 0.5
     return CoherencePeak(name, gap, float(kappa_F(band)), "minimum", weight)
 
 

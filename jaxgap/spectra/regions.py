@@ -18,7 +18,7 @@ from jaxgap.model.band import Band, larger, smaller
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import safe_sqrt
-from jaxgap.spectra.quadrature import Peaked, laid_on, pieces
+from jaxgap.spectra.quadrature import Peaked, laid_on, panels, pieces
 from jaxgap.units import thermal_energy
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "energies_alone",
     "intervals_alone",
     "nodes_at_roots",
+    "nodes_of_band",
     "nodes_of_intervals",
     "integrand_peaks",
     "lightest",
@@ -41,6 +42,7 @@ __all__ = [
     "pick",
     "single_intervals",
     "single_nodes",
+    "tables",
 ]
 
 Amplitudes = Inexact[Array, "channel"]
@@ -142,6 +144,23 @@ def nodes_on_each(sc: Superconductor, intervals: list[Peaked], n: list[int]) -> 
     return [Nodes(y**2, 2 * y**2 * weight) for y, weight in laid]  # dkappa rho = 2 y dy y
 
 
+def nodes_of_band(
+    sc: Superconductor, band: Band, a: Scalar, b: Scalar, centre: Float[Array, "root"], width: Float[Array, "root"], n: int
+) -> Nodes:
+    """Nodes on [a, b] for a band that is alone there, with weights that are its states: of one known by a table n nodes on
+    each side of every peak between any two knots."""
+    if band.in_k_space:
+        return nodes_on(sc, a, b, centre, width, n)
+    ends = band.segments(a, b)
+    kappa, weight = jax.vmap(lambda lower, upper: panels(lower, upper, centre, width, n))(*ends)
+    return Nodes(kappa.reshape(-1), (weight * band.states(kappa, sc.dimension)).reshape(-1))
+
+
+def tables(sc: Superconductor) -> list[Cluster]:
+    """The bands, which pair alone, that are known by their density of states only."""
+    return [cluster for cluster in sc.clusters if not sc.bands[cluster.bands[0]].in_k_space]
+
+
 def overlap_nodes(sc: Superconductor, cluster: Cluster, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False) -> Nodes:
     """Nodes where both bands of a cluster are inside the shell, placed for the amplitudes `Delta`.
 
@@ -161,13 +180,14 @@ class Interval(NamedTuple):
 
 
 def intervals_alone(sc: Superconductor, cluster: Cluster) -> list[Interval]:
-    """Where bands of a cluster of one or two pair alone (clusters of several know but one kind of interval: `spectra.shells`).
+    """Where bands of a cluster of one or two pair alone (clusters of several know but one kind of interval: `spectra.shells`;
+    tables have nodes of their own: `spectra.one_table`).
 
     That is the whole shell of a band without cross channel; of a cross-paired one it is what its partner's shell leaves,
     on either side. The ends are cut by `larger` and `smaller`: where two shells are equal (d = 0), the
     derivative of an edge is then the mean of both sides.
     """
-    if len(cluster.bands) > 2:
+    if len(cluster.bands) > 2 or cluster in tables(sc):
         return []
     edges = [sc.bands[i].shell(sc.Omega) for i in cluster.bands]
     if len(edges) == 1:

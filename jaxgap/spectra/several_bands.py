@@ -12,9 +12,16 @@ from jaxtyping import Array, Bool, Complex, Float, Inexact
 
 from jaxgap.model.band import rho
 from jaxgap.model.superconductor import Cluster, Superconductor
-from jaxgap.numerics.hyperbolic import log_cosh, one_less_product, slope_difference, tanh_difference, third_difference
+from jaxgap.numerics.hyperbolic import (
+    level_entropy,
+    log_cosh,
+    one_less_product,
+    slope_difference,
+    tanh_difference,
+    third_difference,
+)
 from jaxgap.spectra.bogoliubov import Bogoliubov, Matrices, dagger, green_functions, levels, tanh_of, traced
-from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions
+from jaxgap.spectra.cluster import LocalFunctions, OwnSums
 from jaxgap.spectra.peaks import singular_energies_of_several
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import NODES_AT_ROOTS
@@ -38,7 +45,7 @@ def several(sc: Superconductor) -> list[Cluster]:
     return [cluster for cluster in sc.clusters if len(cluster.bands) > 2]
 
 
-class SeveralBands(Bogoliubov, ClusterSpectrum):
+class SeveralBands(Bogoliubov, OwnSums):
     """A cluster of any number of bands."""
 
     def anomalous_densities(self, T: Scalar, rule: Rule) -> Inexact[Array, "own"]:
@@ -54,7 +61,6 @@ class SeveralBands(Bogoliubov, ClusterSpectrum):
         return jax.jacfwd(imaginary)(jnp.zeros(len(self.cluster.channels)))
 
     def linear_kernel(self, T: Scalar, rule: Rule) -> Float[Array, "own"]:
-        """P_c / Delta_c for small amplitudes [unit of N]."""
         normal = SeveralBands(self.superconductor, jnp.zeros(len(self.superconductor.channels)), self.cluster)
         at = normal.samples(T, rule.several)
         return linear_sums(self.zeta(at.kappa), at, band_pairs(self.superconductor, self.cluster), thermal_energy(T))
@@ -72,8 +78,7 @@ class SeveralBands(Bogoliubov, ClusterSpectrum):
         return self._by_channel(F, at)
 
     def quasiparticle_free_energy(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
-        r"""-\sum_k \sum_b [L(E_b) - L(|\zeta_b|)] over the bands inside their shells [meV^2 times the unit of N], with
-        derivatives to second order."""
+        """With derivatives to second order."""
         kT, at = thermal_energy(T), self.samples(T, rule.several, normal=True)
         paired = traced(self.hamiltonians(self.Delta, at), kT, log_cosh, jnp.tanh, tanh_difference)
         normal = jnp.sum(jnp.where(at.active, 2 * log_cosh(self.zeta(at.kappa) / (2 * kT)), 0.0), axis=0)
@@ -84,8 +89,10 @@ class SeveralBands(Bogoliubov, ClusterSpectrum):
     def entropy(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
         r"""\sum_k tr \sigma(X) inside the shells [k_B times the unit of N], \sigma = \ln 2 \cosh x - x \tanh x."""
         kT, at = thermal_energy(T), self.samples(T, rule.several)
-        found = traced(self.hamiltonians(self.Delta, at), kT, _entropy, _entropy_slope, lambda x, y: -slope_difference(x, y))
-        outside = jnp.sum(jnp.where(at.active, 0.0, 2 * _entropy(self.zeta(at.kappa) / (2 * kT))), axis=0)
+        found = traced(
+            self.hamiltonians(self.Delta, at), kT, level_entropy, _entropy_slope, lambda x, y: -slope_difference(x, y)
+        )
+        outside = jnp.sum(jnp.where(at.active, 0.0, 2 * level_entropy(self.zeta(at.kappa) / (2 * kT))), axis=0)
         return at.integral(found - outside)
 
     def energies(self, kappa: OfK) -> Float[Array, "branch *k"]:
@@ -188,13 +195,6 @@ def linear_sums(
 def _of_bands(M: Matrices) -> Inexact[Array, "band node"]:
     """Diagonals."""
     return jnp.diagonal(M, axis1=1, axis2=2).T
-
-
-def _entropy(x: OfK) -> OfK:
-    """Of a level at +-E, x = E / 2 k_B T [k_B], half of both spins': ln(1 + e^-2x) + 2x / (e^2x + 1)."""
-    size = jnp.abs(x)
-    decay = jnp.exp(-2 * size)
-    return jnp.log1p(decay) + 2 * size * decay / (1 + decay)
 
 
 def _entropy_slope(x: OfK) -> OfK:
