@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind
 from jaxgap.continuation.branches import branches
@@ -26,10 +27,11 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.numerics.implicit import SINGULAR
 from jaxgap.numerics.marginal import marginal_space, projector
+from jaxgap.numerics.programs import program
 from jaxgap.solving.critical import linear_crossings
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.labels import Label
-from jaxgap.states.solutions import solutions
+from jaxgap.states.solutions import State, is_superconducting, solutions
 from jaxgap.units import k_B
 
 __all__ = ["Transition", "TransitionKind", "transition"]
@@ -73,18 +75,19 @@ class Transition(NamedTuple):
     """Temperature above T_c,lin [K] below which the normal state is unstable in an oscillation (for equal relaxation rates)."""
 
 
-def _cubic(sc: Superconductor, T: float) -> float:
+@program
+def _cubic(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, ""]:
     """Sign of the cubic term of the gap equations along the critical direction at T_c,lin: where it is negative, the
     superconducting branch sets out towards higher temperatures, and the transition is of first order.
 
     With M v = 0 and w M = 0 it is w . d^3 r(e v)/de^3 / (w . v); r is odd in Delta, so nothing else enters at this order. NaN
     where w . v = 0 (a defective eigenvalue).
     """
-    space = marginal_space(linear_map(sc, jnp.asarray(T)))
+    space = marginal_space(linear_map(sc, T))
     v = space.direction
     w = projector(space).T @ v
-    third = w @ cubic_residual(sc, v, jnp.asarray(T))
-    return float(third / (w @ v)) if abs(w @ v) > SINGULAR else float("nan")
+    third, overlap = w @ cubic_residual(sc, v, T), w @ v
+    return jnp.where(jnp.abs(overlap) > SINGULAR, third / overlap, jnp.nan)
 
 
 @takes_system
@@ -109,15 +112,17 @@ def transition(sc: Superconductor) -> Transition:
 def _static_transition(sc: Superconductor, linear: tuple[float, ...]) -> Transition:
     """The transition into static states, from the temperatures at which the normal state is marginal."""
     T_lin = linear[0] if linear else 0.0
+    above: list[State] = []
+    if linear and is_superconducting(sc, T_lin * (1 + 1e-3)):
+        above = [state for state in solutions(sc, T_lin * (1 + 1e-3)) if state.label != Label.NORMAL]
+    if linear and not above and _cubic(sc, jnp.asarray(T_lin)) > 0:
+        return Transition(T_lin, TransitionKind.CONTINUOUS, linear, None, None)
     coldest = 0.01 * T_lin if linear else 1e-4 * float(highest_temperature(sc))
     cold = solutions(sc, coldest)
     largest = max((float(np.max(np.abs(state.Delta))) for state in cold), default=0.0)
     if largest == 0.0:
         return Transition(0.0, TransitionKind.NONE, linear, None, None)
     # No gap ratio Delta / k_B T_c is below 1/2 for the largest amplitude: twice that temperature lies above every branch.
-    above = [state for state in solutions(sc, T_lin * (1 + 1e-3)) if state.label != Label.NORMAL] if linear else []
-    if linear and not above and _cubic(sc, T_lin) > 0:
-        return Transition(T_lin, TransitionKind.CONTINUOUS, linear, None, None)
     found = branches(path(sc, 0.0, {"T": (coldest, max(1.5 * T_lin, 2 * largest / k_B))}), searches=1)
     folds = [float(e.value()) for b in found for e in b.events if e.kind == BifurcationKind.FOLD]
     superheating = max((T for T in folds if T_lin < T), default=None)

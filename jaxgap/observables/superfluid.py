@@ -34,7 +34,7 @@ holes,
 .. math:: D_i = \frac{1}{m_i} \sum_k \Bigl\{ -\frac{\kappa}{d} \, \mathrm{tr} \, 1_i \frac{\partial}{\partial \epsilon}
                 \tanh\frac{H + \epsilon V}{2 k_B T} - \Bigl[ \tanh\frac{H}{2 k_B T} \Bigr]_{ii} \Bigr\} .
 
-Of that D has first derivatives; second ones would be third ones of tanh (`spectra.bogoliubov`), and are incomplete.
+Second derivatives of that are third ones of tanh: `spectra.bogoliubov.tanh_and_slope` has them.
 
 - The amplitudes are those of q = 0. They need not relax: a twist by -q is a mirror image of one by q, so P_c and F are even in
   q at all amplitudes, real or not, and the amplitudes (phases included) change by O(q^2), which changes F by O(q^4). There is
@@ -49,7 +49,6 @@ Of that D has first derivatives; second ones would be third ones of tanh (`spect
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact
@@ -69,7 +68,7 @@ from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra import pair as spectrum
-from jaxgap.spectra.bogoliubov import Bogoliubov, tanh_of
+from jaxgap.spectra.bogoliubov import Bogoliubov, tanh_and_slope
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import overlap_nodes, pairs, parameters, pick, single_nodes
@@ -248,7 +247,7 @@ def _of_several(matrix: Bogoliubov, T: Scalar, rule: Rule) -> Float[Array, "own"
     v = 1 / pick(parameters(sc)[0], matrix.cluster.bands)
     X, V = matrix.hamiltonians(matrix.Delta, at) / (2 * kT), jnp.diag(jnp.tile(v, 2)) / (2 * kT)
     # A band outside its shell has no amplitude with the others: its own v does not reach them.
-    found = jax.jvp(tanh_of, (X,), (jnp.broadcast_to(V, X.shape).astype(X.dtype),))
+    found = tanh_and_slope(X, jnp.broadcast_to(V, X.shape).astype(X.dtype))
     t, slope = (jnp.real(jnp.diagonal(part, axis1=1, axis2=2)).T for part in found)
     D = v[:, None] * (-at.kappa / sc.dimension * (slope[:n] + slope[n:]) - t[:n])
     return at.integral(jnp.where(at.active, D, 0.0))

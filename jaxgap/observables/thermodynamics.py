@@ -115,7 +115,8 @@ def entropy(solution: MeanFieldState) -> Float[Array, ""]:
 def specific_heat(solution: MeanFieldState) -> Float[Array, ""]:
     """Specific heat C = T dS/dT along the state's branch [meV^2/K times the unit of N].
 
-    It diverges at a fold, where the branch ends. See `specific_heat_jump` for T_c itself.
+    It diverges at a fold, where the branch ends. See `specific_heat_jump` for T_c itself. Of three or more cross-paired bands
+    it has first derivatives; second ones are NaN.
     """
     return solution.specific_heat()
 

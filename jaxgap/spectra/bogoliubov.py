@@ -7,11 +7,12 @@ There is no closed form, but there are derivatives without those of eigenvectors
 .. math:: W^\dagger \tanh(X) W = t(l_i) \delta_{ij} + t[l_i, l_j]\, d_{ij} + \sum_k t[l_i, l_k, l_j]\, d_{ik} d_{kj} + O(d^3)
 
 about the frozen eigenvectors W, exact to second order in every mode of differentiation, however degenerate, at T = 0 too
-(`numerics.hyperbolic` has the divided differences). A third derivative of P would be silently incomplete.
+(`numerics.hyperbolic` has the divided differences). A third derivative would lack the term of third order: it is NaN.
 """
 
 from collections.abc import Callable
 from functools import partial, reduce
+from itertools import combinations_with_replacement, product
 from typing import NamedTuple
 
 import equinox as eqx
@@ -22,15 +23,16 @@ from jaxtyping import Array, Bool, Complex, Float, Inexact
 
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.characteristic import coefficients
-from jaxgap.numerics.hyperbolic import second_difference, tanh_difference
+from jaxgap.numerics.hyperbolic import second_difference, tanh_difference, third_difference
 from jaxgap.numerics.jacobi import eigenvectors
+from jaxgap.numerics.orders import ends_after
 from jaxgap.numerics.small import eigenvalues, openly_solved
 from jaxgap.spectra.regions import nodes_on, parameters, pick
 from jaxgap.spectra.shells import Samples, Shells, band_pairs, gap_matrix, parts_of, shell_edges
 from jaxgap.spectra.shells import samples as samples_of
 from jaxgap.units import thermal_energy
 
-__all__ = ["Bogoliubov", "dagger", "green_functions", "levels", "tanh_of", "traced"]
+__all__ = ["Bogoliubov", "dagger", "green_functions", "levels", "tanh_and_slope", "tanh_of", "traced"]
 
 TOUCHING = 1e-12
 """Branches nearer than this share of Omega touch: rounding leaves less."""
@@ -155,33 +157,78 @@ def _frozen(X: Matrices) -> tuple[Float[Array, "node n"], Matrices, Matrices]:
     return E, W, d - jax.lax.stop_gradient(d)
 
 
+def _nothing_beyond(order: int, d: Matrices) -> Float[Array, "node"]:
+    """Zero; a derivative of a higher order is NaN, not one that lacks a term."""
+    return ends_after(order, jnp.sum(jnp.real(d), axis=(1, 2)))
+
+
 def tanh_of(X: Matrices) -> Matrices:
-    """tanh(X), with first and second derivatives."""
+    """tanh(X), with first and second derivatives; NaN for a third."""
     E, W, d = _frozen(X)
+    return W @ _tanh_about(E, d) @ dagger(W)
+
+
+def tanh_and_slope(X: Matrices, V: Matrices) -> tuple[Matrices, Matrices]:
+    r"""tanh(X) and d tanh(X + \epsilon V) / d\epsilon, both with first and second derivatives; NaN for a third."""
+    E, W, d = _frozen(X)
+    v = dagger(W) @ V @ W
+    x, y, z = E[:, :, None, None], E[:, None, :, None], E[:, None, None, :]
+    once = jnp.einsum("nikj,nik,nkj->nij", second_difference(x, y, z), v, d)
+    turned = jnp.einsum("nikj,nik,nkj->nij", second_difference(x, y, z), d, v)
+    slope = tanh_difference(E[:, :, None], E[:, None, :]) * v + once + turned + jnp.expand_dims(_nothing_beyond(2, d), (1, 2))
+    t = _third_differences(E)
+    for factors in ((v, d, d), (d, v, d), (d, d, v)):
+        slope = slope + jnp.einsum("niklj,nik,nkl,nlj->nij", t, *factors)
+    return W @ _tanh_about(E, d) @ dagger(W), W @ slope @ dagger(W)
+
+
+def _tanh_about(E: Float[Array, "node n"], d: Matrices) -> Matrices:
+    """W^+ tanh(X) W."""
     x, y, z = E[:, :, None, None], E[:, None, :, None], E[:, None, None, :]
     found = jnp.tanh(E)[:, :, None] * jnp.eye(E.shape[1]) + tanh_difference(E[:, :, None], E[:, None, :]) * d
-    found = found + jnp.einsum("nikj,nik,nkj->nij", second_difference(x, y, z), d, d)
-    return W @ found @ dagger(W)
+    return (
+        found
+        + jnp.einsum("nikj,nik,nkj->nij", second_difference(x, y, z), d, d)
+        + jnp.expand_dims(_nothing_beyond(2, d), (1, 2))
+    )
+
+
+def _third_differences(E: Float[Array, "node n"]) -> Float[Array, "node n n n n"]:
+    """t[E_i, E_k, E_l, E_j], each set of four once."""
+    n = E.shape[1]
+    sets = list(combinations_with_replacement(range(n), 4))
+    place: dict[tuple[int, ...], int] = {one: k for k, one in enumerate(sets)}
+    where = np.array([place[tuple(sorted(four))] for four in product(range(n), repeat=4)]).reshape(n, n, n, n)
+    # One set after the other: else XLA finds each anew for every place that it has.
+    found = jax.lax.map(lambda four: third_difference(*E.T[four]), jnp.array(sets))
+    return jnp.moveaxis(found[where], -1, 0)
 
 
 def traced(
     H: Matrices, kT: Scalar, f: Callable[[OfK], OfK], slope: Callable[[OfK], OfK], slopes: Callable[[OfK, OfK], OfK]
 ) -> Float[Array, "node"]:
-    """tr f(X), X = H / 2 k_B T, from f' and its divided differences; with first and second derivatives."""
+    """tr f(X), X = H / 2 k_B T, from f' and its divided differences; with first and second derivatives, NaN for a third."""
     E, _, d = _frozen(H / (2 * kT))
     first = slope(E) * jnp.real(jnp.diagonal(d, axis1=1, axis2=2))
     second = slopes(E[:, :, None], E[:, None, :]) * jnp.real(d * jnp.swapaxes(d, 1, 2))
-    return jnp.sum(f(E) + first, axis=1) + 0.5 * jnp.sum(second, axis=(1, 2))
+    return jnp.sum(f(E) + first, axis=1) + 0.5 * jnp.sum(second, axis=(1, 2)) + _nothing_beyond(2, d)
 
 
 def levels(H: Matrices) -> Float[Array, "node level"]:
-    """Eigenvalues, rising; with first and, where they do not touch, second derivatives."""
+    r"""Eigenvalues, rising; with derivatives to third order where they do not touch, NaN beyond,
+
+    .. math:: E_i + d_{ii} + \sum_{k \neq i} |a_{ik}|^2 (E_i - E_k)
+              + \sum_{k, l \neq i} a_{ik} d_{kl} a_{il}^* - d_{ii} \sum_{k \neq i} |a_{ik}|^2,
+              \qquad a_{ik} = \frac{d_{ik}}{E_i - E_k} .
+    """
     E, _, d = _frozen(H)
     order = jnp.argsort(E, axis=1)
     apart = E[:, :, None] - E[:, None, :]
     touching = apart == 0
-    second = jnp.where(touching, 0.0, jnp.real(d * jnp.swapaxes(d, 1, 2)) / jnp.where(touching, 1.0, apart))
-    E = E + jnp.real(jnp.diagonal(d, axis1=1, axis2=2)) + jnp.sum(second, axis=2)
+    a = jnp.where(touching, 0.0, d / jnp.where(touching, 1.0, apart))
+    own, weight = jnp.real(jnp.diagonal(d, axis1=1, axis2=2)), jnp.real(a * jnp.conj(a))
+    third = jnp.sum(jnp.real((a @ d) * jnp.conj(a)), axis=2) - own * jnp.sum(weight, axis=2)
+    E = E + own + jnp.sum(weight * apart, axis=2) + third + jnp.expand_dims(_nothing_beyond(3, d), 1)
     return jnp.take_along_axis(E, order, axis=1)
 
 

@@ -151,8 +151,10 @@ class SeveralBands(Bogoliubov, OwnSums):
         def one(k: Scalar, on: Bool[Array, "band"]) -> Float[Array, "band"]:
             E, slope = level(k, jnp.zeros(n), on), slopes(k, on)
             near = jax.lax.stop_gradient(jnp.abs(E - omega) <= SAME * (1 + jnp.abs(omega)) * (1 + jnp.abs(slope)))
-            # The root as a function of everything: one step of Newton from where it is.
-            moved = jnp.where(near, jax.lax.stop_gradient(k) - (E - omega) / jnp.where(slope == 0, 1.0, slope), k)
+            # The root as a function of everything, to second order: a step of Newton from where it is, and Chebyshev's term.
+            safe, bend = jnp.where(slope == 0, 1.0, slope), jax.lax.stop_gradient(jax.jacfwd(slopes)(k, on))
+            step = jnp.where(near, (E - omega) / safe, 0.0)
+            moved = jax.lax.stop_gradient(k) - step - step**2 * bend / (2 * safe)
             count = jnp.maximum(jnp.sum(near), 1)
 
             def shared(k: Scalar) -> Float[Array, "band"]:

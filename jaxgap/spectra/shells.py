@@ -23,6 +23,7 @@ from jaxtyping import Array, Bool, Complex, Float, Inexact
 
 from jaxgap.model.band import rho
 from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.orders import ends_after
 from jaxgap.numerics.small import eigenvalues
 from jaxgap.spectra.quadrature import NARROWEST, longest_pieces
 from jaxgap.spectra.regions import broadened, lightest
@@ -197,7 +198,7 @@ def samples(sc: Superconductor, cluster: Cluster, parts: Parts, kT: Scalar, n: i
 
     To second order in the displacement e - e_0 of an edge the integral changes by (e - e_0) times what the integrand jumps by
     half way. Where edges coincide the mean is taken of two orders in which they may pass each other, one the reverse of the
-    other: exact if all move together, the mean of both sides of two.
+    other: exact if all move together, the mean of both sides of two. A third derivative in the edges is NaN.
     """
     a, b = shell_edges(sc, cluster)
     nodes = jax.lax.stop_gradient(nodes_on_parts(parts, kT, n, sc.dimension))
@@ -223,7 +224,7 @@ def _crossings(a: Float[Array, "band"], b: Float[Array, "band"], order: np.ndarr
     own = who[None] == np.arange(n)[:, None]
     positive = kappa > 0
     density = jnp.where(positive, rho(jnp.where(positive, kappa, 1.0), dimension), 0.0)
-    weight = (e - fixed) * sign * density / 2
+    weight = (e - fixed) * sign * density / 2 + ends_after(2, e - fixed)
     return Samples(
         jnp.concatenate([kappa, kappa]),
         jnp.concatenate([weight, -weight]),

@@ -32,10 +32,10 @@ from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.states.identity import distinct
 from jaxgap.states.judging import values_of
 from jaxgap.states.ranking import ranked
-from jaxgap.states.search import AT_ONE_POINT, Places, all_states
+from jaxgap.states.search import AT_ONE_POINT, BrokenStates, Places, RealStates, all_states
 from jaxgap.states.starts import Starts, starts_of
 
-__all__ = ["State", "Solutions", "solutions", "ground_state"]
+__all__ = ["State", "Solutions", "solutions", "ground_state", "is_superconducting"]
 
 
 class State(NamedTuple):
@@ -189,12 +189,27 @@ def solutions(sc: Superconductor, T: object, *, starts: object = None) -> Soluti
     if not is_concrete((sc, T)) or jnp.ndim(sc.Omega) > 0:
         raise InputError("`solutions` is a search on the host: it takes one concrete system and temperature, not traced ones.")
     groups = coupled_groups(sc)
-    real, broken = all_states(Places(point(sc, T), np.zeros((1, 0)), groups), _starts(sc, starts), AT_ONE_POINT)
+    real, broken = _searched(sc, T, groups, _starts(sc, starts))
     # The normal state is a solution at every temperature.
     found = _polished(sc, T, np.concatenate([np.zeros((1, len(sc.channels))), real[0]]), broken[0])
     rows, _ = as_real(np.stack([np.asarray(s.Delta) for s in found]), groups)
     states = described(sc, [found[i] for i in distinct(rows, groups)])
     return Solutions(sc, float(T), tuple(states[i] for i in _order(states)))
+
+
+@takes_system
+def is_superconducting(sc: Superconductor, T: object) -> bool:
+    """Whether the search of `solutions` finds anything but the normal state at T [K]: what it finds is not solved any further,
+    whose programs take longest to compile."""
+    return any(
+        np.isfinite(found).any() for found in _searched(sc, checked_temperature(T), coupled_groups(sc), _starts(sc, None))
+    )
+
+
+def _searched(
+    sc: Superconductor, T: Float[Array, ""], groups: list[np.ndarray], starts: Starts
+) -> tuple[RealStates, BrokenStates]:
+    return all_states(Places(point(sc, T), np.zeros((1, 0)), groups), starts, AT_ONE_POINT)
 
 
 @takes_system

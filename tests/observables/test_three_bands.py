@@ -31,6 +31,7 @@ from jaxgap.observables.located import OnBranch
 from jaxgap.observables.point_contact import check_polarisation
 from jaxgap.observables.quantities import QUANTITIES
 from jaxgap.observables.quantity import Need, Quantity
+from jaxgap.observables.superfluid import superfluid_weights_of
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.solution import Solution
 
@@ -137,6 +138,22 @@ def test_specific_heat_is_the_slope_of_the_entropy() -> None:
 
     x, h = float(SC.get("lam[a, b]")), 1e-5
     assert relative_error(jax.grad(C)(x), (float(C(x + h)) - float(C(x - h))) / (2 * h)) < DIFFERENCES
+
+
+@pytest.mark.slow
+def test_superfluid_density_has_second_derivatives() -> None:
+    """A third derivative of tanh: against differences of the gradient, at given amplitudes."""
+    Delta = jnp.asarray([4.0, 3.0, 2.5, 1.0, 0.5, 0.7])
+
+    def weight(x: jax.Array) -> jax.Array:
+        sc = SC.set({"mu[b]": 156.0 + x[0], "mass[c]": 1.0 + 0.01 * x[0]})
+        return jnp.sum(superfluid_weights_of(sc, (1 + 0.1 * x[1]) * Delta, jnp.asarray(6.0)))
+
+    gradient, x, h = jax.jit(jax.grad(weight)), jnp.zeros(2), 1e-3
+    hessian = jax.jit(jax.jacfwd(jax.grad(weight)))(x)
+    at = {k: np.stack([gradient(x + k * h * e) for e in np.eye(2)]) for k in (-2, -1, 1, 2)}
+    wanted = (8 * (at[1] - at[-1]) - at[2] + at[-2]) / (12 * h)
+    assert np.abs(hessian - wanted).max() < DIFFERENCES * np.abs(wanted).max()
 
 
 @pytest.mark.slow

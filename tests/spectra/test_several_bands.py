@@ -290,6 +290,22 @@ def test_derivatives() -> None:
     assert np.abs(found - wanted).max() < DIFFERENCES * np.abs(wanted).max()
 
 
+@pytest.mark.slow
+def test_the_density_of_states_has_second_derivatives() -> None:
+    """Its kappa moves to second order, too."""
+
+    def N(s: jax.Array) -> jax.Array:
+        sc = SC.set({"mu[b]": SC.get("mu[b]") + 0.4 * s, "Omega": SC.Omega + s})
+        return clean_density_of_states_of(sc, jnp.asarray(DELTA) * (1 + 0.1 * s), jnp.asarray(9.0))
+
+    slope, h = jax.jit(jax.jacfwd(N)), 1e-3
+    found = jax.jit(jax.jacfwd(jax.jacfwd(N)))(jnp.zeros(()))
+    wanted = (8 * (slope(jnp.asarray(h)) - slope(jnp.asarray(-h))) - slope(jnp.asarray(2 * h)) + slope(jnp.asarray(-2 * h))) / (
+        12 * h
+    )
+    assert np.abs(found - wanted).max() < DIFFERENCES * np.abs(wanted).max()
+
+
 @pytest.mark.parametrize("turned", [0.0, pytest.param(0.7, marks=pytest.mark.slow)], ids=["real", "complex"])
 def test_two_bands_by_both_routes(turned: float) -> None:
     sc = random_system(4, equal_masses=False)
