@@ -104,6 +104,7 @@ CASES = {
     "andreev": Case({"Gamma": (0.5, 0.25, 1.0), "Z": (0.5, 0.2, 1.0)}, T=4.2, x=VOLTAGES),
     "edc": Case(WIDTH, {"scale": 10.0, "background": 0.5}, T=10.0, x=ENERGIES, of="a"),
     "symmetrised_edc": Case(WIDTH, {"scale": 10.0, "background": 0.5}, T=10.0, x=ENERGIES, of="a"),
+    "dos": Case({"Gamma": (0.5, 0.1, 3.0)} | SCALE, T=1.0, x=VOLTAGES),
 }
 
 

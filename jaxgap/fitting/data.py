@@ -30,12 +30,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from jaxgap.continuation.jumps import state_pattern
 from jaxgap.fitting.table import Cells, read_table
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
 from jaxgap.observables.located import JUMP
-from jaxgap.observables.quantities import MEASURED
+from jaxgap.observables.quantities import MEASURED, QUANTITIES
 from jaxgap.observables.quantity import Need, names_along
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "axis_unit",
     "check_target",
     "check_used",
+    "not_known",
     "read_data",
     "targets",
 ]
@@ -189,6 +192,8 @@ def _datum(row: Cells, sc: Superconductor, samples: Sequence[str]) -> Datum:
         raise InputError(f"{where}: the unit of `{quantity}` must be {unit}, but is `{row.text('unit')}`.")
     T, value, error = _temperature(row), _value(row, kind, operator), _error(row, unit, use)
     _check_use(kind, T, use, where)
+    if use == "fit":
+        _check_numbers(kind, T, sc, where)
     technique, source, how = (row.text(key) for key in ("technique", "source", "how_obtained"))
     V, sample, second = _voltage(row, kind), _sample(row, samples, use), terms[1] if len(terms) > 1 else ("", "")
     place = (operator, second, limit, V, sample)
@@ -254,8 +259,16 @@ def _parsed(quantity: str, where: str) -> tuple[str, list[tuple[str, str]]]:
     matches = [_TERM.fullmatch(text) for text in texts]
     terms = [(match["kind"], match["of"] or "") for match in matches if match is not None]
     if len(terms) < len(texts) or (operator and any(kind not in GAPS for kind, _ in terms)):
-        raise InputError(f"{where}: unknown quantity `{quantity}`; known are {KNOWN}.")
+        raise InputError(f"{where}: {not_known(quantity, KNOWN)}.")
     return operator, terms
+
+
+def not_known(name: str, known: str) -> str:
+    """What is said of a quantity that no file of data may be of; it may have another name there."""
+    row = QUANTITIES.get(name)
+    if row is not None and row.datum:
+        return f"`{name}` is called `{row.datum}` in files of data"
+    return f"unknown quantity `{name}`; known are {known}"
 
 
 def targets(sc: Superconductor) -> dict[str, tuple[str, ...]]:
@@ -277,6 +290,21 @@ def _check_use(kind: str, T: float | None, use: str, where: str) -> None:
     if use != "show" and at_temperature(kind) and T is None:
         what = "a gap or a spectrum" if MEASURED[kind].dims else f"a `{kind}`"
         raise InputError(f"{where}: {what} that is used needs a temperature T_K (it is empty): set its `use` to show.")
+
+
+def _check_numbers(kind: str, T: float | None, sc: Superconductor, where: str) -> None:
+    """A row of a table has no numbers of an experiment: it is read with their defaults, as far as there are any."""
+    row = MEASURED[kind]
+    if needed := [one.name for one in row.settings if one.required]:
+        raise InputError(
+            f"{where}: `{kind}` needs `{needed[0]}`, for which a table has no place: give it a file of its own in a [[data]] "
+            "entry of fit.toml."
+        )
+    if row.refused is not None:
+        try:
+            row.refused(sc, np.array([T or 0.0]), {one.name: one.default for one in row.settings})
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
 
 
 def _check_row(kind: str, of: str, sc: Superconductor, where: str) -> None:

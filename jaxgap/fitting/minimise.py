@@ -9,6 +9,7 @@ long, where parameters at a bound that are pushed against it, and directions tha
 """
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +36,7 @@ POLISHING = 5
 BLIND = 0.01
 """Directions along which a move by the whole range changes the residuals by less than this are left out."""
 
+Value = TypeVar("Value")
 Bounds = tuple[np.ndarray, np.ndarray]
 Evaluate = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Residuals and their Jacobian."""
@@ -62,33 +64,44 @@ def _to_minimum(
     return along, step
 
 
+class Last(Generic[Value]):
+    """A function of x that keeps its last value: scipy asks at one x for the residuals, and again for their Jacobian."""
+
+    def __init__(self, function: Callable[[np.ndarray], Value]) -> None:
+        self.function, self.calls = function, 0
+        self._kept: dict[bytes, Value] = {}
+
+    def __call__(self, x: np.ndarray) -> Value:
+        if (key := x.tobytes()) not in self._kept:
+            self.calls += 1
+            self._kept = {key: self.function(x)}
+        return self._kept[key]
+
+
 def minimised(
     evaluate: Evaluate, x: np.ndarray, bounds: Bounds, scale: np.ndarray, tolerance: float, steps: int
 ) -> OptimizeResult:
     """scipy's trust region on residuals that come with their Jacobian, until the minimum is `tolerance` standard deviations
     away; what is not finite is refused like a step too long."""
-    last: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
-
-    def residuals(x: np.ndarray) -> np.ndarray:
-        r, J = evaluate(x)
-        if not (np.isfinite(r).all() and np.isfinite(J).all()):
-            r, J = np.full_like(r, REFUSED), np.zeros_like(J)
-        last.clear()
-        last[x.tobytes()] = r, J
-        return r
+    at = Last(lambda x: _finite(*evaluate(x)))
 
     def jacobian(x: np.ndarray) -> np.ndarray:
-        if x.tobytes() not in last:
-            residuals(x)
-        r, J = last[x.tobytes()]
+        r, J = at(x)
         # Arrived: scipy ends where the gradient vanishes.
         return 0 * J if distance(r, J, x, bounds, scale, tolerance) <= tolerance else J
 
     # ftol is off: close to a minimum chi^2 changes by less than its rounding long before the parameters settle.
     tolerances = {"ftol": None, "xtol": 1e-14, "gtol": 1e-15}
     inside = np.clip(x, bounds[0] + 1e-9 * scale, bounds[1] - 1e-9 * scale)
-    end = least_squares(residuals, inside, jacobian, bounds, x_scale=scale, max_nfev=steps, **tolerances)
+    end = least_squares(lambda x: at(x)[0], inside, jacobian, bounds, x_scale=scale, max_nfev=steps, **tolerances)
     return _polished(evaluate, end, bounds, scale, tolerance)
+
+
+def _finite(r: np.ndarray, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals and Jacobian, `REFUSED` where they are not finite."""
+    if np.isfinite(r).all() and np.isfinite(J).all():
+        return r, J
+    return np.full_like(r, REFUSED), np.zeros_like(J)
 
 
 def _polished(evaluate: Evaluate, end: OptimizeResult, bounds: Bounds, scale: np.ndarray, tolerance: float) -> OptimizeResult:
@@ -125,27 +138,21 @@ def minimise_nested(
     lower, upper = np.asarray(p.lower), np.asarray(p.upper)
     free = np.ones(len(theta), bool) if free is None else free
     full, near = theta.copy(), Delta
-    last: dict[bytes, Nested] = {}
+    solved = Last(lambda x: nested_at(p, x, near))
 
     def evaluate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         nonlocal near
         full[free] = x
-        found = nested_at(p, full, near)
+        found = solved(full)
         near = np.asarray(found.Delta) if found.on_branch else near
-        last.clear()
-        last[full.tobytes()] = found
         residuals, jacobian = np.asarray(found.residuals), np.asarray(found.jacobian)[:, free]
         # A state that may not be taken is refused like a step too long.
         return (np.full_like(residuals, np.nan) if found.refused else residuals), jacobian
 
-    used = 0
     if free.any():
         bounds, scale = (lower[free], upper[free]), (upper - lower)[free]
-        end = minimised(evaluate, theta[free], bounds, scale, settings.tolerance, settings.finish_steps)
-        full[free], used = end.x, end.nfev
-    at = last.get(full.tobytes())
-    if at is None:
-        at, used = nested_at(p, full, near), used + 1
+        full[free] = minimised(evaluate, theta[free], bounds, scale, settings.tolerance, settings.finish_steps).x
+    at = solved(full)
     if at.on_branch and not continuous(p, full, np.asarray(at.Delta)):
         at = at._replace(on_branch=jnp.zeros((), bool), refused=jnp.ones((), bool))
-    return full, at, used
+    return full, at, solved.calls

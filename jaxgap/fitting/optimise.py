@@ -25,6 +25,7 @@ from jaxgap.fitting.config import FitConfig, OptimiserConfig
 from jaxgap.fitting.curve import fitted_curve
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.minimise import minimise_nested, nested_at
+from jaxgap.fitting.model_curves import model_lines
 from jaxgap.fitting.optima import End, Optimum, distance_of, optima
 from jaxgap.fitting.problem import Problem, problem, system_at
 from jaxgap.fitting.profile import Minimum, profile
@@ -76,7 +77,7 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
     Delta, J, predicted, residuals = (np.asarray(part) for part in (at.Delta, at.jacobian, at.predicted, at.residuals))
     covariance, undetermined = curvature(p, J)
     minimum = Minimum(value, Delta, float(np.sum(residuals**2)), np.sqrt(np.diag(covariance)))
-    return FitResult(
+    result = FitResult(
         config=config,
         data=data,
         samples=tuple(_sample(p, config, i, value, covariance, Delta) for i in range(len(p.systems))),
@@ -100,6 +101,7 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
         explored=explored,
         refused=refused,
     )
+    return result._replace(lines=model_lines(p, result))
 
 
 def _sample(

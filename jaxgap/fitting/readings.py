@@ -20,12 +20,12 @@ from jaxtyping import Array, Float, Int
 from jaxgap.fitting.experiments import Experiment, Numbers, Tie, with_values
 from jaxgap.fitting.problem import Parameters, Parametrised, Problem, systems_at
 from jaxgap.numerics.checks import is_concrete, on_host
-from jaxgap.numerics.chunks import all_in_chunks
+from jaxgap.numerics.chunks import all_in_chunks, in_chunks
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray
 from jaxgap.solving.state import GivenState
 
-__all__ = ["Direction", "Reading", "readings", "readings_along", "relevant"]
+__all__ = ["Direction", "Place", "Reading", "readings", "readings_along", "readings_at", "relevant"]
 
 CHUNK = 8
 """Temperatures at a time."""
@@ -47,6 +47,16 @@ class Direction(NamedTuple):
     theta: Float[AnyArray, "direction parameter"]
     Delta: Float[AnyArray, "place direction channel"]
     """At its own conditions."""
+
+
+class Place(NamedTuple):
+    """Where an experiment is read, one row for every temperature: as a rule at its own conditions."""
+
+    T: Float[AnyArray, "place"]
+    sample: Int[AnyArray, "place"]
+    Delta: Float[AnyArray, "place channel"]
+    x: Float[AnyArray, "place point"]
+    Delta_dot: Float[AnyArray, "place direction channel"]
 
 
 class Reading(NamedTuple):
@@ -128,8 +138,25 @@ def readings_along(
     if not all(is_concrete((rows, run.args)) for run, *rows in jobs):
         # Inside another program all temperatures are one batch.
         return [run(*rows) for run, *rows in jobs]
-    sizes = [min(CHUNK, len(p.experiments[one.experiment].conditions)) for one in directions]
+    sizes = [_at_a_time(p, one.experiment) for one in directions]
     return all_in_chunks(sizes, *((run, *map(np.asarray, rows)) for run, *rows in jobs))
+
+
+def _at_a_time(p: Problem, i: int) -> int:
+    return min(CHUNK, len(p.experiments[i].conditions))
+
+
+def readings_at(
+    p: Problem,
+    theta: Float[AnyArray, "parameter"],
+    i: int,
+    theta_dot: Float[AnyArray, "direction parameter"],
+    at: Place,
+) -> Reading:
+    """What the i-th experiment would read elsewhere, and how that changes: by the program of the fit, if there are as many
+    points at every place as at its conditions."""
+    found: Reading = in_chunks(partial(_along, instrument(p, i), theta, theta_dot), _at_a_time(p, i), *map(np.asarray, at))
+    return found
 
 
 def readings(p: Problem, theta: Parameters, Delta: Float[Array, "condition channel"]) -> list[Float[Array, "_ _"]]:

@@ -22,7 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgap.fitting.checkpoint import digest_of, load_checkpoint, save_checkpoint
-from jaxgap.fitting.minimise import distance, minimise_nested
+from jaxgap.fitting.minimise import minimise_nested
+from jaxgap.fitting.optima import distance_of
 from jaxgap.fitting.problem import Problem, error_of
 from jaxgap.fitting.result import FitResult
 from jaxgap.model.superconductor import to_toml
@@ -190,9 +191,7 @@ def _scattered(p: Problem, rng: np.random.Generator) -> np.ndarray:
 
 def _fitted(drawn: Problem, result: FitResult) -> tuple[np.ndarray, float]:
     """(parameters, chi^2) of the fit to a set; NaN if it did not converge on the branch."""
-    settings, bounds = result.config.optimiser, (np.asarray(drawn.lower), np.asarray(drawn.upper))
+    settings = result.config.optimiser
     theta, end, _ = minimise_nested(drawn, result.value.copy(), result.amplitudes, settings)
-    residuals, jacobian = np.asarray(end.residuals), np.asarray(end.jacobian)
-    left = distance(residuals, jacobian, theta, bounds, bounds[1] - bounds[0], settings.tolerance)
-    good = end.on_branch and left <= settings.tolerance
-    return theta, float(np.sum(residuals**2)) if good else float("nan")
+    good = end.on_branch and distance_of(drawn, theta, end, settings.tolerance) <= settings.tolerance
+    return theta, float(np.sum(np.asarray(end.residuals) ** 2)) if good else float("nan")

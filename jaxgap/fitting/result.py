@@ -18,7 +18,7 @@ from jaxgap.numerics.checks import check
 from jaxgap.numerics.provenance import Provenance
 from jaxgap.solving.curves import GapCurve
 
-__all__ = ["FitResult", "SampleResult", "Tried"]
+__all__ = ["FitResult", "Line", "SampleResult", "Tried"]
 
 
 class SampleResult(NamedTuple):
@@ -37,6 +37,22 @@ class SampleResult(NamedTuple):
     """s++ (s+- if s++ was fitted) of the same system at the same temperatures."""
     predictions: tuple[Prediction, ...]
     """The end of the branch, and T_c."""
+
+
+class Line(NamedTuple):
+    """The model along a fitted curve, on an axis finer than the data's (`jaxgap.fitting.model_curves`)."""
+
+    experiment: str
+    sample: str
+    """Empty if there is only one."""
+    T: float | None
+    """[K] of a spectrum; None for a curve over temperature."""
+    x: np.ndarray
+    """T [K], or places on the quantity's own axis."""
+    value: np.ndarray
+    """NaN where there is no state."""
+    sigma: np.ndarray
+    """One standard deviation; NaN where the data do not determine all parameters."""
 
 
 class Tried(NamedTuple):
@@ -94,6 +110,8 @@ class FitResult(NamedTuple):
     """Further starts, from states that the fit may not take."""
     refused: str = ""
     """Why the reported state may not be taken, if no other one was found; empty if it may."""
+    lines: tuple[Line, ...] = ()
+    """The model along every fitted curve; none in a record of before."""
 
     @property
     def superconductor(self) -> Superconductor:

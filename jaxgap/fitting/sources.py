@@ -13,9 +13,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
-from jaxgap.fitting.data import Datum, check_target, read_data
+from jaxgap.fitting.data import Datum, check_target, not_known, read_data
 from jaxgap.fitting.experiments import Given
 from jaxgap.fitting.reading import FileConfig, MeasuredCurve, read_curve
+from jaxgap.fitting.reading.kinds import CURVES
 from jaxgap.model.config import KIND, STRICT
 from jaxgap.model.files import read_text
 from jaxgap.model.superconductor import Superconductor
@@ -64,7 +65,9 @@ class CurveConfig(FileConfig):
     @model_validator(mode="after")
     def _known(self) -> "CurveConfig":
         if self.quantity not in MEASURED:
-            raise ValueError(f"unknown quantity `{self.quantity}`; known are {', '.join(MEASURED)}")
+            raise ValueError(not_known(self.quantity, ", ".join(CURVES)))
+        if MEASURED[self.quantity].needs < Need.STATE:
+            raise ValueError(f"`{self.quantity}` belongs to no temperature: it is a row of a table of numbers, not a curve")
         if not NAME.fullmatch(self.called):
             raise ValueError(f"the name `{self.called}` must not have brackets: paths have them")
         numbers = {one.name for one in MEASURED[self.quantity].numbers}

@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, check_finite, is_concrete
@@ -111,7 +111,7 @@ def check_masses(sc: Superconductor) -> None:
 # --- one energy ---------------------------------------------------------------------------------------------------------
 
 
-def reflection_of(sc: Superconductor, Delta: Complex[Array, "channel"], z: Complex[Array, ""], Z: Scalar) -> AndreevReflection:
+def reflection_of(sc: Superconductor, Delta: Inexact[Array, "channel"], z: Complex[Array, ""], Z: Scalar) -> AndreevReflection:
     """`andreev_reflection` at one z = omega + i Gamma."""
     R = Z**2 / (1 + Z**2)
     A, B = [jnp.zeros(())] * len(sc.bands), [jnp.zeros(())] * len(sc.bands)
@@ -133,7 +133,7 @@ def reflection_of(sc: Superconductor, Delta: Complex[Array, "channel"], z: Compl
 
 
 def alone(
-    sc: Superconductor, cluster: Cluster, Delta: Complex[Array, "channel"], z: Complex[Array, ""]
+    sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "channel"], z: Complex[Array, ""]
 ) -> tuple[Matrix, Matrix]:
     """gamma = Delta^* / (z + sqrt(z^2 - |Delta|^2)), with the square root that has Im > 0."""
     D = Delta[cluster.bands[0]]
@@ -144,7 +144,7 @@ def alone(
 
 
 def _together(
-    sc: Superconductor, cluster: Cluster, Delta: Complex[Array, "channel"], z: Complex[Array, ""]
+    sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "channel"], z: Complex[Array, ""]
 ) -> tuple[Matrix, Matrix]:
     """gamma and gamma~ of two cross-paired bands, in amplitudes whose squares are currents: u_i / sqrt(m_i).
 
@@ -163,7 +163,7 @@ def _together(
     B = jnp.stack([jnp.stack([D1, D3]), jnp.stack([D3, D2])]) * root_m[:, None] * root_m
     electron, hole = m * (mu + z) - centre, m * (mu - z) - centre  # the diagonal of K; beside it stand -B and B^+
 
-    def of(B: Matrix) -> Matrix:
+    def of(B: Inexact[Array, "band band"]) -> Matrix:
         C = jnp.conj(B).T
         u = jnp.diag(electron**2 - total * electron + product) - B @ C
         v = C * electron + hole[:, None] * C - total * C
@@ -173,10 +173,14 @@ def _together(
             gamma = gamma - _riccati_step(gamma, B, m * (mu - z), m * (mu + z))
         return gamma
 
-    return of(B), of(jnp.conj(B)).T
+    # Of real amplitudes both are one problem: half of the work.
+    gamma = of(B)
+    return gamma, (gamma if jnp.isrealobj(B) else of(jnp.conj(B))).T
 
 
-def _riccati_step(gamma: Matrix, B: Matrix, hole: Complex[Array, "2"], electron: Complex[Array, "2"]) -> Matrix:
+def _riccati_step(
+    gamma: Matrix, B: Inexact[Array, "band band"], hole: Complex[Array, "2"], electron: Complex[Array, "2"]
+) -> Matrix:
     """X with P X + X Q = R, where R = B^+ + m (mu - z) gamma - gamma m (mu + z) + gamma B gamma is zero where K maps
     (1, gamma) on itself [meV], and P and Q are its slopes.
 
@@ -199,6 +203,6 @@ def _inverse(X: Matrix) -> Matrix:
 
 @program
 def _reflection(
-    sc: Superconductor, Delta: Complex[Array, "channel"], omega: Float[Array, "omega"], Gamma: Scalar, Z: Scalar
+    sc: Superconductor, Delta: Inexact[Array, "channel"], omega: Float[Array, "omega"], Gamma: Scalar, Z: Scalar
 ) -> AndreevReflection:
     return jax.vmap(lambda w: reflection_of(sc, Delta, w + 1j * Gamma, Z), out_axes=1)(omega)

@@ -18,11 +18,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.checks import check_finite, is_concrete
+from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import band_weights, not_negative
-from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Picture, Quantity
+from jaxgap.observables.measurements import background
+from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Need, Numbers, Picture, Quantity, Ranges
 from jaxgap.observables.views import ENERGY, Spectra, View
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
@@ -116,13 +117,27 @@ def _seen(view: View) -> Spectra:
     return density_spectra(view.states, np.linspace(-view.reach, view.reach, 2001), **own)
 
 
+def broadened(
+    sc: Superconductor, T: Float[np.ndarray, "condition"], points: Mapping[str, np.ndarray], ranges: Ranges
+) -> Numbers:
+    """Nothing is planned, but a fit needs a broadening: without one the peaks are infinite, and a point that one of them
+    passes has no derivative."""
+    least = DENSITY_OF_STATES.settings[0].range_in(ranges)[0]
+    check(least > 0, "Gamma", "be given, and stay positive [meV], in a fit of a density of states", least)
+    return {}
+
+
 DENSITY_OF_STATES = Quantity(
     "dos",
     lambda sc, T, s, omega, Gamma, weights: tunnelling_density_of_states(s, omega, Gamma, weights=weights).total,
     ("omega",),
     long_name="tunnelling density of states relative to the normal state",
+    needs=Need.STATE,
     axes=("omega",),
     settings=(GAMMA._replace(default=0.0), WEIGHTS),
+    datum="dos",
+    measurement=background("omega", "meV"),
+    plan=broadened,
     axis_units={"omega": "meV"},
     picture=Picture(ENERGY, "N(omega) / N(0), exact where no --Gamma is given", seen=_seen, settings=(PICTURE_REACH,)),
 )

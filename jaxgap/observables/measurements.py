@@ -28,6 +28,7 @@ __all__ = [
     "RESIDUAL_FRACTION",
     "SCALE",
     "SCALED",
+    "background",
     "scaled",
 ]
 
@@ -64,7 +65,7 @@ def _scaled(value: Value, T: Scalar | None, points: Points, scale: Scalar, offse
 def _background(
     value: Value, T: Scalar | None, points: Points, scale: Scalar, slope: Scalar, curvature: Scalar, offset: Scalar
 ) -> Value:
-    V = points["V"]
+    (V,) = points.values()
     return scale * (1 + slope * V + curvature * V**2) * value + offset
 
 
@@ -93,16 +94,30 @@ def _depolarisation(value: Value, T: Scalar | None, points: Points, sigma_n: Sca
 
 SCALED = scaled()
 """A reading in units of its own."""
-BACKGROUND = Measurement(
-    _background,
-    (
-        SCALE,
-        Setting("slope", 0.0, "1/mV", "Slope of the background [1/mV].", bounds=(-0.02, 0.02), signed=True),
-        Setting("curvature", 0.0, "1/mV^2", "Curvature of the background [1/mV^2].", bounds=(-1e-3, 1e-3), signed=True),
-        OFFSET,
-    ),
-    "scale (1 + slope V + curvature V^2) x + offset",
-)
+
+
+def background(axis: str, unit: str) -> Measurement:
+    """a (1 + s V + c V^2) x + b of what is measured over `axis`, in place of V."""
+    return Measurement(
+        _background,
+        (
+            SCALE,
+            Setting("slope", 0.0, f"1/{unit}", f"Slope of the background [1/{unit}].", bounds=(-0.02, 0.02), signed=True),
+            Setting(
+                "curvature",
+                0.0,
+                f"1/{unit}^2",
+                f"Curvature of the background [1/{unit}^2].",
+                bounds=(-1e-3, 1e-3),
+                signed=True,
+            ),
+            OFFSET,
+        ),
+        f"scale (1 + slope {axis} + curvature {axis}^2) x + offset",
+    )
+
+
+BACKGROUND = background("V", "mV")
 """Of a conductance: the normal state's, to second order in the voltage, and what flows beside the junction."""
 COUNTS = Measurement(
     _counts,

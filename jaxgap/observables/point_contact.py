@@ -22,7 +22,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, check, is_concrete
@@ -89,7 +89,7 @@ def check_polarisation(sc: Superconductor, P: float) -> None:
 
 
 def half_metal_of(
-    sc: Superconductor, cluster: Cluster, Delta: Complex[Array, "channel"], z: Complex[Array, ""], Z: Scalar
+    sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "channel"], z: Complex[Array, ""], Z: Scalar
 ) -> Scalar:
     """sigma_H / sigma_N of a band that pairs alone: electrons that find no partner of the other spin."""
     gamma, gamma_tilde = (x[0, 0] for x in alone(sc, cluster, Delta, z))
@@ -103,7 +103,7 @@ def half_metal_of(
 
 
 def conductance_at(
-    sc: Superconductor, Delta: Complex[Array, "channel"], z: Complex[Array, ""], Z: Scalar, P: Scalar | None
+    sc: Superconductor, Delta: Inexact[Array, "channel"], z: Complex[Array, ""], Z: Scalar, P: Scalar | None
 ) -> Float[Array, "band"]:
     """Of every band at one z, relative to the normal state, in a contact of polarisation P (None: 0; of cross-paired bands it
     was refused)."""
@@ -120,7 +120,7 @@ def conductance_at(
 @program
 def _conductances(
     sc: Superconductor,
-    Delta: Complex[Array, "channel"],
+    Delta: Inexact[Array, "channel"],
     omega: Float[Array, "omega"],
     Gamma: Scalar,
     Z: Scalar,
@@ -151,7 +151,7 @@ def centres_for(
 
 def andreev_conductance_of(
     sc: Superconductor,
-    Delta: Complex[Array, "channel"],
+    Delta: Inexact[Array, "channel"],
     T: Scalar,
     V: Float[Array, "voltage"],
     Gamma: Scalar,
@@ -206,7 +206,7 @@ def _observed(
     if not plan:
         return andreev_conductance(s, V, Gamma, Z, weights=weights, polarisation=polarisation)
     V, Gamma, Z, P = (jnp.asarray(x, jnp.float64) for x in (V, Gamma, Z, polarisation))
-    return andreev_conductance_of(sc, s.Delta + 0j, s.T, V, Gamma, Z, band_weights(weights, len(sc.bands)), P=P, **plan)
+    return andreev_conductance_of(sc, s.Delta, s.T, V, Gamma, Z, band_weights(weights, len(sc.bands)), P=P, **plan)
 
 
 def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:

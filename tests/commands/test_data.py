@@ -116,7 +116,7 @@ def test_hints(name, quantity):
 
 def test_a_file_with_voltages_is_of_no_quantity_without(run):
     _, out, _ = run("data", ZOO / "temperature_column.csv", "--json")
-    assert set(json.loads(out)["others"]) == {"andreev", "symmetrised_edc", "edc"}
+    assert set(json.loads(out)["others"]) == {"dos", "andreev", "symmetrised_edc", "edc"}
 
 
 def test_a_unit_that_no_file_says_is_named(run):
@@ -306,7 +306,7 @@ def test_what_is_no_system_is_refused(run, arguments, sentence):
 def test_every_curve_can_be_recognised():
     """A quantity of the registry that no name of a column leads to must be stated: none is."""
     names = ["C", "C/T", "S", "rho_s", "1/T1", "(T1T)", "gap", "alpha_s", "mu0_Hc", "lambda", "lambda^-2", "Delta_lambda"]
-    names += ["sigma_sc", "dIdV", "EDC", "symmetrised", "F_s"]
+    names += ["sigma_sc", "dIdV", "DOS", "EDC", "symmetrised", "F_s"]
     assert {kind for name in names for kind in hinted(name)} >= set(CURVES) - {"condensation_energy"}
 
 

@@ -10,8 +10,9 @@ from problems import relative_error
 from scipy.stats import binom, norm
 
 from jaxgap.fitting import load_result
+from jaxgap.fitting.model_curves import SPECTRA, drawn
 from jaxgap.fitting.report.checks import LEVELS, badly_described, curve_checks, neighbours, share_within
-from jaxgap.fitting.report.curve_pictures import SPECTRA, drawn, plot_curves
+from jaxgap.fitting.report.curve_pictures import plot_curves
 from jaxgap.fitting.report.page import page
 from jaxgap.fitting.report.residuals import independent_residuals, leverages, model_errors
 from jaxgap.fitting.report.verdict import verdict

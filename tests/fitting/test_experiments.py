@@ -172,6 +172,8 @@ def test_an_error_of_the_temperature_counts_beside_a_covariance(tmp_path):
     ("old", "new", "complaint"),
     [
         ('quantity = "heat"', 'quantity = "warmth"', "fit.toml: `data.0`: unknown quantity `warmth`; known are"),
+        ('quantity = "dIdV"', 'quantity = "tunnelling"', "`tunnelling` is called `dIdV` in files of data"),
+        ('quantity = "heat"', 'quantity = "heat_jump"', "`heat_jump` belongs to no temperature"),
         ('"data[C].scale"', '"data[D].scale"', "there is no experiment `D` among the data"),
         ('"data[C].scale"', '"data[C].Gamma"', "Unknown path `data[C].Gamma`: `heat` has no number `Gamma`; it has"),
         ('"data[sts].Gamma"', '"data[sts].weights"', "this number is written `data[sts].weights[<band>]`"),

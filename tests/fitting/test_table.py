@@ -69,6 +69,9 @@ def test_lines_are_those_of_the_file(tmp_path):
         (PLAIN.replace("2.3", "-2.3"), 2, "must not be negative by more than 5 of its errors, but is -2.3"),
         (PLAIN.replace("39.25", "\N{MINUS SIGN}39"), 3, "`T_c` must not be negative, but is -39"),
         (PLAIN.replace("branch_minimum[pi]", "gap"), 2, "unknown quantity `gap`; known are branch_minimum"),
+        (PLAIN.replace("branch_minimum[pi]", "tunnelling"), 2, "`tunnelling` is called `dIdV` in files of data"),
+        (PLAIN.replace("branch_minimum[pi]", "heat_over_T"), 2, "`heat_over_T` needs `gamma_n`, .* a file of its own"),
+        (PLAIN.replace("branch_minimum[pi]", "sigma_sc"), 2, "`layer_spacing` .* must be given"),
         (PLAIN.replace("T_c", 'T_c"\n'), 3, "must have 4 cells"),
     ],
 )

@@ -58,6 +58,7 @@ BRANDT = muon_gyromagnetic_ratio * SECOND_MOMENT**0.5 * flux_quantum
 """sigma lambda^2 [nm^2/us]."""
 PUBLIC = {
     "dIdV": lambda s: observables.tunnelling_conductance(s, V, **SPECTRA),
+    "dos": lambda s: observables.tunnelling_density_of_states(s, OMEGA, **SPECTRA).total,
     "andreev": lambda s: observables.andreev_conductance(s, V, Z=0.4, **SPECTRA),
     "edc": lambda s: jnp.stack([_edc(s, band) for band in s.superconductor.band_names]),
     "symmetrised_edc": lambda s: jnp.stack(
@@ -94,6 +95,7 @@ NORMAL = {
     "relaxation_rate": 0.3 * T,
     "ultrasound": 1.0,
     "dIdV": 1.0,
+    "dos": 1.0,
     "andreev": 1.0,
 }
 FAST = ("dIdV", "edc", "inverse_lambda_squared", "critical_field", "entropy")
@@ -251,6 +253,7 @@ def test_nothing_screens_in_the_normal_state():
         ("andreev", 4.0, {"polarisation": (0.0, 0.8)}, "a and b are cross-paired, so that `polarisation` must be 0"),
         ("andreev", 0.0, {}, "`T` must be positive"),
         ("andreev", 4.0, {"Gamma": (0.0, 1.0)}, "`Gamma` must stay positive"),
+        ("dos", 4.0, {}, "`Gamma` must be given, and stay positive"),
         ("edc", 0.0, {}, "`T` must be positive"),
         ("edc", 4.0, {"energy_resolution": (0.0, 1.0)}, "`energy_resolution` must stay positive"),
         ("critical_field", 4.0, {}, "`layer_spacing` .* must be given"),

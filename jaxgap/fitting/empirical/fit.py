@@ -26,10 +26,15 @@ from jaxgap.fitting.starts import spread
 from jaxgap.fitting.uncertainty import curvature
 from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.threads import side_by_side
 from jaxgap.numerics.types import AnyArray
 
 __all__ = ["EmpiricalFit", "best_near", "fit_empirical"]
 
+End = tuple[np.ndarray, float]
+"""(parameters, chi^2)."""
+Progress = Callable[[str, int, int, float], None]
+"""Called as progress(stage, step, steps, best chi^2 so far)."""
 LEAST = 12
 """Starts at least, where places of T_c make more than `optimiser.starts`."""
 TRIED = 4
@@ -98,7 +103,7 @@ def fit_empirical(
     config: FitConfig,
     e: EmpiricalProblem,
     data: tuple[Datum, ...],
-    progress: Callable[[str, int, int, float], None] = lambda *_: None,
+    progress: Progress = lambda *_: None,
 ) -> EmpiricalFit:
     """Fit an empirical model (`empirical_problem` makes the configuration and the arrays).
 
@@ -107,10 +112,10 @@ def fit_empirical(
     """
     began, found = time.perf_counter(), []
     starts = _starts(e, config.optimiser)
-    for i, start in enumerate(starts):
-        found.append(_ended(e, start, config.optimiser))
+    for i, end in enumerate(side_by_side(lambda start: _ended(e, start, config.optimiser), starts)):
+        found.append(end)
         progress("free gaps", i + 1, len(starts), min(chi2 for _, chi2 in found))
-    best = _moved(e, min(found, key=lambda end: end[1]), config.optimiser)
+    best = _moved(e, min(found, key=lambda end: end[1]), config.optimiser, progress)
     if not np.isfinite(best[1]):
         raise NotConvergedError(f"No start of the model `{e.model}` ended where it has a value.")
     value = _ordered(e, best[0])
@@ -126,7 +131,7 @@ def best_near(e: EmpiricalProblem, theta: np.ndarray, settings: OptimiserConfig 
     return value, curvature(e.p, np.asarray(_residuals(e, value)[1]))[0]
 
 
-def _ended(e: EmpiricalProblem, theta: np.ndarray, settings: OptimiserConfig) -> tuple[np.ndarray, float]:
+def _ended(e: EmpiricalProblem, theta: np.ndarray, settings: OptimiserConfig) -> End:
     """(where least squares ends from `theta`, chi^2 there: infinite where the model has no value)."""
 
     def evaluate(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -179,21 +184,28 @@ def _starts(e: EmpiricalProblem, settings: OptimiserConfig) -> np.ndarray:
     return found
 
 
-def _moved(e: EmpiricalProblem, best: tuple[np.ndarray, float], settings: OptimiserConfig) -> tuple[np.ndarray, float]:
+def _moved(e: EmpiricalProblem, best: End, settings: OptimiserConfig, progress: Progress) -> End:
     """The best of ends with T_c moved to neighbouring places, as long as that lowers chi^2."""
-    for _ in range(MOVES):
-        ends = [best]
-        for k, name in enumerate(e.p.names):
-            places = _between(e, k, name)
-            for place in places[np.argsort(np.abs(places - best[0][k]))[:NEIGHBOURS]]:
-                start = best[0].copy()
-                start[k] = place
-                ends.append(_ended(e, start, settings))
-        lowest = min(ends, key=lambda end: end[1])
-        if not lowest[1] < best[1] - REACHED:
+    for i in range(MOVES):
+        ends = side_by_side(lambda start: _ended(e, start, settings), _neighbouring(e, best[0]))
+        lowest = min([best, *ends], key=lambda end: end[1])
+        done = not lowest[1] < best[1] - REACHED
+        progress("T_c", MOVES if done else i + 1, MOVES, lowest[1])
+        if done:
             break
         best = lowest
     return best
+
+
+def _neighbouring(e: EmpiricalProblem, theta: np.ndarray) -> list[np.ndarray]:
+    """The parameters with a T_c at each of the places that are nearest to it."""
+    found = []
+    for k, name in enumerate(e.p.names):
+        places = _between(e, k, name)
+        for place in places[np.argsort(np.abs(places - theta[k]))[:NEIGHBOURS]]:
+            found.append(theta.copy())
+            found[-1][k] = place
+    return found
 
 
 def _between(e: EmpiricalProblem, k: int, name: str) -> np.ndarray:

@@ -23,7 +23,7 @@ class EmpiricalModel(NamedTuple):
 
 
 _OVER_T = ("T_c", *ELECTRONS, *CARRIERS, *SPECTRA, *GAPS)
-_TUNNELLING, _ANDREEV = ("dIdV", *GAPS), ("andreev", *GAPS)
+_TUNNELLING, _ANDREEV = ("dIdV", "dos", *GAPS), ("andreev", *GAPS)
 
 EMPIRICAL = {
     one.name: one

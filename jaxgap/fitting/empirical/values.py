@@ -20,7 +20,7 @@ from jaxgap.fitting.empirical.gap import ALPHA_BCS
 from jaxgap.fitting.empirical.heat import JUMP, condensation_energy, entropy, specific_heat
 from jaxgap.fitting.empirical.relaxation import relaxation_rate
 from jaxgap.fitting.empirical.superfluid import superfluid_density
-from jaxgap.fitting.empirical.tunnelling import tunnelling_conductance
+from jaxgap.fitting.empirical.tunnelling import density_of_states, tunnelling_conductance
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.types import Scalar
 from jaxgap.observables.absolute import states_per_volume
@@ -111,6 +111,10 @@ def _tunnelling(sc: Superconductor, T: Scalar, s: FreeGaps, V: Points, Gamma: Nu
     return tunnelling_conductance(V, T, s.Delta, jnp.asarray(Gamma), s.weights)
 
 
+def _density(sc: Superconductor, T: Scalar, s: FreeGaps, omega: Points, Gamma: Number, weights: object) -> Points:
+    return density_of_states(omega, s.Delta, jnp.asarray(Gamma), s.weights)
+
+
 def _andreev(
     sc: Superconductor, T: Scalar, s: FreeGaps, V: Points, Gamma: Number, Z: Number, weights: object, polarisation: Number
 ) -> Points:
@@ -153,6 +157,7 @@ CARRIERS: dict[str, Callable[..., Array]] = {
 """In which they count with their share of n/m."""
 SPECTRA: dict[str, Callable[..., Array]] = {
     "dIdV": _tunnelling,
+    "dos": _density,
     "andreev": _andreev,
     "nmr": _relaxation,
     "relaxation_rate": _relaxation_rate,

@@ -27,6 +27,7 @@ _HINTS = {
     r"SYMMETRI[SZ]ED": ("symmetrised_edc",),
     r"EDC|INTENSITY|COUNTS?|I": ("edc", "symmetrised_edc"),
     r"D_?I_?/?D_?V|CONDUCTANCE|G|LI.*X|LOCK.?IN|DEMOD": ("dIdV", "andreev"),
+    r"L?DOS|DENSITY.*|N/N_?[0N]": ("dos", "dIdV"),
     r"GAP|DELTA": ("branch_minimum", "fermi_momentum", "coherence_peak"),
 }
 """What a column of values is called (a part of it, or all of it where it is short) -> names of quantities."""

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -9,6 +10,7 @@ from rich.table import Table
 from jaxgap.fitting.comparison import Comparison, Tension, log_evidence
 from jaxgap.fitting.config import FULL
 from jaxgap.fitting.empirical.fit import EmpiricalFit
+from jaxgap.fitting.result import FitResult
 from jaxgap.model.records import Known, Record, Row
 
 __all__ = ["ComparisonRecord", "print_comparison", "record_of"]
@@ -98,23 +100,51 @@ def _model(found: Comparison, name: str) -> ModelRecord:
 
 
 def print_comparison(found: Comparison, console: Console) -> None:
-    """Every model with what it costs; then what follows, in sentences."""
+    """Every model with what it costs, then their parameters; then what follows, in sentences."""
+    for table in (_costs(found), _parameters(found)):
+        console.print(table)
+    console.print(escape(found.verdict))
+
+
+def _costs(found: Comparison) -> Table:
+    """What every model costs."""
     table = Table(title=escape(next(iter(found.fits.values())).config.title or "models"), title_justify="left")
     for column in ("model", "data", "parameters", "chi^2", "AICc", "BIC", "ln evidence", "p"):
-        table.add_column(column, justify="left" if column in ("model", "parameters") else "right")
+        table.add_column(column, justify="left" if column == "model" else "right")
     alike = {FULL} | found.held.keys() | found.uncrossed.keys() | found.empirical.keys()
-    for name, fit in (found.fits | dict(found.empirical)).items():
-        pairs = zip(fit.config.parameters, fit.value, fit.uncertainty, strict=True)
+    for name, fit in _fits(found).items():
         table.add_row(
             escape(name),
             str(len(fit.fitted)),
-            escape("\n".join(f"{key} = {value:.4g} +- {error:.1g}" for key, value, error in pairs)),
+            str(len(fit.value)),
             f"{fit.chi2:.2f}",
-            *(f"{fit.criteria[key]:.2f}" if name in alike else "" for key in ("AICc", "BIC")),
-            f"{log_evidence(fit):.2f}" if name in alike else "",
+            *(_number(fit.criteria[key]) if name in alike else "" for key in ("AICc", "BIC")),
+            _number(log_evidence(fit)) if name in alike else "",
             f"{found.p_value(name):.2g}" if name in found.held else "",
         )
     for name in found.failed:
-        table.add_row(escape(name), "", "did not converge", "", "", "", "", "")
-    console.print(table)
-    console.print(escape(found.verdict))
+        table.add_row(escape(name), *[""] * 7)
+    return table
+
+
+def _number(x: float) -> str:
+    """With a dash where there is none: the data are too few for it, or leave a parameter open."""
+    return "–" if np.isnan(x) else f"{x:.2f}"
+
+
+def _parameters(found: Comparison) -> Table:
+    """The parameters of every model, a line each."""
+    table = Table(title="their parameters", title_justify="left")
+    for column in ("model", "parameter", "value", "uncertainty"):
+        table.add_column(column, justify="left" if column in ("model", "parameter") else "right")
+    for name, fit in _fits(found).items():
+        rows = zip(fit.config.parameters, fit.value, fit.uncertainty, strict=True)
+        for i, (key, value, error) in enumerate(rows):
+            table.add_row("" if i else escape(name), escape(key), f"{value:.4g}", f"{error:.1g}")
+    for name in found.failed:
+        table.add_row(escape(name), "did not converge", "", "")
+    return table
+
+
+def _fits(found: Comparison) -> dict[str, FitResult | EmpiricalFit]:
+    return found.fits | dict(found.empirical)

@@ -1,9 +1,10 @@
 """The fitted curves with the model through them, and their residuals: one panel for a curve over temperature, one for every
-temperature of a spectrum (of many temperatures those that `drawn` chooses).
+temperature of a spectrum (of many temperatures those that `drawn` chooses). The model is drawn on an axis of its own, finer
+than the data's (`fitting.model_curves`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any, NamedTuple
 
@@ -14,19 +15,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from jaxgap.drawing import COLOURS
-from jaxgap.fitting.data import axis_unit
+from jaxgap.fitting.data import Datum, axis_unit
+from jaxgap.fitting.model_curves import drawn
 from jaxgap.fitting.report.checks import LEVELS
 from jaxgap.fitting.report.residuals import independent_residuals, leverages, model_errors
 from jaxgap.fitting.report.rows import Curve, FittedRow, curves
-from jaxgap.fitting.result import FitResult
+from jaxgap.fitting.result import FitResult, Line
 from jaxgap.observables.quantities import MEASURED
 
-__all__ = ["drawn", "plot_curves"]
+__all__ = ["plot_curves"]
 
+Lines = Mapping[tuple[str, str, float | None], Line]
+"""By experiment, sample and temperature."""
 COLUMNS = 3
 """Panels side by side."""
-SPECTRA = 6
-"""Temperatures of one experiment that are drawn, spread evenly over them."""
 SHADES = {"68 %": "0.82", "95 %": "0.92"}
 """Of the intervals of `LEVELS`."""
 LABELS = {"V": "voltage $V$ (mV)", "omega": r"energy $\omega$ (meV)"}
@@ -40,6 +42,8 @@ class Panel(NamedTuple):
     y_label: str
     x: np.ndarray
     rows: list[FittedRow]
+    line: Line | None
+    """The model; None: it is known at the data only."""
 
 
 class About(NamedTuple):
@@ -54,7 +58,8 @@ class About(NamedTuple):
 def plot_curves(result: FitResult) -> Figure:
     """Every fitted curve with the model through it and its one-sigma band, where the data determine it. Below, the residuals
     in the intervals in which the fit expects other measurements (`report.checks`)."""
-    panels = [panel for curve in curves(result) for panel in _panels(curve)]
+    lines = {(line.experiment, line.sample, line.T): line for line in result.lines}
+    panels = [panel for curve in curves(result) for panel in _panels(curve, lines)]
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     size = (1.0 + 3.6 * columns, 0.4 + 4.2 * rows)
@@ -70,24 +75,31 @@ def plot_curves(result: FitResult) -> Figure:
     return figure
 
 
-def drawn(temperatures: Sequence[float]) -> list[float]:
-    """The temperatures of a spectrum that have a panel: no more than `SPECTRA`, spread evenly over them."""
-    n = len(temperatures)
-    return [temperatures[i] for i in sorted({round(x) for x in np.linspace(0, n - 1, min(n, SPECTRA))})]
-
-
-def _panels(curve: Curve) -> list[Panel]:
-    row = MEASURED[curve.kind]
+def _panels(curve: Curve, lines: Lines) -> list[Panel]:
+    row, first = MEASURED[curve.kind], curve.rows[0].datum
     y_label = row.long_name if row.units == "1" else f"{row.long_name} ({row.units})"
     if not row.axes:
         x = np.array([one.datum.T for one in curve.rows])
-        return [Panel(curve.name, "temperature $T$ (K)", _wrapped(y_label), x, curve.rows)]
+        return [Panel(curve.name, "temperature $T$ (K)", _wrapped(y_label), x, curve.rows, _known(lines, first))]
     label = LABELS.get(row.axes[0], f"{row.axes[0]} ({axis_unit(curve.kind)})")
-    lines = {T: curve.by_temperature[T] for T in drawn(list(curve.by_temperature))}
+    shown = {T: curve.by_temperature[T] for T in drawn(list(curve.by_temperature))}
     return [
-        Panel(f"{curve.name}, {T:g} K", label, _wrapped(y_label), np.array([one.datum.x for one in rows]), rows)
-        for T, rows in lines.items()
+        Panel(
+            f"{curve.name}, {T:g} K",
+            label,
+            _wrapped(y_label),
+            np.array([one.datum.x for one in rows]),
+            rows,
+            _known(lines, first, T),
+        )
+        for T, rows in shown.items()
     ]
+
+
+def _known(lines: Lines, of: Datum, T: float | None = None) -> Line | None:
+    """The model along the curve of a datum, unless it is known nowhere."""
+    line = lines.get((of.experiment, of.sample, T))
+    return line if line is not None and np.isfinite(line.value).any() else None
 
 
 def _wrapped(text: str, width: int = 30) -> str:
@@ -99,10 +111,12 @@ def _draw(top: Axes, bottom: Axes, panel: Panel, about: About) -> None:
     value, error, model = np.array([(one.datum.value, one.error, one.model) for one in panel.rows]).T
     z, h, sigma = (part[[one.place for one in panel.rows]] for part in about)
     top.errorbar(panel.x, value, yerr=error, fmt="o", label="data", zorder=1, ms=3, color="0.35", lw=0.8)
-    top.plot(panel.x, model, color=COLOURS[1], lw=1.8, label="model", zorder=3)
+    line = panel.line or Line("", "", None, panel.x, model, sigma)
+    top.plot(line.x, line.value, color=COLOURS[1], lw=1.8, label="model", zorder=3)
     if np.isfinite(sigma).all():
         band: dict[str, Any] = {"color": COLOURS[1], "alpha": 0.3, "lw": 0, "zorder": 2}
-        top.fill_between(panel.x, model - sigma, model + sigma, label="model ± its error", **band)
+        reach = line.value - line.sigma, line.value + line.sigma
+        top.fill_between(line.x, *reach, label="model ± its error", **band)
     _draw_residuals(bottom, panel.x, z, np.sqrt(1 + h))
     for name, shade in SHADES.items():
         top.fill_between([], [], color=shade, lw=0, label=f"{name} of other measurements")

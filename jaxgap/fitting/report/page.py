@@ -6,10 +6,10 @@ import tomli_w
 from jaxgap.drawing import figure_of
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.directions import combinations
+from jaxgap.fitting.model_curves import drawn
 from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.report.alternatives import optimum_rows
 from jaxgap.fitting.report.checks import badly_described, curve_checks
-from jaxgap.fitting.report.curve_pictures import drawn
 from jaxgap.fitting.report.pictures import (
     plot_correlation,
     plot_curves,

@@ -2,7 +2,8 @@
 
 It is strict JSON. Numbers that may fail to exist are null (NaN), those that may be infinite `"Infinity"` or `"-Infinity"`; all
 others have the digits that give the same 64 bits back. Energies are in meV, temperatures in K. What its keys are is said by
-`FitRecord`, and by docs/schemas/result.json. Files of earlier versions lack `optima` and what belongs to it.
+`FitRecord`, and by docs/schemas/result.json. Files of earlier versions lack `optima` and what belongs to it, or
+`lines`.
 """
 
 import json
@@ -23,7 +24,7 @@ from jaxgap.fitting.optima import Optimum
 from jaxgap.fitting.profile import Interval, Side
 from jaxgap.fitting.report.rows import correlation, fitted_rows, parameter_rows
 from jaxgap.fitting.report.verdict import verdict
-from jaxgap.fitting.result import FitResult, SampleResult, Tried
+from jaxgap.fitting.result import FitResult, Line, SampleResult, Tried
 from jaxgap.fitting.uncertainty import Prediction
 from jaxgap.model.records import Codes, Flags, Matrix, Number, Record, Row, Vector, read_record, source
 from jaxgap.model.superconductor import Superconductor, from_toml, to_toml
@@ -198,6 +199,21 @@ class StartsRecord(Record):
     """How many more starts began at states that the fit may not take."""
 
 
+class LineRecord(Record):
+    """The model along a fitted curve, on an axis finer than the data's."""
+
+    experiment: str
+    sample: str
+    T_K: Annotated[float | None, source("T")]
+    """Of a spectrum; null for a curve over temperature."""
+    x: Vector
+    """Temperatures [K], or places on the quantity's own axis."""
+    value: Vector
+    """Null where there is no state."""
+    sigma: Vector
+    """One standard deviation; null where the data do not determine all parameters."""
+
+
 class FitRecord(Record):
     """result.json."""
 
@@ -238,6 +254,8 @@ class FitRecord(Record):
     """All that were found, the reported one first (unless nothing converged)."""
     refused: str = ""
     """Why the reported state may not be taken, if no other was found; else empty."""
+    lines: tuple[LineRecord, ...] = ()
+    """The model along the fitted curves."""
     starts: StartsRecord
     seconds: float
     """Of the fit."""
@@ -344,6 +362,7 @@ def from_json(record: dict[str, object]) -> FitResult:
             "predicted": np.array([row.model for row in read.fitted]),
             "tried": tuple(read.branches_tried),
             "optima": tuple(_optimum(row, channels) for row in read.optima),
+            "lines": tuple(Line(**row.arguments(Line._fields)) for row in read.lines),
         }
     )
     widths = {"covariance": k, "undetermined": k, "jacobian": k, "start_values": k, "amplitudes": channels}
