@@ -86,12 +86,14 @@ def model_lines(p: Problem, result: FitResult) -> tuple[Line, ...]:
     """The model along every fitted curve of a fit `p`; of a spectrum at the temperatures that are `drawn`."""
     found = []
     for sample in range(len(result.samples)):
+        own = [one for i in range(len(p.experiments)) if len((one := Measured(result, p, i, sample)).places)]
+        if not own:
+            continue
         states = _states(p, result, sample)
-        for i in range(len(p.experiments)):
-            one = Measured(result, p, i, sample)
-            if len(one.places) and p.experiments[i].quantity.axes:
+        for one in own:
+            if p.experiments[one.i].quantity.axes:
                 found += [_spectrum(one, states, T) for T in drawn(one.T.tolist())]
-            elif len(one.places):
+            else:
                 found.append(_over_temperature(one, states))
     return tuple(found)
 
