@@ -168,6 +168,7 @@ def test_batched_sums_equal_the_closed_form_of_two_bands() -> None:
     assert np.abs(jnp.moveaxis(M, -1, 0) - closed[1]).max() < 1e-12
 
 
+@pytest.mark.slow
 def test_bands_that_are_not_linked_by_an_amplitude_are_independent() -> None:
     """A chain whose cross couplings vanish solves as three bands alone."""
     chain = system(CASES[0])
@@ -249,6 +250,7 @@ def test_cubic_term(n: int) -> None:
     assert np.abs(c - 6 * series[1]).max() < 1e-5 * np.abs(c).max()
 
 
+@pytest.mark.slow
 def test_nodes_converge() -> None:
     """Twice as many nodes change nothing that is promised."""
     rng = generator(3)

@@ -56,6 +56,7 @@ def one_band(coupling: float) -> jg.Superconductor:
     return jg.superconductor(bands={"a": {"mu": 500.0}}, lam=[[coupling]], Omega=20.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["T_c", pytest.param("branch_end", marks=pytest.mark.slow)])
 def test_a_measured_T_c_alone_gives_the_coupling(tmp_path, kind):
     result = fit(*load_fit(folder(tmp_path, ONE_BAND, [f"{kind},,7.2,0.1,K"])))
@@ -66,6 +67,7 @@ def test_a_measured_T_c_alone_gives_the_coupling(tmp_path, kind):
     assert abs(result.uncertainty[0] / (0.1 * expected**2 / 7.2) - 1) < CLOSED_FORM
 
 
+@pytest.mark.slow
 def test_gaps_beyond_T_c_are_zero_in_the_model(tmp_path):
     """A series up to above T_c, one point of it read as a small gap: its residual is the reading itself."""
     true = 0.3

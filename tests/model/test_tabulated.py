@@ -68,6 +68,7 @@ def test_an_independent_code_has_the_same_numbers(hump, state):
     assert np.isclose(excitation_gap(state), REFERENCE["Delta_real"][0], rtol=EXACT)
 
 
+@pytest.mark.slow
 def test_a_constant_table_is_a_parabolic_band():
     """Of mass 1.3 in 2D, 60 meV deep, beside a parabolic one, which has no upper end."""
     tables = [tabulated_band("a", [-60.0, -7.0, 11.0, 1e9], [1.3] * 4), tabulated_band("a", [0.0, 1e9], [1.3] * 2, 60.0)]
@@ -158,6 +159,7 @@ def test_states_at_the_end_of_a_table():
     assert np.allclose(tunnelling_density_of_states(solve(sc, 0.0), jnp.array([-25.0, 25.0]), 0.0).total, 0.0)
 
 
+@pytest.mark.slow
 def test_half_of_the_knots_say_how_good_a_table_is():
     """A hump of 30 meV on 21 knots: what leaving out every second one changes is three to five times the error."""
 

@@ -15,6 +15,7 @@ def test_the_command_line_knows_all_figures():
     assert tuple(FIGURES) == FIGURE_NAMES
 
 
+@pytest.mark.slow
 def test_critical_temperatures(tmp_path):
     paths = write_figure("fig2c", tmp_path)
     assert [path.name for path in paths] == ["fig2c.png", "fig2c.pdf", "fig2c.csv", "fig2c.md"]

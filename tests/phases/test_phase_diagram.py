@@ -92,11 +92,13 @@ def test_the_gapless_line(diagram):
         assert state.crossband == pytest.approx(1.0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_change_of_regime(diagram):
     assert np.all(diagram.crossband[:, 0] < 1)
     assert np.all(diagram.crossband[:, -1] > 1)
 
 
+@pytest.mark.slow
 def test_the_continuous_line():
     """Where the ground state vanishes, T is T_c of the system there, on edges along either axis."""
     sc = materials.two_band()
@@ -141,6 +143,7 @@ def test_the_broken_state_is_that_of_a_search_at_one_point(window):
     assert apart[0, 0] < 1e-7 * np.linalg.norm(state.Delta)  # the distance itself is right to 1e-8
 
 
+@pytest.mark.slow
 def test_time_reversal_breaks_continuously_at_the_pitchforks(window):
     points = window.lines[BifurcationKind.PITCHFORK]
     assert np.sort(points[points[:, 1] == 4.2, 0]) == pytest.approx(WINDOW, abs=1e-9)

@@ -214,6 +214,7 @@ def test_peaks_are_the_extrema() -> None:
         assert abs(float(strongest[rank]) - best.energy) < PARABOLA
 
 
+@pytest.mark.slow
 def test_no_peak_is_a_band_outside_its_shell() -> None:
     peaks = coherence_peaks_of(SC, jnp.asarray(DELTA))
     assert all(peak.energy < float(SC.Omega) * (1 - EXACT) for peak in peaks)
@@ -306,6 +307,7 @@ def test_the_density_of_states_has_second_derivatives() -> None:
     assert np.abs(found - wanted).max() < DIFFERENCES * np.abs(wanted).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turned", [0.0, pytest.param(0.7, marks=pytest.mark.slow)], ids=["real", "complex"])
 def test_two_bands_by_both_routes(turned: float) -> None:
     sc = random_system(4, equal_masses=False)
