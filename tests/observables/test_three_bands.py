@@ -42,7 +42,7 @@ REFUSED = {
 NOWHERE = {"branch_end", "jump"}
 """They follow a branch over temperatures: `tests/continuation`."""
 POINTS = {"V": np.array([0.0, 6.0]), "omega": np.array([2.0, 6.0]), "k": np.array([0.2, 0.21])}
-GIVEN = {"layer_spacing": 6.0, "korringa": 1.0, "gamma_n": 2.0}
+GIVEN = {"layer_spacing": 6.0, "korringa": 1.0, "gamma_n": 2.0, "Gamma": 0.5}
 DIFFERENCES = 1e-6  # central differences with steps of 1e-3 of T
 NEAR_T_C = 2e-3  # of the jump: what two temperatures 1 and 2 % below T_c leave, extrapolated
 EXACT = 1e-11
