@@ -11,20 +11,13 @@ Nothing is solved, and the programs are those of the fit (`fitting.readings`): a
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
-from jaxgap.equations.gap_equations import residual_and_matrix
-from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.readings import Place, readings_at, relevant
 from jaxgap.fitting.result import FitResult, Line
-from jaxgap.fitting.uncertainty import leaves
-from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.programs import program
-from jaxgap.numerics.types import Scalar
+from jaxgap.fitting.uncertainty import amplitude_slopes, leaves
 
 __all__ = ["drawn", "model_lines"]
 
@@ -121,24 +114,6 @@ def _slopes(p: Problem, result: FitResult, i: int) -> np.ndarray:
     (paths, factors), Delta = leaves(p, result.value, i), jnp.asarray(one.curve.solutions.Delta.real)
     found: np.ndarray = np.asarray(amplitude_slopes(one.superconductor, paths, one.curve.T, Delta)) @ factors
     return found
-
-
-@program
-def amplitude_slopes(
-    sc: Superconductor, paths: tuple[str, ...], T: Float[Array, "temperature"], Delta: Float[Array, "temperature channel"]
-) -> Float[Array, "temperature channel leaf"]:
-    """d Delta / d leaf of solutions `Delta` [meV] at temperatures [K]."""
-
-    def at(t: Scalar, D: Float[Array, "channel"]) -> Float[Array, "channel leaf"]:
-        M = residual_and_matrix(sc, D, t)[1]
-
-        def amplitudes(values: Float[Array, "leaf"]) -> Float[Array, "channel"]:
-            changed = sc.set(dict(zip(paths, values, strict=True)))
-            return implicit_amplitudes(changed, t, D, jnp.isfinite(D).all(), M)
-
-        return jax.jacfwd(amplitudes)(jnp.stack([sc.get(path) for path in paths]) if paths else jnp.zeros(0))
-
-    return jax.vmap(at)(T, Delta)
 
 
 # --- lines --------------------------------------------------------------------------------------------------------------

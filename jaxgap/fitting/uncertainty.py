@@ -7,6 +7,7 @@ the branch ends, g diverges: close to it sigma says that the gap is unknown, not
 leaves of a sample's system, and from there to the parameters: one program serves all samples.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -28,7 +29,17 @@ from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.curves import GapCurve
 from jaxgap.spectra.minima import branch_minima_of
 
-__all__ = ["Prediction", "curvature", "curve_sigma", "end_and_T_c", "gap_slopes", "leaves", "predict", "state_of"]
+__all__ = [
+    "Prediction",
+    "amplitude_slopes",
+    "curvature",
+    "curve_sigma",
+    "end_and_T_c",
+    "gap_slopes",
+    "leaves",
+    "predict",
+    "state_of",
+]
 
 
 class Prediction(NamedTuple):
@@ -127,15 +138,34 @@ def gap_slopes(
     sc: Superconductor, paths: tuple[str, ...], T: Float[Array, "temperature"], Delta: Float[Array, "temperature channel"]
 ) -> Float[Array, "temperature branch leaf"]:
     """d gap / d leaf of solutions `Delta` [meV] at the temperatures `T` [K]; NaN where it does not exist."""
+    return _along_branch(branch_minima_of, sc, paths, T, Delta)
 
-    def at(t: Scalar, D: Float[Array, "channel"]) -> Float[Array, "branch leaf"]:
+
+@program
+def amplitude_slopes(
+    sc: Superconductor, paths: tuple[str, ...], T: Float[Array, "temperature"], Delta: Float[Array, "temperature channel"]
+) -> Float[Array, "temperature channel leaf"]:
+    """d Delta / d leaf of the same."""
+    return _along_branch(lambda _, D: D, sc, paths, T, Delta)
+
+
+def _along_branch(
+    seen: Callable[[Superconductor, Float[Array, "channel"]], Float[Array, "value"]],
+    sc: Superconductor,
+    paths: tuple[str, ...],
+    T: Float[Array, "temperature"],
+    Delta: Float[Array, "temperature channel"],
+) -> Float[Array, "temperature value leaf"]:
+    """d seen(system, Delta) / d leaf, the amplitudes solving the gap equations."""
+
+    def at(t: Scalar, D: Float[Array, "channel"]) -> Float[Array, "value leaf"]:
         M = residual_and_matrix(sc, D, t)[1]
 
-        def gaps(values: Float[Array, "leaf"]) -> Float[Array, "branch"]:
+        def value(values: Float[Array, "leaf"]) -> Float[Array, "value"]:
             changed = sc.set(dict(zip(paths, values, strict=True)))
-            return branch_minima_of(changed, implicit_amplitudes(changed, t, D, jnp.isfinite(D).all(), M))
+            return seen(changed, implicit_amplitudes(changed, t, D, jnp.isfinite(D).all(), M))
 
-        return jax.jacfwd(gaps)(_values(sc, paths))
+        return jax.jacfwd(value)(_values(sc, paths))
 
     return jax.vmap(at)(T, Delta)
 

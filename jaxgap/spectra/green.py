@@ -14,7 +14,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
 
-from jaxgap.model.band import Band
+from jaxgap.model.band import Band, check_in_k_space
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions, OwnSums
 from jaxgap.spectra.one_band import OneBand
@@ -58,6 +58,7 @@ def with_own_sums(sc: Superconductor, Delta: Amplitudes) -> list[OwnSums]:
 
 def energies_of(sc: Superconductor, Delta: Amplitudes, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:
     """Quasiparticle energies [meV] of all branches, in the order of `branch_names`."""
+    check_in_k_space(sc.bands, "what is seen at a k")
     return jnp.concatenate([cluster.energies(kappa) for cluster in clusters_of(sc, Delta)])
 
 
@@ -65,6 +66,7 @@ def green_function(
     sc: Superconductor, Delta: Amplitudes, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]
 ) -> Complex[Array, "band *k"]:
     """G_ii(kappa, z) of every band [1/meV], for arrays kappa and z that broadcast against each other."""
+    check_in_k_space(sc.bands, "what is seen at a k")
     found: dict[int, Complex[Array, "*k"]] = {}
     for spectrum in clusters_of(sc, Delta):
         found |= zip(spectrum.cluster.bands, spectrum.green_function(kappa, z), strict=True)

@@ -9,7 +9,7 @@ Between two knots of the table N is linear, and sums are as good as those of any
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
 
-from jaxgap.model.band import Band, check_in_k_space
+from jaxgap.model.band import Band
 from jaxgap.numerics.hyperbolic import level_entropy, log_cosh, tanh_over
 from jaxgap.spectra.cluster import LocalFunctions, OwnSums
 from jaxgap.spectra.one_band import OneBand, combined, density_alone
@@ -33,16 +33,6 @@ class OneTable(OneBand, OwnSums):
     @property
     def gap(self) -> Inexact[Array, ""]:
         return self.Delta[self.cluster.channels[0]]
-
-    def energies(self, kappa: Float[Array, "*k"]) -> Float[Array, "1 *k"]:
-        """None at a k: refused."""
-        check_in_k_space((self.band,), "what is seen at a k")
-        return super().energies(kappa)
-
-    def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> tuple[Complex[Array, "*k"], ...]:
-        """None at a k: refused."""
-        check_in_k_space((self.band,), "what is seen at a k")
-        return super().green_function(kappa, z)
 
     def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
         root = jnp.sqrt(z**2 - abs2(self.gap))

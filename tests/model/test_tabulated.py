@@ -103,7 +103,7 @@ def test_the_gap_equations_in_batches_are_those_of_one(hump, state):
 
 
 def test_derivatives_are_those_of_the_table(hump):
-    """By mu, Omega, and every entry of the table; second ones too, with both ends of the shell between knots."""
+    """By mu and Omega, second ones too, with both ends of the shell between knots."""
 
     def gap(mu, Omega):
         return solve(hump.set({"mu[a]": mu, "Omega": Omega}), 2.0, start=[3.5]).Delta[0].real
@@ -161,7 +161,7 @@ def test_states_at_the_end_of_a_table():
 
 @pytest.mark.slow
 def test_half_of_the_knots_say_how_good_a_table_is():
-    """A hump of 30 meV on 21 knots: what leaving out every second one changes is three to five times the error."""
+    """A hump of 30 meV on 21 knots: leaving out every second one changes the gap by some three times the error."""
 
     def gap(band):
         return float(solve(superconductor(bands=[band], lam=[[0.4]], Omega=20.0), 0.0).Delta[0].real)
