@@ -103,7 +103,7 @@ def implicit_amplitudes(
 
 def vanishing(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, ""]:
     """|Delta| [meV] below which a solution is the normal one: 1e-6 k_B T (1e-13 below T_c), and 1e-18 Omega at T = 0."""
-    return jnp.maximum(1e-6 * thermal_energy(T), 1e-18 * sc.Omega)
+    return jnp.maximum(1e-6 * thermal_energy(T), 1e-18 * sc.scale)
 
 
 @partial(jax.jit, static_argnames="rule")
@@ -133,8 +133,7 @@ def search_root(
 def rounding(sc: Superconductor) -> Float[Array, ""]:
     """|r| [meV] that rounding may leave: zeta = kappa / m - mu is good to eps mu, which counts where amplitudes are below
     1e-5 mu."""
-    mu = jnp.stack([band.tangent[1] for band in sc.bands])
-    return 0.1 * jnp.finfo(float).eps * jnp.sqrt(jnp.sum(mu**2))
+    return 0.1 * jnp.finfo(float).eps * sc.depth
 
 
 def newton_amplitudes(sc: Superconductor, T: Float[Array, ""], Delta: Inexact[Array, "channel"], max_steps: int = 30) -> Root:

@@ -8,6 +8,7 @@ batch of them is a sweep, and a fit parameter is a path into it, such as `lam[al
 
 import re
 import tomllib
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import tomli_w
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxgap.model.band import Band, check_in_k_space, density_of_states
 from jaxgap.model.couplings import CONVENTIONS, asymmetry, canonical_channel, channel_densities, channel_names
@@ -27,7 +28,9 @@ from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.precision import own_rules, require_float64
 
 __all__ = [
+    "BandSuperconductor",
     "Cluster",
+    "PROMISED",
     "Superconductor",
     "superconductor",
     "symmetrised",
@@ -42,8 +45,15 @@ DETAILED_BALANCE_TOLERANCE = 1e-10
 """g counts as symmetric when |g - g^T| <= 1e-10 |g|: far above rounding, far below any printed coupling's last digit."""
 
 
+SMALL = 1e-4
+"""Amplitudes above 1e-4 Omega have a relative error."""
+PROMISED = 1e-9
+"""Relative error of amplitudes that `solve` promises, unless the conditioning forbids."""
 STRONG = 1.0
 """Coupling above which `remarks` says that it is strong: a phonon's lambda / (1 + lambda) never reaches it."""
+
+
+Leaf = Shaped[Array, "..."]
 
 
 class Cluster(NamedTuple):
@@ -56,6 +66,122 @@ class Cluster(NamedTuple):
 
 
 class Superconductor(eqx.Module):
+    """What gap equations need to know of a superconductor: an abstract class, of bands (`BandSuperconductor`) or of orbitals on
+    a lattice (`jaxgap.model.lattice.Lattice`). Solvers, the search for states and stability ask for nothing else.
+
+    What of it is of bands alone (`bands`, `Omega`) a lattice refuses with a sentence.
+    """
+
+    bands: eqx.AbstractVar[tuple[Band, ...]]
+    """The bands, of one kappa."""
+    lam: eqx.AbstractVar[Float[Array, "channel channel"]]
+    """Couplings lambda_cc' between channels (row: the amplitude made; column: the pairs that make it)."""
+    Omega: eqx.AbstractVar[Float[Array, ""]]
+    """Half width of the pairing shell [meV]."""
+    cross: eqx.AbstractVar[tuple[tuple[int, int], ...]]
+    """Cross-paired bands as pairs of indices."""
+    dimension: eqx.AbstractVar[int]
+    """2 or 3."""
+    convention: eqx.AbstractVar[str]
+    """What N_c of a cross channel is (`jaxgap.model.couplings`)."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels."""
+
+    @property
+    @abstractmethod
+    def clusters(self) -> tuple[Cluster, ...]:
+        """What of it has a spectrum of its own."""
+
+    @property
+    @abstractmethod
+    def N(self) -> Float[Array, "channel"]:
+        """Densities of states N_c that P_c is divided by."""
+
+    @property
+    @abstractmethod
+    def g(self) -> Float[Array, "channel channel"]:
+        """Interaction matrix g_cc' = lambda_cc' / N_c'."""
+
+    @property
+    @abstractmethod
+    def wave(self) -> str:
+        """With which letter states are named: "s", or none where channels have forms of their own."""
+
+    @property
+    @abstractmethod
+    def signed(self) -> int:
+        """How many channels, the first ones, name a state by their signs."""
+
+    @property
+    @abstractmethod
+    def scale(self) -> Float[Array, "..."]:
+        """An energy [meV] that amplitudes don't exceed by much."""
+
+    @property
+    @abstractmethod
+    def small(self) -> Float[Array, "..."]:
+        """Amplitudes [meV] below have no relative error."""
+
+    @property
+    @abstractmethod
+    def depth(self) -> Float[Array, ""]:
+        """Size of the energies from which zeta is found by a difference [meV]: rounding leaves eps of it."""
+
+    @property
+    @abstractmethod
+    def tolerance(self) -> float:
+        """Relative error of amplitudes that a solve promises."""
+
+    @property
+    @abstractmethod
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all leaves."""
+
+    @abstractmethod
+    def get(self, path: str) -> Float[Array, "..."]:
+        """The leaf at `path`."""
+
+    @abstractmethod
+    def set(self, values: Mapping[str, Any]) -> "Superconductor":
+        """A copy with other values at the given paths."""
+
+    @abstractmethod
+    def canonical(self, path: str) -> str:
+        """The path as it stands in `paths`."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> dict[str, tuple[Leaf, int]]:
+        """Leaves, and how many axes they have in one system."""
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of the bands."""
+        return tuple(band.name for band in self.bands)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is doubtful about the numbers, though not wrong: a sentence each. None of a traced or batched system."""
+        return ()
+
+    @property
+    def has_free_energy(self) -> Bool[Array, "..."]:
+        """Whether g is symmetric (detailed balance), so that the gap equations derive from a free energy."""
+        return asymmetry(self.g) <= DETAILED_BALANCE_TOLERANCE
+
+    @property
+    def linked(self) -> tuple[Cluster, ...]:
+        """The clusters of more than one band."""
+        return tuple(cluster for cluster in self.clusters if len(cluster.bands) > 1)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class BandSuperconductor(Superconductor):
     """Bands, channels and couplings of one superconductor. Made by `superconductor(...)`, which converts and checks.
 
     Attributes:
@@ -75,11 +201,6 @@ class Superconductor(eqx.Module):
     convention: str = eqx.field(static=True)
 
     @property
-    def band_names(self) -> tuple[str, ...]:
-        """Names of the bands."""
-        return tuple(band.name for band in self.bands)
-
-    @property
     def channels(self) -> tuple[str, ...]:
         """Names of the channels: one per band, then one per cross-paired pair, `alpha:beta`."""
         return channel_names(self.band_names, self.cross)
@@ -90,9 +211,39 @@ class Superconductor(eqx.Module):
         return _clusters(len(self.bands), self.cross)
 
     @property
-    def linked(self) -> tuple[Cluster, ...]:
-        """The clusters of more than one band."""
-        return tuple(cluster for cluster in self.clusters if len(cluster.bands) > 1)
+    def wave(self) -> str:
+        return "s"
+
+    @property
+    def signed(self) -> int:
+        """The bands'."""
+        return len(self.bands)
+
+    @property
+    def scale(self) -> Float[Array, "..."]:
+        """Omega: solutions are of the order of lambda Omega."""
+        return self.Omega
+
+    @property
+    def small(self) -> Float[Array, "..."]:
+        return SMALL * self.Omega
+
+    @property
+    def depth(self) -> Float[Array, ""]:
+        """zeta = kappa / m - mu is good to eps mu."""
+        mu = jnp.stack([band.tangent[1] for band in self.bands])
+        return jnp.sqrt(jnp.sum(mu**2))
+
+    @property
+    def tolerance(self) -> float:
+        return PROMISED
+
+    @property
+    def numbers(self) -> dict[str, tuple[Leaf, int]]:
+        found: dict[str, tuple[Leaf, int]] = {"Omega": (self.Omega, 0), "lam": (self.lam, 2)}
+        for band in self.bands:
+            found |= {f"{leaf}[{band.name}]": (getattr(band, leaf), 0) for leaf in band.leaves}
+        return found
 
     @property
     def N(self) -> Float[Array, "channel"]:
@@ -104,11 +255,6 @@ class Superconductor(eqx.Module):
     def g(self) -> Float[Array, "channel channel"]:
         """Interaction matrix g_cc' = lambda_cc' / N_c'."""
         return self.lam / self.N[None, :]
-
-    @property
-    def has_free_energy(self) -> Bool[Array, "..."]:
-        """Whether g is symmetric (detailed balance), so that the gap equations derive from a free energy."""
-        return asymmetry(self.g) <= DETAILED_BALANCE_TOLERANCE
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -149,9 +295,9 @@ class Superconductor(eqx.Module):
         """The leaf at `path`: `Omega`, `mu[alpha]`, `mass[alpha]` or `lam[alpha, alpha:beta]`."""
         return _where(self, path)[0](self)
 
-    def set(self, values: Mapping[str, Any]) -> "Superconductor":
+    def set(self, values: Mapping[str, Any]) -> Superconductor:
         """A copy with other values at the given paths, for example `{"Omega": 40.0, "lam[alpha, beta]": 0.02}`."""
-        sc = self
+        sc: Superconductor = self
         for path, value in values.items():
             check_finite(path, value)
             sc = _where(self, path)[1](sc, jnp.asarray(value, jnp.float64))
@@ -170,9 +316,6 @@ class Superconductor(eqx.Module):
         for name, row in zip(self.channels, np.asarray(self.lam), strict=True):
             lines += [f"    {name:<{width}} " + " ".join(f"{value:>9.5g}" for value in row)]
         return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 @own_rules
@@ -226,7 +369,7 @@ def superconductor(
     check(lam.shape == (n, n), "lam", shape, f"shape {lam.shape}")
     if channels is not None:
         lam = _reordered(lam, list(channels), order)
-    sc = Superconductor(bands, lam, Omega, pairs, dimension, convention)
+    sc = BandSuperconductor(bands, lam, Omega, pairs, dimension, convention)
     _check_values(sc)
     return sc
 
@@ -328,10 +471,7 @@ def check_one_system(sc: object, function: str, name: str = "sc") -> None:
     """Raise `InputError` unless `sc` is one system of float64 numbers; the remedy is jax.vmap(`function`)."""
     check(isinstance(sc, Superconductor), name, "be a Superconductor", type(sc).__name__)
     assert isinstance(sc, Superconductor)
-    numbers = {"Omega": (sc.Omega, 0), "lam": (sc.lam, 2)}
-    for band in sc.bands:
-        numbers |= {f"{leaf}[{band.name}]": (getattr(band, leaf), 0) for leaf in band.leaves}
-    for path, (leaf, dimensions) in numbers.items():
+    for path, (leaf, dimensions) in sc.numbers.items():
         if np.ndim(leaf) != dimensions:
             raise InputError(
                 f"Argument `{name}` must be one system (for a batch of them: jax.vmap({function})), but got {path} of shape "
@@ -410,9 +550,6 @@ def _clusters(n: int, cross: tuple[tuple[int, int], ...]) -> tuple[Cluster, ...]
 
 
 _PATH = re.compile(r"^\s*(?P<leaf>\w+)\s*(?:\[(?P<index>[^\]]*)\])?\s*$")
-
-
-Leaf = Float[Array, "..."]
 
 
 def _where(

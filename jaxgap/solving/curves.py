@@ -43,7 +43,7 @@ def solve_temperatures(
     Nothing raises: every element has its own status. `start`, `branch` and `rule` are those of `solve`.
     """
     Delta_0 = None if start is None else amplitudes(start, sc)
-    pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
+    pattern = None if branch is None else sign_pattern(branch, sc.signed)
     return _solve_temperatures(sc, _temperatures(T), Delta_0, pattern, rule)
 
 
@@ -113,7 +113,7 @@ def gap_curve(sc: Superconductor, T: object, branch: str | None = None) -> GapCu
     The branch is that of `solve`: the one that exists from T = 0 up to `branch_end`, and nothing beyond, even if the state
     connected to T_c has its signs there.
     """
-    pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
+    pattern = None if branch is None else sign_pattern(branch, sc.signed)
     return _gap_curve(sc, _temperatures(T), pattern)
 
 

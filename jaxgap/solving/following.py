@@ -93,7 +93,7 @@ def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Trac
         walking = PickUp(log_a, halvings, evaluated(sc, path, w, (r, M), None, CAREFUL))
         return either(halvings < HALVINGS, picking, walking)
 
-    log_a = jnp.log(jnp.stack([vanishing(sc, T_0), 100 * sc.Omega]))
+    log_a = jnp.log(jnp.stack([vanishing(sc, T_0), 100 * sc.scale]))
     start = PickUp(log_a, jnp.where(superconducting, 0, HALVINGS), begin(path_from(log_a)))
     end = jax.lax.while_loop(lambda state: going(state.walk) & (state.walk.steps < ENOUGH), step, start)
     track = _track(path_from(end.log_a), end.walk)

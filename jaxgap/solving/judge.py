@@ -23,9 +23,6 @@ from jaxgap.spectra.quadrature import Rule
 
 __all__ = ["Verdict", "judge", "judged", "status_of"]
 
-LARGE = 1e-4
-"""Amplitudes above 1e-4 Omega have a relative error."""
-
 Judge = Callable[[Superconductor, Float[Array, ""], Float[Array, "x"], Float[Array, "x x"]], "Verdict"]
 
 
@@ -39,11 +36,13 @@ class Verdict(NamedTuple):
     unstable_amplitude: Int[Array, "*element"]
     """Unstable directions; of complex amplitudes all together."""
     unstable_phase: Int[Array, "*element"]
+    promised: Float[Array, "*element"]
+    """The largest error that counts as accurate."""
 
     @property
     def accurate(self) -> Bool[Array, "*element"]:
         """Whether the amplitudes are as good as promised."""
-        return self.quadrature_error <= promised_accuracy(self.sigma_min)
+        return self.quadrature_error <= self.promised
 
     def differentiable(self, trusted: Bool[Array, "*element"]) -> Bool[Array, "*element"]:
         """Whether roots that are `trusted` have derivatives to useful precision."""
@@ -63,16 +62,18 @@ def judge(
     n, real = len(sc.channels), len(x) == len(sc.channels)
     error = unpack(jax.vmap(solved, in_axes=-1, out_axes=-1)(M, r), n)
     size = jnp.abs(unpack(x, n))
-    large = size > LARGE * sc.Omega
+    large = size > sc.small
     share = jnp.where(large, jnp.abs(error) / jnp.where(large, size, 1.0), 0.0)
     valid = jnp.stack([jnp.isfinite(leaf).reshape(len(T), -1).all(axis=1) for leaf in jax.tree.leaves(sc)]).all(axis=0)
     unstable = count_negative(jnp.concatenate([M, phases], axis=-1))
+    sigma_min = smallest_singular_values(M)
     return Verdict(
-        valid=valid & (T >= 0) & jnp.isfinite(T) & (sc.Omega > 0),
-        sigma_min=smallest_singular_values(M),
+        valid=valid & (T >= 0) & jnp.isfinite(T) & (sc.scale > 0),
+        sigma_min=sigma_min,
         quadrature_error=jnp.sqrt(jnp.sum(share * share, axis=0)),
         unstable_amplitude=unstable[: len(T)],
         unstable_phase=unstable[len(T) :] if real else jnp.zeros(T.shape, int),
+        promised=promised_accuracy(sigma_min, sc.tolerance),
     )
 
 

@@ -48,7 +48,7 @@ class Label(IntEnum):
 
 def label_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Int[Array, ""]:
     """The `Label` of amplitudes (zero amplitudes are normal, NaN are no state), independent of the free phases."""
-    together, n_bands = coupled_channels(sc), len(sc.bands)
+    together, n_bands = coupled_channels(sc), sc.signed
     bands, smallest = real_parts(together, Delta)[:n_bands], ZERO * jnp.sqrt(jnp.sum(abs2(Delta)))
     plus, minus = bands > smallest, bands < -smallest
     opposed = jnp.any((together[:n_bands, :n_bands] @ plus > 0) & minus)

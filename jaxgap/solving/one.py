@@ -72,7 +72,7 @@ def solve(
     T = checked_temperature(T)
     check(isinstance(rule, Rule) and min(rule) > 0, "rule", "be a Rule of positive numbers of nodes", repr(rule))
     Delta_0 = None if start is None else amplitudes(start, sc)
-    pattern = None if branch is None else sign_pattern(branch, len(sc.bands))
+    pattern = None if branch is None else sign_pattern(branch, sc.signed)
 
     # === solve
     solution = solve_core(sc, T, Delta_0, pattern, rule)
@@ -105,9 +105,9 @@ def amplitudes(start: object, sc: Superconductor) -> Inexact[Array, "channel"]:
     if isinstance(start, Solution):
         start = start.Delta
     check_finite("start", start, real=False)
-    if is_concrete(start, sc.Omega):
+    if is_concrete(start, sc.scale):
         largest = float(np.max(np.abs(np.asarray(start)), initial=0.0))
-        most = LARGEST_START * float(np.max(np.asarray(sc.Omega)))
+        most = LARGEST_START * float(np.max(np.asarray(sc.scale)))
         check(largest <= most, "start", f"be amplitudes of at most {LARGEST_START:g} Omega = {most:g} meV", f"{largest:g}")
     if is_concrete(start):
         start = np.asarray(start)

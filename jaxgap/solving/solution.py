@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.superconductor import PROMISED, Superconductor
 from jaxgap.numerics.checks import check, is_concrete
 from jaxgap.numerics.types import Number
 from jaxgap.solving.labels import Label
@@ -54,9 +54,10 @@ HAS_AMPLITUDES = (Status.CONVERGED, Status.NORMAL, Status.TRIVIAL, Status.INACCU
 """The statuses of solutions whose amplitudes are those of a state; of all others they are NaN."""
 
 
-def promised_accuracy(sigma_min: Float[Array, "*element"]) -> Float[Array, "*element"]:
-    """max(1e-9, 10 eps / sigma_min): the relative error of every amplitude above 1e-4 Omega that `solve` promises."""
-    return jnp.maximum(1e-9, 10 * jnp.finfo(float).eps / sigma_min)
+def promised_accuracy(sigma_min: Float[Array, "*element"], tolerance: float = PROMISED) -> Float[Array, "*element"]:
+    """max(1e-9, 10 eps / sigma_min): the relative error of every amplitude above 1e-4 Omega that `solve` promises. (A lattice
+    has a tolerance of its own.)"""
+    return jnp.maximum(tolerance, 10 * jnp.finfo(float).eps / sigma_min)
 
 
 class Solution(MeanFieldState):

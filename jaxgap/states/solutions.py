@@ -92,18 +92,18 @@ class State(NamedTuple):
     def signs(self) -> str:
         """Of the band amplitudes, such as `++-`; empty if time reversal is broken (`jaxgap.solving.labels.signs_of`)."""
         sc = self.solution.superconductor
-        return signs_of(np.asarray(self.solution.Delta), coupled_groups(sc), len(sc.bands))
+        return signs_of(np.asarray(self.solution.Delta), coupled_groups(sc), sc.signed)
 
     @property
     def winding(self) -> int:
         """How often the phase turns round on the way through the bands: 1 in the chiral state of three that repel."""
         sc = self.solution.superconductor
-        return winding_of(np.asarray(self.solution.Delta), coupled_groups(sc), len(sc.bands))
+        return winding_of(np.asarray(self.solution.Delta), coupled_groups(sc), sc.signed)
 
     @property
     def _which(self) -> str:
         """Of three and more bands, of which there is more than one s+- and more than one way to break time reversal."""
-        if len(self.solution.superconductor.bands) < 3 or self.label in (Label.NORMAL, Label.CROSSBAND, Label.NOTHING):
+        if self.solution.superconductor.signed < 3 or self.label in (Label.NORMAL, Label.CROSSBAND, Label.NOTHING):
             return ""
         return f" (winding {self.winding})" if self.label == Label.BROKEN else f" ({self.signs})"
 
@@ -186,7 +186,7 @@ def solutions(sc: Superconductor, T: object, *, starts: object = None) -> Soluti
         InputError: for a system or a temperature that is not one concrete value (a search cannot be traced), or not valid.
     """
     T = checked_temperature(T)
-    if not is_concrete((sc, T)) or jnp.ndim(sc.Omega) > 0:
+    if not is_concrete((sc, T)) or jnp.ndim(sc.lam) > 2:
         raise InputError("`solutions` is a search on the host: it takes one concrete system and temperature, not traced ones.")
     groups = coupled_groups(sc)
     real, broken = _searched(sc, T, groups, _starts(sc, starts))
@@ -296,7 +296,7 @@ def described(sc: Superconductor, found: list[Solution]) -> list[State]:
 
 
 def _crossband(sc: Superconductor, Delta: np.ndarray) -> float:
-    n = len(sc.bands)
+    n = sc.signed
     ratios = [0.0]
     for k, (i, j) in enumerate(sc.cross):
         product = abs(Delta[i] * Delta[j])
