@@ -42,6 +42,10 @@ from jaxgap.continuation.transition import transition as transition
 from jaxgap.model.band import Band as Band
 from jaxgap.model.couplings import couplings_from_literature as couplings_from_literature
 from jaxgap.model.family import Path as Path
+from jaxgap.model.forms import channel as channel
+from jaxgap.model.forms import smooth as smooth
+from jaxgap.model.lattice import Lattice as Lattice
+from jaxgap.model.lattice import lattice as lattice
 from jaxgap.model.parabolic import parabolic_band as parabolic_band
 from jaxgap.model.superconductor import Superconductor as Superconductor
 from jaxgap.model.superconductor import load as load
@@ -49,6 +53,7 @@ from jaxgap.model.superconductor import save as save
 from jaxgap.model.superconductor import superconductor as superconductor
 from jaxgap.model.superconductor import symmetrised as symmetrised
 from jaxgap.model.tabulated import tabulated_band as tabulated_band
+from jaxgap.model.wannier import wannier90 as wannier90
 from jaxgap.numerics.checks import InputError as InputError
 from jaxgap.numerics.checks import NotConvergedError as NotConvergedError
 from jaxgap.numerics.implicit import at_root as at_root

@@ -45,6 +45,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact, PyTree
 
 from jaxgap.equations.group_sums import Block, group_densities
+from jaxgap.equations.lattice_sums import densities_on_lattices
 from jaxgap.equations.nodes import Alone, Lanes, Pair, Table, bands_alone, lanes
 from jaxgap.equations.pairing import gap_residual, pack, phase_jacobian, unpack
 from jaxgap.model.superconductor import Superconductor
@@ -115,6 +116,9 @@ def _mixed(coupling: Float[Array, "channel channel element"], P: list[list[PerEl
 
 def _densities(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[list[PerElement], list[list[PerElement]]]:
     """(P, dP/dx, which is symmetric) by unknown; without a block the latter are of no use."""
+    if at.lattices is not None:
+        found, slopes = densities_on_lattices(at.lattices, x, block)
+        return list(found), [list(row) for row in slopes]
     n, zero = len(at.coupling), jnp.zeros_like(at.kT)
     P, dP = [zero] * len(x), [[zero] * len(x) for _ in x]
     parts = range(0, len(x), n)

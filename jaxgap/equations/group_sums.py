@@ -32,7 +32,7 @@ from jaxgap.numerics.hyperbolic import tanh_difference
 from jaxgap.numerics.jacobi import eigenvectors, singular_vectors
 from jaxgap.spectra.shells import gap_matrix
 
-__all__ = ["Block", "group_densities"]
+__all__ = ["Block", "group_densities", "matrix_densities"]
 
 Block = Literal["none", "amplitudes", "phases"]
 """What is asked for besides P: dP/dx, or at real amplitudes the block of imaginary parts."""
@@ -92,18 +92,86 @@ def _of_real(
     n, C = len(z), len(pairs)
     D = jnp.where(active[:, None] & active[None], gap_matrix(pairs, x)[:, :, None], 0.0)
     U, E, V = singular_vectors(jnp.stack([z[:, None] * jnp.eye(n)[:, :, None], D]))
+    U, V = (jnp.where(active[:, None], one, 0.0) for one in (U, V))
+    return _sums_of_real(pairs, block, (U, E, V), weight, kT, (None,) * C)
+
+
+def matrix_densities(
+    pairs: Pairs,
+    block: Block,
+    h: Float[Array, "2 band band node"],
+    forms: Float[Array, "own node"],
+    weight: Float[Array, "node"],
+    x: Float[Array, "x"],
+    kT: Float[Array, ""],
+) -> Found:
+    """(P, dP/dx) of channels B_c = form_c (e_a e_b^T + e_b e_a^T) where h is any Hermitian matrix with the symmetry of reversed
+    time, real parts before imaginary ones."""
+    C, own = len(pairs), tuple(forms)
+    halves = [_gaps(pairs, len(h[0]), half[:, None] * forms) for half in (x[:C], x[C:]) if len(half)]
+    if len(halves) == 1:
+        U, E, V = singular_vectors(jnp.stack([h[0], h[1] + halves[0]]))
+        return _sums_of_real(pairs, block, (U, E, V), weight, kT, own)
+    D, D_i = halves
+    real = jnp.concatenate([jnp.concatenate([h[0], D], axis=1), jnp.concatenate([D, -h[0]], axis=1)])
+    imag = jnp.concatenate([jnp.concatenate([h[1], D_i], axis=1), jnp.concatenate([-D_i, -h[1]], axis=1)])
+    E, W = eigenvectors(jnp.stack([real, imag]))
+    return _sums_of_complex(pairs, block, (E, W[:, : len(D)], W[:, len(D) :]), weight, kT, own)
+
+
+def _gaps(pairs: Pairs, n: int, Delta: Float[Array, "own node"]) -> Float[Array, "band band node"]:
+    """The symmetric matrix of amplitudes; several channels may have the same bands."""
+    rows = [[jnp.zeros_like(Delta[0])] * n for _ in range(n)]
+    for (i, j), D in zip(pairs, Delta, strict=True):
+        rows[i][j] = rows[i][j] + D
+        rows[j][i] = rows[i][j]
+    return jnp.stack([jnp.stack(row) for row in rows])
+
+
+Forms = tuple[Float[Array, "node"] | None, ...]
+"""phi_c at the nodes; None is 1."""
+
+
+def _sums_of_real(
+    pairs: Pairs,
+    block: Block,
+    found: tuple[Vectors, Float[Array, "column node"], Vectors],
+    weight: Float[Array, "node"],
+    kT: Float[Array, ""],
+    forms: Forms,
+) -> Found:
+    """From the singular vectors of h + i D."""
+    (U, E, V), C = found, len(pairs)
     # A node that falls on E = 0 is left out, as in `spectra.pair.pair_sum`.
     weight = jnp.where((E > 0).all(axis=0), weight, 0.0)
-    U, V = (jnp.where(active[:, None], one, 0.0) for one in (U, V))
     t = jnp.tanh(E / (2 * kT)) * weight
-    P = jnp.stack([_turned(U[:, i], V[:, j], t) * (0.5 if i == j else 1.0) for i, j in pairs])
+    P = jnp.stack([_of_channel(pair, U, V, t, form) for pair, form in zip(pairs, forms, strict=True)])
     if block == "none":
         return P, jnp.zeros((C, C))
     same, opposite = (_roots(E / (2 * kT), sign * E / (2 * kT), weight / (2 * kT)) for sign in (1, -1))
     parts = _symmetric_parts if block == "amplitudes" else _imaginary_parts
     # Twice K+-, but for a factor i, and twice K++.
-    K = [tuple(zip(parts(U, V, pair), (opposite, same), strict=True)) for pair in pairs]
+    K = [
+        tuple(zip(_times(form, parts(U, V, pair)), (opposite, same), strict=True))
+        for pair, form in zip(pairs, forms, strict=True)
+    ]
     return P, _products(K) / 8
+
+
+def _of_channel(
+    pair: tuple[int, int], U: Vectors, V: Vectors, t: Float[Array, "column node"], form: Float[Array, "node"] | None
+) -> Float[Array, ""]:
+    """Im tr B_c U t V^+ / 2. Without a form h is diagonal, and both orderings are equal."""
+    i, j = pair
+    if form is None:
+        return _turned(U[:, i], V[:, j], t) * (0.5 if i == j else 1.0)
+    both = _turned(U[:, i], V[:, j], t * form) + _turned(U[:, j], V[:, i], t * form)
+    return both * (0.25 if i == j else 0.5)
+
+
+def _times(form: Float[Array, "node"] | None, parts: tuple[Hermitian, Hermitian]) -> tuple[Hermitian, Hermitian]:
+    plus, minus = parts
+    return parts if form is None else ([form * row for row in plus], [form * row for row in minus])
 
 
 def _turned(u: Float[Array, "2 column node"], v: Float[Array, "2 column node"], t: Float[Array, "column node"]) -> Array:
@@ -172,22 +240,38 @@ def _of_complex(
     real = jnp.concatenate([jnp.concatenate([Z, D], axis=1), jnp.concatenate([D, -Z], axis=1)])
     imag = jnp.concatenate([jnp.concatenate([none, D_i], axis=1), jnp.concatenate([-D_i, none], axis=1)])
     E, W = eigenvectors(jnp.stack([real, imag]))
-    weight = jnp.where((E != 0).all(axis=0), weight, 0.0)
     u, v = (jnp.where(active[:, None], half, 0.0) for half in (W[:, :n], W[:, n:]))
+    return _sums_of_complex(pairs, block, (E, u, v), weight, kT, (None,) * C)
+
+
+def _sums_of_complex(
+    pairs: Pairs,
+    block: Block,
+    found: tuple[Float[Array, "column node"], Vectors, Vectors],
+    weight: Float[Array, "node"],
+    kT: Float[Array, ""],
+    forms: Forms,
+) -> Found:
+    """From the eigenvectors of the whole matrix, upper halves and lower ones."""
+    (E, u, v), C = found, len(pairs)
+    weight = jnp.where((E != 0).all(axis=0), weight, 0.0)
     t = jnp.tanh(E / (2 * kT)) * weight
-    P = jnp.stack([part for turned in (False, True) for part in _of_channels(pairs, u, v, t, turned)])
+    P = jnp.stack([part for turned in (False, True) for part in _of_channels(pairs, u, v, t, turned, forms)])
     if block == "none":
         return P, jnp.zeros((2 * C, 2 * C))
     roots = _roots(E / (2 * kT), E / (2 * kT), weight / (2 * kT))
     # K of the real part of a channel is X + X^+, of the imaginary one i (X - X^+), with X = u^+ B_c v.
-    K = [_symmetric_parts(u, v, pair) for pair in pairs]
+    K = [_times(form, _symmetric_parts(u, v, pair)) for pair, form in zip(pairs, forms, strict=True)]
     return P, _products([[(own[part], roots)] for part in (0, 1) for own in K]) / 4
 
 
-def _of_channels(pairs: Pairs, u: Vectors, v: Vectors, t: Float[Array, "column node"], turned: bool) -> list[Float[Array, ""]]:
+def _of_channels(
+    pairs: Pairs, u: Vectors, v: Vectors, t: Float[Array, "column node"], turned: bool, forms: Forms
+) -> list[Float[Array, ""]]:
     """Real or imaginary parts of tr B_c u t v^+ / 2."""
     of = _turned if turned else _straight
-    return [(of(u[:, i], v[:, j], t) + of(u[:, j], v[:, i], t)) * (0.25 if i == j else 0.5) for i, j in pairs]
+    both = [(pair, t if form is None else t * form) for pair, form in zip(pairs, forms, strict=True)]
+    return [(of(u[:, i], v[:, j], t) + of(u[:, j], v[:, i], t)) * (0.25 if i == j else 0.5) for (i, j), t in both]
 
 
 def _straight(u: Float[Array, "2 column node"], v: Float[Array, "2 column node"], t: Float[Array, "column node"]) -> Array:

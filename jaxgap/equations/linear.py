@@ -16,11 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.equations.lattice_sums import kernels_on_lattices
 from jaxgap.equations.nodes import Places, bands_alone, lanes_at, places
+from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.hyperbolic import tanh_over
 from jaxgap.numerics.node_sums import over_nodes
 from jaxgap.spectra.green import with_own_sums
+from jaxgap.spectra.mesh import coldest_on
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectra.regions import energies_alone, overlap_nodes, pairs, single_nodes
 from jaxgap.spectra.several_bands import linear_sums
@@ -32,6 +35,7 @@ __all__ = [
     "normal_matrix",
     "normal_matrices",
     "normal_places",
+    "coldest_temperature",
     "highest_temperature",
     "susceptibility",
     "pair_susceptibility",
@@ -62,18 +66,21 @@ def linear_kernel(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_
 
 def linear_map(sc: Superconductor, T: Float[Array, ""], rule: Rule = DEFAULT_RULE) -> Float[Array, "channel channel"]:
     """lambda K(T): Delta -> lambda K Delta."""
+    for spectrum in with_own_sums(sc, jnp.zeros_like(sc.lam[0])):
+        if spectrum.mixes:
+            return sc.lam @ spectrum.linear_matrix(T, rule)
     return sc.lam * linear_kernel(sc, T, rule)[None, :]
 
 
 def normal_matrix(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "channel channel"]:
     """M = 1 - lambda K(T) of the normal state, which eigenvalues with a negative real part make unstable; at T = 0 that of next
     to nothing."""
-    return jnp.eye(len(sc.lam)) - linear_map(sc, jnp.maximum(T, COLDEST * highest_temperature(sc)))
+    return jnp.eye(len(sc.lam)) - linear_map(sc, jnp.maximum(T, coldest_temperature(sc)))
 
 
 def normal_places(systems: Superconductor) -> Places | None:
     """Where the nodes of `normal_matrices` lie; None of one system, which has its own."""
-    alone, n = len(systems.lam) == 1, systems.lam.shape[-1]
+    alone, n = len(systems.lam) == 1 and not isinstance(systems, Lattice), systems.lam.shape[-1]
     return None if alone else places(systems, jnp.zeros((len(systems.lam), n)))
 
 
@@ -85,6 +92,8 @@ def normal_matrices(
     if on is None:  # What its derivative compiles anyway.
         return (jnp.eye(n) - linear_map(jax.tree.map(lambda leaf: leaf[0], systems), T[0], rule))[:, :, None]
     at = lanes_at(systems, on, T, rule)
+    if at.lattices is not None:
+        return jnp.eye(n)[:, :, None] - jnp.einsum("ijn,jkn->ikn", at.coupling, kernels_on_lattices(at.lattices))
     K = [jnp.zeros_like(at.kT)] * n
     if at.alone is not None:
         bands = bands_alone(at.clusters)
@@ -120,12 +129,22 @@ def pair_susceptibility(z1: Float[Array, "*k"], z2: Float[Array, "*k"], kT: Floa
     return tanh_over(x + y) * (1 + jnp.tanh(x) * jnp.tanh(y)) / (2 * kT)
 
 
+def coldest_temperature(sc: Superconductor) -> Float[Array, ""]:
+    """The temperature [K] that stands for zero in the normal state: next to nothing, or on a lattice the lowest one that its
+    largest mesh resolves."""
+    least = COLDEST * highest_temperature(sc)
+    return jnp.maximum(least, coldest_on(sc)) if isinstance(sc, Lattice) else least
+
+
 def highest_temperature(sc: Superconductor) -> Float[Array, ""]:
     """A temperature [K] above which no solution but the normal state exists: |lambda K| < 1 (Frobenius norm).
 
     tanh(x)/x <= 1 bounds K_i <= n_i / 4 k_B T N_i and K_ij <= min(n_i, n_j) / 2 k_B T N_ij, where n_i is the number of states
     of band i in its shell.
     """
+    for spectrum in with_own_sums(sc, jnp.zeros_like(sc.lam[0])):
+        if spectrum.mixes:
+            return jnp.sqrt(jnp.sum((sc.lam @ spectrum.largest_kernel()) ** 2)) / k_B + 1e-300
     count = [band.states_within(sc.Omega, sc.dimension) for band in sc.bands]
     bounds = [n / 4 for n in count] + [jnp.minimum(count[i], count[j]) / 2 for i, j in sc.cross]
     return jnp.sqrt(jnp.sum((sc.lam * (jnp.stack(bounds) / sc.N)[None, :]) ** 2)) / k_B + 1e-300

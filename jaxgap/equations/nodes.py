@@ -12,10 +12,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Inexact
+from jaxtyping import Array, Float, Inexact, Int
 
+from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.programs import barrier
+from jaxgap.spectra.mesh import PRECISE, mesh_for
 from jaxgap.spectra.pair import peaks
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import (
@@ -35,7 +37,7 @@ from jaxgap.spectra.several_bands import several
 from jaxgap.spectra.shells import Parts, Samples, Shells, band_pairs, nodes_on_parts, parts_of, shell_edges
 from jaxgap.units import thermal_energy
 
-__all__ = ["Alone", "Group", "Lanes", "Pair", "Places", "Table", "bands_alone", "lanes", "lanes_at", "places"]
+__all__ = ["Alone", "Group", "Lanes", "Meshed", "Pair", "Places", "Table", "bands_alone", "lanes", "lanes_at", "places"]
 
 Small = TypeVar("Small")
 
@@ -73,6 +75,17 @@ class Group(eqx.Module):
     """The bands of its channels, by their places in the cluster."""
 
 
+class Meshed(eqx.Module):
+    """Lattices with the sizes of their meshes, which nodes are found from where they are summed over."""
+
+    systems: Lattice
+    T: Float[Array, "element"]
+    N: Int[Array, "element"]
+    """Nodes per direction."""
+    N_normal: Int[Array, "element"]
+    """In the normal state."""
+
+
 class Lanes(eqx.Module):
     """All that the gap equations depend on besides the amplitudes, with the elements of the batch last."""
 
@@ -85,6 +98,8 @@ class Lanes(eqx.Module):
     pairs: tuple[Pair, ...]
     groups: tuple[Group, ...]
     tables: tuple[Table, ...]
+    lattices: Meshed | None
+    """None but of lattices, which have nothing else."""
     clusters: tuple[Cluster, ...] = eqx.field(static=True)
     """Of bands in k space."""
     tabulated: tuple[int, ...] = eqx.field(static=True)
@@ -116,6 +131,8 @@ class Places(NamedTuple):
     groups: list[Parts]
     tables: list[Float[Array, "element"]]
     """|Delta| of the bands that are known by their density of states."""
+    lattices: Inexact[Array, "element channel"] | None = None
+    """Amplitudes of lattices: how many nodes they need depends on the temperature, too."""
 
 
 def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float[Array, "element"], rule: Rule) -> Lanes:
@@ -125,6 +142,8 @@ def lanes(sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float
 
 def lanes_at(sc: Superconductor, on: Places, T: Float[Array, "element"], rule: Rule) -> Lanes:
     """The systems of a batch with their nodes at temperatures T [K]."""
+    if isinstance(sc, Lattice):
+        return _on_lattices(sc, on, T, rule)
     kT, all_ = barrier(thermal_energy(T)), [*([on.alone] if on.alone else []), *on.pairs]
     peaked = [(at.a, at.b, at.centre, broadened(at.width, at.mass, kT)) for at in all_]
     nodes = nodes_on_each(sc, peaked, [*([rule.single] if on.alone else []), *[rule.overlap] * len(on.pairs)])
@@ -144,7 +163,17 @@ def lanes_at(sc: Superconductor, on: Places, T: Float[Array, "element"], rule: R
     own = tables(sc)
     laid = tuple(_on_table(sc, cluster.bands[0], size, T, rule.single) for cluster, size in zip(own, on.tables, strict=True))
     rest = tuple(cluster for cluster in sc.clusters if cluster not in own)
-    return Lanes(on.coupling, kT, singles, tuple(together), tuple(groups), laid, rest, tuple(c.channels[0] for c in own))
+    return Lanes(on.coupling, kT, singles, tuple(together), tuple(groups), laid, None, rest, tuple(c.channels[0] for c in own))
+
+
+def _on_lattices(systems: Lattice, on: Places, T: Float[Array, "element"], rule: Rule) -> Lanes:
+    def sizes(lattice: Lattice, Delta: Inexact[Array, "channel"], t: Float[Array, ""]) -> tuple[Int[Array, ""], Int[Array, ""]]:
+        return mesh_for(lattice, Delta, t, rule).N, mesh_for(lattice, 0 * Delta, t, rule, PRECISE).N
+
+    assert on.lattices is not None
+    N, N_normal = jax.vmap(sizes)(systems, on.lattices, T)
+    meshed = Meshed(systems, T, N, N_normal)
+    return Lanes(on.coupling, thermal_energy(T), None, (), (), (), meshed, (), ())
 
 
 def _on_table(sc: Superconductor, i: int, size: Float[Array, "element"], T: Float[Array, "element"], n: int) -> Table:
@@ -192,6 +221,8 @@ def _once(tree: Small) -> Small:
 def places(systems: Superconductor, Delta: Inexact[Array, "element channel"]) -> Places:
     """Where the nodes of a batch are to lie for the amplitudes `Delta`."""
     systems, Delta = jax.lax.stop_gradient((systems, Delta.T))
+    if isinstance(systems, Lattice):
+        return Places(jnp.moveaxis(systems.lam, 0, -1), None, None, [], [], [], Delta.T)
     (m, mu), a, b, overlaps, shells, coupling = _numbers(systems)
     size = jnp.abs(Delta)
     own_of, ends, first = [], [], None

@@ -11,7 +11,7 @@ import tomllib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -26,6 +26,7 @@ from jaxgap.model.parabolic import ParabolicBand, parabolic_band
 from jaxgap.model.tabulated import TabulatedBand, read_table, tabulated_band
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.precision import own_rules, require_float64
+from jaxgap.numerics.types import Reals
 
 __all__ = [
     "BandSuperconductor",
@@ -72,18 +73,28 @@ class Superconductor(eqx.Module):
     What of it is of bands alone (`bands`, `Omega`) a lattice refuses with a sentence.
     """
 
-    bands: eqx.AbstractVar[tuple[Band, ...]]
-    """The bands, of one kappa."""
     lam: eqx.AbstractVar[Float[Array, "channel channel"]]
     """Couplings lambda_cc' between channels (row: the amplitude made; column: the pairs that make it)."""
-    Omega: eqx.AbstractVar[Float[Array, ""]]
-    """Half width of the pairing shell [meV]."""
-    cross: eqx.AbstractVar[tuple[tuple[int, int], ...]]
-    """Cross-paired bands as pairs of indices."""
     dimension: eqx.AbstractVar[int]
     """2 or 3."""
-    convention: eqx.AbstractVar[str]
-    """What N_c of a cross channel is (`jaxgap.model.couplings`)."""
+
+    if TYPE_CHECKING:  # Fields of one kind and properties of the other: a property here would hide the fields.
+
+        @property
+        def bands(self) -> tuple[Band, ...]:
+            """The bands, of one kappa."""
+
+        @property
+        def Omega(self) -> Float[Array, ""]:
+            """Half width of the pairing shell [meV]."""
+
+        @property
+        def cross(self) -> tuple[tuple[int, int], ...]:
+            """Cross-paired bands as pairs of indices."""
+
+        @property
+        def convention(self) -> str:
+            """What N_c of a cross channel is (`jaxgap.model.couplings`)."""
 
     @property
     @abstractmethod
@@ -132,7 +143,7 @@ class Superconductor(eqx.Module):
 
     @property
     @abstractmethod
-    def tolerance(self) -> float:
+    def promised(self) -> float:
         """Relative error of amplitudes that a solve promises."""
 
     @property
@@ -154,7 +165,7 @@ class Superconductor(eqx.Module):
 
     @property
     @abstractmethod
-    def numbers(self) -> dict[str, tuple[Leaf, int]]:
+    def numbers(self) -> dict[str, tuple[Reals, int]]:
         """Leaves, and how many axes they have in one system."""
 
     @property
@@ -235,12 +246,12 @@ class BandSuperconductor(Superconductor):
         return jnp.sqrt(jnp.sum(mu**2))
 
     @property
-    def tolerance(self) -> float:
+    def promised(self) -> float:
         return PROMISED
 
     @property
-    def numbers(self) -> dict[str, tuple[Leaf, int]]:
-        found: dict[str, tuple[Leaf, int]] = {"Omega": (self.Omega, 0), "lam": (self.lam, 2)}
+    def numbers(self) -> dict[str, tuple[Reals, int]]:
+        found: dict[str, tuple[Reals, int]] = {"Omega": (self.Omega, 0), "lam": (self.lam, 2)}
         for band in self.bands:
             found |= {f"{leaf}[{band.name}]": (getattr(band, leaf), 0) for leaf in band.leaves}
         return found
@@ -369,7 +380,7 @@ def superconductor(
     check(lam.shape == (n, n), "lam", shape, f"shape {lam.shape}")
     if channels is not None:
         lam = _reordered(lam, list(channels), order)
-    sc = BandSuperconductor(bands, lam, Omega, pairs, dimension, convention)
+    sc = BandSuperconductor(bands=bands, lam=lam, Omega=Omega, cross=pairs, dimension=dimension, convention=convention)
     _check_values(sc)
     return sc
 
@@ -471,7 +482,8 @@ def check_one_system(sc: object, function: str, name: str = "sc") -> None:
     """Raise `InputError` unless `sc` is one system of float64 numbers; the remedy is jax.vmap(`function`)."""
     check(isinstance(sc, Superconductor), name, "be a Superconductor", type(sc).__name__)
     assert isinstance(sc, Superconductor)
-    for path, (leaf, dimensions) in sc.numbers.items():
+    for path, (number, dimensions) in sc.numbers.items():
+        leaf = cast(Array, number)
         if np.ndim(leaf) != dimensions:
             raise InputError(
                 f"Argument `{name}` must be one system (for a batch of them: jax.vmap({function})), but got {path} of shape "

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from jaxgap.equations.linear import (
+    coldest_temperature,
     highest_temperature,
     linear_kernel,
     linear_map,
@@ -208,6 +209,7 @@ def _searched(systems: Superconductor, begin: Float[Array, "element"]) -> Found:
     top = top_of(systems)
     close = begin < top
     lowest, step = begin + jnp.where(close, -4 * CLOSE, LOWEST), jnp.where(close, 4 * CLOSE, STEP)
+    lowest = jnp.maximum(lowest, jnp.log(jax.vmap(coldest_temperature)(systems)))
     end = search_down(systems, search_from(systems, begin, seen=~close), lowest, step=step, counted=True)
     finite = jnp.isfinite(top)
     T_c = jnp.where(end.found, jnp.exp(end.at), 0.0)

@@ -71,13 +71,14 @@ def follow_from_zero(
     return follow(sc, starting_amplitudes(sc, pattern), jnp.zeros(()), T, pattern, rule, resolution)
 
 
-def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Track:
+def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule, rough: Superconductor) -> Track:
     """The branch connected to T_c, followed down to T: picked up at max(T, 0.9 T_c) along the unstable direction v.
 
     The amplitude a there solves v . r(a v) = 0, which is negative for small a below T_c and positive for large a. It is looked
     for in the same loop: another place where the equations are evaluated would have to be compiled.
     """
     T_c, v = instability(sc)
+    sc = rough
     superconducting, T_0 = T_c > T, picked_up(T, T_c)
     T_c, shortest, with_matrix = jnp.where(superconducting, T_c, 0.0), _shortest(T_0, T, RESOLUTION), equations(rule)
 

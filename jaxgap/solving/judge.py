@@ -73,7 +73,7 @@ def judge(
         quadrature_error=jnp.sqrt(jnp.sum(share * share, axis=0)),
         unstable_amplitude=unstable[: len(T)],
         unstable_phase=unstable[len(T) :] if real else jnp.zeros(T.shape, int),
-        promised=promised_accuracy(sigma_min, sc.tolerance),
+        promised=promised_accuracy(sigma_min, sc.promised),
     )
 
 

@@ -45,6 +45,10 @@ class Label(IntEnum):
         """The label in the field's words."""
         return ("normal", "s++", "s+-", "purely cross-band", "time-reversal broken", "no state")[self]
 
+    def named(self, wave: str) -> str:
+        """The same where channels are not all s waves: `++` and `+-`."""
+        return self.text.replace("s+", f"{wave}+")
+
 
 def label_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Int[Array, ""]:
     """The `Label` of amplitudes (zero amplitudes are normal, NaN are no state), independent of the free phases."""

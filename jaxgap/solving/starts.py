@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.equations.lattice_sums import sizes_on_lattice
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.couplings import pair_weights
+from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.small import symmetric_eigenvectors
 from jaxgap.spectra.quadrature import Rule
@@ -41,6 +43,8 @@ def starting_amplitudes(sc: Superconductor, pattern: Float[Array, "band"]) -> Fl
 
     (`benchmarks/named_branches.py` counts what they miss.)
     """
+    if isinstance(sc, Lattice):
+        return _on_lattice(sc, pattern)
     n_bands, n_cross = len(sc.bands), len(sc.cross)
     signs = jnp.concatenate([pattern, jnp.ones(n_cross)])
     values, vectors = _eigenvectors(sc)
@@ -55,6 +59,16 @@ def starting_amplitudes(sc: Superconductor, pattern: Float[Array, "band"]) -> Fl
     single = _weak_coupling(sc, jnp.maximum(jnp.diag(sc.lam)[:n_bands], values[-1] / 2))
     one = signs * shapes.one * jnp.repeat(single, len(shapes.one) // n_bands)[:, None]
     return jnp.concatenate([decoupled[:1], iterated, along, decoupled[1:], one])
+
+
+def _on_lattice(sc: Lattice, pattern: Float[Array, "band"]) -> Float[Array, "start channel"]:
+    """Channels of the size that they have by themselves, or all together, or one of them larger than the others."""
+    size, alone = sizes_on_lattice(sc)
+    one = jnp.where(jnp.eye(len(pattern)) > 0, 1.0, 0.2)
+    rows = jnp.concatenate([alone[None], size * jnp.array(SIZES)[:, None] * jnp.ones_like(alone), size * one])
+    starts = rows * pattern
+    iterated = jax.vmap(lambda D: _iterated(sc, D, pattern))(starts[:2])
+    return jnp.concatenate([iterated, starts])
 
 
 class _Shapes(NamedTuple):

@@ -6,7 +6,7 @@ is in a `ClusterSpectrum`: of one band (`spectra.one_band`), of two (`spectra.tw
 """
 
 from abc import abstractmethod
-from typing import Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -86,9 +86,20 @@ class OwnSums(ClusterSpectrum):
     """A cluster that brings all of its sums over k: an abstract class. (Those of one and two bands in k space share nodes and
     closed forms: `equations`.)"""
 
+    mixes: ClassVar[bool] = False
+    """Whether small amplitudes of one channel make pairs in others of the same cluster."""
+
     @abstractmethod
     def linear_kernel(self, T: Float[Array, ""], rule: Rule) -> Float[Array, "own"]:
         """P_c / Delta_c for small amplitudes [unit of N]."""
+
+    def linear_matrix(self, T: Float[Array, ""], rule: Rule) -> Float[Array, "own own"]:
+        """dP/dDelta in the normal state [unit of N]."""
+        return jnp.diag(self.linear_kernel(T, rule))
+
+    def largest_kernel(self) -> Float[Array, "own own"]:
+        """A bound of k_B T times that, of clusters that mix [meV times the unit of N]."""
+        raise NotImplementedError
 
     @abstractmethod
     def quasiparticle_free_energy(self, T: Float[Array, ""], rule: Rule) -> Float[Array, ""]:

@@ -15,8 +15,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.band import Band, check_in_k_space
+from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.spectra.cluster import ClusterSpectrum, LocalFunctions, OwnSums
+from jaxgap.spectra.on_lattice import OnLattice
 from jaxgap.spectra.one_band import OneBand
 from jaxgap.spectra.one_table import OneTable
 from jaxgap.spectra.regions import tables
@@ -43,6 +45,8 @@ ZERO = 1e-6
 
 def clusters_of(sc: Superconductor, Delta: Amplitudes) -> list[ClusterSpectrum]:
     """The clusters of a system at given amplitudes. Here it is decided what a cluster of how many bands is."""
+    if isinstance(sc, Lattice):
+        return [OnLattice(sc, Delta, cluster) for cluster in sc.clusters]
     kinds: dict[int, Callable[..., ClusterSpectrum]] = {1: OneBand, 2: TwoBands}
     known = tables(sc)
     return [

@@ -16,12 +16,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap.model.band import zeta
+from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.implicit import at_root
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.beyond_overlap import ROUNDING, lowest_alone, normal_crossing
 from jaxgap.spectra.bogoliubov import Bogoliubov
+from jaxgap.spectra.lattice_minima import lowest_energy
 from jaxgap.spectra.regions import overlap_interval, overlap_nodes
 from jaxgap.spectra.shells import Samples
 
@@ -70,7 +72,9 @@ GAPLESS = 1e-6
 
 def branch_names(sc: Superconductor) -> tuple[str, ...]:
     """Names of the quasiparticle branches: `pi` for a band alone, `alpha:beta lower` and `upper` for a cross-paired pair,
-    `alpha:beta:gamma 1` to `3`, by rank, for more."""
+    `alpha:beta:gamma 1` to `3`, by rank, for more; of a lattice the lowest one only."""
+    if isinstance(sc, Lattice):
+        return ("lowest",)
     names: list[str] = []
     for cluster in sc.clusters:
         linked = ":".join(sc.bands[i].name for i in cluster.bands)
@@ -81,6 +85,8 @@ def branch_names(sc: Superconductor) -> tuple[str, ...]:
 
 def excitation_gap_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, ""]:
     """`excitation_gap` of given amplitudes; NaN if one of them is."""
+    if isinstance(sc, Lattice):
+        return lowest_energy(sc, Delta)
     # Not `jnp.min`, which drops NaN in large batches.
     return reduce(_smallest, branch_minima_of(sc, Delta), sc.Omega)
 
@@ -91,6 +97,8 @@ def _smallest(x: Float[Array, ""], y: Float[Array, ""]) -> Float[Array, ""]:
 
 def branch_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Float[Array, "branch"]:
     """`branch_minima` of given amplitudes, whether or not they solve the gap equations."""
+    if isinstance(sc, Lattice):
+        return lowest_energy(sc, Delta)[None]
     return of_branches(sc, Delta, partial(_minimum, everywhere=True), partial(_minimum_of_several, everywhere=True))
 
 

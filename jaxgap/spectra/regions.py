@@ -158,7 +158,7 @@ def nodes_of_band(
 
 def tables(sc: Superconductor) -> list[Cluster]:
     """The bands, which pair alone, that are known by their density of states only."""
-    return [cluster for cluster in sc.clusters if not sc.bands[cluster.bands[0]].in_k_space]
+    return [cluster for cluster in sc.clusters if cluster.bands and not sc.bands[cluster.bands[0]].in_k_space]
 
 
 def overlap_nodes(sc: Superconductor, cluster: Cluster, Delta: Amplitudes, T: Scalar, n: int, normal: bool = False) -> Nodes:
@@ -187,7 +187,7 @@ def intervals_alone(sc: Superconductor, cluster: Cluster) -> list[Interval]:
     on either side. The ends are cut by `larger` and `smaller`: where two shells are equal (d = 0), the
     derivative of an edge is then the mean of both sides.
     """
-    if len(cluster.bands) > 2 or cluster in tables(sc):
+    if not cluster.bands or len(cluster.bands) > 2 or cluster in tables(sc):
         return []
     edges = [sc.bands[i].shell(sc.Omega) for i in cluster.bands]
     if len(edges) == 1:

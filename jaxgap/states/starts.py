@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Complex, Float
 
+from jaxgap.equations.lattice_sums import sizes_of_many, sizes_on_lattice
 from jaxgap.model.couplings import pair_weights
+from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
 
 __all__ = ["Starts", "starts_of"]
@@ -28,17 +30,26 @@ class Starts(NamedTuple):
 
 def starts_of(sc: Superconductor) -> Starts:
     """Starts for one system or for a batch of them."""
-    weight = pair_weights(len(sc.bands), len(sc.cross), sc.convention)
-    lam, Omega = np.asarray(sc.lam) * weight, np.asarray(sc.Omega)[..., None, None]
-    largest = np.max(np.abs(np.linalg.eigvals(lam)), axis=-1)[..., None, None]
-    size = Omega / np.sinh(1 / np.clip(largest, 0.08, 3.0))
-    own = Omega / np.sinh(1 / np.clip(np.abs(np.diagonal(lam, axis1=-2, axis2=-1))[..., None, :], 0.15, 3.0))
-    real, broken = _shapes(lam.shape[-1])
+    size, own = _sizes(sc)
+    real, broken = _shapes(sc.lam.shape[-1])
     return Starts(
         np.concatenate([0.3 * size * real, own * real], axis=-2),
         size * real,
         np.concatenate([size * broken, own * broken], axis=-2),
     )
+
+
+def _sizes(sc: Superconductor) -> tuple[Float[np.ndarray, "*system 1 1"], Float[np.ndarray, "*system 1 channel"]]:
+    """Amplitudes [meV] that the largest eigenvalue of the couplings suggests, and every channel by itself."""
+    if isinstance(sc, Lattice):
+        size, alone = (np.asarray(found) for found in (sizes_of_many if np.ndim(sc.lam) > 2 else sizes_on_lattice)(sc))
+        return size[..., None, None], alone[..., None, :]
+    weight = pair_weights(len(sc.bands), len(sc.cross), sc.convention)
+    lam, Omega = np.asarray(sc.lam) * weight, np.asarray(sc.Omega)[..., None, None]
+    largest = np.max(np.abs(np.linalg.eigvals(lam)), axis=-1)[..., None, None]
+    size = Omega / np.sinh(1 / np.clip(largest, 0.08, 3.0))
+    own = Omega / np.sinh(1 / np.clip(np.abs(np.diagonal(lam, axis1=-2, axis2=-1))[..., None, :], 0.15, 3.0))
+    return size, own
 
 
 @lru_cache

@@ -1,0 +1,200 @@
+r"""Quasiparticles of orbitals on a lattice at given amplitudes, as sums over its mesh (`spectra.mesh`).
+
+.. math:: P_c = \sum_k \phi_c \, D \, \frac{\tanh(E / 2 k_B T)}{2E}, \qquad E = \sqrt{\xi^2 + |D|^2}, \quad
+          D = \sum_c \Delta_c \phi_c(k)
+
+for one orbital; for more, F is found from the Bogoliubov-de Gennes matrix at every k (`spectra.bogoliubov`), with derivatives
+to second order. The sums of free energies are right to the tolerance where k_B T is not much below the distance of nodes times
+their velocity: at T = 0 the normal state's |xi| has a kink, which leaves N^-2.
+"""
+
+from functools import partial
+from typing import ClassVar, NoReturn
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float, Inexact
+
+from jaxgap.model.lattice import Lattice, coarse_mesh
+from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.checks import InputError
+from jaxgap.numerics.hyperbolic import level_entropy, log_cosh, one_less_product, slope_difference, tanh_difference
+from jaxgap.spectra.bogoliubov import dagger, levels, tanh_of, traced
+from jaxgap.spectra.cluster import LocalFunctions, OwnSums
+from jaxgap.spectra.mesh import PRECISE, Block, Mesh, gap_on, mean_over, mesh_for
+from jaxgap.spectra.pair import abs2, pair_sum, safe_sqrt
+from jaxgap.spectra.quadrature import Rule
+from jaxgap.units import thermal_energy
+
+__all__ = ["OnLattice", "at_nodes", "energies_at", "hamiltonians"]
+
+Scalar = Float[Array, ""]
+Unknowns = tuple[Float[Array, "x"], Scalar]
+"""Real parts and, of complex amplitudes, imaginary parts; T."""
+
+
+class OnLattice(OwnSums):
+    """All channels of a lattice."""
+
+    superconductor: Superconductor
+    Delta: Inexact[Array, "channel"]
+    cluster: Cluster = eqx.field(static=True)
+
+    mixes: ClassVar[bool] = True
+
+    @property
+    def lattice(self) -> Lattice:
+        assert isinstance(self.superconductor, Lattice)
+        return self.superconductor
+
+    @property
+    def x(self) -> Float[Array, "x"]:
+        """Amplitudes as real numbers."""
+        D = self.Delta
+        return jnp.concatenate([D.real, D.imag]) if jnp.iscomplexobj(D) else D
+
+    def mesh(self, T: Scalar, rule: Rule, tolerance: float | None = None) -> Mesh:
+        return mesh_for(self.lattice, self.Delta, T, rule, tolerance)
+
+    def anomalous_densities(self, T: Scalar, rule: Rule) -> Inexact[Array, "own"]:
+        return _amplitudes(mean_over(_densities, self.lattice, (self.x, T), self.mesh(T, rule)), len(self.Delta))
+
+    def phase_jacobian(self, T: Scalar, rule: Rule) -> Float[Array, "own own"]:
+        n, mesh = len(self.Delta), self.mesh(T, rule)
+
+        def imaginary(eta: Float[Array, "own"]) -> Float[Array, "own"]:
+            return mean_over(_densities, self.lattice, (jnp.concatenate([self.Delta, eta]), T), mesh)[n:]
+
+        return jax.jacfwd(imaginary)(jnp.zeros(n))
+
+    def linear_kernel(self, T: Scalar, rule: Rule) -> Float[Array, "own"]:
+        """The diagonal of `linear_matrix`: other channels take part as well."""
+        return jnp.diagonal(self.linear_matrix(T, rule))
+
+    def linear_matrix(self, T: Scalar, rule: Rule) -> Float[Array, "own own"]:
+        """dP/dDelta in the normal state."""
+        none = jnp.zeros(len(self.Delta))
+        mesh = mesh_for(self.lattice, none, T, rule, PRECISE)
+        return jax.jacfwd(lambda x: mean_over(_densities, self.lattice, (x, T), mesh))(none)
+
+    def largest_kernel(self) -> Float[Array, "own own"]:
+        r"""\sum_k tr B_c B_c' / 4, since tanh(x) / x <= 1."""
+        phi = jax.vmap(self.lattice.forms)(coarse_mesh(self.lattice.dimension))
+        pairs = self.lattice.pairs
+        same = np.array([[0.0 if p != q else 1.0 if p[0] == p[1] else 2.0 for p in pairs] for q in pairs])
+        return jnp.asarray(same) * (phi.T @ phi) / (4 * len(phi))
+
+    def quasiparticle_free_energy(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
+        r"""-\sum_k \sum_b [L(E_b) - L(|\xi_b|)] [meV]: both on the mesh that the normal state needs."""
+        mesh = mesh_for(self.lattice, 0 * self.Delta, T, rule, PRECISE)
+        return mean_over(_free_energy, self.lattice, (self.x, T), mesh)
+
+    def entropy(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
+        return mean_over(_entropy, self.lattice, (self.x, T), self.mesh(T, rule, PRECISE))
+
+    # === what there is only where k has one component
+
+    def energies(self, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:
+        _no("energies at a kappa")
+
+    def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> tuple[Complex[Array, "*k"], ...]:
+        _no("Green's functions at a kappa")
+
+    def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
+        _no("local Green's functions")
+
+    def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:
+        _no("densities of states without broadening")
+
+    def singular_energies(self) -> Float[Array, "peak"]:
+        _no("singular energies of densities of states")
+
+
+def _no(what: str) -> NoReturn:
+    raise InputError(f"A Lattice has no {what}: what it offers is in docs/lattices.md.")
+
+
+def _amplitudes(x: Float[Array, "x"], n: int) -> Inexact[Array, "own"]:
+    return x if len(x) == n else x[:n] + 1j * x[n:]
+
+
+def at_nodes(lattice: Lattice, k: Float[Array, "node axis"]) -> tuple[Inexact[Array, "node n n"], Float[Array, "node channel"]]:
+    """(h - mu [meV], forms) at all nodes."""
+    h = jax.vmap(lattice.matrix)(k)
+    if lattice.cutoff is None:
+        return h, jax.vmap(lattice.forms)(k)
+    return h, jax.vmap(lattice.forms)(k, jnp.real(h[:, 0, 0]))
+
+
+def hamiltonians(
+    lattice: Lattice, Delta: Inexact[Array, "channel"], k: Float[Array, "node axis"]
+) -> Inexact[Array, "node m m"]:
+    """H(k) [meV] at all nodes."""
+    h, phi = at_nodes(lattice, k)
+    D = jax.vmap(partial(gap_on, lattice, Delta))(phi)
+    return jnp.concatenate([jnp.concatenate([h, D], axis=2), jnp.concatenate([dagger(D), -h], axis=2)], axis=1)
+
+
+def _one_orbital(
+    lattice: Lattice, Delta: Inexact[Array, "channel"], k: Float[Array, "node axis"]
+) -> tuple[Float[Array, "node"], Inexact[Array, "node"], Float[Array, "node"], Float[Array, "node channel"]]:
+    """(xi, D, E [meV], forms) at all nodes."""
+    h, phi = at_nodes(lattice, k)
+    xi, D = jnp.real(h[:, 0, 0]), phi @ Delta
+    return xi, D, safe_sqrt(xi**2 + abs2(D)), phi
+
+
+def _densities(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, "x"]:
+    x, T = at
+    n, kT = len(lattice.pairing), thermal_energy(T)
+    Delta = _amplitudes(x, n)
+    if len(lattice.orbitals) == 1:
+        _, D, E, phi = _one_orbital(lattice, Delta, nodes.k)
+        P = (nodes.weight * pair_sum(E, kT) * D) @ phi
+    else:
+        m, (_, phi) = len(lattice.orbitals), at_nodes(lattice, nodes.k)
+        F = tanh_of(hamiltonians(lattice, Delta, nodes.k) / (2 * kT))[:, :m, m:] / 2
+        F = F if jnp.iscomplexobj(x) or len(x) > n else jnp.real(F)
+        terms = [F[:, a, b] if a == b else F[:, a, b] + F[:, b, a] for a, b in lattice.pairs]
+        P = jnp.stack([nodes.weight @ (phi[:, c] * term) for c, term in enumerate(terms)])
+    return jnp.concatenate([P.real, P.imag]) if len(x) > n else P
+
+
+def _free_energy(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, ""]:
+    x, T = at
+    Delta, kT = _amplitudes(x, len(lattice.pairing)), thermal_energy(T)
+    if len(lattice.orbitals) == 1:
+        xi, _, E, _ = _one_orbital(lattice, Delta, nodes.k)
+        gained = 2 * (log_cosh(E / (2 * kT)) - log_cosh(xi / (2 * kT)))
+    else:
+        paired, normal = (hamiltonians(lattice, D, nodes.k) for D in (Delta, 0 * Delta))
+        gained = traced(paired, kT, log_cosh, jnp.tanh, tanh_difference) - traced(
+            normal, kT, log_cosh, jnp.tanh, tanh_difference
+        )
+    return -kT * (nodes.weight @ gained)
+
+
+def _entropy(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, ""]:
+    x, T = at
+    Delta, kT = _amplitudes(x, len(lattice.pairing)), thermal_energy(T)
+    if len(lattice.orbitals) == 1:
+        _, _, E, _ = _one_orbital(lattice, Delta, nodes.k)
+        return nodes.weight @ (2 * level_entropy(E / (2 * kT)))
+    H = hamiltonians(lattice, Delta, nodes.k)
+    return nodes.weight @ traced(H, kT, level_entropy, _entropy_slope, lambda x, y: -slope_difference(x, y))
+
+
+def _entropy_slope(x: Float[Array, "*k"]) -> Float[Array, "*k"]:
+    r"""\sigma'(x) = -x (1 - tanh(x)^2)."""
+    return -x * one_less_product(x, x)
+
+
+def energies_at(
+    lattice: Lattice, Delta: Inexact[Array, "channel"], k: Float[Array, "node axis"]
+) -> Float[Array, "node branch"]:
+    """Quasiparticle energies [meV] at all nodes, lowest first."""
+    if len(lattice.orbitals) == 1:
+        return _one_orbital(lattice, Delta, k)[2][:, None]
+    return levels(hamiltonians(lattice, Delta, k))[:, len(lattice.orbitals) :]
