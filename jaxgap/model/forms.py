@@ -8,14 +8,14 @@ has g = V/2 for the extended s wave and for d_{x2-y2}. k is in units of the reci
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgap.numerics.checks import check, check_finite, is_concrete
-from jaxgap.numerics.types import Real
+from jaxgap.numerics.types import Reals
 
 __all__ = ["FORMS", "Channel", "Form", "Smooth", "channel", "smooth"]
 
@@ -55,7 +55,7 @@ class Channel(NamedTuple):
     """The form's name."""
 
 
-def channel(orbital: int | str | tuple[int | str, int | str] = 0, form: str | Form = "s") -> Channel:
+def channel(orbital: object = 0, form: object = "s") -> Channel:
     """A channel of `lattice(..., channels={"d": channel("a", form="d_x2-y2")})`.
 
     Args:
@@ -67,6 +67,7 @@ def channel(orbital: int | str | tuple[int | str, int | str] = 0, form: str | Fo
     check(named, "orbital", "be an orbital's number or name, or two of them", repr(orbital))
     if not isinstance(form, str):
         check(callable(form), "form", f"be a function of k or one of {', '.join(map(repr, FORMS))}", repr(form))
+        assert callable(form)
         return Channel((both[0], both[1]), form, getattr(form, "__name__", "form"))
     check(form in FORMS, "form", f"be a function of k or one of {', '.join(map(repr, FORMS))}", repr(form))
     return Channel((both[0], both[1]), FORMS[form], form)
@@ -87,12 +88,12 @@ class Smooth(eqx.Module):
         return (jnp.tanh((zeta + self.Omega) / (2 * self.width)) - jnp.tanh((zeta - self.Omega) / (2 * self.width))) / 2
 
 
-def smooth(Omega: Real, width: Real) -> Smooth:
+def smooth(Omega: object, width: object) -> Smooth:
     """A smooth cutoff of half width `Omega` [meV], which falls off over some `width` [meV]: a sharp one would leave errors of
     N^(-3/2) on a mesh of N nodes per direction."""
     for name, value in (("Omega", Omega), ("width", width)):
         check_finite(name, value)
-        number = jnp.asarray(value, jnp.float64)
+        number = jnp.asarray(cast(Reals, value), jnp.float64)
         check(number.ndim == 0, name, "be one number [meV]", f"shape {number.shape}")
         check(not is_concrete(number) or bool(number > 0), name, "be positive [meV]", value)
-    return Smooth(jnp.asarray(Omega, jnp.float64), jnp.asarray(width, jnp.float64))
+    return Smooth(*(jnp.asarray(cast(Reals, value), jnp.float64) for value in (Omega, width)))

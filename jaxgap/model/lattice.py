@@ -13,7 +13,7 @@ a lattice may be singular. There is no shell: electrons attract each other in th
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import equinox as eqx
 import jax
@@ -26,7 +26,7 @@ from jaxgap.model.forms import Channel, Smooth
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite, check_identifier, is_concrete
 from jaxgap.numerics.precision import own_rules, require_float64
-from jaxgap.numerics.types import Real, Reals
+from jaxgap.numerics.types import Reals
 
 __all__ = ["MOST_NODES", "MOST_ORBITALS", "Lattice", "coarse_mesh", "lattice"]
 
@@ -227,16 +227,16 @@ def coarse_mesh(dimension: int) -> Float[Array, "node axis"]:
 
 @own_rules
 def lattice(
-    hamiltonian: Hamiltonian,
+    hamiltonian: object,
     *,
-    parameters: Mapping[str, Any],
-    channels: Mapping[str, Channel],
-    g: Any,
-    mu: Real = 0.0,
+    parameters: object,
+    channels: object,
+    g: object,
+    mu: object = 0.0,
     dimension: int = 2,
     orbitals: Sequence[str] | None = None,
-    mesh: str | int = "auto",
-    cutoff: Smooth | None = None,
+    mesh: object = "auto",
+    cutoff: object = None,
     tolerance: float = 1e-8,
 ) -> Lattice:
     """A `Lattice` from a function h(k, parameters).
@@ -260,6 +260,7 @@ def lattice(
     """
     require_float64()
     check(callable(hamiltonian), "hamiltonian", "be a function of k and parameters", repr(hamiltonian))
+    assert callable(hamiltonian)
     check(dimension in (2, 3), "dimension", "be 2 or 3", repr(dimension))
     numbers = _parameters(parameters)
     n = _orbitals_of(hamiltonian, numbers, dimension)
@@ -267,19 +268,21 @@ def lattice(
     check(len(names) == n and len(set(names)) == n, "orbitals", f"be {n} different names", orbitals)
     sharp = "be `jaxgap.smooth(Omega, width)` or None (a sharp shell leaves errors of N^(-3/2) on a mesh)"
     check(cutoff is None or isinstance(cutoff, Smooth), "cutoff", sharp, repr(cutoff))
+    assert cutoff is None or isinstance(cutoff, Smooth)
     check(cutoff is None or n == 1, "cutoff", "be None for more than one orbital: it acts in the energy of a band", "a cutoff")
     check(isinstance(tolerance, float) and 1e-12 <= tolerance < 1, "tolerance", "lie between 1e-12 and 1", tolerance)
     check_finite("mu", mu)
-    check(jnp.ndim(jnp.asarray(mu)) == 0, "mu", "be one number [meV]", f"shape {jnp.shape(jnp.asarray(mu))}")
+    at = jnp.asarray(cast(Reals, mu), jnp.float64)
+    check(at.ndim == 0, "mu", "be one number [meV]", f"shape {at.shape}")
     pairing = _pairing(channels, names)
     check_finite("g", g)
-    couplings, C = jnp.asarray(g, jnp.float64), len(pairing)
-    shape = f"be a {C} x {C} matrix, one row and column per channel ({', '.join(channels)})"
+    couplings, C = jnp.asarray(cast(Reals, g), jnp.float64), len(pairing)
+    shape = f"be a {C} x {C} matrix, one row and column per channel ({', '.join(name for name, _ in pairing)})"
     check(couplings.shape == (C, C), "g", shape, f"shape {couplings.shape}")
     found = Lattice(
         parameters=numbers,
         lam=couplings,
-        mu=jnp.asarray(mu, jnp.float64),
+        mu=at,
         cutoff=cutoff,
         mesh=jnp.asarray(_nodes(mesh, dimension)),
         finer=jnp.ones(()),
@@ -305,8 +308,9 @@ def _parsed(path: str) -> tuple[str, str | None]:
     return match["leaf"], match["index"]
 
 
-def _parameters(parameters: Mapping[str, Any]) -> dict[str, Array]:
+def _parameters(parameters: object) -> dict[str, Array]:
     check(isinstance(parameters, Mapping), "parameters", "be a dict of numbers by name", repr(parameters))
+    assert isinstance(parameters, Mapping)
     for name, value in parameters.items():
         check_identifier("parameters", name)
         check(name not in ("mu", "g", "Omega", "width"), "parameters", "have other names than mu, g, Omega and width", name)
@@ -330,10 +334,11 @@ def _orbitals_of(hamiltonian: Hamiltonian, parameters: dict[str, Array], dimensi
     return int(shape[0]) if shape else 1
 
 
-def _pairing(channels: Mapping[str, Channel], orbitals: tuple[str, ...]) -> tuple[tuple[str, Channel], ...]:
+def _pairing(channels: object, orbitals: tuple[str, ...]) -> tuple[tuple[str, Channel], ...]:
     """The channels, with their orbitals as numbers."""
     right = isinstance(channels, Mapping) and len(channels) > 0 and all(isinstance(c, Channel) for c in channels.values())
     check(right, "channels", 'be a dict such as {"d": jaxgap.channel(form="d_x2-y2")}', repr(channels))
+    assert isinstance(channels, Mapping)
     found = []
     for name, one in channels.items():
         check_identifier("channels", name)
@@ -345,14 +350,14 @@ def _pairing(channels: Mapping[str, Channel], orbitals: tuple[str, ...]) -> tupl
     return tuple(found)
 
 
-def _nodes(mesh: str | int, dimension: int) -> float:
+def _nodes(mesh: object, dimension: int) -> float:
     most, even = 4 * MOST_NODES[dimension], 'be "auto" or an even number of nodes per direction'
     if isinstance(mesh, str):
         check(mesh == "auto", "mesh", even, repr(mesh))
         return 0.0
-    whole = isinstance(mesh, int | np.integer) and not isinstance(mesh, bool) and mesh % 2 == 0
-    check(whole and 8 <= mesh <= most, "mesh", f"{even} from 8 to {most}", mesh)
-    return float(mesh)
+    number = int(mesh) if isinstance(mesh, int | np.integer) and not isinstance(mesh, bool) else 0
+    check(number % 2 == 0 and 8 <= number <= most, "mesh", f"{even} from 8 to {most}", mesh)
+    return float(number)
 
 
 def _check_symmetry(lattice: Lattice) -> None:

@@ -7,20 +7,18 @@ A comment; the number of orbitals; the number of vectors R; their degeneracies n
 jaxgap counts k in units of the reciprocal lattice over 2 pi, so that k . R is a product with integers, and energies in meV.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxgap.model.files import read_text
-from jaxgap.model.forms import Channel
 from jaxgap.model.lattice import MOST_ORBITALS, Lattice, lattice
 from jaxgap.numerics.checks import InputError
-from jaxgap.numerics.types import Real
 
 __all__ = ["Hoppings", "read_hr", "wannier90"]
 
@@ -58,12 +56,12 @@ class HoppingsOfFile(NamedTuple):
 def wannier90(
     path: str | Path,
     *,
-    channels: Mapping[str, Channel],
-    g: Any,
-    mu: Real = 0.0,
+    channels: object,
+    g: object,
+    mu: object = 0.0,
     dimension: int | None = None,
     orbitals: Sequence[str] | None = None,
-    mesh: str | int = "auto",
+    mesh: object = "auto",
     tolerance: float = 1e-8,
 ) -> Lattice:
     """A `Lattice` from the file `seedname_hr.dat` of Wannier90, of up to five orbitals.

@@ -27,7 +27,7 @@ from jaxgap.numerics.mesh_sums import over_blocks
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.units import k_B, thermal_energy
 
-__all__ = ["Mesh", "at_end", "coarser", "coldest_on", "gap_on", "mean_over", "mesh_for", "nodes_of", "with_mesh_of"]
+__all__ = ["Mesh", "at_end", "checked", "coarser", "coldest_on", "gap_on", "mean_over", "mesh_for", "nodes_of", "with_mesh_of"]
 
 LEAST = 16
 """Nodes per direction."""
@@ -64,14 +64,13 @@ class Block(NamedTuple):
 def mesh_for(
     lattice: Lattice, Delta: Inexact[Array, "channel"], T: Scalar, rule: Rule = DEFAULT_RULE, tolerance: float | None = None
 ) -> Mesh:
-    """The mesh for these amplitudes. A rule with fewer nodes than the default has a coarser one; one with more, which is asked
-    for to tell the error, has that of fewer nodes, too."""
+    """The mesh for these amplitudes; a rule with fewer nodes than the default has a coarser one."""
     lattice, Delta, T = jax.lax.stop_gradient((lattice, Delta, T))
     needed = -SHARE * np.log(lattice.tolerance if tolerance is None else tolerance) * _velocity(lattice)
     gap = jnp.sqrt(_gap_squared(lattice, Delta) + (jnp.pi * thermal_energy(T)) ** 2)
     N = jnp.clip(needed * lattice.finer / jnp.where(gap > 0, gap, 1e-300), LEAST, MOST_NODES[lattice.dimension])
     N = jnp.where(lattice.mesh > 0, lattice.mesh, 2.0 ** (jnp.ceil(STEPS * jnp.log2(N)) / STEPS))
-    share = min(rule.several / DEFAULT_RULE.several, 1.0) if rule.several <= DEFAULT_RULE.several else FEWER
+    share = min(rule.several / DEFAULT_RULE.several, 1.0)
     N = jnp.maximum(N * share, LEAST) if share < 1 else N
     N = jnp.where(jnp.isfinite(N), N, LEAST)
     return Mesh(2 * jnp.round(N / 2).astype(int))
@@ -149,9 +148,19 @@ def _of_block(
 
 def coarser(sc: Superconductor) -> Superconductor:
     """The system with which a branch is followed: of a lattice that whose mesh is so much coarser; else the same."""
+    return _times(sc, FOLLOWING)
+
+
+def checked(sc: Superconductor) -> Superconductor:
+    """The system whose sums tell the error of this one's: of a lattice that with fewer nodes; else the same, with a finer
+    rule."""
+    return _times(sc, FEWER)
+
+
+def _times(sc: Superconductor, share: float) -> Superconductor:
     if not isinstance(sc, Lattice):
         return sc
-    return eqx.tree_at(lambda s: (s.mesh, s.finer), sc, (2 * jnp.round(FOLLOWING * sc.mesh / 2), FOLLOWING * sc.finer))
+    return eqx.tree_at(lambda s: (s.mesh, s.finer), sc, (2 * jnp.round(share * sc.mesh / 2), share * sc.finer))
 
 
 def with_mesh_of(sc: Superconductor, other: Lattice) -> Superconductor:

@@ -1,0 +1,318 @@
+"""Lattices: an independent code's cases, P and M by another route, derivatives, meshes, what is refused."""
+
+import json
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxgap as jg
+from jaxgap import InputError, Status, channel, critical_temperature, lattice, smooth, solve
+from jaxgap.equations.free_energy import quasiparticle_free_energy
+from jaxgap.equations.gap_equations import residual_and_matrix, residual_and_phases
+from jaxgap.equations.linear import linear_map
+from jaxgap.equations.pairing import anomalous_densities, gap_residual
+from jaxgap.spectra.mesh import mesh_for
+from jaxgap.units import k_B
+
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "lattices.json").read_text(encoding="utf-8"))["cases"]
+"""Of an independent code, each solved on two meshes."""
+SAME = 1e-9
+"""What the independent code promises of its digits, and `tolerance` of ours."""
+EXACT = 1e-12
+"""The same sums in another order."""
+DIFFERENCES = 1e-6
+"""Derivatives against central differences."""
+
+
+def case(name):
+    return next(c for c in REFERENCE if c["name"].startswith(name))
+
+
+def square(k, p):
+    return -2 * p["t"] * (jnp.cos(k[0]) + jnp.cos(k[1])) + 4 * p["tp"] * jnp.cos(k[0]) * jnp.cos(k[1])
+
+
+def two_orbitals(k, p):
+    c, V = jnp.cos(k[0]) + jnp.cos(k[1]), p["V"] * (jnp.cos(k[0]) - jnp.cos(k[1]))
+    return jnp.array([[-2 * p["t1"] * c, V], [V, -2 * p["t2"] * c + p["e0"]]])
+
+
+def three_orbitals(k, p):
+    """Complex, and different in x and y: only reversed time is a symmetry."""
+    x, y = k
+    a = p["a"] * jnp.cos(x) + 1j * p["b"] * jnp.sin(x + y)
+    b, c = 0.3 * p["a"] * jnp.cos(y - x) + 0j, 0.2 * p["a"] + 0.5j * p["b"] * jnp.sin(2 * y)
+    diagonal = -2 * jnp.cos(x) - jnp.cos(y), jnp.cos(x) * jnp.cos(y), 0.7 * jnp.cos(2 * x) - 0.2
+    rows = [[diagonal[0], a, b], [jnp.conj(a), diagonal[1], c], [b, jnp.conj(c), diagonal[2]]]
+    return 100.0 * jnp.array(rows)
+
+
+def tilted(k):
+    return 1 + 0.5 * jnp.cos(k[0] - 2 * k[1])
+
+
+def d_wave(**options):
+    c = case("d wave")
+    given = {"g": c["g"], "mu": c["mu"], "channels": {"d": channel(form="d_x2-y2")}} | options
+    return lattice(square, parameters={"t": c["t"], "tp": c["tp"]}, **given)
+
+
+@pytest.fixture(scope="module")
+def complex_lattice():
+    channels = {"a": channel(0), "bd": channel(1, form="d_x2-y2"), "ac": channel((0, 2), form=tilted), "c": channel(2)}
+    g = 100 * np.eye(4) + np.arange(16).reshape(4, 4)
+    return lattice(three_orbitals, parameters={"a": 0.4, "b": 0.25}, channels=channels, g=g, mu=10.0, mesh=24)
+
+
+# === against independent codes
+
+
+@pytest.mark.parametrize("Delta", [[20.0, 12.0, -7.0, 3.0], [20.0 + 3j, 12.0 - 5j, -7.0 + 2j, 3.0 + 1j]])
+@pytest.mark.parametrize("T", [0.0, 60.0])
+def test_sums_are_those_of_numpy(complex_lattice, Delta, T):
+    """All k of the mesh, from the eigenvectors of H: neither half of them, nor singular vectors, nor Taylor series."""
+    P = densities_by_numpy(complex_lattice, np.array(Delta), T, 24)
+    for found in (
+        anomalous_densities(complex_lattice, jnp.array(Delta), jnp.asarray(T)),
+        unmixed(complex_lattice, Delta, residual_and_matrix(complex_lattice, jnp.array(Delta), jnp.asarray(T))[0]),
+    ):
+        np.testing.assert_allclose(np.asarray(found), P, atol=EXACT * np.abs(P).max())
+
+
+def unmixed(lattice, Delta, r):
+    """P from what the gap equations leave, in real unknowns."""
+    n = len(Delta)
+    r = np.asarray(r) if len(r) == n else np.asarray(r)[:n] + 1j * np.asarray(r)[n:]
+    return np.linalg.solve(np.asarray(lattice.g), np.array(Delta) - r)
+
+
+def densities_by_numpy(lattice, Delta, T, N):
+    k = 2 * np.pi * (np.arange(N) + 0.5) / N - np.pi
+    k = jnp.asarray(np.stack(np.meshgrid(k, k), axis=-1).reshape(-1, 2))
+    h, phi = np.asarray(jax.vmap(lattice.matrix)(k)), np.asarray(jax.vmap(lattice.forms)(k))
+    n = h.shape[1]
+    B = np.zeros((len(Delta), len(k), n, n))
+    for c, (a, b) in enumerate(lattice.pairs):
+        B[c, :, a, b] = B[c, :, b, a] = phi[:, c]
+    D = np.einsum("c,ckab->kab", Delta, B)
+    H = np.block([[h, D], [np.conj(np.swapaxes(D, 1, 2)), -h]])
+    E, W = np.linalg.eigh(H)
+    t = np.sign(E) if T == 0 else np.tanh(E / (2 * k_B * T))
+    F = np.einsum("kai,ki,kbi->kab", W[:, :n], t, np.conj(W[:, n:])) / 2
+    P = np.einsum("ckab,kab->c", B, F) / len(k)
+    return P if np.iscomplexobj(Delta) else P.real
+
+
+def test_d_wave_of_the_reference():
+    c, solution = case("d wave"), solve(d_wave(), case("d wave")["T_K"])
+    assert solution.status == Status.CONVERGED
+    assert abs(solution.Delta[0].real / c["Delta_real"][0] - 1) < SAME
+    assert solution.quadrature_error < 1e-8
+    assert abs(critical_temperature(d_wave(mu=c["mu_at_Tc"])) / c["Tc_K"] - 1) < SAME
+    assert abs(solution.free_energy() / c["grand_potential"] - 1) < SAME
+    np.testing.assert_allclose(jg.observables.excitation_gap(solution), 0.0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_hubbard_of_the_reference():
+    c = case("attractive Hubbard")
+    given = {"parameters": {"t": c["t"], "tp": c["tp"]}, "channels": {"s": channel()}, "g": c["g"]}
+    solution = solve(lattice(square, mu=c["mu"], **given), 0.0)
+    assert abs(solution.Delta[0].real / c["Delta_real"][0] - 1) < SAME
+    assert abs(critical_temperature(lattice(square, mu=c["mu_at_Tc"], **given)) / c["Tc_K"] - 1) < SAME
+
+
+@pytest.mark.slow
+def test_two_orbitals_of_the_reference():
+    c = case("two orbitals")
+    given = {"parameters": {k: c[k] for k in ("t1", "t2", "e0", "V")}, "channels": {"a": channel(0), "b": channel(1)}}
+    found = lattice(two_orbitals, mu=c["mu"], g=c["g"], **given)
+    states = jg.solutions(found, c["T_K"])
+    np.testing.assert_allclose(states[0].Delta, c["Delta_real"], rtol=SAME)
+    assert [state.stable for state in states] == [True, False]
+    at_T_c = lattice(two_orbitals, mu=c["mu_at_Tc"], g=c["g"], **given)
+    assert abs(critical_temperature(at_T_c) / c["Tc_K"] - 1) < SAME
+    # The case's free energy is that of its own mesh, too coarse for the kink of the normal state's energies at 20 K.
+    theirs = lattice(two_orbitals, mu=c["mu"], g=c["g"], mesh=192, **given)
+    assert abs(solve(theirs, c["T_K"]).free_energy() / c["grand_potential"] - 1) < 1e-8
+
+
+# === the same by another route
+
+
+def test_free_energy_has_the_gap_equations_as_its_gradient(complex_lattice):
+    Delta, T, h = jnp.array([20.0, 12.0, -7.0, 3.0]), jnp.asarray(60.0), 1e-3
+    phi = [[float(quasiparticle_free_energy(complex_lattice, Delta + side * h * e, T)) for side in (1, -1)] for e in np.eye(4)]
+    slope = [(up - down) / (2 * h) for up, down in phi]
+    np.testing.assert_allclose(slope, -2 * anomalous_densities(complex_lattice, Delta, T), rtol=DIFFERENCES)
+
+
+def test_matrices_are_the_derivatives(complex_lattice):
+    """M of Newton is that of automatic differentiation, in amplitudes, phases, and the normal state."""
+    Delta, T = jnp.array([20.0, 12.0, -7.0, 3.0]), jnp.asarray(60.0)
+    M = jax.jit(jax.jacfwd(lambda D: gap_residual(complex_lattice, D, T)))
+    for D in (Delta, 0 * Delta):
+        np.testing.assert_allclose(residual_and_matrix(complex_lattice, D, T)[1], M(D), atol=EXACT)
+    np.testing.assert_allclose(np.eye(4) - linear_map(complex_lattice, T), M(0 * Delta), atol=EXACT)
+    phases = residual_and_phases(complex_lattice, Delta, T)[1]
+    turned = jax.jacfwd(lambda eta: gap_residual(complex_lattice, Delta + 1j * eta, T).imag)(jnp.zeros(4))
+    np.testing.assert_allclose(phases, turned, atol=EXACT)
+
+
+@pytest.mark.slow
+def test_matrix_of_complex_amplitudes(complex_lattice):
+    Delta, T = jnp.array([20.0 + 3j, 12.0 - 5j, -7.0 + 2j, 3.0 + 1j]), jnp.asarray(60.0)
+
+    def r(x):
+        left = gap_residual(complex_lattice, x[:4] + 1j * x[4:], T)
+        return jnp.concatenate([left.real, left.imag])
+
+    M = jax.jacfwd(r)(jnp.concatenate([Delta.real, Delta.imag]))
+    np.testing.assert_allclose(residual_and_matrix(complex_lattice, Delta, T)[1], M, atol=EXACT)
+
+
+@pytest.mark.slow
+def test_derivatives_are_those_of_differences():
+    system, T, h = d_wave(cutoff=smooth(200.0, 20.0)), 100.0, 1e-3
+
+    def gap(s):
+        return solve(s, T).Delta[0].real
+
+    slopes, T_c = jax.grad(gap)(system), jax.grad(critical_temperature)(system)
+    for path in ("t", "tp", "mu", "g[d, d]", "Omega", "width"):
+        moved = [system.set({path: float(system.get(path)) + side * h}) for side in (1, -1)]
+        for f, slope in ((gap, slopes), (critical_temperature, T_c)):
+            difference = float(f(moved[0]) - f(moved[1])) / (2 * h)
+            np.testing.assert_allclose(slope.get(path), difference, rtol=DIFFERENCES, atol=1e-8)
+    forward = jax.jvp(lambda t: gap(system.set({"t": t})), (jnp.asarray(100.0),), (jnp.ones(()),))[1]
+    np.testing.assert_allclose(forward, slopes.get("t"), rtol=1e-10)
+
+
+@pytest.mark.slow
+def test_second_derivatives_and_batches():
+    system, T, h = d_wave(), 100.0, 0.05
+    gap = jax.jit(lambda t: solve(system.set({"t": t}), T).Delta[0].real)
+    slope = jax.jit(jax.grad(gap))
+    difference = (slope(100.0 + h) - slope(100.0 - h)) / (2 * h)
+    np.testing.assert_allclose(jax.hessian(gap)(100.0), difference, rtol=1e-5)
+    t = jnp.array([95.0, 100.0, 110.0])
+    np.testing.assert_allclose(jax.vmap(gap)(t), [gap(one) for one in t], rtol=EXACT)
+
+
+@pytest.mark.slow
+def test_weak_coupling_ratio():
+    r"""2 Delta_max / k_B T_c = 2 pi e^-gamma max|phi| exp(-<phi^2 ln|phi|> / <phi^2>) with means over the Fermi line."""
+    system = lattice(square, parameters={"t": 100.0, "tp": 0.0}, channels={"d": channel(form="d_x2-y2")}, g=[[75.0]], mu=-120.0)
+    T_c = float(critical_temperature(system))
+    Delta = float(solve(system, 0.05 * T_c).Delta[0].real)
+    angle = 2 * np.pi * (np.arange(4000) + 0.5) / 4000
+    radius = np.full(4000, 1.0)
+    for _ in range(60):
+        x, y = radius * np.cos(angle), radius * np.sin(angle)
+        slope = 200 * (np.sin(x) * np.cos(angle) + np.sin(y) * np.sin(angle))
+        radius -= (-200 * (np.cos(x) + np.cos(y)) + 120) / slope
+    phi, weight = np.cos(x) - np.cos(y), radius / slope
+    mean = np.sum(weight * phi**2 * np.log(np.abs(phi))) / np.sum(weight * phi**2)
+    weak = 2 * np.pi * np.exp(-np.euler_gamma - mean)
+    assert abs(2 * Delta / (k_B * T_c) / weak - 1) < 0.02
+
+
+# === meshes
+
+
+def test_error_is_that_of_the_mesh():
+    """On a mesh that is too coarse the error that is told is the true one or more, and the status says so."""
+    c, coarse = case("d wave"), d_wave(mesh=128)
+    solution = solve(coarse, c["T_K"], start=[19.0], throw=False)
+    true = abs(float(solution.Delta[0].real) / c["Delta_real"][0] - 1)
+    assert true < solution.quadrature_error < 100 * true
+    assert solution.status == Status.INACCURATE
+    assert not bool(solution.converged)
+
+
+def test_nodes_grow_with_what_they_have_to_resolve():
+    system = d_wave()
+
+    def N(Delta, T):
+        return int(mesh_for(system, jnp.array([Delta]), jnp.asarray(T)).N)
+
+    assert N(10.0, 0.0) > N(20.0, 0.0) > N(20.0, 500.0)
+    assert N(0.0, 0.0) == 4096
+    assert all(N(Delta, 1.0) % 2 == 0 for Delta in (3.0, 5.0, 7.0))
+
+
+# === what is refused
+
+
+def odd(k):
+    return jnp.sin(k[0])
+
+
+def not_hermitian(k, p):
+    return jnp.array([[0.0, 1.0], [2.0, 0.0]]) * p["t"]
+
+
+def moving(k, p):
+    return -2 * p["t"] * (jnp.cos(k[0] + 0.1) + jnp.cos(k[1]))
+
+
+def six(k, p):
+    return p["t"] * jnp.eye(6)
+
+
+GIVEN = {"parameters": {"t": 100.0, "tp": 0.0}, "channels": {"s": channel()}, "g": [[100.0]]}
+REFUSED = [
+    ({"hamiltonian": 3}, "`hamiltonian` must be a function"),
+    ({"hamiltonian": lambda k: k}, "`hamiltonian` must take two arguments"),
+    ({"hamiltonian": six}, "up to 5 orbitals"),
+    ({"hamiltonian": not_hermitian}, "must be Hermitian"),
+    ({"hamiltonian": moving}, "that of reversed time"),
+    ({"parameters": {"t": 1.0}}, "`parameters` must have all that `hamiltonian` asks for"),
+    ({"parameters": {"t": np.nan, "tp": 0.0}}, "`t` must be finite"),
+    ({"parameters": {"mu": 1.0}}, "other names than mu"),
+    ({"channels": {}}, "`channels` must be a dict"),
+    ({"channels": {"s": channel(1)}}, "`channels.s` must name orbitals"),
+    ({"channels": {"p": channel(form=odd)}}, "even in k"),
+    ({"g": [[1.0, 2.0]]}, "`g` must be a 1 x 1 matrix"),
+    ({"g": [["a"]]}, "`g` must hold numbers"),
+    ({"dimension": 4}, "`dimension` must be 2 or 3"),
+    ({"mesh": 33}, "an even number of nodes"),
+    ({"mesh": "fine"}, '`mesh` must be "auto"'),
+    ({"cutoff": 30.0}, "a sharp shell leaves errors"),
+    ({"mu": [1.0, 2.0]}, "`mu` must be one number"),
+    ({"tolerance": 1e-20}, "`tolerance` must lie between"),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), REFUSED, ids=[sentence[:30] for _, sentence in REFUSED])
+def test_bad_input_is_one_sentence(change, sentence):
+    given = {"hamiltonian": square, **GIVEN, **change}
+    with pytest.raises(InputError, match=sentence) as error:
+        lattice(given.pop("hamiltonian"), **given)
+    assert "\n" not in str(error.value)
+
+
+def test_forms_and_cutoffs_are_checked():
+    with pytest.raises(InputError, match="`form` must be a function of k or one of"):
+        channel(form="p")
+    with pytest.raises(InputError, match="`width` must be positive"):
+        smooth(30.0, 0.0)
+
+
+def test_paths_and_what_is_of_bands_alone():
+    system = d_wave()
+    assert system.paths == ("t", "tp", "mu", "g[d, d]")
+    changed = system.set({"t": 110.0, "g[d,d]": 90.0, "mu": -50.0})
+    assert [float(changed.get(path)) for path in ("t", "g[d, d]", "mu")] == [110.0, 90.0, -50.0]
+    assert "d_x2-y2 of a" in str(system)
+    with pytest.raises(InputError, match="Unknown path `Omega`"):
+        system.get("Omega")
+    with pytest.raises(InputError, match="a Lattice has orbitals"):
+        jg.observables.superfluid_density(jg.solving.state.GivenState(system, jnp.asarray(1.0), jnp.array([10.0])))
+    batch = eqx.tree_at(lambda s: s.mu, system, jnp.zeros(3))
+    with pytest.raises(InputError, match="must be one system"):
+        solve(batch, 1.0)
