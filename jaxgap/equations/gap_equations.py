@@ -78,6 +78,7 @@ compile."""
 PerElement = Float[Array, "element"]
 Residuals = Float[Array, "x element"]
 Matrices = Float[Array, "x x element"]
+Columns = Float[Array, "x column element"]
 
 # === many systems, elements last
 
@@ -85,7 +86,7 @@ Matrices = Float[Array, "x x element"]
 def residuals(x: Float[Array, "x element"], at: Lanes) -> Residuals:
     """What the gap equations leave at the amplitudes x [meV]."""
     x = barrier(x)
-    return x - _mixed(at.coupling, [_densities(x, at, "none")[0]])[:, 0]
+    return x - _mixed(at.coupling, _densities(x, at, "none"))[:, 0]
 
 
 def residuals_and_matrices(x: Float[Array, "x element"], at: Lanes) -> tuple[Residuals, Matrices]:
@@ -102,23 +103,23 @@ def residuals_and_phases(x: Float[Array, "channel element"], at: Lanes) -> tuple
 
 
 def _with_block(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[Residuals, Matrices]:
-    P, dP = _densities(x, at, block)
-    mixed = _mixed(at.coupling, [P, *dP])
+    mixed = _mixed(at.coupling, _densities(x, at, block))
     return x - mixed[:, 0], jnp.eye(len(x))[:, :, None] - mixed[:, 1:]
 
 
-def _mixed(coupling: Float[Array, "channel channel element"], P: list[list[PerElement]]) -> Float[Array, "x column element"]:
+def _mixed(coupling: Float[Array, "channel channel element"], P: Columns) -> Columns:
     """sum over c' of lambda_cc' P_c' / N_c', of real parts and of imaginary ones, for every column of a matrix."""
-    columns = jnp.stack([jnp.stack(column) for column in P], axis=1).reshape(-1, len(coupling), len(P), coupling.shape[-1])
+    columns = P.reshape(-1, len(coupling), *P.shape[1:])
     mixed = jnp.sum(coupling[None, :, :, None] * columns[:, None], axis=2)
     return mixed.reshape(-1, *mixed.shape[2:])
 
 
-def _densities(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[list[PerElement], list[list[PerElement]]]:
-    """(P, dP/dx, which is symmetric) by unknown; without a block the latter are of no use."""
+def _densities(x: Float[Array, "x element"], at: Lanes, block: Block) -> Columns:
+    """P and, if there is a block, dP/dx beside it, which is symmetric."""
     if at.lattices is not None:
-        found, slopes = densities_on_lattices(at.lattices, x, block)
-        return list(found), [list(row) for row in slopes]
+        return _beside(*densities_on_lattices(at.lattices, x, block), block)
+    if len(at.groups) == len(at.clusters) == 1 and at.clusters[0].channels == tuple(range(len(at.coupling))):
+        return _beside(*group_densities(at.groups[0], x, at.kT, block), block)
     n, zero = len(at.coupling), jnp.zeros_like(at.kT)
     P, dP = [zero] * len(x), [[zero] * len(x) for _ in x]
     parts = range(0, len(x), n)
@@ -135,7 +136,12 @@ def _densities(x: Float[Array, "x element"], at: Lanes, block: Block) -> tuple[l
     for cluster, group in zip((c for c in at.clusters if len(c.bands) > 2), at.groups, strict=True):
         unknowns = [c + p for p in parts for c in cluster.channels]
         _add(unknowns, *group_densities(group, pick(x, tuple(unknowns)), at.kT, block), P, dP)
-    return P, dP
+    columns = [P] if block == "none" else [P, *dP]
+    return jnp.stack([jnp.stack(column) for column in columns], axis=1)
+
+
+def _beside(P: Float[Array, "x element"], dP: Float[Array, "x x element"], block: Block) -> Columns:
+    return P[:, None] if block == "none" else jnp.concatenate([P[:, None], dP], axis=1)
 
 
 def _add(

@@ -17,7 +17,7 @@ K_c = W^+ (dH/dx_c) W, \partial P = \tfrac14 \sum t[l_a, l_b] K_c K_{c'}^*. Deri
 matrices of one stay in cache; on a GPU all together.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Literal
 
@@ -46,10 +46,13 @@ Nodes = tuple[Float[Array, "band node"], Float[Array, "node"], Bool[Array, "band
 """zeta, weights, and which bands are inside their shells, of one system."""
 Pairs = tuple[tuple[int, int], ...]
 Found = tuple[Float[Array, "x"], Float[Array, "x x"]]
-Hermitian = list[Float[Array, "_ node"]]
-"""A matrix of every node: for every row i the real parts of its entries j >= i, and the imaginary parts of those j > i."""
+Hermitian = list[Float[Array, "channel _ node"]]
+"""A matrix of every channel and node: for every row i the real parts of its entries j >= i, and the imaginary parts of those
+j > i."""
 Roots = list[Float[Array, "_ node"]]
 """Of weights, in the same places."""
+Forms = Float[Array, "own node"] | None
+"""phi_c at the nodes; None is 1."""
 
 
 def group_densities(
@@ -89,11 +92,11 @@ def _of_real(
     kT: Float[Array, ""],
 ) -> Found:
     z, weight, active = nodes
-    n, C = len(z), len(pairs)
+    n = len(z)
     D = jnp.where(active[:, None] & active[None], gap_matrix(pairs, x)[:, :, None], 0.0)
     U, E, V = singular_vectors(jnp.stack([z[:, None] * jnp.eye(n)[:, :, None], D]))
     U, V = (jnp.where(active[:, None], one, 0.0) for one in (U, V))
-    return _sums_of_real(pairs, block, (U, E, V), weight, kT, (None,) * C)
+    return _sums_of_real(pairs, block, (U, E, V), weight, kT, None)
 
 
 def matrix_densities(
@@ -107,16 +110,16 @@ def matrix_densities(
 ) -> Found:
     """(P, dP/dx) of channels B_c = form_c (e_a e_b^T + e_b e_a^T) where h is any Hermitian matrix with the symmetry of reversed
     time, real parts before imaginary ones."""
-    C, own = len(pairs), tuple(forms)
+    C = len(pairs)
     halves = [_gaps(pairs, len(h[0]), half[:, None] * forms) for half in (x[:C], x[C:]) if len(half)]
     if len(halves) == 1:
         U, E, V = singular_vectors(jnp.stack([h[0], h[1] + halves[0]]))
-        return _sums_of_real(pairs, block, (U, E, V), weight, kT, own)
+        return _sums_of_real(pairs, block, (U, E, V), weight, kT, forms)
     D, D_i = halves
     real = jnp.concatenate([jnp.concatenate([h[0], D], axis=1), jnp.concatenate([D, -h[0]], axis=1)])
     imag = jnp.concatenate([jnp.concatenate([h[1], D_i], axis=1), jnp.concatenate([-D_i, -h[1]], axis=1)])
     E, W = eigenvectors(jnp.stack([real, imag]))
-    return _sums_of_complex(pairs, block, (E, W[:, : len(D)], W[:, len(D) :]), weight, kT, own)
+    return _sums_of_complex(pairs, block, (E, W[:, : len(D)], W[:, len(D) :]), weight, kT, forms)
 
 
 def _gaps(pairs: Pairs, n: int, Delta: Float[Array, "own node"]) -> Float[Array, "band band node"]:
@@ -128,10 +131,6 @@ def _gaps(pairs: Pairs, n: int, Delta: Float[Array, "own node"]) -> Float[Array,
     return jnp.stack([jnp.stack(row) for row in rows])
 
 
-Forms = tuple[Float[Array, "node"] | None, ...]
-"""phi_c at the nodes; None is 1."""
-
-
 def _sums_of_real(
     pairs: Pairs,
     block: Block,
@@ -141,89 +140,121 @@ def _sums_of_real(
     forms: Forms,
 ) -> Found:
     """From the singular vectors of h + i D."""
-    (U, E, V), C = found, len(pairs)
+    U, E, V = found
     # A node that falls on E = 0 is left out, as in `spectra.pair.pair_sum`.
     weight = jnp.where((E > 0).all(axis=0), weight, 0.0)
     t = jnp.tanh(E / (2 * kT)) * weight
-    P = jnp.stack([_of_channel(pair, U, V, t, form) for pair, form in zip(pairs, forms, strict=True)])
+    kinds = _kinds(pairs)
+    P = _in_order(kinds, jnp.concatenate([_densities(_turned, _pick(kind, pairs, forms), U, V, t) for kind in kinds]))
     if block == "none":
-        return P, jnp.zeros((C, C))
+        return P, jnp.zeros((len(pairs), len(pairs)))
     same, opposite = (_roots(E / (2 * kT), sign * E / (2 * kT), weight / (2 * kT)) for sign in (1, -1))
     parts = _symmetric_parts if block == "amplitudes" else _imaginary_parts
     # Twice K+-, but for a factor i, and twice K++.
-    K = [
-        tuple(zip(_times(form, parts(U, V, pair)), (opposite, same), strict=True))
-        for pair, form in zip(pairs, forms, strict=True)
-    ]
-    return P, _products(K) / 8
+    K = [tuple(zip(parts(U, V, *_pick(kind, pairs, forms)), (opposite, same), strict=True)) for kind in kinds]
+    return P, _ordered(kinds, _products(K)) / 8
 
 
-def _of_channel(
-    pair: tuple[int, int], U: Vectors, V: Vectors, t: Float[Array, "column node"], form: Float[Array, "node"] | None
-) -> Float[Array, ""]:
-    """Im tr B_c U t V^+ / 2. Without a form h is diagonal, and both orderings are equal."""
-    i, j = pair
-    if form is None:
-        return _turned(U[:, i], V[:, j], t) * (0.5 if i == j else 1.0)
-    both = _turned(U[:, i], V[:, j], t * form) + _turned(U[:, j], V[:, i], t * form)
-    return both * (0.25 if i == j else 0.5)
+def _kinds(pairs: Pairs) -> list[tuple[int, ...]]:
+    """Channels of one band and those of two: what is done for all channels of a kind at once is compiled once."""
+    kinds = [tuple(c for c, (i, j) in enumerate(pairs) if (i == j) == alone) for alone in (True, False)]
+    return [kind for kind in kinds if kind]
 
 
-def _times(form: Float[Array, "node"] | None, parts: tuple[Hermitian, Hermitian]) -> tuple[Hermitian, Hermitian]:
-    plus, minus = parts
-    return parts if form is None else ([form * row for row in plus], [form * row for row in minus])
+def _pick(kind: tuple[int, ...], pairs: Pairs, forms: Forms) -> tuple[Pairs, Forms]:
+    return tuple(pairs[c] for c in kind), None if forms is None else jnp.stack([forms[c] for c in kind])
 
 
-def _turned(u: Float[Array, "2 column node"], v: Float[Array, "2 column node"], t: Float[Array, "column node"]) -> Array:
-    """Im sum u t v^*."""
-    return jnp.sum(t * (u[1] * v[0] - u[0] * v[1]))
+def _in_order(kinds: list[tuple[int, ...]], found: Float[Array, "own *rest"]) -> Float[Array, "own *rest"]:
+    """Channels as they come, of those that come kind by kind."""
+    places = [c for kind in kinds for c in kind]
+    return found if places == sorted(places) else jnp.stack([found[places.index(c)] for c in range(len(places))])
+
+
+def _ordered(kinds: list[tuple[int, ...]], found: Float[Array, "own own"]) -> Float[Array, "own own"]:
+    return _in_order(kinds, _in_order(kinds, found).T)
+
+
+Sides = list[tuple[Float[Array, "channel 2 column node"], Float[Array, "channel 2 column node"]]]
+
+
+def _sides(u: Vectors, v: Vectors, pairs: Pairs) -> Sides:
+    """Of all channels what is left and right of B_c = e_a e_b^T, and of its transpose if a is not b. (By slices: on a CPU XLA's
+    gather takes longer than all else.)"""
+    orders = [pairs] if all(a == b for a, b in pairs) else [pairs, tuple((b, a) for a, b in pairs)]
+    return [(jnp.stack([u[:, a] for a, _ in order]), jnp.stack([v[:, b] for _, b in order])) for order in orders]
+
+
+def _densities(
+    of: Callable[[Vectors, Vectors], Float[Array, "channel column node"]],
+    channels: tuple[Pairs, Forms],
+    u: Vectors,
+    v: Vectors,
+    t: Float[Array, "column node"],
+) -> Float[Array, "channel"]:
+    """Real or imaginary parts of tr B_c u t v^+ / 2, all of one kind."""
+    pairs, forms = channels
+    terms = sum((of(*side) for side in _sides(u, v, pairs)), jnp.zeros(()))
+    return jnp.sum(terms * (t if forms is None else t * forms[:, None]), axis=(1, 2)) / 2
+
+
+def _turned(u: Float[Array, "channel 2 column node"], v: Float[Array, "channel 2 column node"]) -> Array:
+    """Im u v^*."""
+    return u[:, 1] * v[:, 0] - u[:, 0] * v[:, 1]
+
+
+def _straight(u: Float[Array, "channel 2 column node"], v: Float[Array, "channel 2 column node"]) -> Array:
+    """Re u v^*."""
+    return u[:, 0] * v[:, 0] + u[:, 1] * v[:, 1]
 
 
 def _products(matrices: Sequence[Sequence[tuple[Hermitian, Roots]]]) -> Float[Array, "c c"]:
-    """Sums over k and over all i and j of weight Re K_c,ij K_c',ij^*, over the matrices of every unknown.
+    """Sums over k and over all i and j of weight Re K_c,ij K_c',ij^*, over the matrices of all unknowns, kind by kind.
 
     With the root of the weight in each factor there is one array, not one with weights and one without.
     """
     K = [
-        jnp.concatenate([row * root for one, roots in of_one for row, root in zip(one, roots, strict=True)])
-        for of_one in matrices
+        jnp.concatenate([row * root for one, roots in of_kind for row, root in zip(one, roots, strict=True)], axis=1)
+        for of_kind in matrices
     ]
-    flat = jnp.stack(K).reshape(len(K), -1)
+    flat = jnp.concatenate(K).reshape(sum(map(len, K)), -1)
     return flat @ flat.T
 
 
-def _overlaps(u: Vectors, v: Vectors, pair: tuple[int, int]) -> Iterator[tuple[Array, Array, Array, Array]]:
-    """For every i real and imaginary parts of (u^+ B_c v)_ij, and of its ji, for j >= i. (By slices: XLA's gather on a CPU
-    takes longer than all else.)"""
-    a, b = pair
-    orders = [(a, b)] if a == b else [(a, b), (b, a)]
+def _overlaps(u: Vectors, v: Vectors, pairs: Pairs) -> Iterator[tuple[Array, Array, Array, Array]]:
+    """For every i real and imaginary parts of (u^+ B_c v)_ij, and of its ji, for j >= i, of all channels of a kind."""
+    sides = _sides(u, v, pairs)
 
     def of(left: slice, right: slice) -> tuple[Array, Array]:
-        terms = [(u[:, k, left], v[:, m, right]) for k, m in orders]
-        real = sum((x[0] * y[0] + x[1] * y[1] for x, y in terms), jnp.zeros(()))
-        return real, sum((x[0] * y[1] - x[1] * y[0] for x, y in terms), jnp.zeros(()))
+        terms = [(x[:, :, left], y[:, :, right]) for x, y in sides]
+        real = sum((x[:, 0] * y[:, 0] + x[:, 1] * y[:, 1] for x, y in terms), jnp.zeros(()))
+        return real, sum((x[:, 0] * y[:, 1] - x[:, 1] * y[:, 0] for x, y in terms), jnp.zeros(()))
 
     for i in range(u.shape[2]):
         one, others = slice(i, i + 1), slice(i, None)
         yield *of(one, others), *of(others, one)
 
 
-def _symmetric_parts(u: Vectors, v: Vectors, pair: tuple[int, int]) -> tuple[Hermitian, Hermitian]:
-    """s + s^+ and i (s - s^+) of s = u^+ B_c v."""
+def _symmetric_parts(u: Vectors, v: Vectors, pairs: Pairs, forms: Forms) -> tuple[Hermitian, Hermitian]:
+    """s + s^+ and i (s - s^+) of s = phi_c u^+ B_c v."""
     plus, minus = [], []
-    for r, t, r_T, t_T in _overlaps(u, v, pair):
-        plus += [r + r_T, (t - t_T)[1:]]
-        minus += [-(t + t_T), (r - r_T)[1:]]
-    return plus, minus
+    for r, t, r_T, t_T in _overlaps(u, v, pairs):
+        plus += [r + r_T, (t - t_T)[:, 1:]]
+        minus += [-(t + t_T), (r - r_T)[:, 1:]]
+    return _times(forms, plus), _times(forms, minus)
 
 
-def _imaginary_parts(U: Vectors, V: Vectors, pair: tuple[int, int]) -> tuple[Hermitian, Hermitian]:
+def _imaginary_parts(U: Vectors, V: Vectors, pairs: Pairs, forms: Forms) -> tuple[Hermitian, Hermitian]:
     """p + q and p - q."""
     plus, minus = [], []
-    for (p, p_i, *_), (q, q_i, *_) in zip(_overlaps(U, U, pair), _overlaps(V, V, pair), strict=True):
-        plus += [p + q, (p_i + q_i)[1:]]
-        minus += [p - q, (p_i - q_i)[1:]]
-    return plus, minus
+    for (p, p_i, *_), (q, q_i, *_) in zip(_overlaps(U, U, pairs), _overlaps(V, V, pairs), strict=True):
+        plus += [p + q, (p_i + q_i)[:, 1:]]
+        minus += [p - q, (p_i - q_i)[:, 1:]]
+    return _times(forms, plus), _times(forms, minus)
+
+
+def _times(forms: Forms, rows: Hermitian) -> Hermitian:
+    return rows if forms is None else [forms[:, None] * row for row in rows]
 
 
 def _of_complex(
@@ -241,7 +272,7 @@ def _of_complex(
     imag = jnp.concatenate([jnp.concatenate([none, D_i], axis=1), jnp.concatenate([-D_i, none], axis=1)])
     E, W = eigenvectors(jnp.stack([real, imag]))
     u, v = (jnp.where(active[:, None], half, 0.0) for half in (W[:, :n], W[:, n:]))
-    return _sums_of_complex(pairs, block, (E, u, v), weight, kT, (None,) * C)
+    return _sums_of_complex(pairs, block, (E, u, v), weight, kT, None)
 
 
 def _sums_of_complex(
@@ -256,27 +287,17 @@ def _sums_of_complex(
     (E, u, v), C = found, len(pairs)
     weight = jnp.where((E != 0).all(axis=0), weight, 0.0)
     t = jnp.tanh(E / (2 * kT)) * weight
-    P = jnp.stack([part for turned in (False, True) for part in _of_channels(pairs, u, v, t, turned, forms)])
+    kinds = _kinds(pairs)
+    halves = [[_densities(of, _pick(kind, pairs, forms), u, v, t) for kind in kinds] for of in (_straight, _turned)]
+    P = jnp.concatenate([_in_order(kinds, jnp.concatenate(half)) for half in halves])
     if block == "none":
         return P, jnp.zeros((2 * C, 2 * C))
     roots = _roots(E / (2 * kT), E / (2 * kT), weight / (2 * kT))
     # K of the real part of a channel is X + X^+, of the imaginary one i (X - X^+), with X = u^+ B_c v.
-    K = [_times(form, _symmetric_parts(u, v, pair)) for pair, form in zip(pairs, forms, strict=True)]
-    return P, _products([[(own[part], roots)] for part in (0, 1) for own in K]) / 4
-
-
-def _of_channels(
-    pairs: Pairs, u: Vectors, v: Vectors, t: Float[Array, "column node"], turned: bool, forms: Forms
-) -> list[Float[Array, ""]]:
-    """Real or imaginary parts of tr B_c u t v^+ / 2."""
-    of = _turned if turned else _straight
-    both = [(pair, t if form is None else t * form) for pair, form in zip(pairs, forms, strict=True)]
-    return [(of(u[:, i], v[:, j], t) + of(u[:, j], v[:, i], t)) * (0.25 if i == j else 0.5) for (i, j), t in both]
-
-
-def _straight(u: Float[Array, "2 column node"], v: Float[Array, "2 column node"], t: Float[Array, "column node"]) -> Array:
-    """Re sum u t v^*."""
-    return jnp.sum(t * (u[0] * v[0] + u[1] * v[1]))
+    K = [_symmetric_parts(u, v, *_pick(kind, pairs, forms)) for kind in kinds]
+    found_K = _products([[(own[part], roots)] for part in (0, 1) for own in K])
+    both = [*kinds, *(tuple(c + C for c in kind) for kind in kinds)]
+    return P, _ordered(both, found_K) / 4
 
 
 def _roots(x: Float[Array, "column node"], y: Float[Array, "column node"], weight: Float[Array, "node"]) -> Roots:
