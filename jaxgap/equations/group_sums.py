@@ -46,12 +46,12 @@ Nodes = tuple[Float[Array, "band node"], Float[Array, "node"], Bool[Array, "band
 """zeta, weights, and which bands are inside their shells, of one system."""
 Pairs = tuple[tuple[int, int], ...]
 Found = tuple[Float[Array, "x"], Float[Array, "x x"]]
-Hermitian = list[Float[Array, "channel _ node"]]
+Hermitian = list[Float[Array, "_ _ node"]]
 """A matrix of every channel and node: for every row i the real parts of its entries j >= i, and the imaginary parts of those
 j > i."""
 Roots = list[Float[Array, "_ node"]]
 """Of weights, in the same places."""
-Forms = Float[Array, "own node"] | None
+Forms = Float[Array, "_ node"] | None
 """phi_c at the nodes; None is 1."""
 
 
