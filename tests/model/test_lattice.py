@@ -206,7 +206,9 @@ def test_second_derivatives_and_batches():
 @pytest.mark.slow
 def test_weak_coupling_ratio():
     r"""2 Delta_max / k_B T_c = 2 pi e^-gamma max|phi| exp(-<phi^2 ln|phi|> / <phi^2>) with means over the Fermi line."""
-    system = lattice(square, parameters={"t": 100.0, "tp": 0.0}, channels={"d": channel(form="d_x2-y2")}, g=[[75.0]], mu=-120.0)
+    system = lattice(
+        square, parameters={"t": 100.0, "tp": 0.0}, channels={"d": channel(form="d_x2-y2")}, g=[[110.0]], mu=-120.0
+    )
     T_c = float(critical_temperature(system))
     Delta = float(solve(system, 0.05 * T_c).Delta[0].real)
     angle = 2 * np.pi * (np.arange(4000) + 0.5) / 4000
