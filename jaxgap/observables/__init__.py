@@ -10,6 +10,10 @@ from jaxgap.observables.arpes import fermi_wave_vector as fermi_wave_vector
 from jaxgap.observables.arpes import photoemission as photoemission
 from jaxgap.observables.arpes import photoemission_mesh as photoemission_mesh
 from jaxgap.observables.arpes import spectral_function as spectral_function
+from jaxgap.observables.band_basis import BandBasis as BandBasis
+from jaxgap.observables.band_basis import band_basis as band_basis
+from jaxgap.observables.band_basis import lattice_energies as lattice_energies
+from jaxgap.observables.band_basis import path_between as path_between
 from jaxgap.observables.conductance import tunnelling_conductance as tunnelling_conductance
 from jaxgap.observables.density_of_states import DensityOfStates as DensityOfStates
 from jaxgap.observables.density_of_states import tunnelling_density_of_states as tunnelling_density_of_states
