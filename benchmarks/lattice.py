@@ -127,20 +127,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--systems", type=int, default=200)
     parser.add_argument("--orbitals", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--gaps", type=float, nargs="*", default=list(FINE), help="of t: 0.1, 0.01")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    print(
-        f"{'orbitals':>8} {'gap / t':>8} {'first [s]':>10} {'warm [s]':>9} {'cpu [s]':>8} {'T_c [s]':>8} {'N':>6} {'error':>8} {'told':>8}"
-    )
+    columns = ("orbitals", "gap", "first_seconds", "warm_seconds", "warm_cpu_seconds", "T_c_seconds", "nodes_per_direction")
+    columns = (*columns, "error", "error_told", "status")
+    print("  ".join(columns))
     rows = []
     for orbitals in arguments.orbitals:
-        for share in FINE:
+        for share in arguments.gaps:
             row = timed(orbitals, share)
             rows.append(row)
-            seconds = f"{row['first_seconds']:>10.1f} {row['warm_seconds']:>9.2f} {row['warm_cpu_seconds']:>8.2f} {row['T_c_seconds']:>8.2f}"
-            errors = f"{row['nodes_per_direction']:>6} {row['error']:>8.1e} {row['error_told']:>8.1e} {row['status']}"
-            print(f"{orbitals:>8} {share:>8} {seconds} {errors}", flush=True)
-    honesty = honest(arguments.systems)
+            cells = (f"{row[name]:.3g}" if isinstance(row[name], float) else str(row[name]) for name in columns)
+            print("  ".join(f"{cell:>{len(name)}}" for name, cell in zip(columns, cells, strict=True)), flush=True)
+    honesty = honest(arguments.systems) if arguments.systems else {}
     print("\n".join(f"{name}: {value}" for name, value in honesty.items()))
     if arguments.output:
         device = {"jax": jax.__version__, "jaxgap": jaxgap.__version__, "device": jax.devices()[0].device_kind}
