@@ -194,7 +194,8 @@ def _found_in_batch(size: int, batched: list[Superconductor], sc: Superconductor
     top = top_of(systems)
     if size <= A_FEW:
         return _searched(systems, top), (True, True, True)
-    few = search_down(systems, search_from(systems, top, seen=True), top + LOWEST, FEW, CLOSE)
+    lowest = jnp.maximum(top + LOWEST, jnp.log(jax.vmap(coldest_temperature)(systems)))
+    few = search_down(systems, search_from(systems, top, seen=True), lowest, FEW, CLOSE)
     near = jnp.where(few.found, few.at + 2 * CLOSE, top)
     nothing = 0 * top, 0 * top, jnp.moveaxis(0 * few.M, -1, 0)
 
@@ -242,7 +243,8 @@ def linear_temperatures(sc: Superconductor) -> tuple[float, ...]:
 
 def linear_crossings(sc: Superconductor) -> list[Crossing]:
     """Wherever an eigenvalue's real part crosses 1, highest first: normal states may be stable again below."""
-    log_T = np.asarray(jnp.log(highest_temperature(sc))) + np.linspace(0.0, LOWEST, GRID)
+    top, coldest = (float(jnp.log(T)) for T in (highest_temperature(sc), coldest_temperature(sc)))
+    log_T = top + np.linspace(0.0, max(LOWEST, coldest - top), GRID)
     number = np.asarray(_numbers(sc, jnp.asarray(log_T)))
     found: list[Crossing] = []
     for i in np.flatnonzero(np.diff(number)):

@@ -151,6 +151,7 @@ def test_free_energy_has_the_gap_equations_as_its_gradient(complex_lattice):
     np.testing.assert_allclose(slope, -2 * anomalous_densities(complex_lattice, Delta, T), rtol=DIFFERENCES)
 
 
+@pytest.mark.slow
 def test_matrices_are_the_derivatives(complex_lattice):
     """M of Newton is that of automatic differentiation, in amplitudes, phases, and the normal state."""
     Delta, T = jnp.array([20.0, 12.0, -7.0, 3.0]), jnp.asarray(60.0)
@@ -206,9 +207,8 @@ def test_second_derivatives_and_batches():
 @pytest.mark.slow
 def test_weak_coupling_ratio():
     r"""2 Delta_max / k_B T_c = 2 pi e^-gamma max|phi| exp(-<phi^2 ln|phi|> / <phi^2>) with means over the Fermi line."""
-    system = lattice(
-        square, parameters={"t": 100.0, "tp": 0.0}, channels={"d": channel(form="d_x2-y2")}, g=[[110.0]], mu=-120.0
-    )
+    given = {"parameters": {"t": 100.0, "tp": 0.0}, "channels": {"d": channel(form="d_x2-y2")}, "tolerance": 1e-5}
+    system = lattice(square, g=[[110.0]], mu=-120.0, **given)
     T_c = float(critical_temperature(system))
     Delta = float(solve(system, 0.05 * T_c).Delta[0].real)
     angle = 2 * np.pi * (np.arange(4000) + 0.5) / 4000
@@ -221,6 +221,11 @@ def test_weak_coupling_ratio():
     mean = np.sum(weight * phi**2 * np.log(np.abs(phi))) / np.sum(weight * phi**2)
     weak = 2 * np.pi * np.exp(-np.euler_gamma - mean)
     assert abs(2 * Delta / (k_B * T_c) / weak - 1) < 0.02
+
+
+@pytest.mark.slow
+def test_model_of_a_cuprate():
+    assert abs(float(critical_temperature(jg.materials.cuprate_lattice_model())) - 93.0) < 0.5
 
 
 # === meshes
