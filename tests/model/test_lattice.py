@@ -241,6 +241,15 @@ def test_error_is_that_of_the_mesh():
     assert not bool(solution.converged)
 
 
+@pytest.mark.slow
+def test_the_largest_mesh_is_no_proof():
+    """A gap that no mesh resolves is told as such, though more nodes are not to be had."""
+    system = d_wave(channels={"s": channel()}, g=[[28.0]])
+    solution = solve(system, 0.0, start=[0.02], throw=False)
+    assert not bool(solution.converged)
+    assert np.isnan(critical_temperature(system))
+
+
 def test_nodes_grow_with_what_they_have_to_resolve():
     system = d_wave()
 
