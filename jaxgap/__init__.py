@@ -65,6 +65,8 @@ from jaxgap.solving.critical import linear_temperatures as linear_temperatures
 from jaxgap.solving.curves import GapCurve as GapCurve
 from jaxgap.solving.curves import gap_curve as gap_curve
 from jaxgap.solving.curves import solve_temperatures as solve_temperatures
+from jaxgap.solving.filling import at_density as at_density
+from jaxgap.solving.filling import density_of as density_of
 from jaxgap.solving.labels import Label as Label
 from jaxgap.solving.one import solve as solve
 from jaxgap.solving.solution import Solution as Solution

@@ -50,7 +50,7 @@ def entropy_of(
         S += nodes.integral(pair_spectrum.entropy_sum(pair_spectrum.branches(z1, z2, *pick(Delta, cluster.channels)), kT))
     for spectrum in with_own_sums(sc, Delta):
         S += spectrum.entropy(T, rule)
-    for band in sc.bands:
+    for band in sc.beyond:
         (a, b), (lo, hi) = shell(band, sc.Omega), _within_reach(band, T)
         S += _normal_entropy_on(sc, band, smaller(lo, a), a, T, rule) + _normal_entropy_on(sc, band, b, larger(hi, b), T, rule)
     return k_B * S
@@ -58,6 +58,8 @@ def entropy_of(
 
 def normal_entropy_of(sc: Superconductor, T: Float[Array, ""], rule: Rule = HEAT_RULE) -> Float[Array, ""]:
     """`normal_entropy` of a temperature that is an array."""
+    if not sc.beyond:  # All of a lattice takes part in pairing.
+        return entropy_of(sc, jnp.zeros(len(sc.channels)), T, rule)
     return k_B * jnp.sum(jnp.stack([_normal_entropy_on(sc, band, *_within_reach(band, T), T, rule) for band in sc.bands]))
 
 

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, PyTree
 from jaxgap.equations.group_sums import Block, matrix_densities
 from jaxgap.equations.nodes import Meshed
 from jaxgap.model.lattice import Lattice
-from jaxgap.numerics.hyperbolic import one_less_product
+from jaxgap.numerics.programs import barrier
 from jaxgap.numerics.small import symmetric_eigenvectors
 from jaxgap.spectra.mesh import Block as Nodes
 from jaxgap.spectra.mesh import Mesh, mean_over
@@ -57,12 +57,12 @@ def densities_on_lattices(
 
 
 def kernels_on_lattices(at: Meshed) -> Float[Array, "channel channel element"]:
-    """dP/dDelta of the normal state of every element."""
+    """dP/dDelta of the normal state of every element: the same for imaginary parts, of which less is summed."""
 
     def of_one(element: tuple[Lattice, Array, Array]) -> Float[Array, "channel channel"]:
         lattice, T, N = element
         none = jnp.zeros(len(lattice.pairing))
-        return lattice_densities(lattice, none, T, Mesh(N), "amplitudes")[1]
+        return lattice_densities(lattice, none, T, Mesh(N), "phases")[1]
 
     return jnp.moveaxis(jax.lax.map(of_one, (at.systems, at.T, at.N_normal)), 0, -1)
 
@@ -104,14 +104,15 @@ def sizes_of_many(systems: Lattice) -> tuple[Float[Array, "system"], Float[Array
 def _one_orbital(block: Block, lattice: Lattice, at: PyTree, nodes: Nodes) -> Float[Array, "row x"]:
     x, T = at
     (h, phi), C, kT = at_nodes(lattice, nodes.k), len(lattice.pairing), thermal_energy(T)
+    xi, phi = barrier((jnp.real(h[:, 0, 0]), phi))
     D = [phi @ half for half in (x[:C], x[C:]) if len(half)]
-    E2 = jnp.real(h[:, 0, 0]) ** 2 + sum((part * part for part in D), jnp.zeros(()))
+    E2 = xi * xi + sum((part * part for part in D), jnp.zeros(()))
     # A node that falls on E = 0 is left out, as in `spectra.pair.pair_sum`.
     gapped = E2 > 0
     per_E = 1 / jnp.sqrt(jnp.where(gapped, E2, 1.0))
     y = 1 / (2 * kT * per_E)
     weight = jnp.where(gapped, nodes.weight, 0.0)
-    f = jnp.tanh(y) * per_E * weight / 2
+    f = barrier(jnp.tanh(y) * per_E * weight / 2)
     P = jnp.concatenate([(f * part) @ phi for part in D])
     if block == "none":
         return jnp.concatenate([P[None], jnp.zeros((len(x), len(x)))])
@@ -119,7 +120,8 @@ def _one_orbital(block: Block, lattice: Lattice, at: PyTree, nodes: Nodes) -> Fl
     if block == "phases":
         return jnp.concatenate([P[None], direct])
     # 2 df/dE^2 = [(1 - t^2) / 2kT - t / E] / 2E^2
-    slope = (one_less_product(y, y) * weight / (4 * kT) - f) * per_E * per_E
+    decay = jnp.exp(-2 * y)
+    slope = barrier((decay / (1 + decay) ** 2 * weight / kT - f) * per_E * per_E)
     bent = [[phi.T @ ((slope * a * b)[:, None] * phi) for b in D] for a in D]
     dP = jnp.block([[part + direct if i == j else part for j, part in enumerate(row)] for i, row in enumerate(bent)])
     return jnp.concatenate([P[None], dP])

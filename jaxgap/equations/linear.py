@@ -14,7 +14,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxgap.equations.lattice_sums import kernels_on_lattices
 from jaxgap.equations.nodes import Places, bands_alone, lanes_at, places
@@ -22,6 +22,7 @@ from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.hyperbolic import tanh_over
 from jaxgap.numerics.node_sums import over_nodes
+from jaxgap.numerics.small import symmetric_eigenvectors
 from jaxgap.spectra.green import with_own_sums
 from jaxgap.spectra.mesh import coldest_on
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
@@ -35,6 +36,7 @@ __all__ = [
     "normal_matrix",
     "normal_matrices",
     "normal_places",
+    "attracts",
     "coldest_temperature",
     "highest_temperature",
     "susceptibility",
@@ -134,6 +136,13 @@ def coldest_temperature(sc: Superconductor) -> Float[Array, ""]:
     largest mesh resolves."""
     least = COLDEST * highest_temperature(sc)
     return jnp.maximum(least, coldest_on(sc)) if isinstance(sc, Lattice) else least
+
+
+def attracts(sc: Superconductor) -> Bool[Array, ""]:
+    """Whether electrons attract each other in any combination of channels (the symmetric part of g has a positive eigenvalue),
+    so that there may be a T_c however low."""
+    g = sc.g
+    return symmetric_eigenvectors((g + g.T) / 2)[0][-1] > 0
 
 
 def highest_temperature(sc: Superconductor) -> Float[Array, ""]:

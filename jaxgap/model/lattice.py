@@ -95,6 +95,10 @@ class Lattice(Superconductor):
         )
 
     @property
+    def beyond(self) -> tuple[Band, ...]:
+        return ()
+
+    @property
     def Omega(self) -> Float[Array, ""]:
         raise InputError("A Lattice has no shell, hence no Omega: electrons attract each other in all of the band.")
 

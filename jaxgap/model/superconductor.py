@@ -174,6 +174,11 @@ class Superconductor(eqx.Module):
         return tuple(band.name for band in self.bands)
 
     @property
+    def beyond(self) -> tuple[Band, ...]:
+        """The bands, which are normal outside their shells; a lattice has none."""
+        return self.bands
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What is doubtful about the numbers, though not wrong: a sentence each. None of a traced or batched system."""
         return ()

@@ -25,6 +25,10 @@ from jaxgap.observables.gaps import fermi_momentum_gaps as fermi_momentum_gaps
 from jaxgap.observables.gaps import gapless_excess as gapless_excess
 from jaxgap.observables.gaps import overlap_minima as overlap_minima
 from jaxgap.observables.nmr import relaxation_rate as relaxation_rate
+from jaxgap.observables.orbital_pairing import BandBasis as BandBasis
+from jaxgap.observables.orbital_pairing import band_basis as band_basis
+from jaxgap.observables.orbital_pairing import lattice_energies as lattice_energies
+from jaxgap.observables.orbital_pairing import path_between as path_between
 from jaxgap.observables.phases import phase_difference as phase_difference
 from jaxgap.observables.phases import relative_signs as relative_signs
 from jaxgap.observables.point_contact import andreev_conductance as andreev_conductance

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from jaxgap.equations.linear import (
+    attracts,
     coldest_temperature,
     highest_temperature,
     linear_kernel,
@@ -100,7 +101,8 @@ class Onset(NamedTuple):
 
 @takes_system
 def critical_temperature(sc: Superconductor) -> Float[Array, ""]:
-    """T_c,lin [K]: the largest temperature at which lambda K has the real eigenvalue 1; 0 if there is none.
+    """T_c,lin [K]: the largest temperature at which lambda K has the real eigenvalue 1; 0 if there is none. (NaN on a lattice
+    where there is none down to what its largest mesh resolves, and electrons attract each other.)
 
     Differentiable with respect to every leaf of `sc`. Where several channels become critical together (equal bands without
     coupling) the derivative is that of the mean of their temperatures: exact in every direction in which they stay together,
@@ -192,7 +194,8 @@ def _found_in_batch(size: int, batched: list[Superconductor], sc: Superconductor
     top = top_of(systems)
     if size <= A_FEW:
         return _searched(systems, top), (True, True, True)
-    few = search_down(systems, search_from(systems, top, seen=True), top + LOWEST, FEW, CLOSE)
+    lowest = jnp.maximum(top + LOWEST, jnp.log(jax.vmap(coldest_temperature)(systems)))
+    few = search_down(systems, search_from(systems, top, seen=True), lowest, FEW, CLOSE)
     near = jnp.where(few.found, few.at + 2 * CLOSE, top)
     nothing = 0 * top, 0 * top, jnp.moveaxis(0 * few.M, -1, 0)
 
@@ -209,10 +212,13 @@ def _searched(systems: Superconductor, begin: Float[Array, "element"]) -> Found:
     top = top_of(systems)
     close = begin < top
     lowest, step = begin + jnp.where(close, -4 * CLOSE, LOWEST), jnp.where(close, 4 * CLOSE, STEP)
-    lowest = jnp.maximum(lowest, jnp.log(jax.vmap(coldest_temperature)(systems)))
+    coldest = jnp.log(jax.vmap(coldest_temperature)(systems))
+    lowest = jnp.maximum(lowest, coldest)
     end = search_down(systems, search_from(systems, begin, seen=~close), lowest, step=step, counted=True)
     finite = jnp.isfinite(top)
-    T_c = jnp.where(end.found, jnp.exp(end.at), 0.0)
+    # Below what a mesh resolves it is not known.
+    unknown = (coldest > top + LOWEST) & jax.vmap(attracts)(systems)
+    T_c = jnp.where(end.found, jnp.exp(end.at), jnp.where(unknown, jnp.nan, 0.0))
     A = jnp.eye(len(end.M)) - jnp.moveaxis(end.M, -1, 0)
     return jnp.where(finite, T_c, jnp.nan), jnp.where(finite, jnp.exp(end.oscillatory), jnp.nan), A
 
@@ -237,7 +243,8 @@ def linear_temperatures(sc: Superconductor) -> tuple[float, ...]:
 
 def linear_crossings(sc: Superconductor) -> list[Crossing]:
     """Wherever an eigenvalue's real part crosses 1, highest first: normal states may be stable again below."""
-    log_T = np.asarray(jnp.log(highest_temperature(sc))) + np.linspace(0.0, LOWEST, GRID)
+    top, coldest = (float(jnp.log(T)) for T in (highest_temperature(sc), coldest_temperature(sc)))
+    log_T = top + np.linspace(0.0, max(LOWEST, coldest - top), GRID)
     number = np.asarray(_numbers(sc, jnp.asarray(log_T)))
     found: list[Crossing] = []
     for i in np.flatnonzero(np.diff(number)):

@@ -14,6 +14,7 @@ from jaxgap.solving.critical import instability
 from jaxgap.solving.path import Path, from_T_c, from_temperature, gap_scale, picked_up
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.walk import CAREFUL, ENOUGH, Signs, Walk, begin, either, evaluated, go_on, going
+from jaxgap.spectra.mesh import for_walk
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 __all__ = ["Track", "follow", "follow_from_T_c", "follow_from_zero"]
@@ -71,14 +72,14 @@ def follow_from_zero(
     return follow(sc, starting_amplitudes(sc, pattern), jnp.zeros(()), T, pattern, rule, resolution)
 
 
-def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule, rough: Superconductor) -> Track:
+def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Track:
     """The branch connected to T_c, followed down to T: picked up at max(T, 0.9 T_c) along the unstable direction v.
 
     The amplitude a there solves v . r(a v) = 0, which is negative for small a below T_c and positive for large a. It is looked
     for in the same loop: another place where the equations are evaluated would have to be compiled.
     """
     T_c, v = instability(sc)
-    sc = rough
+    sc = for_walk(sc, T_c)
     superconducting, T_0 = T_c > T, picked_up(T, T_c)
     T_c, shortest, with_matrix = jnp.where(superconducting, T_c, 0.0), _shortest(T_0, T, RESOLUTION), equations(rule)
 

@@ -86,7 +86,7 @@ def judged(rule: Rule) -> Judge:
         sc: Superconductor, T: Float[Array, "element"], x: Float[Array, "element x"], M: Float[Array, "element x x"]
     ) -> Verdict:
         Delta = jax.vmap(partial(unpack, n=len(sc.channels)))(x)
-        finer, last = lanes(checked(sc), Delta, T, rule.refined()), jnp.moveaxis(M, 0, -1)
+        finer, last = lanes(checked(sc, Delta, T, rule), Delta, T, rule.refined()), jnp.moveaxis(M, 0, -1)
         # One evaluation: the sums over k of r make the phase block, too.
         real = x.shape[1] == len(sc.channels)
         r, phases = residuals_and_phases(x.T, finer) if real else (residuals(x.T, finer), last[..., :0])

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Inexact, Int
 
 from jaxgap.equations.gauge import implicit_amplitudes, search_root, vanishing
+from jaxgap.equations.linear import attracts, coldest_temperature
 from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
@@ -141,7 +142,7 @@ def solve_core(
         track = follow_from_zero(coarser(frozen), T_found, pattern, rule)
         root, on_branch = track.root, track.arrived
     else:
-        track = follow_from_T_c(frozen, T_found, rule, coarser(frozen))
+        track = follow_from_T_c(coarser(frozen), T_found, rule)
         root, on_branch = track.root, track.arrived
     refined = None
     if isinstance(frozen, Lattice):
@@ -157,6 +158,10 @@ def solve_core(
     verdict = refined.verdict if refined is not None else judged(rule)(frozen, T_found, x, root.jacobian)
     zero = Status.NORMAL if Delta_0 is None and pattern is None else Status.TRIVIAL
     status = status_of(verdict, vanished, root.converged, on_branch, zero)
+    if isinstance(frozen, Lattice):
+        # Colder than any mesh resolves, there may be a T_c above T that has not been seen.
+        unseen = (status == Status.NORMAL) & (T_found < coldest_temperature(frozen)) & attracts(frozen)
+        status = jnp.where(unseen, int(Status.INACCURATE), status)
     trusted = root.converged & verdict.valid & on_branch
 
     # === differentiate

@@ -27,22 +27,40 @@ from jaxgap.numerics.mesh_sums import over_blocks
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.units import k_B, thermal_energy
 
-__all__ = ["Mesh", "at_end", "checked", "coarser", "coldest_on", "gap_on", "mean_over", "mesh_for", "nodes_of", "with_mesh_of"]
+__all__ = [
+    "Mesh",
+    "at_end",
+    "checked",
+    "coarser",
+    "coldest_on",
+    "for_walk",
+    "gap_on",
+    "mean_over",
+    "mesh_for",
+    "nodes_of",
+    "with_mesh_of",
+]
 
 LEAST = 16
 """Nodes per direction."""
-SHARE = 1.0
+SHARE = 0.75
 """Of N = ln(1/tolerance) v / hypot(Delta, pi k_B T) that is tried first: v is the largest velocity anywhere."""
 FEWER = 0.8
 """Share of the nodes of the mesh that tells the error."""
 STEPS = 4
 """Numbers of nodes from one power of 2 to the next: between them N does not change with the amplitudes."""
 FOLLOWING = 0.6
-"""Share of the nodes with which a branch is followed: tolerance^0.6."""
+"""Share of the nodes with which T_c is found before a solve, and a named branch is followed: tolerance^0.6."""
+WALKING = 0.35
+"""Share of them with which the branch connected to T_c is followed, all along on one mesh."""
+WEAK = 1.764
+"""Delta(0) / k_B T_c in weak coupling: hypot(Delta, pi k_B T) is not less, from T_c down."""
 IN_BLOCK = {1: 2048, 2: 256, 3: 128, 4: 64, 5: 64}
 """Nodes that are treated at once, by number of orbitals: their matrices stay in cache."""
 PRECISE = 1e-12
 """Tolerance of what has no tolerance of its own: T_c, free energies."""
+ROUGHLY = 1e-6
+"""What the largest mesh may leave of it at the lowest temperatures."""
 
 Scalar = Float[Array, ""]
 
@@ -77,20 +95,20 @@ def mesh_for(
 
 
 def coldest_on(lattice: Lattice) -> Float[Array, ""]:
-    """The temperature [K] at which the normal state needs the largest mesh."""
+    """The temperature [K] at which the normal state needs the largest mesh, for `ROUGHLY`."""
     lattice = jax.lax.stop_gradient(lattice)
     largest = jnp.where(lattice.mesh > 0, lattice.mesh, MOST_NODES[lattice.dimension])
-    return -SHARE * np.log(PRECISE) * _velocity(lattice) / (jnp.pi * k_B * largest)
+    return -SHARE * np.log(ROUGHLY) * _velocity(lattice) / (jnp.pi * k_B * largest)
 
 
 def _velocity(lattice: Lattice) -> Float[Array, ""]:
-    """Largest |dh/dk| along an axis [meV]."""
+    """A bound of the largest velocity along an axis [meV]: the largest sum over a row of |dh/dk|."""
 
     def of_k(k: Float[Array, "axis"]) -> Float[Array, ""]:
         along = jax.vmap(lambda e: jax.jvp(lattice.matrix, (k,), (e,))[1])(jnp.eye(lattice.dimension))
-        return jnp.max(jnp.sum(jnp.abs(along) ** 2, axis=(1, 2)))
+        return jnp.max(jnp.sum(jnp.abs(along), axis=2))
 
-    return jnp.sqrt(jnp.max(jax.vmap(of_k)(coarse_mesh(lattice.dimension))))
+    return jnp.max(jax.vmap(of_k)(coarse_mesh(lattice.dimension)))
 
 
 def _gap_squared(lattice: Lattice, Delta: Inexact[Array, "channel"]) -> Float[Array, ""]:
@@ -111,13 +129,15 @@ def gap_on(lattice: Lattice, Delta: Inexact[Array, "channel"], forms: Float[Arra
 
 def nodes_of(mesh: Mesh, dimension: int, size: int, b: Int[Array, ""]) -> Block:
     """Block number b of so many nodes; nodes beyond the last one have no weight."""
-    total = mesh.N**dimension // 2
-    j = b * size + jnp.arange(size)
-    axes, rest = [], j
+    # Numbers of nodes as floats, exact up to 2^53: division of integers is not vectorised.
+    N, total = mesh.N.astype(float), (mesh.N**dimension // 2).astype(float)
+    j = (b * size).astype(float) + jnp.arange(float(size))
+    axes, rest, per_N = [], j, 1 / N
     for _ in range(dimension):
-        axes.append(rest % mesh.N)
-        rest = rest // mesh.N
-    k = 2 * jnp.pi * (jnp.stack(axes, axis=1) + 0.5) / mesh.N - jnp.pi
+        above = jnp.floor((rest + 0.5) * per_N)
+        axes.append(rest - N * above)
+        rest = above
+    k = 2 * jnp.pi * (jnp.stack(axes, axis=1) + 0.5) * per_N - jnp.pi
     return Block(k, jnp.where(j < total, 1.0, 0.0) / total)
 
 
@@ -151,16 +171,32 @@ def coarser(sc: Superconductor) -> Superconductor:
     return _times(sc, FOLLOWING)
 
 
-def checked(sc: Superconductor) -> Superconductor:
-    """The system whose sums tell the error of this one's: of a lattice that with fewer nodes; else the same, with a finer
-    rule."""
-    return _times(sc, FEWER)
+def checked(
+    sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float[Array, "element"], rule: Rule
+) -> Superconductor:
+    """The systems whose sums tell the error of these: of lattices those with fewer nodes than at these amplitudes; else the
+    same, with a finer rule. (Not just with a smaller share: the largest mesh is what it is for all that need more.)"""
+    if not isinstance(sc, Lattice):
+        return sc
+    N = jax.vmap(lambda lattice, D, t: mesh_for(lattice, D, t, rule).N)(sc, Delta, T)
+    return eqx.tree_at(lambda s: s.mesh, sc, 2.0 * jnp.round(FEWER * N / 2))
 
 
 def _times(sc: Superconductor, share: float) -> Superconductor:
     if not isinstance(sc, Lattice):
         return sc
     return eqx.tree_at(lambda s: (s.mesh, s.finer), sc, (2 * jnp.round(share * sc.mesh / 2), share * sc.finer))
+
+
+def for_walk(sc: Superconductor, T_c: Scalar) -> Superconductor:
+    """The system with which the branch connected to T_c is followed: of a lattice that on one mesh all along, for the gap of
+    weak coupling, so that points of the branch differ by nothing but the temperature."""
+    if not isinstance(sc, Lattice):
+        return sc
+    gap = WEAK * thermal_energy(jnp.where(T_c > 0, T_c, 1.0))
+    needed = -SHARE * np.log(sc.tolerance) * _velocity(sc) * WALKING / gap
+    N = jnp.clip(2 * jnp.round(needed / 2), LEAST, MOST_NODES[sc.dimension])
+    return eqx.tree_at(lambda s: s.mesh, sc, jax.lax.stop_gradient(jnp.where(sc.mesh > 0, jnp.minimum(sc.mesh, N), N)))
 
 
 def with_mesh_of(sc: Superconductor, other: Lattice) -> Superconductor:

@@ -94,6 +94,10 @@ class OnLattice(OwnSums):
     def entropy(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
         return mean_over(_entropy, self.lattice, (self.x, T), self.mesh(T, rule, PRECISE))
 
+    def occupation(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
+        """Electrons per cell, of both spins."""
+        return mean_over(_occupation, self.lattice, (self.x, T), self.mesh(T, rule))
+
     # === what there is only where k has one component
 
     def energies(self, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:
@@ -174,6 +178,17 @@ def _free_energy(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, "
             normal, kT, log_cosh, jnp.tanh, tanh_difference
         )
     return -kT * (nodes.weight @ gained)
+
+
+def _occupation(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, ""]:
+    r"""\sum_k tr [1 - tanh(H / 2 k_B T)]_11."""
+    x, T = at
+    Delta, kT, m = _amplitudes(x, len(lattice.pairing)), thermal_energy(T), len(lattice.orbitals)
+    if m == 1:
+        xi, _, E, _ = _one_orbital(lattice, Delta, nodes.k)
+        return nodes.weight @ (1 - 2 * xi * pair_sum(E, kT))
+    t = tanh_of(hamiltonians(lattice, Delta, nodes.k) / (2 * kT))[:, :m, :m]
+    return nodes.weight @ (m - jnp.real(jnp.trace(t, axis1=1, axis2=2)))
 
 
 def _entropy(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, ""]:

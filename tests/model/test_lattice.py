@@ -151,6 +151,7 @@ def test_free_energy_has_the_gap_equations_as_its_gradient(complex_lattice):
     np.testing.assert_allclose(slope, -2 * anomalous_densities(complex_lattice, Delta, T), rtol=DIFFERENCES)
 
 
+@pytest.mark.slow
 def test_matrices_are_the_derivatives(complex_lattice):
     """M of Newton is that of automatic differentiation, in amplitudes, phases, and the normal state."""
     Delta, T = jnp.array([20.0, 12.0, -7.0, 3.0]), jnp.asarray(60.0)
@@ -206,7 +207,8 @@ def test_second_derivatives_and_batches():
 @pytest.mark.slow
 def test_weak_coupling_ratio():
     r"""2 Delta_max / k_B T_c = 2 pi e^-gamma max|phi| exp(-<phi^2 ln|phi|> / <phi^2>) with means over the Fermi line."""
-    system = lattice(square, parameters={"t": 100.0, "tp": 0.0}, channels={"d": channel(form="d_x2-y2")}, g=[[75.0]], mu=-120.0)
+    given = {"parameters": {"t": 100.0, "tp": 0.0}, "channels": {"d": channel(form="d_x2-y2")}, "tolerance": 1e-5}
+    system = lattice(square, g=[[110.0]], mu=-120.0, **given)
     T_c = float(critical_temperature(system))
     Delta = float(solve(system, 0.05 * T_c).Delta[0].real)
     angle = 2 * np.pi * (np.arange(4000) + 0.5) / 4000
@@ -221,6 +223,11 @@ def test_weak_coupling_ratio():
     assert abs(2 * Delta / (k_B * T_c) / weak - 1) < 0.02
 
 
+@pytest.mark.slow
+def test_model_of_a_cuprate():
+    assert abs(float(critical_temperature(jg.materials.cuprate_lattice_model())) - 93.0) < 0.5
+
+
 # === meshes
 
 
@@ -232,6 +239,15 @@ def test_error_is_that_of_the_mesh():
     assert true < solution.quadrature_error < 100 * true
     assert solution.status == Status.INACCURATE
     assert not bool(solution.converged)
+
+
+@pytest.mark.slow
+def test_the_largest_mesh_is_no_proof():
+    """A gap that no mesh resolves is told as such, though more nodes are not to be had."""
+    system = d_wave(channels={"s": channel()}, g=[[28.0]])
+    solution = solve(system, 0.0, start=[0.02], throw=False)
+    assert not bool(solution.converged)
+    assert np.isnan(critical_temperature(system))
 
 
 def test_nodes_grow_with_what_they_have_to_resolve():
@@ -316,3 +332,47 @@ def test_paths_and_what_is_of_bands_alone():
     batch = eqx.tree_at(lambda s: s.mu, system, jnp.zeros(3))
     with pytest.raises(InputError, match="must be one system"):
         solve(batch, 1.0)
+
+
+# === a fixed density, and what is seen
+
+
+@pytest.mark.slow
+def test_hubbard_at_a_fixed_density():
+    c = case("attractive Hubbard")
+    free = lattice(square, parameters={"t": c["t"], "tp": 0.0}, channels={"s": channel()}, g=c["g"])
+    filled = jg.at_density(free, 0.0, c["density"])
+    solution = solve(filled, 0.0)
+    np.testing.assert_allclose([filled.mu, solution.Delta[0].real], [c["mu"], c["Delta_real"][0]], rtol=1e-8)
+    np.testing.assert_allclose(jg.density_of(solution), c["density"], rtol=1e-10)
+    strong = free.set({"t": 1.0, "g[s, s]": 100.0})
+    at = jg.at_density(strong, 0.0, 0.4)
+    np.testing.assert_allclose([solve(at, 0.0).Delta[0].real, at.mu], [39.968, -30.048], atol=1e-3)
+    assert abs(float(jg.at_density(strong, 0.0, 1.0).mu)) < 1e-9
+    slope = jax.grad(lambda n: jg.at_density(free, 0.0, n).mu)(0.7)
+    mu = [float(jg.at_density(free, 0.0, n).mu) for n in (0.7005, 0.6995)]
+    np.testing.assert_allclose(slope, (mu[0] - mu[1]) / 1e-3, rtol=1e-6)
+
+
+def test_a_density_that_is_none():
+    for density, sentence in ((2.5, "lie between 0 and 2"), ([1.0], "`density` must be one number")):
+        with pytest.raises(InputError, match=sentence):
+            jg.at_density(d_wave(), 4.0, density)
+    with pytest.raises(InputError, match="`sc` must be a Lattice"):
+        jg.at_density(jg.materials.mgb2(), 4.0, 1.0)
+
+
+@pytest.mark.slow
+def test_pairs_of_orbitals_seen_in_bands():
+    c = case("two orbitals")
+    numbers = {k: c[k] for k in ("t1", "t2", "e0", "V")}
+    system = lattice(two_orbitals, parameters=numbers, channels={"a": channel(0), "b": channel(1)}, g=c["g"], mu=c["mu"])
+    solution = solve(system, c["T_K"])
+    for row in c["band_basis"]:
+        energy, gap = (found[0] for found in jg.observables.band_basis(solution, [row["k"]]))
+        np.testing.assert_allclose(energy + c["mu"], row["band_energies"], atol=1e-8)
+        np.testing.assert_allclose(sorted(np.diag(gap)), sorted(row["intraband"]), atol=1e-7)
+        np.testing.assert_allclose(gap[0, 1], row["cross_band_modulus"], atol=1e-7)
+    along = jg.observables.lattice_energies(solution, jg.observables.path_between((0, 0), (np.pi, 0), (np.pi, np.pi), n=7))
+    assert along.shape == (15, 2)
+    assert float(along.min()) > float(jg.observables.excitation_gap(solution)) - 1e-9
