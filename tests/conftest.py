@@ -6,11 +6,13 @@ themselves (`problems.generator`): none reads the clock or a global generator.
 
 import gc
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from called import Ended
 from xdist import is_xdist_controller
 
 UNOPTIMISED = ("--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1")
@@ -53,6 +55,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _legacy_generator_is_fixed() -> None:
     """Whoever reaches for numpy's global generator gets the same numbers in every run and in every order of tests."""
     np.random.seed(SEED)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Calls the entry point in this process, as the installed command does: command("solve", "ba122", "--T", 1)."""
+    from jaxgap.commands import main as cli
+
+    for name in ("keep_programs", "compile_quickly"):
+        monkeypatch.setattr(cli, name, lambda: None)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["jaxgap", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Ended(code, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="module")

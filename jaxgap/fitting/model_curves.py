@@ -99,7 +99,7 @@ def _states(p: Problem, result: FitResult, i: int) -> States:
     one = result.samples[i]
     T, Delta = np.asarray(one.curve.T), np.asarray(one.curve.solutions.Delta).real
     exists = np.asarray(one.curve.solutions.converged) & np.any(np.nan_to_num(Delta) != 0, axis=1)
-    T_c, last = one.predictions[1].value, np.max(T[exists], initial=0.0)
+    T_c, last = one.T_c.value, np.max(T[exists], initial=0.0)
     normal = np.append(T_c, T[T_c < T]) if np.isfinite(T_c) else np.zeros(0)
     normal = normal[normal > last]
     below = np.min(normal, initial=np.inf) > T

@@ -30,7 +30,7 @@ from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.fitting.predictions import LOCATED, in_order, numbers, predictions, with_located
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions, without_experiments
-from jaxgap.fitting.readings import Direction, Reading, readings_along, relevant
+from jaxgap.fitting.readings import Direction, Reading, in_reverse, readings_along, relevant
 from jaxgap.fitting.states import Amplitudes, states_near
 from jaxgap.numerics.checks import on_host
 from jaxgap.numerics.programs import program
@@ -142,16 +142,16 @@ def joint(p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArray
 
 
 def _blocks(p: Problem, i: int) -> list[Direction]:
-    """The directions of an experiment's parameters, and of the amplitudes in blocks of as many: one program serves both."""
-    theta_dot, n = _own_directions(p, i), len(p.systems[0].channels)
-    m = len(theta_dot)
-    none = np.zeros((len(p.experiments[i].conditions), m, n))
-    blocks = [Direction(i, theta_dot, none)]
-    for first in range(0, n, m):
-        along = np.eye(n)[first : first + m]
-        padded = np.concatenate([along, np.zeros((m - len(along), n))])
-        blocks.append(Direction(i, 0 * theta_dot, np.broadcast_to(padded, none.shape)))
-    return blocks
+    """The directions of an experiment's parameters, then those of the amplitudes, and some that lead nowhere: in blocks of as
+    many as the finish has, so that one program serves both; of curves with a gradient all at once."""
+    own, n, places = _own_directions(p, i), len(p.systems[0].channels), len(p.experiments[i].conditions)
+    m, all_of_them = len(own), len(own) + n
+    size = all_of_them if in_reverse(p, i) else m
+    rest = -all_of_them % size
+    theta_dot = np.concatenate([own, np.zeros((n + rest, own.shape[1]))])
+    along = np.concatenate([np.zeros((m, n)), np.eye(n), np.zeros((rest, n))])
+    parts = [slice(first, first + size) for first in range(0, all_of_them, size)]
+    return [Direction(i, theta_dot[part], np.broadcast_to(along[part], (places, size, n))) for part in parts]
 
 
 def _own_directions(p: Problem, i: int) -> Float[np.ndarray, "direction parameter"]:
@@ -181,10 +181,11 @@ def _joined(p: Problem, theta: Float[AnyArray, "parameter"], apart: _Apart, foun
     values, slopes_theta, slopes_Delta = [], [], []
     rest = list(found)
     for i in range(len(p.experiments)):
-        (first, *others), rest = rest[: len(_blocks(p, i))], rest[len(_blocks(p, i)) :]
-        values.append(jnp.asarray(first.value))
-        slopes_theta.append(_spread(p, i, first))
-        slopes_Delta.append(jnp.moveaxis(jnp.concatenate([one.slope for one in others], axis=1)[:, :n], 1, -1))
+        own, rest = rest[: len(_blocks(p, i))], rest[len(_blocks(p, i)) :]
+        slopes, m = jnp.concatenate([one.slope for one in own], axis=1), len(_own_directions(p, i))
+        values.append(jnp.asarray(own[0].value))
+        slopes_theta.append(_spread(p, i, own[0]))
+        slopes_Delta.append(jnp.moveaxis(slopes[:, m : m + n], 1, -1))
     predicted = in_order(p, jnp.asarray(apart.numbers), values)
     weighed = partial(_searched, p)
     d, d_theta = chained(weighed, predicted, in_order(p, jnp.asarray(apart.numbers_theta), slopes_theta))

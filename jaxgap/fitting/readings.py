@@ -6,10 +6,12 @@ r"""What experiments would read, and how that changes with the parameters of a f
 along given directions. Every experiment is a program of its own, of a few temperatures at a time: it does not grow with the
 data, it serves the search (directions in theta and in Delta apart) and the finish (along the solution, where Delta follows
 theta), and several are compiled and run side by side. Parameters that an experiment does not depend on cost it nothing.
+A curve over temperature is one number at each: its gradient, in reverse, costs little more than the number, and has all
+directions at once. A spectrum is differentiated forward, along one direction after the other.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -22,10 +24,11 @@ from jaxgap.fitting.problem import Parameters, Parametrised, Problem, systems_at
 from jaxgap.numerics.checks import is_concrete, on_host
 from jaxgap.numerics.chunks import all_in_chunks, in_chunks
 from jaxgap.numerics.programs import program
-from jaxgap.numerics.types import AnyArray
+from jaxgap.numerics.types import AnyArray, Scalar
 from jaxgap.solving.state import GivenState
+from jaxgap.spectra.several_bands import several
 
-__all__ = ["Direction", "Place", "Reading", "readings", "readings_along", "readings_at", "relevant"]
+__all__ = ["Direction", "Place", "Reading", "in_reverse", "readings", "readings_along", "readings_at", "relevant"]
 
 CHUNK = 8
 """Temperatures at a time."""
@@ -64,6 +67,21 @@ class Reading(NamedTuple):
 
     value: Float[AnyArray, "place point"]
     slope: Float[AnyArray, "place direction point"]
+
+
+class Gradient(NamedTuple):
+    """What an experiment reads at one point of every condition, and its derivatives."""
+
+    value: Float[AnyArray, "place"]
+    theta: Float[AnyArray, "place parameter"]
+    Delta: Float[AnyArray, "place channel"]
+
+    def along(
+        self, theta_dot: Float[AnyArray, "direction parameter"], Delta_dot: Float[AnyArray, "place direction channel"]
+    ) -> Reading:
+        """Its changes along directions."""
+        slope = self.theta @ theta_dot.T + (Delta_dot @ self.Delta[..., None])[..., 0]
+        return Reading(self.value[:, None], slope[..., None])
 
 
 def instrument(p: Problem, i: int) -> Instrument:
@@ -123,6 +141,25 @@ def _along(
     return Reading(f(*at), slope)
 
 
+@program
+def _gradient(
+    one: Instrument,
+    theta: Float[AnyArray, "parameter"],
+    T: Float[Array, "place"],
+    sample: Int[Array, "place"],
+    Delta: Float[Array, "place channel"],
+    x: Float[Array, "place 1"],
+) -> Gradient:
+    def at(
+        T: Scalar, sample: Int[Array, ""], D: Float[Array, "channel"], x: Float[Array, "1"]
+    ) -> tuple[Scalar, tuple[Parameters, Float[Array, "channel"]]]:
+        here = T[None], sample[None]
+        return jax.value_and_grad(lambda t, D: reading(one, t, *here, D[None], x[None])[0, 0], (0, 1))(jnp.asarray(theta), D)
+
+    value, (slope, slope_Delta) = jax.vmap(at)(T, sample, Delta, x)
+    return Gradient(value, slope, slope_Delta)
+
+
 def readings_along(
     p: Problem,
     theta: Float[AnyArray, "parameter"],
@@ -133,13 +170,43 @@ def readings_along(
     jobs, (T, Delta) = [], on_host((p.T, Delta))
     for i, theta_dot, Delta_dot in directions:
         places = np.array(p.experiments[i].conditions, int)
-        rows = T[places], np.array(p.sample, int)[places], Delta[places], p.points[i], Delta_dot
-        jobs.append((partial(_along, instrument(p, i), theta, theta_dot), *rows))
+        rows = T[places], np.array(p.sample, int)[places], Delta[places], p.points[i]
+        jobs.append(_job(p, i, theta, theta_dot, Delta_dot, *rows))
     if not all(is_concrete((rows, run.args)) for run, *rows in jobs):
         # Inside another program all temperatures are one batch.
-        return [run(*rows) for run, *rows in jobs]
-    sizes = [_at_a_time(p, one.experiment) for one in directions]
-    return all_in_chunks(sizes, *((run, *map(np.asarray, rows)) for run, *rows in jobs))
+        found = [run(*rows) for run, *rows in jobs]
+    else:
+        sizes = [_at_a_time(p, one.experiment) for one in directions]
+        found = all_in_chunks(sizes, *((run, *map(np.asarray, rows)) for run, *rows in jobs))
+    return [_along_them(one, way.theta, way.Delta) for one, way in zip(found, directions, strict=True)]
+
+
+def _job(
+    p: Problem,
+    i: int,
+    theta: Float[AnyArray, "parameter"],
+    theta_dot: Float[AnyArray, "direction parameter"],
+    Delta_dot: Float[AnyArray, "place direction channel"],
+    *rows: Float[AnyArray, "place ..."] | Int[AnyArray, "place"],
+) -> tuple[Any, ...]:
+    """(program, *its rows)."""
+    if in_reverse(p, i):
+        return partial(_gradient, instrument(p, i), theta), *rows
+    return partial(_along, instrument(p, i), theta, theta_dot), *rows, Delta_dot
+
+
+def _along_them(
+    found: Reading | Gradient,
+    theta_dot: Float[AnyArray, "direction parameter"],
+    Delta_dot: Float[AnyArray, "place direction channel"],
+) -> Reading:
+    return found if isinstance(found, Reading) else found.along(theta_dot, Delta_dot)
+
+
+def in_reverse(p: Problem, i: int) -> bool:
+    """Whether the i-th experiment is differentiated in reverse: it has one point at every temperature, and no cluster whose
+    matrices at all nodes reverse mode would keep."""
+    return p.experiments[i].points == 1 and not several(p.systems[0])
 
 
 def _at_a_time(p: Problem, i: int) -> int:
@@ -155,8 +222,8 @@ def readings_at(
 ) -> Reading:
     """What the i-th experiment would read elsewhere, and how that changes: by the program of the fit, if there are as many
     points at every place as at its conditions."""
-    found: Reading = in_chunks(partial(_along, instrument(p, i), theta, theta_dot), _at_a_time(p, i), *map(np.asarray, at))
-    return found
+    run, *rows = _job(p, i, theta, theta_dot, at.Delta_dot, at.T, at.sample, at.Delta, at.x)
+    return _along_them(in_chunks(run, _at_a_time(p, i), *map(np.asarray, rows)), theta_dot, at.Delta_dot)
 
 
 def readings(p: Problem, theta: Parameters, Delta: Float[Array, "condition channel"]) -> list[Float[Array, "_ _"]]:

@@ -38,6 +38,16 @@ class SampleResult(NamedTuple):
     predictions: tuple[Prediction, ...]
     """The end of the branch, and T_c."""
 
+    @property
+    def end(self) -> Prediction:
+        """Where the branch ends [K]."""
+        return self.predictions[0]
+
+    @property
+    def T_c(self) -> Prediction:
+        """Where the normal state ceases to be stable [K]."""
+        return self.predictions[1]
+
 
 class Line(NamedTuple):
     """The model along a fitted curve, on an axis finer than the data's (`jaxgap.fitting.model_curves`)."""

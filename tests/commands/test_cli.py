@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import typer
+from called import Ended
 from problems import one_band, system
 
 import jaxgap
@@ -51,36 +52,11 @@ COMMANDS = (
 )
 
 
-class Run:
-    """What a command wrote and how it ended."""
-
-    def __init__(self, code, out, err):
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self):
-        return json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
-
-
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Calls the entry point in this process, as the installed command does."""
-    monkeypatch.setattr(cli, "keep_programs", lambda: None)
-    monkeypatch.setattr(cli, "compile_quickly", lambda: None)
-    monkeypatch.setenv("COLUMNS", "200")
+def run(command, monkeypatch, tmp_path):
+    """Calls the entry point in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jaxgap", *arguments])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return Run(code, captured.out, captured.err)
-
-    return call
+    return command
 
 
 def refused(result, code=2):
@@ -104,7 +80,7 @@ def installed(*arguments):
         [str(Path(sys.executable).with_name("jaxgap")), *arguments], capture_output=True, text=True, timeout=300, check=False
     )
     assert "Traceback" not in done.stderr
-    return Run(done.returncode, done.stdout, done.stderr)
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module", autouse=True)

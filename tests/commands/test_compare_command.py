@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import sys
+from functools import partial
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgap.commands import main as cli
 from jaxgap.fitting.empirical.gap import reduced_gap_squared
 from jaxgap.units import k_B
 
@@ -30,21 +29,9 @@ PARAMETERS = {"all": 4, "uncrossed": 3, "two_gaps": 3, "bcs": 1, "contact": 10}
 
 
 @pytest.fixture
-def compare(monkeypatch, capsys):
+def compare(command):
     """Calls the command in this process: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(folder):
-        monkeypatch.setattr(sys, "argv", ["jaxgap", "compare", str(folder)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return partial(command, "compare")
 
 
 def folder_of(path, more=()):

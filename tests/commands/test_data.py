@@ -1,7 +1,6 @@
 """The commands `jaxgap data` and `jaxgap new`: what is understood of files, and folders that a fit takes as they stand."""
 
 import json
-import sys
 import tomllib
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 
 from jaxgap import solve
-from jaxgap.commands import main as cli
 from jaxgap.fitting import load_fit
 from jaxgap.fitting.reading.kinds import CURVES, hinted
 from jaxgap.observables import tunnelling_conductance
@@ -22,24 +20,10 @@ GAMMA_N, GAMMA = 5.0, 0.3
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Calls the entry point in this process: (exit code, stdout, stderr)."""
-    monkeypatch.setattr(cli, "keep_programs", lambda: None)
-    monkeypatch.setattr(cli, "compile_quickly", lambda: None)
-    monkeypatch.setenv("COLUMNS", "200")
+def run(command, monkeypatch, tmp_path):
+    """Calls the entry point in this process, in an empty folder: (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jaxgap", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return command
 
 
 # === data

@@ -1,14 +1,13 @@
 """The command `jaxgap observe`: pictures with their data, several states in one, and what is said about bad input."""
 
 import json
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
 from problems import one_band
 
 from jaxgap import materials, save, solve
-from jaxgap.commands import main as cli
 from jaxgap.observables import andreev_conductance, tunnelling_conductance, tunnelling_density_of_states
 from jaxgap.observables.experiments import EXPERIMENTS
 from jaxgap.observables.views import TEMPERATURE
@@ -18,23 +17,10 @@ WRITTEN = 1e-9
 
 
 @pytest.fixture
-def observe(monkeypatch, capsys, tmp_path):
-    """Calls the entry point in this process: (exit code, stdout, stderr)."""
-    monkeypatch.setattr(cli, "keep_programs", lambda: None)
-    monkeypatch.setattr(cli, "compile_quickly", lambda: None)
+def observe(command, monkeypatch, tmp_path):
+    """Calls the command in this process, in an empty folder: (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jaxgap", "observe", *arguments])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return partial(command, "observe")
 
 
 def table(path):

@@ -1,7 +1,6 @@
 """Clusters of three linked bands from the command line: files, numbers, and one sentence for what is wrong."""
 
 import json
-import sys
 import tomllib
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 
 from jaxgap import critical_temperature, load, materials, save, solve, superconductor
-from jaxgap.commands import main as cli
 from jaxgap.fitting.loading import load_fit
 from jaxgap.model.superconductor import from_toml, to_toml
 
@@ -30,33 +28,12 @@ DELTA = [4.841554645591804, 4.030726822175441, 3.3453795156093045, 0.35374054174
 """[meV], at 2 K."""
 
 
-class Run:
-    """What a command wrote and how it ended."""
-
-    def __init__(self, code, out, err):
-        self.code, self.out, self.err = code, out, err
-
-
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
+def run(command, monkeypatch, tmp_path):
     """Calls the entry point in this process, beside three.toml."""
-    monkeypatch.setattr(cli, "keep_programs", lambda: None)
-    monkeypatch.setattr(cli, "compile_quickly", lambda: None)
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     Path("three.toml").write_text(GOOD, encoding="utf-8")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jaxgap", *arguments])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return Run(code, captured.out, captured.err)
-
-    return call
+    return command
 
 
 BAD_FILES = {

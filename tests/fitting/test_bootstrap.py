@@ -1,7 +1,6 @@
 """Bootstrap: the scatter of a nearly linear fit is its covariance; what is lost, biased or surprising is said."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ from scipy.stats import chi2 as chi2_distribution
 
 from jaxgap import InputError, NotConvergedError
 from jaxgap.commands import fit as commands
-from jaxgap.commands import main as cli
 from jaxgap.fitting import bootstrap, load_result
 from jaxgap.fitting.checkpoint import drawn_so_far
 from jaxgap.fitting.report.bootstrap import verdict
@@ -93,16 +91,12 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_is_made_longer(result, tm
         (("posterior", "--warmup", "0"), "Argument `--warmup` must be at least 1, but got 0"),
     ],
 )
-def test_counts_are_refused_before_anything_is_fitted(monkeypatch, capsys, arguments, says):
+def test_counts_are_refused_before_anything_is_fitted(command, monkeypatch, arguments, says):
     monkeypatch.setattr(commands, "run_fit", None)
-    for name in ("keep_programs", "compile_quickly"):
-        monkeypatch.setattr(cli, name, lambda: None)
-    command, *options = arguments
-    monkeypatch.setattr(sys, "argv", ["jaxgap", command, "nowhere", *options])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert end.value.code == 2
-    assert says in capsys.readouterr().err
+    name, *options = arguments
+    code, _, err = command(name, "nowhere", *options)
+    assert code == 2
+    assert says in err
 
 
 def test_what_stands_out_is_said(result):
@@ -124,17 +118,12 @@ def test_bad_input(result):
         bootstrap(result._replace(start_converged=np.array([False])))
 
 
-def test_the_command(tmp_path, monkeypatch, capsys):
+def test_the_command(command, tmp_path):
     for name in ("fit.toml", "data.csv", "result.json"):
         (tmp_path / name).write_bytes((FITS / "ba0.6k0.4fe2as2" / name).read_bytes())
-    for name in ("keep_programs", "compile_quickly"):
-        monkeypatch.setattr(cli, name, lambda: None)
-    monkeypatch.setattr(sys, "argv", ["jaxgap", "bootstrap", str(tmp_path), "--sets", "10", "--json"])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert not end.value.code
-    printed = capsys.readouterr()
-    told = json.loads(printed.out)
+    ended = command("bootstrap", tmp_path, "--sets", 10, "--json")
+    assert ended.code == 0
+    told = ended.json
     assert told == json.loads((tmp_path / "bootstrap.json").read_text(encoding="utf-8"))
     assert told["sets"] == 10
-    assert "bootstrap   10/10" in printed.err
+    assert "bootstrap   10/10" in ended.err

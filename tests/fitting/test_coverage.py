@@ -11,10 +11,10 @@ LEAST, MOST = 8, 19
 
 
 @pytest.mark.slow
-def test_the_intervals_of_a_specific_heat(monkeypatch):
+def test_the_intervals_of_an_entropy(monkeypatch):
     """The coupling and the fraction that stays normal; deviations have the mean and the spread of their errors."""
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-    row = import_module("coverage").covered("heat", SETS, seed=0)
+    row = import_module("coverage").covered("entropy", SETS, seed=0)
     assert (row["sets"], row["points"]) == (SETS, 14)
     assert set(row["share_covered"]) == {"lambda_i3", "residual"}
     assert all(LEAST <= SETS * share <= MOST for share in row["share_covered"].values())

@@ -132,14 +132,14 @@ def test_one_band_in_weak_coupling_reads_as_a_gap_of_bcs_theory(kind, weak):
 
 
 def test_the_alpha_model_is_found_in_its_own_data(tmp_path):
-    config, sc, data = load_fit(folder(tmp_path, of_alpha(), ALPHA + "bounds = { T_c = [35.0, 40.0] }\n"))
+    config, sc, data = load_fit(folder(tmp_path, of_alpha(points=12), ALPHA + "bounds = { T_c = [35.0, 40.0] }\n"))
     own, e = empirical_problem("two_gaps", config, sc, data)
     found = fit_empirical(own, e, data)
     assert found.chi2 < EXACT
     assert found.parameters == pytest.approx(TRUTH, rel=1e-6)
     assert found.reached >= 2
     assert list(own.parameters) == list(TRUTH)
-    assert found.criteria["AICc"] == pytest.approx(10 + 2 * 5 * 6 / (44 - 6), abs=1e-6)
+    assert found.criteria["AICc"] == pytest.approx(10 + 2 * 5 * 6 / (24 - 6), abs=1e-6)
     np.testing.assert_allclose(found.predicted, [datum.value for datum in data], atol=1e-7)
 
 

@@ -349,7 +349,7 @@ def test_the_comparison_reaches_T_c(shipped):
     T, gaps, T_c = (
         np.asarray(result.samples[0].comparison.T),
         np.asarray(result.samples[0].comparison.gaps),
-        result.samples[0].predictions[1].value,
+        result.samples[0].T_c.value,
     )
     np.testing.assert_array_equal(T, np.asarray(result.samples[0].curve.T))
     np.testing.assert_array_equal(np.isfinite(gaps).all(axis=1), T_c > T)
@@ -667,7 +667,7 @@ def test_both_searches_find_the_same_minimum(folder, shipped):
 @pytest.mark.slow
 def test_the_end_of_the_branch_can_be_fitted(folder, shipped):
     """The upper gap and the temperature at which s+- ends, as the shipped fit predicts it: the same couplings."""
-    end = shipped[0].samples[0].predictions[0].value
+    end = shipped[0].samples[0].end.value
     data(folder, HEADER + row(UPPER, 0, 12.4, 0.2) + row("branch_end", "", f"{end:.10f}", 0.5, unit="K"))
     edit(folder, "starts = 16", "starts = 4")
     result = fit(*load_fit(folder))

@@ -4,37 +4,27 @@ import os
 import resource
 import shutil
 import signal
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jaxgap.commands import fit as commands
-from jaxgap.commands import main as cli
 from jaxgap.fitting import load_result
 
 SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Calls `jaxgap` on a copy of the shipped folder, whose fit is known: (exit code, what is printed, folder)."""
+def run(command, monkeypatch, tmp_path):
+    """Calls `jaxgap` on a copy of the shipped folder, whose fit is known: (exit code, what is printed)."""
     folder = shutil.copytree(SHIPPED, tmp_path / "fit")
     known = load_result(folder)
-    for name in ("keep_programs", "compile_quickly"):
-        monkeypatch.setattr(cli, name, lambda: None)
     monkeypatch.setattr(commands, "run_fit", lambda *_: known)
-    monkeypatch.setenv("COLUMNS", "200")
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jaxgap", *arguments, str(folder)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return code, capsys.readouterr()
+        ended = command(*arguments, folder)
+        return ended.code, ended
 
     call.folder, call.known = folder, known
     return call

@@ -140,7 +140,9 @@ def test_two_equal_decoupled_bands_that_one_parameter_ties(tmp_path):
     """They become critical together; along the direction in which both couplings change T_c has a derivative."""
     toml = ONE_BAND.replace("lam = [[0.3]], bands.a.mu", "lam = [[0.3, 0], [0, 0.3]], bands.b.mu = 500.0, bands.a.mu")
     toml = toml.replace('"s+"', '"s++"').replace('"lam[a, a]" = 1.0', '"lam[a, a]" = 1.0, "lam[b, b]" = 1.0')
-    result = fit(*load_fit(folder(tmp_path, toml, ["T_c,,7.2,0.1,K"])))
+    config, sc, data = load_fit(folder(tmp_path, toml, ["T_c,,7.2,0.1,K"]))
     expected = 1 / np.log(2 * EXP_GAMMA / np.pi * 20.0 / (k_B * 7.2))
-    assert abs(result.value[0] / expected - 1) < CLOSED_FORM
-    assert abs(result.uncertainty[0] / (0.1 * expected**2 / 7.2) - 1) < CLOSED_FORM
+    found = nested_at(problem(config, [sc], data), np.array([expected]), np.zeros((0, 2)))
+    assert found.on_branch
+    assert abs(found.predicted[0] / 7.2 - 1) < CLOSED_FORM
+    assert abs(found.jacobian[0, 0] / (7.2 / expected**2 / 0.1) - 1) < CLOSED_FORM

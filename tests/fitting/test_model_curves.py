@@ -48,7 +48,7 @@ def test_curves_over_temperature_are_the_fit_at_the_data_and_jump_at_T_c():
     lines = model_lines(result.problem, result)
     check_at_the_data(result, lines)
     heat, muons = lines
-    T_c, found = result.samples[0].predictions[1].value, dict(zip(result.config.parameters, result.value, strict=True))
+    T_c, found = result.samples[0].T_c.value, dict(zip(result.config.parameters, result.value, strict=True))
     for line in lines:
         assert np.all(np.diff(line.x) >= 0)
         assert len(line.x) > 2 * len(result.fitted)

@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import shutil
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,7 +15,6 @@ import pytest
 
 from jaxgap import InputError
 from jaxgap.commands import fit as commands
-from jaxgap.commands import main as cli
 from jaxgap.commands.terminal import Waiting
 from jaxgap.fitting import load_fit, load_result
 from jaxgap.fitting.profile import Interval, Side
@@ -337,33 +335,22 @@ def test_a_bad_result_is_said_in_one_sentence(tmp_path, change, says):
     assert len(message) < 500
 
 
-def call(monkeypatch, *arguments):
-    """Exit code of a command."""
-    monkeypatch.setattr(cli, "keep_programs", lambda: None)
-    monkeypatch.setattr(cli, "compile_quickly", lambda: None)
-    monkeypatch.setattr(sys, "argv", ["jaxgap", *arguments])
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
-
-
-def test_the_command_makes_the_page_again(tmp_path, monkeypatch, capsys, text):
+def test_the_command_makes_the_page_again(command, tmp_path, monkeypatch, text):
     """From result.json alone, without a fit, and without touching it."""
     shutil.copy(SHIPPED / "result.json", tmp_path)
     before = (tmp_path / "result.json").read_bytes()
     monkeypatch.setattr(commands, "run_fit", lambda *_: pytest.fail("a fit was run"))
-    assert call(monkeypatch, "report", str(tmp_path)) == 0
-    assert "report.html" in capsys.readouterr().out
+    code, out, _ = command("report", tmp_path)
+    assert code == 0
+    assert "report.html" in out
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == text
     assert (tmp_path / "fit.png").stat().st_size > 20_000
     assert (tmp_path / "result.json").read_bytes() == before
 
 
-def test_the_command_without_a_result(tmp_path, monkeypatch, capsys):
-    assert call(monkeypatch, "report", str(tmp_path)) == 2
-    error = capsys.readouterr().err
+def test_the_command_without_a_result(command, tmp_path):
+    code, _, error = command("report", tmp_path)
+    assert code == 2
     assert error.count("\n") == 1
     assert "has no result.json" in error
 

@@ -19,7 +19,6 @@ from problems import relative_error
 
 from jaxgap import InputError, NotConvergedError, branch_end, materials, solve
 from jaxgap.commands import fit as commands
-from jaxgap.commands import main as cli
 from jaxgap.fitting import draws, load_fit, plot_posterior, posterior
 from jaxgap.fitting.checkpoint import drawn_so_far, load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import density, evaluated, laplace, potential, theta_of
@@ -471,22 +470,14 @@ def test_missing_packages_are_named(linear, monkeypatch):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, linear, tmp_path):
+def run(command, monkeypatch, linear, tmp_path):
     """Calls `jaxgap posterior` on a copy of the nearly linear problem, whose fit is known."""
-    for name in ("keep_programs", "compile_quickly"):
-        monkeypatch.setattr(cli, name, lambda: None)
     monkeypatch.setattr(commands, "_known_or_new", lambda *_: linear[1])
-    monkeypatch.setenv("COLUMNS", "200")
     folder = shutil.copytree(linear[2], tmp_path / "cli")
 
     def call(*options):
-        monkeypatch.setattr(sys, "argv", ["jaxgap", "posterior", str(folder), "--warmup", str(WARMUP), *options])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return code, capsys.readouterr(), folder
+        ended = command("posterior", folder, "--warmup", WARMUP, *options)
+        return ended.code, ended, folder
 
     return call
 

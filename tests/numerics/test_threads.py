@@ -6,8 +6,9 @@ import time
 import jax
 import jax.numpy as jnp
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from jaxgap.numerics.threads import cores, side_by_side
+from jaxgap.numerics.threads import blas_on_one_thread, cores, side_by_side
 
 
 def test_results_come_in_order():
@@ -51,3 +52,24 @@ def test_threads_have_the_precision_of_who_asks():
     """JAX's own switch belongs to one thread."""
     with jax.enable_x64(True):
         assert {one.dtype for one in side_by_side(lambda k: jnp.ones(()) / (k + 3), range(4))} == {jnp.dtype("float64")}
+
+
+def blas_threads():
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+
+def test_pieces_have_one_thread_of_blas_each_and_leave_it_as_it_was():
+    with threadpool_limits(3, "blas"):
+        assert [*side_by_side(lambda _: blas_threads(), range(4))] == [{1}] * 4
+        assert blas_threads() == {3}
+
+
+def test_who_comes_second_and_stays_longer_keeps_blas_on_one_thread():
+    with threadpool_limits(3, "blas"):
+        first, second = blas_on_one_thread(), blas_on_one_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert blas_threads() == {1}
+        second.__exit__(None, None, None)
+        assert blas_threads() == {3}

@@ -1,7 +1,6 @@
 """Every experiment on three cross-paired bands: a number, or one sentence that says why there is none."""
 
 import json
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,6 @@ from amplitudes import bdg, state
 from problems import relative_error, system
 
 from jaxgap import InputError, Label, save, solve
-from jaxgap.commands import main as cli
 from jaxgap.commands.printing import gap_lines
 from jaxgap.equations.free_energy import quasiparticle_free_energy
 from jaxgap.model.band import kappa_F
@@ -210,25 +208,17 @@ def test_gap_comparison_of_a_band_that_is_alone_at_its_k_F() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", ["superfluid", "dos", "ultrasound"])
-def test_observe(experiment: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path) -> None:
-    monkeypatch.setattr(cli, "keep_programs", lambda: None)
-    monkeypatch.setattr(cli, "compile_quickly", lambda: None)
+def test_observe(experiment: str, command, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.chdir(tmp_path)
     save(SC, tmp_path / "three.toml")
     temperatures = "6" if experiment == "dos" else "4:20:3"
-    monkeypatch.setattr(sys, "argv", ["jaxgap", "observe", "three.toml", experiment, "--T", temperatures, "--json"])
-    code = 0
-    try:
-        cli.main()
-    except SystemExit as end:
-        code = int(end.code or 0)
-    printed = capsys.readouterr()
+    code, out, err = command("observe", "three.toml", experiment, "--T", temperatures, "--json")
     if experiment in REFUSED:
         assert code != 0
-        assert "a, b and c are cross-paired together" in " ".join(printed.err.split())
-        assert "Traceback" not in printed.err
+        assert "a, b and c are cross-paired together" in " ".join(err.split())
+        assert "Traceback" not in err
         return
     assert code == 0
-    assert json.loads(printed.out)["experiment"] == experiment
+    assert json.loads(out)["experiment"] == experiment
     rows = np.genfromtxt(tmp_path / f"three_{experiment}.csv", delimiter=",", skip_header=1)
     assert np.isfinite(rows).all()

@@ -109,14 +109,14 @@ def _draw_band(ax: Axes, found: SampleResult, i: int) -> None:
 def _before_the_end(found: SampleResult, T: np.ndarray, gap: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """Where the branch exists at one standard deviation; a branch that ends at T_c ends as surely as T_c is known. Where that
     is not known, gaps known better than to themselves."""
-    end, T_c = found.predictions
+    end, T_c = found.end, found.T_c
     spread = T_c.uncertainty if ends_at_T_c(found) else end.uncertainty
     return end.value - spread >= T if np.isfinite(spread) else sigma <= gap
 
 
 def _draw_end(ax: Axes, found: SampleResult, branch: str, last: float) -> None:
     """Where the branch ends, and how sure that is."""
-    end, T_c = found.predictions
+    end, T_c = found.end, found.T_c
     if not np.isfinite(end.value):
         return
     uncertainty = T_c.uncertainty if ends_at_T_c(found) else end.uncertainty
@@ -183,7 +183,7 @@ def _draw_rows(
 
 def _draw_normal(ax: Axes, found: SampleResult, fitted: list[Datum], last: float) -> None:
     """The normal state's gap, which is none, where gaps were measured beyond the branch."""
-    T_c = found.predictions[1].value
+    T_c = found.T_c.value
     if any((d.T or 0.0) > T_c for d in fitted):
         ax.plot([T_c, last], [0, 0], color="black", lw=2.5, label="normal state: no gap", zorder=3, clip_on=False)
 

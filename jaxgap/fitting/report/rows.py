@@ -226,7 +226,7 @@ def _compared(result: FitResult, sample: SampleResult, k: int) -> ComparedRow:
 
 def ends_at_T_c(sample: SampleResult) -> bool:
     """Whether the fitted branch ends where the normal state becomes stable."""
-    end, T_c = sample.predictions
+    end, T_c = sample.end, sample.T_c
     return bool(abs(end.value - T_c.value) < AT_T_C * T_c.value)
 
 
