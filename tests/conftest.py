@@ -4,6 +4,8 @@ Double precision is jaxgap's own business (`jaxgap.numerics.precision`) and is n
 themselves (`problems.generator`): none reads the clock or a global generator.
 """
 
+import contextlib
+import ctypes
 import gc
 import os
 from collections.abc import Iterator
@@ -90,3 +92,5 @@ def _compiled_programs_are_dropped() -> Iterator[None]:
     if not maps.exists() or maps.read_bytes().count(b"\n") > MANY_MAPS or int(pages.read_text().split()[1]) > MANY_PAGES:
         drop_programs()
         gc.collect()
+        with contextlib.suppress(AttributeError):  # of glibc: what is free goes back to the system
+            ctypes.CDLL(None).malloc_trim(0)
