@@ -4,6 +4,8 @@ Double precision is jaxgap's own business (`jaxgap.numerics.precision`) and is n
 themselves (`problems.generator`): none reads the clock or a global generator.
 """
 
+import contextlib
+import ctypes
 import gc
 import os
 import sys
@@ -20,6 +22,8 @@ UNOPTIMISED = ("--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen
 
 SEED = 20200926
 MANY_MAPS = 20_000
+MANY_PAGES = 1_000_000
+"""Of 4 kB, that is 4 GB: two workers, and room for the rest of a machine of 16 GB."""
 LONGEST = ("fit", "phase_diagram", "posterior", "observables", "branches", "continuation", "cli", "sweep", "kernel", "pairing")
 
 
@@ -102,11 +106,14 @@ def sweeps_as_tests_compile() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_programs_are_dropped() -> Iterator[None]:
-    """Thousands of compiled programs in one process use up its memory maps (65530 by default), and LLVM then crashes."""
-    import jax
+    """Thousands of compiled programs in one process use up its memory, and its memory maps (65530 by default): LLVM then
+    crashes."""
+    from jaxgap.numerics.programs import drop_programs
 
     yield
-    maps = Path("/proc/self/maps")
-    if not maps.exists() or maps.read_bytes().count(b"\n") > MANY_MAPS:
-        jax.clear_caches()
+    maps, pages = Path("/proc/self/maps"), Path("/proc/self/statm")
+    if not maps.exists() or maps.read_bytes().count(b"\n") > MANY_MAPS or int(pages.read_text().split()[1]) > MANY_PAGES:
+        drop_programs()
         gc.collect()
+        with contextlib.suppress(AttributeError):  # of glibc: what is free goes back to the system
+            ctypes.CDLL(None).malloc_trim(0)

@@ -30,7 +30,7 @@ from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.precision import own_rules
 from jaxgap.numerics.types import PyTree
 
-__all__ = ["keep_programs", "compile_quickly", "compiling", "counted", "program", "barrier", "told"]
+__all__ = ["keep_programs", "drop_programs", "compile_quickly", "compiling", "counted", "program", "barrier", "told"]
 
 QUICK = ("--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_level=1")
 """XLA's older generator of loops for the CPU, and less effort of LLVM (`benchmarks/compilation.py` has what they gain)."""
@@ -94,6 +94,19 @@ _tracing = RLock()
 function. XLA's part, which takes longer, runs beside."""
 _compiling: list[None] = []
 """One for every program that is being compiled."""
+_ready: list[dict[Hashable, Callable[..., Any]]] = []
+"""What this process has compiled, of every `program`."""
+
+
+def drop_programs() -> None:
+    """Let go of all compiled programs, JAX's own too; the next call makes or reads them again.
+
+    For processes that go through very many systems of different structure: `jax.clear_caches` knows nothing of what `program`
+    holds, and a few thousand programs are gigabytes of memory, and more maps of it than a process may have.
+    """
+    for ready in _ready:
+        ready.clear()
+    jax.clear_caches()
 
 
 def compiling() -> bool:
@@ -138,6 +151,7 @@ def program(function: Callable[P, R]) -> Callable[P, R]:
     jitted: Any = eqx.filter_jit(function)
     ready: dict[Hashable, Callable[..., R]] = {}
     """Called with the arrays, and all arguments."""
+    _ready.append(ready)
     preparing = Lock()
 
     @own_rules
@@ -149,23 +163,24 @@ def program(function: Callable[P, R]) -> Callable[P, R]:
             return jitted(*args, **kwargs)
         kept = _kept if jax.default_backend() == "cpu" else None
         key = (kept, tree, (*map(_named, leaves), tuple(cut())))
-        if key not in ready:
+        run = ready.get(key)
+        if run is None:
             if None in key[2] or " at 0x" in str(tree):
                 return jitted(*args, **kwargs)
             with preparing, counted():  # Two threads that come first compile once.
                 if key not in ready and kept is None:
                     with _tracing:
                         lowered = jitted.lower(*args, **kwargs)
-                    compiled = lowered.compile()
-                    run = _in_turn(compiled, LIBRARY in lowered.as_text())
-                    ready[key] = lambda _, args, kwargs: run(*args, **kwargs)
+                    compiled = _in_turn(lowered.compile(), LIBRARY in lowered.as_text())
+                    ready[key] = lambda _, args, kwargs: compiled(*args, **kwargs)
                 if key not in ready and kept is not None:
                     text = repr((function.__module__, function.__qualname__, str(tree), key[2]))
                     path = kept / _house() / hashlib.sha256(text.encode()).hexdigest()
                     ready[key] = _runnable(
                         _read(path, function.__module__) or _write(path, _traced(function, leaves, tree)), arrays
                     )
-        return ready[key](arrays, args, kwargs)
+                run = ready[key]
+        return run(arrays, args, kwargs)
 
     return call
 

@@ -96,6 +96,7 @@ def test_continuous_transitions(sc):
     assert bool(sc.has_free_energy)
 
 
+@pytest.mark.slow
 def test_no_transition():
     found = transition(sarma(2.0 * DELTA_3))
     assert (found.kind, found.T_c, found.linear) == (TransitionKind.NONE, 0.0, ())

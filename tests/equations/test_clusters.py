@@ -53,7 +53,9 @@ def named(case: dict[str, Any]) -> str:
     return str(case["name"])
 
 
-@pytest.mark.parametrize("case", SOLVED, ids=named)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] * (k % 2), id=named(case)) for k, case in enumerate(SOLVED)]
+)
 def test_references_solve_both_forms_of_the_equations(case: dict[str, Any]) -> None:
     sc, Delta, T = system(case), amplitudes(case), jnp.asarray(case["T_K"])
     assert np.abs(gap_residual(sc, Delta, T)).max() < RESIDUAL
@@ -67,13 +69,14 @@ def test_references_solve_both_forms_of_the_equations(case: dict[str, Any]) -> N
 @pytest.mark.parametrize("case", EVALUATED, ids=named)
 def test_evaluations(case: dict[str, Any]) -> None:
     sc, Delta, T = system(case), amplitudes(case), jnp.asarray(case["T_K"])
-    assert np.abs(anomalous_densities(sc, Delta, T) - np.array(case["P"])).max() < ROUNDING
-    dP = jax.jacfwd(lambda D: anomalous_densities(sc, D, T))(Delta)
+    densities = jax.jit(lambda D: anomalous_densities(sc, D, T))
+    assert np.abs(densities(Delta) - np.array(case["P"])).max() < ROUNDING
+    dP = jax.jit(jax.jacfwd(densities))(Delta)
     assert np.abs(dP - np.array(case["dP_dDelta"])).max() < ROUNDING
     M = np.eye(len(Delta)) - sc.lam @ (np.array(case["dP_dDelta"]) / sc.N[:, None])
-    assert np.abs(residual_and_matrix(sc, Delta, T)[1] - M).max() < ROUNDING
-    block = np.eye(len(Delta)) - sc.lam @ (phase_jacobian(sc, Delta, T) / sc.N[:, None])
-    assert np.abs(residual_and_phases(sc, Delta, T)[1] - block).max() < ROUNDING
+    assert np.abs(jax.jit(residual_and_matrix)(sc, Delta, T)[1] - M).max() < ROUNDING
+    block = np.eye(len(Delta)) - sc.lam @ (jax.jit(phase_jacobian)(sc, Delta, T) / sc.N[:, None])
+    assert np.abs(jax.jit(residual_and_phases)(sc, Delta, T)[1] - block).max() < ROUNDING
 
 
 @pytest.mark.slow
@@ -102,8 +105,8 @@ def random_system(rng: np.random.Generator, n: int, dimension: int = 2) -> Super
 
 
 @pytest.mark.parametrize("T", [0.0, pytest.param(8.0, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("complex_", [False, True])
-@pytest.mark.parametrize("n", [3, 4])
+@pytest.mark.parametrize("n", [3, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("complex_", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_free_energy_is_stationary_where_the_equations_are_solved(n: int, complex_: bool, T: float) -> None:
     """d phi / d Delta^* = -P, and F(X) = X^+ g X + phi(g X) has the gradient 2 g r."""
     rng = generator(n)
@@ -146,6 +149,7 @@ def test_general_route_equals_the_closed_form_of_two_bands(T: float) -> None:
         assert np.abs(E - E_general).max() < 1e-12 * np.abs(E).max()
 
 
+@pytest.mark.slow
 def test_batched_sums_equal_the_closed_form_of_two_bands() -> None:
     rng = generator(5)
     systems = [random_pair(seed, equal_masses=False) for seed in range(20)]
@@ -156,14 +160,18 @@ def test_batched_sums_equal_the_closed_form_of_two_bands() -> None:
         m, mu = zip(*(band.tangent for band in sc.bands), strict=True)
         return jnp.stack(m), jnp.stack(mu), *shell_edges(sc, sc.clusters[0]), x
 
-    m, mu, a, b, Delta = jax.vmap(shells, out_axes=-1)(sc, x)
-    pairs = band_pairs(systems[0], systems[0].clusters[0])
-    at = nodes_on_parts(parts_of(Shells(m, mu, a, b, pairs, Delta)), thermal_energy(T), 32, 2)
-    z = jnp.stack([band.zeta(at.kappa) for band in sc.bands])
-    P, dP = group_densities(Group(z, at, pairs), x.T, thermal_energy(T), "amplitudes")
+    @jax.jit
+    def summed(sc: Superconductor, x: jax.Array) -> tuple[jax.Array, ...]:
+        m, mu, a, b, Delta = jax.vmap(shells, out_axes=-1)(sc, x)
+        pairs = band_pairs(systems[0], systems[0].clusters[0])
+        at = nodes_on_parts(parts_of(Shells(m, mu, a, b, pairs, Delta)), thermal_energy(T), 32, 2)
+        z = jnp.stack([band.zeta(at.kappa) for band in sc.bands])
+        return group_densities(Group(z, at, pairs), x.T, thermal_energy(T), "amplitudes")
+
+    P, dP = summed(sc, x)
     r = x.T - jnp.einsum("ecd,de->ce", jax.vmap(lambda sc: sc.g)(sc), P)
     M = jnp.eye(3)[..., None] - jnp.einsum("ecd,dfe->cfe", jax.vmap(lambda sc: sc.g)(sc), dP)
-    closed = jax.vmap(lambda sc, x, T: residual_and_matrix(sc, x, T, Rule(64, 64)))(sc, x, T)
+    closed = jax.jit(jax.vmap(lambda sc, x, T: residual_and_matrix(sc, x, T, Rule(64, 64))))(sc, x, T)
     assert np.abs(r.T - closed[0]).max() < 1e-12 * np.abs(x).max()
     assert np.abs(jnp.moveaxis(M, -1, 0) - closed[1]).max() < 1e-12
 
@@ -204,7 +212,7 @@ def _along(sc: Superconductor, rng: np.random.Generator) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("T", [0.0, pytest.param(5.0, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("tie", ["apart", "all shells equal"])
+@pytest.mark.parametrize("tie", ["all shells equal", pytest.param("apart", marks=pytest.mark.slow)])
 def test_derivatives(tie: str, T: float) -> None:
     """First and second derivatives of the residual in everything, forward and reverse, against differences.
 
@@ -237,7 +245,7 @@ def test_derivatives(tie: str, T: float) -> None:
     assert abs(float(mixed(zero) - bend(zero))) < 1e-9 * max(1.0, abs(float(bend(zero))))
 
 
-@pytest.mark.parametrize("n", [3, 4])
+@pytest.mark.parametrize("n", [3, pytest.param(4, marks=pytest.mark.slow)])
 def test_cubic_term(n: int) -> None:
     """r(e v) = a e + c e^3 / 6 + b e^5 / 120 + ...: c from five amplitudes, up to the ninth order."""
     rng = generator(13)

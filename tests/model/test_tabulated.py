@@ -119,6 +119,7 @@ def test_derivatives_are_those_of_the_table(hump):
         assert np.allclose(bends[i], (np.array(up) - np.array(down)) / (2 * h), rtol=100 * DIFFERENCES, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_what_a_table_says_of_T_c(hump):
     """dT_c / dN at every knot, at fixed interaction g: states anywhere in the shell raise T_c, those outside do nothing."""
     g = float(hump.g[0, 0])
@@ -140,7 +141,7 @@ def test_what_a_table_says_of_T_c(hump):
 def test_the_free_energy_is_that_of_the_gap_equations(hump):
     """Its gradient, N / lambda times the residual twice, at amplitudes that solve nothing."""
     x, T = jnp.array([2.4]), jnp.asarray(4.0)
-    slope = jax.grad(lambda x: free_energy_functional(hump, x, T))(x)
+    slope = jax.jit(jax.grad(lambda x: free_energy_functional(hump, x, T)))(x)
     assert np.allclose(slope, 2 * gap_residual(hump, x, T) / hump.g[0], rtol=1e-9)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import jaxgap
 from jaxgap.numerics import programs as _compilation
-from jaxgap.numerics.programs import QUICK, barrier, compile_quickly, program
+from jaxgap.numerics.programs import QUICK, barrier, compile_quickly, drop_programs, program
 
 
 @pytest.mark.parametrize("before", ["", "--xla_dump_to=nowhere"])
@@ -117,6 +117,21 @@ def test_a_damaged_file_is_made_anew(kept, damage):
     file.write_bytes(damage(file.read_bytes()))
     assert second(jnp.arange(3.0), 2.0).total == third(jnp.arange(3.0), 2.0).total == 6.0
     assert (len(traced), len(traced_then)) == (1, 0)
+
+
+def test_what_is_compiled_can_be_dropped(monkeypatch):
+    """Else a process that goes through thousands of structures ends at its limit of memory maps."""
+    monkeypatch.setattr(_compilation, "_kept", None)
+    monkeypatch.setattr(_compilation, "_ready", [])
+    monkeypatch.setattr(jax, "clear_caches", lambda: traced.append(0))
+    f, traced = counted()
+    f(jnp.arange(3.0), 2.0)
+    (held,) = _compilation._ready
+    assert len(held) == 1
+    drop_programs()
+    assert not held
+    assert f(jnp.arange(3.0), 2.0).total == 6.0
+    assert traced[:2] == [1, 0]
 
 
 def test_a_folder_that_cannot_be_made_is_said_and_survived(kept):

@@ -17,7 +17,7 @@ from jaxgap.numerics.small import (
 
 ROUNDING = 5e-14
 """Backward errors of some n eps, in units of |A|."""
-SIZES = [1, 2, 3, 4, 5, *(pytest.param(n, marks=pytest.mark.slow) for n in (6, 7)), 8, LARGEST, LARGEST + 1]
+SIZES = [1, 2, 3, 4, 5, *(pytest.param(n, marks=pytest.mark.slow) for n in (6, 7, 8, LARGEST)), LARGEST + 1]
 
 
 def _matrices(n):
@@ -65,9 +65,9 @@ def test_derivatives_are_those_of_the_solution(n):
     inverse = np.linalg.inv(A)
     first = -inverse @ dA @ inverse @ b
     second = 2 * inverse @ dA @ inverse @ dA @ inverse @ b
-    np.testing.assert_allclose(jax.jacfwd(x)(0.0), first, atol=1e-13)
-    np.testing.assert_allclose(jax.jacrev(x)(0.0), first, atol=1e-13)
-    np.testing.assert_allclose(jax.jacfwd(jax.jacrev(x))(0.0), second, atol=1e-13)
+    np.testing.assert_allclose(jax.jit(jax.jacfwd(x))(0.0), first, atol=1e-13)
+    np.testing.assert_allclose(jax.jit(jax.jacrev(x))(0.0), first, atol=1e-13)
+    np.testing.assert_allclose(jax.jit(jax.jacfwd(jax.jacrev(x)))(0.0), second, atol=1e-13)
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -78,9 +78,10 @@ def test_singular_values_and_right_vectors(n):
     assert np.max(np.abs(s - wanted) / _sizes(M)[:, None]) < ROUNDING
     assert np.max(np.abs(np.swapaxes(V, 1, 2) @ V - np.eye(n))) < ROUNDING
     assert np.max(np.abs(np.linalg.norm(M @ V, axis=1) - wanted) / _sizes(M)[:, None]) < ROUNDING
-    smallest = jax.jit(jax.vmap(smallest_singular_value))(M)
-    assert np.max(np.abs(smallest - wanted[:, -1]) / _sizes(M)) < ROUNDING
-    assert np.isnan(smallest_singular_value(jnp.full((n, n), jnp.inf)))
+    M = np.concatenate([M, np.full((1, n, n), np.inf)])
+    *smallest, none = jax.jit(jax.vmap(smallest_singular_value))(M)
+    assert np.max(np.abs(smallest - wanted[:, -1]) / _sizes(M[:-1])) < ROUNDING
+    assert np.isnan(none)
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -96,18 +97,19 @@ def test_symmetric_matrices(n):
 def test_eigenvalues(n):
     """Each is one of a matrix at a distance of rounding: A - eigenvalue is singular; and together they are all of them."""
     M = _matrices(n)
-    found = np.asarray(jax.jit(jax.vmap(eigenvalues))(M))
+    *found, none = np.asarray(jax.jit(jax.vmap(eigenvalues))(np.concatenate([M, np.full((1, n, n), np.nan)])))
+    found = np.stack(found)
     apart = np.linalg.svd(M[:, None] - found[..., None, None] * np.eye(n), compute_uv=False)[..., -1]
     assert np.max(apart / _sizes(M)[:, None]) < ROUNDING
     traces = np.stack(
         [np.trace(M @ M, axis1=1, axis2=2) - np.sum(found**2, axis=1), np.trace(M, axis1=1, axis2=2) - found.sum(1)]
     )
     assert np.max(np.abs(traces) / (_sizes(M) + _sizes(M) ** 2)) < ROUNDING * n
-    assert np.isnan(eigenvalues(jnp.full((n, n), jnp.nan))).all()
+    assert np.isnan(none).all()
 
 
 def test_a_defective_pair():
     """Eigenvalues of [[1, 1], [e, 1]] are 1 +- sqrt(e)."""
     e = np.array([0.0, 1e-8, 1e-4, -1e-4])
-    found = np.asarray(jax.vmap(eigenvalues)(jnp.asarray([[[1.0, 1.0], [x, 1.0]] for x in e])))
+    found = np.asarray(jax.jit(jax.vmap(eigenvalues))(jnp.asarray([[[1.0, 1.0], [x, 1.0]] for x in e])))
     np.testing.assert_allclose(np.max(np.abs(found - 1), axis=1), np.sqrt(np.abs(e)), atol=1e-12)

@@ -157,6 +157,7 @@ def test_ba122_as_photoemission_reads_it(ba122_state):
     assert alpha.at_fermi_momentum[0] < broad < alpha.at_fermi_momentum[1] - 0.1
 
 
+@pytest.mark.slow
 def test_the_occupied_weight_decides_not_the_whole_one():
     """`fermi_momentum` takes the branch with the larger |u|^2 + |v|^2; a symmetrised EDC shows that with the larger |v|^2."""
     s = solve(materials.two_band(0.3, 10.0), 4.2)

@@ -266,6 +266,7 @@ def test_the_upper_minimum_tends_to_half_the_distance_at_T_c():
     assert abs(float(branch_minima_of(sc, small)[1]) - (5.0 + abs(float(small[2])))) < NEAR_T_C
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("Delta", "branch"),
     [(gapless_amplitudes(6.0, 4.0, 8.0)[0], 0), (np.array([5.0, 3.0, 0.0]), 1)],

@@ -159,6 +159,7 @@ def test_the_jump_of_one_band_is_the_textbooks():
     assert float(specific_heat_jump(one_band(0.18))) == pytest.approx(WEAK_COUPLING_JUMP, abs=WEAK)
 
 
+@pytest.mark.slow
 def test_two_bands_in_weak_coupling():
     """Gaps and jump of the MgB2 set, and the full jump for equal row sums, where the gaps are equal."""
     mgb2 = kogan((0.44, 0.56), (0.23, 0.08, 0.06))

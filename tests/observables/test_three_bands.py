@@ -171,6 +171,7 @@ def test_jump_of_the_specific_heat() -> None:
 # === what is printed
 
 
+@pytest.mark.slow
 def test_what_is_said_of_shells_that_do_not_all_overlap() -> None:
     cross = ((0, 1), (0, 2), (1, 2))
     partly, nowhere = (system(LAM, mus, cross=cross) for mus in ([150.0, 156.0, 195.0], [120.0, 160.0, 200.0]))

@@ -244,6 +244,7 @@ def test_cylinders_are_their_sections():
     assert ratio(*cylinders, reciprocal=reciprocal) == pytest.approx(ratio(*flat), rel=EXACT)
 
 
+@pytest.mark.slow
 def test_gradients_of_the_effectiveness_and_of_the_best_shift():
     """With respect to shape, place and q_c; d eta/dQ = 0, so that eta's needs no derivative of Q, but Q's is there too."""
     o = pocket_surface(ellipse(0.6, 0.5, sign=-1), POINTS)

@@ -150,6 +150,7 @@ def test_time_reversal_breaks_continuously_at_the_pitchforks(window):
     assert not len(window.lines[BifurcationKind.CROSSING])
 
 
+@pytest.mark.slow
 def test_the_window_is_drawn_and_written(window, tmp_path):
     """A legend names it, and every state in the table says whether it breaks time reversal, with its imaginary parts."""
     labels = [text.get_text() for text in plot_phase_diagram(window).figure.legends[0].get_texts()]

@@ -176,6 +176,7 @@ def test_random_couplings_against_all_eigenvalues_on_a_grid():
 # === equal
 
 
+@pytest.mark.slow
 def test_equal_bands_have_the_derivative_of_their_mean():
     """Along one tied coupling it is that of one band; to a single coupling the mean of both sides; to what couples them none,
     since the two split symmetrically."""
@@ -227,6 +228,7 @@ def test_three_bands_in_a_batch():
             np.testing.assert_allclose(slopes.lam[k, :2, :2], 0.0, atol=SIMPLE)
 
 
+@pytest.mark.slow
 def test_specific_heat_of_equal_bands_is_that_of_one():
     jump = float(specific_heat_jump(one_band(0.3)))
     assert float(specific_heat_jump(bands(0.3 * np.eye(2)))) == pytest.approx(jump, rel=1e-9)

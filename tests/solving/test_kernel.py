@@ -189,6 +189,7 @@ def test_weakly_coupled_bands_are_followed_through_their_own_T_c():
     assert _off_balance(lam, Delta).max() < SAME
 
 
+@pytest.mark.slow
 def test_named_branches_that_couplings_between_bands_make():
     """s+- of bands that hardly pair by themselves: lambda_ii in 0 to .5, lambda_12 in -.4 to -.1."""
     rng = generator(906)

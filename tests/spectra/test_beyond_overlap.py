@@ -191,6 +191,7 @@ def test_a_nan_amplitude_is_a_nan_gap_in_large_batches():
     np.testing.assert_allclose(gap[::2], 4.0, atol=EXACT)
 
 
+@pytest.mark.slow
 def test_nothing_is_read_off_a_state_that_was_not_found():
     s = state(issue_system(), np.full(3, np.nan))
     for read in (branch_minima, overlap_minima, excitation_gap, lambda s: fermi_momentum_gaps(s).gap):

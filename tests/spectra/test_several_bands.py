@@ -28,6 +28,7 @@ DIFFERENCES = 1e-6  # central differences with steps of 1e-4
 DELTA = np.array([5.0, -4.0, 3.0, 1.5, 0.8, -1.1])
 TURNED = DELTA * np.exp(1j * np.array([0.0, 0.4, -0.7, 1.0, 0.2, 2.0]))
 FOUR = np.array([5.0, -4.0, 3.0, 2.0, 1.5, 0.8, -1.1, 0.5, 0.6, -0.9])
+SLOW = [pytest.param(Delta, marks=pytest.mark.slow) for Delta in (TURNED, FOUR)]
 
 
 def bands(n: int = 3, dimension: int = 2) -> Superconductor:
@@ -125,7 +126,7 @@ def test_energies_and_green_functions_are_those_of_the_matrix(Delta: np.ndarray)
     assert np.abs(G - np.diagonal(inverse, axis1=1, axis2=2)[:, :n].T).max() < EXACT
 
 
-@pytest.mark.parametrize("Delta", [DELTA, TURNED], ids=["real", "complex"])
+@pytest.mark.parametrize("Delta", [pytest.param(DELTA, marks=pytest.mark.slow), TURNED], ids=["real", "complex"])
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_local_functions_are_sums_over_k(dimension: int, Delta: np.ndarray) -> None:
     """G, G at the opposite energy, and the anomalous function, against Gauss panels."""
@@ -181,7 +182,7 @@ def test_equal_bands_are_those_of_the_eigenvectors_of_their_amplitudes() -> None
 # === gaps and peaks
 
 
-@pytest.mark.parametrize("Delta", [DELTA, TURNED, FOUR], ids=["real", "complex", "four bands"])
+@pytest.mark.parametrize("Delta", [DELTA, *SLOW], ids=["real", "complex", "four bands"])
 def test_minima_of_the_branches(Delta: np.ndarray) -> None:
     sc = SC if len(Delta) == 6 else bands(4)
     minima, overlap = (np.asarray(jax.jit(f)(sc, jnp.asarray(Delta))) for f in (branch_minima_of, overlap_minima_of))
@@ -220,7 +221,7 @@ def test_no_peak_is_a_band_outside_its_shell() -> None:
     assert all(peak.energy < float(SC.Omega) * (1 - EXACT) for peak in peaks)
 
 
-@pytest.mark.parametrize("Delta", [DELTA, TURNED], ids=["real", "complex"])
+@pytest.mark.parametrize("Delta", [DELTA, SLOW[0]], ids=["real", "complex"])
 def test_gaps_at_the_fermi_momenta(Delta: np.ndarray) -> None:
     """The third band is alone at its own k_F here."""
     sc = system(0.3 * np.eye(6), [150.0, 162.0, 195.0], [1.0, 1.1, 1.0], cross=((0, 1), (0, 2), (1, 2)))
@@ -326,6 +327,7 @@ def test_two_bands_by_both_routes(turned: float) -> None:
         assert np.abs(closed - general).max() < 1e-10 * np.abs(closed).max()
 
 
+@pytest.mark.slow
 def test_cubic_densities_by_both_routes() -> None:
     """d^3 P / d epsilon^3: divided differences against three derivatives of the closed form."""
     sc, Delta = random_system(4, equal_masses=False), jnp.asarray([1.0, -0.6, 0.5])
