@@ -31,6 +31,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Settings of the processes that run tests; the one that hands tests out to them has no use for JAX, whose import takes
     seconds in which nobody else runs."""
     if is_xdist_controller(session):
+        # For the workers: threads of small linear algebra wait for each other by spinning, and a core has its own worker.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         return
     import jax
 
