@@ -206,11 +206,11 @@ def test_second_derivatives_and_batches():
 
 @pytest.mark.slow
 def test_weak_coupling_ratio():
-    r"""2 Delta_max / k_B T_c = 2 pi e^-gamma max|phi| exp(-<phi^2 ln|phi|> / <phi^2>) with means over the Fermi line."""
-    given = {"parameters": {"t": 100.0, "tp": 0.0}, "channels": {"d": channel(form="d_x2-y2")}, "tolerance": 1e-5}
-    system = lattice(square, g=[[110.0]], mu=-120.0, **given)
+    r"""2 Delta / k_B T_c = 2 pi e^-gamma exp(-<phi^2 ln|phi|> / <phi^2>) with means over the Fermi line."""
+    given = {"parameters": {"t": 100.0, "tp": 0.0}, "channels": {"d": channel(form="d_x2-y2")}, "tolerance": 1e-4}
+    system = lattice(square, g=[[125.0]], mu=-120.0, **given)
     T_c = float(critical_temperature(system))
-    Delta = float(solve(system, 0.05 * T_c).Delta[0].real)
+    Delta = float(solve(system, 0.12 * T_c).Delta[0].real)
     angle = 2 * np.pi * (np.arange(4000) + 0.5) / 4000
     radius = np.full(4000, 1.0)
     for _ in range(60):
