@@ -46,13 +46,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m is looked at
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files first, so that none is left to one worker at the end; the others as they come. Slow tests that are
     named in nightly.txt are marked."""
-    nightly = set((Path(__file__).parent / "nightly.txt").read_text(encoding="utf-8").splitlines())
+    nightly, met = set((Path(__file__).parent / "nightly.txt").read_text(encoding="utf-8").splitlines()), set()
     for item in items:
-        if nightly & {f"{item.path.stem}::{name}" for name in (item.name, getattr(item, "originalname", item.name))}:
+        named = nightly & {f"{item.path.stem}::{name}" for name in (item.name, getattr(item, "originalname", item.name))}
+        if named:
             item.add_marker("nightly")
+            met |= named
+    whole = {item.path.stem for item in items} if not config.getoption("lf") and "::" not in "".join(config.args) else set()
+    unknown = sorted(name for name in nightly - met if name.split("::")[0] in whole)
+    if unknown:
+        raise pytest.UsageError(f"tests/nightly.txt names what is no test: {', '.join(unknown)}.")
     place = {f"test_{name}.py": k for k, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
