@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.model.band import kappa_F, zeta
+from jaxgap.model.band import check_in_k_space, kappa_F, zeta
 from jaxgap.model.superconductor import Cluster
 from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.checks import check, check_finite
@@ -178,6 +178,7 @@ def gap_comparison(
 ) -> tuple[GapComparison, ...]:
     """What photoemission with these widths reads at k_F of every band, beside the energies that are there (on the host)."""
     sc = solution.superconductor
+    check_in_k_space(sc.bands, "what is seen at a k")
     minima = dict(zip(branch_names(sc), np.asarray(branch_minima(solution)), strict=True))
     rows = []
     for cluster in sc.clusters:

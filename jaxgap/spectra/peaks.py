@@ -75,6 +75,8 @@ def coherence_peaks_of(sc: Superconductor, Delta: Amplitudes) -> list[CoherenceP
     Where the partner of a band is outside its shell at the band's k_F, the band pairs alone and has its minimum there.
     """
     peaks: list[CoherencePeak] = []
+    if not sc.bands:  # a lattice's are refused
+        return peaks
     names = iter(branch_names(sc))
     for cluster in sc.clusters:
         if len(cluster.bands) == 1:

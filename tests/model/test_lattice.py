@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 import jaxgap as jg
-from jaxgap import InputError, Status, channel, critical_temperature, lattice, smooth, solve
+from jaxgap import InputError, Status, channel, critical_temperature, lattice, observables, smooth, solve
 from jaxgap.equations.free_energy import quasiparticle_free_energy
 from jaxgap.equations.gap_equations import residual_and_matrix, residual_and_phases
 from jaxgap.equations.linear import linear_map
 from jaxgap.equations.pairing import anomalous_densities, gap_residual
+from jaxgap.solving.many import solve_many
+from jaxgap.solving.state import GivenState
 from jaxgap.spectra.mesh import mesh_for
+from jaxgap.sweeps import sweep
 from jaxgap.units import k_B
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "lattices.json").read_text(encoding="utf-8"))["cases"]
@@ -376,3 +379,45 @@ def test_pairs_of_orbitals_seen_in_bands():
     along = jg.observables.lattice_energies(solution, jg.observables.path_between((0, 0), (np.pi, 0), (np.pi, np.pi), n=7))
     assert along.shape == (15, 2)
     assert float(along.min()) > float(jg.observables.excitation_gap(solution)) - 1e-9
+
+
+NOT_YET = {
+    "coherence_peaks": (),
+    "gap_comparison": (0.1, 1.0),
+    "dispersion": (jnp.array([3.0, 4.0]),),
+    "fermi_momentum_gaps": (),
+    "photoemission": (3.0, jnp.array([0.0, 5.0]), 0.1),
+    "tunnelling_density_of_states": (jnp.array([0.0, 5.0]), 0.1),
+    "tunnelling_conductance": (jnp.array([0.0, 5.0]), 0.5),
+    "andreev_conductance": (jnp.array([0.0, 5.0]), 0.5, 0.3),
+    "superfluid_density": (),
+    "relaxation_rate": (0.1,),
+    "sound_attenuation": (),
+}
+SOLUTION_ONLY = ("gap_comparison", "sound_attenuation")
+"""That take no other state."""
+
+
+@pytest.mark.parametrize("name", NOT_YET)
+def test_what_is_of_bands_is_one_sentence(name):
+    given = GivenState(d_wave(), jnp.asarray(40.0), jnp.array([8.0]))
+    state = solve(d_wave(), 40.0) if name in SOLUTION_ONLY else given
+    with pytest.raises(InputError, match="a Lattice has") as error:
+        getattr(observables, name)(state, *NOT_YET[name])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda sc: sweep(sc, {"mu": np.array([-90.0, -80.0])}, ["gap"], T=40.0),
+        lambda sc: jg.branch_end(sc, "++"),
+        lambda sc: solve_many(jax.tree.map(lambda x: jnp.stack([x, x]), sc), jnp.array([40.0, 40.0])),
+        lambda sc: jg.save(sc, "unused.toml"),
+    ],
+    ids=["sweep", "branch_end", "solve_many", "save"],
+)
+def test_what_batches_and_files_do_not_take_is_one_sentence(call):
+    with pytest.raises(InputError, match="Lattice") as error:
+        call(d_wave())
+    assert "\n" not in str(error.value)
