@@ -64,7 +64,7 @@ def test_case_of_the_reference(file):
 
 @pytest.mark.slow
 def test_derivatives_with_respect_to_a_hopping(file):
-    system, h = wannier90(file, mu=CASE["mu"], mesh=24, tolerance=1e-4, **TWO), 1e-3
+    system, h = wannier90(file, mu=CASE["mu"], mesh=32, tolerance=1e-3, **TWO), 1e-3
 
     def gap(real):
         moved = jax.tree.map(lambda leaf: leaf, system)
