@@ -169,6 +169,7 @@ def test_the_picture_has_every_curve_with_its_residuals(result):
     figure = plot_curves(result)
     titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
     assert titles == ["tip, 4.2 K", "tip, 15 K"]
+    assert figure.get_suptitle().startswith("SYNTHETIC: ")
     assert all(ax.get_xlabel() == "voltage $V$ (mV)" for ax in figure.axes[1::2])
     z = independent_residuals(result)
     shown = np.concatenate([ax.lines[-1].get_ydata() for ax in figure.axes[1::2]])

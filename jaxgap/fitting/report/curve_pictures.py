@@ -70,6 +70,7 @@ def plot_curves(result: FitResult) -> Figure:
         inner = grid[k // columns, k % columns].subgridspec(2, 1, height_ratios=(3, 1.2), hspace=0.02)
         top = figure.add_subplot(inner[0])
         _draw(top, figure.add_subplot(inner[1], sharex=top), panel, about)
+    figure.suptitle("\n".join(wrap(result.config.title, 44 * columns)), fontsize=11, parse_math=False)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2 if columns == 1 else 5, frameon=False, fontsize=8.5)
     return figure
