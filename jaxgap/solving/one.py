@@ -13,22 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact, Int
 
-from jaxgap.equations.gauge import implicit_amplitudes, search_root, vanishing
-from jaxgap.equations.linear import attracts, coldest_temperature
+from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.equations.pairing import pack, unpack
-from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite, is_concrete
-from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Numbers, Real
 from jaxgap.solving.entry import takes_system
-from jaxgap.solving.finer import on_finer_meshes, root_at
+from jaxgap.solving.finer import begun, refines, settled, unseen
 from jaxgap.solving.following import follow_from_T_c, follow_from_zero
-from jaxgap.solving.judge import judged, status_of
+from jaxgap.solving.judge import status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
 from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
-from jaxgap.spectra.mesh import coarser, with_mesh_of
+from jaxgap.spectra.mesh import coarser
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 __all__ = ["solve"]
@@ -82,8 +79,7 @@ def solve(
     solution = solve_core(sc, T, Delta_0, pattern, rule)
     if not is_concrete(solution):
         return solution
-    # (A lattice's mesh has been refined already.)
-    for factor in () if isinstance(sc, Lattice) else ESCALATION:
+    for factor in () if refines(sc) else ESCALATION:
         if int(solution.status) == Status.INACCURATE:
             solution = solve_core(sc, T, amplitudes(solution, sc), pattern, Rule(*(factor * n for n in rule)))
     if throw and not bool(solution.converged):
@@ -136,32 +132,24 @@ def solve_core(
 
     # === find
     if Delta_0 is not None:
-        begin = root_at if isinstance(frozen, Lattice) else search_root
-        root, on_branch = begin(frozen, T_found, pack(Delta_0), rule), jnp.array(True)
+        root, on_branch = begun(frozen, T_found, pack(Delta_0), rule), jnp.array(True)
     elif pattern is not None:
         track = follow_from_zero(coarser(frozen), T_found, pattern, rule)
         root, on_branch = track.root, track.arrived
     else:
         track = follow_from_T_c(coarser(frozen), T_found, rule)
         root, on_branch = track.root, track.arrived
-    refined = None
-    if isinstance(frozen, Lattice):
-        refined = on_finer_meshes(frozen, T_found, root, rule)
-        on_branch &= refined.near if Delta_0 is None else True
-        frozen, root, sc = refined.lattice, refined.root, with_mesh_of(sc, refined.lattice)
-    if pattern is not None:
-        on_branch &= has_signs(frozen, unpack(root.x, len(sc.channels)), pattern)
 
     # === judge
-    vanished = norm(root.x) <= vanishing(frozen, T_found)
-    x = jnp.where(vanished, 0.0, root.x)
-    verdict = refined.verdict if refined is not None else judged(rule)(frozen, T_found, x, root.jacobian)
+    found = settled(sc, T_found, root, rule)
+    sc, root, x, verdict = found.superconductor, found.root, found.x, found.verdict
+    frozen = jax.lax.stop_gradient(sc)
+    on_branch &= found.near if Delta_0 is None else True
+    if pattern is not None:
+        on_branch &= has_signs(frozen, unpack(root.x, len(sc.channels)), pattern)
     zero = Status.NORMAL if Delta_0 is None and pattern is None else Status.TRIVIAL
-    status = status_of(verdict, vanished, root.converged, on_branch, zero)
-    if isinstance(frozen, Lattice):
-        # Colder than any mesh resolves, there may be a T_c above T that has not been seen.
-        unseen = (status == Status.NORMAL) & (T_found < coldest_temperature(frozen)) & attracts(frozen)
-        status = jnp.where(unseen, int(Status.INACCURATE), status)
+    status = status_of(verdict, found.vanished, root.converged, on_branch, zero)
+    status = jnp.where((status == Status.NORMAL) & unseen(frozen, T_found), int(Status.INACCURATE), status)
     trusted = root.converged & verdict.valid & on_branch
 
     # === differentiate
