@@ -48,11 +48,13 @@ from jaxgap.model.lattice import Lattice as Lattice
 from jaxgap.model.lattice import lattice as lattice
 from jaxgap.model.parabolic import parabolic_band as parabolic_band
 from jaxgap.model.superconductor import Superconductor as Superconductor
-from jaxgap.model.superconductor import load as load
-from jaxgap.model.superconductor import save as save
 from jaxgap.model.superconductor import superconductor as superconductor
 from jaxgap.model.superconductor import symmetrised as symmetrised
+from jaxgap.model.systems import load as load
+from jaxgap.model.systems import save as save
 from jaxgap.model.tabulated import tabulated_band as tabulated_band
+from jaxgap.model.tight_binding import hopping as hopping
+from jaxgap.model.tight_binding import tight_binding as tight_binding
 from jaxgap.model.wannier import wannier90 as wannier90
 from jaxgap.numerics.checks import InputError as InputError
 from jaxgap.numerics.checks import NotConvergedError as NotConvergedError

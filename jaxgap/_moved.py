@@ -108,6 +108,10 @@ APART = {
     "pairing.free_energy_functional_of_pairs": "equations.free_energy",
     "pairing.quasiparticle_free_energy": "equations.free_energy",
     "pairing.thermal_energy": "units",
+    "superconductor.from_toml": "model.systems",
+    "superconductor.load": "model.systems",
+    "superconductor.save": "model.systems",
+    "superconductor.to_toml": "model.systems",
     "sweeps.walk.weak_coupling_gap": "solving.path",
     "transition.linear_temperatures": "solving.critical",
 }

@@ -1,7 +1,9 @@
 """The systems of the papers and models of more bands, ready to be solved: `jaxgap.materials.ba122()` (`jaxgap.model.materials`
 has their sources)."""
 
+from jaxgap.model.lattice_materials import attractive_hubbard_model as attractive_hubbard_model
 from jaxgap.model.lattice_materials import cuprate_lattice_model as cuprate_lattice_model
+from jaxgap.model.lattice_materials import pnictide_orbitals_model as pnictide_orbitals_model
 from jaxgap.model.materials import MATERIALS as MATERIALS
 from jaxgap.model.materials import ba122 as ba122
 from jaxgap.model.materials import five_band_pnictide_model as five_band_pnictide_model

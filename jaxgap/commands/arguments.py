@@ -9,7 +9,8 @@ from rich.markup import escape
 
 from jaxgap.commands.terminal import progress
 from jaxgap.materials import MATERIALS
-from jaxgap.model.superconductor import Superconductor, load
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.systems import load
 from jaxgap.numerics.checks import InputError, check
 
 MOST_TEMPERATURES = 100_000

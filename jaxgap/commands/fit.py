@@ -39,7 +39,8 @@ from jaxgap.fitting.sampling import check_run
 from jaxgap.fitting.sampling import posterior as draw_posterior
 from jaxgap.model.files import write_files
 from jaxgap.model.records import print_json, text_of
-from jaxgap.model.superconductor import Superconductor, to_toml
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.systems import to_toml
 from jaxgap.numerics.checks import DoubtfulError, InputError, NotConvergedError, check
 
 __all__ = ["fits"]

@@ -109,7 +109,7 @@ def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> Branch
         branch: "s++", "s+-", or one sign per band such as "++-".
         throw: raise `NotConvergedError` if the branch does not exist at T = 0 (under tracing: `EndKind.MISSING`).
     """
-    end = _branch_end(sc, sign_pattern(branch, len(sc.bands)))
+    end = _branch_end(sc, sign_pattern(branch, sc.signed))
     if throw and is_concrete(end) and int(end.kind) == EndKind.MISSING:
         raise NotConvergedError(f"The branch {branch} was not found at T = 0 for this system.")
     return end
@@ -174,7 +174,7 @@ def _equations(z: Float[Array, "n"], theta: _Theta) -> Float[Array, "n"]:
 def _located(sc: Superconductor, track: Track, pattern: Float[Array, "band"]) -> tuple[Any, Any, Any, Any]:
     """(z, `EndKind`, v_0, whether z is the root of this end's equations) of a followed branch."""
     Delta, T, n = track.Delta, track.T, len(track.Delta)
-    unit = jnp.zeros_like(Delta).at[jnp.argmin(jnp.abs(Delta[: len(sc.bands)]))].set(1.0)
+    unit = jnp.zeros_like(Delta).at[jnp.argmin(jnp.abs(Delta[: sc.signed]))].set(1.0)
     kinds = jnp.array([EndKind.FOLD, EndKind.SIGN_CHANGE, EndKind.NORMAL])
     along_v = jnp.stack([null_vector(track.jacobian), unit, Delta / norm(Delta)])
 

@@ -48,7 +48,7 @@ def jump_temperature(sc: Superconductor, branch: str, to: str = NORMAL) -> Float
         NotConvergedError: if one of the branches does not exist at T = 0, or their free energies do not cross (under tracing:
             NaN).
     """
-    patterns = (sign_pattern(branch, len(sc.bands)), state_pattern(to, len(sc.bands)))
+    patterns = (sign_pattern(branch, sc.signed), state_pattern(to, sc.signed))
     symmetric = sc.has_free_energy
     if is_concrete(symmetric) and not bool(symmetric):
         raise InputError("This system has no free energy (g is not symmetric), so no first-order jump can be located.")

@@ -105,7 +105,7 @@ def crossing(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
     states = z[:n], z[n : 2 * n]
     F, F_other = (free_energy_of(sc, Delta, T) for Delta in states)
     # In units of meV, like the gap equations.
-    balance = (F - F_other) / (jnp.sum(sc.N) * sc.Omega)
+    balance = (F - F_other) / (jnp.sum(sc.N) * sc.scale)
     return jnp.concatenate([*(gap_residual(sc, Delta, T) for Delta in states), balance[None]])
 
 
@@ -118,11 +118,11 @@ def crossing_broken(z: Float[Array, "n"], theta: Referred) -> Float[Array, "n"]:
     for part in (slice(0, m), slice(m, 2 * m)):
         r.append(fixed_gauge_residual(z[part], theta_at(sc, T, origin[part]), DEFAULT_RULE))
         F.append(free_energy_of(sc, unpack(z[part], len(sc.channels)), T))
-    return jnp.concatenate([*r, (F[0] - F[1])[None] / (jnp.sum(sc.N) * sc.Omega)])
+    return jnp.concatenate([*r, (F[0] - F[1])[None] / (jnp.sum(sc.N) * sc.scale)])
 
 
 def gapless(z: Float[Array, "n"], theta: Path) -> Float[Array, "n"]:
     sc, T = theta.at(z[-1])
     # In units of meV, like the gap equations.
-    excess = sc.Omega * jnp.prod(gapless_excess_of(sc, z[:-1]) / sc.Omega**2)
+    excess = sc.scale * jnp.prod(gapless_excess_of(sc, z[:-1]) / sc.scale**2)
     return jnp.append(gap_residual(sc, z[:-1], T), excess)

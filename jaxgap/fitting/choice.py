@@ -34,7 +34,7 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
     fits: list[FitResult] = []
     refused: list[FitResult] = []
     tried: list[Tried] = []
-    for branch in branches(len(sc.bands)):
+    for branch in branches(sc.signed):
         try:
             found = fit_branch(config.with_branch(branch), sc, data, progress)
         except NotConvergedError:

@@ -35,7 +35,7 @@ def fitted_curve(
     curve = gap_curve(sc, T, branch)
     if begin is None or _passes(sc, curve, T, fitted, Delta):
         return curve
-    return _followed(sc, jnp.asarray(T), begin, sign_pattern(branch, len(sc.bands)))
+    return _followed(sc, jnp.asarray(T), begin, sign_pattern(branch, sc.signed))
 
 
 def _passes(sc: Superconductor, curve: GapCurve, T: np.ndarray, fitted: np.ndarray, Delta: np.ndarray) -> bool:
@@ -44,7 +44,7 @@ def _passes(sc: Superconductor, curve: GapCurve, T: np.ndarray, fitted: np.ndarr
     found, converged = np.asarray(curve.solutions.Delta).real[index], np.asarray(curve.solutions.converged)[index]
     # Its sign is free.
     found = found * np.sign(found[:, :1] * Delta[:, :1])
-    good = np.isclose(found, Delta, rtol=1e-6, atol=1e-8 * float(sc.Omega)).all(axis=1)
+    good = np.isclose(found, Delta, rtol=1e-6, atol=1e-8 * float(sc.scale)).all(axis=1)
     # Beyond T_c the fit has the normal state, and the branch has ended.
     return bool(np.all(np.where(paired(Delta), good & converged, ~converged)))
 

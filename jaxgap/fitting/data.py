@@ -332,7 +332,7 @@ def check_target(kind: str, of: str, sc: Superconductor, where: str) -> None:
 
 def _check_state(state: str, sc: Superconductor, where: str) -> None:
     try:
-        state_pattern(state, len(sc.bands))
+        state_pattern(state, sc.signed)
     except InputError:
         raise InputError(
             f"{where}: `jump` takes the state after it in brackets, normal or such as s++, but has `{state}`."

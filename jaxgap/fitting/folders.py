@@ -11,7 +11,8 @@ import numpy as np
 
 from jaxgap.fitting.reading.entries import Beginning, Entry, entry_of
 from jaxgap.model.materials import MATERIALS
-from jaxgap.model.superconductor import Superconductor, from_table
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.systems import from_table
 from jaxgap.numerics.checks import InputError, check
 from jaxgap.observables.gaps import branch_minima
 from jaxgap.solving.critical import critical_temperature

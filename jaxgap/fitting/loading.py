@@ -31,7 +31,7 @@ def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum
     with in_file(path):
         sc = config.superconductor(folder)
     if config.system.branch not in (ANY, GROUND_STATE):
-        sign_pattern(config.system.branch, len(sc.bands))
+        sign_pattern(config.system.branch, sc.signed)
     _check_parameters(config, sc, path)
     data = _read_all(config, folder, sc, path)
     _check_idle(config, data, path)

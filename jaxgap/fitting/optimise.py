@@ -113,7 +113,7 @@ def _sample(
     T = _curve_temperatures(p, sample, *(prediction.value for prediction in predicted))
     own = np.array(p.sample, int) == sample
     curve = fitted_curve(sc, branch, T, np.asarray(p.T)[own], Delta[own], begin)
-    other = gap_curve(sc, T, other_branch(branch, len(sc.bands)))
+    other = gap_curve(sc, T, other_branch(branch, sc.signed))
     sigma = curve_sigma(p, value, curve, covariance, sample)
     return SampleResult(config.sample_names[sample], sc, curve, sigma, other, predicted)
 

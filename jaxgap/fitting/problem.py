@@ -136,7 +136,7 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
         expressions=tuple(_expressions(config, sample) for sample in samples),
         sample=tuple(sample for sample, _ in conditions),
         rows=rows,
-        pattern=sign_pattern(config.system.branch, len(systems[0].bands)),
+        pattern=sign_pattern(config.system.branch, systems[0].signed),
         unstable=jnp.asarray(0 if config.system.stability == "stable" else -1),
         prior=(jnp.asarray(prior[:, 0]), jnp.asarray(prior[:, 1])),
         numbers=tuple(arrays_of(one, systems[0]) for one in given.values()),
@@ -148,7 +148,7 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
         ),
         covariances=tuple(jnp.asarray(_covariance(fitted, group)) for group in groups),
         correlated=groups,
-        after=jnp.stack([state_pattern(state, len(systems[0].bands)) for state in states]) if states else None,
+        after=jnp.stack([state_pattern(state, systems[0].signed) for state in states]) if states else None,
     )
     _check_jumps(p)
     return replace(p, phases=_symmetric(p))

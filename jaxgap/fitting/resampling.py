@@ -26,7 +26,7 @@ from jaxgap.fitting.minimise import minimise_nested
 from jaxgap.fitting.optima import distance_of
 from jaxgap.fitting.problem import Problem, error_of
 from jaxgap.fitting.result import FitResult
-from jaxgap.model.superconductor import to_toml
+from jaxgap.model.systems import to_toml
 from jaxgap.numerics.checks import NotConvergedError, check
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.threads import side_by_side

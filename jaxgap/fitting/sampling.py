@@ -35,7 +35,7 @@ from jaxgap.fitting.problem import Problem, error_of, systems_at
 from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.sampler import Draws, Progress, sampled
 from jaxgap.fitting.states import of_stability
-from jaxgap.model.superconductor import to_toml
+from jaxgap.model.systems import to_toml
 from jaxgap.numerics.checks import NotConvergedError, check
 from jaxgap.numerics.precision import require_float64
 

@@ -63,7 +63,7 @@ def searched(
         found = jax.tree.map(np.asarray, joint(few, z[:k], z[k:].reshape(shape)))
         return np.append(found.deviations, found.stiff), _dense(few, found)
 
-    scale = np.concatenate([width, np.full(len(free), float(p.systems[0].Omega) / 10)])
+    scale = np.concatenate([width, np.full(len(free), float(p.systems[0].scale) / 10)])
     start = np.append(theta, Delta[kept])
     end = minimised(evaluate, start, bounds, scale, SEARCH_TOLERANCE, settings.search_steps)
     return end.x[:k], _between(p, kept, end.x[k:].reshape(shape)), 2 * float(end.cost), end.nfev

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from jaxgap.model.files import read_text
 from jaxgap.model.materials import MATERIALS
-from jaxgap.model.superconductor import Superconductor, from_table, load, with_tables
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.systems import from_table, load, with_files
 from jaxgap.numerics.checks import InputError
 
 __all__ = ["KIND", "STRICT", "SourceConfig", "in_file", "read_config", "validated"]
@@ -48,7 +49,7 @@ class SourceConfig(BaseModel):
         elif self.file is not None:
             sc = load(path.parent / self.file)
         else:
-            sc = from_table(with_tables(self.inline or {}, path.parent), str(path))
+            sc = from_table(with_files(self.inline or {}, path.parent), str(path))
         return sc.set(dict(self.set))
 
 

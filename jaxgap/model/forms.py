@@ -32,6 +32,11 @@ def _extended_s(k: Float[Array, "axis"]) -> Float[Array, ""]:
     return jnp.sum(jnp.cos(k))
 
 
+def _s_x2y2(k: Float[Array, "axis"]) -> Float[Array, ""]:
+    """cos k_x cos k_y: pairs along the diagonals, of opposite signs at (0, 0) and (pi, 0)."""
+    return jnp.cos(k[0]) * jnp.cos(k[1])
+
+
 def _d_x2_y2(k: Float[Array, "axis"]) -> Float[Array, ""]:
     """cos k_x - cos k_y: pairs of nearest neighbours of opposite sign along x and y."""
     return jnp.cos(k[0]) - jnp.cos(k[1])
@@ -42,7 +47,7 @@ def _d_xy(k: Float[Array, "axis"]) -> Float[Array, ""]:
     return jnp.sin(k[0]) * jnp.sin(k[1])
 
 
-FORMS: dict[str, Form] = {"s": _s, "extended s": _extended_s, "d_x2-y2": _d_x2_y2, "d_xy": _d_xy}
+FORMS: dict[str, Form] = {"s": _s, "extended s": _extended_s, "s_x2y2": _s_x2y2, "d_x2-y2": _d_x2_y2, "d_xy": _d_xy}
 """By their names."""
 
 
@@ -60,7 +65,7 @@ def channel(orbital: object = 0, form: object = "s") -> Channel:
 
     Args:
         orbital: the orbital that pairs with itself, by its number from 0 or its name; or two of them, which pair as a singlet.
-        form: "s", "extended s", "d_x2-y2", "d_xy", or any real and even function of k [axis], made of `jax.numpy`.
+        form: "s", "extended s", "s_x2y2", "d_x2-y2", "d_xy", or any real and even function of k [axis], made of `jax.numpy`.
     """
     both = orbital if isinstance(orbital, tuple) else (orbital, orbital)
     named = len(both) == 2 and all(isinstance(one, int | str) and not isinstance(one, bool) for one in both)

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.band import Band
-from jaxgap.model.forms import Channel, Smooth
+from jaxgap.model.forms import FORMS, Channel, Smooth
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite, check_identifier, is_concrete
 from jaxgap.numerics.precision import own_rules, require_float64
@@ -187,6 +187,33 @@ class Lattice(Superconductor):
             return self.parameters[leaf]
         found: Array = getattr(self if leaf == "mu" else self.cutoff, leaf)
         return found
+
+    def table(self) -> dict[str, Any]:
+        """`[lattice]`, as `jaxgap.model.lattice_tables` reads it."""
+        made = getattr(self.hamiltonian, "table", None)
+        say = "have a Hamiltonian of `jaxgap.tight_binding` or `jaxgap.wannier90` to be written as TOML"
+        check(made is not None, "sc", say, f"the function {getattr(self.hamiltonian, '__name__', '?')}")
+        assert made is not None
+        own = [name for name, one in self.pairing if FORMS.get(one.named) is not one.form]
+        check(not own, "sc", "have forms with names to be written as TOML", f"a function in {', '.join(own)}")
+        names = [[self.orbitals[i] for i in pair] for pair in self.pairs]
+        channels = {name: {"orbitals": pair, "form": one.named} for (name, one), pair in zip(self.pairing, names, strict=True)}
+        found = {
+            "dimension": self.dimension,
+            "orbitals": list(self.orbitals),
+            "mu": float(self.mu),
+            "g": np.asarray(self.lam).tolist(),
+            "channels": channels,
+            "mesh": int(self.mesh) or "auto",
+            "tolerance": self.tolerance,
+        }
+        if self.cutoff is not None:
+            found["cutoff"] = {"Omega": float(self.cutoff.Omega), "width": float(self.cutoff.width)}
+        return {"lattice": found | made(self.parameters)}
+
+    def unit(self, path: str) -> str:
+        """meV, that of h."""
+        return "meV" if self.canonical(path) else ""
 
     def set(self, values: Mapping[str, Any]) -> Superconductor:
         """A copy with other values at the given paths, for example `{"t": 110.0, "g[d, s]": 3.0}`."""

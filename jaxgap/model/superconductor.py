@@ -7,23 +7,19 @@ batch of them is a sweep, and a fit parameter is a path into it, such as `lam[al
 """
 
 import re
-import tomllib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-import tomli_w
 from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxgap.model.band import Band, check_in_k_space, density_of_states
 from jaxgap.model.couplings import CONVENTIONS, asymmetry, canonical_channel, channel_densities, channel_names
-from jaxgap.model.files import read_text, write_files
 from jaxgap.model.parabolic import ParabolicBand, parabolic_band
-from jaxgap.model.tabulated import TabulatedBand, read_table, tabulated_band
+from jaxgap.model.tabulated import TabulatedBand, tabulated_band
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.numerics.types import Reals
@@ -36,10 +32,6 @@ __all__ = [
     "superconductor",
     "symmetrised",
     "check_one_system",
-    "load",
-    "save",
-    "from_toml",
-    "to_toml",
 ]
 
 DETAILED_BALANCE_TOLERANCE = 1e-10
@@ -162,6 +154,14 @@ class Superconductor(eqx.Module):
     @abstractmethod
     def canonical(self, path: str) -> str:
         """The path as it stands in `paths`."""
+
+    @abstractmethod
+    def unit(self, path: str) -> str:
+        """The unit of the leaf at `path`."""
+
+    @abstractmethod
+    def table(self) -> dict[str, Any]:
+        """What a file of it holds (`jaxgap.model.systems`)."""
 
     @property
     @abstractmethod
@@ -311,6 +311,29 @@ class BandSuperconductor(Superconductor):
         """The leaf at `path`: `Omega`, `mu[alpha]`, `mass[alpha]` or `lam[alpha, alpha:beta]`."""
         return _where(self, path)[0](self)
 
+    def table(self) -> dict[str, Any]:
+        """The arguments of `superconductor`."""
+        for band in self.bands:
+            known = isinstance(band, ParabolicBand | TabulatedBand)
+            check(known, "sc", "have parabolic bands, or tables, to be written as TOML", f"the band {band.name}")
+        bands = {band.name: {leaf: float(getattr(band, leaf)) for leaf in band.leaves} for band in self.bands}
+        for band in self.bands:
+            if isinstance(band, TabulatedBand):
+                bands[band.name] |= {leaf: np.asarray(getattr(band, leaf)).tolist() for leaf in ("energy", "density")}
+        return {
+            "Omega": float(self.Omega),
+            "dimension": self.dimension,
+            "convention": self.convention,
+            "cross": list(self.channels[len(self.bands) :]),
+            "channels": list(self.channels),
+            "lam": np.asarray(self.lam).tolist(),
+            "bands": bands,
+        }
+
+    def unit(self, path: str) -> str:
+        leaf, _ = _parse(self, self.canonical(path))
+        return "1" if leaf == "lam" else "electron mass" if leaf == "mass" else "meV"
+
     def set(self, values: Mapping[str, Any]) -> Superconductor:
         """A copy with other values at the given paths, for example `{"Omega": 40.0, "lam[alpha, beta]": 0.02}`."""
         sc: Superconductor = self
@@ -400,87 +423,6 @@ def symmetrised(sc: Superconductor) -> Superconductor:
     check_one_system(sc, "symmetrised")
     g = sc.g
     return eqx.tree_at(lambda s: s.lam, sc, (g + g.T) / 2 * sc.N[None, :])
-
-
-def to_toml(sc: Superconductor) -> str:
-    """The system as TOML text, exact to the last bit; `from_toml` reads it back."""
-    check_one_system(sc, "solve")
-    for band in sc.bands:
-        known = isinstance(band, ParabolicBand | TabulatedBand)
-        check(known, "sc", "have parabolic bands, or tables, to be written as TOML", f"the band {band.name}")
-    bands = {band.name: {leaf: float(getattr(band, leaf)) for leaf in band.leaves} for band in sc.bands}
-    for band in sc.bands:
-        if isinstance(band, TabulatedBand):
-            bands[band.name] |= {leaf: np.asarray(getattr(band, leaf)).tolist() for leaf in ("energy", "density")}
-    table = {
-        "Omega": float(sc.Omega),
-        "dimension": sc.dimension,
-        "convention": sc.convention,
-        "cross": list(sc.channels[len(sc.bands) :]),
-        "channels": list(sc.channels),
-        "lam": np.asarray(sc.lam).tolist(),
-        "bands": bands,
-    }
-    return tomli_w.dumps(table)
-
-
-_KEYS = {"Omega", "dimension", "convention", "cross", "channels", "lam", "bands"}
-
-
-def from_toml(text: str, source: str = "system") -> Superconductor:
-    """A system from TOML text with the keys Omega, bands, lam and, if wanted, cross, channels, dimension, convention."""
-    return from_table(toml_table(text, source), source)
-
-
-def toml_table(text: str, source: str) -> dict[str, Any]:
-    """TOML text as a table."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source}: not valid TOML: {error}.") from None
-
-
-def from_table(table: Mapping[str, Any], source: str) -> Superconductor:
-    """A system from the table of a configuration file; `source` names the file in messages."""
-    unknown = sorted(set(table) - _KEYS)
-    if unknown:
-        raise InputError(f"{source}: unknown key `{unknown[0]}`; the keys of a system are {', '.join(sorted(_KEYS))}.")
-    missing = [key for key in ("Omega", "bands", "lam") if key not in table]
-    if missing:
-        raise InputError(f"{source}: the key `{missing[0]}` is missing.")
-    if not isinstance(table["bands"], Mapping):
-        raise InputError(f"{source}: `bands` must be a table such as [bands.alpha] with mu and mass.")
-    try:
-        return superconductor(**table)
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from None
-
-
-def load(path: str | Path) -> Superconductor:
-    """Read a system from a TOML file. A band's `dos = "FILE"`, beside it, is its density of states (`model.tabulated`)."""
-    path = Path(path)
-    return from_table(with_tables(toml_table(read_text(path, "system"), str(path)), path.parent), str(path))
-
-
-def with_tables(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The table of a system whose bands have the densities of states of the files in `folder` that they name."""
-    bands = table.get("bands")
-    if not isinstance(bands, Mapping):
-        return dict(table)
-
-    def read(name: str, band: Any) -> Any:
-        if not isinstance(band, Mapping) or "dos" not in band:
-            return band
-        check(isinstance(band["dos"], str), f"bands.{name}.dos", "be the name of a file", repr(band["dos"]))
-        energy, density = read_table(folder / band["dos"])
-        return {key: value for key, value in band.items() if key != "dos"} | {"energy": energy, "density": density}
-
-    return {**table, "bands": {name: read(name, band) for name, band in bands.items()}}
-
-
-def save(sc: Superconductor, path: str | Path) -> None:
-    """Write a system to a TOML file; `load` reads it back, exactly."""
-    write_files({Path(path): to_toml(sc)})
 
 
 def check_one_system(sc: object, function: str, name: str = "sc") -> None:

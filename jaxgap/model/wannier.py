@@ -7,10 +7,10 @@ A comment; the number of orbitals; the number of vectors R; their degeneracies n
 jaxgap counts k in units of the reciprocal lattice over 2 pi, so that k . R is a product with integers, and energies in meV.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,9 +18,9 @@ from jaxtyping import Array, Complex, Float
 
 from jaxgap.model.files import read_text
 from jaxgap.model.lattice import MOST_ORBITALS, Lattice, lattice
-from jaxgap.numerics.checks import InputError
+from jaxgap.numerics.checks import InputError, check
 
-__all__ = ["Hoppings", "read_hr", "wannier90"]
+__all__ = ["Hoppings", "read_hr", "wannier90", "with_hoppings"]
 
 MEV = 1000.0
 """Per eV."""
@@ -43,6 +43,11 @@ class Hoppings:
             - jnp.tensordot(sin, imag, 1)
             + 1j * (jnp.tensordot(cos, imag, 1) + jnp.tensordot(sin, real, 1))
         )
+
+    def table(self, parameters: Mapping[str, Array | np.ndarray]) -> dict[str, Any]:
+        """As a file of a lattice keeps it."""
+        parts = {name: np.asarray(parameters[name]).tolist() for name in ("real", "imag")}
+        return {"matrices": {"R": [list(one) for one in self.R]} | parts}
 
 
 class HoppingsOfFile(NamedTuple):
@@ -80,21 +85,38 @@ def wannier90(
         InputError: one sentence with the line of the file that is not as it must be.
     """
     found = read_hr(Path(path))
-    flat = all(R[2] == 0 for R in found.R)
-    if dimension == 2 and not flat:
-        raise InputError(f"Argument `dimension` must be 3 for hoppings along the third axis, but got 2 ({path}).")
-    parameters = {"real": found.h.real, "imag": found.h.imag}
     return lattice(
         Hoppings(found.R),
-        parameters=parameters,
+        parameters={"real": found.h.real, "imag": found.h.imag},
         channels=channels,
         g=g,
         mu=mu,
-        dimension=(2 if flat else 3) if dimension is None else dimension,
+        dimension=_dimension(found, dimension, path),
         orbitals=orbitals,
         mesh=mesh,
         tolerance=tolerance,
     )
+
+
+def _dimension(found: HoppingsOfFile, dimension: int | None, path: str | Path) -> int:
+    """2 where no hopping leaves the plane, unless it is said."""
+    flat = all(R[2] == 0 for R in found.R)
+    if dimension == 2 and not flat:
+        raise InputError(f"Argument `dimension` must be 3 for hoppings along the third axis, but got 2 ({path}).")
+    return (2 if flat else 3) if dimension is None else dimension
+
+
+def with_hoppings(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The table of a lattice with what is in the file `hr` in `folder`, if it names one."""
+    if "hr" not in table:
+        return dict(table)
+    check(isinstance(table["hr"], str), "lattice.hr", "be the name of a file", repr(table["hr"]))
+    other = sorted({"parameters", "hoppings", "matrices"} & set(table))
+    check(not other, "lattice.hr", "be all of the Hamiltonian", f"`{', '.join(other)}` as well")
+    found = read_hr(path := folder / table["hr"])
+    rest = {key: value for key, value in table.items() if key != "hr"}
+    h = Hoppings(found.R).table({"real": found.h.real, "imag": found.h.imag})
+    return rest | h | {"dimension": _dimension(found, table.get("dimension"), path)}
 
 
 def read_hr(path: Path) -> HoppingsOfFile:

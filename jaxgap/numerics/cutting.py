@@ -48,6 +48,10 @@ class Cut(NamedTuple):
         """Where one element's matrices fill the cache, and take a hundred times as long: a block waits for its slowest one."""
         return self._replace(**{name: max(1, getattr(self, name) // HEAVY) for name in ("block", "gathered", "long", "batch")})
 
+    def of_meshes(self) -> "Cut":
+        """Where the sums of one element are long, and cut into blocks of nodes themselves."""
+        return self._replace(block=1, gathered=1, long=1, piece=1, batch=MESHES)
+
     def long_of(self, n: int) -> int:
         """Of a block of the long way."""
         return self.long if self.filled else min(self.long, n)
@@ -60,6 +64,8 @@ Few mostly go the long way, and a block that is not full takes as long. Quantiti
 HEAVY = 16
 """An element of three or more linked bands counts as so many: on a CPU blocks of 16 are the quickest (of three bands 487
 solutions per second and core; 424 and 276 in blocks of 4 and 1). On a GPU that is a guess."""
+MESHES = 16
+"""Points of a sweep of lattices in one call of a program: what an interruption may have to wait for."""
 SHARE = 0.125
 """Of the memory that JAX may take: systems with several pairs, and rules with more nodes, take more than these bytes."""
 BYTES, LONG_BYTES, QUANTITY_BYTES = 24_000, 120_000, 90_000

@@ -24,6 +24,7 @@ from jaxgap.phases.lines import BROKEN_GROUND, Grid, phase_lines
 from jaxgap.phases.sweep import Plane, broken_states_on, real_states_on
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.one import checked_temperature
+from jaxgap.spectra.minima import excesses
 from jaxgap.states.judging import States, in_order, joined, judged
 from jaxgap.states.many import systems_on
 from jaxgap.states.ranking import NORMAL_GROUND, ground_index
@@ -110,10 +111,10 @@ class PhaseDiagram(NamedTuple):
         """Largest |Delta_ij|^2 / |Delta_i Delta_j| over the cross-paired pairs in the ground state, [row, column]; NaN where
         there is no superconducting ground state or no such pair."""
         sc, D = self.superconductor, self.ground_Delta
-        ratios = np.full((*D.shape[:2], max(len(sc.linked), 1)), np.nan)
+        ratios = np.full((*D.shape[:2], max(len(sc.cross), 1)), np.nan)
         for k, (i, j) in enumerate(sc.cross):
             product = np.abs(D[..., i] * D[..., j])
-            ratios[..., k] = np.abs(D[..., len(sc.bands) + k]) ** 2 / np.where(product > 0, product, np.nan)
+            ratios[..., k] = np.abs(D[..., sc.signed + k]) ** 2 / np.where(product > 0, product, np.nan)
         return np.max(ratios, axis=2)
 
 
@@ -150,8 +151,7 @@ def phase_diagram(sc: Superconductor, T: object, x: object, y: object) -> PhaseD
 def _judged(plane: Plane, Delta: Inexact[np.ndarray, "row column slot channel"], block: int) -> States:
     """What the states near `Delta` are worth."""
     flat = Delta.reshape(-1, *Delta.shape[2:])
-    pairs = max(len(plane.section.sc.cross), 1)
-    states = judged(plane.points, flat, pairs, block)
+    states = judged(plane.points, flat, excesses(plane.section.sc), block)
     return States(*(field.reshape(*plane.shape, *field.shape[1:]) for field in states))
 
 

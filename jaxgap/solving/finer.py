@@ -15,10 +15,10 @@ from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.newton import Root, norm
 from jaxgap.solving.judge import Verdict, judged
-from jaxgap.spectra.mesh import at_end, with_mesh_of
+from jaxgap.spectra.mesh import at_end, with_fineness
 from jaxgap.spectra.quadrature import Rule
 
-__all__ = ["Settled", "begun", "refines", "settled", "unseen"]
+__all__ = ["Settled", "begun", "escalation", "refines", "settled", "unseen"]
 
 NEAR = 0.1
 """Share of the amplitudes by which the coarser mesh on which a branch is followed may be wrong."""
@@ -62,6 +62,12 @@ def refines(sc: Superconductor) -> bool:
     return isinstance(sc, Lattice)
 
 
+def escalation(sc: Superconductor) -> tuple[int, ...]:
+    """Factors by which nodes are multiplied, in turn, when a solution is inaccurate (nearly gapless, T near 0). Of a lattice
+    none: its mesh has been refined already."""
+    return () if refines(sc) else (3, 9)
+
+
 def begun(sc: Superconductor, T: Float[Array, ""], x: Float[Array, "n"], rule: Rule) -> Root:
     """The root to which amplitudes lead; of a lattice these themselves, from which `settled` will look for one."""
     if not refines(sc):
@@ -76,7 +82,7 @@ def settled(sc: Superconductor, T: Float[Array, ""], root: Root, rule: Rule) -> 
     if isinstance(frozen, Lattice):
         end = _on_finer_meshes(frozen, T, root, rule)
         vanished, x = _or_nothing(end.lattice, T, end.root)
-        return Settled(with_mesh_of(sc, end.lattice), end.root, x, vanished, end.verdict, end.near)
+        return Settled(with_fineness(sc, end.lattice.finer), end.root, x, vanished, end.verdict, end.near)
     vanished, x = _or_nothing(frozen, T, root)
     return Settled(sc, root, x, vanished, judged(rule)(frozen, T, x, root.jacobian), jnp.array(True))
 

@@ -11,8 +11,8 @@ Most elements of a batch go the short way, in blocks (`jaxgap.numerics.cutting`)
 4. judge: the residual after it, one evaluation with a finer rule, as in `solve`, and the stability of a branch.
 
 What does not end in a root of the promised accuracy (or clearly in the normal state) goes the long way: it is left to
-`solve_core`, as are complex starts. Every verdict but `CONVERGED`, `NORMAL` and `TRIVIAL` is therefore `solve`'s own, and these
-are given only where its conditions hold.
+`solve_core`, as are complex starts and lattices. Every verdict but `CONVERGED`, `NORMAL` and `TRIVIAL` is therefore `solve`'s
+own, and these are given only where its conditions hold.
 
 An element that has arrived waits unchanged for the others of its block, and blocks have one size: results do not depend on an
 element's neighbours or its place in the batch, and on the batch's size only by rounding, far below 10 eps / sigma_min (XLA
@@ -41,6 +41,7 @@ from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, alike, newton, norm
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.small import solved
+from jaxgap.solving.finer import refines
 from jaxgap.solving.judge import judge, status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
 from jaxgap.solving.normal_state import setting_in
@@ -49,11 +50,12 @@ from jaxgap.solving.path import Path, from_T_c, from_temperature, picked_up, wea
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.walk import ROUGH, SIDE, Walk, arrived, begin, go_on, going
+from jaxgap.spectra.mesh import fineness, with_fineness
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectra.regions import tables
 from jaxgap.spectra.several_bands import several
 
-__all__ = ["cut_for", "solve_many", "Ways"]
+__all__ = ["Ways", "cut_for", "goes_the_long_way", "solve_many"]
 
 FEWER = 0.3
 """Share of the rule's nodes with which roots are looked for: it finds them to 1e-4."""
@@ -96,6 +98,8 @@ class Found(NamedTuple):
     sigma_min: Float[Array, ""]
     quadrature_error: Float[Array, ""]
     differentiable: Bool[Array, ""]
+    finer: Float[Array, ""]
+    """How far the mesh of a lattice has been refined."""
     unstable_amplitude: Int[Array, ""]
     unstable_phase: Int[Array, ""]
 
@@ -134,13 +138,13 @@ def solve_many(
     # === convert and check
     require_float64()
     check(isinstance(systems, Superconductor), "systems", "be a batch of Superconductor", type(systems).__name__)
-    shape = jnp.shape(systems.Omega)
-    check(len(shape) == 1, "systems", "have one leading axis of elements in every leaf", f"Omega of shape {shape}")
+    shape = jnp.shape(systems.lam)[:-2]
+    check(len(shape) == 1, "systems", "have one leading axis of elements in every leaf", f"couplings of shape {shape}")
     check(shape[0] > 0, "systems", "hold at least one element", "none")
     T = jnp.asarray(T, jnp.float64)
     check(T.shape == shape, "T", f"have one temperature [K] per element, {shape}", f"shape {T.shape}")
     x = None if start is None else _starts(start, systems, shape[0])
-    pattern = None if branch is None else sign_pattern(branch, len(systems.bands))
+    pattern = None if branch is None else sign_pattern(branch, systems.signed)
 
     # === solve
     return many_core(systems, T, x, pattern, rule, ways)
@@ -158,7 +162,7 @@ def many_core(
     """`solve_many` in stages: the short way, the long way for what is left, and the implicit derivative."""
     frozen = jax.lax.stop_gradient((systems, T, x))
     found = _nothing(*frozen)
-    if ways != "long" and (x is None or not jnp.iscomplexobj(x)):
+    if ways != "long" and not goes_the_long_way(systems, x):
         found = _short_way(*frozen, pattern, rule)
     if ways != "short":
         long_way = partial(_long_way, pattern=pattern, rule=rule)
@@ -166,11 +170,17 @@ def many_core(
     return jax.vmap(partial(_solution, rule=rule))(systems, T, found)
 
 
+def goes_the_long_way(systems: Superconductor, start: Any) -> bool:
+    """Whether all elements do: from complex starts; of lattices, whose sums over one mesh fill a device by themselves."""
+    return refines(systems) or (start is not None and jnp.iscomplexobj(start))
+
+
 def _solution(sc: Superconductor, T: Any, found: Found, rule: Rule) -> Solution:
     """One element, with its implicit derivative."""
+    sc = with_fineness(sc, found.finer)
     Delta = implicit_amplitudes(sc, T, found.Delta, found.differentiable, None, rule)
     Delta = unless_nothing(Delta, found.status).astype(jnp.complex128)
-    rest = {name: value for name, value in found._asdict().items() if name != "Delta"}
+    rest = {name: value for name, value in found._asdict().items() if name not in ("Delta", "finer")}
     return Solution(superconductor=sc, T=T, Delta=Delta, label=label_of(sc, unless_nothing(found.Delta, found.status)), **rest)
 
 
@@ -192,7 +202,9 @@ def _nothing(sc: Superconductor, T: Any, x: Any) -> Found:
     amplitudes = jnp.zeros((len(T), len(sc.channels))) if x is None else jnp.zeros_like(x)
     zero, no = jnp.zeros_like(T), jnp.zeros(T.shape, bool)
     count = zero.astype(int)
-    return Found(amplitudes, jnp.full(T.shape, Status.NOT_CONVERGED, int), zero, count, zero, zero, no, count, count)
+    return Found(
+        amplitudes, jnp.full(T.shape, Status.NOT_CONVERGED, int), zero, count, zero, zero, no, fineness(sc), count, count
+    )
 
 
 # === the short way
@@ -231,6 +243,8 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
 
 def cut_for(systems: Superconductor) -> Cut:
     """How work on such systems is cut."""
+    if refines(systems):
+        return cut().of_meshes()
     return cut().of_heavy() if several(systems) or tables(systems) else cut()
 
 
@@ -350,6 +364,7 @@ def _finish(
         sigma_min=verdict.sigma_min,
         quadrature_error=jnp.where(vanished, 0.0, verdict.quadrature_error),
         differentiable=verdict.differentiable(kept),
+        finer=fineness(sc),
         unstable_amplitude=verdict.unstable_amplitude,
         unstable_phase=verdict.unstable_phase,
     )
@@ -368,4 +383,5 @@ def _long_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule) -> F
     one = jax.vmap(lambda sc, T, x: solve_core(sc, T, x, pattern, rule), in_axes=(0, 0, None if start is None else 0))
     solution = one(sc, T, start)
     Delta = solution.Delta if start is not None and jnp.iscomplexobj(start) else solution.Delta.real
-    return Found(Delta, *(getattr(solution, name) for name in Found._fields[1:]))
+    own = {"Delta": Delta, "finer": fineness(solution.superconductor)}
+    return Found(**own, **{name: getattr(solution, name) for name in Found._fields if name not in own})

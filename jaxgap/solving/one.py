@@ -20,7 +20,7 @@ from jaxgap.numerics.checks import NotConvergedError, check, check_finite, is_co
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Numbers, Real
 from jaxgap.solving.entry import takes_system
-from jaxgap.solving.finer import begun, refines, settled, unseen
+from jaxgap.solving.finer import begun, escalation, settled, unseen
 from jaxgap.solving.following import follow_from_T_c, follow_from_zero
 from jaxgap.solving.judge import status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
@@ -30,8 +30,6 @@ from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 __all__ = ["solve"]
 
-ESCALATION = (3, 9)
-"""Factors by which `solve` multiplies the nodes, in turn, when a solution is inaccurate (nearly gapless, T near 0)."""
 LARGEST_START = 1e3
 """Largest amplitude of a start, in units of Omega: solutions are of the order of lambda Omega."""
 
@@ -79,7 +77,7 @@ def solve(
     solution = solve_core(sc, T, Delta_0, pattern, rule)
     if not is_concrete(solution):
         return solution
-    for factor in () if refines(sc) else ESCALATION:
+    for factor in escalation(sc):
         if int(solution.status) == Status.INACCURATE:
             solution = solve_core(sc, T, amplitudes(solution, sc), pattern, Rule(*(factor * n for n in rule)))
     if throw and not bool(solution.converged):

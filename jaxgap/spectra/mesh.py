@@ -33,12 +33,13 @@ __all__ = [
     "checked",
     "coarser",
     "coldest_on",
+    "fineness",
     "for_walk",
     "gap_on",
     "mean_over",
     "mesh_for",
     "nodes_of",
-    "with_mesh_of",
+    "with_fineness",
 ]
 
 LEAST = 16
@@ -199,9 +200,14 @@ def for_walk(sc: Superconductor, T_c: Scalar) -> Superconductor:
     return eqx.tree_at(lambda s: s.mesh, sc, jax.lax.stop_gradient(jnp.where(sc.mesh > 0, jnp.minimum(sc.mesh, N), N)))
 
 
-def with_mesh_of(sc: Superconductor, other: Lattice) -> Superconductor:
-    """The same system on a mesh that has been refined as far as the other's."""
-    return eqx.tree_at(lambda s: s.finer, sc, other.finer)
+def fineness(sc: Superconductor) -> Float[Array, "..."]:
+    """How far the mesh of a lattice has been refined; 1 of bands."""
+    return sc.finer if isinstance(sc, Lattice) else jnp.ones(jnp.shape(sc.lam)[:-2])
+
+
+def with_fineness(sc: Superconductor, finer: Float[Array, "..."]) -> Superconductor:
+    """The same system, of a lattice on a mesh that has been refined so far."""
+    return eqx.tree_at(lambda s: s.finer, sc, finer) if isinstance(sc, Lattice) else sc
 
 
 def at_end(lattice: Lattice, Delta: Inexact[Array, "channel"], T: Scalar) -> Bool[Array, ""]:

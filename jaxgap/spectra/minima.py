@@ -36,6 +36,7 @@ __all__ = [
     "branch_minima_of",
     "branch_names",
     "dense_grid",
+    "excesses",
     "excitation_gap_of",
     "gapless_excess_of",
     "of_branches",
@@ -245,7 +246,12 @@ NEAR = 1e-6
 """The bracket reaches 1e-6 of the largest kappa to either side at least."""
 
 
-def gapless_excess_of(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[Array, "pair"]:
+def excesses(sc: Superconductor) -> int:
+    """How many numbers `gapless_excess_of` gives: one per cluster of linked bands, or one that says nothing."""
+    return max(len(sc.linked), 1)
+
+
+def gapless_excess_of(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[Array, "linked"]:
     r"""Zero where E_- of a cross-paired pair of bands touches zero [meV^2], positive where Delta_3 dominates. Real amplitudes.
 
     .. math:: \Delta_3^2 - \Delta_1 \Delta_2 + \zeta_1 \zeta_2 \quad \text{where} \quad \zeta_1 \Delta_2 + \zeta_2 \Delta_1 = 0

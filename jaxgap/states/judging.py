@@ -16,7 +16,7 @@ from jaxgap.model.family import Family
 from jaxgap.numerics.chunks import all_in_chunks
 from jaxgap.numerics.programs import program
 from jaxgap.solving.stability import negative_of_each, phase_block
-from jaxgap.spectra.minima import excitation_gap_of, gapless_excess_of
+from jaxgap.spectra.minima import excesses, excitation_gap_of, gapless_excess_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.states.ranking import ranked
 from jaxgap.states.search import SEARCH_STEPS, Places
@@ -37,7 +37,7 @@ class States(NamedTuple):
     """In the phases, for equal relaxation rates; 0 for complex amplitudes."""
     gap: Float[np.ndarray, "*point state"]
     """Smallest excitation energy [meV]."""
-    excess: Float[np.ndarray, "*point state pair"]
+    excess: Float[np.ndarray, "*point state linked"]
     """`gapless_excess_of` of real amplitudes [meV^2]."""
 
     @property
@@ -60,7 +60,7 @@ class _Values(NamedTuple):
     """Whether g is symmetric, so that there is a free energy."""
     free_energy: Float[Array | np.ndarray, "state"]
     gap: Float[Array | np.ndarray, "state"]
-    excess: Float[Array | np.ndarray, "state pair"]
+    excess: Float[Array | np.ndarray, "state linked"]
     blocks: tuple[Float[Array | np.ndarray, "state x x"], ...]
     """Amplitude and phase block of M, or all of M."""
 
@@ -79,7 +79,7 @@ def _values(
         else:
             good, M = jnp.ones((), bool), residual_and_matrix(sc, D, T)[1]
         broken = jnp.iscomplexobj(D)
-        excess = jnp.full(max(len(sc.linked), 1), jnp.nan) if broken else gapless_excess_of(sc, D)
+        excess = jnp.full(excesses(sc), jnp.nan) if broken else gapless_excess_of(sc, D)
         blocks = (M,) if broken else (M, phase_block(sc, D, T))
         values = jnp.asarray(sc.has_free_energy), free_energy_of(sc, D, T), excitation_gap_of(sc, D)
         return _Values(D, good, *values, excess, blocks)
@@ -100,12 +100,12 @@ def values_of(
     return found
 
 
-def judged(at: Places, Delta: Inexact[np.ndarray, "point state channel"], pairs: int, block: int) -> States:
-    """The states near `Delta`: real ones, or of those that break time reversal the stable ones."""
+def judged(at: Places, Delta: Inexact[np.ndarray, "point state channel"], linked: int, block: int) -> States:
+    """The states near `Delta`: real ones, or of those that break time reversal the stable ones; with as many `excesses`."""
     present = np.isfinite(Delta).all(axis=2)
     shape, nothing = present.shape, np.full(present.shape, np.nan)
     none = np.full(shape, -1)
-    out = States(np.full_like(Delta, np.nan), nothing, none, none.copy(), nothing.copy(), np.full((*shape, pairs), np.nan))
+    out = States(np.full_like(Delta, np.nan), nothing, none, none.copy(), nothing.copy(), np.full((*shape, linked), np.nan))
     if not present.any():
         return out
     point, _ = np.nonzero(present)

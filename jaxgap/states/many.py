@@ -18,6 +18,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.programs import program
 from jaxgap.solving.stability import negative_of_each
+from jaxgap.spectra.minima import excesses
 from jaxgap.states.identity import different_states
 from jaxgap.states.judging import States, in_order, joined, judged
 from jaxgap.states.ranking import NORMAL_GROUND, ground_index
@@ -41,7 +42,7 @@ class Found(NamedTuple):
 def search(at: Places) -> Found:
     """All states found at every point."""
     systems, normal_stable, symmetric = systems_on(at)
-    starts, judge = starts_of(systems), partial(judged, pairs=max(len(systems.cross), 1))
+    starts, judge = starts_of(systems), partial(judged, linked=excesses(systems))
     real = judge(at, real_states(at, starts, AT_MANY_POINTS, REAL_SLOTS), block=AT_MANY_POINTS.block)
 
     # === beside real states that are soft in their phases alone, and from complex starts where nothing else is stable

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from jaxgap.model.records import Record
-from jaxgap.model.superconductor import to_toml
+from jaxgap.model.systems import to_toml
 from jaxgap.sweeps.grid import Axis, Blocks, Points
 from jaxgap.sweeps.quantities import NAMES, Quantity, Sensitivity
 from jaxgap.sweeps.work import Work

@@ -29,10 +29,11 @@ from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.programs import KNOWN, counted
 from jaxgap.observables.quantities import DELTA
 from jaxgap.observables.quantity import Quantity
+from jaxgap.solving.finer import escalation
 from jaxgap.solving.labels import Label
-from jaxgap.solving.many import Ways, solve_many
-from jaxgap.solving.one import ESCALATION
+from jaxgap.solving.many import Ways, cut_for, goes_the_long_way, solve_many
 from jaxgap.solving.solution import Solution, Status
+from jaxgap.spectra.mesh import fineness, with_fineness
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.sweeps.quantities import Sensitivity
 
@@ -71,7 +72,7 @@ class Evaluator:
         """
         start = None if start is None else np.broadcast_to(start, (len(rows), np.shape(start)[-1]))
         out = self._run(DEFAULT_RULE, rows, start, self.branch)
-        for factor in ESCALATION:
+        for factor in escalation(self.family.sc):
             again = np.flatnonzero(out["status"] == Status.INACCURATE)
             if not len(again):
                 break
@@ -101,7 +102,7 @@ class Evaluator:
 
     def _run(self, rule: Rule, rows: np.ndarray, start: Any, branch: str | None) -> dict[str, np.ndarray]:
         """The short way of `solve_many` for all rows, and the long one, a program of its own, if anything is left."""
-        if start is not None and np.iscomplexobj(start):
+        if goes_the_long_way(self.family.sc, start):
             return self._go("long", rule, rows, start, branch)
         out = self._go("short", rule, rows, start, branch)
         left = np.flatnonzero(out["status"] == Status.NOT_CONVERGED)
@@ -113,14 +114,14 @@ class Evaluator:
 
     def _go(self, ways: Ways, rule: Rule, rows: np.ndarray, start: Any, branch: str | None) -> dict[str, np.ndarray]:
         devices = tuple(jax.local_devices())
-        batch = self.batch if ways == "short" else min(cut().long, self.batch)
+        batch = self.batch if ways == "short" else min(cut_for(self.family.sc).long, self.batch)
         program = self._program(batch, ways, rule, start if start is None else start.dtype, branch, devices)
         spread = NamedSharding(_mesh(devices), PartitionSpec("device"))
         waiting: list[Any] = []
         done: list[dict[str, np.ndarray]] = []
         for piece in _pieces(batch * len(devices), rows, start):
             waiting.append(program(self.family, *jax.device_put(piece, spread)))
-            if len(waiting) > cut().ahead:
+            if len(waiting) > cut_for(self.family.sc).ahead:
                 done.append(jax.device_get(waiting.pop(0)))
         done += jax.device_get(waiting)
         return {name: np.concatenate([one[name] for one in done])[: len(rows)] for name in done[0]}
@@ -162,7 +163,8 @@ class Evaluator:
             normal = (solved.status == Status.TRIVIAL) & (start == 0).all(axis=1)
             solved = eqx.tree_at(lambda s: s.status, solved, jnp.where(normal, Status.NORMAL, solved.status))
         real = start is None or not jnp.iscomplexobj(start)
-        return jax.lax.map(partial(self._of_one, family, rule, real), (rows, solved), batch_size=min(cut().piece, len(rows)))
+        piece = min(cut_for(family.sc).piece, len(rows))
+        return jax.lax.map(partial(self._of_one, family, rule, real), (rows, solved), batch_size=piece)
 
     def _of_one(self, family: Section, rule: Rule, real: bool, element: Any) -> dict[str, Any]:
         """All variables of one point: NaN, and -1 for an integer, where the solution asked for was not found."""
@@ -200,6 +202,7 @@ class Evaluator:
 
         def values(p: Any) -> list[Any]:
             sc, T = self._moved(family, row, p)
+            sc = with_fineness(sc, fineness(solution.superconductor))
             Delta = implicit_amplitudes(sc, T, D, trusted, jacobian, rule).astype(complex)
             there = eqx.tree_at(lambda s: (s.superconductor, s.T, s.Delta), solution, (sc, T, Delta))
             return [one(sc, T, there) for one in differentiated.values()]

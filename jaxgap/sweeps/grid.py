@@ -194,19 +194,17 @@ def _known(sc: Superconductor, name: str) -> tuple[Moves, str]:
     """(moves, unit) of an axis that is `T`, `d`, or a path."""
     if name == "T":
         return leaf("T"), "K"
-    if name == "d" and len(sc.bands) == 2 and len(sc.cross) == 1:
+    if name == "d" and sc.cross == ((0, 1),) and len(sc.bands) == 2:
         masses = [float(band.tangent[0]) for band in sc.bands]
         check(masses[0] == masses[1], "d", "belong to bands of equal masses (else set `mu[...]` itself)", f"masses {masses}")
         return apart, "meV"
     path = sc.canonical(name)
-    return leaf(path), unit_of(path)
+    return leaf(path), unit_of(sc, path)
 
 
-def unit_of(path: str) -> str:
-    """Unit of a leaf."""
-    if path == "T":
-        return "K"
-    return "meV" if path == "Omega" or path.startswith("mu[") else "electron mass" if path.startswith("mass[") else "1"
+def unit_of(sc: Superconductor, path: str) -> str:
+    """Unit of a leaf, or of the temperature."""
+    return "K" if path == "T" else sc.unit(path)
 
 
 def apart(sc: Superconductor, d: Coordinate) -> Superconductor:

@@ -105,7 +105,7 @@ def _by_name(text: str, points: Points) -> Quantity:
         raise InputError(f"Observable `{text}`: cannot differentiate `{what}`; what can be differentiated is {good}.")
     axes = {one.name: one.unit for one in points.axes}
     place = along if along in axes or along == "T" else points.family.sc.canonical(along)
-    unit = axes.get(place) or unit_of(place)
+    unit = axes.get(place) or unit_of(points.family.sc, place)
     base = NAMES[what]
     about = {one.name: getattr(base, one.name) for one in fields(base)} | {
         "name": f"d_{what}_d_{along}",

@@ -14,6 +14,7 @@ from jaxgap.numerics.checks import InputError, check
 from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.provenance import provenance
+from jaxgap.solving.many import cut_for
 from jaxgap.sweeps.configuration import configuration, digest
 from jaxgap.sweeps.extras import require
 from jaxgap.sweeps.grid import Blocks, Points, points
@@ -28,7 +29,7 @@ from jaxgap.sweeps.work import Work, work
 __all__ = ["sweep", "open_sweep"]
 
 CHUNK = 16384
-"""Points of a block, unless it is said."""
+"""Points of a block, unless it is said; fewer where a point takes long."""
 
 
 def sweep(
@@ -133,7 +134,10 @@ def _as_begun(store: str | Path | None, where: Points, chunk: int | None, batch:
         chunk = 1
         for extent in begun["chunk"]:
             chunk *= extent
-    return chunk or max(CHUNK, cut().batch), batch or begun.get("batch")
+    if chunk is None:
+        together = cut_for(where.family.sc).batch
+        chunk = max(CHUNK * together // cut().batch, together)
+    return chunk, batch or begun.get("batch")
 
 
 def _run(where: Points, task: Work, blocks: Blocks, sink: Memory | Store, progress: Report | None) -> None:

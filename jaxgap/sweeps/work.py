@@ -81,7 +81,7 @@ def work(
     check(branch is None or start is None, "start", "not be given together with `branch`", "both")
     check(batch is None or (isinstance(batch, int) and batch > 0), "batch", "be a positive integer", repr(batch))
     if branch is not None:
-        sign_pattern(branch, len(sc.bands))
+        sign_pattern(branch, sc.signed)
     amplitudes_ = None if start is None else np.asarray(amplitudes(start, sc))
     real = mode == "branch" and (amplitudes_ is None or not np.iscomplexobj(amplitudes_))
     names = tuple(one.name for one in points.axes)

@@ -9,7 +9,7 @@ import pytest
 
 from jaxgap import critical_temperature, load, materials, save, solve, superconductor
 from jaxgap.fitting.loading import load_fit
-from jaxgap.model.superconductor import from_toml, to_toml
+from jaxgap.model.systems import from_toml, to_toml
 
 REPEATABLE = 1e-9
 """Two ways to the same solution agree to the accuracy that `solve` promises."""

@@ -20,7 +20,7 @@ from jaxgap.fitting.predictions import predictions
 from jaxgap.fitting.problem import problem, system_at
 from jaxgap.fitting.report.files import as_json, verdict
 from jaxgap.fitting.uncertainty import curvature, curve_sigma
-from jaxgap.model.superconductor import from_toml
+from jaxgap.model.systems import from_toml
 from jaxgap.observables import branch_minima, coherence_peaks, fermi_momentum_gaps
 from jaxgap.spectra.minima import branch_minima_of
 

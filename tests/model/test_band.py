@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from jaxgap import InputError, critical_temperature, parabolic_band, solve, superconductor
 from jaxgap.equations.pairing import anomalous_densities
 from jaxgap.model.band import Band, density_of_states, kappa_F, shell, velocity
-from jaxgap.model.superconductor import to_toml
+from jaxgap.model.systems import to_toml
 from jaxgap.observables import branch_minima, excitation_gap, superfluid_density, tunnelling_density_of_states
 from jaxgap.units import hbar2_over_2m_e, k_B
 

@@ -18,7 +18,7 @@ from jaxgap import (
     save,
     superconductor,
 )
-from jaxgap.model.superconductor import from_toml, to_toml
+from jaxgap.model.systems import from_toml, to_toml
 
 ROUNDING = 1e-15
 """One product or quotient."""

@@ -23,7 +23,7 @@ from jaxgap.equations.free_energy import free_energy_functional
 from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.pairing import gap_residual, pack
 from jaxgap.model.band import density_of_states
-from jaxgap.model.superconductor import from_toml, to_toml
+from jaxgap.model.systems import from_toml, to_toml
 from jaxgap.model.tabulated import coarser
 from jaxgap.observables import (
     dispersion,

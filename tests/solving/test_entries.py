@@ -15,7 +15,8 @@ import pytest
 
 import jaxgap
 from jaxgap import InputError, Status, materials, observables, save, solve, symmetrised
-from jaxgap.model.superconductor import check_one_system, to_toml
+from jaxgap.model.superconductor import check_one_system
+from jaxgap.model.systems import to_toml
 
 ARGUMENTS = {
     "T": 1.0,

@@ -79,7 +79,7 @@ def _draw_curves(ax: Axes, found: SampleResult, branch: str) -> bool:
         style = {"color": _colour(i), "lw": 2.2, "label": f"{branch}, {name} branch", "zorder": 3}
         dashed |= _draw_branch(ax, found.curve, i, **style)
         _draw_band(ax, found, i)
-    label: str | None = f"{other_branch(branch, len(found.superconductor.bands))} (not fitted)"
+    label: str | None = f"{other_branch(branch, found.superconductor.signed)} (not fitted)"
     for i in range(found.comparison.gaps.shape[1]):
         before = len(ax.get_legend_handles_labels()[1])
         dashed |= _draw_branch(ax, found.comparison, i, color="0.55", lw=1.2, label=label)

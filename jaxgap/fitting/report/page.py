@@ -21,7 +21,7 @@ from jaxgap.fitting.report.pictures import (
 from jaxgap.fitting.report.rows import ComparedRow, compared, curves, number_rows, p_value, parameter_rows, reached
 from jaxgap.fitting.report.verdict import starts_text, verdict
 from jaxgap.fitting.result import FitResult
-from jaxgap.model.superconductor import to_toml
+from jaxgap.model.systems import to_toml
 from jaxgap.observables.quantities import MEASURED
 from jaxgap.plotting import page as plotting
 from jaxgap.plotting.page import Html, element, folded, image, joined, remark, table

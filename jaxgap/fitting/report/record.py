@@ -27,7 +27,8 @@ from jaxgap.fitting.report.verdict import verdict
 from jaxgap.fitting.result import FitResult, Line, SampleResult, Tried
 from jaxgap.fitting.uncertainty import Prediction
 from jaxgap.model.records import Codes, Flags, Matrix, Number, Record, Row, Vector, read_record, source
-from jaxgap.model.superconductor import Superconductor, from_toml, to_toml
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.systems import from_toml, to_toml
 from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.provenance import Provenance
 from jaxgap.solving.curves import GapCurve
