@@ -20,9 +20,9 @@ from jaxgap.equations.nodes import Meshed
 from jaxgap.model.lattice import Lattice
 from jaxgap.numerics.programs import barrier
 from jaxgap.numerics.small import symmetric_eigenvectors
+from jaxgap.spectra.lattice_matrices import at_nodes
 from jaxgap.spectra.mesh import Block as Nodes
 from jaxgap.spectra.mesh import Mesh, mean_over
-from jaxgap.spectra.on_lattice import at_nodes
 from jaxgap.units import thermal_energy
 
 __all__ = ["densities_on_lattices", "kernels_on_lattices", "lattice_densities", "sizes_of_many", "sizes_on_lattice"]

@@ -95,6 +95,24 @@ class Lattice(Superconductor):
         )
 
     @property
+    def components(self) -> tuple[str, ...]:
+        return self.orbitals
+
+    def normal_density(self, weights: Float[Array, "component"]) -> Float[Array, ""]:
+        return jnp.ones(())
+
+    def places(self, k: object) -> Float[Array, "k axis"]:
+        check_finite("k", k)
+        at = jnp.atleast_2d(jnp.asarray(cast(Reals, k), jnp.float64))
+        check(
+            at.ndim == 2 and at.shape[1] == self.dimension,
+            "k",
+            f"be points of {self.dimension} components",
+            f"shape {at.shape}",
+        )
+        return at
+
+    @property
     def beyond(self) -> tuple[Band, ...]:
         return ()
 

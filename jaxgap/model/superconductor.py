@@ -174,6 +174,25 @@ class Superconductor(eqx.Module):
         return tuple(band.name for band in self.bands)
 
     @property
+    def components(self) -> tuple[str, ...]:
+        """What spectra tell apart, by name: the bands; of a lattice the orbitals."""
+        return self.band_names
+
+    def normal_density(self, weights: Float[Array, "component"]) -> Float[Array, ""]:
+        """What weighted densities of states are divided by: sum_i w_i N_i [unit of N]; 1 of a lattice, whose N(0) may be
+        singular: its own are in 1/meV per cell and spin."""
+        return self.N[: len(self.components)] @ weights
+
+    def places(self, k: object) -> Float[Array, "k *axis"]:
+        """Where spectra are asked for: kappa = hbar^2 k^2 / 2 m_e [meV]; of a lattice k itself. Checked, and an array."""
+        kappa = jnp.atleast_1d(jnp.asarray(cast(Reals, k), jnp.float64))
+        if is_concrete(kappa):
+            values = np.asarray(kappa)
+            good = bool(np.all(np.isfinite(values)) and np.all(values >= 0))
+            check(good, "kappa", "be finite and not negative [meV]", np.min(values))
+        return kappa
+
+    @property
     def beyond(self) -> tuple[Band, ...]:
         """The bands, which are normal outside their shells; a lattice has none."""
         return self.bands

@@ -11,8 +11,17 @@ from jaxtyping import Array, Float
 
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
+from jaxgap.spectra.green import smallest_broadening
 
-__all__ = ["band_weights", "check_pairs", "finite", "not_negative", "pair_weights", "positive"]
+__all__ = ["band_weights", "check_pairs", "check_resolved", "finite", "not_negative", "pair_weights", "positive"]
+
+
+def check_resolved(sc: Superconductor, name: str, width: Any, more: Any = 0.0) -> None:
+    """Raise `InputError` where the mesh of a lattice does not resolve a `width` [meV], to which something may be added."""
+    if is_concrete((sc, width, more)):
+        least = float(smallest_broadening(sc)) - float(more)
+        needs = f"be at least {least:.3g} meV on this lattice, whose largest mesh resolves no less (`mesh` gives a larger one)"
+        check(float(width) >= least, name, needs, width)
 
 
 def check_pairs(sc: Superconductor, what: str) -> None:
@@ -55,9 +64,9 @@ def _check_number(name: str, value: Any, suffix: str) -> None:
 
 
 def band_weights(weights: Any, n: int) -> Float[Array, "band"]:
-    """One weight for each of n bands, ones by default."""
+    """One weight for each of n bands or orbitals, ones by default."""
     weights = jnp.ones(n) if weights is None else jnp.asarray(weights, jnp.float64)
-    check(weights.shape == (n,), "weights", f"have {n} numbers, one per band", f"shape {weights.shape}")
+    check(weights.shape == (n,), "weights", f"have {n} numbers, one per band or orbital", f"shape {weights.shape}")
     return _weighing(weights)
 
 

@@ -60,13 +60,13 @@ STEP = 0.34
 def spectral_function(solution: PairedState, kappa: Reals, omega: Reals, Gamma: Real) -> Float[Array, "band kappa omega"]:
     """A_i(k, omega) [1/meV] of every band at kappa = hbar^2 k^2 / 2 m_e [meV] and energies omega [meV].
 
+    Of a lattice: of every orbital at k [k, axis], in units of the reciprocal lattice over 2 pi (`path_between`). They add up to
+    tr A, which does not depend on the choice of orbitals.
+
     Gamma is the half width of the peaks [meV], positive. Outside its shell a band is normal, as in `dispersion`.
     """
     check_finite("omega", omega)
-    kappa = jnp.atleast_1d(jnp.asarray(kappa, jnp.float64))
-    if is_concrete(kappa):
-        good = bool(np.all(np.isfinite(kappa)) and np.all(np.asarray(kappa) >= 0))
-        check(good, "kappa", "be finite and not negative [meV]", np.min(np.asarray(kappa)))
+    kappa = solution.superconductor.places(kappa)
     Gamma = positive("Gamma", Gamma, "meV")
     omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
     return _spectral_function(solution, kappa, omega, Gamma)
@@ -74,9 +74,9 @@ def spectral_function(solution: PairedState, kappa: Reals, omega: Reals, Gamma: 
 
 @program
 def _spectral_function(
-    solution: PairedState, kappa: Float[Array, "kappa"], omega: Float[Array, "omega"], Gamma: Float[Array, ""]
+    solution: PairedState, kappa: Float[Array, "kappa *axis"], omega: Float[Array, "omega"], Gamma: Float[Array, ""]
 ) -> Float[Array, "band kappa omega"]:
-    return -solution.green_function(kappa[:, None], omega + 1j * Gamma).imag / jnp.pi
+    return -solution.green_function_at(kappa, omega + 1j * Gamma).imag / jnp.pi
 
 
 # --- photoemission ----------------------------------------------------------------------------------------------------

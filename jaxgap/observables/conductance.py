@@ -25,7 +25,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals
-from jaxgap.observables._checks import band_weights, not_negative
+from jaxgap.observables._checks import band_weights, check_resolved, not_negative
 from jaxgap.observables.density_of_states import tunnelling_density_of_states
 from jaxgap.observables.measurements import BACKGROUND
 from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Need, Numbers, Picture, Quantity, Ranges
@@ -46,18 +46,23 @@ def tunnelling_conductance(
 ) -> Float[Array, "voltage"]:
     """dI/dV of a solved state at voltages V [mV], relative to the normal state's, smeared with the state's temperature.
 
+    Of a lattice it is that of the density of states itself [1/meV per cell and spin], summed with the orbitals' weights; its
+    mesh resolves no less than some Gamma + pi k_B T / 2, which an `InputError` tells (NaN where JAX traces).
+
     Args:
         solution: the state; its temperature is that of the junction.
         V: voltages [mV].
         Gamma: Dynes broadening [meV], not negative: 0 is exact at every temperature.
-        weights: tunnelling weight of every band (any common factor drops out); by default bands tunnel equally.
+        weights: tunnelling weight of every band (any common factor drops out) or orbital (there it does not); by default all
+            tunnel equally.
     """
     sc = solution.superconductor
     check_finite("V", V)
     broadening = not_negative("Gamma", Gamma, "meV")
-    weights = band_weights(weights, len(sc.bands))
+    weights = band_weights(weights, len(sc.components))
     if is_concrete((Gamma, solution.T)) and float(Gamma) == 0.0 == float(solution.T):
         return tunnelling_density_of_states(solution, V, 0.0, weights=weights).total
+    check_resolved(sc, "Gamma", Gamma, np.pi * k_B * float(solution.T) / 2 if is_concrete(solution.T) else solution.T)
     V = jnp.atleast_1d(jnp.asarray(V, jnp.float64))
     nodes = common_nodes(V, solution.T) if is_concrete((V, solution.T)) else None
     if nodes is not None:
@@ -103,7 +108,7 @@ def conductance_of(
         smeared = jnp.einsum("vs,vsi->vi", real, G.imag) + jnp.einsum("vs,vsi->vi", imag, G.real)
     else:
         smeared = real @ G.imag + imag @ G.real
-    return -(smeared @ weights) / (jnp.pi * (sc.N[: len(sc.bands)] @ weights))
+    return -(smeared @ weights) / (jnp.pi * sc.normal_density(weights))
 
 
 def thermal_kernel(x: Float[Array, "*x"]) -> tuple[Float[Array, "*x"], Float[Array, "*x"]]:
@@ -130,7 +135,7 @@ def _observed(
     if not plan:
         return tunnelling_conductance(s, V, Gamma, weights=weights)
     broadening = jnp.asarray(Gamma, jnp.float64)
-    return conductance_of(s, jnp.asarray(V, jnp.float64), broadening, band_weights(weights, len(sc.bands)), **plan)
+    return conductance_of(s, jnp.asarray(V, jnp.float64), broadening, band_weights(weights, len(sc.components)), **plan)
 
 
 TUNNELLING = Quantity(

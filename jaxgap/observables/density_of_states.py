@@ -21,7 +21,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals
-from jaxgap.observables._checks import band_weights, not_negative
+from jaxgap.observables._checks import band_weights, check_resolved, not_negative
 from jaxgap.observables.measurements import background
 from jaxgap.observables.quantity import GAMMA, PICTURE_REACH, WEIGHTS, Need, Numbers, Picture, Quantity, Ranges
 from jaxgap.observables.views import ENERGY, Spectra, View
@@ -36,12 +36,12 @@ __all__ = [
 
 
 class DensityOfStates(NamedTuple):
-    """Density of states relative to the normal state's, weighted as bands tunnel."""
+    """Density of states relative to the normal state's, weighted as bands tunnel; of a lattice in 1/meV per cell and spin."""
 
     total: Float[Array, "omega"]
-    """Sum over the bands; 1 far from the gaps."""
+    """Sum over the bands; 1 far from the gaps. Of a lattice over its orbitals."""
     bands: Float[Array, "band omega"]
-    """Contribution of every band; they add up to the total."""
+    """Contribution of every band, or orbital; they add up to the total."""
 
 
 @takes_solution
@@ -52,17 +52,24 @@ def tunnelling_density_of_states(
 
     .. math:: N(\omega) / N(0) = \sum_i w_i N_i(\omega) / \sum_i w_i N_i(0)
 
+    Of a lattice, whose N(0) may be singular, it is sum_a w_a N_a(omega) over the orbitals [1/meV per cell and spin]; without
+    weights it integrates to the number of orbitals. Its mesh is chosen for Gamma, and two meshes are compared
+    (`spectra.lattice_green`): N is right to 1e-4 / depth, the depth being the largest |h - mu|, mostly to 1e-6 / depth. A
+    Gamma that no mesh resolves is an `InputError` that says the smallest one, and NaN where JAX traces.
+
     Args:
         solution: the state.
         omega: energies [meV].
         Gamma: Dynes broadening [meV], not negative. At exactly 0 (a number, not traced) the density of states is that of sharp
-            quasiparticles: infinite at the van Hove singularities themselves.
-        weights: tunnelling weight of every band (any common factor drops out); by default bands tunnel equally.
+            quasiparticles: infinite at the van Hove singularities themselves. A lattice needs one that is positive.
+        weights: tunnelling weight of every band (any common factor drops out) or orbital (there it does not); by default all
+            tunnel equally.
     """
     check_finite("omega", omega)
     broadening = not_negative("Gamma", Gamma, "meV")
     omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
-    weights = band_weights(weights, len(solution.superconductor.bands))
+    weights = band_weights(weights, len(solution.superconductor.components))
+    check_resolved(solution.superconductor, "Gamma", Gamma)
     if is_concrete(Gamma) and float(Gamma) == 0.0:
         return _clean_density_of_states(solution, omega, weights)
     return _density_of_states(solution, omega, broadening, weights)
@@ -89,7 +96,7 @@ def _clean_density_of_states(
 def _weighted(sc: Superconductor, N: Float[Array, "band omega"], weights: Float[Array, "band"]) -> DensityOfStates:
     # A band that does not tunnel adds 0, also where its density of states is infinite.
     weighted = jnp.where(weights[:, None] > 0, weights[:, None] * N, 0.0)
-    bands = weighted / (sc.N[: len(sc.bands)] @ weights)
+    bands = weighted / sc.normal_density(weights)
     return DensityOfStates(jnp.sum(bands, axis=0), bands)
 
 

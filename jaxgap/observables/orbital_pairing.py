@@ -15,12 +15,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgap.model.lattice import Lattice
-from jaxgap.numerics.checks import check, check_finite
+from jaxgap.numerics.checks import check
 from jaxgap.numerics.types import Reals
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
+from jaxgap.spectra.lattice_matrices import at_nodes, energies_at
 from jaxgap.spectra.mesh import gap_on
-from jaxgap.spectra.on_lattice import at_nodes, energies_at
 
 __all__ = ["BandBasis", "band_basis", "lattice_energies", "path_between"]
 
@@ -37,7 +37,7 @@ class BandBasis(NamedTuple):
 @takes_solution
 def band_basis(solution: Solution, k: object) -> BandBasis:
     """Energies of bands, and gaps within and between them, at k [k, axis], in units of the reciprocal lattice over 2 pi."""
-    lattice, at = _lattice(solution), _points(solution, k)
+    lattice, at = _lattice(solution), solution.superconductor.places(k)
     h, phi = at_nodes(lattice, at)
     xi, U = jnp.linalg.eigh(h)
     D = jax.vmap(lambda forms: gap_on(lattice, solution.Delta, forms))(phi)
@@ -47,7 +47,7 @@ def band_basis(solution: Solution, k: object) -> BandBasis:
 @takes_solution
 def lattice_energies(solution: Solution, k: object) -> Float[Array, "k branch"]:
     """Quasiparticle energies [meV] at k [k, axis], lowest first: of a path, `path_between`."""
-    return energies_at(_lattice(solution), solution.Delta, _points(solution, k))
+    return energies_at(_lattice(solution), solution.Delta, solution.superconductor.places(k))
 
 
 def path_between(*corners: object, n: int = 100) -> Float[Array, "k axis"]:
@@ -64,10 +64,3 @@ def _lattice(solution: Solution) -> Lattice:
     check(isinstance(sc, Lattice), "solution", "be of a Lattice", type(sc).__name__)
     assert isinstance(sc, Lattice)
     return sc
-
-
-def _points(solution: Solution, k: object) -> Float[Array, "k axis"]:
-    check_finite("k", k)
-    at, d = jnp.atleast_2d(jnp.asarray(cast(Reals, k), jnp.float64)), solution.superconductor.dimension
-    check(at.ndim == 2 and at.shape[1] == d, "k", f"be points of {d} components", f"shape {at.shape}")
-    return at

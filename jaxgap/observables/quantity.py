@@ -106,7 +106,7 @@ class Setting(NamedTuple):
         """Raise `InputError` for a value that the experiment would refuse of this system; it is `called` as it was given."""
         name = called or self.name
         if self.of_bands:
-            band_weights(value, len(sc.bands))
+            band_weights(value, len(sc.components))
         elif value is None:
             check(not self.required, name, f"be given{f' [{self.unit}]' * bool(self.unit)}", "None")
         elif self.positive:

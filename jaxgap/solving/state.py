@@ -23,19 +23,17 @@ from jaxgap.spectra.green import (
     clean_density_of_states_of,
     energies_of,
     green_function,
+    green_function_at,
     local_functions,
+    local_functions_at,
     normal_green_function,
     singular_energies_of,
 )
 from jaxgap.spectra.quadrature import Rule
-from jaxgap.spectra.several_bands import several
 
 __all__ = ["GivenState", "MeanFieldState", "PairedState"]
 
 Scalar = Float[Array, ""]
-
-ENERGIES = 64
-"""At which local functions of clusters of several bands are computed together: what a processor's cache holds."""
 
 
 class PairedState(eqx.Module):
@@ -55,11 +53,11 @@ class PairedState(eqx.Module):
 
     def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
         """`local_functions` of many energies, which come first."""
-        if several(self.superconductor):
-            # Each has a matrix at each of hundreds of nodes: thousands of energies at once would fill gigabytes.
-            found: LocalFunctions = jax.lax.map(self.local_functions, z, batch_size=ENERGIES)
-            return found
         return jax.vmap(self.local_functions)(z)
+
+    def green_function_at(self, k: Float[Array, "k *axis"], z: Complex[Array, "omega"]) -> Complex[Array, "band k omega"]:
+        """G_ii(k, z) of every band at all kappa, of every orbital at all k of a lattice, and all energies [1/meV]."""
+        return self.green_function(k[:, None], z)
 
     @abstractmethod
     def normal_green_function(self, z: Complex[Array, ""]) -> Complex[Array, "band"]:
@@ -84,7 +82,13 @@ class MeanFieldState(PairedState):
         return green_function(self.superconductor, self.Delta, kappa, z)
 
     def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
-        return local_functions(self.superconductor, self.Delta + 0j, z)
+        return local_functions(self.superconductor, self.Delta, z)
+
+    def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
+        return local_functions_at(self.superconductor, self.Delta, z)
+
+    def green_function_at(self, k: Float[Array, "k *axis"], z: Complex[Array, "omega"]) -> Complex[Array, "band k omega"]:
+        return green_function_at(self.superconductor, self.Delta, k, z)
 
     def normal_green_function(self, z: Complex[Array, ""]) -> Complex[Array, "band"]:
         return normal_green_function(self.superconductor, z)

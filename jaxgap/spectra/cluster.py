@@ -22,13 +22,14 @@ S = TypeVar("S")
 
 
 class LocalFunctions(NamedTuple):
-    """Nambu's Green's function (z - H)^-1 of every band at one place, z = omega + i Gamma [unit of N]."""
+    """Nambu's Green's function (z - H)^-1 of every band at one place, z = omega + i Gamma [unit of N]; of every orbital of a
+    lattice [1/meV per cell and spin]."""
 
-    G: Complex[Array, "band"]
+    G: Complex[Array, "*omega band"]
     """sum_k G_ii(k, z), the electrons'."""
-    below: Complex[Array, "band"]
+    below: Complex[Array, "*omega band"]
     """sum_k G_ii(k, -omega + i Gamma): the same at the opposite energy; only its imaginary part is right."""
-    M: Complex[Array, "band"]
+    M: Complex[Array, "*omega band"]
     r"""-(1/\pi) \sum_k {\rm Im} F_ii(k, z) with the imaginary part of the functions of z that multiply the amplitudes: the
     anomalous spectral function, which turns with the amplitudes' phase."""
 
@@ -55,6 +56,27 @@ class ClusterSpectrum(eqx.Module):
     @abstractmethod
     def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
         """Sums over the k inside the shells of its bands, with nodes of their own for z."""
+
+    @property
+    def components(self) -> tuple[int, ...]:
+        """The places of its bands among the system's: of a lattice those of its orbitals."""
+        return self.cluster.bands
+
+    def smallest_broadening(self) -> Float[Array, ""]:
+        """The smallest Im z [meV] at which local functions are known: 0, but where sums are over a mesh."""
+        return jnp.zeros(())
+
+    def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
+        """The same of many energies, which come first."""
+        return jax.vmap(self._local_of_complex)(z)
+
+    def green_function_at(self, k: Float[Array, "k *axis"], z: Complex[Array, "omega"]) -> Complex[Array, "own k omega"]:
+        """G_ii(k, z) of its bands at all kappa, or k of a lattice, and all energies [1/meV]."""
+        shape = len(k), len(z)
+        return jnp.stack([jnp.broadcast_to(G, shape) for G in self.green_function(k[:, None], z)])
+
+    def _local_of_complex(self, z: Complex[Array, ""]) -> LocalFunctions:
+        return eqx.tree_at(lambda s: s.Delta, self, self.Delta + 0j).local_functions(z)
 
     @abstractmethod
     def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:

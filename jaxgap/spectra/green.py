@@ -9,8 +9,10 @@ itself has lost them.
 """
 
 from collections.abc import Callable
+from functools import partial, reduce
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
 
@@ -30,10 +32,13 @@ __all__ = [
     "clusters_of",
     "energies_of",
     "green_function",
+    "green_function_at",
     "local_functions",
+    "local_functions_at",
     "local_green_function",
     "normal_green_function",
     "singular_energies_of",
+    "smallest_broadening",
     "with_own_sums",
 ]
 
@@ -80,12 +85,33 @@ def green_function(
 
 def local_functions(sc: Superconductor, Delta: Amplitudes, z: Complex[Array, ""]) -> LocalFunctions:
     """Normal and anomalous Green's functions of every band, summed over all k."""
-    G, below = (jnp.stack([_beyond_shell(band, sc, w) for band in sc.bands]) for w in (z, -jnp.conj(z)))
+    return jax.tree.map(lambda f: f[0], local_functions_at(sc, Delta, z[None]))
+
+
+def local_functions_at(sc: Superconductor, Delta: Amplitudes, z: Complex[Array, "omega"]) -> LocalFunctions:
+    """`local_functions` of many energies, which come first."""
+    G, below = (jax.vmap(partial(_beyond_shells, sc))(w) for w in (z, -jnp.conj(z)))
     M = jnp.zeros_like(G)
     for spectrum in clusters_of(sc, Delta):
-        own, at = spectrum.local_functions(z), jnp.array(spectrum.cluster.bands)
-        G, below, M = (total.at[at].add(part) for total, part in zip((G, below, M), own, strict=True))
+        own, at = spectrum.local_functions_at(z), jnp.array(spectrum.components)
+        G, below, M = (total.at[:, at].add(part) for total, part in zip((G, below, M), own, strict=True))
     return LocalFunctions(G, below, M)
+
+
+def smallest_broadening(sc: Superconductor) -> Float[Array, ""]:
+    """The smallest Im z [meV] at which local functions are known."""
+    none = jnp.zeros(len(sc.channels))
+    return reduce(jnp.maximum, [spectrum.smallest_broadening() for spectrum in clusters_of(sc, none)])
+
+
+def green_function_at(
+    sc: Superconductor, Delta: Amplitudes, k: Float[Array, "k *axis"], z: Complex[Array, "omega"]
+) -> Complex[Array, "band k omega"]:
+    """G_ii(k, z) of every band, or orbital, at all of the k and all energies [1/meV]."""
+    found: dict[int, Complex[Array, "k omega"]] = {}
+    for spectrum in clusters_of(sc, Delta):
+        found |= zip(spectrum.components, spectrum.green_function_at(k, z), strict=True)
+    return jnp.stack([found[i] for i in range(len(found))])
 
 
 def local_green_function(sc: Superconductor, Delta: Amplitudes, z: Complex[Array, ""]) -> Complex[Array, "band"]:
@@ -95,8 +121,15 @@ def local_green_function(sc: Superconductor, Delta: Amplitudes, z: Complex[Array
 
 def normal_green_function(sc: Superconductor, z: Complex[Array, ""]) -> Complex[Array, "band"]:
     """`local_green_function` of the normal state, in closed form: all of a band lies outside a shell of no width."""
+    if not sc.beyond:
+        return local_green_function(sc, jnp.zeros(len(sc.channels)), z)
     empty = eqx.tree_at(lambda s: s.Omega, sc, jnp.zeros(()))
     return jnp.stack([_beyond_shell(band, empty, z) for band in sc.bands])
+
+
+def _beyond_shells(sc: Superconductor, z: Complex[Array, ""]) -> Complex[Array, "band"]:
+    found = [_beyond_shell(band, sc, z) for band in sc.beyond]
+    return jnp.stack(found) if found else jnp.zeros(len(sc.components), complex)
 
 
 def _beyond_shell(band: Band, sc: Superconductor, z: Complex[Array, ""]) -> Complex[Array, ""]:

@@ -14,8 +14,8 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap.model.lattice import Lattice
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.small import symmetric_eigenvectors
+from jaxgap.spectra.lattice_matrices import energies_at
 from jaxgap.spectra.mesh import Mesh, nodes_of
-from jaxgap.spectra.on_lattice import energies_at
 from jaxgap.spectra.pair import safe_sqrt
 
 __all__ = ["lowest_energy"]

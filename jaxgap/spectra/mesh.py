@@ -34,10 +34,13 @@ __all__ = [
     "coarser",
     "coldest_on",
     "fineness",
+    "fewer",
+    "finest_width",
     "for_walk",
     "gap_on",
     "mean_over",
     "mesh_for",
+    "mesh_for_width",
     "nodes_of",
     "with_fineness",
 ]
@@ -87,12 +90,37 @@ def mesh_for(
     lattice, Delta, T = jax.lax.stop_gradient((lattice, Delta, T))
     needed = -SHARE * np.log(lattice.tolerance if tolerance is None else tolerance) * _velocity(lattice)
     gap = jnp.sqrt(_gap_squared(lattice, Delta) + (jnp.pi * thermal_energy(T)) ** 2)
-    N = jnp.clip(needed * lattice.finer / jnp.where(gap > 0, gap, 1e-300), LEAST, MOST_NODES[lattice.dimension])
-    N = jnp.where(lattice.mesh > 0, lattice.mesh, 2.0 ** (jnp.ceil(STEPS * jnp.log2(N)) / STEPS))
+    N = _so_many(lattice, needed * lattice.finer, gap)
     share = min(rule.several / DEFAULT_RULE.several, 1.0)
     N = jnp.maximum(N * share, LEAST) if share < 1 else N
     N = jnp.where(jnp.isfinite(N), N, LEAST)
     return Mesh(2 * jnp.round(N / 2).astype(int))
+
+
+def mesh_for_width(lattice: Lattice, width: Scalar, tolerance: float) -> Mesh:
+    """The mesh for what is smooth over an energy `width` [meV], as a broadening, within `tolerance`: N = ln(1/tolerance) v /
+    width. (At every energy there is a velocity that counts: of gap equations it is that at the Fermi level, hence `SHARE`.)"""
+    lattice, width = jax.lax.stop_gradient((lattice, width))
+    N = _so_many(lattice, -np.log(tolerance) * _velocity(lattice), width)
+    return Mesh(2 * jnp.round(jnp.where(jnp.isfinite(N), N, LEAST) / 2).astype(int))
+
+
+def finest_width(lattice: Lattice, tolerance: float) -> Float[Array, ""]:
+    """The smallest width [meV] that the largest mesh resolves."""
+    lattice = jax.lax.stop_gradient(lattice)
+    largest = jnp.where(lattice.mesh > 0, lattice.mesh, MOST_NODES[lattice.dimension])
+    return -np.log(tolerance) * _velocity(lattice) / largest
+
+
+def fewer(mesh: Mesh) -> Mesh:
+    """The mesh that tells the error of this one."""
+    return Mesh(2 * jnp.round(FEWER * mesh.N / 2).astype(int))
+
+
+def _so_many(lattice: Lattice, needed: Scalar, width: Scalar) -> Float[Array, ""]:
+    """Nodes per direction: needed / width, unless they are given or more than there may be."""
+    N = jnp.clip(needed / jnp.where(width > 0, width, 1e-300), LEAST, MOST_NODES[lattice.dimension])
+    return jnp.where(lattice.mesh > 0, lattice.mesh, 2.0 ** (jnp.ceil(STEPS * jnp.log2(N)) / STEPS))
 
 
 def coldest_on(lattice: Lattice) -> Float[Array, ""]:

@@ -8,7 +8,6 @@ to second order. The sums of free energies are right to the tolerance where k_B 
 their velocity: at T = 0 the normal state's |xi| has a kink, which leaves N^-2.
 """
 
-from functools import partial
 from typing import ClassVar, NoReturn
 
 import equinox as eqx
@@ -21,14 +20,16 @@ from jaxgap.model.lattice import Lattice, coarse_mesh
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.hyperbolic import level_entropy, log_cosh, one_less_product, slope_difference, tanh_difference
-from jaxgap.spectra.bogoliubov import dagger, levels, tanh_of, traced
+from jaxgap.spectra.bogoliubov import tanh_of, traced
 from jaxgap.spectra.cluster import LocalFunctions, OwnSums
-from jaxgap.spectra.mesh import PRECISE, Block, Mesh, gap_on, mean_over, mesh_for
-from jaxgap.spectra.pair import abs2, pair_sum, safe_sqrt
+from jaxgap.spectra.lattice_green import greens_at, local_functions_on_lattice, smallest_broadening
+from jaxgap.spectra.lattice_matrices import at_nodes, hamiltonians, one_orbital
+from jaxgap.spectra.mesh import PRECISE, Block, Mesh, mean_over, mesh_for
+from jaxgap.spectra.pair import pair_sum
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.units import thermal_energy
 
-__all__ = ["OnLattice", "at_nodes", "energies_at", "hamiltonians"]
+__all__ = ["OnLattice"]
 
 Scalar = Float[Array, ""]
 Unknowns = tuple[Float[Array, "x"], Scalar]
@@ -98,6 +99,24 @@ class OnLattice(OwnSums):
         """Electrons per cell, of both spins."""
         return mean_over(_occupation, self.lattice, (self.x, T), self.mesh(T, rule))
 
+    # === Green's functions of its orbitals [1/meV]
+
+    @property
+    def components(self) -> tuple[int, ...]:
+        return tuple(range(len(self.lattice.orbitals)))
+
+    def smallest_broadening(self) -> Float[Array, ""]:
+        return smallest_broadening(self.lattice)
+
+    def green_function_at(self, k: Float[Array, "k axis"], z: Complex[Array, "omega"]) -> Complex[Array, "own k omega"]:
+        return greens_at(self.lattice, self.Delta, k, z)
+
+    def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
+        return jax.tree.map(lambda f: f[0], self.local_functions_at(z[None]))
+
+    def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
+        return local_functions_on_lattice(self.lattice, self.Delta, z)
+
     # === what there is only where k has one component
 
     def energies(self, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:
@@ -106,11 +125,11 @@ class OnLattice(OwnSums):
     def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> tuple[Complex[Array, "*k"], ...]:
         _no("Green's functions at a kappa")
 
-    def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
-        _no("local Green's functions")
-
     def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:
-        _no("densities of states without broadening")
+        raise InputError(
+            "A Lattice has no density of states without broadening, which its mesh could not resolve: Argument `Gamma` must be "
+            "positive [meV]."
+        )
 
     def singular_energies(self) -> Float[Array, "peak"]:
         _no("singular energies of densities of states")
@@ -124,38 +143,12 @@ def _amplitudes(x: Float[Array, "x"], n: int) -> Inexact[Array, "own"]:
     return x if len(x) == n else x[:n] + 1j * x[n:]
 
 
-def at_nodes(lattice: Lattice, k: Float[Array, "node axis"]) -> tuple[Inexact[Array, "node n n"], Float[Array, "node channel"]]:
-    """(h - mu [meV], forms) at all nodes."""
-    h = jax.vmap(lattice.matrix)(k)
-    if lattice.cutoff is None:
-        return h, jax.vmap(lattice.forms)(k)
-    return h, jax.vmap(lattice.forms)(k, jnp.real(h[:, 0, 0]))
-
-
-def hamiltonians(
-    lattice: Lattice, Delta: Inexact[Array, "channel"], k: Float[Array, "node axis"]
-) -> Inexact[Array, "node m m"]:
-    """H(k) [meV] at all nodes."""
-    h, phi = at_nodes(lattice, k)
-    D = jax.vmap(partial(gap_on, lattice, Delta))(phi)
-    return jnp.concatenate([jnp.concatenate([h, D], axis=2), jnp.concatenate([dagger(D), -h], axis=2)], axis=1)
-
-
-def _one_orbital(
-    lattice: Lattice, Delta: Inexact[Array, "channel"], k: Float[Array, "node axis"]
-) -> tuple[Float[Array, "node"], Inexact[Array, "node"], Float[Array, "node"], Float[Array, "node channel"]]:
-    """(xi, D, E [meV], forms) at all nodes."""
-    h, phi = at_nodes(lattice, k)
-    xi, D = jnp.real(h[:, 0, 0]), phi @ Delta
-    return xi, D, safe_sqrt(xi**2 + abs2(D)), phi
-
-
 def _densities(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, "x"]:
     x, T = at
     n, kT = len(lattice.pairing), thermal_energy(T)
     Delta = _amplitudes(x, n)
     if len(lattice.orbitals) == 1:
-        _, D, E, phi = _one_orbital(lattice, Delta, nodes.k)
+        _, D, E, phi = one_orbital(lattice, Delta, nodes.k)
         P = (nodes.weight * pair_sum(E, kT) * D) @ phi
     else:
         m, (_, phi) = len(lattice.orbitals), at_nodes(lattice, nodes.k)
@@ -170,7 +163,7 @@ def _free_energy(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, "
     x, T = at
     Delta, kT = _amplitudes(x, len(lattice.pairing)), thermal_energy(T)
     if len(lattice.orbitals) == 1:
-        xi, _, E, _ = _one_orbital(lattice, Delta, nodes.k)
+        xi, _, E, _ = one_orbital(lattice, Delta, nodes.k)
         gained = 2 * (log_cosh(E / (2 * kT)) - log_cosh(xi / (2 * kT)))
     else:
         paired, normal = (hamiltonians(lattice, D, nodes.k) for D in (Delta, 0 * Delta))
@@ -185,7 +178,7 @@ def _occupation(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, ""
     x, T = at
     Delta, kT, m = _amplitudes(x, len(lattice.pairing)), thermal_energy(T), len(lattice.orbitals)
     if m == 1:
-        xi, _, E, _ = _one_orbital(lattice, Delta, nodes.k)
+        xi, _, E, _ = one_orbital(lattice, Delta, nodes.k)
         return nodes.weight @ (1 - 2 * xi * pair_sum(E, kT))
     t = tanh_of(hamiltonians(lattice, Delta, nodes.k) / (2 * kT))[:, :m, :m]
     return nodes.weight @ (m - jnp.real(jnp.trace(t, axis1=1, axis2=2)))
@@ -195,7 +188,7 @@ def _entropy(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, ""]:
     x, T = at
     Delta, kT = _amplitudes(x, len(lattice.pairing)), thermal_energy(T)
     if len(lattice.orbitals) == 1:
-        _, _, E, _ = _one_orbital(lattice, Delta, nodes.k)
+        _, _, E, _ = one_orbital(lattice, Delta, nodes.k)
         return nodes.weight @ (2 * level_entropy(E / (2 * kT)))
     H = hamiltonians(lattice, Delta, nodes.k)
     return nodes.weight @ traced(H, kT, level_entropy, _entropy_slope, lambda x, y: -slope_difference(x, y))
@@ -204,12 +197,3 @@ def _entropy(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, ""]:
 def _entropy_slope(x: Float[Array, "*k"]) -> Float[Array, "*k"]:
     r"""\sigma'(x) = -x (1 - tanh(x)^2)."""
     return -x * one_less_product(x, x)
-
-
-def energies_at(
-    lattice: Lattice, Delta: Inexact[Array, "channel"], k: Float[Array, "node axis"]
-) -> Float[Array, "node branch"]:
-    """Quasiparticle energies [meV] at all nodes, lowest first."""
-    if len(lattice.orbitals) == 1:
-        return _one_orbital(lattice, Delta, k)[2][:, None]
-    return levels(hamiltonians(lattice, Delta, k))[:, len(lattice.orbitals) :]

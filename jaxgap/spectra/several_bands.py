@@ -31,6 +31,8 @@ from jaxgap.units import thermal_energy
 
 __all__ = ["SeveralBands", "linear_sums", "several"]
 
+ENERGIES = 64
+"""At which local functions are computed together: what a processor's cache holds."""
 ON_AXIS = 1e-7
 """Roots kappa with a smaller imaginary part, in units of kappa, are real: beside an extremum two of them are good to that."""
 SAME = 1e-9
@@ -119,6 +121,11 @@ class SeveralBands(Bogoliubov, OwnSums):
         )
         found = (_of_bands(M) for M in (G, below, -(F - F_conj) / (2j * jnp.pi)))
         return LocalFunctions(*(at.integral(jnp.where(at.active, part, 0.0)) for part in found))
+
+    def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
+        # Each has a matrix at each of hundreds of nodes: thousands of energies at once would fill gigabytes.
+        found: LocalFunctions = jax.lax.map(self._local_of_complex, z, batch_size=ENERGIES)
+        return found
 
     def density_of_states(self, omega: Scalar) -> Float[Array, "band"]:
         r"""\rho |u_i|^2 / |dl/d\kappa| of every level l of H at the kappa where it is omega: real eigenvalues of `parts_at`.

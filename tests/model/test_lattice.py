@@ -387,8 +387,6 @@ NOT_YET = {
     "dispersion": (jnp.array([3.0, 4.0]),),
     "fermi_momentum_gaps": (),
     "photoemission": (3.0, jnp.array([0.0, 5.0]), 0.1),
-    "tunnelling_density_of_states": (jnp.array([0.0, 5.0]), 0.1),
-    "tunnelling_conductance": (jnp.array([0.0, 5.0]), 0.5),
     "andreev_conductance": (jnp.array([0.0, 5.0]), 0.5, 0.3),
     "superfluid_density": (),
     "relaxation_rate": (0.1,),
