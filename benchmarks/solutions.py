@@ -131,26 +131,30 @@ def main() -> None:
         row = rows[-1]
         if row["missed"] or row["counts_agree"] < row["counted"] or row["stable_time_reversal_breaking"]:
             print(k, f"T = {T:.6g} K", np.asarray(sc.lam).round(6).tolist(), row, flush=True)
+        if arguments.output:  # After every system: an interruption loses none.
+            arguments.output.write_text(json.dumps(summary(rows, arguments), indent=1) + "\n")
+    print(json.dumps(summary(rows, arguments), indent=1))
+
+
+def summary(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Of the systems so far."""
     total = {key: sum(row[key] for row in rows) for key in rows[0] if isinstance(rows[0][key], int) and key != "most_unstable"}
-    result = {
+    return {
         "family": arguments.family,
         "seed": arguments.seed,
-        "systems": arguments.systems,
+        "systems": len(rows),
         "random_starts_per_system": 2 * arguments.starts,
         **total,
         "most_unstable": max(row["most_unstable"] for row in rows),
         "systems_with_stable_time_reversal_breaking": sum(row["stable_time_reversal_breaking"] > 0 for row in rows),
-        "share_found": total["found"] / (total["found"] + total["missed"]),
-        "share_of_stable_found": total["stable_found"] / (total["stable_found"] + total["stable_missed"]),
-        "share_of_counts_that_agree": total["counts_agree"] / total["counted"],
+        "share_found": total["found"] / max(total["found"] + total["missed"], 1),
+        "share_of_stable_found": total["stable_found"] / max(total["stable_found"] + total["stable_missed"], 1),
+        "share_of_counts_that_agree": total["counts_agree"] / max(total["counted"], 1),
         "median_seconds_per_call": float(np.median([row["seconds"] for row in rows])),
         "device": f"{jax.devices()[0].platform}: {jax.devices()[0].device_kind}, {platform.machine()}",
         "jax": jax.__version__,
         "jaxgap": jaxgap.__version__,
     }
-    print(json.dumps(result, indent=1))
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The systems of the papers and models of more bands, ready to be solved: `jaxgap.materials.ba122()` (`jaxgap.model.materials`
 has their sources)."""
 
+from jaxgap.model.lattice_materials import SYSTEMS as SYSTEMS
 from jaxgap.model.lattice_materials import attractive_hubbard_model as attractive_hubbard_model
 from jaxgap.model.lattice_materials import cuprate_lattice_model as cuprate_lattice_model
 from jaxgap.model.lattice_materials import pnictide_orbitals_model as pnictide_orbitals_model

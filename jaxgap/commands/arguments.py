@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from jaxgap.commands.terminal import progress
-from jaxgap.materials import MATERIALS
+from jaxgap.materials import SYSTEMS
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.model.systems import load
 from jaxgap.numerics.checks import InputError, check
@@ -24,12 +24,12 @@ SetOption = Annotated[list[str], typer.Option("--set", metavar="PATH=VALUE", hel
 
 def named_system(name: str, assignments: list[str]) -> Superconductor:
     """The system called `name`, with the leaves of --set changed."""
-    if name in MATERIALS:
-        sc = MATERIALS[name]()
+    if name in SYSTEMS:
+        sc = SYSTEMS[name]()
     elif Path(name).is_file():
         sc = load(name)
     else:
-        raise InputError(f"Unknown system `{name}`: it is neither a material ({', '.join(MATERIALS)}) nor a file.")
+        raise InputError(f"Unknown system `{name}`: it is neither a material ({', '.join(SYSTEMS)}) nor a file.")
     values = {}
     for assignment in assignments:
         path, equals, text = assignment.rpartition("=")

@@ -23,7 +23,7 @@ from jaxgap.commands.observe import observations
 from jaxgap.commands.sweep import sweeps
 from jaxgap.commands.system import systems
 from jaxgap.commands.terminal import console
-from jaxgap.materials import MATERIALS
+from jaxgap.materials import SYSTEMS
 from jaxgap.numerics.programs import compile_quickly, keep_programs
 
 __all__ = ["app", "main"]
@@ -31,7 +31,7 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="jaxgap",
     help="Gap equations of multiband superconductors with cross-band pairing. Energies in meV, temperatures in K.\n\n"
-    "A SYSTEM is a material (" + ", ".join(MATERIALS) + ") or a system.toml; --set changes any of its leaves: "
+    "A SYSTEM is a material (" + ", ".join(SYSTEMS) + ") or a system.toml; --set changes any of its leaves: "
     '--set Omega=42 --set "lam[alpha, alpha:beta]=0.03" --set "mu[beta]=55".\n\n'
     "Exit codes: 0 done, 2 bad input, 3 did not converge, 4 done, but not to be quoted (the result says why), 130 interrupted.",
     no_args_is_help=True,

@@ -114,12 +114,14 @@ def oscillatory_sentence(T_c: float, oscillatory: float) -> str:
 
 
 def print_gaps(sc: Superconductor, rows: list[GapRow]) -> None:
-    table = Table(title="excitation gaps (meV): minima of the branches, and at the bands' Fermi momenta", title_justify="left")
+    bands = sc.band_names if sc.beyond else ()
+    also = ", and at the bands' Fermi momenta" if bands else ""
+    table = Table(title=f"excitation gaps (meV): minima of the branches{also}", title_justify="left")
     for column in ("T [K]", "state"):
         table.add_column(escape(column), justify="right")
     for name in branch_names(sc):
         table.add_column(escape(name), justify="right")
-    for name in sc.band_names:
+    for name in bands:
         table.add_column(f"at k_F of {name}", justify="right")
     for row in rows:
         numbers = [*row.branch_minima_meV, *row.fermi_momentum_meV]

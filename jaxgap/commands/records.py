@@ -104,7 +104,8 @@ def state_record(state: State) -> StateRecord:
 
 def _minima(s: Solution) -> dict[str, object]:
     minima = np.asarray(branch_minima(s))
-    smallest = float(np.min(np.append(minima, s.superconductor.Omega)))  # as `excitation_gap`, without a program of its own
+    sc = s.superconductor  # As `excitation_gap`, without a program of its own: bands are normal beyond their shells.
+    smallest = float(np.min([*minima, *([float(sc.Omega)] if sc.beyond else [])]))
     return {"branch_minima_meV": minima, "excitation_gap_meV": smallest}
 
 
@@ -120,7 +121,7 @@ class GapRow(Record):
     branch_minima_meV: Vector
     excitation_gap_meV: Known
     fermi_momentum_meV: Vector
-    """At k_F of every band."""
+    """At k_F of every band; nothing of a lattice."""
     fermi_momentum_weight: Vector
     """Of the band on the branch that is meant."""
 
@@ -145,6 +146,8 @@ class GapsRecord(Record):
 
 
 def gap_row(s: Solution) -> GapRow:
+    if not s.superconductor.beyond:
+        return GapRow.of(s, **_minima(s), fermi_momentum_meV=np.empty(0), fermi_momentum_weight=np.empty(0))
     fermi = fermi_momentum_gaps(s)
     return GapRow.of(s, **_minima(s), fermi_momentum_meV=fermi.gap, fermi_momentum_weight=fermi.weight)
 

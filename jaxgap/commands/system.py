@@ -156,7 +156,7 @@ def gaps(
     if as_json_:
         last = None if end is None else EndRecord(T_K=float(end.T), kind=EndKind(int(end.kind)).name.lower())
         first = jax.tree.map(lambda leaf: leaf[0], solutions)
-        peaks = coherence_peaks(first) if bool(first.converged) else []
+        peaks = coherence_peaks(first) if bool(first.converged) and sc.beyond else []
         print_json(GapsRecord(branches=branch_names(sc), rows=rows, branch_end=last, coherence_peaks=peaks))
     else:
         print_gaps(sc, rows)

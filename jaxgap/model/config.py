@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from jaxgap.model.files import read_text
-from jaxgap.model.materials import MATERIALS
+from jaxgap.model.lattice_materials import SYSTEMS
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.model.systems import from_table, load, with_files
 from jaxgap.numerics.checks import InputError
@@ -38,14 +38,14 @@ class SourceConfig(BaseModel):
     def _one_source(self) -> "SourceConfig":
         if sum(source is not None for source in (self.material, self.file, self.inline)) != 1:
             raise ValueError("give exactly one of `material`, `file` and `inline`")
-        if self.material is not None and self.material not in MATERIALS:
-            raise ValueError(f"unknown material `{self.material}`; the materials are {', '.join(MATERIALS)}")
+        if self.material is not None and self.material not in SYSTEMS:
+            raise ValueError(f"unknown material `{self.material}`; the materials are {', '.join(SYSTEMS)}")
         return self
 
     def superconductor(self, path: Path) -> Superconductor:
         """The system with the leaves that are set; `path` is the configuration's."""
         if self.material is not None:
-            sc = MATERIALS[self.material]()
+            sc = SYSTEMS[self.material]()
         elif self.file is not None:
             sc = load(path.parent / self.file)
         else:

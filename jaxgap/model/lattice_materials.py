@@ -1,14 +1,18 @@
 """Models of materials on a lattice. What ends in `_model` has the symmetry of a material and a T_c near the published one, or
 hoppings that are published; every other number in it is a choice, made for trying things out, and none is measured."""
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgap.model.forms import channel
 from jaxgap.model.lattice import Lattice, lattice
+from jaxgap.model.materials import MATERIALS
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.model.tight_binding import TightBinding, hopping, tight_binding
 
-__all__ = ["attractive_hubbard_model", "cuprate_lattice_model", "pnictide_orbitals_model", "square_lattice"]
+__all__ = ["SYSTEMS", "attractive_hubbard_model", "cuprate_lattice_model", "pnictide_orbitals_model", "square_lattice"]
 
 
 def square_lattice() -> TightBinding:
@@ -67,3 +71,11 @@ def pnictide_orbitals_model(within: float = 269.0, between: float = 26.9) -> Lat
         mu=145.0,
         orbitals=("xz", "yz"),
     )
+
+
+SYSTEMS: dict[str, Callable[..., Superconductor]] = MATERIALS | {
+    "attractive_hubbard_model": attractive_hubbard_model,
+    "cuprate_lattice_model": cuprate_lattice_model,
+    "pnictide_orbitals_model": pnictide_orbitals_model,
+}
+"""All by the names that the command line takes: materials of bands, and on lattices."""

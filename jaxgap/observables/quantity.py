@@ -285,4 +285,4 @@ def where_paired(
 
 def names_along(sc: Superconductor) -> dict[str, tuple[str, ...]]:
     """What the axes that belong to a system hold."""
-    return {"channel": sc.channels, "branch": branch_names(sc), "band": sc.band_names}
+    return {"channel": sc.channels, "branch": branch_names(sc), "band": sc.components}

@@ -45,9 +45,11 @@ class Label(IntEnum):
         """The label in the field's words."""
         return ("normal", "s++", "s+-", "purely cross-band", "time-reversal broken", "no state")[self]
 
-    def named(self, wave: str) -> str:
-        """The same where channels are not all s waves: `++` and `+-`."""
-        return self.text.replace("s+", f"{wave}+")
+    def named(self, sc: Superconductor) -> str:
+        """The same where channels are not all s waves: `++` and `+-`, and `+` of a single one."""
+        if sc.wave:
+            return self.text
+        return "+" if self == Label.S_PLUS_PLUS and sc.signed == 1 else self.text.replace("s+", "+")
 
 
 def label_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> Int[Array, ""]:

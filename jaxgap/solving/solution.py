@@ -132,7 +132,7 @@ def _lines(s: Solution) -> list[str]:
     phase_defined = label == Label.NORMAL or bool(sc.has_free_energy)
     stability = stability_in_words(int(s.unstable_amplitude), int(s.unstable_phase), phase_defined)
     width = max(len(name) for name in sc.channels)
-    lines = [f"Solution at T = {float(s.T):g} K: {label.named(sc.wave)} ({status.text}), {stability}"]
+    lines = [f"Solution at T = {float(s.T):g} K: {label.named(sc)} ({status.text}), {stability}"]
     lines += [
         f"  Delta[{name}]{'':<{width - len(name)}} = {_number(D)} meV" for name, D in zip(sc.channels, s.Delta, strict=True)
     ]

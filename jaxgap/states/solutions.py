@@ -83,7 +83,7 @@ class State(NamedTuple):
     @property
     def name(self) -> str:
         """The label, which pairing dominates, and `gapless` where it is: a description, not an identity."""
-        words = [self.label.named(self.solution.superconductor.wave) + self._which]
+        words = [self.label.named(self.solution.superconductor) + self._which]
         if self.label not in (Label.NORMAL, Label.CROSSBAND) and self.solution.superconductor.cross:
             words.append("crossband-dominated" if self.crossband > 1 else "intraband-dominated")
         return ", ".join(words + ["gapless"] * self.gapless)

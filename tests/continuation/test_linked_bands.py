@@ -1,14 +1,29 @@
 """Events on a branch of three linked bands, each by another route than its own equations: the change of Fig. 2 of two bands to
 which a third is linked."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from amplitudes import brute_energies
 from problems import system
 
-from jaxgap import BifurcationKind, Label, TransitionKind, follow_path, linear_temperatures, path, solve, transition
-from jaxgap.continuation.bifurcations import locate_crossing
+from jaxgap import (
+    BifurcationKind,
+    Label,
+    TransitionKind,
+    critical_end_point,
+    follow_path,
+    gapless_limits,
+    linear_temperatures,
+    path,
+    phase_diagram,
+    solutions,
+    solve,
+    transition,
+)
+from jaxgap.continuation.bifurcations import locate_crossing, locate_gapless
+from jaxgap.equations.pairing import gap_residual
 from jaxgap.observables import free_energy
 from jaxgap.solving.stability import real_blocks
 
@@ -17,6 +32,9 @@ MARGINAL = 1e-9
 """Of an eigenvalue of M or its phase block; they are 0.1 to 1 elsewhere."""
 EQUAL = 1e-10
 """Of two free energies."""
+CUSP = 1e-4
+"""It is extrapolated to 1e-6 of T*, near which M grows like the square root of what is left."""
+BESIDE = 0.05  # [K]
 TOUCHING = 1e-6  # [meV] of the lowest energy on a fine grid, which misses zero by the slope times half a step
 LAM = np.array(
     [
@@ -92,3 +110,67 @@ def test_the_transition_is_continuous():
     near = [np.linalg.norm(solve(SC, found.T_c * (1 - share)).Delta) for share in (1e-3, 4e-3)]
     assert near[1] / near[0] == pytest.approx(2.0, rel=1e-2)  # a square root
     assert int(solve(SC, found.T_c * (1 + 1e-3)).label) == Label.NORMAL
+
+
+def of_kind(branch, kind):
+    return [event for event in branch.events if event.kind == kind]
+
+
+@pytest.mark.slow
+def test_where_the_first_order_change_ends(branch):
+    """The cusp of two folds, found by following them until they meet, solves the cusp's own equations: M v = 0 = w M and
+    w . d^2 r [v, v] = 0."""
+    end = critical_end_point(*of_kind(branch, FOLD))
+    sc, T_star = end.path.at(end.p)
+    Delta = jnp.asarray(end.Delta)
+
+    def slope(D):
+        return jax.jvp(lambda x: gap_residual(sc, x, T_star), (D,), (v,))[1]
+
+    w, sigma, v = np.linalg.svd(np.asarray(jax.jacfwd(lambda D: gap_residual(sc, D, T_star))(Delta)))
+    w, v = jnp.asarray(w[:, -1]), jnp.asarray(v[-1])
+    assert sigma[-1] < CUSP * sigma[-2]
+    curvature = jax.jvp(slope, (Delta,), (v,))[1]
+    assert abs(float(w @ curvature)) < CUSP * float(jnp.linalg.norm(curvature))
+
+
+@pytest.mark.slow
+def test_from_where_on_the_gapless_state_is_stable(branch):
+    """By the counts of `solve` a little above both temperatures and a little below; with d they are two."""
+    (event,) = of_kind(branch, GAPLESS)
+    limits = gapless_limits(event)
+    assert limits.amplitude < limits.phase < critical_end_point(*of_kind(branch, FOLD)).T
+    counts = []
+    for at in (limits.amplitude - BESIDE, (limits.amplitude + limits.phase) / 2, limits.phase + BESIDE):
+        found = locate_gapless(path(SC, at, {"lam[a:b, a:b]": (0.19, 0.225)}), limits.event.Delta, limits.event.p)
+        solution = solve(found.path.at(found.p)[0], at, start=found.Delta)
+        counts.append((int(solution.unstable_amplitude), int(solution.unstable_phase)))
+    assert counts == [(1, 1), (0, 1), (0, 0)]
+
+
+@pytest.mark.slow
+def test_a_phase_diagram(branch):
+    """Its first-order line crosses a row where free energies of the branch are equal; states are those of a search."""
+    diagram = phase_diagram(SC, T, {"lam[a:b, a:b]": (0.203, 0.208, 3)}, {"T": (T, 20.0, 2)})
+    lines = diagram.lines[BifurcationKind.CROSSING]
+    p = (0.205455 - 0.19) / 0.035
+    lower, *_, upper = branch.at(p)
+    event = locate_crossing(branch.path, jnp.asarray(lower), jnp.asarray(upper), jnp.asarray(p))
+    assert lines[lines[:, 1] == T] == pytest.approx(np.array([[float(event.value()), T]]), abs=1e-6)
+    assert (diagram.crossband[0] > 1).tolist() == [False, False, True]
+    states = [s for s in solutions(SC.set({"lam[a:b, a:b]": 0.208}), T).stable if s.label != Label.NORMAL]
+    assert diagram.free_energy[0, 2][diagram.stable[0, 2]] == pytest.approx([s.free_energy for s in states], abs=1e-9)
+
+
+@pytest.mark.slow
+def test_a_first_order_transition_is_that_of_two_bands():
+    """Two bands at a distance that pair with each other alone, and a third one, linked to them without a coupling: the way of
+    several bands must say what the closed form of two does."""
+    two = np.diag([0.0, 0.0, 0.12])
+    three = np.diag([0.0, 0.0, 0.0, 0.12, 0.0, 0.0])
+    d = 1.3 * 60.0 / np.sinh(1 / 0.24)
+    expected = transition(system(two, [200.0, 200.0 + d], Omega=60.0))
+    found = transition(system(three, [200.0, 200.0 + d, 205.0], Omega=60.0, cross=((0, 1), (0, 2), (1, 2))))
+    assert found.kind == expected.kind == TransitionKind.FIRST_ORDER
+    assert found.T_c == pytest.approx(expected.T_c, rel=1e-8)
+    assert found.superheating == pytest.approx(expected.superheating, rel=1e-6)
