@@ -239,7 +239,7 @@ def amplitudes_at(
     sc: Superconductor, cluster: Cluster, Delta: Amplitudes, z: Sequence[Float[Array, "*k"]]
 ) -> list[Inexact[Array, "*k"]]:
     """Amplitudes of a cluster's channels where its bands have the energies `z`: zero where a band is outside its shell."""
-    inside = {i: jnp.abs(energy) <= sc.Omega for i, energy in zip(cluster.bands, z, strict=True)}
+    inside = {i: sc.bands[i].pairs_at(energy, sc.Omega) for i, energy in zip(cluster.bands, z, strict=True)}
     n, acts = len(sc.bands), dict(inside)
     for c in cluster.channels:
         if c >= n:
