@@ -159,6 +159,11 @@ class Superconductor(eqx.Module):
         """Size of the energies from which zeta is found by a difference [meV]: rounding leaves eps of it."""
 
     @property
+    def decades(self) -> int:
+        """How many times as many nodes of quadrature as usual a piece has: where integrands have long tails, more."""
+        return 1
+
+    @property
     @abstractmethod
     def promised(self) -> float:
         """Relative error of amplitudes that a solve promises."""
@@ -286,6 +291,11 @@ class BandSuperconductor(Superconductor):
         """zeta = kappa / m - mu is good to eps mu."""
         mu = jnp.stack([band.tangent[1] for band in self.bands])
         return jnp.sqrt(jnp.sum(mu**2))
+
+    @property
+    def decades(self) -> int:
+        """Up to a cutoff 1e10 above mu, tanh(zeta / 2 k_B T) / zeta has 13 digits with four times as many."""
+        return 1 if self.range_leaf == "Omega" else 4
 
     @property
     def promised(self) -> float:
