@@ -40,6 +40,9 @@ from jaxgap.continuation.transition import Transition as Transition
 from jaxgap.continuation.transition import TransitionKind as TransitionKind
 from jaxgap.continuation.transition import transition as transition
 from jaxgap.model.band import Band as Band
+from jaxgap.model.contact import contact_from_binding as contact_from_binding
+from jaxgap.model.contact import contact_from_scattering as contact_from_scattering
+from jaxgap.model.contact import contact_interaction as contact_interaction
 from jaxgap.model.couplings import couplings_from_literature as couplings_from_literature
 from jaxgap.model.family import Path as Path
 from jaxgap.model.forms import channel as channel
@@ -64,6 +67,7 @@ from jaxgap.phases.diagram import PhaseDiagram as PhaseDiagram
 from jaxgap.phases.diagram import phase_diagram as phase_diagram
 from jaxgap.solving.critical import critical_temperature as critical_temperature
 from jaxgap.solving.critical import linear_temperatures as linear_temperatures
+from jaxgap.solving.critical_filling import critical_temperature_at_density as critical_temperature_at_density
 from jaxgap.solving.curves import GapCurve as GapCurve
 from jaxgap.solving.curves import gap_curve as gap_curve
 from jaxgap.solving.curves import solve_temperatures as solve_temperatures

@@ -66,7 +66,7 @@ def normal_entropy_of(sc: Superconductor, T: Float[Array, ""], rule: Rule = HEAT
 def _within_reach(band: Band, T: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """The interval of kappa with |zeta| <= 40 k_B T. Where it ends does not matter, so it does not move with T or the band."""
     band, T = jax.lax.stop_gradient((band, T))
-    return shell(band, REACH * thermal_energy(T))
+    return band.within(REACH * thermal_energy(T))
 
 
 def _normal_entropy_on(sc: Superconductor, band: Band, a: Scalar, b: Scalar, T: Scalar, rule: Rule) -> Float[Array, ""]:

@@ -157,7 +157,7 @@ def lanes_at(sc: Superconductor, on: Places, T: Float[Array, "element"], rule: R
         together.append(Pair(z1, z2, at.weight))
     groups = []
     for cluster, parts in zip(several(sc), on.groups, strict=True):
-        found = nodes_on_parts(parts, kT, rule.several, sc.dimension)
+        found = nodes_on_parts(parts, kT, sc.decades * rule.several, sc.dimension)
         z = jnp.stack([sc.bands[i].zeta(found.kappa) for i in cluster.bands])
         groups.append(Group(z, found, band_pairs(sc, cluster)))
     own = tables(sc)

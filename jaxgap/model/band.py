@@ -11,12 +11,13 @@ tangents of the bands at their Fermi momenta, which are the bands themselves if 
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float, Inexact
+from jaxtyping import Array, Bool, Complex, Float, Inexact
 
-from jaxgap.numerics.checks import check
+from jaxgap.numerics.checks import InputError, check
 from jaxgap.units import hbar2_over_2m_e
 
 __all__ = ["Band", "check_in_k_space", "density_of_states", "kappa_F", "larger", "rho", "shell", "smaller", "velocity", "zeta"]
@@ -25,6 +26,8 @@ __all__ = ["Band", "check_in_k_space", "density_of_states", "kappa_F", "larger",
 class Band(eqx.Module):
     """One band: an abstract class. A new kind is a subclass with all of these, whose array fields are its numbers."""
 
+    mu: eqx.AbstractVar[Float[Array, ""]]
+    """Chemical potential [meV], from the band's edge or on an axis of its own."""
     name: eqx.AbstractVar[str]
     """A short identifier; part of the structure, so it neither batches nor differentiates."""
 
@@ -59,6 +62,19 @@ class Band(eqx.Module):
     def shell(self, Omega: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """The interval of kappa in which |zeta| <= Omega, cut at kappa = 0 [meV]."""
 
+    def within(self, energy: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """The interval of kappa in which |zeta| <= energy, cut at kappa = 0 [meV]: as `shell` about the chemical potential."""
+        return self.shell(energy)
+
+    def pairs_at(self, energy: Float[Array, "*k"], Omega: Float[Array, ""]) -> Bool[Array, "*k"]:
+        """Whether states with zeta = `energy` [meV] are inside the shell."""
+        return jnp.abs(energy) <= Omega
+
+    @property
+    def range_leaf(self) -> str:
+        """What the width of the shell is called: `Omega`, about the chemical potential."""
+        return "Omega"
+
     @property
     def in_k_space(self) -> bool:
         """Whether kappa is that of a k. If not, the band is known by its density of states alone, and kappa is an energy."""
@@ -74,8 +90,36 @@ class Band(eqx.Module):
 
     def states_within(self, Omega: Float[Array, ""], dimension: int) -> Float[Array, ""]:
         """Number of states inside the shell [meV times the unit of N]."""
-        a, b = self.shell(Omega)
+        return self.states_between(*self.shell(Omega), dimension)
+
+    def states_between(self, a: Float[Array, ""], b: Float[Array, ""], dimension: int) -> Float[Array, ""]:
+        """Number of states with kappa in [a, b] [meV times the unit of N]."""
         return b - a if dimension == 2 else 2 * (b**1.5 - a**1.5) / 3
+
+    def shifted(self, energy: Float[Array, ""]) -> "Band":
+        """The same band where the chemical potential is higher by an energy [meV]."""
+        return replace(self, mu=self.mu + energy)
+
+    @property
+    def sense(self) -> Float[Array, ""]:
+        """1 of an electron band, -1 of a hole band, which is counted by its holes: it has no lowest state."""
+        return jnp.sign(self.tangent[0])
+
+    def electrons_above(self, a: Float[Array, ""], kT: Float[Array, ""], dimension: int) -> Float[Array, ""]:
+        """Electrons of both spins in normal states with kappa above a, or less than zero as many holes of a hole band, at a
+        temperature [meV times the unit of N]."""
+        del a, kT, dimension
+        raise InputError(f"Argument `bands.{self.name}` must be parabolic for a density, but got {type(self).__name__}.")
+
+    def electrons_outside(self, Omega: Float[Array, ""], kT: Float[Array, ""], dimension: int) -> Float[Array, ""]:
+        """The same, outside the shell."""
+        whole, *ends = (self.electrons_above(a, kT, dimension) for a in (jnp.zeros(()), *self.shell(Omega)))
+        return whole - (ends[0] - ends[1])
+
+    def electrons_inside(self, Omega: Float[Array, ""], kT: Float[Array, ""], dimension: int) -> Float[Array, ""]:
+        """The same, inside the shell, of a band that is normal there, too."""
+        lower, upper = (self.electrons_above(a, kT, dimension) for a in self.shell(Omega))
+        return lower - upper
 
     @abstractmethod
     def beyond_shell(self, z: Complex[Array, ""], Omega: Float[Array, ""], dimension: int) -> Complex[Array, ""]:
@@ -104,8 +148,11 @@ def rho(kappa: Float[Array, "*k"], dimension: int) -> Float[Array, "*k"]:
 
 
 def density_of_states(band: Band, dimension: int) -> Float[Array, ""]:
-    """Normal density of states at the Fermi level, N(0) = |m| rho(kappa_F) with 1/m = dzeta/dkappa there."""
-    return jnp.abs(band.tangent[0]) * band.states(kappa_F(band), dimension)
+    """Normal density of states at the Fermi level, N(0) = |m| rho(kappa_F) with 1/m = dzeta/dkappa there; 0 of a band without
+    Fermi surface (kappa_F < 0)."""
+    crossed = kappa_F(band) > 0
+    N = jnp.abs(band.tangent[0]) * band.states(jnp.where(crossed, kappa_F(band), 1.0), dimension)
+    return jnp.where(crossed, N, 0.0)
 
 
 def check_in_k_space(bands: Iterable[Band], what: str) -> None:

@@ -8,6 +8,9 @@ orderings, F_ij + F_ji, and its density of states N_ij is a convention:
 
 - `"mean"` (default): N_ij = (N_i + N_j)/2, so that a symmetric lambda of equal bands has a symmetric g;
 - `"sum"`: N_ij = N_i + N_j, so that a symmetric g of equal bands has lambda_13 = 2 lambda_31.
+
+Where a band's edge is near, no density of states at the chemical potential is a measure of anything, and the interaction itself
+is given: g_cc', with N_c = 1 (`BARE`).
 """
 
 from collections.abc import Sequence
@@ -20,6 +23,7 @@ from jaxtyping import Array, Float
 from jaxgap.numerics.checks import InputError, check, check_finite
 
 __all__ = [
+    "BARE",
     "CONVENTIONS",
     "canonical_channel",
     "channel_names",
@@ -30,6 +34,8 @@ __all__ = [
 ]
 
 CONVENTIONS = ("mean", "sum")
+BARE = "g"
+"""In place of a convention, where couplings are the interaction g itself."""
 
 
 def channel_names(bands: Sequence[str], cross: Sequence[tuple[int, int]]) -> tuple[str, ...]:
@@ -39,6 +45,8 @@ def channel_names(bands: Sequence[str], cross: Sequence[tuple[int, int]]) -> tup
 
 def channel_densities(N: Float[Array, "band"], cross: tuple[tuple[int, int], ...], convention: str) -> Float[Array, "channel"]:
     """N_c of every channel from the bands' densities of states N_i(0), in the given convention."""
+    if convention == BARE:
+        return jnp.ones(len(N) + len(cross))
     pairs = [N[i] + N[j] for i, j in cross]
     share = 0.5 if convention == "mean" else 1.0
     return jnp.concatenate([N, share * jnp.stack(pairs)]) if pairs else N
@@ -46,8 +54,8 @@ def channel_densities(N: Float[Array, "band"], cross: tuple[tuple[int, int], ...
 
 def pair_weights(n_bands: int, n_cross: int, convention: str) -> np.ndarray:
     """Orderings of electrons that P_c counts, per N_c: in weak coupling Delta_c = sum_c' lambda_cc' W_c' Delta_c' ln(2 Omega /
-    |Delta_c'|) for equal bands. 1 for a band, and for a cross channel 2 in the "mean" convention."""
-    return np.array([1.0] * n_bands + [2.0 if convention == "mean" else 1.0] * n_cross)
+    |Delta_c'|) for equal bands. 1 for a band, and for a cross channel 1 in the "sum" convention, else 2."""
+    return np.array([1.0] * n_bands + [1.0 if convention == "sum" else 2.0] * n_cross)
 
 
 def asymmetry(g: Float[Array, "channel channel"]) -> Float[Array, ""]:

@@ -181,6 +181,9 @@ class Lattice(Superconductor):
         found: dict[str, tuple[Reals, int]] = {name: (self.parameters[name], rank) for name, rank in self.ranks}
         return found | {"g": (self.lam, 2), "mu": (self.mu, 0), "mesh": (self.mesh, 0)}
 
+    def shifted(self, energy: Float[Array, ""]) -> Superconductor:
+        return eqx.tree_at(lambda s: s.mu, self, self.mu + energy)
+
     @property
     def paths(self) -> tuple[str, ...]:
         named = [name for name, rank in self.ranks if rank == 0]

@@ -9,6 +9,7 @@ batch of them is a sweep, and a fit parameter is a path into it, such as `lam[al
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import equinox as eqx
@@ -17,8 +18,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxgap.model.band import Band, check_in_k_space, density_of_states
-from jaxgap.model.couplings import CONVENTIONS, asymmetry, canonical_channel, channel_densities, channel_names
-from jaxgap.model.parabolic import ParabolicBand, parabolic_band
+from jaxgap.model.couplings import BARE, CONVENTIONS, asymmetry, canonical_channel, channel_densities, channel_names
+from jaxgap.model.parabolic import ContactBand, ParabolicBand, check_fermi_surface, parabolic_band
 from jaxgap.model.tabulated import TabulatedBand, tabulated_band
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.precision import own_rules, require_float64
@@ -40,6 +41,8 @@ DETAILED_BALANCE_TOLERANCE = 1e-10
 
 SMALL = 1e-4
 """Amplitudes above 1e-4 Omega have a relative error."""
+SMALLER = 1e-12
+"""The same, of a cutoff that is fixed to the bands."""
 PROMISED = 1e-9
 """Relative error of amplitudes that `solve` promises, unless the conditioning forbids."""
 STRONG = 1.0
@@ -109,6 +112,20 @@ class Superconductor(eqx.Module):
         """Interaction matrix g_cc' = lambda_cc' / N_c'."""
 
     @property
+    def strengths(self) -> tuple[Float[Array, "channel channel"], Float[Array, "channel"]]:
+        """(lambda_cc' as weak coupling has them, the N_c that they are with)."""
+        return self.lam, self.N
+
+    @abstractmethod
+    def shifted(self, energy: Float[Array, ""]) -> "Superconductor":
+        """The same with the chemical potential higher by an energy [meV]."""
+
+    @property
+    def bare(self) -> "Superconductor":
+        """The same with the interaction g as its couplings, which no chemical potential changes."""
+        return self
+
+    @property
     @abstractmethod
     def wave(self) -> str:
         """With which letter states are named: "s", or none where channels have forms of their own."""
@@ -132,6 +149,11 @@ class Superconductor(eqx.Module):
     @abstractmethod
     def depth(self) -> Float[Array, ""]:
         """Size of the energies from which zeta is found by a difference [meV]: rounding leaves eps of it."""
+
+    @property
+    def decades(self) -> int:
+        """How many times as many nodes of quadrature as usual a piece has: where integrands have long tails, more."""
+        return 1
 
     @property
     @abstractmethod
@@ -185,6 +207,7 @@ class Superconductor(eqx.Module):
 
     def places(self, k: object) -> Float[Array, "k *axis"]:
         """Where spectra are asked for: kappa = hbar^2 k^2 / 2 m_e [meV]; of a lattice k itself. Checked, and an array."""
+        check_in_k_space(self.bands, "what is seen at a k")
         kappa = jnp.atleast_1d(jnp.asarray(cast(Reals, k), jnp.float64))
         if is_concrete(kappa):
             values = np.asarray(kappa)
@@ -221,11 +244,11 @@ class BandSuperconductor(Superconductor):
 
     Attributes:
         bands: the bands.
-        lam: couplings lambda_cc' between channels (row: the amplitude made; column: the pairs that make it).
-        Omega: half width of the pairing shell [meV].
+        lam: couplings lambda_cc' between channels (row: the amplitude made; column: the pairs that make it), or g_cc'.
+        Omega: half width of the pairing shell [meV]; of bands with a shell of their own, their cutoff.
         cross: cross-paired bands as pairs of indices (static).
         dimension: 2 or 3 (static).
-        convention: "mean" or "sum", what N_c of a cross channel is (static; see `jaxgap.model.couplings`).
+        convention: "mean" or "sum", what N_c of a cross channel is, or "g": N_c = 1 (static; see `jaxgap.model.couplings`).
     """
 
     bands: tuple[Band, ...]
@@ -261,7 +284,27 @@ class BandSuperconductor(Superconductor):
 
     @property
     def small(self) -> Float[Array, "..."]:
-        return SMALL * self.Omega
+        """A cutoff may be far above all else."""
+        return (SMALL if self.range_leaf == "Omega" else SMALLER) * self.Omega
+
+    @property
+    def range_leaf(self) -> str:
+        """What `Omega` is called in paths: `Omega`, or `cutoff`."""
+        return self.bands[0].range_leaf
+
+    @property
+    def coupling_leaf(self) -> str:
+        """What `lam` is called in paths: `lam`, or `g`."""
+        return "g" if self.convention == BARE else "lam"
+
+    @property
+    def strengths(self) -> tuple[Float[Array, "channel channel"], Float[Array, "channel"]]:
+        """Of an interaction g with the mean densities of states in the shells."""
+        if self.convention != BARE:
+            return self.lam, self.N
+        inside = jnp.stack([band.states_within(self.Omega, self.dimension) for band in self.bands]) / (2 * self.Omega)
+        N = channel_densities(inside, self.cross, "mean")
+        return self.lam * N[None, :], N
 
     @property
     def depth(self) -> Float[Array, ""]:
@@ -270,26 +313,42 @@ class BandSuperconductor(Superconductor):
         return jnp.sqrt(jnp.sum(mu**2))
 
     @property
+    def decades(self) -> int:
+        """Up to a cutoff 1e10 above mu, tanh(zeta / 2 k_B T) / zeta has 13 digits with four times as many."""
+        return 1 if self.range_leaf == "Omega" else 4
+
+    @property
     def promised(self) -> float:
         return PROMISED
 
     @property
     def numbers(self) -> dict[str, tuple[Reals, int]]:
-        found: dict[str, tuple[Reals, int]] = {"Omega": (self.Omega, 0), "lam": (self.lam, 2)}
+        found: dict[str, tuple[Reals, int]] = {self.range_leaf: (self.Omega, 0), self.coupling_leaf: (self.lam, 2)}
         for band in self.bands:
             found |= {f"{leaf}[{band.name}]": (getattr(band, leaf), 0) for leaf in band.leaves}
         return found
 
     @property
     def N(self) -> Float[Array, "channel"]:
-        """Normal densities of states N_c of the channels, in the system's convention."""
-        N = jnp.stack([density_of_states(band, self.dimension) for band in self.bands])
-        return channel_densities(N, self.cross, self.convention)
+        """Normal densities of states N_c of the channels, in the system's convention: what P_c is divided by."""
+        return channel_densities(self.band_densities, self.cross, self.convention)
+
+    @property
+    def band_densities(self) -> Float[Array, "band"]:
+        """Normal densities of states N_i(0) of the bands; 0 of an incipient one."""
+        return jnp.stack([density_of_states(band, self.dimension) for band in self.bands])
 
     @property
     def g(self) -> Float[Array, "channel channel"]:
         """Interaction matrix g_cc' = lambda_cc' / N_c'."""
         return self.lam / self.N[None, :]
+
+    def shifted(self, energy: Float[Array, ""]) -> Superconductor:
+        return replace(self, bands=tuple(band.shifted(energy) for band in self.bands))
+
+    @property
+    def bare(self) -> Superconductor:
+        return self if self.convention == BARE else replace(self, lam=self.g, convention=BARE)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -297,37 +356,40 @@ class BandSuperconductor(Superconductor):
         if not is_concrete(self) or jnp.ndim(self.Omega) > 0:
             return ()
         said = []
-        if (largest := float(np.max(np.abs(self.lam)))) > STRONG:
+        if (largest := float(np.max(np.abs(self.strengths[0])))) > STRONG:
             said.append(
                 f"The largest coupling is {largest:g}: above some {STRONG:g} gap equations without self-energies overestimate "
                 "gaps and T_c."
             )
-        for band in self.bands:
+        for band in self.bands if self.convention != BARE else ():
             if (Omega := float(self.Omega)) > (depth := abs(float(band.zeta(jnp.zeros(()))))):
                 said.append(
                     f"Omega = {Omega:g} meV is more than the depth of the band {band.name}, {depth:g} meV: its shell ends at "
                     "the band's edge, while the chemical potential stays where it is."
                 )
+        for band in self.bands:
+            if not float(band.states_within(self.Omega, self.dimension)) > 0:
+                said.append(f"No state of the band {band.name} is within {self.range_leaf}: it does not pair by itself.")
         return tuple(said)
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The paths of all leaves."""
-        lam = (f"lam[{row}, {column}]" for row in self.channels for column in self.channels)
+        lam = (f"{self.coupling_leaf}[{row}, {column}]" for row in self.channels for column in self.channels)
         leaves = dict.fromkeys(leaf for band in self.bands for leaf in band.leaves)
         numbers = (f"{leaf}[{band.name}]" for leaf in leaves for band in self.bands if leaf in band.leaves)
-        return ("Omega", *numbers, *lam)
+        return (self.range_leaf, *numbers, *lam)
 
     def canonical(self, path: str) -> str:
         """The path as it stands in `paths`: `lambda_13` and `lam[alpha, beta:alpha]` are `lam[alpha, alpha:beta]`."""
         _where(self, path)
         leaf, index = _parse(self, path)
-        if leaf == "lam" and index is not None:
+        if leaf == self.coupling_leaf and index is not None:
             index = ", ".join(canonical_channel(name.strip(), self.channels) for name in index.split(","))
         return leaf if index is None else f"{leaf}[{index}]"
 
     def get(self, path: str) -> Float[Array, "..."]:
-        """The leaf at `path`: `Omega`, `mu[alpha]`, `mass[alpha]` or `lam[alpha, alpha:beta]`."""
+        """The leaf at `path`: `Omega`, `mu[alpha]`, `mass[alpha]` or `lam[alpha, alpha:beta]` (`cutoff`, `g[..]`)."""
         return _where(self, path)[0](self)
 
     def table(self) -> dict[str, Any]:
@@ -340,18 +402,18 @@ class BandSuperconductor(Superconductor):
             if isinstance(band, TabulatedBand):
                 bands[band.name] |= {leaf: np.asarray(getattr(band, leaf)).tolist() for leaf in ("energy", "density")}
         return {
-            "Omega": float(self.Omega),
+            self.range_leaf: float(self.Omega),
             "dimension": self.dimension,
-            "convention": self.convention,
+            **({} if self.convention == BARE else {"convention": self.convention}),
             "cross": list(self.channels[len(self.bands) :]),
             "channels": list(self.channels),
-            "lam": np.asarray(self.lam).tolist(),
+            self.coupling_leaf: np.asarray(self.lam).tolist(),
             "bands": bands,
         }
 
     def unit(self, path: str) -> str:
         leaf, _ = _parse(self, self.canonical(path))
-        return "1" if leaf == "lam" else "electron mass" if leaf == "mass" else "meV"
+        return "1" if leaf == self.coupling_leaf else "electron mass" if leaf == "mass" else "meV"
 
     def set(self, values: Mapping[str, Any]) -> Superconductor:
         """A copy with other values at the given paths, for example `{"Omega": 40.0, "lam[alpha, beta]": 0.02}`."""
@@ -363,14 +425,15 @@ class BandSuperconductor(Superconductor):
         return sc
 
     def __str__(self) -> str:
-        lines = [f"Superconductor, {self.dimension}D, {self.convention!r} convention"]
+        couplings = "the interaction g" if self.convention == BARE else f"{self.convention!r} convention"
+        lines = [f"Superconductor, {self.dimension}D, {couplings}"]
         if not is_concrete(self) or jnp.ndim(self.Omega) > 0:
             return "\n".join([*lines, f"  channels {', '.join(self.channels)} (batched or traced)"])
-        lines += [f"  Omega = {float(self.Omega):g} meV"]
+        lines += [f"  {self.range_leaf} = {float(self.Omega):g} meV"]
         for band in self.bands:
             lines += [f"  band {band}"]
         width = max(len(name) for name in self.channels)
-        lines += ["  lambda:"]
+        lines += ["  g:" if self.convention == BARE else "  lambda:"]
         for name, row in zip(self.channels, np.asarray(self.lam), strict=True):
             lines += [f"    {name:<{width}} " + " ".join(f"{value:>9.5g}" for value in row)]
         return "\n".join(lines)
@@ -380,12 +443,14 @@ class BandSuperconductor(Superconductor):
 def superconductor(
     *,
     bands: Sequence[Band] | Mapping[str, Mapping[str, Any]],
-    lam: Any,
-    Omega: Any,
+    lam: Any = None,
+    g: Any = None,
+    Omega: Any = None,
+    cutoff: Any = None,
     cross: Any = (),
     channels: Any = None,
     dimension: Any = 2,
-    convention: Any = "mean",
+    convention: Any = None,
 ) -> Superconductor:
     """A `Superconductor` from numbers: the one place where they are converted and checked.
 
@@ -393,11 +458,16 @@ def superconductor(
         bands: bands made by `parabolic_band` or `tabulated_band`, or a mapping such as
             `{"alpha": {"mu": 50.0, "mass": 1.0}}`, or with `energy` and `density` for a density of states.
         lam: square matrix of couplings, one row and column per channel.
-        Omega: half width of the pairing shell [meV]: channel (i, j) acts where |zeta_i| <= Omega and |zeta_j| <= Omega.
+        g: instead of `lam`, the interaction g_cc' = lambda_cc' / N_c': the couplings of shallow and incipient bands, which no
+            density of states at the chemical potential is part of. Then a mu may have either sign.
+        Omega: half width of the pairing shell [meV]: channel (i, j) acts where |zeta_i| <= Omega and |zeta_j| <= Omega, and
+            where the bands have states.
+        cutoff: instead of `Omega`, energies above the bands' bottoms up to which they pair [meV], wherever the chemical
+            potential is: a contact interaction (`jaxgap.model.contact`). Of parabolic electron bands, with `g`.
         cross: the cross-paired pairs of bands, `"alpha:beta"` or `("alpha", "beta")`.
         channels: the order of the rows and columns of `lam`, if it is not bands first, then `cross`.
         dimension: 2 or 3.
-        convention: "mean" (N_ij = (N_i + N_j)/2, the default) or "sum" (N_ij = N_i + N_j).
+        convention: of `lam`, "mean" (N_ij = (N_i + N_j)/2, the default) or "sum" (N_ij = N_i + N_j).
 
     Raises:
         InputError: one sentence that names the argument, what it must be, and the value it had.
@@ -410,9 +480,13 @@ def superconductor(
     check(channels is None or isinstance(channels, list | tuple), "channels", "be a list of channel names", repr(channels))
     pairs = tuple(_pair(entry, names) for entry in cross)
     order = channel_names(names, pairs)
-    lam = jnp.asarray(_numbers("lam", lam))
-    Omega = jnp.asarray(_numbers("Omega", Omega))
-    check(Omega.shape == (), "Omega", "be one number [meV]", f"shape {Omega.shape}")
+    coupling, lam = _either(("lam", lam), ("g", g))
+    width, Omega = _either(("Omega", Omega), ("cutoff", cutoff))
+    lam, Omega = jnp.asarray(_numbers(coupling, lam)), jnp.asarray(_numbers(width, Omega))
+    check(Omega.shape == (), width, "be one number [meV]", f"shape {Omega.shape}")
+    check(convention is None or coupling == "lam", "convention", "be left out where couplings are `g`", repr(convention))
+    check(width == "Omega" or coupling == "g", "cutoff", "come with couplings `g`", "`lam`")
+    convention = BARE if coupling == "g" else "mean" if convention is None else convention
 
     # === check
     check(len(bands) > 0, "bands", "name at least one band", "none")
@@ -421,10 +495,12 @@ def superconductor(
     for i, j in pairs:
         check_in_k_space((bands[i], bands[j]), "a cross channel, which pairs electrons of both bands at one k")
     check(dimension in (2, 3), "dimension", "be 2 or 3", repr(dimension))
-    check(convention in CONVENTIONS, "convention", 'be "mean" or "sum"', repr(convention))
+    check(convention in (*CONVENTIONS, *[BARE] * (coupling == "g")), "convention", 'be "mean" or "sum"', repr(convention))
+    if width == "cutoff":
+        bands = tuple(_with_cutoff(band) for band in bands)
     n = len(order)
     shape = f"be a {n} x {n} matrix, one row and column per channel ({', '.join(order)})"
-    check(lam.shape == (n, n), "lam", shape, f"shape {lam.shape}")
+    check(lam.shape == (n, n), coupling, shape, f"shape {lam.shape}")
     if channels is not None:
         lam = _reordered(lam, list(channels), order)
     sc = BandSuperconductor(bands=bands, lam=lam, Omega=Omega, cross=pairs, dimension=dimension, convention=convention)
@@ -461,13 +537,31 @@ def check_one_system(sc: object, function: str, name: str = "sc") -> None:
 
 def _check_values(sc: Superconductor) -> None:
     """What the values of the leaves must satisfy; skipped while JAX traces."""
-    check_finite("lam", sc.lam)
-    check_finite("Omega", sc.Omega)
+    width, bare = sc.bands[0].range_leaf, sc.convention == BARE
+    check_finite("g" if bare else "lam", sc.lam)
+    check_finite(width, sc.Omega)
     if is_concrete(sc.Omega):
-        check(bool(np.all(np.asarray(sc.Omega) > 0)), "Omega", "be positive [meV]", sc.Omega)
+        check(bool(np.all(np.asarray(sc.Omega) > 0)), width, "be positive [meV]", sc.Omega)
     for band in sc.bands:
         if is_concrete(band) and jnp.ndim(getattr(band, band.leaves[0])) == 0:
             band.check()
+            if not bare:
+                check_fermi_surface(band, ", unless couplings are given as `g`")
+
+
+def _either(one: tuple[str, Any], other: tuple[str, Any]) -> tuple[str, Any]:
+    """Which of two arguments is given, with its value."""
+    given = [(name, value) for name, value in (one, other) if value is not None]
+    names = f"`{one[0]}` or `{other[0]}`"
+    check(len(given) > 0, one[0], f"be given ({names})", "neither")
+    check(len(given) < 2, one[0], f"be given alone ({names})", "both")
+    return given[0]
+
+
+def _with_cutoff(band: Band) -> Band:
+    check(isinstance(band, ParabolicBand), f"bands.{band.name}", "be parabolic for a cutoff", type(band).__name__)
+    assert isinstance(band, ParabolicBand)
+    return ContactBand(mass=band.mass, mu=band.mu, name=band.name)
 
 
 def _numbers(name: str, value: Any) -> Any:
@@ -535,22 +629,23 @@ def _where(
 ) -> tuple[Callable[[Superconductor], Leaf], Callable[[Superconductor, Leaf], Superconductor]]:
     """(getter, setter) of the leaf at `path`."""
     leaf, index = _parse(sc, path)
-    if leaf == "Omega" and index is None:
+    coupling, width = "g" if sc.convention == BARE else "lam", sc.bands[0].range_leaf
+    if leaf == width and index is None:
         return (lambda s: s.Omega), (lambda s, v: eqx.tree_at(lambda t: t.Omega, s, v))
     if index in sc.band_names and leaf in sc.bands[i := sc.band_names.index(index)].leaves:
         return (
             lambda s: getattr(s.bands[i], leaf),
             lambda s, v: eqx.tree_at(lambda t: getattr(t.bands[i], leaf), s, v),
         )
-    if leaf == "lam" and index is not None and index.count(",") == 1:
+    if leaf == coupling and index is not None and index.count(",") == 1:
         row, column = (sc.channels.index(canonical_channel(c.strip(), sc.channels)) for c in index.split(","))
         return (
             lambda s: s.lam[..., row, column],
             lambda s, v: eqx.tree_at(lambda t: t.lam, s, _with_entry(s.lam, row, column, v)),
         )
-    alias = "; for two bands also `lambda_13` and the like" if _is_two_band(sc) else ""
+    alias = "; for two bands also `lambda_13` and the like" if _is_two_band(sc) and coupling == "lam" else ""
     raise InputError(
-        f"Unknown path `{path}`: the paths of this system are `Omega`, {_of_bands(sc)} and `lam[channel, channel]` "
+        f"Unknown path `{path}`: the paths of this system are `{width}`, {_of_bands(sc)} and `{coupling}[channel, channel]` "
         f"with the bands {', '.join(sc.band_names)} and the channels {', '.join(sc.channels)}{alias}."
     )
 
@@ -579,7 +674,7 @@ def _parse(sc: Superconductor, path: str) -> tuple[str, str | None]:
     if match is None:
         raise InputError(f"Cannot read the path `{path}`: it must look like `Omega` or `lam[alpha, alpha:beta]`.")
     leaf, index = match["leaf"], match["index"]
-    if _is_two_band(sc) and index is None and re.fullmatch("lambda_[123][123]", leaf):
+    if _is_two_band(sc) and index is None and sc.convention != BARE and re.fullmatch("lambda_[123][123]", leaf):
         row, column = (sc.channels[int(digit) - 1] for digit in leaf[-2:])
         return "lam", f"{row}, {column}"
     return leaf, index.strip() if index is not None else None

@@ -1,7 +1,7 @@
 """Files of systems: TOML, exact to the last bit, of bands or of a lattice.
 
-A file of bands has the arguments of `jaxgap.superconductor`: Omega, bands, lam and, if wanted, cross, channels, dimension,
-convention. That of a lattice has one table, `[lattice]` (`jaxgap.model.lattice_tables`).
+A file of bands has the arguments of `jaxgap.superconductor`: Omega (or cutoff), bands, lam (or g) and, if wanted, cross,
+channels, dimension, convention. That of a lattice has one table, `[lattice]` (`jaxgap.model.lattice_tables`).
 """
 
 import tomllib
@@ -20,7 +20,7 @@ from jaxgap.numerics.checks import InputError, check
 
 __all__ = ["from_table", "from_toml", "load", "save", "to_toml", "with_files"]
 
-_KEYS = {"Omega", "dimension", "convention", "cross", "channels", "lam", "bands"}
+_KEYS = {"Omega", "cutoff", "dimension", "convention", "cross", "channels", "lam", "g", "bands"}
 
 
 def to_toml(sc: Superconductor) -> str:
@@ -53,7 +53,8 @@ def _of_bands(table: Mapping[str, Any]) -> Superconductor:
     unknown = sorted(set(table) - _KEYS)
     if unknown:
         raise InputError(f"unknown key `{unknown[0]}`; the keys of a system are {', '.join(sorted(_KEYS))}.")
-    missing = [key for key in ("Omega", "bands", "lam") if key not in table]
+    either = (("Omega", "cutoff"), ("bands",), ("lam", "g"))
+    missing = [keys[0] for keys in either if not any(key in table for key in keys)]
     if missing:
         raise InputError(f"the key `{missing[0]}` is missing.")
     if not isinstance(table["bands"], Mapping):

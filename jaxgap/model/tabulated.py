@@ -83,8 +83,8 @@ class TabulatedBand(Band):
         """N from the table, of whatever dimension."""
         return jnp.interp(kappa, self.knots, self.density, left=0.0, right=0.0)
 
-    def states_within(self, Omega: Scalar, dimension: int) -> Scalar:
-        a, b = self.segments(*self.shell(Omega))
+    def states_between(self, a: Scalar, b: Scalar, dimension: int) -> Scalar:
+        a, b = self.segments(a, b)
         middle = self.states((a + b) / 2, dimension)
         return jnp.sum(middle * (b - a))
 

@@ -49,14 +49,15 @@ def starting_amplitudes(sc: Superconductor, pattern: Float[Array, "band"]) -> Fl
     signs = jnp.concatenate([pattern, jnp.ones(n_cross)])
     values, vectors = _eigenvectors(sc)
     shapes = _shapes(n_bands, n_cross)
-    decoupled = signs * shapes.decoupled * _weak_coupling(sc, jnp.clip(jnp.diag(sc.lam), 0.1, 2.0))
+    own = jnp.diag(sc.strengths[0])
+    decoupled = signs * shapes.decoupled * _weak_coupling(sc, jnp.clip(own, 0.1, 2.0))
     equal = signs * shapes.equal * _weak_coupling(sc, values[-1])
     iterated = jax.vmap(lambda D: _iterated(sc, D, pattern))(equal)
     bands, cross = vectors[:, :n_bands], vectors[:, n_bands:]
     side = jnp.where(bands @ pattern < 0, -1.0, 1.0)[:, None]
     along = jnp.concatenate([jnp.abs(bands) * pattern, cross * side], axis=1) * _weak_coupling(sc, values)[:, None]
     along = (along[::-1, None] * jnp.array(SIZES)[:, None]).reshape(-1, len(sc.channels))
-    single = _weak_coupling(sc, jnp.maximum(jnp.diag(sc.lam)[:n_bands], values[-1] / 2))
+    single = _weak_coupling(sc, jnp.maximum(own[:n_bands], values[-1] / 2))
     one = signs * shapes.one * jnp.repeat(single, len(shapes.one) // n_bands)[:, None]
     return jnp.concatenate([decoupled[:1], iterated, along, decoupled[1:], one])
 
@@ -101,8 +102,9 @@ def _eigenvectors(sc: Superconductor) -> tuple[Float[Array, "channel"], Float[Ar
     """(eigenvalues in rising order, eigenvectors of norm 1 as rows) of lambda W, with the weights W of `pair_weights`; of
     the symmetric part if g is not symmetric."""
     weight = jnp.asarray(pair_weights(len(sc.bands), len(sc.cross), sc.convention))
-    root = jnp.sqrt(sc.N * weight)
-    matrix = root[:, None] * sc.lam * weight / root
+    lam, N = sc.strengths
+    root = jnp.sqrt(N * weight)
+    matrix = root[:, None] * lam * weight / root
     values, vectors = symmetric_eigenvectors((matrix + matrix.T) / 2)
     rows = vectors.T / root
     return values, rows / jnp.sqrt(jnp.sum(rows**2, axis=1, keepdims=True))

@@ -54,4 +54,4 @@ def _crossing(one: Band, two: Band, sign: float, Omega: Float[Array, ""]) -> Flo
 def pairs_alone_at_fermi_momentum(sc: Superconductor, cluster: Cluster) -> Bool[Array, "2"]:
     """Of both bands of a pair: whether the partner is outside its shell at the band's k_F."""
     i, j = (sc.bands[k] for k in cluster.bands)
-    return jnp.abs(jnp.stack([zeta(j, kappa_F(i)), zeta(i, kappa_F(j))])) > sc.Omega
+    return ~jnp.stack([j.pairs_at(zeta(j, kappa_F(i)), sc.Omega), i.pairs_at(zeta(i, kappa_F(j)), sc.Omega)])

@@ -94,6 +94,11 @@ class ClusterSpectrum(eqx.Module):
     def phase_jacobian(self, T: Float[Array, ""], rule: Rule) -> Float[Array, "own own"]:
         """d Im P / d Im Delta of its channels at real amplitudes [unit of N]."""
 
+    @abstractmethod
+    def occupation(self, T: Float[Array, ""], rule: Rule) -> Float[Array, ""]:
+        r"""Electrons of both spins inside the shells of its bands, \sum_k tr[1 - tanh(H / 2 k_B T)_11]; of a hole band less its
+        holes, -1 - tanh [meV times the unit of N; per cell of a lattice]."""
+
     def cubic_densities(self, T: Float[Array, ""], rule: Rule) -> Inexact[Array, "own"]:
         """d^3 P(epsilon Delta) / d epsilon^3 of its channels in the normal state, epsilon = 0 [meV times the unit of N]."""
 

@@ -40,13 +40,14 @@ def fermi_momentum_gaps_of(sc: Superconductor, Delta: Inexact[Array, "channel"])
             largest = jnp.arange(len(E)) == jnp.argmax(W)
             rows.append((jnp.sum(jnp.where(largest, E, 0.0)), jnp.sum(jnp.where(largest, W, 0.0))))
             continue
-        z1, z2 = (zeta(sc.bands[j], kappa_F(band)) for j in cluster.bands)
+        one, two = (sc.bands[j] for j in cluster.bands)
+        z1, z2 = zeta(one, kappa_F(band)), zeta(two, kappa_F(band))
         amplitudes = [Delta[c] for c in cluster.channels]
         E_plus, E_minus = spectrum.energies(z1, z2, *amplitudes)
         W = spectrum.band_weights(z1, z2, *amplitudes)
         W = W if cluster.bands[0] == i else 1 - W
         # Where the partner is outside its shell at this k_F, the band pairs alone.
-        paired = (jnp.abs(z1) <= sc.Omega) & (jnp.abs(z2) <= sc.Omega)
+        paired = one.pairs_at(z1, sc.Omega) & two.pairs_at(z2, sc.Omega)
         gap, weight = jnp.where(W >= 0.5, E_plus, E_minus), jnp.where(W >= 0.5, W, 1 - W)
         rows.append((jnp.where(paired, gap, alone), jnp.where(paired, weight, 1.0)))
     gaps, weights = zip(*rows, strict=True)

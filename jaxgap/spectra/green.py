@@ -150,7 +150,7 @@ def clean_density_of_states_of(sc: Superconductor, Delta: Amplitudes, omega: Flo
 def _normal_density(band: Band, sc: Superconductor, omega: Float[Array, ""]) -> Float[Array, ""]:
     """Of the states outside the shell."""
     kappa = band.kappa_at(omega)
-    normal = (jnp.abs(omega) > sc.Omega) & (kappa > 0)
+    normal = ~band.pairs_at(omega, sc.Omega) & (kappa > 0)
     kappa = jnp.where(normal, kappa, 1.0)
     return jnp.where(normal, band.states(kappa, sc.dimension) / jnp.abs(band.slope(kappa)), 0.0)
 

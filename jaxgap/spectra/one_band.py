@@ -28,7 +28,15 @@ from jaxgap.spectra.regions import (
 )
 from jaxgap.units import thermal_energy
 
-__all__ = ["OneBand", "combined", "density_alone", "local_functions_alone", "sums_alone"]
+__all__ = [
+    "OneBand",
+    "by_band",
+    "combined",
+    "density_alone",
+    "local_functions_alone",
+    "occupation_alone",
+    "sums_alone",
+]
 
 Scalar = Float[Array, ""]
 
@@ -63,6 +71,10 @@ class OneBand(SummedSpectrum[Scalar]):
     def sums(self, T: Scalar, rule: Rule) -> Scalar:
         return sums_alone(self.superconductor, self.cluster, self.Delta, T, rule)[0]
 
+    def occupation(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
+        own = self.superconductor, self.cluster, self.Delta, T
+        return jnp.sum(by_band(*own, occupation_alone(*own, rule)))
+
     def densities(self, sums: Scalar, Delta: Inexact[Array, "channel"]) -> tuple[Inexact[Array, ""], ...]:
         return (sums * Delta[self.cluster.bands[0]],)
 
@@ -80,6 +92,41 @@ def sums_alone(
     z = energies_alone(sc, bands, nodes.kappa)
     f = nodes.integral(pair_sum(safe_sqrt(z**2 + abs2(pick(Delta, bands))[:, None]), thermal_energy(T)))
     return tuple(sum((f[k] for k, i in enumerate(bands) if i == band), jnp.zeros(())) for band in cluster.bands)
+
+
+def occupation_alone(
+    sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "channel"], T: Scalar, rule: Rule
+) -> Float[Array, "band"]:
+    """Electrons (`ClusterSpectrum.occupation`) where each band of a cluster pairs alone."""
+    bands, nodes = nodes_of_intervals(sc, intervals_alone(sc, cluster), Delta, T, rule.single)
+    sense, z = jnp.stack([sc.bands[i].sense for i in bands])[:, None], energies_alone(sc, bands, nodes.kappa)
+    n = nodes.integral(sense * _filled(sense * z, abs2(pick(Delta, bands))[:, None], thermal_energy(T)))
+    at = [sum((n[k] for k, i in enumerate(bands) if i == band), jnp.zeros(())) for band in cluster.bands]
+    return jnp.stack(at)
+
+
+def by_band(
+    sc: Superconductor, cluster: Cluster, Delta: Inexact[Array, "channel"], T: Scalar, paired: Float[Array, "band"]
+) -> Float[Array, "band"]:
+    """The electrons of the bands of a cluster inside their shells: `paired`, or those of the normal state of a band without
+    amplitude, which at T = 0 fills in steps that no node has."""
+    kT, n = thermal_energy(T), len(sc.bands)
+    found = []
+    for i, number in zip(cluster.bands, paired, strict=True):
+        own = [c for c in cluster.channels if c == i or (c >= n and i in sc.cross[c - n])]
+        acts = (jnp.stack([abs2(Delta[c]) for c in own]) > 0).any()
+        found.append(jnp.where(acts, number, sc.bands[i].electrons_inside(sc.Omega, kT, sc.dimension)))
+    return jnp.stack(found)
+
+
+def _filled(z: Float[Array, "*k"], gap2: Float[Array, "*#k"], kT: Scalar) -> Float[Array, "*k"]:
+    """1 - (zeta / E) tanh(E / 2 k_B T) = 2 f(E) + tanh(E / 2 k_B T) (E - zeta) / E, without a difference far above mu."""
+    E = safe_sqrt(z**2 + gap2)
+    gapped = E > 0
+    E = jnp.where(gapped, E, 1.0)
+    above = jnp.where(z > 0, gap2 / (E + jnp.where(z > 0, z, 0.0)), E - z)
+    decay = jnp.exp(-E / kT)
+    return jnp.where(gapped, (2 * decay + (1 - decay) * above / E) / (1 + decay), 1.0)
 
 
 def local_functions_alone(

@@ -50,6 +50,9 @@ class OneTable(OneBand, OwnSums):
         _, nodes, E = self._at_temperature(self.gap, T, rule)
         return nodes.integral(pair_sum(E, thermal_energy(T)))
 
+    def occupation(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
+        return self.band.electrons_inside(self.superconductor.Omega, thermal_energy(T), self.superconductor.dimension)
+
     def linear_kernel(self, T: Scalar, rule: Rule) -> Float[Array, "1"]:
         zeta, nodes, _ = self._at_temperature(0 * self.gap, T, rule)
         kT = thermal_energy(T)

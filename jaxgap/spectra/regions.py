@@ -136,6 +136,7 @@ def nodes_on(
 
 def nodes_on_each(sc: Superconductor, intervals: list[Peaked], n: list[int]) -> list[Nodes]:
     """Nodes on several intervals (a, b, centre, width); of many at once they come first, the elements last."""
+    n = [sc.decades * m for m in n]
     if sc.dimension == 2:
         return [Nodes(*laid_on(*on[:2], cut, m)) for on, cut, m in zip(intervals, pieces(intervals), n, strict=True)]
     root = [jnp.sqrt(centre + 1j * width) for _, _, centre, width in intervals]
@@ -239,7 +240,7 @@ def amplitudes_at(
     sc: Superconductor, cluster: Cluster, Delta: Amplitudes, z: Sequence[Float[Array, "*k"]]
 ) -> list[Inexact[Array, "*k"]]:
     """Amplitudes of a cluster's channels where its bands have the energies `z`: zero where a band is outside its shell."""
-    inside = {i: jnp.abs(energy) <= sc.Omega for i, energy in zip(cluster.bands, z, strict=True)}
+    inside = {i: sc.bands[i].pairs_at(energy, sc.Omega) for i, energy in zip(cluster.bands, z, strict=True)}
     n, acts = len(sc.bands), dict(inside)
     for c in cluster.channels:
         if c >= n:

@@ -22,6 +22,7 @@ from jaxgap.numerics.hyperbolic import (
 )
 from jaxgap.spectra.bogoliubov import Bogoliubov, Matrices, dagger, green_functions, levels, tanh_of, traced
 from jaxgap.spectra.cluster import LocalFunctions, OwnSums
+from jaxgap.spectra.one_band import by_band
 from jaxgap.spectra.peaks import singular_energies_of_several
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import NODES_AT_ROOTS
@@ -61,6 +62,13 @@ class SeveralBands(Bogoliubov, OwnSums):
             return self._densities(turned, at, T).imag
 
         return jax.jacfwd(imaginary)(jnp.zeros(len(self.cluster.channels)))
+
+    def occupation(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
+        n, at = len(self.cluster.bands), self.samples(T, rule.several)
+        t = tanh_of(self.hamiltonians(self.Delta, at) / (2 * thermal_energy(T)))[:, :n, :n]
+        sense = jnp.stack([self.superconductor.bands[i].sense for i in self.cluster.bands])
+        filled = jnp.where(at.active, sense[:, None] - jnp.real(_of_bands(t)), 0.0)
+        return jnp.sum(by_band(self.superconductor, self.cluster, self.Delta, T, at.integral(filled)))
 
     def linear_kernel(self, T: Scalar, rule: Rule) -> Float[Array, "own"]:
         normal = SeveralBands(self.superconductor, jnp.zeros(len(self.superconductor.channels)), self.cluster)

@@ -201,7 +201,7 @@ def samples(sc: Superconductor, cluster: Cluster, parts: Parts, kT: Scalar, n: i
     other: exact if all move together, the mean of both sides of two. A third derivative in the edges is NaN.
     """
     a, b = shell_edges(sc, cluster)
-    nodes = jax.lax.stop_gradient(nodes_on_parts(parts, kT, n, sc.dimension))
+    nodes = jax.lax.stop_gradient(nodes_on_parts(parts, kT, sc.decades * n, sc.dimension))
     found = [nodes, *(_crossings(a, b, order, sc.dimension) for order in (np.arange(len(a)), -np.arange(len(a))))]
     kappa, weight = (jnp.concatenate(leaf) for leaf in zip(*((one.kappa, one.weight) for one in found), strict=True))
     return Samples(kappa, weight, jnp.concatenate([one.active for one in found], axis=1))

@@ -19,7 +19,7 @@ from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.cluster import LocalFunctions, SummedSpectrum
 from jaxgap.spectra.crossing_roots import density_of_pair
-from jaxgap.spectra.one_band import density_alone, local_functions_alone, sums_alone
+from jaxgap.spectra.one_band import by_band, density_alone, local_functions_alone, occupation_alone, sums_alone
 from jaxgap.spectra.pair import abs2
 from jaxgap.spectra.partial_fractions import Linear, Quadratic, RationalFunctions, integrals
 from jaxgap.spectra.peaks import singular_energies_of_pair
@@ -118,6 +118,26 @@ class TwoBands(SummedSpectrum[PairSums]):
         x = spectrum.branches(z1, z2, *pick(self.Delta, cluster.channels))
         S, R = spectrum.pair_sums(x, thermal_energy(T))
         return PairSums(alone, *(nodes.integral(f) for f in (S, R, R * (z1 - z2) * (z1 + z2), R * (z1 - z2) ** 2)))
+
+    def occupation(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
+        r"""With H^3 = \zeta^3 + \zeta \Delta \Delta^\dagger + \Delta \Delta^\dagger \zeta - \Delta \zeta \Delta^\dagger in its
+        electrons' block,
+
+        .. math:: \tanh(H / 2 k_B T)_{11} = \zeta_1 S + R \left[ \zeta_1 (\epsilon_1^2 - \epsilon_2^2 + 2 |\Delta_3|^2)
+                  - 2 \zeta_2 |\Delta_3|^2 \right] \quad (22: 1 \leftrightarrow 2) .
+        """
+        sc, cluster = self.superconductor, self.cluster
+        nodes = overlap_nodes(sc, cluster, self.Delta, T, rule.overlap)
+        z1, z2 = (sc.bands[i].zeta(nodes.kappa) for i in cluster.bands)
+        D = pick(self.Delta, cluster.channels)
+        s1, s2, s3 = (abs2(part) for part in D)
+        S, R = spectrum.pair_sums(spectrum.branches(z1, z2, *D), thermal_energy(T))
+        apart = (z1 - z2) * (z1 + z2) + s1 - s2
+        t1 = z1 * S + R * (z1 * (2 * s3 + apart) - 2 * z2 * s3)
+        t2 = z2 * S + R * (z2 * (2 * s3 - apart) - 2 * z1 * s3)
+        together = [nodes.integral(sc.bands[i].sense - t) for i, t in zip(cluster.bands, (t1, t2), strict=True)]
+        alone = occupation_alone(sc, cluster, self.Delta, T, rule)
+        return jnp.sum(by_band(sc, cluster, self.Delta, T, alone + jnp.stack(together)))
 
     def densities(self, sums: PairSums, Delta: Inexact[Array, "channel"]) -> tuple[Inexact[Array, ""], ...]:
         r"""P_1, P_2 and P_3, with what the bands make alone.

@@ -150,14 +150,16 @@ def test_from_where_on_the_gapless_state_is_stable(branch):
 
 @pytest.mark.slow
 def test_a_phase_diagram(branch):
-    """Its first-order line crosses a row where free energies of the branch are equal; states are those of a search."""
+    """Between two real ground states lies one that breaks time reversal: it begins and ends where the branch's phases soften, and
+    no line of first order crosses the row. States are those of a search."""
     diagram = phase_diagram(SC, T, {"lam[a:b, a:b]": (0.203, 0.208, 3)}, {"T": (T, 20.0, 2)})
-    lines = diagram.lines[BifurcationKind.CROSSING]
-    p = (0.205455 - 0.19) / 0.035
-    lower, *_, upper = branch.at(p)
-    event = locate_crossing(branch.path, jnp.asarray(lower), jnp.asarray(upper), jnp.asarray(p))
-    assert lines[lines[:, 1] == T] == pytest.approx(np.array([[float(event.value()), T]]), abs=1e-6)
-    assert (diagram.crossband[0] > 1).tolist() == [False, False, True]
+    assert diagram.ground_broken[0].tolist() == [False, True, False]
+    assert diagram.crossband[0, 0] < 1 < diagram.crossband[0, 2]
+    assert not (diagram.lines[BifurcationKind.CROSSING][:, 1] == T).any()
+    points = diagram.lines[PITCHFORK]
+    softened = sorted(float(event.value()) for event in of_kind(branch, PITCHFORK) if 0.203 < float(event.value()) < 0.208)
+    assert np.sort(points[points[:, 1] == T, 0]) == pytest.approx(softened, abs=1e-9)
+    assert len(softened) > 0
     states = [s for s in solutions(SC.set({"lam[a:b, a:b]": 0.208}), T).stable if s.label != Label.NORMAL]
     assert diagram.free_energy[0, 2][diagram.stable[0, 2]] == pytest.approx([s.free_energy for s in states], abs=1e-9)
 

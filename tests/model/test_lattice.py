@@ -361,8 +361,6 @@ def test_a_density_that_is_none():
     for density, sentence in ((2.5, "lie between 0 and 2"), ([1.0], "`density` must be one number")):
         with pytest.raises(InputError, match=sentence):
             jg.at_density(d_wave(), 4.0, density)
-    with pytest.raises(InputError, match="`sc` must be a Lattice"):
-        jg.at_density(jg.materials.mgb2(), 4.0, 1.0)
 
 
 @pytest.mark.slow

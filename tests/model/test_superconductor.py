@@ -104,7 +104,7 @@ def test_bad_input(change, words):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("mass", "mu", "words"), [(0.0, 1.0, "not be zero"), (1.0, np.inf, "finite"), (1.0, -2.0, "sign")])
+@pytest.mark.parametrize(("mass", "mu", "words"), [(0.0, 1.0, "not be zero"), (1.0, np.inf, "finite")])
 def test_bad_band(mass, mu, words):
     with pytest.raises(InputError, match=words):
         parabolic_band("a", mu, mass)
