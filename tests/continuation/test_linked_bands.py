@@ -149,8 +149,9 @@ def test_from_where_on_the_gapless_state_is_stable(branch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_phase_diagram(branch):
-    """Between two real ground states lies one that breaks time reversal: it begins and ends where the branch's phases soften, and
+    """Between two real ground states lies one that breaks time reversal, from where the phases of the branch soften, and
     no line of first order crosses the row. States are those of a search."""
     diagram = phase_diagram(SC, T, {"lam[a:b, a:b]": (0.203, 0.208, 3)}, {"T": (T, 20.0, 2)})
     assert diagram.ground_broken[0].tolist() == [False, True, False]

@@ -210,7 +210,9 @@ def _draw_temperatures(ax: Axes, result: FitResult, found: SampleResult) -> None
 
 def _targets(found: SampleResult, kind: str) -> tuple[str, ...]:
     sc = found.superconductor
-    return tuple(sc.band_names) if kind == "fermi_momentum" else branch_names(sc)
+    if kind == "fermi_momentum":
+        return sc.band_names if sc.beyond else ()
+    return branch_names(sc)
 
 
 def _colour(i: int) -> str:
