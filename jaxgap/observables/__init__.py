@@ -32,6 +32,8 @@ from jaxgap.observables.orbital_pairing import path_between as path_between
 from jaxgap.observables.phases import phase_difference as phase_difference
 from jaxgap.observables.phases import relative_signs as relative_signs
 from jaxgap.observables.point_contact import andreev_conductance as andreev_conductance
+from jaxgap.observables.stiffness import SuperfluidStiffness as SuperfluidStiffness
+from jaxgap.observables.stiffness import superfluid_stiffness as superfluid_stiffness
 from jaxgap.observables.superfluid import SuperfluidDensity as SuperfluidDensity
 from jaxgap.observables.superfluid import penetration_depth as penetration_depth
 from jaxgap.observables.superfluid import superfluid_density as superfluid_density
