@@ -183,8 +183,8 @@ def test_derivatives_are_those_of_differences(name):
 
 
 def test_penetration_depth_is_that_of_the_mass():
-    """Few electrons of mass hbar^2 / 2 t a^2: lambda^2 = m / mu_0 e^2 n, but for 1 % since the band is no parabola; a turned cell
-    has the same."""
+    """Few electrons of mass hbar^2 / 2 t a^2: lambda^2 = m / mu_0 e^2 n, but for 1 % since the band is no parabola; a turned
+    cell has the same."""
     a, c, t = 3.9, 6.0, 100.0
     dilute = state(one(t=t, tp=0.0, mu=-385.0, form="s"), 3.0, T=0.0)
     mass = hbar2_over_2m_e / (t * a**2)
