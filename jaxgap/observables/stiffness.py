@@ -16,21 +16,20 @@ The stiffness of the phase theta of the pairs is D / 4, so that layers lose thei
 Kosterlitz, D. R. Nelson).
 """
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import gauge_directions
 from jaxgap.model.lattice import Lattice
-from jaxgap.numerics.checks import check, check_finite
+from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.small import solved
-from jaxgap.numerics.types import Real, Reals, Scalar
-from jaxgap.observables._checks import positive
+from jaxgap.numerics.types import Real, Scalar
+from jaxgap.observables.absolute import cells_per_volume, lattice_vectors
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.lattice_minima import lowest_energy
@@ -138,26 +137,10 @@ def _relaxation(lattice: Lattice, Delta: Inexact[Array, "channel"], T: Scalar, t
 
 def depths_of_lattice(solution: MeanFieldState, layer_spacing: Real | None, cell: object) -> Float[Array, "direction"]:
     """Penetration depths lambda [nm] for currents along x, y (and z)."""
-    lattice = lattice_of(solution)
-    a = _vectors(cell, lattice.dimension)
-    flat = lattice.dimension == 2
-    check(flat or layer_spacing is None, "layer_spacing", "not be given: the lattice is three-dimensional", layer_spacing)
-    check(not flat or layer_spacing is not None, "layer_spacing", "be given [angstrom] for a lattice in two dimensions", "None")
-    height = positive("layer_spacing", layer_spacing, "angstrom") if flat else jnp.ones(())
-    D = superfluid_stiffness(solution).total
+    a, cells = (
+        lattice_vectors(cell, lattice_of(solution).dimension),
+        cells_per_volume(lattice_of(solution), cell, layer_spacing),
+    )
     # n / m with m in electron masses: a D a / (hbar^2 / m_e) per volume.
-    density = jnp.diagonal(a.T @ D @ a) / (2 * hbar2_over_2m_e * jnp.abs(jnp.linalg.det(a)) * height)
+    density = jnp.diagonal(a.T @ superfluid_stiffness(solution).total @ a) / (2 * hbar2_over_2m_e) * cells
     return jnp.sqrt(london_density / density)
-
-
-def _vectors(cell: object, d: int) -> Float[Array, "axis direction"]:
-    """The vectors of the cell [angstrom], one a row; of lengths alone they are orthogonal."""
-    needs = f"be {d} lengths, or {d} vectors of {d} components, of the cell [angstrom]"
-    check(cell is not None, "cell", f"be given for a lattice: {needs}", "None")
-    check_finite("cell", cell)
-    a = jnp.asarray(cast(Reals, cell), jnp.float64)
-    check(a.shape in ((d,), (d, d)), "cell", needs, f"shape {a.shape}")
-    a = jnp.diag(a) if a.ndim == 1 else a
-    flat = abs(float(np.linalg.det(np.asarray(a)))) <= 1e-9 * float(np.abs(np.asarray(a)).max()) ** d
-    check(not flat, "cell", "span a volume", np.asarray(a).tolist())
-    return a

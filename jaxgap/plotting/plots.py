@@ -51,20 +51,23 @@ def plot_dispersion(solution: Solution, ax: Axes | None = None, points: int = 20
 
 
 def plot_density_of_states(solution: Solution, omega: Reals | None = None, Gamma: float = 0.1, ax: Axes | None = None) -> Axes:
-    """Tunnelling density of states with Dynes broadening Gamma [meV], total and per band, and the branch minima."""
+    """Tunnelling density of states with Dynes broadening Gamma [meV], total and per band, and the branch minima; of a lattice
+    per orbital."""
     ax = axes_or_new(ax)
     sc = solution.superconductor
-    gaps = np.asarray(branch_minima(solution))
-    reach = 2.5 * min(float(np.max(gaps)), float(sc.Omega)) if np.any(gaps > 0) else 0.5 * float(sc.Omega)
+    gaps, edge = (np.asarray(branch_minima(solution)), float(sc.Omega)) if sc.beyond else (np.zeros(0), 2 * float(sc.depth))
+    largest = float(np.max(gaps)) if sc.beyond else 2 * float(np.max(np.abs(solution.Delta)))
+    reach = 2.5 * min(largest, edge) if largest > 0 else 0.5 * edge
     omega = np.linspace(-reach, reach, 1201) if omega is None else np.asarray(omega)
     N = tunnelling_density_of_states(solution, omega, Gamma)
     ax.plot(omega, N.total, color="black", lw=1.8, label="total")
-    for name, band, colour in zip(sc.band_names, N.bands, COLOURS, strict=False):
+    for name, band, colour in zip(sc.components, N.bands, COLOURS, strict=False):
         ax.plot(omega, band, color=colour, lw=1.0, ls="--", label=name)
-    for gap in gaps[gaps < float(sc.Omega)]:
+    for gap in gaps[gaps < edge]:
         ax.axvline(gap, color="0.7", lw=0.8, zorder=0)
-    ax.set(xlabel=r"energy $\omega$ (meV)", ylabel=r"$N(\omega)\,/\,N(0)$", ylim=(0, None))
-    ax.set_title(f"{_title(solution)}, $\\Gamma$ = {Gamma:g} meV; grey: branch minima", fontsize=10)
+    label = r"$N(\omega)\,/\,N(0)$" if sc.beyond else r"$N(\omega)$ (1 / meV, cell and spin)"
+    ax.set(xlabel=r"energy $\omega$ (meV)", ylabel=label, ylim=(0, None))
+    ax.set_title(f"{_title(solution)}, $\\Gamma$ = {Gamma:g} meV{'; grey: branch minima' * len(gaps[:1])}", fontsize=10)
     ax.legend(frameon=False)
     return ax
 
@@ -86,7 +89,8 @@ def plot_fermi_surface(surface: FermiSurface, ax: Axes | None = None) -> Axes:
     colours = ScalarMappable(norm, "cividis")
     figure_of(ax).colorbar(colours, ax=ax, label=r"gap $|\Delta_{nn}(k)|$ on the Fermi line (meV)")
     for band, line in bands.items() if len(bands) > 1 else ():
-        ax.annotate(f"band {band + 1}", line.k[len(line.k) // 2, :2], xytext=(4, 4), textcoords="offset points", fontsize=8)
+        x, y = map(float, line.k[len(line.k) // 2, :2])
+        ax.annotate(f"band {band + 1}", (x, y), xytext=(4, 4), textcoords="offset points", fontsize=8)
     ticks = [-np.pi, 0.0, np.pi]
     ax.set(xlim=(-np.pi, np.pi), ylim=(-np.pi, np.pi), aspect="equal", xticks=ticks, yticks=ticks)
     for axis in (ax.xaxis, ax.yaxis):
