@@ -39,7 +39,7 @@ from jaxgap.units import hbar2_over_2m_e, k_B, london_density, thermal_energy
 
 __all__ = ["SuperfluidStiffness", "depths_of_lattice", "stiffness_of", "superfluid_stiffness"]
 
-TOLERANCE = 1e-10
+TOLERANCE = 1e-8
 """Of the mesh."""
 ENOUGH = 1e-3
 """Meshes that would leave more than that resolve nothing."""
