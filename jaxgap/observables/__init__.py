@@ -17,6 +17,9 @@ from jaxgap.observables.discontinuities import latent_heat as latent_heat
 from jaxgap.observables.discontinuities import specific_heat_jump as specific_heat_jump
 from jaxgap.observables.energies import dispersion as dispersion
 from jaxgap.observables.energies import wave_vector as wave_vector
+from jaxgap.observables.fermi_lines import FermiLine as FermiLine
+from jaxgap.observables.fermi_lines import FermiSurface as FermiSurface
+from jaxgap.observables.fermi_lines import fermi_surface as fermi_surface
 from jaxgap.observables.gaps import branch_minima as branch_minima
 from jaxgap.observables.gaps import coherence_peaks as coherence_peaks
 from jaxgap.observables.gaps import excitation_gap as excitation_gap
@@ -32,6 +35,8 @@ from jaxgap.observables.orbital_pairing import path_between as path_between
 from jaxgap.observables.phases import phase_difference as phase_difference
 from jaxgap.observables.phases import relative_signs as relative_signs
 from jaxgap.observables.point_contact import andreev_conductance as andreev_conductance
+from jaxgap.observables.stiffness import SuperfluidStiffness as SuperfluidStiffness
+from jaxgap.observables.stiffness import superfluid_stiffness as superfluid_stiffness
 from jaxgap.observables.superfluid import SuperfluidDensity as SuperfluidDensity
 from jaxgap.observables.superfluid import penetration_depth as penetration_depth
 from jaxgap.observables.superfluid import superfluid_density as superfluid_density

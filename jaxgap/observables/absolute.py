@@ -12,18 +12,48 @@ N_i = m_i / 2 pi hbar^2 per spin and area of a layer. These are the densities of
 masses from a band calculation nothing is renormalised by phonons.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.checks import InputError, check
+from jaxgap.numerics.checks import InputError, check, check_finite
+from jaxgap.numerics.types import Reals
 from jaxgap.observables._checks import positive
 from jaxgap.solving.entry import takes_system
 from jaxgap.units import hbar2_over_2m_e, joule_per_mole, k_B
 
-__all__ = ["states_per_volume", "molar", "sommerfeld_coefficient"]
+__all__ = ["cells_per_volume", "lattice_vectors", "molar", "sommerfeld_coefficient", "states_per_volume"]
+
+
+def cells_per_volume(sc: Superconductor, cell: object, layer_spacing: Any = None) -> Float[Array, ""]:
+    """Cells of a lattice [1/angstrom^3].
+
+    Args:
+        sc: the lattice.
+        cell: its vectors [angstrom], one a row, or their lengths where they are orthogonal.
+        layer_spacing: distance of the layers [angstrom] of a 2D lattice; in 3D there is none.
+    """
+    a, flat = lattice_vectors(cell, sc.dimension), sc.dimension == 2
+    check(flat or layer_spacing is None, "layer_spacing", "not be given: the lattice is three-dimensional", layer_spacing)
+    check(not flat or layer_spacing is not None, "layer_spacing", "be given [angstrom] for a lattice in two dimensions", "None")
+    height = positive("layer_spacing", layer_spacing, "angstrom") if flat else jnp.ones(())
+    return 1 / (jnp.abs(jnp.linalg.det(a)) * height)
+
+
+def lattice_vectors(cell: object, d: int) -> Float[Array, "axis direction"]:
+    """The vectors of a cell [angstrom], one a row; of lengths alone they are orthogonal."""
+    needs = f"be {d} lengths, or {d} vectors of {d} components, of the cell [angstrom]"
+    check(cell is not None, "cell", f"be given for a lattice: {needs}", "None")
+    check_finite("cell", cell)
+    a = jnp.asarray(cast(Reals, cell), jnp.float64)
+    check(a.shape in ((d,), (d, d)), "cell", needs, f"shape {a.shape}")
+    a = jnp.diag(a) if a.ndim == 1 else a
+    flat = abs(float(np.linalg.det(np.asarray(a)))) <= 1e-9 * float(np.abs(np.asarray(a)).max()) ** d
+    check(not flat, "cell", "span a volume", np.asarray(a).tolist())
+    return a
 
 
 @takes_system
@@ -35,8 +65,14 @@ def states_per_volume(sc: Superconductor, layer_spacing: Any = None) -> Float[Ar
         layer_spacing: distance of the layers c [angstrom] of 2D bands; 3D bands take none.
 
     Raises:
-        InputError: if 2D bands come without a layer spacing, or 3D bands with one.
+        InputError: if 2D bands come without a layer spacing, or 3D bands with one; of a lattice, whose sums are per cell.
     """
+    check(
+        bool(sc.beyond),
+        "sc",
+        "be of bands with masses: what is of a lattice is per cell, of a size that one knows",
+        "a Lattice",
+    )
     if sc.dimension == 3:
         check(layer_spacing is None, "layer_spacing", "not be given: the bands are three-dimensional", layer_spacing)
         return jnp.asarray(1 / (4 * jnp.pi**2 * hbar2_over_2m_e**1.5))

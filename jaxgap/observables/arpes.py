@@ -108,12 +108,12 @@ def photoemission(
 
     Args:
         solution: the state; its temperature is that of the Fermi function.
-        k: wave vectors [1/angstrom].
+        k: wave vectors [1/angstrom]; of a lattice points [k, axis], in units of the reciprocal lattice over 2 pi.
         omega: energies [meV].
         Gamma: half width of the peaks of A [meV], positive.
         energy_resolution: full width at half maximum of R_omega [meV]; 0: none.
-        momentum_resolution: full width at half maximum of R_k [1/angstrom]; 0: none.
-        weights: matrix elements M_i of the bands; by default all one.
+        momentum_resolution: full width at half maximum of R_k [1/angstrom]; 0: none. A lattice takes none.
+        weights: matrix elements M_i of the bands, or orbitals; by default all one.
         fermi: whether only occupied states are seen. At T = 0 their edge is a step, which no trapezoidal sum resolves:
             together with an energy resolution it needs a temperature.
         mesh: how many nodes the sums take. Chosen for these widths by default; where JAX traces any of them or the solution,
@@ -123,11 +123,21 @@ def photoemission(
     check_finite("omega", omega)
     width = positive("Gamma", Gamma, "meV")
     sigmas = standard_deviations(energy_resolution, momentum_resolution)
-    k, omega = (jnp.atleast_1d(jnp.asarray(x, jnp.float64)) for x in (k, omega))
-    weights = band_weights(weights, len(solution.superconductor.bands))
+    sc = solution.superconductor
+    k, omega = _rows(sc, k, momentum_resolution), jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
+    weights = band_weights(weights, len(sc.components))
     if mesh is None:
         mesh = photoemission_mesh(solution, k, omega, Gamma, energy_resolution, momentum_resolution, fermi)
     return _photoemission(solution, k, omega, width, sigmas, weights, mesh, fermi)
+
+
+def _rows(sc: Superconductor, k: Reals, momentum_resolution: Real) -> Float[Array, "k *axis"]:
+    """Where spectra are: one number for bands, a point for a lattice."""
+    if sc.beyond:
+        return jnp.atleast_1d(jnp.asarray(k, jnp.float64))
+    sharp = not is_concrete(momentum_resolution) or float(momentum_resolution) == 0.0
+    check(sharp, "momentum_resolution", "be 0 for a lattice, of which no lengths are known", momentum_resolution)
+    return sc.places(k)
 
 
 def standard_deviations(energy_resolution: Real, momentum_resolution: Real) -> tuple[Float[Array, ""], Float[Array, ""]]:
@@ -185,7 +195,7 @@ def _rounded(count: float) -> int:
 @takes_solution
 def photoemission_of(
     solution: PairedState,
-    k: Float[Array, "k"],
+    k: Float[Array, "k *axis"],
     omega: Float[Array, "omega"],
     Gamma: Scalar,
     sigmas: tuple[Scalar, Scalar],
@@ -212,7 +222,7 @@ _photoemission = program(photoemission_of)
 @takes_solution
 def intensity_before_resolution(
     solution: PairedState,
-    k: Scalar,
+    k: Float[Array, "*axis"],
     energies: Float[Array, "omega"],
     Gamma: Scalar,
     sigma_k: Scalar,
@@ -223,8 +233,8 @@ def intensity_before_resolution(
     """f(omega) sum_i M_i A_i at one k, averaged over the momentum resolution but not over the energy resolution."""
     t = jnp.linspace(-REACH, REACH, n_k) if n_k else jnp.zeros(1)
     share = jnp.exp(-(t**2) / 2) / jnp.sum(jnp.exp(-(t**2) / 2))
-    kappa = hbar2_over_2m_e * (k + sigma_k * t) ** 2
-    G = solution.green_function(kappa[:, None], energies + 1j * Gamma)
+    kappa = hbar2_over_2m_e * (k + sigma_k * t) ** 2 if jnp.ndim(k) == 0 else k[None]
+    G = solution.green_function_at(kappa, energies + 1j * Gamma)
     A = -jnp.einsum("i,k,ikw->w", weights, share, G.imag) / jnp.pi
     return A * jax.nn.sigmoid(-energies / thermal_energy(solution.T)) if fermi else A
 

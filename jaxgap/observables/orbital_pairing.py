@@ -18,7 +18,7 @@ from jaxgap.model.lattice import Lattice
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.types import Reals
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.solution import Solution
+from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.lattice_matrices import at_nodes, energies_at
 from jaxgap.spectra.mesh import gap_on
 
@@ -35,7 +35,7 @@ class BandBasis(NamedTuple):
 
 
 @takes_solution
-def band_basis(solution: Solution, k: object) -> BandBasis:
+def band_basis(solution: MeanFieldState, k: object) -> BandBasis:
     """Energies of bands, and gaps within and between them, at k [k, axis], in units of the reciprocal lattice over 2 pi."""
     lattice, at = _lattice(solution), solution.superconductor.places(k)
     h, phi = at_nodes(lattice, at)
@@ -45,7 +45,7 @@ def band_basis(solution: Solution, k: object) -> BandBasis:
 
 
 @takes_solution
-def lattice_energies(solution: Solution, k: object) -> Float[Array, "k branch"]:
+def lattice_energies(solution: MeanFieldState, k: object) -> Float[Array, "k branch"]:
     """Quasiparticle energies [meV] at k [k, axis], lowest first: of a path, `path_between`."""
     return energies_at(_lattice(solution), solution.Delta, solution.superconductor.places(k))
 
@@ -59,7 +59,7 @@ def path_between(*corners: object, n: int = 100) -> Float[Array, "k axis"]:
     return jnp.concatenate([*lines, ends[-1:]])
 
 
-def _lattice(solution: Solution) -> Lattice:
+def _lattice(solution: MeanFieldState) -> Lattice:
     sc = solution.superconductor
     check(isinstance(sc, Lattice), "solution", "be of a Lattice", type(sc).__name__)
     assert isinstance(sc, Lattice)

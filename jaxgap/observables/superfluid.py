@@ -54,6 +54,7 @@ import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from jaxgap.model.band import kappa_F, rho, shell, zeta
+from jaxgap.model.lattice import Lattice
 from jaxgap.model.parabolic import check_parabolic
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import check
@@ -63,6 +64,7 @@ from jaxgap.observables.absolute import states_per_volume
 from jaxgap.observables.curves import along_temperatures, over_temperature, system_of
 from jaxgap.observables.measurements import SCALED
 from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity
+from jaxgap.observables.stiffness import depths_of_lattice
 from jaxgap.observables.views import TEMPERATURE, Settings, Spectra
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.solution import Solution
@@ -115,16 +117,22 @@ def superfluid_density(solution: MeanFieldState) -> SuperfluidDensity:
 
 
 @takes_solution
-def penetration_depth(solution: MeanFieldState, layer_spacing: Real | None = None) -> Float[Array, ""]:
+def penetration_depth(
+    solution: MeanFieldState, layer_spacing: Real | None = None, cell: object = None
+) -> Float[Array, "*axis"]:
     """London penetration depth lambda [nm] of a state; infinite in the normal state, NaN if D is negative.
 
     The densities are absolute, from the masses (`jaxgap.observables.absolute`); of 2D bands it is that of currents in the
-    layers.
+    layers. Of a lattice it is one for currents along each of x, y (and z), from `superfluid_stiffness`.
 
     Args:
         solution: the state.
-        layer_spacing: distance of the layers [angstrom] of 2D bands; 3D bands take none.
+        layer_spacing: distance of the layers [angstrom] of 2D bands, or of a 2D lattice; in 3D there is none.
+        cell: of a lattice, its vectors [angstrom], one a row, or their lengths where they are orthogonal; bands take none.
     """
+    if isinstance(solution.superconductor, Lattice):
+        return depths_of_lattice(solution, layer_spacing, cell)
+    check(cell is None, "cell", "not be given: bands have their densities from their masses", cell)
     return _penetration_depth(solution, states_per_volume(solution.superconductor, layer_spacing))
 
 

@@ -32,7 +32,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real
-from jaxgap.observables.absolute import molar, states_per_volume
+from jaxgap.observables.absolute import cells_per_volume, molar, states_per_volume
 from jaxgap.observables.curves import along_temperatures, over_temperature, system_of
 from jaxgap.observables.measurements import RESIDUAL
 from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity, Setting
@@ -85,7 +85,7 @@ def condensation_energy(solution: MeanFieldState) -> Float[Array, ""]:
 
 
 @takes_solution
-def critical_field(solution: MeanFieldState, layer_spacing: Real | None = None) -> Float[Array, ""]:
+def critical_field(solution: MeanFieldState, layer_spacing: Real | None = None, cell: object = None) -> Float[Array, ""]:
     r"""Thermodynamic critical field mu_0 H_c [T]; NaN where the normal state has the lower free energy.
 
     .. math:: (\mu_0 H_c)^2 / 2 \mu_0 = (F_n - F) / V
@@ -94,9 +94,13 @@ def critical_field(solution: MeanFieldState, layer_spacing: Real | None = None) 
 
     Args:
         solution: the state.
-        layer_spacing: distance of the layers [angstrom] of 2D bands; 3D bands take none.
+        layer_spacing: distance of the layers [angstrom] of 2D bands or of a 2D lattice; in 3D there is none.
+        cell: of a lattice, its vectors [angstrom], one a row, or their lengths where they are orthogonal; bands take none.
     """
-    energy = condensation_energy(solution) * states_per_volume(solution.superconductor, layer_spacing)
+    sc = solution.superconductor
+    check(bool(not sc.beyond) or cell is None, "cell", "not be given: bands have their densities from their masses", cell)
+    per_volume = states_per_volume(sc, layer_spacing) if sc.beyond else cells_per_volume(sc, cell, layer_spacing)
+    energy = condensation_energy(solution) * per_volume
     return jnp.where(energy >= 0, safe_sqrt(magnetic_energy * energy), jnp.nan)
 
 

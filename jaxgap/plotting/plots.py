@@ -8,14 +8,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
 from matplotlib.patches import Patch
 
 from jaxgap.continuation.bifurcations import BifurcationKind
 from jaxgap.drawing import COLOURS, axes_or_new, axis_label, draw_curve, figure_of, save, write_csv
 from jaxgap.model.band import shell
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import check
 from jaxgap.numerics.types import Reals
-from jaxgap.observables import branch_minima, branch_names, dispersion, tunnelling_density_of_states, wave_vector
+from jaxgap.observables import FermiSurface, branch_minima, branch_names, dispersion, tunnelling_density_of_states, wave_vector
 from jaxgap.phases.diagram import PhaseDiagram
 from jaxgap.solving.curves import gap_curve
 from jaxgap.solving.labels import Label
@@ -24,6 +28,7 @@ from jaxgap.solving.solution import Solution
 __all__ = [
     "plot_dispersion",
     "plot_density_of_states",
+    "plot_fermi_surface",
     "plot_gaps",
     "plot_phase_diagram",
     "write_phase_diagram",
@@ -46,21 +51,53 @@ def plot_dispersion(solution: Solution, ax: Axes | None = None, points: int = 20
 
 
 def plot_density_of_states(solution: Solution, omega: Reals | None = None, Gamma: float = 0.1, ax: Axes | None = None) -> Axes:
-    """Tunnelling density of states with Dynes broadening Gamma [meV], total and per band, and the branch minima."""
+    """Tunnelling density of states with Dynes broadening Gamma [meV], total and per band, and the branch minima; of a lattice
+    per orbital."""
     ax = axes_or_new(ax)
     sc = solution.superconductor
-    gaps = np.asarray(branch_minima(solution))
-    reach = 2.5 * min(float(np.max(gaps)), float(sc.Omega)) if np.any(gaps > 0) else 0.5 * float(sc.Omega)
+    gaps, edge = (np.asarray(branch_minima(solution)), float(sc.Omega)) if sc.beyond else (np.zeros(0), 2 * float(sc.depth))
+    largest = float(np.max(gaps)) if sc.beyond else 2 * float(np.max(np.abs(solution.Delta)))
+    reach = 2.5 * min(largest, edge) if largest > 0 else 0.5 * edge
     omega = np.linspace(-reach, reach, 1201) if omega is None else np.asarray(omega)
     N = tunnelling_density_of_states(solution, omega, Gamma)
     ax.plot(omega, N.total, color="black", lw=1.8, label="total")
-    for name, band, colour in zip(sc.band_names, N.bands, COLOURS, strict=False):
+    for name, band, colour in zip(sc.components, N.bands, COLOURS, strict=False):
         ax.plot(omega, band, color=colour, lw=1.0, ls="--", label=name)
-    for gap in gaps[gaps < float(sc.Omega)]:
+    for gap in gaps[gaps < edge]:
         ax.axvline(gap, color="0.7", lw=0.8, zorder=0)
-    ax.set(xlabel=r"energy $\omega$ (meV)", ylabel=r"$N(\omega)\,/\,N(0)$", ylim=(0, None))
-    ax.set_title(f"{_title(solution)}, $\\Gamma$ = {Gamma:g} meV; grey: branch minima", fontsize=10)
+    label = r"$N(\omega)\,/\,N(0)$" if sc.beyond else r"$N(\omega)$ (1 / meV, cell and spin)"
+    ax.set(xlabel=r"energy $\omega$ (meV)", ylabel=label, ylim=(0, None))
+    ax.set_title(f"{_title(solution)}, $\\Gamma$ = {Gamma:g} meV{'; grey: branch minima' * len(gaps[:1])}", fontsize=10)
     ax.legend(frameon=False)
+    return ax
+
+
+def plot_fermi_surface(surface: FermiSurface, ax: Axes | None = None) -> Axes:
+    """The Fermi lines of a lattice over the Brillouin zone, coloured by the gap |Delta_nn| on them."""
+    ax = axes_or_new(ax, 5.6, 4.6)
+    check(len(surface.lines) > 0, "surface", "have Fermi lines", "none: the normal state has no Fermi surface here")
+    top = max(float(line.gap.max()) for line in surface.lines)
+    norm = Normalize(0.0, top if top > 0 else 1.0)
+    bands = {line.band: line for line in surface.lines}
+    for line in surface.lines:
+        ends = np.stack([line.k[:-1, :2], line.k[1:, :2]], axis=1)
+        # Where points are left out, so is the line.
+        near = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) <= 4 * np.median(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1))
+        pieces = LineCollection(list(ends[near]), cmap="cividis", norm=norm, lw=2.5)
+        pieces.set_array(((line.gap[:-1] + line.gap[1:]) / 2)[near])
+        ax.add_collection(pieces)
+    colours = ScalarMappable(norm, "cividis")
+    figure_of(ax).colorbar(colours, ax=ax, label=r"gap $|\Delta_{nn}(k)|$ on the Fermi line (meV)")
+    for band, line in bands.items() if len(bands) > 1 else ():
+        x, y = map(float, line.k[len(line.k) // 2, :2])
+        ax.annotate(f"band {band + 1}", (x, y), xytext=(4, 4), textcoords="offset points", fontsize=8)
+    ticks = [-np.pi, 0.0, np.pi]
+    ax.set(xlim=(-np.pi, np.pi), ylim=(-np.pi, np.pi), aspect="equal", xticks=ticks, yticks=ticks)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticklabels([r"$-\pi$", "0", r"$\pi$"])
+    ax.set(xlabel="$k_x$ (1 / lattice constant)", ylabel="$k_y$ (1 / lattice constant)")
+    if surface.k_z is not None:
+        ax.set_title(f"$k_z$ = {surface.k_z:g}", fontsize=10)
     return ax
 
 

@@ -26,13 +26,14 @@ from jaxgap.numerics.characteristic import coefficients
 from jaxgap.numerics.hyperbolic import second_difference, tanh_difference, third_difference
 from jaxgap.numerics.jacobi import eigenvectors
 from jaxgap.numerics.orders import ends_after
+from jaxgap.numerics.precision import own_rules
 from jaxgap.numerics.small import eigenvalues, openly_solved
 from jaxgap.spectra.regions import nodes_on, parameters, pick
 from jaxgap.spectra.shells import Samples, Shells, band_pairs, gap_matrix, parts_of, shell_edges
 from jaxgap.spectra.shells import samples as samples_of
 from jaxgap.units import thermal_energy
 
-__all__ = ["Bogoliubov", "dagger", "green_functions", "levels", "tanh_and_slope", "tanh_of", "traced"]
+__all__ = ["Bogoliubov", "dagger", "green_functions", "levels", "tanh_and_slope", "tanh_and_slopes", "tanh_of", "traced"]
 
 TOUCHING = 1e-12
 """Branches nearer than this share of Omega touch: rounding leaves less."""
@@ -40,6 +41,7 @@ TOUCHING = 1e-12
 Scalar = Float[Array, ""]
 OfK = Float[Array, "*k"]
 Matrices = Inexact[Array, "node n n"]
+Directions = Inexact[Array, "axis node n n"]
 
 
 class Stretches(NamedTuple):
@@ -180,6 +182,27 @@ def tanh_and_slope(X: Matrices, V: Matrices) -> tuple[Matrices, Matrices]:
     for factors in ((v, d, d), (d, v, d), (d, d, v)):
         slope = slope + jnp.einsum("niklj,nik,nkl,nlj->nij", t, *factors)
     return W @ _tanh_about(E, d) @ dagger(W), W @ slope @ dagger(W)
+
+
+@jax.custom_jvp
+def tanh_and_slopes(X: Matrices, V: Directions) -> tuple[Matrices, Directions]:
+    """`tanh_and_slope` in several directions; what only derivatives need is found only with them."""
+    E, W, _ = _frozen(X)
+    slopes = tanh_difference(E[:, :, None], E[:, None, :]) * (dagger(W) @ V @ W)
+    return (W * jnp.tanh(E)[:, None]) @ dagger(W), W @ slopes @ dagger(W)
+
+
+@tanh_and_slopes.defjvp
+@own_rules
+def _tanh_and_slopes_jvp(
+    primals: tuple[Matrices, Directions], tangents: tuple[Matrices, Directions]
+) -> tuple[tuple[Matrices, Directions], tuple[Matrices, Directions]]:
+    def with_derivatives(X: Matrices, V: Directions) -> tuple[Matrices, Directions]:
+        t, slopes = jax.vmap(tanh_and_slope, in_axes=(None, 0))(X, V)
+        return t[0], slopes
+
+    found: tuple[tuple[Matrices, Directions], tuple[Matrices, Directions]] = jax.jvp(with_derivatives, primals, tangents)
+    return found
 
 
 def _tanh_about(E: Float[Array, "node n"], d: Matrices) -> Matrices:

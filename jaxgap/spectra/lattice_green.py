@@ -23,7 +23,7 @@ from jaxgap.model.lattice import Lattice
 from jaxgap.numerics.implicit import Trees, along
 from jaxgap.numerics.precision import own_rules
 from jaxgap.spectra.cluster import LocalFunctions
-from jaxgap.spectra.lattice_matrices import hamiltonians, one_orbital
+from jaxgap.spectra.lattice_matrices import at_nodes, hamiltonians, one_orbital
 from jaxgap.spectra.mesh import Block, Mesh, fewer, finest_width, mean_over, mesh_for_width
 from jaxgap.spectra.resolvents import ENERGIES, blocks_summed, derivative, resolvents
 
@@ -131,8 +131,8 @@ def _one(order: int, lattice: Lattice, Delta: Inexact[Array, "channel"], nodes: 
 
 
 def _several(order: int, lattice: Lattice, Delta: Inexact[Array, "channel"], nodes: Block, z: Complex[Array, "omega"]) -> Sums:
-    k, weight = nodes
-    if jnp.iscomplexobj(Delta):
+    (k, weight), (h, _) = nodes, at_nodes(lattice, nodes.k)
+    if jnp.iscomplexobj(Delta) and jnp.iscomplexobj(h):
         k, weight = jnp.concatenate([k, -k]), jnp.concatenate([weight, weight]) / 2
     S = blocks_summed(order, hamiltonians(lattice, Delta, k), weight, z)
     if jnp.iscomplexobj(Delta):

@@ -113,6 +113,7 @@ def of_branches(
 ) -> Float[Array, "branch"]:
     """|Delta| of every band alone, of_pair(sc, Delta, cluster, upper) of both branches of every pair, of_several(matrix,
     rank) of those of larger clusters: by `branch_names`."""
+    assert sc.bands  # A lattice says here what it is not.
     values: list[Scalar] = []
     for cluster in sc.clusters:
         if len(cluster.bands) == 1:
@@ -261,6 +262,7 @@ def gapless_excess_of(sc: Superconductor, Delta: Float[Array, "channel"]) -> Flo
     gapless: `excitation_gap_of` tells. If Delta_1 and Delta_2 differ in sign there is no such state,
     and the value is |Delta_1 Delta_2| + Delta_3^2. Of larger clusters, one number each: `Bogoliubov.gapless_excess`.
     """
+    assert sc.bands  # A lattice says here what it is not.
     found = [
         _gapless_excess(sc, Delta, c) if len(c.bands) == 2 else Bogoliubov(sc, Delta, c).gapless_excess() for c in sc.linked
     ]

@@ -24,12 +24,18 @@ from jaxgap.spectra.bogoliubov import tanh_of, traced
 from jaxgap.spectra.cluster import LocalFunctions, OwnSums
 from jaxgap.spectra.lattice_green import greens_at, local_functions_on_lattice, smallest_broadening
 from jaxgap.spectra.lattice_matrices import at_nodes, hamiltonians, one_orbital
-from jaxgap.spectra.mesh import PRECISE, Block, Mesh, mean_over, mesh_for
+from jaxgap.spectra.lattice_minima import lowest_energy
+from jaxgap.spectra.mesh import PRECISE, Block, Mesh, finest_width, mean_over, mesh_for, mesh_for_width
 from jaxgap.spectra.pair import pair_sum
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.units import thermal_energy
 
 __all__ = ["OnLattice"]
+
+ENTROPY = 1e-9
+"""For which the mesh of the entropy is chosen."""
+UNRESOLVED = 1e-3
+"""What the largest mesh would leave of a temperature that it does not resolve."""
 
 Scalar = Float[Array, ""]
 Unknowns = tuple[Float[Array, "x"], Scalar]
@@ -93,7 +99,12 @@ class OnLattice(OwnSums):
         return mean_over(_free_energy, self.lattice, (self.x, T), mesh)
 
     def entropy(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
-        return mean_over(_entropy, self.lattice, (self.x, T), self.mesh(T, rule, PRECISE))
+        """Its levels fill where E is about k_B T, so that the smallest E counts, not a mean gap: with nodes of a gap and k_B T
+        far below it many more nodes are needed than by the gap equations; NaN where there is no such mesh."""
+        width = jnp.hypot(jax.lax.stop_gradient(lowest_energy(self.lattice, self.Delta)), jnp.pi * thermal_energy(T))
+        width = jax.lax.stop_gradient(width)
+        S = mean_over(_entropy, self.lattice, (self.x, T), mesh_for_width(self.lattice, width, ENTROPY))
+        return S * jnp.where((width >= finest_width(self.lattice, UNRESOLVED)) | (T == 0), 1.0, jnp.nan)
 
     def occupation(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
         """Electrons per cell, of both spins."""

@@ -382,9 +382,9 @@ def test_pairs_of_orbitals_seen_in_bands():
 NOT_YET = {
     "coherence_peaks": (),
     "gap_comparison": (0.1, 1.0),
+    "overlap_minima": (),
     "dispersion": (jnp.array([3.0, 4.0]),),
     "fermi_momentum_gaps": (),
-    "photoemission": (3.0, jnp.array([0.0, 5.0]), 0.1),
     "andreev_conductance": (jnp.array([0.0, 5.0]), 0.5, 0.3),
     "superfluid_density": (),
     "relaxation_rate": (0.1,),
