@@ -92,6 +92,10 @@ class Superconductor(eqx.Module):
             """Half width of the pairing shell [meV]."""
 
         @property
+        def band_densities(self) -> Float[Array, "band"]:
+            """Normal densities of states of the bands; 0 of an incipient one."""
+
+        @property
         def cross(self) -> tuple[tuple[int, int], ...]:
             """Cross-paired bands as pairs of indices."""
 

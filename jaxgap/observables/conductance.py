@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.model.band import check_carriers
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
@@ -54,6 +55,7 @@ def tunnelling_conductance(
     """
     sc = solution.superconductor
     check_finite("V", V)
+    check_carriers(sc.beyond, "tunnelling")
     broadening = not_negative("Gamma", Gamma, "meV")
     weights = band_weights(weights, len(sc.bands))
     if is_concrete((Gamma, solution.T)) and float(Gamma) == 0.0 == float(solution.T):
@@ -103,7 +105,7 @@ def conductance_of(
         smeared = jnp.einsum("vs,vsi->vi", real, G.imag) + jnp.einsum("vs,vsi->vi", imag, G.real)
     else:
         smeared = real @ G.imag + imag @ G.real
-    return -(smeared @ weights) / (jnp.pi * (sc.N[: len(sc.bands)] @ weights))
+    return -(smeared @ weights) / (jnp.pi * (sc.band_densities @ weights))
 
 
 def thermal_kernel(x: Float[Array, "*x"]) -> tuple[Float[Array, "*x"], Float[Array, "*x"]]:

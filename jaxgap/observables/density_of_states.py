@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.model.band import check_carriers
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
@@ -60,6 +61,7 @@ def tunnelling_density_of_states(
         weights: tunnelling weight of every band (any common factor drops out); by default bands tunnel equally.
     """
     check_finite("omega", omega)
+    check_carriers(solution.superconductor.beyond, "the density of states")
     broadening = not_negative("Gamma", Gamma, "meV")
     omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
     weights = band_weights(weights, len(solution.superconductor.bands))
@@ -89,7 +91,7 @@ def _clean_density_of_states(
 def _weighted(sc: Superconductor, N: Float[Array, "band omega"], weights: Float[Array, "band"]) -> DensityOfStates:
     # A band that does not tunnel adds 0, also where its density of states is infinite.
     weighted = jnp.where(weights[:, None] > 0, weights[:, None] * N, 0.0)
-    bands = weighted / (sc.N[: len(sc.bands)] @ weights)
+    bands = weighted / (sc.band_densities @ weights)
     return DensityOfStates(jnp.sum(bands, axis=0), bands)
 
 

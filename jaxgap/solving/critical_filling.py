@@ -2,7 +2,7 @@ r"""The critical temperature at a fixed density, where mu moves with the tempera
 
 .. math:: \lambda K(T, \mu) \text{ has the eigenvalue } 1, \qquad n_{\rm normal}(T, \mu) = n
 
-Of a shallow band this is not T_c at the mu of low temperatures: mu falls with T, in the end below the band's bottom. Where pairs
+Of a shallow band this is not T_c at the mu of low temperatures: mu falls with T, in the end below the bottom. Where pairs
 are bound more tightly than E_F they break here, at the T^* of a mean field; phase coherence is lost far below, which no gap
 equation knows.
 """
