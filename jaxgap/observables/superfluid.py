@@ -105,9 +105,10 @@ def superfluid_density(solution: MeanFieldState) -> SuperfluidDensity:
     """rho_s = D / sum_i (n_i / |m_i|) of a state: what (lambda(0)/lambda(T))^2 measures, up to the value at T = 0.
 
     n_i are the electrons (of a hole band: the holes) of the normal state at the same chemical potential: fewer than are paired
-    in a shallow band, where rho_s exceeds 1 by as much, and none in an incipient one. Clean and local: no scattering, lambda much
-    longer than the coherence length. At T = 0 exactly a gapless state is that of a gap that vanishes afterwards: its
-    quasiparticles at E = 0 are a delta function that is left out.
+    in a shallow band, where rho_s exceeds 1 by as much, and none in an incipient one.
+
+    Clean and local: no scattering, lambda much longer than the coherence length. At T = 0 exactly a gapless state is that of a
+    gap that vanishes afterwards: its quasiparticles at E = 0 are a delta function that is left out.
     """
     check_carriers(solution.superconductor.bands, "the superfluid density")
     return _superfluid_density(solution)
