@@ -17,10 +17,23 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Inexact
 
-from jaxgap.numerics.checks import InputError, check
+from jaxgap.numerics.checks import InputError, check, is_concrete
 from jaxgap.units import hbar2_over_2m_e
 
-__all__ = ["Band", "check_in_k_space", "density_of_states", "kappa_F", "larger", "rho", "shell", "smaller", "velocity", "zeta"]
+__all__ = [
+    "Band",
+    "check_carriers",
+    "check_fermi_surfaces",
+    "check_in_k_space",
+    "density_of_states",
+    "kappa_F",
+    "larger",
+    "rho",
+    "shell",
+    "smaller",
+    "velocity",
+    "zeta",
+]
 
 
 class Band(eqx.Module):
@@ -159,6 +172,21 @@ def check_in_k_space(bands: Iterable[Band], what: str) -> None:
     """Raise `InputError` unless every band has momenta, where something is seen at a k."""
     for band in bands:
         check(band.in_k_space, f"bands.{band.name}", f"be a band in k space for {what}", "a density of states")
+
+
+def check_fermi_surfaces(bands: Iterable[Band], what: str) -> None:
+    """Raise `InputError` unless every band has a Fermi surface, where something is defined at it."""
+    for band in bands:
+        if is_concrete(band):
+            check(float(kappa_F(band)) > 0, f"mu[{band.name}]", f"leave a Fermi surface for {what}", float(band.mu))
+
+
+def check_carriers(bands: Iterable[Band], what: str) -> None:
+    """Raise `InputError` if no band has a Fermi surface, where something is relative to the normal state at one."""
+    bands = tuple(bands)
+    if bands and is_concrete(bands) and not any(float(kappa_F(band)) > 0 for band in bands):
+        names = ", ".join(f"mu[{band.name}]" for band in bands)
+        raise InputError(f"Argument `{names}` must leave a Fermi surface: {what} is relative to the normal state there.")
 
 
 def velocity(band: Band, k: Float[Array, "*k"]) -> Float[Array, "*k"]:

@@ -84,6 +84,10 @@ class Superconductor(eqx.Module):
             """Half width of the pairing shell [meV]."""
 
         @property
+        def band_densities(self) -> Float[Array, "band"]:
+            """Normal densities of states of the bands; 0 of an incipient one."""
+
+        @property
         def cross(self) -> tuple[tuple[int, int], ...]:
             """Cross-paired bands as pairs of indices."""
 
@@ -203,7 +207,7 @@ class Superconductor(eqx.Module):
     def normal_density(self, weights: Float[Array, "component"]) -> Float[Array, ""]:
         """What weighted densities of states are divided by: sum_i w_i N_i [unit of N]; 1 of a lattice, whose N(0) may be
         singular: its own are in 1/meV per cell and spin."""
-        return self.N[: len(self.components)] @ weights
+        return self.band_densities @ weights
 
     def places(self, k: object) -> Float[Array, "k *axis"]:
         """Where spectra are asked for: kappa = hbar^2 k^2 / 2 m_e [meV]; of a lattice k itself. Checked, and an array."""

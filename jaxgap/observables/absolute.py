@@ -97,5 +97,5 @@ def molar(value: Any, sc: Superconductor, formula_volume: Any, layer_spacing: An
 @takes_system
 def sommerfeld_coefficient(sc: Superconductor, formula_volume: Any, layer_spacing: Any = None) -> Float[Array, ""]:
     """gamma = (2 pi^2 / 3) k_B^2 sum_i N_i(0) [mJ/(mol K^2)] of the normal state, N_i per spin."""
-    N = jnp.sum(sc.N[: len(sc.bands)])
+    N = jnp.sum(sc.band_densities)
     return molar(2 * jnp.pi**2 / 3 * k_B**2 * N, sc, formula_volume, layer_spacing)

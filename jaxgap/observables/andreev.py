@@ -35,6 +35,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
 
+from jaxgap.model.band import check_fermi_surfaces
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, check_finite, is_concrete
 from jaxgap.numerics.programs import program
@@ -99,6 +100,7 @@ def checked_contact(
 def check_masses(sc: Superconductor) -> None:
     """Raise `InputError` for an electron band that is cross-paired with a hole band, and for more than two such bands."""
     check_pairs(sc, "Andreev reflection")
+    check_fermi_surfaces(sc.bands, "Andreev reflection")
     for cluster in pairs(sc):
         one, two = (sc.bands[i] for i in cluster.bands)
         if is_concrete((one, two)) and float(one.tangent[0]) * float(two.tangent[0]) < 0:

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.model.band import check_in_k_space, kappa_F, velocity
+from jaxgap.model.band import check_carriers, check_fermi_surfaces, check_in_k_space, kappa_F, velocity
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
@@ -251,6 +251,7 @@ def fermi_wave_vector(sc: Superconductor, band: str) -> Float[Array, ""]:
     check(band in names, "band", f"be one of {', '.join(names)}", repr(band))
     one = sc.bands[names.index(band)]
     check_in_k_space((one,), "what is seen at its Fermi momentum")
+    check_fermi_surfaces((one,), "what is seen at its Fermi momentum")
     return wave_vector(kappa_F(one))
 
 
@@ -283,8 +284,10 @@ def photoemission_map(
 ) -> IntensityMap:
     """I(k, omega) around the Fermi momenta, all bands alike."""
     bands = s.superconductor.bands
-    k_F = [float(wave_vector(kappa_F(band))) for band in bands]
-    slowest = min(abs(float(velocity(band, jnp.asarray(k)))) for k, band in zip(k_F, bands, strict=True))
+    crossing = [band for band in bands if float(kappa_F(band)) > 0]
+    check_carriers(bands, "a map around Fermi momenta")
+    k_F = [float(wave_vector(kappa_F(band))) for band in crossing]
+    slowest = min(abs(float(velocity(band, jnp.asarray(k)))) for k, band in zip(k_F, crossing, strict=True))
     margin = 1.2 * float(np.max(np.abs(omega))) / slowest
     k = np.linspace(max(min(k_F) - margin, 0.0), max(k_F) + margin, 161)
     intensity = photoemission(s, k, omega, Gamma, energy_resolution=energy_resolution, momentum_resolution=momentum_resolution)

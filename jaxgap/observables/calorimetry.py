@@ -50,7 +50,7 @@ def heat_over_T_of(
 
 def condensation_energy_of(sc: Superconductor, state: MeanFieldState, gamma_n: float | Scalar) -> Float[Array, ""]:
     """F_n - F [mJ/mol] of a system whose normal state has the Sommerfeld coefficient gamma_n."""
-    return -gamma_n * state.free_energy() / (2 * jnp.pi**2 / 3 * k_B**2 * jnp.sum(sc.N[: len(sc.bands)]))
+    return -gamma_n * state.free_energy() / (2 * jnp.pi**2 / 3 * k_B**2 * jnp.sum(sc.band_densities))
 
 
 def critical_field_of(sc: Superconductor, state: MeanFieldState, layer_spacing: float | Scalar | None) -> Float[Array, ""]:

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.model.band import check_carriers
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check_finite, is_concrete
 from jaxgap.numerics.programs import program
@@ -58,6 +59,7 @@ def tunnelling_conductance(
     """
     sc = solution.superconductor
     check_finite("V", V)
+    check_carriers(sc.beyond, "tunnelling")
     broadening = not_negative("Gamma", Gamma, "meV")
     weights = band_weights(weights, len(sc.components))
     if is_concrete((Gamma, solution.T)) and float(Gamma) == 0.0 == float(solution.T):

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.model.band import check_carriers
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
@@ -66,6 +67,7 @@ def tunnelling_density_of_states(
             tunnel equally.
     """
     check_finite("omega", omega)
+    check_carriers(solution.superconductor.beyond, "the density of states")
     broadening = not_negative("Gamma", Gamma, "meV")
     omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
     weights = band_weights(weights, len(solution.superconductor.components))

@@ -184,7 +184,7 @@ _conductance = program(andreev_conductance_of)
 
 
 def _total(sc: Superconductor, weights: Float[Array, "band"], bands: Float[Array, "band omega"]) -> Float[Array, "omega"]:
-    shares = weights * sc.N[: len(sc.bands)]
+    shares = weights * sc.band_densities
     return shares @ bands / jnp.sum(shares)
 
 

@@ -53,7 +53,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.model.band import kappa_F, rho, shell, zeta
+from jaxgap.model.band import check_carriers, kappa_F, rho, shell, zeta
 from jaxgap.model.lattice import Lattice
 from jaxgap.model.parabolic import check_parabolic
 from jaxgap.model.superconductor import Cluster, Superconductor
@@ -103,14 +103,21 @@ class SuperfluidDensity(NamedTuple):
 
 
 @takes_solution
-@program
 def superfluid_density(solution: MeanFieldState) -> SuperfluidDensity:
     """rho_s = D / sum_i (n_i / |m_i|) of a state: what (lambda(0)/lambda(T))^2 measures, up to the value at T = 0.
 
-    n_i are the electrons (of a hole band: the holes) of the normal state at the same chemical potential. Clean and local: no
-    scattering, lambda much longer than the coherence length. At T = 0 exactly a gapless state is that of a gap that vanishes
-    afterwards: its quasiparticles at E = 0 are a delta function that is left out.
+    n_i are the electrons (of a hole band: the holes) of the normal state at the same chemical potential: fewer than are paired
+    in a shallow band, where rho_s exceeds 1 by as much, and none in an incipient one.
+
+    Clean and local: no scattering, lambda much longer than the coherence length. At T = 0 exactly a gapless state is that of a
+    gap that vanishes afterwards: its quasiparticles at E = 0 are a delta function that is left out.
     """
+    check_carriers(solution.superconductor.bands, "the superfluid density")
+    return _superfluid_density(solution)
+
+
+@program
+def _superfluid_density(solution: MeanFieldState) -> SuperfluidDensity:
     sc = solution.superconductor
     bands = superfluid_weights_of(sc, solution.Delta, solution.T) / jnp.sum(carrier_weight(sc))
     return SuperfluidDensity(jnp.sum(bands), bands)
@@ -149,7 +156,7 @@ def carrier_weight(sc: Superconductor) -> Float[Array, "band"]:
     """n_i / |m_i| of every band [meV times the unit of N]: 4 N_i kappa_F,i / d m_i^2."""
     m, _ = parameters(sc)
     kappa = jnp.stack([kappa_F(band) for band in sc.bands])
-    return 4 * sc.N[: len(sc.bands)] * kappa / (sc.dimension * m**2)
+    return 4 * sc.band_densities * kappa / (sc.dimension * m**2)
 
 
 def full_weight(sc: Superconductor, layer_spacing: Real | None) -> Float[Array, ""]:

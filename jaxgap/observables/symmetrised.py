@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.model.band import check_in_k_space, kappa_F, zeta
+from jaxgap.model.band import check_fermi_surfaces, check_in_k_space, kappa_F, zeta
 from jaxgap.model.superconductor import Cluster
 from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.checks import check, check_finite
@@ -179,6 +179,7 @@ def gap_comparison(
     """What photoemission with these widths reads at k_F of every band, beside the energies that are there (on the host)."""
     sc = solution.superconductor
     check_in_k_space(sc.bands, "what is seen at a k")
+    check_fermi_surfaces(sc.bands, "what is read at its k_F")
     minima = dict(zip(branch_names(sc), np.asarray(branch_minima(solution)), strict=True))
     rows = []
     for cluster in sc.clusters:
@@ -197,7 +198,8 @@ def _at_fermi_momentum(solution: MeanFieldState, cluster: Cluster, i: int) -> tu
     if len(cluster.bands) > 2:
         return _of_matrix(Bogoliubov(sc, solution.Delta, cluster), kappa, cluster.bands.index(i))
     z = [zeta(sc.bands[j], kappa) for j in cluster.bands]
-    if len(z) == 1 or any(abs(float(x)) > float(sc.Omega) for x in z):
+    inside = [bool(sc.bands[j].pairs_at(x, sc.Omega)) for j, x in zip(cluster.bands, z, strict=True)]
+    if len(z) == 1 or not all(inside):
         return (float(abs(solution.Delta[i])),), (1.0,), (0.5,)
     amplitudes = [solution.Delta[c] for c in cluster.channels]
     upper, lower = spectrum.energies(z[0], z[1], *amplitudes)

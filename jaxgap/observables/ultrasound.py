@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact
 
-from jaxgap.model.band import Band, check_in_k_space, kappa_F, larger, shell, smaller, zeta
+from jaxgap.model.band import Band, check_fermi_surfaces, check_in_k_space, kappa_F, larger, shell, smaller, zeta
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError, is_concrete
 from jaxgap.numerics.programs import program
@@ -175,6 +175,7 @@ def _equal_masses(sc: Superconductor) -> Array:
 def _check_masses(sc: Superconductor) -> None:
     check_pairs(sc, "Sound attenuation")
     check_in_k_space(sc.bands, "sound attenuation")
+    check_fermi_surfaces(sc.bands, "sound attenuation")
     if is_concrete(sc) and not bool(_equal_masses(sc)):
         raise InputError(
             "Sound attenuation is defined for cross-paired bands of equal masses only, and those of this system differ."

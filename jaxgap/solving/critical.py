@@ -59,7 +59,6 @@ __all__ = [
     "linear_crossings",
     "linear_temperatures",
     "lowest_temperature",
-    "unstable_directions",
     "linear_kernel",
     "highest_temperature",
     "pair_susceptibility",
@@ -266,12 +265,7 @@ def linear_crossings(sc: Superconductor) -> list[Crossing]:
 def _numbers(sc: Superconductor, log_T: Float[Array, "temperature"]) -> Int[Array, "temperature"]:
     """Numbers of eigenvalues whose real part is above 1."""
     systems = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (len(log_T), *leaf.shape)), sc)
-    return unstable_directions(systems, jnp.exp(log_T))
-
-
-def unstable_directions(systems: Superconductor, T: Float[Array, "element"]) -> Int[Array, "element"]:
-    """In how many directions the normal states of a batch are unstable: eigenvalues of lambda K whose real part is above 1."""
-    M = normal_matrices(systems, normal_places(systems), T)
+    M = normal_matrices(systems, normal_places(systems), jnp.exp(log_T))
     return changes_of_sign(coefficients(M)[0]) if len(M) <= LARGEST else counted_in(M)[0]
 
 

@@ -9,6 +9,7 @@ Where the shell moves with mu, n is not -dF/dmu (of a shallow band in 2D they di
 there is no free energy at a fixed density, nor a compressibility, to be had from these gap equations.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -35,7 +36,7 @@ from jaxgap.spectra.mesh import fineness, with_fineness
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.units import k_B, thermal_energy
 
-__all__ = ["at_density", "checked_density", "density_of", "normal_shift"]
+__all__ = ["at_density", "checked_density", "density_of", "lowest_shift", "normal_shift"]
 
 ROUNDS = 30
 """A mu that moves may take the system from the normal state to a paired one, or to another branch: it is then solved anew."""
@@ -205,6 +206,12 @@ def normal_shift(sc: Superconductor, T: Scalar, density: Scalar) -> Float[Array,
 
     def few(shift: Scalar) -> Bool[Array, ""]:
         return normal_occupation(sc.shifted(shift), T) < density
+
+    return lowest_shift(sc, few, T)
+
+
+def lowest_shift(sc: Superconductor, few: Callable[[Scalar], Bool[Array, ""]], T: Scalar) -> Float[Array, ""]:
+    """How far mu has to be moved until there are no longer too `few` electrons [meV]."""
 
     def outside(reach: Scalar) -> Bool[Array, ""]:
         return (few(reach) | ~few(-reach)) & (reach < FARTHEST)

@@ -17,10 +17,20 @@ from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra.pair import abs2, safe_sqrt
 from jaxgap.spectra.regions import energies_alone, intervals_alone, parameters, pick
 
-__all__ = ["ROUNDING", "lowest_alone", "normal_crossing", "pairs_alone_at_fermi_momentum"]
+__all__ = ["ROUNDING", "lowest_alone", "lowest_of_band", "normal_crossing", "pairs_alone_at_fermi_momentum"]
 
 ROUNDING = 1e-12
 """An interval narrower than 1e-12 of its upper end is none: shells that are equal, or only touch."""
+
+
+def lowest_of_band(sc: Superconductor, Delta: Inexact[Array, "channel"], i: int) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """(kappa, energy) [meV] of the minimum of a band without partner: |Delta| at k_F, or sqrt(zeta^2 + |Delta|^2) at that edge
+    of its shell which is nearest to it, of an incipient band its bottom."""
+    band, gap2 = sc.bands[i], abs2(Delta[i])
+    a, b = band.shell(sc.Omega)
+    inside = (kappa_F(band) >= a) & (kappa_F(band) <= b)
+    kappa = jnp.where(inside, kappa_F(band), jnp.where(kappa_F(band) < a, a, b))
+    return kappa, safe_sqrt(jnp.where(inside, 0.0, zeta(band, kappa)) ** 2 + gap2)
 
 
 def lowest_alone(sc: Superconductor, Delta: Inexact[Array, "channel"], cluster: Cluster) -> Float[Array, ""]:
@@ -52,6 +62,7 @@ def _crossing(one: Band, two: Band, sign: float, Omega: Float[Array, ""]) -> Flo
 
 
 def pairs_alone_at_fermi_momentum(sc: Superconductor, cluster: Cluster) -> Bool[Array, "2"]:
-    """Of both bands of a pair: whether the partner is outside its shell at the band's k_F."""
+    """Of both bands of a pair: whether the partner is outside its shell at the band's k_F, if it has one."""
     i, j = (sc.bands[k] for k in cluster.bands)
-    return ~jnp.stack([j.pairs_at(zeta(j, kappa_F(i)), sc.Omega), i.pairs_at(zeta(i, kappa_F(j)), sc.Omega)])
+    both = jnp.stack([j.pairs_at(zeta(j, kappa_F(i)), sc.Omega), i.pairs_at(zeta(i, kappa_F(j)), sc.Omega)])
+    return ~both & jnp.stack([kappa_F(i) > 0, kappa_F(j) > 0])

@@ -1,6 +1,7 @@
 """Gaps at the Fermi momenta of given amplitudes: what symmetrised photoemission reads.
 
-E at k_F,i of band i, on the branch with the larger weight |u_i|^2 + |v_i|^2 of that band (`spectra.pair.band_weights`).
+E at k_F,i of band i, on the branch with the larger weight |u_i|^2 + |v_i|^2 of that band (`spectra.pair.band_weights`). An
+incipient band has no k_F, and NaN for its gap.
 """
 
 from typing import NamedTuple
@@ -51,4 +52,5 @@ def fermi_momentum_gaps_of(sc: Superconductor, Delta: Inexact[Array, "channel"])
         gap, weight = jnp.where(W >= 0.5, E_plus, E_minus), jnp.where(W >= 0.5, W, 1 - W)
         rows.append((jnp.where(paired, gap, alone), jnp.where(paired, weight, 1.0)))
     gaps, weights = zip(*rows, strict=True)
-    return FermiMomentumGaps(jnp.stack(gaps), jnp.stack(weights))
+    crossed = jnp.stack([kappa_F(band) > 0 for band in sc.bands])
+    return FermiMomentumGaps(*(jnp.where(crossed, jnp.stack(part), jnp.nan) for part in (gaps, weights)))

@@ -21,7 +21,7 @@ from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.implicit import at_root
 from jaxgap.spectra import pair as spectrum
-from jaxgap.spectra.beyond_overlap import ROUNDING, lowest_alone, normal_crossing
+from jaxgap.spectra.beyond_overlap import ROUNDING, lowest_alone, lowest_of_band, normal_crossing
 from jaxgap.spectra.bogoliubov import Bogoliubov
 from jaxgap.spectra.lattice_minima import lowest_energy
 from jaxgap.spectra.regions import overlap_interval, overlap_nodes
@@ -111,13 +111,13 @@ def overlap_minima_of(sc: Superconductor, Delta: Inexact[Array, "channel"]) -> F
 def of_branches(
     sc: Superconductor, Delta: Inexact[Array, "channel"], of_pair: OfPair, of_several: OfSeveral
 ) -> Float[Array, "branch"]:
-    """|Delta| of every band alone, of_pair(sc, Delta, cluster, upper) of both branches of every pair, of_several(matrix,
+    """`lowest_of_band` of bands alone, of_pair(sc, Delta, cluster, upper) of both branches of every pair, of_several(matrix,
     rank) of those of larger clusters: by `branch_names`."""
     assert sc.bands  # A lattice says here what it is not.
     values: list[Scalar] = []
     for cluster in sc.clusters:
         if len(cluster.bands) == 1:
-            values.append(spectrum.safe_sqrt(spectrum.abs2(Delta[cluster.bands[0]])))
+            values.append(lowest_of_band(sc, Delta, cluster.bands[0])[1])
         elif len(cluster.bands) > 2:
             matrix = Bogoliubov(sc, Delta, cluster)
             ranks = jnp.arange(len(cluster.bands))

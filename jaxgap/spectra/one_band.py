@@ -12,6 +12,7 @@ from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.parabolic import ParabolicBand
 from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.spectra.beyond_overlap import lowest_of_band
 from jaxgap.spectra.cluster import LocalFunctions, SummedSpectrum
 from jaxgap.spectra.pair import abs2, pair_sum, safe_sqrt
 from jaxgap.spectra.partial_fractions import cauchy
@@ -64,9 +65,10 @@ class OneBand(SummedSpectrum[Scalar]):
         return density_alone(self.superconductor, self.Delta, interval, omega)[None]
 
     def singular_energies(self) -> Float[Array, "2"]:
-        """The gap, and the shell's edge, where N has a step."""
-        gap2 = abs2(self.Delta[self.cluster.bands[0]])
-        return jnp.stack([safe_sqrt(gap2), safe_sqrt(self.superconductor.Omega**2 + gap2)])
+        """The gap, and the lower edge of the shell, where N has a step."""
+        sc, i = self.superconductor, self.cluster.bands[0]
+        edge = sc.bands[i].zeta(sc.bands[i].shell(sc.Omega)[0])
+        return jnp.stack([lowest_of_band(sc, self.Delta, i)[1], safe_sqrt(edge**2 + abs2(self.Delta[i]))])
 
     def sums(self, T: Scalar, rule: Rule) -> Scalar:
         return sums_alone(self.superconductor, self.cluster, self.Delta, T, rule)[0]

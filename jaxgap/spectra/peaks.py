@@ -18,7 +18,7 @@ from jaxgap.model.band import density_of_states, kappa_F, rho
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.bracket import bisected_on_host
 from jaxgap.spectra import pair as spectrum
-from jaxgap.spectra.beyond_overlap import ROUNDING, pairs_alone_at_fermi_momentum
+from jaxgap.spectra.beyond_overlap import ROUNDING, lowest_of_band, pairs_alone_at_fermi_momentum
 from jaxgap.spectra.bogoliubov import Bogoliubov
 from jaxgap.spectra.minima import (
     GRID,
@@ -58,7 +58,8 @@ class CoherencePeak(NamedTuple):
     kappa: float
     """kappa of the extremum [meV]."""
     kind: str
-    """"minimum", "maximum", "kink" (a crossing or an exactly gapless line) or "shell edge" (an artefact of the cutoff)."""
+    """"minimum", "maximum", "kink" (a crossing or an exactly gapless line), "band edge" (of an incipient band alone) or "shell
+    edge" (an artefact of the cutoff)."""
     weight: float
     """rho sqrt(2 / |E''|): the density of quasiparticle states near the peak is weight / sqrt(|omega - E|); NaN where E is
     not smooth."""
@@ -95,11 +96,13 @@ def coherence_peaks_of(sc: Superconductor, Delta: Amplitudes) -> list[CoherenceP
 
 
 def _single_peak(sc: Superconductor, Delta: Amplitudes, i: int, name: str) -> CoherencePeak:
-    """A band alone has one minimum, E = |Delta| at k_F, with E'' = 1 / m^2 |Delta|."""
-    gap = float(abs(Delta[i]))
+    """A band alone has one minimum, E = |Delta| at k_F, with E'' = 1 / m^2 |Delta|; an incipient one a step at its bottom."""
     band = sc.bands[i]
+    kappa, gap = (float(part) for part in lowest_of_band(sc, Delta, i))
+    if float(kappa_F(band)) <= 0:
+        return CoherencePeak(name, gap, kappa, "band edge", float("nan"))
     weight = float(density_of_states(band, sc.dimension)) * (2 * gap) ** 0.5
-    return CoherencePeak(name, gap, float(kappa_F(band)), "minimum", weight)
+    return CoherencePeak(name, gap, kappa, "minimum", weight)
 
 
 def _pair_peaks(sc: Superconductor, Delta: Amplitudes, cluster: Cluster, upper: bool, name: str) -> list[CoherencePeak]:

@@ -161,7 +161,7 @@ def _shares_missed(p: Problem, theta: np.ndarray, way: Sequence[int], config: Fi
     first, missed = np.array(way) == 0, 0.0
     for i, name in enumerate(config.sample_names):
         sc, of = system_at(p, jnp.asarray(theta), i), f"@{name}" if name else ""
-        for key, parts in (("weight", sc.N[: len(sc.bands)]), ("weight_s", carrier_weight(sc))):
+        for key, parts in (("weight", sc.band_densities), ("weight_s", carrier_weight(sc))):
             if (known := alpha.parameters.get(f"{key}{of}")) is not None:
                 shares = np.abs(np.asarray(parts)) / np.sum(np.abs(np.asarray(parts)))
                 missed += (float(shares[first].sum()) - known) ** 2

@@ -80,7 +80,7 @@ def _condensation_energy(sc: Superconductor, T: Scalar, s: FreeGaps, gamma_n: Nu
 
 
 def _critical_field(sc: Superconductor, T: Scalar, s: FreeGaps, layer_spacing: Number | None) -> Scalar:
-    gamma = 2 * jnp.pi**2 / 3 * k_B**2 * jnp.sum(sc.N[: len(sc.bands)])
+    gamma = 2 * jnp.pi**2 / 3 * k_B**2 * jnp.sum(sc.band_densities)
     return safe_sqrt(magnetic_energy * gamma * _energy(s) * states_per_volume(sc, layer_spacing))
 
 
