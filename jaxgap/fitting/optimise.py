@@ -113,7 +113,7 @@ def _sample(
     T = _curve_temperatures(p, sample, *(prediction.value for prediction in predicted))
     own = np.array(p.sample, int) == sample
     curve = fitted_curve(sc, branch, T, np.asarray(p.T)[own], Delta[own], begin)
-    other = gap_curve(sc, T, other_branch(branch, sc.signed))
+    other = gap_curve(sc, T, other_branch(branch, sc))
     sigma = curve_sigma(p, value, curve, covariance, sample)
     return SampleResult(config.sample_names[sample], sc, curve, sigma, other, predicted)
 
@@ -284,8 +284,8 @@ def _curve_temperatures(p: Problem, sample: int, end: float, T_c: float) -> np.n
     return np.sort(np.concatenate([own, grid, *closer]))
 
 
-def other_branch(branch: str, n_bands: int) -> str:
+def other_branch(branch: str, sc: Superconductor) -> str:
     """The branch to compare with: all bands alike, or, if that is the fitted one, the last band against the others."""
-    if (np.asarray(sign_pattern(branch, n_bands)) < 0).any():
-        return "s" + "+" * n_bands
-    return "s" + "+" * (n_bands - 1) + "-"
+    if (np.asarray(sign_pattern(branch, sc.signed)) < 0).any():
+        return sc.wave + "+" * sc.signed
+    return sc.wave + "+" * (sc.signed - 1) + "-"

@@ -79,8 +79,9 @@ def _draw_curves(ax: Axes, found: SampleResult, branch: str) -> bool:
         style = {"color": _colour(i), "lw": 2.2, "label": f"{branch}, {name} branch", "zorder": 3}
         dashed |= _draw_branch(ax, found.curve, i, **style)
         _draw_band(ax, found, i)
-    label: str | None = f"{other_branch(branch, found.superconductor.signed)} (not fitted)"
-    for i in range(found.comparison.gaps.shape[1]):
+    label: str | None = f"{other_branch(branch, found.superconductor)} (not fitted)"
+    # Of a single channel the other sign is the same state.
+    for i in range(found.comparison.gaps.shape[1] if found.superconductor.signed > 1 else 0):
         before = len(ax.get_legend_handles_labels()[1])
         dashed |= _draw_branch(ax, found.comparison, i, color="0.55", lw=1.2, label=label)
         label = label if len(ax.get_legend_handles_labels()[1]) == before else None
