@@ -20,18 +20,18 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Inexact
+from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.checks import check
+from jaxgap.numerics.checks import check, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals, Scalar
-from jaxgap.observables._checks import pair_weights, positive
+from jaxgap.observables._checks import check_resolved, pair_weights, positive
 from jaxgap.observables.measurements import OFFSET, SCALED, scaled
 from jaxgap.observables.quantity import GAMMA, WEIGHTS, Need, Numbers, Picture, Quantity, Ranges, Setting, where_paired
 from jaxgap.observables.views import TEMPERATURE
 from jaxgap.solving.entry import takes_solution
-from jaxgap.solving.state import PairedState
+from jaxgap.solving.state import GivenState, PairedState
 from jaxgap.spectra.quadrature import panels
 from jaxgap.units import thermal_energy
 
@@ -43,6 +43,8 @@ NODES = 32
 """Gauss nodes per piece, two pieces per singular energy: the rate is right to 1e-5 for Gamma of 0.01 meV, better for larger."""
 
 
+STEP, MOST = 0.4, 4096
+"""Of the nodes on a lattice, in units of Gamma or pi k_B T, whichever is less; and how many there may be."""
 FEWER, WIDE = 12, 0.05
 """These do in a fit for a Gamma of 0.05 meV and more, mostly to 1e-6, and to 1e-4 where k_B T is a tenth of the shell."""
 
@@ -53,12 +55,24 @@ def relaxation_rate(solution: PairedState, Gamma: Real, *, weights: Reals | None
 
     Args:
         solution: the state.
-        Gamma: Dynes broadening [meV], positive.
+        Gamma: Dynes broadening [meV], positive; of a lattice one that its mesh resolves, and a number.
         weights: a_i >= 0 of every band (then A_ij = a_i a_j), or the symmetric matrix A_ij >= 0; by default all are equal.
     """
     sc = solution.superconductor
-    A = pair_weights(weights, len(sc.bands))
-    return _relaxation_rate(solution, positive("Gamma", Gamma, "meV"), A)
+    A = pair_weights(weights, len(sc.components))
+    check_resolved(sc, "Gamma", Gamma)
+    return _relaxation_rate(solution, positive("Gamma", Gamma, "meV"), A, nodes_of(solution, Gamma))
+
+
+def nodes_of(state: PairedState, Gamma: Real) -> int:
+    """How many nodes it takes: of a lattice, whose singular energies are not known, steps of `STEP`, rounded up so that similar
+    temperatures share a program."""
+    if state.superconductor.beyond:
+        return NODES
+    check(is_concrete((Gamma, state.T)), "Gamma", "be a number, as T, for the relaxation on a lattice", "a traced array")
+    kT, width = float(thermal_energy(state.T)), STEP * min(float(Gamma), np.pi * float(thermal_energy(state.T)))
+    check(REACH * kT / width <= MOST, "Gamma", f"be at least {REACH * kT / (STEP * MOST):.3g} meV at this temperature", Gamma)
+    return 32 * int(np.ceil(REACH * kT / width / 32))
 
 
 def relaxation_rate_of(
@@ -69,7 +83,7 @@ def relaxation_rate_of(
     omega, weight = _energies(state, Gamma, nodes)
     z = omega + 1j * Gamma
     local = state.local_functions_at(z)
-    normal = [jax.vmap(state.normal_green_function)(w).imag / jnp.pi for w in (z, -jnp.conj(z))]
+    normal = [G.imag / jnp.pi for G in _normal_functions(state, z)]
     decay = jnp.exp(-omega / kT)
     thermal = weight * decay / (1 + decay) ** 2
 
@@ -83,9 +97,22 @@ def relaxation_rate_of(
 _relaxation_rate = program(relaxation_rate_of)
 
 
+def _normal_functions(state: PairedState, z: Complex[Array, "omega"]) -> tuple[Complex[Array, "omega band"], ...]:
+    """Of the normal state, at z and at the opposite energy."""
+    sc = state.superconductor
+    if not sc.beyond:
+        local = GivenState(sc, state.T, jnp.zeros(len(sc.channels))).local_functions_at(z)
+        return local.G, local.below
+    return tuple(jax.vmap(state.normal_green_function)(w) for w in (z, -jnp.conj(z)))
+
+
 def _energies(state: PairedState, Gamma: Float[Array, ""], n: int) -> tuple[Float[Array, "omega"], Float[Array, "omega"]]:
-    """Nodes and weights in omega from 0 to 24 k_B T: dense over Gamma at the singularities of the densities of states."""
+    """Nodes and weights in omega from 0 to 24 k_B T: dense over Gamma at the singularities of the densities of states; of a
+    lattice evenly spaced midpoints, which leave exp(-2 pi / STEP) since everything is smooth over Gamma."""
     state, Gamma = jax.lax.stop_gradient((state, Gamma))
+    if not state.superconductor.beyond:
+        step = REACH * thermal_energy(state.T) / n
+        return step * (jnp.arange(n) + 0.5), jnp.full(n, step)
     kT, peaks = thermal_energy(state.T), state.singular_energies()
     centre = jnp.append(peaks, 0.0)
     width = jnp.append(jnp.broadcast_to(Gamma, peaks.shape), jnp.pi * kT)
@@ -106,9 +133,14 @@ KORRINGA = Setting(
 
 
 def _ratio(
-    sc: Superconductor, T: Scalar, s: PairedState, Gamma: float | Scalar, weights: Reals | None, nodes: int = NODES
+    sc: Superconductor, T: Scalar, s: PairedState, Gamma: float | Scalar, weights: Reals | None, nodes: int | None = None
 ) -> Float[Array, ""]:
-    return relaxation_rate_of(s, jnp.asarray(Gamma, jnp.float64), pair_weights(weights, len(sc.bands)), nodes)
+    return relaxation_rate_of(
+        s,
+        jnp.asarray(Gamma, jnp.float64),
+        pair_weights(weights, len(sc.components)),
+        nodes_of(s, Gamma) if nodes is None else nodes,
+    )
 
 
 def nodes_for(

@@ -277,8 +277,9 @@ def where_paired(
     """
     assert isinstance(state, MeanFieldState)
     sc, paired = state.superconductor, jnp.any(state.Delta != 0)
-    n = len(sc.bands)
-    elsewhere = sc.Omega * np.where(np.arange(len(sc.channels)) < n, 0.1, 0.02)
+    # Of a lattice all channels are alike.
+    n, scale = (len(sc.bands), sc.Omega) if sc.beyond else (len(sc.channels), sc.scale)
+    elsewhere = scale * np.where(np.arange(len(sc.channels)) < n, 0.1, 0.02)
     Delta = jnp.where(paired, state.Delta, jax.lax.stop_gradient(elsewhere))
     return jnp.where(paired, observed(GivenState(sc, state.T, Delta)), normal)
 

@@ -387,7 +387,6 @@ NOT_YET = {
     "fermi_momentum_gaps": (),
     "andreev_conductance": (jnp.array([0.0, 5.0]), 0.5, 0.3),
     "superfluid_density": (),
-    "relaxation_rate": (0.1,),
     "sound_attenuation": (),
 }
 SOLUTION_ONLY = ("gap_comparison", "sound_attenuation")

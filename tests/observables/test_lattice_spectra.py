@@ -10,6 +10,7 @@ from lattices import all_k, one, square, state, three, two, two_orbitals
 from jaxgap import InputError, channel, lattice, solve
 from jaxgap.observables import (
     path_between,
+    relaxation_rate,
     spectral_function,
     tunnelling_conductance,
     tunnelling_density_of_states,
@@ -165,6 +166,25 @@ def test_conductance_is_smeared_density_of_states():
     assert tunnelling_conductance(given, V, 0.0).shape == (3,)
 
 
+def test_relaxation_of_an_s_wave():
+    """1 / T_1 T at half filling, from the elliptic integral on a dense grid: N and M by G(w) z / w and G(w) Delta / w."""
+    Delta, Gamma, T = 30.0, 12.0, 80.0
+    kT, step = k_B * T, 0.5
+    x = step * (np.arange(int(24 * kT / step)) + 0.5)
+    z = x + 1j * Gamma
+
+    def G(w):
+        return np.array([complex(2 / (mpmath.pi * one) * mpmath.ellipk((400 / mpmath.mpc(one)) ** 2)) for one in w])
+
+    w = np.sqrt(z**2 - Delta**2)
+    there = G(w)
+    N_s, M, N_n = (-part.imag / np.pi for part in (there * z / w, there * Delta / w, G(z)))
+    thermal = np.exp(-x / kT) / (1 + np.exp(-x / kT)) ** 2
+    given = state(one(100.0, 0.0, 0.0, form="s"), Delta, T=T)
+    np.testing.assert_allclose(relaxation_rate(given, Gamma), thermal @ (N_s**2 + M**2) / (thermal @ N_n**2), rtol=1e-5)
+    np.testing.assert_allclose(relaxation_rate(state(two(), 0.0, 0.0, T=T), 20.0), 1.0, rtol=1e-12)
+
+
 # === derivatives
 
 
@@ -216,6 +236,7 @@ REFUSED = [
     (lambda s: N(s, OMEGA, 5.0, weights=[1.0, 1.0]), "`weights` must have 1 numbers"),
     (lambda s: tunnelling_conductance(state(s.superconductor, 20.0, T=0.0), OMEGA, 0.0), "`Gamma` must be at least"),
     (lambda s: tunnelling_conductance(state(s.superconductor, 20.0, T=0.0), OMEGA, 0.1), "`Gamma` must be at least"),
+    (lambda s: relaxation_rate(s, 0.1), "`Gamma` must be at least"),
     (lambda s: spectral_function(s, [[0.0, 1.0, 2.0]], OMEGA, 5.0), "`k` must be points of 2 components"),
     (lambda s: spectral_function(s, [[0.0, 1.0]], OMEGA, 0.0), "`Gamma` must be positive"),
 ]
