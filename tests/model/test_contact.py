@@ -116,6 +116,18 @@ def test_several_bands_in_3d():
     np.testing.assert_allclose(1 / np.asarray(g)[2, 2], 7.0 + cross, rtol=1e-4)
 
 
+@pytest.mark.slow
+def test_amplitudes_do_not_depend_on_the_cutoff():
+    """They tend to a limit like 1 / sqrt(cutoff), cross amplitude included."""
+    inverse, Delta = np.array([[0.0, 0.3, 0.5], [0.3, 0.0, 0.3], [0.5, 0.3, -1.0]]), []
+    for cutoff in (1e4, 1e6, 1e8):
+        g = jg.contact_interaction(inverse, [1.0, 1.3], cutoff, pairs=((0, 1),))
+        bands = {"a": {"mu": 6.0}, "b": {"mu": 3.0, "mass": 1.3}}
+        sc = superconductor(bands=bands, cross=["a:b"], g=g, cutoff=cutoff, dimension=3)
+        Delta.append(np.asarray(jg.solve(sc, 0.0).Delta.real))
+    np.testing.assert_allclose((Delta[0] - Delta[1]) / (Delta[1] - Delta[2]), 10.0, rtol=0.05)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
