@@ -40,6 +40,8 @@ from jaxgap.continuation.transition import Transition as Transition
 from jaxgap.continuation.transition import TransitionKind as TransitionKind
 from jaxgap.continuation.transition import transition as transition
 from jaxgap.model.band import Band as Band
+from jaxgap.model.constructor import superconductor as superconductor
+from jaxgap.model.constructor import symmetrised as symmetrised
 from jaxgap.model.contact import contact_from_binding as contact_from_binding
 from jaxgap.model.contact import contact_from_scattering as contact_from_scattering
 from jaxgap.model.contact import contact_interaction as contact_interaction
@@ -51,8 +53,6 @@ from jaxgap.model.lattice import Lattice as Lattice
 from jaxgap.model.lattice import lattice as lattice
 from jaxgap.model.parabolic import parabolic_band as parabolic_band
 from jaxgap.model.superconductor import Superconductor as Superconductor
-from jaxgap.model.superconductor import superconductor as superconductor
-from jaxgap.model.superconductor import symmetrised as symmetrised
 from jaxgap.model.systems import load as load
 from jaxgap.model.systems import save as save
 from jaxgap.model.tabulated import tabulated_band as tabulated_band

@@ -111,6 +111,8 @@ APART = {
     "superconductor.from_toml": "model.systems",
     "superconductor.load": "model.systems",
     "superconductor.save": "model.systems",
+    "superconductor.superconductor": "model.constructor",
+    "superconductor.symmetrised": "model.constructor",
     "superconductor.to_toml": "model.systems",
     "sweeps.walk.weak_coupling_gap": "solving.path",
     "transition.linear_temperatures": "solving.critical",

@@ -24,7 +24,7 @@ __all__ = ["contact_from_binding", "contact_from_scattering", "contact_interacti
 
 
 def contact_from_binding(E_b: Real, cutoff: Real, mass: Real = 1.0) -> Float[Array, ""]:
-    """g of a band in 2D from the binding energy E_b of two of its electrons alone [meV]; g m is the page's lambda.
+    """g of a band in 2D from the binding energy E_b of two of its electrons alone [meV]: lambda = g m.
 
     Args:
         E_b: binding energy [meV].

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from jaxgap.model.constructor import superconductor
 from jaxgap.model.couplings import couplings_from_literature
 from jaxgap.model.parabolic import parabolic_band
-from jaxgap.model.superconductor import Superconductor, superconductor
+from jaxgap.model.superconductor import Superconductor
 
 __all__ = [
     "MATERIALS",

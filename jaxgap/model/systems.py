@@ -11,9 +11,10 @@ from typing import Any
 
 import tomli_w
 
+from jaxgap.model.constructor import superconductor
 from jaxgap.model.files import read_text, write_files
 from jaxgap.model.lattice_tables import lattice_from
-from jaxgap.model.superconductor import Superconductor, check_one_system, superconductor
+from jaxgap.model.superconductor import Superconductor, check_one_system
 from jaxgap.model.tabulated import read_table
 from jaxgap.model.wannier import with_hoppings
 from jaxgap.numerics.checks import InputError, check

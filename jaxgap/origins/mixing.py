@@ -28,8 +28,9 @@ from matplotlib.axes import Axes
 
 from jaxgap.drawing import COLOURS, axes_or_new
 from jaxgap.model.band import Band
+from jaxgap.model.constructor import superconductor
 from jaxgap.model.couplings import canonical_channel
-from jaxgap.model.superconductor import Superconductor, superconductor
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals

@@ -6,7 +6,7 @@ import pytest
 
 import jaxgap as jg
 from jaxgap import InputError, load, save, superconductor
-from jaxgap.model.superconductor import from_toml, to_toml
+from jaxgap.model.systems import from_toml, to_toml
 
 ROUNDING = 1e-14
 """A few operations."""

@@ -1,0 +1,163 @@
+"""`superconductor`: numbers as a user has them become a `BandSuperconductor`, here converted and checked, and nowhere else."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxgap.model.band import Band, check_in_k_space
+from jaxgap.model.band_superconductor import BandSuperconductor, check_values
+from jaxgap.model.couplings import BARE, CONVENTIONS, canonical_channel, channel_names
+from jaxgap.model.parabolic import ContactBand, ParabolicBand, parabolic_band
+from jaxgap.model.superconductor import Superconductor, check_one_system
+from jaxgap.model.tabulated import tabulated_band
+from jaxgap.numerics.checks import InputError, check, is_concrete
+from jaxgap.numerics.precision import own_rules, require_float64
+
+__all__ = ["superconductor", "symmetrised"]
+
+
+@own_rules
+def superconductor(
+    *,
+    bands: Sequence[Band] | Mapping[str, Mapping[str, Any]],
+    lam: Any = None,
+    g: Any = None,
+    Omega: Any = None,
+    cutoff: Any = None,
+    cross: Any = (),
+    channels: Any = None,
+    dimension: Any = 2,
+    convention: Any = None,
+) -> Superconductor:
+    """A `Superconductor` from numbers: the one place where they are converted and checked.
+
+    Args:
+        bands: bands made by `parabolic_band` or `tabulated_band`, or a mapping such as
+            `{"alpha": {"mu": 50.0, "mass": 1.0}}`, or with `energy` and `density` for a density of states.
+        lam: square matrix of couplings, one row and column per channel.
+        g: instead of `lam`, the interaction g_cc' = lambda_cc' / N_c': the couplings of shallow and incipient bands, which no
+            density of states at the chemical potential is part of. Then a mu may have either sign.
+        Omega: half width of the pairing shell [meV]: channel (i, j) acts where |zeta_i| <= Omega and |zeta_j| <= Omega, and
+            where the bands have states.
+        cutoff: instead of `Omega`, energies above the bands' bottoms up to which they pair [meV], wherever the chemical
+            potential is: a contact interaction (`jaxgap.model.contact`). Of parabolic electron bands, with `g`.
+        cross: the cross-paired pairs of bands, `"alpha:beta"` or `("alpha", "beta")`.
+        channels: the order of the rows and columns of `lam`, if it is not bands first, then `cross`.
+        dimension: 2 or 3.
+        convention: of `lam`, "mean" (N_ij = (N_i + N_j)/2, the default) or "sum" (N_ij = N_i + N_j).
+
+    Raises:
+        InputError: one sentence that names the argument, what it must be, and the value it had.
+    """
+    # === convert
+    require_float64()
+    bands = tuple(bands) if not isinstance(bands, Mapping) else tuple(_band(n, b) for n, b in bands.items())
+    names = [band.name for band in bands]
+    check(isinstance(cross, list | tuple), "cross", 'be a list of pairs such as ["alpha:beta"]', repr(cross))
+    check(channels is None or isinstance(channels, list | tuple), "channels", "be a list of channel names", repr(channels))
+    pairs = tuple(_pair(entry, names) for entry in cross)
+    order = channel_names(names, pairs)
+    coupling, lam = _either(("lam", lam), ("g", g))
+    width, Omega = _either(("Omega", Omega), ("cutoff", cutoff))
+    lam, Omega = jnp.asarray(_numbers(coupling, lam)), jnp.asarray(_numbers(width, Omega))
+    check(Omega.shape == (), width, "be one number [meV]", f"shape {Omega.shape}")
+    check(convention is None or coupling == "lam", "convention", "be left out where couplings are `g`", repr(convention))
+    check(width == "Omega" or coupling == "g", "cutoff", "come with couplings `g`", "`lam`")
+    convention = BARE if coupling == "g" else "mean" if convention is None else convention
+
+    # === check
+    check(len(bands) > 0, "bands", "name at least one band", "none")
+    check(len(set(names)) == len(names), "bands", "have different names", names)
+    check(len({frozenset(p) for p in pairs}) == len(pairs), "cross", "name each pair of bands once", list(cross))
+    for i, j in pairs:
+        check_in_k_space((bands[i], bands[j]), "a cross channel, which pairs electrons of both bands at one k")
+    check(dimension in (2, 3), "dimension", "be 2 or 3", repr(dimension))
+    check(convention in (*CONVENTIONS, *[BARE] * (coupling == "g")), "convention", 'be "mean" or "sum"', repr(convention))
+    if width == "cutoff":
+        bands = tuple(_with_cutoff(band) for band in bands)
+    n = len(order)
+    shape = f"be a {n} x {n} matrix, one row and column per channel ({', '.join(order)})"
+    check(lam.shape == (n, n), coupling, shape, f"shape {lam.shape}")
+    if channels is not None:
+        lam = _reordered(lam, list(channels), order)
+    sc = BandSuperconductor(bands=bands, lam=lam, Omega=Omega, cross=pairs, dimension=dimension, convention=convention)
+    check_values(sc)
+    return sc
+
+
+@own_rules
+def symmetrised(sc: Superconductor) -> Superconductor:
+    """ANOTHER system: the one whose interaction is the symmetric part (g + g^T)/2 of this one's, which has a free energy.
+
+    It is not an approximation to the asymmetric one: the s+- branch of Ba0.6K0.4Fe2As2 ends in a fold at 35 K, that of its
+    symmetrised system turns into s++ at 42 K, where one band's amplitude goes through zero.
+    """
+    check_one_system(sc, "symmetrised")
+    g = sc.g
+    return eqx.tree_at(lambda s: s.lam, sc, (g + g.T) / 2 * sc.N[None, :])
+
+
+def _either(one: tuple[str, Any], other: tuple[str, Any]) -> tuple[str, Any]:
+    """Which of two arguments is given, with its value."""
+    given = [(name, value) for name, value in (one, other) if value is not None]
+    names = f"`{one[0]}` or `{other[0]}`"
+    check(len(given) > 0, one[0], f"be given ({names})", "neither")
+    check(len(given) < 2, one[0], f"be given alone ({names})", "both")
+    return given[0]
+
+
+def _with_cutoff(band: Band) -> Band:
+    check(isinstance(band, ParabolicBand), f"bands.{band.name}", "be parabolic for a cutoff", type(band).__name__)
+    assert isinstance(band, ParabolicBand)
+    return ContactBand(mass=band.mass, mu=band.mu, name=band.name)
+
+
+def _numbers(name: str, value: Any) -> Any:
+    """`value` as float64, or one sentence if it is no array of numbers."""
+    if (
+        is_concrete(value)
+        and np.asarray(value, dtype=object).size
+        and any(isinstance(x, bool | str) for x in np.asarray(value, dtype=object).ravel())
+    ):
+        raise InputError(f"Argument `{name}` must hold numbers, but got {value!r}.")
+    try:
+        return jnp.asarray(value, jnp.float64) if not is_concrete(value) else np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"Argument `{name}` must hold numbers in a regular array, but got {value!r}.") from None
+
+
+def _band(name: str, values: Any) -> Band:
+    """A band from a table with mu and mass, or with mu and a density of states."""
+    check(isinstance(values, Mapping), f"bands.{name}", "be a table with mu and mass", repr(values))
+    by_states = "energy" in values or "density" in values
+    known = ("energy", "density", "mu") if by_states else ("mu", "mass")
+    unknown = sorted(set(values) - set(known))
+    check(not unknown, f"bands.{name}", f"have only the keys {', '.join(known[:-1])} and {known[-1]}", unknown)
+    for key in known if by_states else ("mu",):
+        check(key in values, f"bands.{name}", f"have the key {key}", sorted(values))
+    numbers = {key: _numbers(f"{key}[{name}]", value) for key, value in values.items()}
+    return (tabulated_band if by_states else parabolic_band)(name, **numbers)
+
+
+def _pair(entry: Any, names: list[str]) -> tuple[int, int]:
+    """Indices of the two bands of a cross channel."""
+    check(isinstance(entry, str | tuple | list), "cross", "name pairs of bands such as `alpha:beta`", repr(entry))
+    pair = entry.split(":") if isinstance(entry, str) else list(entry)
+    check(len(pair) == 2, "cross", "name pairs of bands such as `alpha:beta`", repr(entry))
+    for name in pair:
+        check(name in names, "cross", f"name bands of the system ({', '.join(names)})", f"`{name}` in {entry!r}")
+    check(pair[0] != pair[1], "cross", "pair two different bands", repr(entry))
+    return names.index(pair[0]), names.index(pair[1])
+
+
+def _reordered(
+    lam: Float[Array, "channel channel"], given: list[str], order: tuple[str, ...]
+) -> Float[Array, "channel channel"]:
+    names = [canonical_channel(name, order) for name in given]
+    check(sorted(names) == sorted(order), "channels", f"name each of {list(order)} once", given)
+    index = np.array([names.index(name) for name in order])
+    return lam[index][:, index]
