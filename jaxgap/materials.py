@@ -11,4 +11,5 @@ from jaxgap.model.materials import five_band_pnictide_model as five_band_pnictid
 from jaxgap.model.materials import lifeas_model as lifeas_model
 from jaxgap.model.materials import mgb2 as mgb2
 from jaxgap.model.materials import mgb2_six_layers_model as mgb2_six_layers_model
+from jaxgap.model.materials import oxide_interface_model as oxide_interface_model
 from jaxgap.model.materials import two_band as two_band

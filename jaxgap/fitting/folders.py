@@ -116,12 +116,13 @@ def _begun(n: int, n_cross: int) -> list[list[float]]:
 
 def _couplings(sc: Superconductor, groups: Mapping[str, Sequence[str]]) -> dict[str, Beginning]:
     """The couplings of the bands to themselves, as parameters; those of a group keep their ratios."""
-    out = {}
+    out, called = {}, "g" if sc.coupling_leaf == "g" else "lambda"
     for name, bands in groups.items():
-        values = {f"lam[{band}, {band}]": float(sc.get(f"lam[{band}, {band}]")) for band in bands}
+        paths = [f"{sc.coupling_leaf}[{band}, {band}]" for band in bands]
+        values = {path: float(sc.get(path)) for path in paths}
         first = next(iter(values.values()))
         sets = {path: round(value / first, 4) for path, value in values.items()}
-        out[f"lambda_{name}"] = Beginning(round(first / OFF, 4), (round(0.6 * first, 4), round(1.6 * first, 4)), "", sets)
+        out[f"{called}_{name}"] = Beginning(round(first / OFF, 4), (round(0.6 * first, 4), round(1.6 * first, 4)), "", sets)
     return out
 
 

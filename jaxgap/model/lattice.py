@@ -134,6 +134,10 @@ class Lattice(Superconductor):
         return self.lam
 
     @property
+    def coupling_leaf(self) -> str:
+        return "g"
+
+    @property
     def N(self) -> Float[Array, "channel"]:
         return jnp.ones(len(self.pairing))
 

@@ -20,6 +20,7 @@ __all__ = [
     "mgb2",
     "ba122",
     "mgb2_six_layers_model",
+    "oxide_interface_model",
     "lifeas_model",
     "five_band_pnictide_model",
 ]
@@ -133,6 +134,19 @@ def five_band_pnictide_model(cross: float = 0.01) -> Superconductor:
     return superconductor(bands=[*holes, *electrons], cross=pairs, lam=lam, Omega=25.0)
 
 
+def oxide_interface_model(mu: float = 1.0) -> Superconductor:
+    """MODEL of an oxide interface: two shallow, cross-paired bands in 2D, whose bottoms are 4 meV apart, with the chemical
+    potential `mu` [meV] above the upper one's, or below it; T_c = 0.2 K at 1 meV.
+
+    From Reyren et al., Science 317, 1196 (2007), abstract: superconductivity below some 200 mK between LaAlO3 and SrTiO3.
+    All else is a choice: masses of 0.7, distances, Omega = 10 meV, which is more than either band is deep, and the interaction
+    g. As mu goes through zero, the upper band's Fermi surface appears (`jaxgap.at_density` has mu follow the density).
+    """
+    bands = [parabolic_band("lower", 4.0 + mu, 0.7), parabolic_band("upper", mu, 0.7)]
+    g = [[0.2045, 0.041, 0.02], [0.041, 0.2045, 0.02], [0.02, 0.02, 0.07]]
+    return superconductor(bands=bands, cross=["lower:upper"], g=g, Omega=10.0)
+
+
 def _with_cross(within: np.ndarray, across: np.ndarray, own: float, other: float) -> np.ndarray:
     """The symmetric matrix of couplings: of bands, of cross channels to bands (rows of `across`), themselves, each other."""
     n = len(across)
@@ -146,5 +160,6 @@ MATERIALS: dict[str, Callable[..., Superconductor]] = {
     "mgb2_six_layers_model": mgb2_six_layers_model,
     "lifeas_model": lifeas_model,
     "five_band_pnictide_model": five_band_pnictide_model,
+    "oxide_interface_model": oxide_interface_model,
 }
 """The materials by the names that the command line takes."""

@@ -94,6 +94,11 @@ class Superconductor(eqx.Module):
         """Interaction matrix g_cc' = lambda_cc' / N_c'."""
 
     @property
+    @abstractmethod
+    def coupling_leaf(self) -> str:
+        """What `lam` is called in paths: `lam`, or `g`."""
+
+    @property
     def strengths(self) -> tuple[Float[Array, "channel channel"], Float[Array, "channel"]]:
         """(lambda_cc' as weak coupling has them, the N_c that they are with)."""
         return self.lam, self.N

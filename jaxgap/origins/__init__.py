@@ -36,6 +36,11 @@ from jaxgap.origins.nesting import difference_distribution as difference_distrib
 from jaxgap.origins.nesting import effectiveness as effectiveness
 from jaxgap.origins.nesting import local_share as local_share
 from jaxgap.origins.nesting import share as share
+from jaxgap.origins.orbitals import Orbitals as Orbitals
+from jaxgap.origins.orbitals import orbital_amplitudes as orbital_amplitudes
+from jaxgap.origins.orbitals import orbitals_of as orbitals_of
+from jaxgap.origins.orbitals import pairs_of_orbitals as pairs_of_orbitals
+from jaxgap.origins.orbitals import superconductor_from_orbitals as superconductor_from_orbitals
 from jaxgap.origins.response import cooper as cooper
 from jaxgap.origins.response import gas_cooper as gas_cooper
 from jaxgap.origins.response import gas_lindhard as gas_lindhard

@@ -157,9 +157,19 @@ def test_a_new_folder(run):
 # === models of more bands
 
 
-MODELS = {"mgb2_six_layers_model": 30.554, "lifeas_model": 18.108, "five_band_pnictide_model": 36.281}
+MODELS = {
+    "mgb2_six_layers_model": 30.554,
+    "lifeas_model": 18.108,
+    "five_band_pnictide_model": 36.281,
+    "oxide_interface_model": 0.2002,
+}
 """T_c [K] as their docstrings round it."""
-SIGNS = {"mgb2_six_layers_model": "++++", "lifeas_model": "++--", "five_band_pnictide_model": "+++--"}
+SIGNS = {
+    "mgb2_six_layers_model": "++++",
+    "lifeas_model": "++--",
+    "five_band_pnictide_model": "+++--",
+    "oxide_interface_model": "++",
+}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -178,7 +188,7 @@ def test_what_the_models_are(name):
 def test_the_models_solve(name):
     sc = materials.MATERIALS[name]()
     assert float(critical_temperature(sc)) == pytest.approx(MODELS[name], abs=5.1e-4)
-    solution = solve(sc, 1.0)
+    solution = solve(sc, min(1.0, MODELS[name] / 4))
     assert bool(solution.converged)
     signs = np.sign(np.asarray(solution.Delta.real)[: len(sc.bands)])
     assert "".join("+" if sign == signs[0] else "-" for sign in signs) == SIGNS[name]

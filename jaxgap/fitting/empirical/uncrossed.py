@@ -21,7 +21,7 @@ def without_cross_pairing(name: str, config: FitConfig, sc: Superconductor) -> t
     Raises:
         InputError: if there are no such channels, or nothing else is free.
     """
-    cross = {f"lam[{a}, {b}]": 0.0 for a in sc.channels for b in sc.channels if ":" in a or ":" in b}
+    cross = {f"{sc.coupling_leaf}[{a}, {b}]": 0.0 for a in sc.channels for b in sc.channels if ":" in a or ":" in b}
     if not cross:
         raise InputError(f"Model `{name}`: the system has no cross-band pairing that `smw` could leave out.")
 
