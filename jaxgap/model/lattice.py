@@ -213,13 +213,19 @@ class Lattice(Superconductor):
         found: Array = getattr(self if leaf == "mu" else self.cutoff, leaf)
         return found
 
+    @property
+    def code(self) -> tuple[Callable[..., object], ...]:
+        """h and forms, unless they are data."""
+        forms = (one.form for _, one in self.pairing if FORMS.get(one.named) is not one.form)
+        return (*(() if hasattr(self.hamiltonian, "table") else (self.hamiltonian,)), *forms)
+
     def table(self) -> dict[str, Any]:
         """`[lattice]`, as `jaxgap.model.lattice_tables` reads it."""
         made = getattr(self.hamiltonian, "table", None)
         say = "have a Hamiltonian of `jaxgap.tight_binding` or `jaxgap.wannier90` to be written as TOML"
         check(made is not None, "sc", say, f"the function {getattr(self.hamiltonian, '__name__', '?')}")
         assert made is not None
-        own = [name for name, one in self.pairing if FORMS.get(one.named) is not one.form]
+        own = [name for name, one in self.pairing if one.form in self.code]
         check(not own, "sc", "have forms with names to be written as TOML", f"a function in {', '.join(own)}")
         names = [[self.orbitals[i] for i in pair] for pair in self.pairs]
         channels = {name: {"orbitals": pair, "form": one.named} for (name, one), pair in zip(self.pairing, names, strict=True)}

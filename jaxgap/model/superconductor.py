@@ -9,7 +9,7 @@ Of bands it is a `BandSuperconductor` (`jaxgap.model.band_superconductor`), of o
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import equinox as eqx
@@ -167,6 +167,11 @@ class Superconductor(eqx.Module):
     @abstractmethod
     def unit(self, path: str) -> str:
         """The unit of the leaf at `path`."""
+
+    @property
+    def code(self) -> tuple[Callable[..., object], ...]:
+        """Functions of Python that are part of it: no file holds these."""
+        return ()
 
     @abstractmethod
     def table(self) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from importlib.metadata import version
 from types import CodeType
 from typing import Literal
 
+import jax
 import numpy as np
 
 from jaxgap.model.records import Record
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.model.systems import to_toml
 from jaxgap.sweeps.grid import Axis, Blocks, Points
 from jaxgap.sweeps.quantities import NAMES, Quantity, Sensitivity
@@ -38,7 +40,7 @@ class StoreRecord(Record):
     """Everything that the numbers of a sweep depend on: the attribute `jaxgap_configuration` of its store."""
 
     system: str
-    """As a system.toml."""
+    """As a system.toml, or what a lattice of functions of Python is made of."""
     T: float | None
     """[K]; null where an axis sets it."""
     points: Literal["grid", "samples"]
@@ -61,7 +63,7 @@ def configuration(points: Points, work: Work, blocks: Blocks) -> dict[str, objec
     sets_T = any(path == "T" for one in points.axes if not callable(one.moves) for path, *_ in one.moves)
     start = None if work.start is None else [repr(complex(x)) for x in work.start]
     record = StoreRecord(
-        system=to_toml(points.family.sc),
+        system=_system(points.family.sc),
         T=None if sets_T else float(points.family.T),
         points="grid" if points.outer else "samples",
         axes={one.name: _axis(one) for one in points.axes},
@@ -74,6 +76,15 @@ def configuration(points: Points, work: Work, blocks: Blocks) -> dict[str, objec
         versions={name: version(name) for name in ("jaxgap", "jax", "jaxlib")},
     )
     return record.as_json()
+
+
+def _system(sc: Superconductor) -> str:
+    """As a system.toml; of a lattice that is made of functions its numbers and theirs."""
+    if not sc.code:
+        return to_toml(sc)
+    numbers = {path: float(sc.get(path)) for path in sc.paths}
+    leaves = [_value(leaf) for leaf in jax.tree.leaves(sc)]
+    return json.dumps({"numbers": numbers, "leaves": leaves, "code": [function_text(one) for one in sc.code], "as": str(sc)})
 
 
 def digest(settings: dict[str, object]) -> str:

@@ -402,17 +402,15 @@ def test_what_is_of_bands_is_one_sentence(name):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda sc: sweep(sc, {"mu": np.array([-90.0, -80.0])}, ["gap"], T=40.0),
-        lambda sc: jg.branch_end(sc, "++"),
-        lambda sc: solve_many(jax.tree.map(lambda x: jnp.stack([x, x]), sc), jnp.array([40.0, 40.0])),
-        lambda sc: jg.save(sc, "unused.toml"),
-    ],
-    ids=["sweep", "branch_end", "solve_many", "save"],
-)
-def test_what_batches_and_files_do_not_take_is_one_sentence(call):
-    with pytest.raises(InputError, match="Lattice") as error:
-        call(d_wave())
-    assert "\n" not in str(error.value)
+@pytest.mark.slow
+def test_a_lattice_of_functions_is_swept_in_batches_and_has_branch_ends():
+    """What `solve` and T_c say; and it counts for a sweep's configuration by its source."""
+    sc, mus = d_wave(), [-90.0, -80.0]
+    data = sweep(sc, {"mu": mus}, ["Delta"], T=40.0)
+    systems = jax.tree.map(lambda x: jnp.stack([x, x]), sc)
+    batch = solve_many(eqx.tree_at(lambda s: s.mu, systems, jnp.array(mus)), jnp.array([40.0, 40.0]))
+    expected = [float(solve(sc.set({"mu": mu}), 40.0).Delta[0].real) for mu in mus]
+    np.testing.assert_allclose(data.Delta[:, 0], expected, rtol=1e-9)
+    np.testing.assert_allclose(batch.Delta[:, 0].real, expected, rtol=1e-9)
+    assert "square " in data.attrs["jaxgap_configuration"]
+    np.testing.assert_allclose(jg.branch_end(sc, "+").T, critical_temperature(sc), rtol=1e-6)
