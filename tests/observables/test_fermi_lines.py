@@ -45,6 +45,7 @@ def test_isotropic_gap_is_the_minimum():
         np.testing.assert_allclose(line.gap, 20.0, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_fermi_lines_of_two_orbitals():
     """Both bands, with their own gaps; where pairs across bands matter, the smallest energy is another."""
     given = state(two(parameters={"t1": 100.0, "t2": 60.0, "e0": 50.0, "V": 40.0}), 25.0, -15.0)

@@ -108,6 +108,7 @@ def test_density_of_states_is_the_mean_of_spectra(Delta):
     np.testing.assert_allclose(at_k, np.moveaxis(exact, 2, 0).swapaxes(1, 2), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_local_functions_at_the_opposite_energy_and_of_pairs():
     """`below` is G at -omega; M of one orbital is -(1/pi) Im D / (z^2 - E^2); both for more orbitals at once."""
     z = jnp.asarray(OMEGA[:4] + 90j)
@@ -129,6 +130,7 @@ def second(k, p):
     return -0.5 * square(k, p) + 30.0
 
 
+@pytest.mark.slow
 def test_decoupled_orbitals_are_two_lattices():
     numbers, G = {"t": 100.0, "tp": 20.0}, 25.0
     both = lattice(decoupled, parameters=numbers, channels={"a": channel(0), "b": channel(1)}, g=np.eye(2), mu=-30.0)
@@ -144,6 +146,7 @@ def turned(k, p):
     return U @ two_orbitals(k, p) @ U.T
 
 
+@pytest.mark.slow
 def test_the_choice_of_orbitals_does_not_matter():
     """An equal s wave in both orbitals is the same in any two: so is tr N, while N_a are not."""
     numbers = {"t1": 100.0, "t2": -60.0, "e0": 50.0, "V": 40.0}
@@ -166,6 +169,7 @@ def test_conductance_is_smeared_density_of_states():
     assert tunnelling_conductance(given, V, 0.0).shape == (3,)
 
 
+@pytest.mark.slow
 def test_relaxation_of_an_s_wave():
     """1 / T_1 T at half filling, from the elliptic integral on a dense grid: N and M by G(w) z / w and G(w) Delta / w."""
     Delta, Gamma, T = 30.0, 12.0, 80.0
@@ -193,6 +197,7 @@ def moved(system, path, h, f):
     return (values[0] - values[1]) / (2 * h)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("system", "Delta"), [(one(mesh=64), (20.0,)), (two(mesh=64), (25.0, -15.0))], ids=["one", "two"])
 def test_derivatives_are_those_of_differences(system, Delta):
     """With respect to all numbers of the lattice, amplitudes, Gamma and energies; the same in reverse."""

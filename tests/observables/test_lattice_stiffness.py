@@ -125,6 +125,7 @@ def test_one_orbital_without_a_temperature_is_diamagnetic():
     np.testing.assert_allclose(found.total, found.total.T, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_what_no_mesh_resolves_is_told():
     """At T = 0 nodes of the gap leave an error that is told; a Fermi surface without a gap is no number."""
     nodal = superfluid_stiffness(state(one(mesh=512), 20.0, T=0.0))

@@ -32,6 +32,7 @@ def test_entropy_of_a_gap_with_nodes(T):
     np.testing.assert_allclose(entropy(state(one(), 20.0, T=T)), exact, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_entropy_that_no_mesh_resolves():
     assert np.isnan(entropy(state(one(), 20.0, T=1.0)))
     assert float(entropy(state(one(), 20.0, T=0.0))) == 0.0

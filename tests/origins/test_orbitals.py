@@ -89,6 +89,7 @@ def test_an_orbital_that_does_not_pair_is_gapless_without_hybridisation():
     assert pytest.approx(D1 * D2, rel=DIGITS) == D3**2
 
 
+@pytest.mark.slow
 def test_T_c_differentiates_through_the_map():
     def T_c(V):
         return critical_temperature(superconductor_from_orbitals(mu=[203.0, 207.0], V=V, G=G, Omega=OMEGA))

@@ -58,6 +58,7 @@ def pairing_sum(Delta, mu, Omega=OMEGA):
 # === one shallow band in 2D
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("E_F", "Delta", "mu"), [(10.0, 17.35271404923674, 6.22248794324876), (3.0, 9.26176787606342, -2.09964127661416)]
 )
