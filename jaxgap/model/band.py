@@ -26,6 +26,7 @@ __all__ = [
     "check_carriers",
     "check_fermi_surfaces",
     "check_in_k_space",
+    "crosses",
     "density_of_states",
     "kappa_F",
     "larger",
@@ -179,10 +180,10 @@ def check_fermi_surfaces(bands: Iterable[Band], what: str) -> None:
     """Raise `InputError` unless every band has a Fermi surface, where something is defined at it."""
     for band in bands:
         if is_concrete(band):
-            check(_crosses(band), f"mu[{band.name}]", f"leave a Fermi surface for {what}", float(band.mu))
+            check(crosses(band), f"mu[{band.name}]", f"leave a Fermi surface for {what}", float(band.mu))
 
 
-def _crosses(band: Band) -> bool:
+def crosses(band: Band) -> bool:
     """Whether it has a Fermi surface; asked of numbers also where something else is traced."""
     with jax.ensure_compile_time_eval():
         return bool(kappa_F(band) > 0)
@@ -191,7 +192,7 @@ def _crosses(band: Band) -> bool:
 def check_carriers(bands: Iterable[Band], what: str) -> None:
     """Raise `InputError` if no band has a Fermi surface, where something is relative to the normal state at one."""
     bands = tuple(bands)
-    if bands and is_concrete(bands) and not any(_crosses(band) for band in bands):
+    if bands and is_concrete(bands) and not any(crosses(band) for band in bands):
         names = ", ".join(f"mu[{band.name}]" for band in bands)
         raise InputError(f"Argument `{names}` must leave a Fermi surface: {what} is relative to the normal state there.")
 

@@ -244,7 +244,8 @@ class Lattice(Superconductor):
 
     def unit(self, path: str) -> str:
         """meV, that of h."""
-        return "meV" if self.canonical(path) else ""
+        self.canonical(path)
+        return "meV"
 
     def set(self, values: Mapping[str, Any]) -> Superconductor:
         """A copy with other values at the given paths, for example `{"t": 110.0, "g[d, s]": 3.0}`."""
@@ -324,6 +325,8 @@ def lattice(
     check(callable(hamiltonian), "hamiltonian", "be a function of k and parameters", repr(hamiltonian))
     assert callable(hamiltonian)
     check(dimension in (2, 3), "dimension", "be 2 or 3", repr(dimension))
+    possible = getattr(hamiltonian, "dimensions", (2, 3))
+    check(dimension in possible, "dimension", f"be {' or '.join(map(str, possible))}, that of the hoppings", dimension)
     numbers = _parameters(parameters)
     n = _orbitals_of(hamiltonian, numbers, dimension)
     names = tuple(LETTERS[:n]) if orbitals is None else tuple(orbitals)

@@ -24,7 +24,7 @@ import numpy as np
 
 from jaxgap.model.forms import FORMS, Channel, channel, smooth
 from jaxgap.model.lattice import Lattice, lattice
-from jaxgap.model.tight_binding import hopping, tight_binding
+from jaxgap.model.tight_binding import hopping, lattice_vectors_of, tight_binding
 from jaxgap.model.wannier import Hoppings
 from jaxgap.numerics.checks import InputError, check
 
@@ -105,11 +105,11 @@ def _hopping(given: Any) -> Any:
 def _matrices(given: Any) -> tuple[Hoppings, dict[str, Any]]:
     """(h, parameters) of hoppings R -> matrices."""
     row = _table(given, "matrices", ("R", "real", "imag"))
+    R = lattice_vectors_of(row["R"])
     try:
-        R = tuple(tuple(int(x) for x in one) for one in row["R"])
         real, imag = (np.asarray(row[part], dtype=float) for part in ("real", "imag"))
     except (TypeError, ValueError):
-        raise InputError("Argument `matrices` must have lists of numbers R, real and imag.") from None
+        raise InputError("Argument `matrices` must have lists of numbers real and imag.") from None
     n = real.shape[-1] if real.ndim == 3 else 0
     good = real.shape == imag.shape == (len(R), n, n) and n > 0
     check(good, "matrices", "have a square matrix for every R", f"shapes {real.shape} and {imag.shape}")

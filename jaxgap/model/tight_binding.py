@@ -17,7 +17,7 @@ from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.numerics.checks import check, check_finite, check_identifier
 
-__all__ = ["Hopping", "TightBinding", "hopping", "tight_binding"]
+__all__ = ["Hopping", "TightBinding", "hopping", "lattice_vectors_of", "tight_binding"]
 
 
 class Hopping(NamedTuple):
@@ -50,6 +50,11 @@ class TightBinding:
                 found = _of_two(one, k, parameters)
                 h = h.at[a, b].add(found).at[b, a].add(jnp.conj(found))
         return h
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """In which it is a Hamiltonian."""
+        return (len(self.hoppings[0].R[0]),)
 
     def table(self, parameters: Mapping[str, Array]) -> dict[str, Any]:
         """As a file of a lattice keeps it."""
@@ -95,7 +100,7 @@ def hopping(
     """
     check_identifier("parameter", parameter)
     check_finite("factor", factor)
-    vectors = _vectors(R)
+    vectors = lattice_vectors_of(R)
     both = tuple(orbitals) if isinstance(orbitals, tuple | list) else (orbitals, orbitals)
     named = len(both) == 2 and all(isinstance(one, int | str) and not isinstance(one, bool) for one in both)
     check(named, "orbitals", "be an orbital's number or name, or two of them", repr(orbitals))
@@ -105,7 +110,8 @@ def hopping(
     return Hopping(parameter, float(factor), vectors, (both[0], both[1]))
 
 
-def _vectors(R: object) -> tuple[tuple[int, ...], ...]:
+def lattice_vectors_of(R: object) -> tuple[tuple[int, ...], ...]:
+    """R as whole vectors, all of one dimension, each of them once."""
     say = "be a list of lattice vectors of two or three integers, such as [(1, 0), (0, 1)]"
     good = isinstance(R, list | tuple) and len(R) > 0 and all(isinstance(one, list | tuple) for one in R)
     check(good, "R", say, repr(R))

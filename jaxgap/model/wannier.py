@@ -44,6 +44,12 @@ class Hoppings:
             + 1j * (jnp.tensordot(cos, imag, 1) + jnp.tensordot(sin, real, 1))
         )
 
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """In which it is a Hamiltonian: in two only where no hopping leaves the plane."""
+        known = len(self.R[0])
+        return (2,) if known == 2 else (3,) if any(one[2] for one in self.R) else (2, 3)
+
     def table(self, parameters: Mapping[str, Array | np.ndarray]) -> dict[str, Any]:
         """As a file of a lattice keeps it."""
         parts = {name: np.asarray(parameters[name]).tolist() for name in ("real", "imag")}

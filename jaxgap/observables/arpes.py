@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgap.model.band import check_carriers, check_fermi_surfaces, check_in_k_space, kappa_F, velocity
+from jaxgap.model.band import check_carriers, check_fermi_surfaces, check_in_k_space, crosses, kappa_F, velocity
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
@@ -284,7 +284,7 @@ def photoemission_map(
 ) -> IntensityMap:
     """I(k, omega) around the Fermi momenta, all bands alike."""
     bands = s.superconductor.bands
-    crossing = [band for band in bands if float(kappa_F(band)) > 0]
+    crossing = [band for band in bands if crosses(band)]
     check_carriers(bands, "a map around Fermi momenta")
     k_F = [float(wave_vector(kappa_F(band))) for band in crossing]
     slowest = min(abs(float(velocity(band, jnp.asarray(k)))) for k, band in zip(k_F, crossing, strict=True))

@@ -64,7 +64,8 @@ def tunnelling_conductance(
     weights = band_weights(weights, len(sc.components))
     if is_concrete((Gamma, solution.T)) and float(Gamma) == 0.0 == float(solution.T):
         return tunnelling_density_of_states(solution, V, 0.0, weights=weights).total
-    check_resolved(sc, "Gamma", Gamma, np.pi * k_B * float(solution.T) / 2 if is_concrete(solution.T) else solution.T)
+    if is_concrete(solution.T):
+        check_resolved(sc, "Gamma", Gamma, np.pi * k_B * float(solution.T) / 2)
     V = jnp.atleast_1d(jnp.asarray(V, jnp.float64))
     nodes = common_nodes(V, solution.T) if is_concrete((V, solution.T)) else None
     if nodes is not None:

@@ -137,10 +137,8 @@ def _relaxation(lattice: Lattice, Delta: Inexact[Array, "channel"], T: Scalar, t
 
 def depths_of_lattice(solution: MeanFieldState, layer_spacing: Real | None, cell: object) -> Float[Array, "direction"]:
     """Penetration depths lambda [nm] for currents along x, y (and z)."""
-    a, cells = (
-        lattice_vectors(cell, lattice_of(solution).dimension),
-        cells_per_volume(lattice_of(solution), cell, layer_spacing),
-    )
+    lattice = lattice_of(solution)
+    a, cells = lattice_vectors(cell, lattice.dimension), cells_per_volume(lattice, cell, layer_spacing)
     # n / m with m in electron masses: a D a / (hbar^2 / m_e) per volume.
     density = jnp.diagonal(a.T @ superfluid_stiffness(solution).total @ a) / (2 * hbar2_over_2m_e) * cells
     return jnp.sqrt(london_density / density)

@@ -63,7 +63,7 @@ def pairs_of_orbitals(angle: Real) -> Float[Array, "3 3"]:
 
 @own_rules
 def superconductor_from_orbitals(
-    *, mu: Reals, V: Real, G: Reals, Omega: Real, mass: Real = 1.0, dimension: int = 2, convention: str = "mean"
+    *, mu: Reals, V: Real, G: Reals, Omega: Real, mass: Real = 1.0, dimension: int = 2
 ) -> Superconductor:
     """The two cross-paired bands, called `b1` and `b2`, that two hybridised orbitals are. Differentiable in all numbers, unless
     both levels are equal and V is zero, where the bands meet.
@@ -75,7 +75,7 @@ def superconductor_from_orbitals(
             with b last.
         Omega: half width of the pairing shell, in the bands' energies [meV].
         mass: of both orbitals [electron masses].
-        dimension, convention: as in `jaxgap.superconductor`; gaps do not depend on the convention.
+        dimension: 2 or 3.
 
     Raises:
         InputError: one sentence.
@@ -94,11 +94,7 @@ def superconductor_from_orbitals(
     W = pairs_of_orbitals(angle)[:n]
     middle = jnp.mean(levels)
     bands = [parabolic_band(name, middle + half, mass) for name, half in (("b1", -d / 2), ("b2", d / 2))]
-    alone = superconductor(
-        bands=bands, lam=np.zeros((3, 3)), Omega=Omega, cross=["b1:b2"], dimension=dimension, convention=convention
-    )
-    lam = (W.T @ couplings @ W) * alone.N[None, :]
-    return superconductor(bands=bands, lam=lam, Omega=Omega, cross=["b1:b2"], dimension=dimension, convention=convention)
+    return superconductor(bands=bands, g=W.T @ couplings @ W, Omega=Omega, cross=["b1:b2"], dimension=dimension)
 
 
 def orbitals_of(sc: Superconductor, angle: Real | None = None) -> Orbitals:

@@ -113,7 +113,7 @@ def of_branches(
 ) -> Float[Array, "branch"]:
     """`lowest_of_band` of bands alone, of_pair(sc, Delta, cluster, upper) of both branches of every pair, of_several(matrix,
     rank) of those of larger clusters: by `branch_names`."""
-    assert sc.bands  # A lattice says here what it is not.
+    _check_of_bands(sc)
     values: list[Scalar] = []
     for cluster in sc.clusters:
         if len(cluster.bands) == 1:
@@ -247,6 +247,11 @@ NEAR = 1e-6
 """The bracket reaches 1e-6 of the largest kappa to either side at least."""
 
 
+def _check_of_bands(sc: Superconductor) -> None:
+    """Of a lattice the `InputError` that says what it is not."""
+    _ = sc.bands
+
+
 def excesses(sc: Superconductor) -> int:
     """How many numbers `gapless_excess_of` gives: one per cluster of linked bands, or one that says nothing."""
     return max(len(sc.linked), 1)
@@ -262,7 +267,7 @@ def gapless_excess_of(sc: Superconductor, Delta: Float[Array, "channel"]) -> Flo
     gapless: `excitation_gap_of` tells. If Delta_1 and Delta_2 differ in sign there is no such state,
     and the value is |Delta_1 Delta_2| + Delta_3^2. Of larger clusters, one number each: `Bogoliubov.gapless_excess`.
     """
-    assert sc.bands  # A lattice says here what it is not.
+    _check_of_bands(sc)
     found = [
         _gapless_excess(sc, Delta, c) if len(c.bands) == 2 else Bogoliubov(sc, Delta, c).gapless_excess() for c in sc.linked
     ]

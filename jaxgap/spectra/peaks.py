@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int
 
-from jaxgap.model.band import density_of_states, kappa_F, rho
+from jaxgap.model.band import crosses, density_of_states, rho
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.bracket import bisected_on_host
 from jaxgap.spectra import pair as spectrum
@@ -99,7 +99,7 @@ def _single_peak(sc: Superconductor, Delta: Amplitudes, i: int, name: str) -> Co
     """A band alone has one minimum, E = |Delta| at k_F, with E'' = 1 / m^2 |Delta|; an incipient one a step at its bottom."""
     band = sc.bands[i]
     kappa, gap = (float(part) for part in lowest_of_band(sc, Delta, i))
-    if float(kappa_F(band)) <= 0:
+    if not crosses(band):
         return CoherencePeak(name, gap, kappa, "band edge", float("nan"))
     weight = float(density_of_states(band, sc.dimension)) * (2 * gap) ** 0.5
     return CoherencePeak(name, gap, kappa, "minimum", weight)

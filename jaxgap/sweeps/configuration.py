@@ -82,9 +82,8 @@ def _system(sc: Superconductor) -> str:
     """As a system.toml; of a lattice that is made of functions its numbers and theirs."""
     if not sc.code:
         return to_toml(sc)
-    numbers = {path: float(sc.get(path)) for path in sc.paths}
     leaves = [_value(leaf) for leaf in jax.tree.leaves(sc)]
-    return json.dumps({"numbers": numbers, "leaves": leaves, "code": [function_text(one) for one in sc.code], "as": str(sc)})
+    return json.dumps({"as": str(sc), "leaves": leaves, "code": [function_text(one) for one in sc.code]})
 
 
 def digest(settings: dict[str, object]) -> str:

@@ -194,7 +194,7 @@ def _known(sc: Superconductor, name: str) -> tuple[Moves, str]:
     """(moves, unit) of an axis that is `T`, `d`, or a path."""
     if name == "T":
         return leaf("T"), "K"
-    if name == "d" and sc.cross == ((0, 1),) and len(sc.bands) == 2:
+    if name == "d" and len(sc.cross) == 1 and len(sc.bands) == 2:
         masses = [float(band.tangent[0]) for band in sc.bands]
         check(masses[0] == masses[1], "d", "belong to bands of equal masses (else set `mu[...]` itself)", f"masses {masses}")
         return apart, "meV"

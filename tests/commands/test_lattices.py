@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from lattices import SYSTEM
 
 from jaxgap import Status, critical_temperature, load, materials, solve
 from jaxgap.model.lattice_materials import SYSTEMS
@@ -9,16 +10,6 @@ from jaxgap.sweeps import open_sweep
 
 pytestmark = pytest.mark.slow
 T = 300.0
-SYSTEM = """
-[lattice]
-mu = -80.0
-g = [[300.0]]
-mesh = 64
-tolerance = 1e-6
-channels.s = { orbitals = "a" }
-parameters = { t = 100.0 }
-hoppings = [{ parameter = "t", factor = -1.0, R = [[1, 0], [0, 1]] }]
-"""
 SWEEP = """
 T = 300.0
 observables = ["Delta", "gap", "T_c", "d Delta/d t"]

@@ -4,20 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from lattices import SYSTEM
 
 import jaxgap as jg
 from jaxgap.observables import excitation_gap
 
-SYSTEM = """
-[lattice]
-mu = -80.0
-g = [[300.0]]
-mesh = 64
-tolerance = 1e-6
-channels.s = { orbitals = "a" }
-parameters = { t = 100.0 }
-hoppings = [{ parameter = "t", factor = -1.0, R = [[1, 0], [0, 1]] }]
-"""
 FIT = """
 title = "SYNTHETIC: a lattice"
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from lattices import square, three_orbitals, two_orbitals
 
 import jaxgap as jg
 from jaxgap import InputError, Status, channel, critical_temperature, lattice, observables, smooth, solve
@@ -33,25 +34,6 @@ DIFFERENCES = 1e-6
 
 def case(name):
     return next(c for c in REFERENCE if c["name"].startswith(name))
-
-
-def square(k, p):
-    return -2 * p["t"] * (jnp.cos(k[0]) + jnp.cos(k[1])) + 4 * p["tp"] * jnp.cos(k[0]) * jnp.cos(k[1])
-
-
-def two_orbitals(k, p):
-    c, V = jnp.cos(k[0]) + jnp.cos(k[1]), p["V"] * (jnp.cos(k[0]) - jnp.cos(k[1]))
-    return jnp.array([[-2 * p["t1"] * c, V], [V, -2 * p["t2"] * c + p["e0"]]])
-
-
-def three_orbitals(k, p):
-    """Complex, and different in x and y: only reversed time is a symmetry."""
-    x, y = k
-    a = p["a"] * jnp.cos(x) + 1j * p["b"] * jnp.sin(x + y)
-    b, c = 0.3 * p["a"] * jnp.cos(y - x) + 0j, 0.2 * p["a"] + 0.5j * p["b"] * jnp.sin(2 * y)
-    diagonal = -2 * jnp.cos(x) - jnp.cos(y), jnp.cos(x) * jnp.cos(y), 0.7 * jnp.cos(2 * x) - 0.2
-    rows = [[diagonal[0], a, b], [jnp.conj(a), diagonal[1], c], [b, jnp.conj(c), diagonal[2]]]
-    return 100.0 * jnp.array(rows)
 
 
 def tilted(k):

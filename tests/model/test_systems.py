@@ -132,6 +132,17 @@ BAD = {
     "half a lattice vector": (SQUARE.replace("[1, 1]", "[0.5, 1]"), "two or three integers"),
     "R and -R": (SQUARE.replace("[1, -1]", "[-1, -1]"), "must have only one of R and -R"),
     "two dimensions and three": (SQUARE.replace("[[1, 1], [1, -1]]", "[[1, 1, 0]]"), "vectors R of one dimension"),
+    "three dimensions of two": (SQUARE + "dimension = 3\n", "`dimension` must be 2, that of the hoppings"),
+    "half a vector of matrices": (
+        "[lattice]\ng = [[1.0]]\nchannels.s = { orbitals = 0 }\n"
+        "matrices = { R = [[0.5, 0, 0]], real = [[[1.0]]], imag = [[[0.0]]] }\n",
+        "two or three integers",
+    ),
+    "matrices that leave the plane": (
+        "[lattice]\ng = [[1.0]]\ndimension = 2\nchannels.s = { orbitals = 0 }\n"
+        "matrices = { R = [[0, 0, 1], [0, 0, -1]], real = [[[1.0]], [[1.0]]], imag = [[[0.0]], [[0.0]]] }\n",
+        "`dimension` must be 3, that of the hoppings",
+    ),
     "a hopping with a typing error": (SQUARE.replace("factor", "faktor"), "must have only the keys parameter, R, factor"),
     "half a cutoff": (SQUARE + "cutoff = { Omega = 30.0 }\n", "`cutoff` must have the key width"),
     "no list of hoppings": (SQUARE[: SQUARE.index("hoppings")] + "hoppings = 3\n", "`hoppings` must be a list of tables"),

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from problems import one_band
 
-from jaxgap import InputError, Label, Status, branch_end, materials, solutions, solve
+from jaxgap import InputError, Label, Status, branch_end, materials, solutions, solve, superconductor
 from jaxgap.observables import branch_minima
 from jaxgap.sweeps import axis, observable, plot_sweep, sweep
-from jaxgap.sweeps.grid import Blocks
+from jaxgap.sweeps.grid import Blocks, points
 
 CLOSED_FORM = 1e-9
 """Delta(0) = Omega / sinh(1/lambda) to what `solve` promises."""
@@ -274,3 +274,9 @@ def test_nan_in_a_large_batch_is_flagged():
 
 def _traced(x):
     return isinstance(x, jax.core.Tracer)
+
+
+@pytest.mark.parametrize("pair", ["a:b", "b:a"])
+def test_the_distance_is_an_axis_whichever_band_is_named_first(pair):
+    sc = superconductor(bands={"a": {"mu": 50.0}, "b": {"mu": 60.0}}, cross=[pair], lam=np.eye(3) * 0.3, Omega=30.0)
+    assert points(sc, 4.2, {"d": [0.0, 5.0]}, None).axes[0].unit == "meV"

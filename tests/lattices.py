@@ -1,4 +1,4 @@
-"""Lattices that several tests of observables share."""
+"""Lattices that several tests share."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +24,19 @@ def three_orbitals(k, p):
     diagonal = -2 * jnp.cos(x) - jnp.cos(y), jnp.cos(x) * jnp.cos(y), 0.7 * jnp.cos(2 * x) - 0.2
     rows = [[diagonal[0], a, b], [jnp.conj(a), diagonal[1], c], [b, jnp.conj(c), diagonal[2]]]
     return 100.0 * jnp.array(rows)
+
+
+SYSTEM = """
+[lattice]
+mu = -80.0
+g = [[300.0]]
+mesh = 64
+tolerance = 1e-6
+channels.s = { orbitals = "a" }
+parameters = { t = 100.0 }
+hoppings = [{ parameter = "t", factor = -1.0, R = [[1, 0], [0, 1]] }]
+"""
+"""A file of an s wave, quick to solve at some 100 K."""
 
 
 def one(t=100.0, tp=25.0, mu=-86.76, form="d_x2-y2", **options):
