@@ -47,12 +47,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest files first, so that none is left to one worker at the end; the others as they come. Slow tests that are
-    named in nightly.txt are marked."""
+    """The longest files first, so that none is left to one worker at the end; the others as they come. Tests that are
+    named in nightly.txt are slow and nightly."""
     nightly, met = set((Path(__file__).parent / "nightly.txt").read_text(encoding="utf-8").splitlines()), set()
     for item in items:
         named = nightly & {f"{item.path.stem}::{name}" for name in (item.name, getattr(item, "originalname", item.name))}
         if named:
+            item.add_marker("slow")
             item.add_marker("nightly")
             met |= named
     whole = {item.path.stem for item in items} if not config.getoption("lf") and "::" not in "".join(config.args) else set()

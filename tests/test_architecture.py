@@ -103,6 +103,7 @@ def test_every_fault_is_found(broken):
     assert architecture.longest_chain(broken.graph_of_rooms()) == ["jaxgap", "numerics", "model"]
 
 
+@pytest.mark.slow
 def test_the_table_has_a_column_for_each_tree(broken, capsys, tmp_path):
     architecture.main([str(tmp_path), str(ROOT)])
     first = capsys.readouterr().out.splitlines()[0].split()

@@ -346,6 +346,7 @@ def test_second_derivative_of_T_c(seed):
     assert scaled_error(_T_c_hessian(p) * np.outer(p, p), wanted * np.outer(p, p)) < HESSIAN
 
 
+@pytest.mark.slow
 def test_T_c_is_not_differentiable_where_there_is_none():
     """No T_c: the value is 0 at every nearby system as well, but no root was found, and the derivative says so."""
     p = _case(5)[0].copy()

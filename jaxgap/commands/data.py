@@ -33,7 +33,7 @@ files = typer.Typer()
 _NAMES = ", ".join(CURVES)
 
 
-@files.command()
+@files.command(short_help="What is understood of a file")
 def data(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Text, .npz, .npy, .nc, .h5, .itx, .ibw; or a data.csv.")],
     quantity: Annotated[str, typer.Option(help=f"What it is a curve of: {_NAMES}. Default: by its columns and units.")] = "",

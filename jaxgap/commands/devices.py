@@ -11,7 +11,7 @@ __all__ = ["machines"]
 machines = typer.Typer()
 
 
-@machines.command()
+@machines.command(short_help="What jaxgap runs on")
 def devices() -> None:
     """What jaxgap runs on: every local device, its memory, and how many systems are treated at once.
 

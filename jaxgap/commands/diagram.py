@@ -19,7 +19,7 @@ __all__ = ["diagrams"]
 diagrams = typer.Typer()
 
 
-@diagrams.command()
+@diagrams.command(short_help="Phase diagram over any two leaves")
 def diagram(
     system: SystemArgument,
     x: Annotated[str, typer.Option("--x", metavar="PATH=FROM:TO:POINTS", help="Horizontal axis: a leaf, or T [K].")],

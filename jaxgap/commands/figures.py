@@ -16,7 +16,7 @@ papers = typer.Typer()
 FIGURE_NAMES = ("fig2a", "fig2b", "fig2c", "dos", "fig3", "fig4", "fig5", "w18_fig1", "w18_fig3")
 
 
-@papers.command()
+@papers.command(short_help="The figures of both papers, with data")
 def figures(
     names: Annotated[list[str] | None, typer.Argument(help=f"Which: {', '.join(FIGURE_NAMES)}. Default: all.")] = None,
     folder: Annotated[Path, typer.Option(help="Where to write them.")] = Path("figures"),

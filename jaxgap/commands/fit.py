@@ -50,7 +50,7 @@ fits = typer.Typer()
 _GO_ON = "the same command without --fresh goes on from there"
 
 
-@fits.command()
+@fits.command(short_help="Fit couplings to what was measured")
 def fit(
     folder: Annotated[Path, typer.Argument(help="A folder with fit.toml and data.csv.")],
     next_: Annotated[
@@ -93,7 +93,7 @@ def fit(
     _refuse_doubtful(result)
 
 
-@fits.command()
+@fits.command(short_help="Report and pictures of a fit again")
 def report(
     folder: Annotated[Path, typer.Argument(help="A folder with the result.json of a fit.")],
 ) -> None:
@@ -107,7 +107,7 @@ def report(
     _say_written(paths)
 
 
-@fits.command()
+@fits.command(short_help="Several models of the same data")
 def compare(
     folder: Annotated[Path, typer.Argument(help="A folder with fit.toml, which has [models.<name>], and data.csv.")],
     as_json_: JsonOption = False,
@@ -133,7 +133,7 @@ def compare(
         raise NotConvergedError(f"The fit of {' and of '.join(found.failed)} did not converge; the others are compared.")
 
 
-@fits.command()
+@fits.command(short_help="Draw from the posterior of a fit")
 def posterior(
     folder: Annotated[Path, typer.Argument(help="A folder with fit.toml and data.csv.")],
     draws: Annotated[int, typer.Option(help="Draws of every chain.")] = 1000,
@@ -180,7 +180,7 @@ def posterior(
         )
 
 
-@fits.command()
+@fits.command(short_help="Fit data drawn from the fitted model")
 def bootstrap(
     folder: Annotated[Path, typer.Argument(help="A folder with fit.toml and data.csv.")],
     sets: Annotated[int, typer.Option(help="Sets of data drawn from the fitted model.")] = 200,

@@ -12,6 +12,7 @@ from jaxgap.commands.environment import in_sentences  # before matplotlib, which
 # isort: split
 
 from jaxgap import __version__
+from jaxgap.commands.check import checks
 from jaxgap.commands.data import files
 from jaxgap.commands.devices import machines
 from jaxgap.commands.diagram import diagrams
@@ -38,9 +39,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for group in (systems, diagrams, papers, files, beginnings, fits, observations, sweeps, machines):
+for group in (systems, diagrams, papers, files, beginnings, checks, fits, observations, sweeps, machines):
     app.add_typer(group)
 
 

@@ -1,4 +1,4 @@
-"""The command `jaxgap new`: a folder to begin a fit with."""
+"""The commands `jaxgap new` and `jaxgap examples`: folders to begin a fit with."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,8 @@ from rich.markup import escape
 
 from jaxgap.commands.records import NewRecord
 from jaxgap.commands.terminal import JsonOption, console, waiting
+from jaxgap.fitting.examples import example_files
+from jaxgap.fitting.examples import examples as known_examples
 from jaxgap.fitting.folders import new_folder
 from jaxgap.fitting.reading.kinds import CURVES
 from jaxgap.materials import MATERIALS
@@ -19,7 +21,7 @@ __all__ = ["beginnings"]
 beginnings = typer.Typer()
 
 
-@beginnings.command()
+@beginnings.command(short_help="Begin a fit: a folder with fit.toml")
 def new(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Is made if it is not there; nothing in it is overwritten.")],
     measured: Annotated[
@@ -47,6 +49,24 @@ def new(
         return
     for sentence in assumed:
         console.print(escape(f"To be checked: {sentence}."), soft_wrap=True)
+    console.print(escape(f"Wrote {', '.join(map(str, paths))}. Next: jaxgap fit {folder}"), soft_wrap=True)
+
+
+@beginnings.command(short_help="The fits that come with it, to copy")
+def examples(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one to copy. Default: list them all.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder of the copy. Default: NAME, in this folder.")] = None,
+) -> None:
+    """List the fits that come with jaxgap, or copy one, without its results, to a folder of your own.
+
+    Example: jaxgap examples ba0.6k0.4fe2as2 && jaxgap fit ba0.6k0.4fe2as2
+    """
+    if name is None:
+        for known, title in known_examples().items():
+            console.print(escape(f"{known}: {title}"), soft_wrap=True)
+        return
+    folder = to or Path(name)
+    paths = write_files(example_files(name, folder))
     console.print(escape(f"Wrote {', '.join(map(str, paths))}. Next: jaxgap fit {folder}"), soft_wrap=True)
 
 

@@ -82,7 +82,7 @@ def _settings() -> Iterator[inspect.Parameter]:
 
 
 observe.__signature__ = _signature()  # type: ignore[attr-defined]
-observations.command()(observe)
+observations.command(short_help="What an experiment would see")(observe)
 
 
 def _written(found: Observed, path: Path) -> tuple[Path, Path]:

@@ -20,6 +20,8 @@ from jaxgap.states.ranking import NO_GROUND, NORMAL_GROUND
 from jaxgap.states.solutions import State
 
 __all__ = [
+    "BesideRecord",
+    "CheckRecord",
     "ColumnRecord",
     "DataRecord",
     "DiagramRecord",
@@ -268,6 +270,33 @@ class DataRecord(Record):
     to_be_said: list[str]
     """What fit.toml has to say of the file before it can be fitted."""
     picture: str | None
+
+
+class BesideRecord(Record):
+    """A datum that counts, beside the model at the first start."""
+
+    datum: str
+    T_K: float | None
+    measured: float
+    error: float
+    """Its own, or the assumed one."""
+    model: float | None
+    """Null where the branch is missing."""
+
+
+class CheckRecord(Record):
+    """A fit before it is one: `jaxgap check`."""
+
+    branch: str
+    parameters: dict[str, float]
+    """Of the first start."""
+    exists: bool
+    """Whether there is a state that the fit may take at every temperature of the data."""
+    chi2: float | None
+    rows: list[BesideRecord]
+    uses: dict[str, int]
+    """How many rows of the data count (fit), are compared with (predict), or only shown (show)."""
+    picture: str
 
 
 class NewRecord(Record):

@@ -44,6 +44,7 @@ WRITTEN: Mapping[str, type[BaseModel]] = MappingProxyType(
         "gaps": records.GapsRecord,
         "data": records.DataRecord,
         "new": records.NewRecord,
+        "check": records.CheckRecord,
         "diagram": records.DiagramRecord,
         "observe": records.ObserveRecord,
         "sweep": records.SweepRecord,

@@ -26,7 +26,7 @@ __all__ = ["sweeps"]
 sweeps = typer.Typer()
 
 
-@sweeps.command()
+@sweeps.command(short_help="Many systems into a labelled store")
 def sweep(
     path: Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep.toml.")],
     scheduler: Annotated[

@@ -1,5 +1,6 @@
 """The commands about one system: solve, solutions, tc, gaps. They parse, call the library, and print."""
 
+import inspect
 from pathlib import Path
 from typing import Annotated
 
@@ -25,9 +26,11 @@ from jaxgap.commands.terminal import JsonOption, console, waiting
 from jaxgap.commands.words import in_words
 from jaxgap.continuation.ends import EndKind, branch_end
 from jaxgap.continuation.transition import transition
+from jaxgap.materials import SYSTEMS
 from jaxgap.model.files import write_picture
 from jaxgap.model.records import print_json
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.systems import to_toml
 from jaxgap.numerics.checks import InputError, NotConvergedError
 from jaxgap.observables import branch_names, coherence_peaks
 from jaxgap.solving.critical import Onset, onset
@@ -46,7 +49,7 @@ BranchOption = Annotated[
 ]
 
 
-@systems.command()
+@systems.command(short_help="One solution at one temperature")
 def solve(
     system: SystemArgument,
     T: Annotated[float, typer.Option("--T", help="Temperature [K]; 0 is allowed.")],
@@ -72,7 +75,19 @@ def solve(
         raise NotConvergedError(Status(int(solution.status)).sentence)
 
 
-@systems.command()
+@systems.command(short_help="A system as a system.toml to change")
+def show(system: SystemArgument, set_: SetOption = []) -> None:  # noqa: B006
+    """The system as a system.toml, exact to the last bit: what its couplings are, and a file to change.
+
+    Example: jaxgap show ba122 > system.toml && jaxgap solve system.toml --T 1
+    """
+    sc = named_system(system, set_)
+    about = inspect.cleandoc(SYSTEMS[system].__doc__ or "") if system in SYSTEMS else ""
+    text = "".join(f"# {line}".rstrip() + "\n" for line in about.splitlines())
+    print(text + to_toml(sc), end="")
+
+
+@systems.command(short_help="All solutions at one temperature, ranked")
 def solutions(
     system: SystemArgument,
     T: Annotated[float, typer.Option("--T", help="Temperature [K]; 0 is allowed.")],
@@ -92,7 +107,7 @@ def solutions(
         console.print(escape(str(states)))
 
 
-@systems.command()
+@systems.command(short_help="Critical temperature, its kind and slopes")
 def tc(
     system: SystemArgument,
     kind: Annotated[bool, typer.Option("--kind", help="Also find whether the transition is continuous (slower).")] = False,
@@ -133,7 +148,7 @@ def _critical(sc: Superconductor) -> tuple[Float[Array, ""], Onset]:
     return found.T_c, found
 
 
-@systems.command()
+@systems.command(short_help="Gaps against temperature along a branch")
 def gaps(
     system: SystemArgument,
     T: Annotated[str, typer.Option("--T", help="Temperatures [K]: one, a list 1,5,10, or start:stop:count.")] = "0",

@@ -18,7 +18,6 @@ from typing import NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import brentq
 
 from jaxgap.continuation.bifurcations import Bifurcation, BifurcationKind, locate_fold, locate_gapless
 from jaxgap.equations.gauge import group_directions
@@ -160,6 +159,8 @@ def gapless_limits(event: Bifurcation) -> GaplessLimits:
 
 def _limit(event: Bifurcation, index: int) -> Bifurcation:
     """The gapless state at which the smallest eigenvalue of a block (0: amplitudes, 1: phases) is zero."""
+    from scipy.optimize import brentq  # here: a quarter of a second that no other part of `import jaxgap` needs
+
     lo, hi = event, event
     check(_smallest(lo, index) < 0, "event", f"be unstable in {('amplitude', 'phase')[index]}", "stable")
     while _smallest(hi, index) < 0:

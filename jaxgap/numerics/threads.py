@@ -10,7 +10,6 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import jax
-import scipy.linalg  # noqa: F401 (its BLAS is to be found among those that are loaded)
 from threadpoolctl import ThreadpoolController
 
 from jaxgap.numerics.cutting import forced, forced_cut
@@ -27,7 +26,9 @@ _limits: list[Any] = []
 
 @cache
 def _libraries() -> ThreadpoolController:
-    """All that are loaded, which takes milliseconds to find out."""
+    """All that are loaded, which takes milliseconds to find out; scipy's among them, which takes longer to load."""
+    import scipy.linalg  # noqa: F401
+
     return ThreadpoolController()
 
 

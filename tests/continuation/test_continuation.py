@@ -51,6 +51,7 @@ def kinds(branch):
     return [event.kind for event in branch.events]
 
 
+@pytest.mark.slow
 def test_the_s_curve_of_fig2(fig2):
     """Folds of the real subspace, and the phase instabilities that come before them."""
     main = fig2[0]
@@ -95,6 +96,7 @@ def test_the_first_order_transition_of_fig2(fig2):
     assert pytest.approx(other, abs=1e-10) == F
 
 
+@pytest.mark.slow
 def test_located_points_satisfy_their_equations(fig2):
     for event in fig2[0].events:
         sc, T = event.path.at(event.p)

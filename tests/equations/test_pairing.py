@@ -270,6 +270,7 @@ def test_functional_of_pairs_is_stationary_with_singular_g(T):
     assert scaled_error(0.5 * np.asarray(_F_of_pairs_slope(sc, X, T)), wanted) < GRADIENT
 
 
+@pytest.mark.slow
 def test_functional_of_pairs_at_a_solution_with_singular_g():
     sc, T = _rank_one(), jnp.asarray(2.0)
     solution = solve(sc, 2.0)

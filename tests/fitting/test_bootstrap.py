@@ -46,6 +46,7 @@ def test_the_scatter_of_a_linear_fit_is_its_covariance(found):
         assert row.interval_95[0] < row.interval_68[0] < row.best < row.interval_68[1] < row.interval_95[1]
 
 
+@pytest.mark.slow
 def test_it_is_repeatable(found):
     np.testing.assert_array_equal(bootstrap(found.fit, sets=10, seed=3).values, found.values[:10])
 

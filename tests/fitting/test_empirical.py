@@ -306,6 +306,7 @@ def test_the_relaxation_rate_is_its_integral(Gamma, sign):
     assert float(found) == pytest.approx(wanted, abs=QUADRATURE)
 
 
+@pytest.mark.slow
 def test_without_weights_signs_of_two_equal_gaps_take_the_coherence_peak_away():
     """At T = .9 T_c: of one sign the rate exceeds the normal one, of opposite signs M vanishes and the rate is lower."""
     T_c, equal = 20.0, jnp.array([0.5, 0.5])

@@ -131,6 +131,7 @@ def test_one_band_in_weak_coupling_reads_as_a_gap_of_bcs_theory(kind, weak):
 # --- what fits find -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_alpha_model_is_found_in_its_own_data(tmp_path):
     config, sc, data = load_fit(folder(tmp_path, of_alpha(points=12), ALPHA + "bounds = { T_c = [35.0, 40.0] }\n"))
     own, e = empirical_problem("two_gaps", config, sc, data)

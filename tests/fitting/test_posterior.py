@@ -29,6 +29,9 @@ from jaxgap.fitting.result import FitResult, SampleResult
 from jaxgap.fitting.sampler import _evaluated
 from jaxgap.observables import branch_minima
 
+pytestmark = pytest.mark.slow
+"""All of them need draws, or the programs that make them."""
+
 SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 TRUTH = np.array([0.02, 38.0])
 TEMPERATURES = (5.0, 20.0)
@@ -130,7 +133,6 @@ def at(d, theta):
 # === the density
 
 
-@pytest.mark.slow
 def test_the_potential_is_that_of_solved_gaps(curved):
     result, d = curved
     theta = np.array([[0.03, 37.0], [0.015, 38.2], [0.02, 30.0]])
@@ -147,7 +149,6 @@ def test_the_potential_is_that_of_solved_gaps(curved):
     assert len(result.fitted) == 4
 
 
-@pytest.mark.slow
 def test_the_gradient_is_that_of_the_potential(curved):
     _, d = curved
     u = coordinates(d, np.array([[0.03, 37.0], [0.015, 38.2], [0.02, 30.0], [0.011, 38.0]]))
@@ -157,7 +158,6 @@ def test_the_gradient_is_that_of_the_potential(curved):
         assert relative_error(gradient[:, k], slope) < DIFFERENCES
 
 
-@pytest.mark.slow
 def test_the_sampler_sees_the_same_gradient(curved):
     """jax.grad of the potential, and where the branch is missing a finite zero."""
     _, d = curved
@@ -169,7 +169,6 @@ def test_the_sampler_sees_the_same_gradient(curved):
         np.testing.assert_allclose([value, *gradient], [here.potential, *here.gradient], rtol=REPEATABLE)
 
 
-@pytest.mark.slow
 def test_the_density_is_zero_without_a_branch(curved):
     """At lambda_13 = .1 there is no stable s+- solution: infinite, with a gradient that is a number."""
     _, d = curved
@@ -182,7 +181,6 @@ def test_the_density_is_zero_without_a_branch(curved):
     assert np.isfinite(found.potential[1])
 
 
-@pytest.mark.slow
 def test_the_end_of_the_branch_is_a_datum(tmp_path):
     """A row of kind branch_end: its deviation is that of the fold, and the gradient follows."""
     fitted(tmp_path / "fit", 0.2)
@@ -201,7 +199,6 @@ def test_the_end_of_the_branch_is_a_datum(tmp_path):
     assert bool(here.exists)
 
 
-@pytest.mark.slow
 def test_the_gaussian_around_the_optimum(linear):
     """Its covariance, brought back to the parameters, is that of the fit."""
     _, result, _ = linear
@@ -215,7 +212,6 @@ def test_the_gaussian_around_the_optimum(linear):
 # === the draws
 
 
-@pytest.mark.slow
 def test_a_linear_problem_has_the_posterior_of_its_covariance(linear):
     found, result, _ = linear
     x = found.draws.reshape(-1, 2)
@@ -243,7 +239,6 @@ def test_chi2_belongs_to_the_draws(linear):
     np.testing.assert_allclose(np.sum(found.deviations**2, axis=-1), found.chi2, rtol=1e-12)
 
 
-@pytest.mark.slow
 def test_bounds_are_respected(tmp_path):
     """A bound half a standard deviation above the optimum cuts the posterior there, and nothing goes beyond it."""
     result = fitted(tmp_path / "fit", NARROW)
@@ -254,7 +249,6 @@ def test_bounds_are_respected(tmp_path):
     assert cut.summary[1].mean < TRUTH[1]
 
 
-@pytest.mark.slow
 def test_a_posterior_with_an_edge_and_a_bound(curved):
     """Mean and spread against quadrature on a grid; there is nothing beyond the edge of the branch and the bounds."""
     result, d = curved
@@ -351,7 +345,6 @@ def test_the_corner_plot_has_units(linear):
 # === interruptions
 
 
-@pytest.mark.slow
 def test_an_interrupted_run_goes_on_bit_for_bit(linear, tmp_path):
     """Stopped in the warm-up, stopped in the draws, then finished, with blocks of another size."""
     whole, _, _ = linear
@@ -372,7 +365,6 @@ def test_an_interrupted_run_goes_on_bit_for_bit(linear, tmp_path):
     assert drawn_so_far(tmp_path / "fit" / "posterior.npz") == 60
 
 
-@pytest.mark.slow
 def test_a_killed_run_goes_on_bit_for_bit(tmp_path):
     folder = tmp_path / "fit"
     code = f"import conftest, test_posterior as t; from pathlib import Path; t.sample(Path({str(folder)!r}), 200, block=10)"

@@ -129,6 +129,7 @@ def test_two_orbitals_of_the_reference():
 # === the same by another route
 
 
+@pytest.mark.slow
 def test_free_energy_has_the_gap_equations_as_its_gradient(complex_lattice):
     Delta, T, h = jnp.array([20.0, 12.0, -7.0, 3.0]), jnp.asarray(60.0), 1e-3
     phi = [[float(quasiparticle_free_energy(complex_lattice, Delta + side * h * e, T)) for side in (1, -1)] for e in np.eye(4)]

@@ -90,6 +90,7 @@ def test_a_constant_table_is_a_parabolic_band():
         assert np.allclose(found, wanted, rtol=SHARP)
 
 
+@pytest.mark.slow
 def test_the_gap_equations_in_batches_are_those_of_one(hump, state):
     x = jnp.array([3.1])
     r, M = residual_and_matrix(hump, x, jnp.asarray(2.0))
@@ -102,6 +103,7 @@ def test_the_gap_equations_in_batches_are_those_of_one(hump, state):
     assert found.status.tolist() == [Status.CONVERGED] * 3 + [Status.NORMAL]
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_of_the_table(hump):
     """By mu and Omega, second ones too, with both ends of the shell between knots."""
 

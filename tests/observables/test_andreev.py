@@ -160,6 +160,7 @@ def test_it_differentiates_through_the_gap_equations():
         assert scaled_error(slopes[:, k], (run(x + step) - run(x - step)) / (2 * h)) < DIFFERENCES
 
 
+@pytest.mark.slow
 def test_derivatives():
     """Forward and reverse, through the matrix gamma, which is found as a root; against central differences."""
     sc, Delta = PAIRS["unequal masses and phases"]

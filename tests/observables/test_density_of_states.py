@@ -143,6 +143,7 @@ def test_weights(Gamma):
     assert np.all(np.asarray(got.bands[1]) == 0)
 
 
+@pytest.mark.slow
 def test_it_differentiates():
     """With respect to omega, a mass, Omega, and an amplitude, against central differences."""
     sc, Delta, omega = bands("distance"), AMPLITUDES["real"], np.array([-7.5, 3.9, 20.0])

@@ -67,6 +67,7 @@ def test_photoemission_is_the_occupied_part():
     np.testing.assert_allclose(smeared, np.asarray(seen) @ R.T, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_picture_of_a_density_of_states():
     ax = plot_density_of_states(solve(one(), 100.0), omega=np.linspace(-60.0, 60.0, 41), Gamma=12.0)
     assert "cell" in ax.get_ylabel()

@@ -94,6 +94,7 @@ def test_the_peak_of_s_plus_minus_is_taken_away():
     assert float(relaxation_rate(near, 0.1, weights=[[0, 1], [1, 0]])) < 1.0
 
 
+@pytest.mark.slow
 def test_local_functions_are_those_of_the_4_x_4_matrix(pair):
     """The diagonal of (z - H)^-1 summed over k by brute force, for complex amplitudes; and the function at -omega."""
     sc, z = pair.superconductor, jnp.asarray(9.0 + 0.8j)

@@ -119,6 +119,7 @@ def test_states_outside_the_shell_are_counted():
 # === specific heat
 
 
+@pytest.mark.slow
 def test_specific_heat_is_the_slope_of_the_entropy(sc, state):
     h = 0.02
     above, below = (float(entropy(solve(sc, 40.0 + s * h))) for s in (1, -1))

@@ -95,6 +95,7 @@ def test_what_is_left_out_needs_a_branch() -> None:
 # === what is refused
 
 
+@pytest.mark.slow
 def test_refusals_are_one_sentence_and_not_a_number_under_tracing(solved: Solution) -> None:
     for refused in (
         lambda: andreev_reflection(solved, [1.0], 0.1, 0.5),
@@ -114,6 +115,7 @@ def test_refusals_are_one_sentence_and_not_a_number_under_tracing(solved: Soluti
 # === thermodynamics
 
 
+@pytest.mark.slow
 def test_entropy_is_the_slope_of_the_free_energy(solved: Solution) -> None:
     """At fixed amplitudes -dF/dT = S - S_n."""
     T, Delta, h = 6.0, solved.Delta.real, 6e-3
@@ -187,6 +189,7 @@ def test_what_is_said_of_shells_that_do_not_all_overlap() -> None:
 # === photoemission
 
 
+@pytest.mark.slow
 def test_gap_comparison_has_all_branches_at_k_F(solved: Solution) -> None:
     for i, row in enumerate(gap_comparison(solved, 0.5, 1.0)):
         E, W = np.linalg.eigh(bdg(SC, np.asarray(solved.Delta), np.asarray(kappa_F(SC.bands[i]))))

@@ -115,6 +115,7 @@ def test_areas_of_spheres_and_cylinders():
     assert float(cylinder.size) == pytest.approx(2 * np.pi * k_F * 2 * np.pi / 5.0, rel=EXACT)
 
 
+@pytest.mark.slow
 def test_derivatives_follow_the_surface(slanted):
     traced = fermi_surface(slanted, [(-1, 1), (-1, 1)], POINTS)
 
@@ -231,6 +232,7 @@ def test_momenta_count_modulo_the_reciprocal_lattice(pair):
     )
 
 
+@pytest.mark.slow
 def test_cylinders_are_their_sections():
     """The share of k_z differences is common to inter- and intraband: the ratio is that of 2D, at any t_z of both."""
     reciprocal = [[0.0, 0.0, 2 * np.pi / 6.0]]

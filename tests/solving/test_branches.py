@@ -232,6 +232,7 @@ def test_a_branch_beyond_its_end_is_an_error():
 # === many temperatures
 
 
+@pytest.mark.slow
 def test_statuses_across_the_fold(temperatures, fold):
     below = np.asarray(temperatures.T) < float(fold.T)
     status, label = np.asarray(temperatures.status), np.asarray(temperatures.label)

@@ -100,6 +100,7 @@ def test_different_bands_in_a_triangular_matrix_are_simple():
 # === complex
 
 
+@pytest.mark.slow
 def test_a_complex_pair_is_an_oscillation():
     """.3 +- .2i: the normal state is unstable below the T_c of .3, and no static state branches off."""
     sc = bands([[0.3, 0.2], [-0.2, 0.3]])
@@ -146,6 +147,7 @@ def _random():
         yield system(lam, [rng.uniform(8.0, 40.0), 60.0], [1.0, rng.uniform(0.5, 1.5)])
 
 
+@pytest.mark.slow
 def test_random_couplings_against_all_eigenvalues_on_a_grid():
     """The first crossing from above that is real is T_c, that of a complex pair before it the oscillation."""
     kernel = jax.jit(jax.vmap(linear_kernel, in_axes=(None, 0)))
@@ -235,6 +237,7 @@ def test_specific_heat_of_equal_bands_is_that_of_one():
     assert np.isnan(float(specific_heat_jump(bands([[0.3, 0.1], [0.0, 0.3]]))))
 
 
+@pytest.mark.slow
 def test_roots_of_bands_one_by_one():
     """Three crossings, two of them within one step of the scan."""
     couplings = (0.4, 0.3, 0.3003)

@@ -70,6 +70,7 @@ def test_one_shallow_band_at_a_fixed_density(E_F, Delta, mu):
     np.testing.assert_allclose(pairing_sum(Delta, mu), 2 / 1.2, rtol=CLOSED)
 
 
+@pytest.mark.slow
 def test_a_shell_that_ends_at_the_bottom_of_its_band():
     """2/lambda = asinh(Omega/Delta) + asinh(min(mu, Omega)/Delta), with mu of either sign."""
     for mu in (45.0, 30.0, 12.0, 1e-6, 0.0, -4.0, -5.0):

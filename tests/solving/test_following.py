@@ -51,6 +51,7 @@ def test_branch_from_T_c_goes_on_where_a_weakly_coupled_band_sets_in(diagonal):
     assert relative[WEAK.index(0.0)] == 1
 
 
+@pytest.mark.slow
 def test_a_batch_of_temperatures_up_to_T_c_ends():
     """Each within few steps (`told`; the batch that went on for ever is in tests/fitting/test_fit_normal.py)."""
     sc = jg.superconductor(bands={"a": {"mu": 500.0}}, lam=[[0.3]], Omega=20.0)

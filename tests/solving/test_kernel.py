@@ -298,6 +298,7 @@ def test_above_T_c_and_negative_temperatures():
     assert np.all(np.asarray(got.Delta)[2:][T[2:] > T_c] == 0)
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_of_solve():
     """d Delta / d lambda = Delta / (lambda^2 tanh(1/lambda)) at T = 0."""
     lam = np.full(BLOCK - 1, 0.3)
@@ -308,6 +309,7 @@ def test_derivatives_are_those_of_solve():
     assert relative_error(slope, 30.0 / np.sinh(1 / lam) / (lam**2 * np.tanh(1 / lam))) < 1e-9
 
 
+@pytest.mark.slow
 def test_shard_map():
     mesh = jax.make_mesh((1,), ("device",), axis_types=(jax.sharding.AxisType.Auto,))
     spec = jax.sharding.PartitionSpec("device")

@@ -324,6 +324,7 @@ FINE = Rule(overlap=96, single=84)
 N_SYSTEMS = 40
 
 
+@pytest.mark.slow
 def test_promised_accuracy():
     """Amplitudes above 1e-4 Omega are good to max(1e-9, 10 eps / sigma_min), quadrature included: three times the nodes."""
     systems = [random_system(600 + s, d=0.0 if s % 4 == 0 else None, equal_masses=s % 3 > 0) for s in range(N_SYSTEMS)]

@@ -124,6 +124,7 @@ def test_unstable_directions_of_the_normal_state(seed):
     assert int(stability.amplitude) == int(stability.phase) == np.sum(eigenvalues.real > 1) > 0
 
 
+@pytest.mark.slow
 def test_the_free_energy_falls_as_many_ways_from_the_normal_state():
     """The Hessian of F at Delta = 0, where phi is smooth although E is not."""
     sc, T = repulsive_system(1), jnp.asarray(4.0)

@@ -121,6 +121,7 @@ def test_minima_over_all_k_against_the_bdg_matrix(name):
             np.testing.assert_allclose(got, wanted, rtol=0, atol=SCAN, err_msg=f"seed {seed}")
 
 
+@pytest.mark.slow
 def test_the_gap_of_bands_of_different_fermi_momenta():
     """The smallest excitation is the band's that pairs alone at its own k_F, far below every E_- of the overlap; the density of
     states begins there."""
@@ -159,6 +160,7 @@ def test_shells_that_touch_have_no_overlap():
         assert np.isnan(overlap_minima(s)).all()
 
 
+@pytest.mark.slow
 def test_nothing_pairs_below_a_normal_band():
     """A band without an amplitude inside a pair: no gap, also where its k_F is outside the other's shell."""
     for Omega in (30.0, 20.0):

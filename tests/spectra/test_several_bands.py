@@ -233,6 +233,7 @@ def test_gaps_at_the_fermi_momenta(Delta: np.ndarray) -> None:
         assert abs(float(found.weight[i]) - weight.max()) < 1e-11
 
 
+@pytest.mark.slow
 def test_gapless_excess_vanishes_where_the_lowest_branch_does() -> None:
     """Along a line of cross amplitudes it changes its sign where min E, on a fine grid, is zero."""
     sc = system(0.3 * np.eye(6), [150.0, 153.0, 157.0], [1.0, 1.1, 0.95], cross=((0, 1), (0, 2), (1, 2)))
@@ -261,6 +262,7 @@ def test_gapless_excess_vanishes_where_the_lowest_branch_does() -> None:
     assert relative_error(slope, (excess(2.0 + 1e-4) - excess(2.0 - 1e-4)) / 2e-4) < DIFFERENCES
 
 
+@pytest.mark.slow
 def test_singular_energies_have_all_extrema() -> None:
     """Also of bands whose lowest branch has three minima and two maxima."""
     sc = system(0.3 * np.eye(6), [150.0, 156.0, 165.0], cross=((0, 1), (0, 2), (1, 2)))

@@ -40,6 +40,7 @@ def one():
     return sweep(one_band(), GRID, WANTED, T=0.0, start=START, batch=BATCH)
 
 
+@pytest.mark.slow
 def test_the_gap_of_one_band_is_the_closed_form(one):
     Delta = OMEGA[None, :] / np.sinh(1 / LAM[:, None])
     assert one.gap.dims == ("lam[a, a]", "Omega")

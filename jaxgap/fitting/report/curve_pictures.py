@@ -23,7 +23,7 @@ from jaxgap.fitting.report.rows import Curve, FittedRow, curves
 from jaxgap.fitting.result import FitResult, Line
 from jaxgap.observables.quantities import MEASURED
 
-__all__ = ["plot_curves"]
+__all__ = ["plot_curves", "value_label"]
 
 Lines = Mapping[tuple[str, str, float | None], Line]
 """By experiment, sample and temperature."""
@@ -78,17 +78,16 @@ def plot_curves(result: FitResult) -> Figure:
 
 def _panels(curve: Curve, lines: Lines) -> list[Panel]:
     row, first = MEASURED[curve.kind], curve.rows[0].datum
-    y_label = row.long_name if row.units == "1" else f"{row.long_name} ({row.units})"
     if not row.axes:
         x = np.array([one.datum.T for one in curve.rows])
-        return [Panel(curve.name, "temperature $T$ (K)", _wrapped(y_label), x, curve.rows, _known(lines, first))]
+        return [Panel(curve.name, "temperature $T$ (K)", value_label(curve.kind), x, curve.rows, _known(lines, first))]
     label = LABELS.get(row.axes[0], f"{row.axes[0]} ({axis_unit(curve.kind)})")
     shown = {T: curve.by_temperature[T] for T in drawn(list(curve.by_temperature))}
     return [
         Panel(
             f"{curve.name}, {T:g} K",
             label,
-            _wrapped(y_label),
+            value_label(curve.kind),
             np.array([one.datum.x for one in rows]),
             rows,
             _known(lines, first, T),
@@ -103,8 +102,10 @@ def _known(lines: Lines, of: Datum, T: float | None = None) -> Line | None:
     return line if line is not None and np.isfinite(line.value).any() else None
 
 
-def _wrapped(text: str, width: int = 30) -> str:
-    """A long label on several lines, its powers raised."""
+def value_label(kind: str, width: int = 30) -> str:
+    """The long name of a quantity and its unit, on several lines, its powers raised."""
+    row = MEASURED[kind]
+    text = row.long_name if row.units == "1" else f"{row.long_name} ({row.units})"
     return "\n".join(wrap(re.sub(r"\^(\d)", lambda found: "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(found[1])], text), width))
 
 
