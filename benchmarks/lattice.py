@@ -22,7 +22,7 @@ import numpy as np
 import jaxgap
 from jaxgap import channel, critical_temperature, lattice, solve
 from jaxgap.equations.pairing import anomalous_densities
-from jaxgap.solving.one import solve_core
+from jaxgap.solving.core import solve_core
 from jaxgap.solving.solution import Status
 from jaxgap.spectra.mesh import mesh_for
 from jaxgap.spectra.quadrature import DEFAULT_RULE

@@ -22,8 +22,8 @@ import numpy as np
 import jaxgap as jg
 from jaxgap.equations.gauge import search_root, vanishing
 from jaxgap.numerics.characteristic import count_negative
+from jaxgap.solving.core import solve_core
 from jaxgap.solving.labels import sign_pattern
-from jaxgap.solving.one import solve_core
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 SEED = 20260101

@@ -14,7 +14,15 @@ from jaxgap.solving.critical import Onset, lowest_temperature
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.beyond_overlap import ROUNDING, pairs_alone_at_fermi_momentum
 
-__all__ = ["gap_lines", "print_critical", "print_diagram", "print_gaps", "print_transition"]
+__all__ = ["gap_lines", "mu_lines", "print_critical", "print_diagram", "print_gaps", "print_transition"]
+
+
+def mu_lines(sc: Superconductor, s: Solution) -> list[str]:
+    """The chemical potentials that were found for the density of a system."""
+    if sc.density is None:
+        return []
+    names = [f"mu[{band.name}]" for band in sc.beyond] or ["mu"]
+    return [f"{name} = {float(mu):+.9f} meV" for name, mu in zip(names, s.superconductor.mus, strict=True)]
 
 
 def gap_lines(s: Solution) -> list[str]:

@@ -60,6 +60,8 @@ class SolutionRecord(Record):
     """The order of the amplitudes."""
     Delta_real_meV: Annotated[Vector, source("Delta", "real")]
     Delta_imag_meV: Annotated[Vector, source("Delta", "imag")]
+    mu_meV: Annotated[Vector, source("superconductor", "mus")]
+    """Of every band, or that of a lattice; found where there is a density."""
     residual_meV: Annotated[Known, source("residual")]
     steps: int
     sigma_min: Known

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from rich.markup import escape
 
 from jaxgap.commands.arguments import SetOption, SystemArgument, named_system, parse_temperatures
-from jaxgap.commands.printing import gap_lines, print_critical, print_gaps, print_transition
+from jaxgap.commands.printing import gap_lines, mu_lines, print_critical, print_gaps, print_transition
 from jaxgap.commands.records import (
     EndRecord,
     GapsRecord,
@@ -69,7 +69,7 @@ def solve(
         print_json(solution_record(solution))
     else:
         console.print(escape(in_words(str(solution))), soft_wrap=True)
-        for line in gap_lines(solution) if bool(solution.converged) else ():
+        for line in (*mu_lines(sc, solution), *gap_lines(solution)) if bool(solution.converged) else ():
             console.print(escape(f"  {line}"), soft_wrap=True)
     if not bool(solution.converged):
         raise NotConvergedError(Status(int(solution.status)).sentence)

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from jaxgap.model.family import Path
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check
-from jaxgap.solving.entry import takes_system
-from jaxgap.solving.one import checked_temperature
+from jaxgap.solving.entry import checked_temperature, takes_system
 
 __all__ = ["path"]
 

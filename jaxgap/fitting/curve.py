@@ -13,15 +13,29 @@ from jaxgap.continuation.ends import Begin
 from jaxgap.fitting.normal import paired
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.programs import program
+from jaxgap.solving.core import solve_core, unless_nothing
 from jaxgap.solving.curves import GapCurve, gap_curve
 from jaxgap.solving.following import follow
-from jaxgap.solving.labels import Label, sign_pattern
-from jaxgap.solving.one import solve_core, unless_nothing
+from jaxgap.solving.labels import Label, has_signs, sign_pattern
 from jaxgap.solving.solution import Status
 from jaxgap.spectra.minima import branch_minima_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 
-__all__ = ["fitted_curve"]
+__all__ = ["branch_curve", "fitted_curve"]
+
+
+def branch_curve(sc: Superconductor, T: np.ndarray, branch: str) -> GapCurve:
+    """The branch of a name at the temperatures `T` [K]; at a density the one connected to T_c, whose electrons are counted, and
+    nothing where that has another name."""
+    if sc.density is None:
+        return gap_curve(sc, T, branch)
+    curve, pattern = gap_curve(sc, T), sign_pattern(branch, sc.signed)
+    found = curve.solutions
+    named = jax.vmap(lambda here, D: has_signs(here, D, pattern))(found.superconductor, found.Delta.real)
+    status = jnp.where(named | (found.label == Label.NORMAL), found.status, Status.LEFT_BRANCH).astype(int)
+    return GapCurve(
+        eqx.tree_at(lambda s: s.status, found, status), jnp.where(named[:, None], curve.gaps, jnp.nan), curve.stable & named
+    )
 
 
 def fitted_curve(
@@ -32,8 +46,8 @@ def fitted_curve(
     `solve` finds it from nothing by its signs, if that is the fitted state; else it is followed from `begin`, its state at the
     lowest of them.
     """
-    curve = gap_curve(sc, T, branch)
-    if begin is None or _passes(sc, curve, T, fitted, Delta):
+    curve = branch_curve(sc, T, branch)
+    if begin is None or sc.density is not None or _passes(sc, curve, T, fitted, Delta):
         return curve
     return _followed(sc, jnp.asarray(T), begin, sign_pattern(branch, sc.signed))
 

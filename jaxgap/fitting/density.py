@@ -17,6 +17,7 @@ optimum with as many unstable directions: Newton starts at the amplitudes that t
 fails, at the optimum's own. Both depend on theta alone, and so does U.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import equinox as eqx
@@ -26,6 +27,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.equations.gauge import implicit_amplitudes
+from jaxgap.fitting.filling import filled_at
 from jaxgap.fitting.objective import nested_at_roots
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions
 from jaxgap.fitting.states import Amplitudes, states_near
@@ -79,6 +81,7 @@ def density(p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArr
 @program
 def _slope(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "condition channel parameter"]:
     """dDelta/dtheta of the solution near `Delta`; NaN where there is none."""
+    p = filled_at(p, theta)
     found = states_near(p, theta, Delta)
 
     def amplitudes(t: Parameters) -> Amplitudes:
@@ -108,7 +111,9 @@ def potential(d: Density, u: Float[Array, "parameter"]) -> Float[Array, ""]:
 
 def evaluated(d: Density, u: Float[Array, "parameter"]) -> Evaluated:
     """U(u), its gradient and the deviations of the data."""
-    p, theta = d.p, theta_of(d.p, u)
+    theta = theta_of(d.p, u)
+    d = replace(d, p=filled_at(d.p, theta))
+    p = d.p
     roots, found = _roots(d, theta)
     ended = jnp.where(found[:, None], roots.x, d.Delta)
     at = nested_at_roots(p, theta, ended, roots.jacobian, found.all())

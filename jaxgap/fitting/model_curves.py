@@ -17,7 +17,7 @@ import numpy as np
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.readings import Place, readings_at, relevant
 from jaxgap.fitting.result import FitResult, Line
-from jaxgap.fitting.uncertainty import amplitude_slopes, leaves
+from jaxgap.fitting.uncertainty import amplitude_slopes, leaves, mus_of
 
 __all__ = ["drawn", "model_lines"]
 
@@ -112,7 +112,7 @@ def _slopes(p: Problem, result: FitResult, i: int) -> np.ndarray:
     """d Delta / d theta along the branch of the i-th sample; NaN where it does not exist."""
     one = result.samples[i]
     (paths, factors), Delta = leaves(p, result.value, i), jnp.asarray(one.curve.solutions.Delta.real)
-    found: np.ndarray = np.asarray(amplitude_slopes(one.superconductor, paths, one.curve.T, Delta)) @ factors
+    found: np.ndarray = np.asarray(amplitude_slopes(one.superconductor, paths, one.curve.T, Delta, mus_of(one.curve))) @ factors
     return found
 
 

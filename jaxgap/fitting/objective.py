@@ -28,6 +28,7 @@ from jaxtyping import Array, Bool, Float
 from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.equations.pairing import gap_residual
+from jaxgap.fitting.filling import filled_at
 from jaxgap.fitting.predictions import LOCATED, in_order, numbers, predictions, with_located
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions, without_experiments
 from jaxgap.fitting.readings import Direction, Reading, in_reverse, readings_along, relevant
@@ -95,6 +96,7 @@ def _stiff(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "co
 
 def joint_objective(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, ""]:
     """chi^2(theta, Delta) + |r|^2 / s^2: finite whether or not `Delta` solves the gap equations."""
+    p = filled_at(p, theta)
     parts = _searched(p, predictions(p, theta, Delta)), _stiff(p, theta, Delta), beforehand(p, theta)
     return sum((jnp.sum(part**2) for part in parts), jnp.zeros(()))
 
@@ -136,6 +138,7 @@ class _Apart(NamedTuple):
 
 def joint(p: Problem, theta: Float[AnyArray, "parameter"], Delta: Float[AnyArray, "condition channel"]) -> Joint:
     """The residuals of the search at parameters and amplitudes, with their derivatives with respect to both."""
+    p = filled_at(p, theta)
     apart = _apart(without_experiments(p), theta, Delta)
     found = readings_along(p, theta, Delta, [block for i in range(len(p.experiments)) for block in _blocks(p, i)])
     return _joined(p, theta, apart, found)
@@ -255,6 +258,7 @@ def nested(p: Problem, theta: Float[AnyArray, "parameter"], near: Float[AnyArray
 
     Where there is none on the branch, they are those of the joint objective at the amplitudes where the search for one ended.
     """
+    p = filled_at(p, theta)
     return _with_curves(p, theta, _solved(without_experiments(p), theta, near))
 
 

@@ -22,8 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgap.fitting.config import FitConfig, OptimiserConfig
-from jaxgap.fitting.curve import fitted_curve
+from jaxgap.fitting.curve import branch_curve, fitted_curve
 from jaxgap.fitting.data import Datum
+from jaxgap.fitting.filling import filled_at
 from jaxgap.fitting.minimise import minimise_nested, nested_at
 from jaxgap.fitting.model_curves import model_lines
 from jaxgap.fitting.optima import End, Optimum, distance_of, optima
@@ -40,7 +41,6 @@ from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.provenance import provenance
 from jaxgap.numerics.threads import side_by_side
-from jaxgap.solving.curves import gap_curve
 from jaxgap.solving.labels import sign_pattern
 
 __all__ = ["Progress", "fit_branch", "other_branch"]
@@ -113,7 +113,7 @@ def _sample(
     T = _curve_temperatures(p, sample, *(prediction.value for prediction in predicted))
     own = np.array(p.sample, int) == sample
     curve = fitted_curve(sc, branch, T, np.asarray(p.T)[own], Delta[own], begin)
-    other = gap_curve(sc, T, other_branch(branch, sc))
+    other = branch_curve(sc, T, other_branch(branch, sc))
     sigma = curve_sigma(p, value, curve, covariance, sample)
     return SampleResult(config.sample_names[sample], sc, curve, sigma, other, predicted)
 
@@ -130,8 +130,8 @@ def _ends(p: Problem, config: FitConfig, progress: Progress) -> tuple[list[End],
         paths = leaves(p, first.theta[0], 0)[0]
         ahead: list[Future[Any]] = [
             pool.submit(end_and_T_c, sc, p.pattern, paths, state_of(p, first.Delta[0], 0)),
-            pool.submit(gap_curve, sc, T, config.system.branch),
-            pool.submit(gap_slopes, sc, paths, jnp.asarray(T), jnp.ones((len(T), len(sc.channels)))),
+            pool.submit(branch_curve, sc, T, config.system.branch),
+            pool.submit(gap_slopes, sc, paths, jnp.asarray(T), jnp.ones((len(T), len(sc.channels))), jnp.zeros(len(T))),
         ]
         search, asked = by_adam if config.optimiser.search == "adam" else by_least_squares, first.asked
         theta, Delta, used = search(p, config.optimiser, first.theta[:asked], first.Delta[:asked], progress)
@@ -251,7 +251,7 @@ def _missing(p: Problem, config: FitConfig, ends: list[End]) -> str:
 
 @program
 def _states_near(p: Problem, theta: Any, near: Any) -> Found:
-    return states_near(p, theta, near)
+    return states_near(filled_at(p, theta), theta, near)
 
 
 def _best(chi2: np.ndarray, converged: np.ndarray, differentiable: np.ndarray, missing: Callable[[], str] = str) -> int:

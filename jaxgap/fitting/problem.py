@@ -56,6 +56,21 @@ class Parametrised(eqx.Module):
     """For every sample the (path, expression, (name in it, index of the parameter)) of its tied leaves."""
 
 
+class Filling(NamedTuple):
+    """Chemical potentials that densities say, at every condition (`jaxgap.fitting.filling`)."""
+
+    theta: Parameters
+    """Where they were found."""
+    shift: Float[Array, "condition"]
+    """How far they are from those of the systems [meV]."""
+    slope: Float[Array, "condition parameter"]
+    """Their derivatives."""
+
+    def at(self, theta: Parameters) -> Float[Array, "condition"]:
+        """The shifts at theta, which is where they were found, but for its derivatives."""
+        return self.shift + self.slope @ (theta - self.theta)
+
+
 class Problem(Parametrised):
     """A fit, as arrays and static structure."""
 
@@ -90,6 +105,8 @@ class Problem(Parametrised):
     """Of data whose errors are correlated, one matrix for every group of them."""
     correlated: tuple[tuple[int, ...], ...] = eqx.field(static=True, default=())
     """The rows of every such group."""
+    filling: Filling | None = None
+    """None: the systems have a mu of their own, or it has not been found yet."""
     after: Float[Array, "state band"] | None = None
     """Signs of the band amplitudes of the states that the data jump to."""
 
@@ -330,9 +347,27 @@ def systems_at(p: Parametrised, theta: Parameters) -> list[Superconductor]:
 def at_conditions(p: Problem, theta: Parameters, f: Callable[..., Any], *batched: Any, chosen: np.ndarray | None = None) -> Any:
     """f(system, T, ...) at every condition, or at those that are `chosen`; what is `batched` has one row for each of them."""
     systems, T, samples = systems_at(p, theta), p.T, np.array(p.sample, int)
+    if p.filling is not None:
+        return _at_fillings(systems, T, samples, p.filling.at(theta), f, batched, chosen)
     if chosen is not None:
         T, samples = T[chosen], samples[chosen]
     if len(systems) == 1:
         return jax.vmap(lambda T, *own: f(systems[0], T, *own))(T, *batched)
     of_condition = jax.tree.map(lambda *leaves: jnp.stack(leaves)[samples], *systems)
     return jax.vmap(f)(of_condition, T, *batched)
+
+
+def _at_fillings(
+    systems: list[Superconductor],
+    T: Float[Array, "condition"],
+    samples: np.ndarray,
+    shifts: Float[Array, "condition"],
+    f: Callable[..., Any],
+    batched: tuple[Any, ...],
+    chosen: np.ndarray | None,
+) -> Any:
+    """`at_conditions` of systems with a density, whose mus are known."""
+    which = np.arange(len(samples)) if chosen is None else chosen
+    of_condition = jax.tree.map(lambda *leaves: jnp.stack(leaves)[samples[which]], *systems)
+    bare: Callable[..., Any] = lambda sc, shift: replace(sc, density=None).bare.shifted(shift)  # noqa: E731
+    return jax.vmap(lambda sc, T, shift, *own: f(bare(sc, shift), T, *own))(of_condition, T[which], shifts[which], *batched)

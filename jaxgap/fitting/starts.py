@@ -25,6 +25,7 @@ from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray
+from jaxgap.solving.filling import filled
 from jaxgap.solving.labels import has_signs
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.states.search import ITERATIONS, SEARCH_RULE, SEARCH_STEPS, SEARCH_STRIDE, iterated
@@ -151,7 +152,8 @@ def _search(
     where every start leads."""
 
     def at(t: Parameters, begin: Float[Array, "start channel"], iterations: Int[Array, "start"]) -> Ends:
-        sc, T = system_at(p, t, p.sample[0]), p.T[0]
+        T = p.T[0]
+        sc = filled(system_at(p, t, p.sample[0]), T)
 
         def one(
             Delta: Float[Array, "channel"], n: Int[Array, ""]

@@ -19,6 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.equations.gap_equations import residual_and_matrix
 from jaxgap.equations.gauge import newton_amplitudes, vanishing
+from jaxgap.fitting.filling import filled_at, right_density
 from jaxgap.fitting.normal import first_pairs, only_with_pairs, paired
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions
 from jaxgap.model.superconductor import Superconductor
@@ -74,7 +75,7 @@ def states_near(p: Problem, theta: Parameters, near: Amplitudes, max_steps: int 
     def attempt(state: Attempt) -> Attempt:
         i, start, kept, _ = state
         root, unstable, vanished, signed = at_conditions(p, theta, one, start)
-        solves = root.converged & ~vanished & signed
+        solves = root.converged & ~vanished & signed & right_density(p, theta, root.x)
         neither = jnp.zeros(len(p.T), bool), jnp.zeros_like(near)
         stable, first = jax.lax.cond(solves.all(), lambda: neither, lambda: at_conditions(p, theta, first_pairs))
         normal, possible = ~solves & stable, ~jnp.asarray(only_with_pairs(p))
@@ -118,7 +119,7 @@ def counts(p: Problem, theta: np.ndarray, Delta: np.ndarray) -> Counts:
     """The unstable directions of solutions `Delta` [meV]."""
     if not len(Delta):
         return Counts(0, 0)
-    blocks = _blocks(p, theta, Delta)
+    blocks = _blocks(filled_at(p, theta), theta, Delta)
     return Counts(*(int(np.max(negative_of_each(block))) for block in blocks))
 
 
@@ -134,7 +135,9 @@ def continuous(p: Problem, theta: np.ndarray, Delta: np.ndarray) -> bool:
     stability at T = 0: each with the next colder one, and the coldest with that."""
     if not np.any(np.asarray(p.T) > 0):
         return True
-    with_pairs, colder = paired(Delta), _next_colder(p, paired(Delta))
+    p, with_pairs = filled_at(p, theta), paired(Delta)
+    # At a density it is so at the mu of every temperature by itself.
+    colder = _next_colder(p, with_pairs) if p.filling is None else np.full(len(p.T), -1)
     goal = np.where(colder >= 0, np.asarray(p.T)[colder], 0.0)
     ends, arrived = (np.asarray(part) for part in _followed_to(p, theta, Delta, goal))
     met = (colder < 0) | _alike(ends, Delta[colder])

@@ -27,6 +27,7 @@ from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray, Scalar
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.curves import GapCurve
+from jaxgap.solving.filling import beside
 from jaxgap.spectra.minima import branch_minima_of
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "end_and_T_c",
     "gap_slopes",
     "leaves",
+    "mus_of",
     "predict",
     "state_of",
 ]
@@ -111,7 +113,9 @@ def end_and_T_c(
 
     def of(values: Float[Array, "leaf"]) -> tuple[Float[Array, "2"], Float[Array, "2"]]:
         changed = sc.set(dict(zip(paths, values, strict=True)))
-        T = jnp.stack([end_temperature(changed, pattern, begin), critical_temperature(changed)])
+        T_c = critical_temperature(changed)
+        # The branch whose electrons are counted is the one connected to T_c.
+        T = jnp.stack([end_temperature(changed, pattern, begin) if changed.density is None else T_c, T_c])
         return T, T
 
     gradients, values = jax.jacfwd(of, has_aux=True)(_values(sc, paths))
@@ -126,7 +130,8 @@ def curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covariance: np.n
         return np.full_like(gaps, np.nan)
     Delta = np.asarray(curve.solutions.Delta).real
     paths, factors = leaves(p, theta, sample)
-    slopes = np.asarray(gap_slopes(system_at(p, jnp.asarray(theta), sample), paths, curve.T, jnp.asarray(Delta))) @ factors
+    of = system_at(p, jnp.asarray(theta), sample), paths, curve.T, jnp.asarray(Delta), mus_of(curve)
+    slopes = np.asarray(gap_slopes(*of)) @ factors
     variance = np.einsum("tbk,kl,tbl->tb", slopes, covariance, slopes)
     exists = np.isfinite(gaps) & np.asarray(curve.solutions.differentiable)[:, None]
     # C is positive definite up to rounding, which must not make a NaN of a gap that no parameter moves.
@@ -135,18 +140,26 @@ def curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covariance: np.n
 
 @program
 def gap_slopes(
-    sc: Superconductor, paths: tuple[str, ...], T: Float[Array, "temperature"], Delta: Float[Array, "temperature channel"]
+    sc: Superconductor,
+    paths: tuple[str, ...],
+    T: Float[Array, "temperature"],
+    Delta: Float[Array, "temperature channel"],
+    mu: Float[Array, "temperature"],
 ) -> Float[Array, "temperature branch leaf"]:
     """d gap / d leaf of solutions `Delta` [meV] at the temperatures `T` [K]; NaN where it does not exist."""
-    return _along_branch(branch_minima_of, sc, paths, T, Delta)
+    return _along_branch(branch_minima_of, sc, paths, T, Delta, mu)
 
 
 @program
 def amplitude_slopes(
-    sc: Superconductor, paths: tuple[str, ...], T: Float[Array, "temperature"], Delta: Float[Array, "temperature channel"]
+    sc: Superconductor,
+    paths: tuple[str, ...],
+    T: Float[Array, "temperature"],
+    Delta: Float[Array, "temperature channel"],
+    mu: Float[Array, "temperature"],
 ) -> Float[Array, "temperature channel leaf"]:
     """d Delta / d leaf of the same."""
-    return _along_branch(lambda _, D: D, sc, paths, T, Delta)
+    return _along_branch(lambda _, D: D, sc, paths, T, Delta, mu)
 
 
 def _along_branch(
@@ -155,19 +168,26 @@ def _along_branch(
     paths: tuple[str, ...],
     T: Float[Array, "temperature"],
     Delta: Float[Array, "temperature channel"],
+    mu: Float[Array, "temperature"],
 ) -> Float[Array, "temperature value leaf"]:
-    """d seen(system, Delta) / d leaf, the amplitudes solving the gap equations."""
+    """d seen(system, Delta) / d leaf, the amplitudes solving the gap equations; at a density mu is the first band's."""
 
-    def at(t: Scalar, D: Float[Array, "channel"]) -> Float[Array, "value leaf"]:
-        M = residual_and_matrix(sc, D, t)[1]
+    def at(t: Scalar, D: Float[Array, "channel"], mu: Scalar) -> Float[Array, "value leaf"]:
+        exists = jnp.isfinite(D).all()
+        M = residual_and_matrix(beside(sc, t, D, mu, exists), D, t)[1]
 
         def value(values: Float[Array, "leaf"]) -> Float[Array, "value"]:
-            changed = sc.set(dict(zip(paths, values, strict=True)))
-            return seen(changed, implicit_amplitudes(changed, t, D, jnp.isfinite(D).all(), M))
+            changed = beside(sc.set(dict(zip(paths, values, strict=True))), t, D, mu, exists)
+            return seen(changed, implicit_amplitudes(changed, t, D, exists, M))
 
         return jax.jacfwd(value)(_values(sc, paths))
 
-    return jax.vmap(at)(T, Delta)
+    return jax.vmap(at)(T, Delta, mu)
+
+
+def mus_of(curve: GapCurve) -> Float[Array, "temperature"]:
+    """The first mu at every temperature of a curve [meV]."""
+    return jax.vmap(lambda sc: sc.mus[0])(curve.solutions.superconductor)
 
 
 def _values(sc: Superconductor, paths: tuple[str, ...]) -> Float[Array, "leaf"]:

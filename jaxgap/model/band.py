@@ -120,11 +120,18 @@ class Band(eqx.Module):
         """1 of an electron band, -1 of a hole band, which is counted by its holes: it has no lowest state."""
         return jnp.sign(self.tangent[0])
 
+    @property
+    def most_electrons(self) -> Float[Array, ""]:
+        """Electrons of both spins that it has room for [meV times the unit of N]; infinite where it has no upper end."""
+        return jnp.asarray(jnp.inf)
+
     def electrons_above(self, a: Float[Array, ""], kT: Float[Array, ""], dimension: int) -> Float[Array, ""]:
         """Electrons of both spins in normal states with kappa above a, or less than zero as many holes of a hole band, at a
         temperature [meV times the unit of N]."""
         del a, kT, dimension
-        raise InputError(f"Argument `bands.{self.name}` must be parabolic for a density, but got {type(self).__name__}.")
+        raise InputError(
+            f"Argument `bands.{self.name}` must be parabolic, or a table, for a density, but got {type(self).__name__}."
+        )
 
     def electrons_outside(self, Omega: Float[Array, ""], kT: Float[Array, ""], dimension: int) -> Float[Array, ""]:
         """The same, outside the shell."""

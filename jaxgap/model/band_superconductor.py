@@ -8,7 +8,7 @@ matrix in the order of the papers.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -45,6 +45,7 @@ class BandSuperconductor(Superconductor):
         cross: cross-paired bands as pairs of indices (static).
         dimension: 2 or 3 (static).
         convention: "mean" or "sum", what N_c of a cross channel is, or "g": N_c = 1 (static; see `jaxgap.model.couplings`).
+        density: electrons that it has (`jaxgap.at_density`), or None. The mus are then counted from that of the first band.
     """
 
     bands: tuple[Band, ...]
@@ -53,6 +54,7 @@ class BandSuperconductor(Superconductor):
     cross: tuple[tuple[int, int], ...] = eqx.field(static=True)
     dimension: int = eqx.field(static=True)
     convention: str = eqx.field(static=True)
+    density: Float[Array, ""] | None
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -103,6 +105,10 @@ class BandSuperconductor(Superconductor):
         return self.lam * N[None, :], N
 
     @property
+    def mus(self) -> Float[Array, "mu"]:
+        return jnp.stack([band.mu for band in self.bands])
+
+    @property
     def depth(self) -> Float[Array, ""]:
         """zeta = kappa / m - mu is good to eps mu."""
         mu = jnp.stack([band.tangent[1] for band in self.bands])
@@ -122,7 +128,7 @@ class BandSuperconductor(Superconductor):
         found: dict[str, tuple[Reals, int]] = {self.range_leaf: (self.Omega, 0), self.coupling_leaf: (self.lam, 2)}
         for band in self.bands:
             found |= {f"{leaf}[{band.name}]": (getattr(band, leaf), 0) for leaf in band.leaves}
-        return found
+        return found if self.density is None else found | {"density": (self.density, 0)}
 
     @property
     def N(self) -> Float[Array, "channel"]:
@@ -141,6 +147,17 @@ class BandSuperconductor(Superconductor):
 
     def shifted(self, energy: Float[Array, ""]) -> Superconductor:
         return replace(self, bands=tuple(band.shifted(energy) for band in self.bands))
+
+    def check_density(self, density: object) -> None:
+        check_finite("density", density)
+        if not is_concrete(self):
+            return
+        senses = [float(band.sense) for band in self.bands]
+        check(max(senses) > 0, "sc", "have an electron band for a density: hole bands have no lowest state", "hole bands alone")
+        if is_concrete(density) and min(senses) > 0:
+            n, most = float(np.asarray(density)), sum(float(band.most_electrons) for band in self.bands)
+            check(n > 0, "density", "be positive", density)
+            check(n < most, "density", f"be below {most:g}, which is all that the bands have room for", density)
 
     @property
     def bare(self) -> Superconductor:
@@ -170,11 +187,18 @@ class BandSuperconductor(Superconductor):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths of all leaves."""
+        """The paths of all leaves; of a density instead of the first band's mu."""
         lam = (f"{self.coupling_leaf}[{row}, {column}]" for row in self.channels for column in self.channels)
         leaves = dict.fromkeys(leaf for band in self.bands for leaf in band.leaves)
-        numbers = (f"{leaf}[{band.name}]" for leaf in leaves for band in self.bands if leaf in band.leaves)
-        return (self.range_leaf, *numbers, *lam)
+        numbers = [f"{leaf}[{band.name}]" for leaf in leaves for band in self.bands if leaf in band.leaves]
+        if self.density is not None:
+            numbers.remove(self._from_density)
+        return (self.range_leaf, *self.density_paths, *numbers, *lam)
+
+    @property
+    def _from_density(self) -> str:
+        """The path of what a density says."""
+        return f"mu[{self.bands[0].name}]"
 
     def canonical(self, path: str) -> str:
         """The path as it stands in `paths`: `lambda_13` and `lam[alpha, beta:alpha]` are `lam[alpha, alpha:beta]`."""
@@ -182,7 +206,12 @@ class BandSuperconductor(Superconductor):
         leaf, index = _parse(self, path)
         if leaf == self.coupling_leaf and index is not None:
             index = ", ".join(canonical_channel(name.strip(), self.channels) for name in index.split(","))
-        return leaf if index is None else f"{leaf}[{index}]"
+        written = leaf if index is None else f"{leaf}[{index}]"
+        if self.density is not None and written == self._from_density:
+            raise InputError(
+                f"The path `{written}` is not free at a fixed density, which says it: other bands' mus are counted from it."
+            )
+        return written
 
     def get(self, path: str) -> Float[Array, "..."]:
         """The leaf at `path`: `Omega`, `mu[alpha]`, `mass[alpha]` or `lam[alpha, alpha:beta]` (`cutoff`, `g[..]`)."""
@@ -201,6 +230,7 @@ class BandSuperconductor(Superconductor):
             self.range_leaf: float(self.Omega),
             "dimension": self.dimension,
             **({} if self.convention == BARE else {"convention": self.convention}),
+            **({} if self.density is None else {"density": float(self.density)}),
             "cross": list(self.channels[len(self.bands) :]),
             "channels": list(self.channels),
             self.coupling_leaf: np.asarray(self.lam).tolist(),
@@ -209,6 +239,8 @@ class BandSuperconductor(Superconductor):
 
     def unit(self, path: str) -> str:
         leaf, _ = _parse(self, self.canonical(path))
+        if leaf == "density":
+            return "meV" if self.dimension == 2 else "meV^(3/2)"
         return "1" if leaf == self.coupling_leaf else "electron mass" if leaf == "mass" else "meV"
 
     def set(self, values: Mapping[str, Any]) -> Superconductor:
@@ -216,6 +248,7 @@ class BandSuperconductor(Superconductor):
         sc: Superconductor = self
         for path, value in values.items():
             check_finite(path, value)
+            self.canonical(path)
             sc = _where(self, path)[1](sc, jnp.asarray(value, jnp.float64))
         check_values(sc)
         return sc
@@ -226,6 +259,8 @@ class BandSuperconductor(Superconductor):
         if not is_concrete(self) or jnp.ndim(self.Omega) > 0:
             return "\n".join([*lines, f"  channels {', '.join(self.channels)} (batched or traced)"])
         lines += [f"  {self.range_leaf} = {float(self.Omega):g} meV"]
+        if self.density is not None:
+            lines += [f"  density = {float(self.density):g} {self.unit('density')}, which says mu"]
         for band in self.bands:
             lines += [f"  band {band}"]
         width = max(len(name) for name in self.channels)
@@ -247,6 +282,8 @@ def check_values(sc: Superconductor) -> None:
             band.check()
             if not bare:
                 check_fermi_surface(band, ", unless couplings are given as `g`")
+    if sc.density is not None:
+        sc.check_density(sc.density)
 
 
 def _clusters(n: int, cross: tuple[tuple[int, int], ...]) -> tuple[Cluster, ...]:
@@ -268,6 +305,8 @@ def _where(
     """(getter, setter) of the leaf at `path`."""
     leaf, index = _parse(sc, path)
     coupling, width = "g" if sc.convention == BARE else "lam", sc.bands[0].range_leaf
+    if leaf == "density" and index is None and sc.density is not None:
+        return (lambda s: cast(Leaf, s.density)), (lambda s, v: eqx.tree_at(lambda t: t.density, s, v))
     if leaf == width and index is None:
         return (lambda s: s.Omega), (lambda s, v: eqx.tree_at(lambda t: t.Omega, s, v))
     if index in sc.band_names and leaf in sc.bands[i := sc.band_names.index(index)].leaves:
@@ -283,7 +322,8 @@ def _where(
         )
     alias = "; for two bands also `lambda_13` and the like" if _is_two_band(sc) and coupling == "lam" else ""
     raise InputError(
-        f"Unknown path `{path}`: the paths of this system are `{width}`, {_of_bands(sc)} and `{coupling}[channel, channel]` "
+        f"Unknown path `{path}`: the paths of this system are {', '.join(f'`{p}`' for p in (width, *sc.density_paths))}, "
+        f"{_of_bands(sc)} and `{coupling}[channel, channel]` "
         f"with the bands {', '.join(sc.band_names)} and the channels {', '.join(sc.channels)}{alias}."
     )
 

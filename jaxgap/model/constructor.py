@@ -32,6 +32,7 @@ def superconductor(
     channels: Any = None,
     dimension: Any = 2,
     convention: Any = None,
+    density: Any = None,
 ) -> Superconductor:
     """A `Superconductor` from numbers: the one place where they are converted and checked.
 
@@ -49,6 +50,8 @@ def superconductor(
         channels: the order of the rows and columns of `lam`, if it is not bands first, then `cross`.
         dimension: 2 or 3.
         convention: of `lam`, "mean" (N_ij = (N_i + N_j)/2, the default) or "sum" (N_ij = N_i + N_j).
+        density: electrons that there are at every temperature, in the unit of `jaxgap.at_density`, instead of a mu: the mus of
+            bands are then offsets from each other. Couplings `lam` count at the mus given.
 
     Raises:
         InputError: one sentence that names the argument, what it must be, and the value it had.
@@ -84,7 +87,12 @@ def superconductor(
     check(lam.shape == (n, n), coupling, shape, f"shape {lam.shape}")
     if channels is not None:
         lam = _reordered(lam, list(channels), order)
-    sc = BandSuperconductor(bands=bands, lam=lam, Omega=Omega, cross=pairs, dimension=dimension, convention=convention)
+    if density is not None:
+        density = jnp.asarray(_numbers("density", density))
+        check(density.shape == (), "density", "be one number", f"shape {density.shape}")
+    sc = BandSuperconductor(
+        bands=bands, lam=lam, Omega=Omega, cross=pairs, dimension=dimension, convention=convention, density=density
+    )
     check_values(sc)
     return sc
 

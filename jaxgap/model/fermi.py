@@ -1,4 +1,4 @@
-r"""Electrons of a normal parabolic band, of both spins, above some kappa: integrals of the Fermi function f.
+r"""Electrons of a normal band, of both spins, above some kappa: integrals of the Fermi function f. Of a parabolic band:
 
 .. math:: n(a) = 2 \int_a^\infty d\kappa \, \rho f(\kappa / m - \mu)
           = 2 m k_B T \ln \left[ 1 + e^{(\mu - a / m) / k_B T} \right] \;(2D)
@@ -10,6 +10,11 @@ In 3D there is no closed form. Where the band is degenerate, f is a step and its
 
 which is exact at T = 0, derivatives included; else the integral runs over sqrt(kappa), in which the band's bottom is smooth, on
 nodes that the poles of f at mu +- i pi k_B T are far from. (Both are good to 1e-14: tests/solving/test_filling.py.)
+
+Of a density of states that is linear in zeta from a to b, with slope N',
+
+.. math:: \int_a^b d\zeta \, N f = \Bigl[ -N s + N' (k_B T)^2 \, \mathrm{Li}_2(-e^{-\zeta / k_B T}) \Bigr]_a^b, \qquad
+          s = k_B T \ln(1 + e^{-\zeta / k_B T})
 """
 
 import jax
@@ -17,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-__all__ = ["electrons_above"]
+__all__ = ["electrons_above", "linear_filling"]
 
 Scalar = Float[Array, ""]
 
@@ -69,3 +74,29 @@ def _gauss(lower: Scalar, upper: Scalar) -> tuple[Float[Array, "node"], Float[Ar
     u, weight = np.polynomial.legendre.leggauss(NODES)
     half = (upper - lower) / 2
     return lower + half * (1 + u), half * weight
+
+
+def linear_filling(
+    N: tuple[Float[Array, "segment"], Float[Array, "segment"]],
+    zeta: tuple[Float[Array, "segment"], Float[Array, "segment"]],
+    rise: Float[Array, "segment"],
+    kT: Scalar,
+) -> Float[Array, "segment"]:
+    """The integral of N f over every segment, with N and zeta [meV] at its two ends and the slope N' between."""
+    x = [-one / kT for one in zeta]
+    ends = [-density * kT * jax.nn.softplus(u) - rise * kT**2 * _double(u) for density, u in zip(N, x, strict=True)]
+    return ends[1] - ends[0]
+
+
+@jax.custom_jvp
+def _double(u: Float[Array, "segment"]) -> Float[Array, "segment"]:
+    """-Li_2(-e^u), the integral of ln(1 + e^u) up to u."""
+    far = jax.scipy.special.spence(1 + jnp.exp(-jnp.abs(u)))
+    return jnp.where(u > 0, u**2 / 2 + jnp.pi**2 / 6 + far, -far)
+
+
+@_double.defjvp
+def _double_jvp(
+    primals: tuple[Float[Array, "segment"]], tangents: tuple[Float[Array, "segment"]]
+) -> tuple[Float[Array, "segment"], Float[Array, "segment"]]:
+    return _double(*primals), jax.nn.softplus(primals[0]) * tangents[0]

@@ -17,7 +17,7 @@ from typing import Protocol, runtime_checkable
 
 from jaxgap.numerics.checks import InputError
 
-__all__ = ["picture", "read_bytes", "read_text", "write_files", "write_picture"]
+__all__ = ["picture", "read_bytes", "read_columns", "read_text", "write_files", "write_picture"]
 
 
 @runtime_checkable
@@ -76,6 +76,32 @@ def read_text(path: Path, what: str = "file") -> str:
     if "\0" in text:
         raise InputError(f"Cannot read the {what} `{path}`: it must be text (UTF-8, or UTF-16 with a byte-order mark).")
     return text
+
+
+def read_columns(path: Path, what: str, names: tuple[str, str]) -> tuple[list[float], list[float]]:
+    """Two columns of numbers, separated by commas or spaces; lines that begin with # are none, nor is a first line of names.
+
+    Raises:
+        InputError: one sentence with the line.
+    """
+    rows: list[list[float]] = []
+    for number, line in enumerate(read_text(path, what).splitlines(), 1):
+        cells = line.partition("#")[0].replace(",", " ").split()
+        if not cells:
+            continue
+        try:
+            rows.append([float(cell) for cell in cells])
+        except ValueError:
+            if rows:
+                raise InputError(f"{path}, line {number}: expected two numbers, but got {line.strip()!r}.") from None
+            continue
+        if len(cells) != 2:
+            wanted = " and ".join(name.partition(" [")[0] for name in names)
+            raise InputError(f"{path}, line {number}: expected two numbers, {wanted}, but got {line!r}.")
+    if not rows:
+        raise InputError(f"{path}: expected rows of {names[0]} and {names[1]}, but found none.")
+    first, second = zip(*rows, strict=True)
+    return list(first), list(second)
 
 
 def read_bytes(path: Path, what: str = "file") -> bytes:

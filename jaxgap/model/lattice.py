@@ -34,6 +34,8 @@ MOST_ORBITALS = 5
 MOST_NODES = {2: 4096, 3: 192}
 """Per direction, by dimension, up to which a mesh is refined by itself."""
 LETTERS = "abcde"
+CUTOFF = ("Omega", "width")
+"""Leaves of a cutoff."""
 COARSE = {2: 16, 3: 8}
 """Nodes per direction at which the sizes of h and of forms are looked at."""
 SMALL = 1e-8
@@ -67,6 +69,8 @@ class Lattice(Superconductor):
     """Numbers of axes of the parameters."""
     dimension: int = eqx.field(static=True)
     tolerance: float = eqx.field(static=True)
+    density: Float[Array, ""] | None
+    """Electrons per cell, which say mu; or None."""
 
     # === h and the channels at a k
 
@@ -175,6 +179,10 @@ class Lattice(Superconductor):
         return self.tolerance
 
     @property
+    def mus(self) -> Float[Array, "mu"]:
+        return self.mu[None]
+
+    @property
     def depth(self) -> Float[Array, ""]:
         """Largest |h - mu| [meV]."""
         h = jax.lax.stop_gradient(jax.vmap(self.matrix)(coarse_mesh(self.dimension)))
@@ -183,7 +191,8 @@ class Lattice(Superconductor):
     @property
     def numbers(self) -> dict[str, tuple[Reals, int]]:
         found: dict[str, tuple[Reals, int]] = {name: (self.parameters[name], rank) for name, rank in self.ranks}
-        return found | {"g": (self.lam, 2), "mu": (self.mu, 0), "mesh": (self.mesh, 0)}
+        found |= {"g": (self.lam, 2), "mu": (self.mu, 0), "mesh": (self.mesh, 0)}
+        return found if self.density is None else found | {"density": (self.density, 0)}
 
     def shifted(self, energy: Float[Array, ""]) -> Superconductor:
         return eqx.tree_at(lambda s: s.mu, self, self.mu + energy)
@@ -192,7 +201,14 @@ class Lattice(Superconductor):
     def paths(self) -> tuple[str, ...]:
         named = [name for name, rank in self.ranks if rank == 0]
         cutoff = () if self.cutoff is None else ("Omega", "width")
-        return (*named, "mu", *cutoff, *(f"g[{row}, {column}]" for row in self.channels for column in self.channels))
+        filled = self.density_paths or ("mu",)
+        return (*named, *filled, *cutoff, *(f"g[{row}, {column}]" for row in self.channels for column in self.channels))
+
+    def check_density(self, density: object) -> None:
+        check_finite("density", density)
+        most = 2 * len(self.orbitals)
+        inside = not is_concrete(density) or 0 < float(np.asarray(density)) < most
+        check(inside, "density", f"lie between 0 and {most} electrons per cell, for {len(self.orbitals)} orbitals", density)
 
     def canonical(self, path: str) -> str:
         """`g[d,s]` is `g[d, s]`."""
@@ -210,7 +226,7 @@ class Lattice(Superconductor):
             return self.lam[..., row, column]
         if leaf in self.parameters:
             return self.parameters[leaf]
-        found: Array = getattr(self if leaf == "mu" else self.cutoff, leaf)
+        found: Array = getattr(self.cutoff if leaf in CUTOFF else self, leaf)
         return found
 
     @property
@@ -232,7 +248,7 @@ class Lattice(Superconductor):
         found = {
             "dimension": self.dimension,
             "orbitals": list(self.orbitals),
-            "mu": float(self.mu),
+            **({"mu": float(self.mu)} if self.density is None else {"density": float(self.density)}),
             "g": np.asarray(self.lam).tolist(),
             "channels": channels,
             "mesh": int(self.mesh) or "auto",
@@ -244,8 +260,7 @@ class Lattice(Superconductor):
 
     def unit(self, path: str) -> str:
         """meV, that of h."""
-        self.canonical(path)
-        return "meV"
+        return "electrons per cell" if self.canonical(path) == "density" else "meV"
 
     def set(self, values: Mapping[str, Any]) -> Superconductor:
         """A copy with other values at the given paths, for example `{"t": 110.0, "g[d, s]": 3.0}`."""
@@ -253,6 +268,8 @@ class Lattice(Superconductor):
         for path, value in values.items():
             check_finite(path, value)
             changed = changed._with(self.canonical(path), jnp.asarray(value, jnp.float64))
+        if changed.density is not None:
+            changed.check_density(changed.density)
         return changed
 
     def _with(self, path: str, value: Array) -> "Lattice":
@@ -262,7 +279,7 @@ class Lattice(Superconductor):
             return eqx.tree_at(lambda s: s.lam, self, self.lam.at[..., row, column].set(value))
         if leaf in self.parameters:
             return eqx.tree_at(lambda s: s.parameters[leaf], self, value)
-        return eqx.tree_at(lambda s: getattr(s if leaf == "mu" else s.cutoff, leaf), self, value)
+        return eqx.tree_at(lambda s: getattr(s.cutoff if leaf in CUTOFF else s, leaf), self, value)
 
     def __str__(self) -> str:
         plural = "" if len(self.orbitals) == 1 else "s"
@@ -270,7 +287,9 @@ class Lattice(Superconductor):
         if not is_concrete(self) or jnp.ndim(self.mu) > 0:
             return "\n".join([*lines, f"  channels {', '.join(self.channels)} (batched or traced)"])
         numbers = [f"{name} = {float(self.parameters[name]):g}" for name, rank in self.ranks if rank == 0]
-        lines += [f"  {', '.join([*numbers, f'mu = {float(self.mu):g}'])} meV"]
+        lines += [f"  {', '.join([*numbers, *([f'mu = {float(self.mu):g}'] if self.density is None else [])])} meV"]
+        if self.density is not None:
+            lines += [f"  {float(self.density):g} electrons per cell, which say mu"]
         if self.cutoff is not None:
             lines += [f"  smooth cutoff at {float(self.cutoff.Omega):g} meV, width {float(self.cutoff.width):g} meV"]
         width = max(len(name) for name in self.channels)
@@ -301,6 +320,7 @@ def lattice(
     mesh: object = "auto",
     cutoff: object = None,
     tolerance: float = 1e-8,
+    density: object = None,
 ) -> Lattice:
     """A `Lattice` from a function h(k, parameters).
 
@@ -317,6 +337,7 @@ def lattice(
             reported error is below the tolerance, up to 4096 in 2D and 192 in 3D.
         cutoff: `jaxgap.smooth(Omega, width)`, for one orbital; None: there is none.
         tolerance: relative error of amplitudes that a solve promises.
+        density: electrons of both spins per cell, at every temperature, instead of `mu`, which then does not matter.
 
     Raises:
         InputError: one sentence that names the argument, what it must be, and the value it had.
@@ -339,6 +360,12 @@ def lattice(
     check_finite("mu", mu)
     at = jnp.asarray(cast(Reals, mu), jnp.float64)
     check(at.ndim == 0, "mu", "be one number [meV]", f"shape {at.shape}")
+    if density is not None:
+        check_finite("density", density)
+        check(not is_concrete(at) or not np.any(at), "mu", "be left out where there is a density, which says it", mu)
+    filling = None if density is None else jnp.asarray(cast(Reals, density), jnp.float64)
+    if filling is not None:
+        check(filling.ndim == 0, "density", "be one number", f"shape {filling.shape}")
     pairing = _pairing(channels, names)
     check_finite("g", g)
     couplings, C = jnp.asarray(cast(Reals, g), jnp.float64), len(pairing)
@@ -357,7 +384,10 @@ def lattice(
         ranks=tuple((name, value.ndim) for name, value in numbers.items()),
         dimension=dimension,
         tolerance=tolerance,
+        density=filling,
     )
+    if filling is not None:
+        found.check_density(filling)
     if is_concrete(found):
         _check_symmetry(found)
     return found
@@ -378,7 +408,8 @@ def _parameters(parameters: object) -> dict[str, Array]:
     assert isinstance(parameters, Mapping)
     for name, value in parameters.items():
         check_identifier("parameters", name)
-        check(name not in ("mu", "g", "Omega", "width"), "parameters", "have other names than mu, g, Omega and width", name)
+        taken = ("mu", "g", "density", *CUTOFF)
+        check(name not in taken, "parameters", "have other names than mu, g, density, Omega and width", name)
         check_finite(name, value)
     return {name: jnp.asarray(value, jnp.float64) for name, value in sorted(parameters.items())}
 

@@ -12,9 +12,9 @@
         { parameter = "tp", factor = 1.0, R = [[1, 1], [1, -1]], orbitals = ["a", "a"] },
     ]
 
-and, if wanted, `mesh`, `tolerance`, and `cutoff = { Omega = 30.0, width = 3.0 }`. Instead of `parameters` and `hoppings`,
-`hr = "x_hr.dat"` names a Hamiltonian of Wannier90 (written out again as `matrices`: exact). A Hamiltonian or a form that is a
-function of Python has no such table.
+and, if wanted, `density` (electrons per cell, instead of mu), `mesh`, `tolerance`, and
+`cutoff = { Omega = 30.0, width = 3.0 }`. Instead of `parameters` and `hoppings`, `hr = "x_hr.dat"` names a Hamiltonian of
+Wannier90 (written out again as `matrices`: exact). A Hamiltonian or a form that is a function of Python has no such table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ __all__ = ["lattice_from"]
 
 ALWAYS = {"channels", "g"}
 EITHER = ({"parameters", "hoppings"}, {"matrices"})
-IF_WANTED = {"mu", "dimension", "orbitals", "mesh", "tolerance", "cutoff"}
+IF_WANTED = {"mu", "density", "dimension", "orbitals", "mesh", "tolerance", "cutoff"}
 
 
 def lattice_from(table: Mapping[str, Any]) -> Lattice:

@@ -22,7 +22,7 @@ from jaxgap.model.fermi import electrons_above
 from jaxgap.numerics.checks import check, check_finite, check_identifier, is_concrete
 from jaxgap.numerics.types import Reals
 
-__all__ = ["ContactBand", "ParabolicBand", "check_fermi_surface", "check_parabolic", "parabolic_band"]
+__all__ = ["ContactBand", "ParabolicBand", "check_fermi_surface", "check_parabolic", "outer_states", "parabolic_band"]
 
 
 class ParabolicBand(Band):
@@ -75,12 +75,9 @@ class ParabolicBand(Band):
         m, w = self.mass, z + self.mu
         if dimension == 2:
             inner = -m * (jnp.log(w - a / m) - jnp.log(w))
-            top = 1j * jnp.where(m > 0, jnp.pi, 0.0)  # ln(z - zeta) at the upper end, up to a real constant
-            return inner - m * (top - jnp.log(w - b / m))
-        s = jnp.sqrt(m * w)
-        qa, qb = rho(a, 3), rho(b, 3)
-        top = -1j * jnp.pi * jnp.sign(s.imag)
-        return m * s * (jnp.log((s + qa) / (s - qa)) + top - jnp.log((s + qb) / (s - qb)))
+            return inner + outer_states(m, self.mu, b, z, dimension)
+        s, qa = jnp.sqrt(m * w), rho(a, 3)
+        return m * s * jnp.log((s + qa) / (s - qa)) + outer_states(m, self.mu, b, z, dimension)
 
 
 class ContactBand(ParabolicBand):
@@ -103,6 +100,18 @@ class ContactBand(ParabolicBand):
     @property
     def range_leaf(self) -> str:
         return "cutoff"
+
+
+def outer_states(
+    mass: Float[Array, ""], mu: Float[Array, ""], b: Float[Array, ""], z: Complex[Array, ""], dimension: int
+) -> Complex[Array, ""]:
+    r"""\int_b^\infty d\kappa \rho / (z - \zeta) of a parabolic band, up to a real constant."""
+    w = z + mu
+    if dimension == 2:
+        top = 1j * jnp.where(mass > 0, jnp.pi, 0.0)  # ln(z - zeta) at the upper end, up to a real constant
+        return -mass * (top - jnp.log(w - b / mass))
+    s, q = jnp.sqrt(mass * w), rho(b, 3)
+    return mass * s * (-1j * jnp.pi * jnp.sign(s.imag) - jnp.log((s + q) / (s - q)))
 
 
 def parabolic_band(name: str, mu: Reals, mass: Reals = 1.0) -> ParabolicBand:

@@ -22,7 +22,7 @@ from jaxgap.model.couplings import asymmetry
 from jaxgap.numerics.checks import InputError, check, is_concrete
 from jaxgap.numerics.types import Reals
 
-__all__ = ["PROMISED", "Cluster", "Superconductor", "check_one_system"]
+__all__ = ["PROMISED", "Cluster", "Superconductor", "check_known_mu", "check_one_system"]
 
 DETAILED_BALANCE_TOLERANCE = 1e-10
 """g counts as symmetric when |g - g^T| <= 1e-10 |g|: far above rounding, far below any printed coupling's last digit."""
@@ -50,6 +50,9 @@ class Superconductor(eqx.Module):
     """Couplings lambda_cc' between channels (row: the amplitude made; column: the pairs that make it)."""
     dimension: eqx.AbstractVar[int]
     """2 or 3."""
+    density: eqx.AbstractVar[Float[Array, ""] | None]
+    """Electrons that it has at every temperature, in the unit of `jaxgap.at_density`: mu is then found with the amplitudes.
+    None: it has the mu that it is given."""
 
     if TYPE_CHECKING:  # Fields of one kind and properties of the other: a property here would hide the fields.
 
@@ -107,6 +110,15 @@ class Superconductor(eqx.Module):
     def shifted(self, energy: Float[Array, ""]) -> "Superconductor":
         """The same with the chemical potential higher by an energy [meV]."""
 
+    @abstractmethod
+    def check_density(self, density: object) -> None:
+        """Raise `InputError` unless it can have so many electrons; skipped for what JAX traces."""
+
+    @property
+    def density_paths(self) -> tuple[str, ...]:
+        """The path of the density, if it has one."""
+        return () if self.density is None else ("density",)
+
     @property
     def bare(self) -> "Superconductor":
         """The same with the interaction g as its couplings, which no chemical potential changes."""
@@ -131,6 +143,11 @@ class Superconductor(eqx.Module):
     @abstractmethod
     def small(self) -> Float[Array, "..."]:
         """Amplitudes [meV] below have no relative error."""
+
+    @property
+    @abstractmethod
+    def mus(self) -> Float[Array, "mu"]:
+        """Chemical potentials [meV]: of every band, or that of a lattice."""
 
     @property
     @abstractmethod
@@ -244,3 +261,11 @@ def check_one_system(sc: object, function: str, name: str = "sc") -> None:
             )
         kind = jnp.result_type(leaf)
         check(kind == np.float64, name, "have float64 numbers", f"{path} of type {kind}")
+
+
+def check_known_mu(sc: Superconductor, name: str = "sc") -> None:
+    """Raise `InputError` if the system has a density: what is asked is of one chemical potential."""
+    given = (
+        f"density = {float(np.asarray(sc.density)):g}" if is_concrete(sc.density) and sc.density is not None else "a density"
+    )
+    check(sc.density is None, name, "have a chemical potential of its own (`jaxgap.at_density(sc, T)` finds it)", given)

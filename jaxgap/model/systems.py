@@ -1,7 +1,7 @@
 """Files of systems: TOML, exact to the last bit, of bands or of a lattice.
 
 A file of bands has the arguments of `jaxgap.superconductor`: Omega (or cutoff), bands, lam (or g) and, if wanted, cross,
-channels, dimension, convention. That of a lattice has one table, `[lattice]` (`jaxgap.model.lattice_tables`).
+channels, dimension, convention, density. That of a lattice has one table, `[lattice]` (`jaxgap.model.lattice_tables`).
 """
 
 import tomllib
@@ -21,7 +21,11 @@ from jaxgap.numerics.checks import InputError, check
 
 __all__ = ["from_table", "from_toml", "load", "save", "to_toml", "with_files"]
 
-_KEYS = {"Omega", "cutoff", "dimension", "convention", "cross", "channels", "lam", "g", "bands"}
+_KEYS = {"Omega", "cutoff", "density", "dimension", "convention", "cross", "channels", "lam", "g", "bands"}
+
+
+FILES = (("dos", read_table, ("energy", "density")),)
+"""(key of a band that names a file, what reads it, what its columns are)."""
 
 
 def to_toml(sc: Superconductor) -> str:
@@ -84,11 +88,12 @@ def with_files(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return dict(table)
 
     def read(name: str, band: Any) -> Any:
-        if not isinstance(band, Mapping) or "dos" not in band:
-            return band
-        check(isinstance(band["dos"], str), f"bands.{name}.dos", "be the name of a file", repr(band["dos"]))
-        energy, density = read_table(folder / band["dos"])
-        return {key: value for key, value in band.items() if key != "dos"} | {"energy": energy, "density": density}
+        for key, read_file, columns in FILES if isinstance(band, Mapping) else ():
+            if key in band:
+                check(isinstance(band[key], str), f"bands.{name}.{key}", "be the name of a file", repr(band[key]))
+                rest = {other: value for other, value in band.items() if other != key}
+                return rest | dict(zip(columns, read_file(folder / band[key]), strict=True))
+        return band
 
     return {**table, "bands": {name: read(name, band) for name, band in bands.items()}}
 

@@ -15,8 +15,9 @@ import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.band import Band, larger, smaller
-from jaxgap.model.files import read_text
-from jaxgap.numerics.checks import InputError, check, check_finite, check_identifier, is_concrete
+from jaxgap.model.fermi import linear_filling
+from jaxgap.model.files import read_columns
+from jaxgap.numerics.checks import check, check_finite, check_identifier, is_concrete
 from jaxgap.numerics.types import Real, Reals
 
 __all__ = ["TabulatedBand", "coarser", "read_table", "tabulated_band"]
@@ -94,6 +95,17 @@ class TabulatedBand(Band):
         a, b = (jnp.broadcast_to(end, lower.shape) for end in (a, b))
         return larger(smaller(a, upper), lower), smaller(larger(b, lower), upper)
 
+    @property
+    def most_electrons(self) -> Scalar:
+        return 2 * jnp.sum((self.density[1:] + self.density[:-1]) / 2 * jnp.diff(self.energy))
+
+    def electrons_above(self, a: Scalar, kT: Scalar, dimension: int) -> Scalar:
+        """Up to the upper end of the table."""
+        lower, upper = self.segments(a, self.knots[-1])
+        rise = jnp.diff(self.density) / jnp.diff(self.energy)
+        N = [self.density[:-1] + rise * (end - self.knots[:-1]) for end in (lower, upper)]
+        return 2 * jnp.sum(linear_filling((N[0], N[1]), (self.zeta(lower), self.zeta(upper)), rise, kT))
+
     def beyond_shell(self, z: Complex[Array, ""], Omega: Scalar, dimension: int) -> Complex[Array, ""]:
         r"""Of a linear N on [a, b], with w the kappa of z: N(w) \ln[(w - a) / (w - b)] - N' (b - a)."""
         lower, upper = self.shell(Omega)
@@ -131,29 +143,12 @@ def tabulated_band(name: str, energy: Reals, density: Reals, mu: Real = 0.0) -> 
 
 
 def read_table(path: Path) -> tuple[list[float], list[float]]:
-    """(energies [meV], densities of states) from two columns, separated by commas or spaces; lines that begin with # are none,
-    nor is a first line of names.
+    """(energies [meV], densities of states) from the two columns of a file.
 
     Raises:
         InputError: one sentence with the line.
     """
-    rows: list[list[float]] = []
-    for number, line in enumerate(read_text(path, "density of states").splitlines(), 1):
-        cells = line.partition("#")[0].replace(",", " ").split()
-        if not cells:
-            continue
-        try:
-            rows.append([float(cell) for cell in cells])
-        except ValueError:
-            if rows:
-                raise InputError(f"{path}, line {number}: expected two numbers, but got {line.strip()!r}.") from None
-            continue
-        if len(cells) != 2:
-            raise InputError(f"{path}, line {number}: expected two numbers, energy and density of states, but got {line!r}.")
-    if not rows:
-        raise InputError(f"{path}: expected rows of energy [meV] and density of states, but found none.")
-    energy, density = zip(*rows, strict=True)
-    return list(energy), list(density)
+    return read_columns(path, "density of states", ("energy [meV]", "density of states"))
 
 
 def coarser(band: TabulatedBand) -> TabulatedBand:

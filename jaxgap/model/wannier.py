@@ -74,6 +74,7 @@ def wannier90(
     orbitals: Sequence[str] | None = None,
     mesh: object = "auto",
     tolerance: float = 1e-8,
+    density: object = None,
 ) -> Lattice:
     """A `Lattice` from the file `seedname_hr.dat` of Wannier90, of up to five orbitals.
 
@@ -86,6 +87,7 @@ def wannier90(
         orbitals: names of the orbitals.
         mesh: as in `jaxgap.lattice`.
         tolerance: as in `jaxgap.lattice`.
+        density: electrons per cell, instead of `mu`.
 
     Raises:
         InputError: one sentence with the line of the file that is not as it must be.
@@ -101,6 +103,7 @@ def wannier90(
         orbitals=orbitals,
         mesh=mesh,
         tolerance=tolerance,
+        density=density,
     )
 
 

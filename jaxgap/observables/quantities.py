@@ -15,6 +15,7 @@ from jaxgap.observables.calorimetry import CALORIMETRY
 from jaxgap.observables.conductance import TUNNELLING
 from jaxgap.observables.density_of_states import DENSITY_OF_STATES
 from jaxgap.observables.edc import EDC
+from jaxgap.observables.electrons import ELECTRONS
 from jaxgap.observables.gaps import GAPS
 from jaxgap.observables.located import BRANCH_END, JUMP, T_C
 from jaxgap.observables.muon_rotation import MUON_ROTATION
@@ -48,6 +49,7 @@ _OWN = (
     FREE_ENERGY,
     *PHASES,
     T_C,
+    *ELECTRONS,
     *_OF_THE_SOLVER,
     BRANCH_END,
     JUMP,

@@ -22,8 +22,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
 from jaxgap.phases.lines import BROKEN_GROUND, Grid, phase_lines
 from jaxgap.phases.sweep import Plane, broken_states_on, real_states_on
-from jaxgap.solving.entry import takes_system
-from jaxgap.solving.one import checked_temperature
+from jaxgap.solving.entry import checked_temperature, takes_system
 from jaxgap.spectra.minima import excesses
 from jaxgap.states.judging import States, in_order, joined, judged
 from jaxgap.states.many import systems_on

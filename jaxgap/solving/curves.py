@@ -12,10 +12,12 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Reals
-from jaxgap.solving.entry import takes_system
+from jaxgap.solving.core import solve_core
+from jaxgap.solving.entry import takes_any_filling
+from jaxgap.solving.filling import filled
 from jaxgap.solving.following import follow_from_zero
 from jaxgap.solving.labels import Label, sign_pattern
-from jaxgap.solving.one import amplitudes, solve_core
+from jaxgap.solving.one import amplitudes
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.spectra.minima import branch_minima_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
@@ -29,7 +31,7 @@ RESOLUTION = 1e-4
 """Nearer to a branch's end [K] every temperature decides for itself, as in `solving.following.follow`."""
 
 
-@takes_system
+@takes_any_filling
 def solve_temperatures(
     sc: Superconductor,
     T: object,
@@ -63,12 +65,12 @@ def _solve_temperatures(
 
 def _along(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Start, pattern: Signs, rule: Rule) -> Solution:
     """`solve_core` at every temperature. A named branch is first followed as far as it goes: every temperature beyond its end
-    would look for that end anew, and all others would wait."""
+    would look for that end anew, and all others would wait. (At a density it has another mu at every temperature.)"""
 
     def at(t: Float[Array, ""]) -> Solution:
-        return solve_core(sc, t, Delta_0, pattern, rule)
+        return solve_core(filled(sc, t, Delta_0, pattern), t, Delta_0, pattern, rule)
 
-    if pattern is None or Delta_0 is not None:
+    if pattern is None or Delta_0 is not None or sc.density is not None:
         return jax.vmap(at)(T)
     track = follow_from_zero(*jax.lax.stop_gradient((sc, jnp.max(T))), pattern, rule)
     beyond = track.began & ~track.arrived & (T > track.T + RESOLUTION)
@@ -106,7 +108,7 @@ class GapCurve(eqx.Module):
         return self.solutions.T
 
 
-@takes_system
+@takes_any_filling
 def gap_curve(sc: Superconductor, T: object, branch: str | None = None) -> GapCurve:
     """Excitation gaps and stability along a branch (default: the one connected to T_c) at the temperatures `T` [K].
 
@@ -121,7 +123,8 @@ def gap_curve(sc: Superconductor, T: object, branch: str | None = None) -> GapCu
 def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Signs) -> GapCurve:
     def at(solution: Solution) -> tuple[Solution, Float[Array, "branch"], Bool[Array, ""]]:
         exists = solution.converged & (solution.label != Label.NORMAL)
-        gaps = jnp.where(exists, branch_minima_of(sc, solution.Delta), jnp.nan)
+        here = sc if sc.density is None else solution.superconductor
+        gaps = jnp.where(exists, branch_minima_of(here, solution.Delta), jnp.nan)
         return solution, gaps, exists & solution.stable
 
     return GapCurve(*jax.vmap(at)(_along(sc, T, None, pattern, DEFAULT_RULE)))

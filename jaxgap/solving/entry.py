@@ -10,20 +10,34 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from jaxgap.model.superconductor import check_one_system
-from jaxgap.numerics.checks import check
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgap.model.superconductor import check_known_mu, check_one_system
+from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.meshes import on_any_mesh
 from jaxgap.numerics.precision import own_rules, require_float64
+from jaxgap.numerics.types import Real
 from jaxgap.solving.solution import Solution, check_single
 from jaxgap.solving.state import PairedState
 
-__all__ = ["check_one_solution", "takes_solution", "takes_system"]
+__all__ = ["check_one_solution", "checked_temperature", "takes_any_filling", "takes_solution", "takes_system"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def takes_system(function: F) -> F:
-    """A function whose first argument is a system."""
+    """A function whose first argument is a system, with a mu of its own."""
+
+    def check_it(sc: Any, batched: str) -> None:
+        check_one_system(sc, batched)
+        check_known_mu(sc)
+
+    return _entry(function, "sc", check_it)
+
+
+def takes_any_filling(function: F) -> F:
+    """A function whose first argument is a system, with a mu of its own or a density."""
     return _entry(function, "sc", check_one_system)
 
 
@@ -56,3 +70,17 @@ def check_one_solution(solution: object, function: str, kind: type[PairedState] 
     assert isinstance(solution, PairedState)
     check_single(solution, function)
     check_one_system(solution.superconductor, function, "solution")
+
+
+def checked_temperature(T: object) -> Float[Array, ""]:
+    check_finite("T", T)
+    T = jnp.asarray(cast(Real, T), jnp.float64)
+    check(
+        T.ndim == 0,
+        "T",
+        "be one number [K] (for many temperatures: jax.vmap(lambda T: solve(sc, T))(T))",
+        f"shape {T.shape}",
+    )
+    if is_concrete(T):
+        check(float(T) >= 0, "T", "not be negative [K]", float(T))
+    return T

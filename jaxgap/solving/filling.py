@@ -9,34 +9,35 @@ Where the shell moves with mu, n is not -dF/dmu (of a shallow band in 2D they di
 there is no free energy at a fixed density, nor a compressibility, to be had from these gap equations.
 """
 
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap.equations.gap_equations import equations
 from jaxgap.equations.occupation import normal_occupation, occupation
 from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.bracket import bisected
+from jaxgap.numerics.bracket import rising_root
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite, is_concrete
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.newton import newton
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real
-from jaxgap.solving.entry import takes_solution, takes_system
-from jaxgap.solving.one import checked_temperature, solve_core
+from jaxgap.solving.core import solve_core
+from jaxgap.solving.entry import checked_temperature, takes_any_filling, takes_solution
+from jaxgap.solving.labels import sign_pattern
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.spectra.mesh import fineness, with_fineness
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.units import k_B, thermal_energy
 
-__all__ = ["at_density", "checked_density", "density_of", "lowest_shift", "normal_shift"]
+__all__ = ["at_density", "beside", "check_found", "checked_density", "density_of", "filled", "normal_shift", "refilled"]
 
 ROUNDS = 30
 """A mu that moves may take the system from the normal state to a paired one, or to another branch: it is then solved anew."""
@@ -48,9 +49,8 @@ SMEARED = 0.02
 """k_B T in units of `depth` at which the first mu of a lattice is found, if T is lower: its coarse mesh then has no steps."""
 COARSE = 64
 """Nodes per direction for that in 2D; 16 in 3D."""
-HALVINGS = 60
-FARTHEST = 1e12
-"""[meV] that the chemical potential is looked for."""
+ROUNDING = 1e-15
+"""Of an energy of the system's depth: how well the mu of a normal state is found."""
 
 Scalar = Float[Array, ""]
 
@@ -72,10 +72,12 @@ class Filled(NamedTuple):
     rounds: Int[Array, ""]
 
 
-@takes_system
-def at_density(sc: Superconductor, T: object, density: object) -> Superconductor:
+@takes_any_filling
+def at_density(sc: Superconductor, T: object, density: object = None, *, branch: str | None = None) -> Superconductor:
     """The system with the chemical potential at which it has so many electrons at T [K], in the state connected to T_c (`solve`
     of what is returned, at the same T, gives it). Differentiable: all leaves, T and density move mu.
+
+    What is solved, swept or fitted at a fixed density (`density` of `jaxgap.superconductor` and `jaxgap.lattice`) is this.
 
     Args:
         sc: bands, whose mus are taken as offsets from each other, or a lattice, whose own mu does not matter. Couplings lam of
@@ -83,17 +85,61 @@ def at_density(sc: Superconductor, T: object, density: object) -> Superconductor
         T: temperature [K].
         density: electrons of both spins: per cell of a lattice; of bands in 2D [meV] in units of one state per kappa,
             so that normal electrons at T = 0 are sum_i 2 m_i mu_i, in 3D sum_i 4/3 (m_i mu_i)^(3/2) [meV^(3/2)]
-            (`jaxgap.equations.occupation` has the electrons per area and volume). Holes of hole bands are subtracted.
+            (`jaxgap.equations.occupation` has the electrons per area and volume). Holes of hole bands are subtracted. None: the
+            system's own.
+        branch: the state whose electrons are counted, as for `solve`.
 
     Raises:
         InputError: if no mu gives such a density, or a band is not parabolic, or all of them are hole bands.
         NotConvergedError: if mu was not found; under tracing mu is NaN instead.
     """
     T, n = checked_temperature(T), checked_density(sc, density)
-    filled = _filled(sc.bare, T, n)
-    if is_concrete(filled) and not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(filled)):
-        raise NotConvergedError(f"No chemical potential was found at which the density is {float(n):g} at T = {float(T):g} K.")
-    return filled
+    pattern = None if branch is None else sign_pattern(branch, sc.signed)
+    found = _filled(replace(sc, density=None).bare, T, n, None, pattern)
+    check_found(found, n, T)
+    return found
+
+
+def filled(
+    sc: Superconductor,
+    T: Scalar,
+    Delta_0: Inexact[Array, "channel"] | None = None,
+    pattern: Float[Array, "band"] | None = None,
+) -> Superconductor:
+    """The system, if it has a mu of its own; else with the mu at which the state of a start or of a sign pattern, as `solve`
+    takes them, has its density. That mu is NaN if it was not found."""
+    if sc.density is None:
+        return sc
+    check(Delta_0 is None or not jnp.iscomplexobj(Delta_0), "start", "be real at a fixed density", "complex amplitudes")
+    return _filled(replace(sc, density=None).bare, T, sc.density, Delta_0, pattern)
+
+
+def refilled(sc: Superconductor, T: Scalar, solution: Solution) -> Superconductor:
+    """`filled`, without its search, beside a solution that has been found: with the same derivatives."""
+    found = solution.superconductor
+    return beside(_as_fine(sc, found), T, solution.Delta.real, found.mus[0], solution.converged)
+
+
+def beside(
+    sc: Superconductor, T: Scalar, Delta: Float[Array, "channel"], mu: Scalar, trusted: Bool[Array, ""]
+) -> Superconductor:
+    """`filled`, of which amplitudes [meV] and the first mu [meV] are known."""
+    if sc.density is None:
+        return sc
+    below = replace(sc, density=None).bare
+    frozen, T_0, Delta, mu = jax.lax.stop_gradient((below, T, Delta, mu))
+    shift = mu - frozen.mus[0]
+    found = frozen.shifted(shift)
+    depth = found.depth + thermal_energy(T_0)
+    theta = below, T, sc.density, depth / _room(found, depth)
+    return below.shifted(at_root(_residual, jnp.append(Delta, shift), theta, trusted)[-1])
+
+
+def check_found(found: Superconductor, density: Scalar, T: Scalar) -> None:
+    """Raise `NotConvergedError` if no mu was found; skipped for what JAX traces."""
+    if is_concrete(found) and not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(found)):
+        many = f"the density is {float(density):g} at T = {float(T):g} K"
+        raise NotConvergedError(f"No chemical potential was found at which {many}.")
 
 
 @takes_solution
@@ -103,25 +149,24 @@ def density_of(solution: Solution) -> Float[Array, ""]:
 
 
 def checked_density(sc: Superconductor, density: object) -> Float[Array, ""]:
-    """The density as a number that the system can have."""
+    """The density, that of the system if it is None, as a number that the system can have."""
+    density = sc.density if density is None else density
+    check(density is not None, "density", "be given, as an argument or by the system", "neither")
     check_finite("density", density)
     n = jnp.asarray(cast(Real, density), jnp.float64)
     check(n.ndim == 0, "density", "be one number", f"shape {n.shape}")
-    if isinstance(sc, Lattice):
-        most = 2 * len(sc.orbitals)
-        inside = not is_concrete(n) or 0 < float(n) < most
-        check(inside, "density", f"lie between 0 and {most} electrons per cell, for {len(sc.orbitals)} orbitals", density)
-        return n
-    if is_concrete(sc):
-        masses = [float(band.tangent[0]) for band in sc.bands]
-        check(max(masses) > 0, "sc", "have an electron band for a density: hole bands have no lowest state", "hole bands alone")
-        if is_concrete(n) and min(masses) > 0:
-            check(float(n) > 0, "density", "be positive", density)
+    sc.check_density(n)
     return n
 
 
 @program
-def _filled(sc: Superconductor, T: Scalar, density: Scalar) -> Superconductor:
+def _filled(
+    sc: Superconductor,
+    T: Scalar,
+    density: Scalar,
+    Delta_0: Float[Array, "channel"] | None,
+    pattern: Float[Array, "band"] | None,
+) -> Superconductor:
     frozen, T_0, n_0 = jax.lax.stop_gradient((sc, T, density))
     C, (first, depth) = len(frozen.channels), _first(frozen, T_0, n_0)
     bottom = first - 2 * depth
@@ -129,9 +174,10 @@ def _filled(sc: Superconductor, T: Scalar, density: Scalar) -> Superconductor:
 
     def step(s: Filled) -> Filled:
         here = s.meshed.shifted(bottom + s.y[-1])
-        solution = solve_core(_as_fine(here, frozen), T_0, None, None, DEFAULT_RULE)
+        solution = solve_core(_as_fine(here, frozen), T_0, Delta_0, pattern, DEFAULT_RULE)
         meshed = _as_fine(frozen, solution.superconductor)
-        x = jnp.where(solution.status <= Status.NORMAL, solution.Delta.real, 0.0)
+        known = solution.status <= Status.TRIVIAL
+        x = jnp.where(known, solution.Delta.real, 0.0)
         few = occupation(_as_fine(here, meshed), x, T_0) < n_0
         low, high = jnp.where(few, s.y[-1], s.low), jnp.where(few, s.high, s.y[-1])
         root = newton(_equations, jnp.append(x, s.y[-1]), (meshed.shifted(bottom), T_0, n_0, unit))
@@ -140,7 +186,7 @@ def _filled(sc: Superconductor, T: Scalar, density: Scalar) -> Superconductor:
         reach = depth * 2.0**s.rounds
         halved = jnp.where(jnp.isinf(low), high - reach, jnp.where(jnp.isinf(high), low + reach, (low + high) / 2))
         y = jnp.where(taken, root.x, jnp.append(x, halved))
-        found = taken & (solution.status <= Status.NORMAL)
+        found = taken & known
         return Filled(y, low, high, meshed, jnp.abs(y[-1] - s.y[-1]), found, s.rounds + 1)
 
     inf = jnp.asarray(jnp.inf)
@@ -192,33 +238,13 @@ def _first(sc: Superconductor, T: Scalar, density: Scalar) -> tuple[Float[Array,
         return shift, sc.shifted(shift).depth + thermal_energy(T)
     depth = sc.depth + jnp.abs(sc.mu)
     coarse = eqx.tree_at(lambda s: s.mesh, sc, jnp.asarray(COARSE if sc.dimension == 2 else COARSE / 4))
-    warm = jnp.maximum(T, SMEARED * depth / k_B)
-
-    def few(shift: Scalar) -> Bool[Array, ""]:
-        return normal_occupation(coarse.shifted(shift), warm) < density
-
-    left, right = bisected(few, -sc.mu - depth, depth - sc.mu, HALVINGS)
-    return (left + right) / 2, depth
+    return normal_shift(coarse, jnp.maximum(T, SMEARED * depth / k_B), density), depth
 
 
 def normal_shift(sc: Superconductor, T: Scalar, density: Scalar) -> Float[Array, ""]:
-    """How far the mu at which bands have so many electrons in their normal state is from theirs [meV]. No derivatives."""
-
-    def few(shift: Scalar) -> Bool[Array, ""]:
-        return normal_occupation(sc.shifted(shift), T) < density
-
-    return lowest_shift(sc, few, T)
-
-
-def lowest_shift(sc: Superconductor, few: Callable[[Scalar], Bool[Array, ""]], T: Scalar) -> Float[Array, ""]:
-    """How far mu has to be moved until there are no longer too `few` electrons [meV]."""
-
-    def outside(reach: Scalar) -> Bool[Array, ""]:
-        return (few(reach) | ~few(-reach)) & (reach < FARTHEST)
-
-    reach = jax.lax.while_loop(outside, lambda reach: 4 * reach, sc.depth + thermal_energy(T) + 1.0)
-    left, right = bisected(few, -reach, reach, HALVINGS)
-    return (left + right) / 2
+    """How far the mu at which the normal state has so many electrons is from that of the system [meV]. No derivatives."""
+    reach = sc.depth + thermal_energy(T) + 1.0
+    return rising_root(lambda shift: normal_occupation(sc.shifted(shift), T) - density, jnp.zeros(()), reach, ROUNDING * reach)
 
 
 def _room(sc: Superconductor, depth: Scalar) -> Float[Array, ""]:

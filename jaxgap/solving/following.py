@@ -10,7 +10,7 @@ from jaxgap.equations.gap_equations import equations
 from jaxgap.equations.gauge import vanishing
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.newton import Root, ahead
-from jaxgap.solving.critical import instability
+from jaxgap.solving.onset import onset_at
 from jaxgap.solving.path import Path, from_T_c, from_temperature, gap_scale, picked_up
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.walk import CAREFUL, ENOUGH, Signs, Walk, begin, either, evaluated, go_on, going
@@ -78,7 +78,7 @@ def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Trac
     The amplitude a there solves v . r(a v) = 0, which is negative for small a below T_c and positive for large a. It is looked
     for in the same loop: another place where the equations are evaluated would have to be compiled.
     """
-    T_c, v = instability(sc)
+    T_c, v = onset_at(sc)[:2]
     sc = for_walk(sc, T_c)
     superconducting, T_0 = T_c > T, picked_up(T, T_c)
     T_c, shortest, with_matrix = jnp.where(superconducting, T_c, 0.0), _shortest(T_0, T, RESOLUTION), equations(rule)

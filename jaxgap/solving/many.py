@@ -41,11 +41,12 @@ from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, alike, newton, norm
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.small import solved
+from jaxgap.solving.core import solve_core, unless_nothing
+from jaxgap.solving.filling import filled
 from jaxgap.solving.finer import refines
 from jaxgap.solving.judge import judge, status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
 from jaxgap.solving.normal_state import setting_in
-from jaxgap.solving.one import solve_core, unless_nothing
 from jaxgap.solving.path import Path, from_T_c, from_temperature, picked_up, weak_coupling_gap
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.starts import starting_amplitudes
@@ -147,6 +148,8 @@ def solve_many(
     pattern = None if branch is None else sign_pattern(branch, systems.signed)
 
     # === solve
+    if systems.density is not None:
+        systems = jax.vmap(lambda sc, T, x: filled(sc, T, x, pattern))(systems, T, x)
     return many_core(systems, T, x, pattern, rule, ways)
 
 

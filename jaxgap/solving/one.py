@@ -11,21 +11,17 @@ from typing import cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Inexact, Int
+from jaxtyping import Array, Inexact
 
-from jaxgap.equations.gauge import implicit_amplitudes
-from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite, is_concrete
-from jaxgap.numerics.programs import program
-from jaxgap.numerics.types import Numbers, Real
-from jaxgap.solving.entry import takes_system
-from jaxgap.solving.finer import begun, escalation, settled, unseen
-from jaxgap.solving.following import follow_from_T_c, follow_from_zero
-from jaxgap.solving.judge import status_of
-from jaxgap.solving.labels import has_signs, label_of, sign_pattern
-from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
-from jaxgap.spectra.mesh import coarser
+from jaxgap.numerics.types import Numbers
+from jaxgap.solving.core import solve_core
+from jaxgap.solving.entry import checked_temperature, takes_any_filling
+from jaxgap.solving.filling import check_found, filled
+from jaxgap.solving.finer import escalation
+from jaxgap.solving.labels import sign_pattern
+from jaxgap.solving.solution import Solution, Status
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
 __all__ = ["solve"]
@@ -34,7 +30,7 @@ LARGEST_START = 1e3
 """Largest amplitude of a start, in units of Omega: solutions are of the order of lambda Omega."""
 
 
-@takes_system
+@takes_any_filling
 def solve(
     sc: Superconductor,
     T: object,
@@ -46,7 +42,8 @@ def solve(
 ) -> Solution:
     """Solve the gap equations of `sc` at temperature T [K].
 
-    Without `start` and `branch` it returns the branch connected to T_c: the normal state at and above T_c.
+    Without `start` and `branch` it returns the branch connected to T_c: the normal state at and above T_c. Of a system with a
+    density the chemical potential is found with the amplitudes (`jaxgap.at_density`), and the solution's system has it.
 
     Args:
         sc: the system.
@@ -74,29 +71,18 @@ def solve(
     pattern = None if branch is None else sign_pattern(branch, sc.signed)
 
     # === solve
+    given, sc = sc.density, filled(sc, T, Delta_0, pattern)
     solution = solve_core(sc, T, Delta_0, pattern, rule)
     if not is_concrete(solution):
         return solution
     for factor in escalation(sc):
         if int(solution.status) == Status.INACCURATE:
             solution = solve_core(sc, T, amplitudes(solution, sc), pattern, Rule(*(factor * n for n in rule)))
+    if throw and given is not None:
+        check_found(sc, given, T)
     if throw and not bool(solution.converged):
         raise NotConvergedError(f"solve at T = {float(T):g} K: {Status(int(solution.status)).sentence}")
     return solution
-
-
-def checked_temperature(T: object) -> Float[Array, ""]:
-    check_finite("T", T)
-    T = jnp.asarray(cast(Real, T), jnp.float64)
-    check(
-        T.ndim == 0,
-        "T",
-        "be one number [K] (for many temperatures: jax.vmap(lambda T: solve(sc, T))(T))",
-        f"shape {T.shape}",
-    )
-    if is_concrete(T):
-        check(float(T) >= 0, "T", "not be negative [K]", float(T))
-    return T
 
 
 def amplitudes(start: object, sc: Superconductor) -> Inexact[Array, "channel"]:
@@ -115,61 +101,3 @@ def amplitudes(start: object, sc: Superconductor) -> Inexact[Array, "channel"]:
     n = len(sc.channels)
     check(Delta.shape == (n,), "start", f"have one amplitude per channel ({', '.join(sc.channels)})", f"shape {Delta.shape}")
     return jax.lax.stop_gradient(Delta)
-
-
-@program
-def solve_core(
-    sc: Superconductor,
-    T: Float[Array, ""],
-    Delta_0: Inexact[Array, "channel"] | None,
-    pattern: Float[Array, "band"] | None,
-    rule: Rule,
-) -> Solution:
-    """`solve` in stages: find (without derivatives), judge, attach the implicit derivative."""
-    frozen, T_found = jax.lax.stop_gradient((sc, T))
-
-    # === find
-    if Delta_0 is not None:
-        root, on_branch = begun(frozen, T_found, pack(Delta_0), rule), jnp.array(True)
-    elif pattern is not None:
-        track = follow_from_zero(coarser(frozen), T_found, pattern, rule)
-        root, on_branch = track.root, track.arrived
-    else:
-        track = follow_from_T_c(coarser(frozen), T_found, rule)
-        root, on_branch = track.root, track.arrived
-
-    # === judge
-    found = settled(sc, T_found, root, rule)
-    sc, root, x, verdict = found.superconductor, found.root, found.x, found.verdict
-    frozen = jax.lax.stop_gradient(sc)
-    on_branch &= found.near if Delta_0 is None else True
-    if pattern is not None:
-        on_branch &= has_signs(frozen, unpack(root.x, len(sc.channels)), pattern)
-    zero = Status.NORMAL if Delta_0 is None and pattern is None else Status.TRIVIAL
-    status = status_of(verdict, found.vanished, root.converged, on_branch, zero)
-    status = jnp.where((status == Status.NORMAL) & unseen(frozen, T_found), int(Status.INACCURATE), status)
-    trusted = root.converged & verdict.valid & on_branch
-
-    # === differentiate
-    Delta = implicit_amplitudes(sc, T, unpack(x, len(sc.channels)), trusted, root.jacobian, rule)
-    Delta = unless_nothing(Delta, status)
-    return Solution(
-        superconductor=sc,
-        T=T,
-        Delta=Delta.astype(jnp.complex128),
-        status=status,
-        label=label_of(frozen, jax.lax.stop_gradient(Delta)),
-        residual=root.residual,
-        steps=root.steps,
-        sigma_min=verdict.sigma_min,
-        quadrature_error=verdict.quadrature_error,
-        differentiable=verdict.differentiable(trusted),
-        unstable_amplitude=verdict.unstable_amplitude,
-        unstable_phase=verdict.unstable_phase,
-    )
-
-
-def unless_nothing(Delta: Inexact[Array, "channel"], status: Int[Array, ""]) -> Inexact[Array, "channel"]:
-    """`Delta`; NaN, with its derivatives, where the status says that there is no such state."""
-    has = jnp.isin(status, jnp.array(HAS_AMPLITUDES))
-    return Delta * jnp.where(has, 1.0, jnp.nan)

@@ -37,6 +37,7 @@ __all__ = [
     "local_functions_alone",
     "occupation_alone",
     "sums_alone",
+    "filled",
 ]
 
 Scalar = Float[Array, ""]
@@ -102,7 +103,7 @@ def occupation_alone(
     """Electrons (`ClusterSpectrum.occupation`) where each band of a cluster pairs alone."""
     bands, nodes = nodes_of_intervals(sc, intervals_alone(sc, cluster), Delta, T, rule.single)
     sense, z = jnp.stack([sc.bands[i].sense for i in bands])[:, None], energies_alone(sc, bands, nodes.kappa)
-    n = nodes.integral(sense * _filled(sense * z, abs2(pick(Delta, bands))[:, None], thermal_energy(T)))
+    n = nodes.integral(sense * filled(sense * z, abs2(pick(Delta, bands))[:, None], thermal_energy(T)))
     at = [sum((n[k] for k, i in enumerate(bands) if i == band), jnp.zeros(())) for band in cluster.bands]
     return jnp.stack(at)
 
@@ -121,7 +122,7 @@ def by_band(
     return jnp.stack(found)
 
 
-def _filled(z: Float[Array, "*k"], gap2: Float[Array, "*#k"], kT: Scalar) -> Float[Array, "*k"]:
+def filled(z: Float[Array, "*k"], gap2: Float[Array, "*#k"], kT: Scalar) -> Float[Array, "*k"]:
     """1 - (zeta / E) tanh(E / 2 k_B T) = 2 f(E) + tanh(E / 2 k_B T) (E - zeta) / E, without a difference far above mu."""
     E = safe_sqrt(z**2 + gap2)
     gapped = E > 0

@@ -12,7 +12,7 @@ from jaxtyping import Array, Complex, Float, Inexact
 from jaxgap.model.band import Band
 from jaxgap.numerics.hyperbolic import level_entropy, log_cosh, tanh_over
 from jaxgap.spectra.cluster import LocalFunctions, OwnSums
-from jaxgap.spectra.one_band import OneBand, combined, density_alone
+from jaxgap.spectra.one_band import OneBand, by_band, combined, density_alone, filled
 from jaxgap.spectra.pair import abs2, pair_sum, safe_sqrt
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import NODES_AT_ROOTS, Interval, Nodes, integrand_peaks, nodes_of_band
@@ -51,7 +51,9 @@ class OneTable(OneBand, OwnSums):
         return nodes.integral(pair_sum(E, thermal_energy(T)))
 
     def occupation(self, T: Scalar, rule: Rule) -> Float[Array, ""]:
-        return self.band.electrons_inside(self.superconductor.Omega, thermal_energy(T), self.superconductor.dimension)
+        zeta, nodes, _ = self._at_temperature(self.gap, T, rule)
+        paired = nodes.integral(filled(zeta, abs2(self.gap), thermal_energy(T)))
+        return jnp.sum(by_band(self.superconductor, self.cluster, self.Delta, T, paired[None]))
 
     def linear_kernel(self, T: Scalar, rule: Rule) -> Float[Array, "1"]:
         zeta, nodes, _ = self._at_temperature(0 * self.gap, T, rule)

@@ -23,9 +23,10 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, NotConvergedError, check, check_finite, is_concrete
 from jaxgap.numerics.chunks import all_in_chunks
 from jaxgap.numerics.programs import program
-from jaxgap.solving.entry import takes_system
+from jaxgap.solving.core import solve_core
+from jaxgap.solving.entry import checked_temperature, takes_system
 from jaxgap.solving.labels import Label, signs_of, winding_of
-from jaxgap.solving.one import checked_temperature, solve, solve_core
+from jaxgap.solving.one import solve
 from jaxgap.solving.solution import Solution, Status, stability_in_words
 from jaxgap.spectra.minima import GAPLESS
 from jaxgap.spectra.quadrature import DEFAULT_RULE

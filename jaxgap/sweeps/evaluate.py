@@ -29,6 +29,7 @@ from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.programs import KNOWN, counted
 from jaxgap.observables.quantities import DELTA
 from jaxgap.observables.quantity import Quantity
+from jaxgap.solving.filling import refilled
 from jaxgap.solving.finer import escalation
 from jaxgap.solving.labels import Label
 from jaxgap.solving.many import Ways, cut_for, goes_the_long_way, solve_many
@@ -169,13 +170,15 @@ class Evaluator:
     def _of_one(self, family: Section, rule: Rule, real: bool, element: Any) -> dict[str, Any]:
         """All variables of one point: NaN, and -1 for an integer, where the solution asked for was not found."""
         row, solution = element
+        asked, T = family.at(*row)
         out = {"status": solution.status, "residual": solution.residual, "Delta_found": solution.Delta}
         slopes = self._slopes(family, row, solution, rule, real) if self.along else {}
         for one in self.quantities:
             if isinstance(one, Sensitivity):
                 value = slopes[one.function][..., self.along.index(one.along)]
             else:
-                value = one(solution.superconductor, solution.T, solution)
+                # What is of the system alone is of the one asked for: at a density it has a mu of its own.
+                value = one(solution.superconductor if one.of_solution else asked, T, solution)
             value = value.real if self.real and one.function is DELTA.function else value
             out[one.name] = _kept(value, solution.converged) if one.of_solution else value
         return out
@@ -201,11 +204,11 @@ class Evaluator:
         differentiated = {one.function: one for one in self.sensitivities}
 
         def values(p: Any) -> list[Any]:
-            sc, T = self._moved(family, row, p)
-            sc = with_fineness(sc, fineness(solution.superconductor))
+            asked, T = self._moved(family, row, p)
+            sc = with_fineness(refilled(asked, T, solution), fineness(solution.superconductor))
             Delta = implicit_amplitudes(sc, T, D, trusted, jacobian, rule).astype(complex)
             there = eqx.tree_at(lambda s: (s.superconductor, s.T, s.Delta), solution, (sc, T, Delta))
-            return [one(sc, T, there) for one in differentiated.values()]
+            return [one(sc if one.of_solution else asked, T, there) for one in differentiated.values()]
 
         # All directions together: one program, whatever their number.
         return dict(zip(differentiated, jax.jacfwd(values)(jnp.zeros(len(self.along))), strict=True))

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxgap.equations.groups import coupled_groups
+from jaxgap.model.superconductor import check_known_mu
 from jaxgap.numerics.checks import check
 from jaxgap.observables.quantity import Quantity
 from jaxgap.solving.labels import sign_pattern
@@ -76,6 +77,8 @@ def work(
     """The work of a sweep, checked."""
     sc = points.family.sc
     check(mode in MODES, "mode", f"be one of {', '.join(MODES)}", repr(mode))
+    if mode != "branch":
+        check_known_mu(sc)  # Every state of a density has its own.
     chosen = branch is not None or start is not None
     check(mode == "branch" or not chosen, "mode", 'be "branch" where a branch or a start is given', repr(mode))
     check(branch is None or start is None, "start", "not be given together with `branch`", "both")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgap.numerics.bracket import bisected, bisected_on_host
+from jaxgap.numerics.bracket import bisected, bisected_on_host, rising_root
 
 ROOTS = np.array([0.1, 0.5, 2.0 / 3.0, 0.999])
 
@@ -38,3 +38,16 @@ def test_what_is_nowhere_like_the_first_end_narrows_to_it():
     """NaN is like no end: the bracket shrinks to the first one, and nothing loops."""
     first, last = bisected(lambda x: jnp.nan * x > 0, jnp.ones(()), 2 * jnp.ones(()))
     assert float(first) == float(last) == 1.0
+
+
+def test_secants_inside_a_bracket_that_grows():
+    """Of smooth, of broken and of stepped rising functions, from wherever it begins, and in a batch."""
+    for f, root in (
+        (lambda x: jnp.expm1(x - 3.0), 3.0),
+        (lambda x: jnp.where(x < -40.0, 0.01, 5.0) * (x + 40.0), -40.0),
+        (lambda x: jnp.where(x < 7.25, -1.0, 2.0), 7.25),
+        (lambda x: jnp.tanh(x / 1e-3) + 0.0 * x, 0.0),
+    ):
+        starts = jnp.array([-50.0, 0.3, root + 1e-9, 80.0])
+        found = jax.vmap(lambda x, f=f: rising_root(f, x, jnp.ones(()), jnp.asarray(1e-12)))(starts)
+        np.testing.assert_allclose(found, root, atol=2e-12)
