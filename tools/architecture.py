@@ -30,6 +30,7 @@ FLOORS = (
     "materials",
     "spectra",
     "equations",
+    "selfenergy",
     "solving",
     "states",
     "continuation",
