@@ -49,6 +49,10 @@ from jaxgap.model.couplings import couplings_from_literature as couplings_from_l
 from jaxgap.model.family import Path as Path
 from jaxgap.model.forms import channel as channel
 from jaxgap.model.forms import smooth as smooth
+from jaxgap.model.interaction import MatsubaraCutoff as MatsubaraCutoff
+from jaxgap.model.interaction import Modes as Modes
+from jaxgap.model.interaction import Retarded as Retarded
+from jaxgap.model.interaction import Shell as Shell
 from jaxgap.model.lattice import Lattice as Lattice
 from jaxgap.model.lattice import lattice as lattice
 from jaxgap.model.parabolic import parabolic_band as parabolic_band

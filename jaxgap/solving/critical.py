@@ -27,6 +27,7 @@ from jaxgap.equations.linear import (
     normal_places,
     pair_susceptibility,
 )
+from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import spread
 from jaxgap.numerics.characteristic import LARGEST, changes_of_sign, coefficients
@@ -35,7 +36,7 @@ from jaxgap.numerics.gathered import of_those_left
 from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.marginal import MarginalSpace, differentiable, marginal_space, mean_eigenvalue
 from jaxgap.numerics.programs import program
-from jaxgap.solving.entry import takes_system
+from jaxgap.solving.entry import takes_any_system, takes_system
 from jaxgap.solving.normal_state import (
     CLOSE,
     FEW,
@@ -48,6 +49,7 @@ from jaxgap.solving.normal_state import (
     search_from,
     top_of,
 )
+from jaxgap.solving.retarded import critical_temperature_of
 
 __all__ = [
     "critical_temperature",
@@ -99,7 +101,7 @@ class Onset(NamedTuple):
     a complex pair of eigenvalues: possible only without detailed balance. 0 if there is none."""
 
 
-@takes_system
+@takes_any_system
 def critical_temperature(sc: Superconductor) -> Float[Array, ""]:
     """T_c,lin [K]: the largest temperature at which lambda K has the real eigenvalue 1; 0 if there is none. (NaN on a lattice
     where there is none down to what its largest mesh resolves, and electrons attract each other.)
@@ -108,7 +110,7 @@ def critical_temperature(sc: Superconductor) -> Float[Array, ""]:
     coupling) the derivative is that of the mean of their temperatures: exact in every direction in which they stay together,
     such as that of a tied parameter, else the mean of both sides of T_c = max. NaN where the eigenvalue is defective.
     """
-    return _temperature(sc)
+    return critical_temperature_of(sc) if isinstance(sc, RetardedSuperconductor) else _temperature(sc)
 
 
 @takes_system

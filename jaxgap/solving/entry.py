@@ -17,7 +17,7 @@ from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.solving.solution import Solution, check_single
 from jaxgap.solving.state import PairedState
 
-__all__ = ["check_one_solution", "takes_solution", "takes_system"]
+__all__ = ["check_one_solution", "takes_any_system", "takes_solution", "takes_system"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,6 +25,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 def takes_system(function: F) -> F:
     """A function whose first argument is a system."""
     return _entry(function, "sc", check_one_system)
+
+
+def takes_any_system(function: F) -> F:
+    """The same, where it may have a retarded interaction, too."""
+    return _entry(function, "sc", functools.partial(check_one_system, retarded=True))
 
 
 def takes_solution(function: F) -> F:

@@ -15,15 +15,17 @@ from jaxtyping import Array, Float, Inexact, Int
 
 from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.equations.pairing import pack, unpack
+from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Numbers, Real
-from jaxgap.solving.entry import takes_system
+from jaxgap.solving.entry import takes_any_system
 from jaxgap.solving.finer import begun, escalation, settled, unseen
 from jaxgap.solving.following import follow_from_T_c, follow_from_zero
 from jaxgap.solving.judge import status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
+from jaxgap.solving.retarded import solve_retarded
 from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
 from jaxgap.spectra.mesh import coarser
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
@@ -34,7 +36,7 @@ LARGEST_START = 1e3
 """Largest amplitude of a start, in units of Omega: solutions are of the order of lambda Omega."""
 
 
-@takes_system
+@takes_any_system
 def solve(
     sc: Superconductor,
     T: object,
@@ -74,6 +76,9 @@ def solve(
     pattern = None if branch is None else sign_pattern(branch, sc.signed)
 
     # === solve
+    if isinstance(sc, RetardedSuperconductor):
+        check(rule == DEFAULT_RULE, "rule", "be left out with a retarded interaction (it has `frequencies`)", rule)
+        return solve_retarded(sc, T, Delta_0, pattern, throw)
     solution = solve_core(sc, T, Delta_0, pattern, rule)
     if not is_concrete(solution):
         return solution

@@ -47,7 +47,8 @@ _SENTENCES = {
     Status.NOT_CONVERGED: "No solution was found; start nearer to one (`start=`), or follow the branch from low temperature.",
     Status.INACCURATE: "Converged, but the quadrature error exceeds the promised accuracy (a nearly gapless state close to "
     "T = 0); pass a finer `rule`, for example Rule(overlap=96, single=48), or on a lattice, whose largest mesh does not "
-    "resolve the gap or the temperature, a larger `tolerance`.",
+    "resolve the gap or the temperature, a larger `tolerance`; of a retarded interaction, whose Matsubara frequencies end too "
+    "low, more `frequencies`.",
     Status.INVALID: "The system or the temperature is not valid: a NaN, a negative temperature or Omega <= 0.",
 }
 
