@@ -26,6 +26,7 @@ from jaxgap.numerics.checks import InputError, NotConvergedError, check, is_conc
 from jaxgap.numerics.implicit import SINGULAR, at_root
 from jaxgap.numerics.newton import Root, newton
 from jaxgap.numerics.programs import program
+from jaxgap.selfenergy.continuation import MORE_POINTS, POINTS
 from jaxgap.selfenergy.eliashberg import (
     Equations,
     amplitude_jacobian,
@@ -41,6 +42,7 @@ from jaxgap.selfenergy.frequencies import MOST, settled, truncation_error
 from jaxgap.selfenergy.leading import leading
 from jaxgap.selfenergy.onset import onset_of
 from jaxgap.solving.labels import has_signs, label_of
+from jaxgap.solving.real_axis import ContinuedState, Edges, edges_of, on_real_axis, rounds_of
 from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
 from jaxgap.spectra.cluster import LocalFunctions
 from jaxgap.spectra.quadrature import Rule
@@ -95,28 +97,44 @@ class RetardedSolution(Solution):
         E, Delta = equations_of(sc, self.T), self.self_energy.Phi / self.self_energy.Z
         return jnp.where(_balanced(sc), free_energy(Delta, E, sc.band_densities, self.T), jnp.nan)
 
-    def energies(self, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:
-        raise InputError(retarded_refused("solution"))
+    # --- at real energies -----------------------------------------------------------------------------------------------
+
+    def continued(self, points: int = POINTS, rounds: int | None = None) -> ContinuedState:
+        """The state at real energies, from Pade approximants through so many Matsubara frequencies and so many `rounds` of the
+        exact formula (as many as are cheap)."""
+        sc, own = cast(RetardedSuperconductor, self.superconductor), self.self_energy
+        return on_real_axis(sc, self.T, own.Z, own.Phi, points, rounds_of(sc) if rounds is None else rounds)
+
+    def gap_edges(self) -> Edges:
+        """Where Re Delta_i(E) = E for every band [meV], and how well that is known."""
+        rounds = rounds_of(cast(RetardedSuperconductor, self.superconductor))
+        E, other = edges_of(self.continued()), edges_of(self.continued(MORE_POINTS, rounds - 1))
+        return Edges(E, jnp.abs(E - other))
 
     def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> Complex[Array, "band *k"]:
-        raise InputError(retarded_refused("solution"))
+        return self.continued().green_function(kappa, z)
 
     def green_function_at(self, k: Float[Array, "k *axis"], z: Complex[Array, "omega"]) -> Complex[Array, "band k omega"]:
-        raise InputError(retarded_refused("solution"))
+        return self.continued().green_function_at(k, z)
 
     def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
-        raise InputError(retarded_refused("solution"))
+        return self.continued().local_functions(z)
 
     def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
-        raise InputError(retarded_refused("solution"))
+        return self.continued().local_functions_at(z)
 
     def normal_green_function(self, z: Complex[Array, ""]) -> Complex[Array, "band"]:
-        raise InputError(retarded_refused("solution"))
+        return self.continued().normal_green_function(z)
 
     def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:
-        raise InputError(retarded_refused("solution"))
+        return self.continued().density_of_states(omega)
 
     def singular_energies(self) -> Float[Array, "peak"]:
+        return self.continued().singular_energies()
+
+    # --- of mean-field states alone -------------------------------------------------------------------------------------
+
+    def energies(self, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:
         raise InputError(retarded_refused("solution"))
 
     def entropy(self) -> Float[Array, ""]:
