@@ -120,7 +120,7 @@ def phase_map(Delta: Gap, E: Equations) -> Float[Array, "n n"]:
     return ((K.omega / W)[:, :, None, None] * sums / R).reshape(b * s, b * s)
 
 
-def free_energy(Delta: Gap, E: Equations, N: Float[Array, "band"], T: Float[Array, ""]) -> Float[Array, ""]:
+def free_energy(Delta: Gap, E: Equations, N: Float[Array, "band"]) -> Float[Array, ""]:
     """Of a solution, relative to the normal state [meV^2 times the unit of N]. It needs N_i lambda_ij = N_j lambda_ji."""
     omega, W = E.K.omega, self_energy(Delta, E)[0]
     R = jnp.sqrt(omega**2 + Delta**2)
