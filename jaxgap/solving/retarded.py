@@ -33,7 +33,7 @@ from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
 from jaxgap.spectra.cluster import LocalFunctions
 from jaxgap.spectra.quadrature import Rule
 
-__all__ = ["RetardedSolution", "SelfEnergy", "critical_temperature_of", "solve_retarded"]
+__all__ = ["RetardedSolution", "SelfEnergy", "critical_temperature_of", "solve_retarded", "with_frequencies"]
 
 WEAK = 0.1
 """Cross amplitude of a start by signs, in units of the scale."""
@@ -96,18 +96,23 @@ class RetardedSolution(Solution):
 
 def critical_temperature_of(sc: RetardedSuperconductor) -> Float[Array, ""]:
     """T_c [K] with so many frequencies as it needs, where numbers are known: found with few, and once more with those."""
+    settled_sc = with_frequencies(sc)
+    T_c = _temperature(settled_sc)
+    nothing = is_concrete(T_c) and settled_sc.frequencies == MOST and bool(jnp.isnan(T_c))
+    return jnp.zeros(()) if nothing else T_c
+
+
+def with_frequencies(sc: RetardedSuperconductor) -> RetardedSuperconductor:
+    """The system with so many Matsubara frequencies as its T_c needs, unless it has a number of them, or is traced."""
     if sc.frequencies or not is_concrete(sc):
-        return _temperature(replace(sc, frequencies=sc.frequencies or FREQUENCIES))
+        return replace(sc, frequencies=sc.frequencies or FREQUENCIES)
     N = FIRST
-    while True:
-        some = replace(sc, frequencies=N)
-        T_c = _temperature(some)
+    while N < MOST:
+        T_c = _temperature(replace(sc, frequencies=N))
         if np.isfinite(T_c):
-            enough = cast(int, settled(sc, T_c).frequencies)
-            return T_c if enough <= N else _temperature(replace(sc, frequencies=enough))
-        if N == MOST:
-            return jnp.zeros(())
+            return settled(sc, T_c)
         N *= 16
+    return replace(sc, frequencies=MOST)
 
 
 @program
