@@ -69,6 +69,8 @@ from jaxgap.numerics.implicit import at_root as at_root
 from jaxgap.numerics.provenance import VERSION as __version__  # noqa: F401
 from jaxgap.phases.diagram import PhaseDiagram as PhaseDiagram
 from jaxgap.phases.diagram import phase_diagram as phase_diagram
+from jaxgap.selfenergy.phonon_cone import PhononCone as PhononCone
+from jaxgap.selfenergy.phonon_cone import phonon_cone as phonon_cone
 from jaxgap.solving.critical import critical_temperature as critical_temperature
 from jaxgap.solving.critical import linear_temperatures as linear_temperatures
 from jaxgap.solving.critical_filling import critical_temperature_at_density as critical_temperature_at_density

@@ -20,6 +20,8 @@ from jaxgap.observables.energies import wave_vector as wave_vector
 from jaxgap.observables.fermi_lines import FermiLine as FermiLine
 from jaxgap.observables.fermi_lines import FermiSurface as FermiSurface
 from jaxgap.observables.fermi_lines import fermi_surface as fermi_surface
+from jaxgap.observables.gap_edges import GapEdges as GapEdges
+from jaxgap.observables.gap_edges import gap_edges as gap_edges
 from jaxgap.observables.gaps import branch_minima as branch_minima
 from jaxgap.observables.gaps import coherence_peaks as coherence_peaks
 from jaxgap.observables.gaps import excitation_gap as excitation_gap

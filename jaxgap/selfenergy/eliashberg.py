@@ -22,6 +22,7 @@ with the eigenvalue rho of the largest real part. The free energy is Bardeen and
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
@@ -31,11 +32,13 @@ __all__ = [
     "Equations",
     "amplitude_jacobian",
     "equations_of",
+    "first_frequencies",
     "free_energy",
     "gap_residual",
     "linearised_map",
     "plain_step",
     "self_energy",
+    "self_energy_at",
 ]
 
 Gap = Float[Array, "band node"]
@@ -52,6 +55,12 @@ class Equations(NamedTuple):
     """sum over all frequencies of what is known at the nodes."""
 
 
+def first_frequencies(sc: RetardedSuperconductor, T: Float[Array, ""], count: int) -> Kernels:
+    """Sums at the lowest frequencies, of which some are no nodes."""
+    omega_c = jnp.zeros(()) if sc.omega_c is None else sc.omega_c
+    return kernels(mesh(sc.frequencies or FREQUENCIES), *sc.forms, omega_c, T, np.arange(count))
+
+
 def equations_of(sc: RetardedSuperconductor, T: Float[Array, ""]) -> Equations:
     """Of a system whose `frequencies` are settled."""
     grid = mesh(sc.frequencies or FREQUENCIES)
@@ -61,18 +70,18 @@ def equations_of(sc: RetardedSuperconductor, T: Float[Array, ""]) -> Equations:
 
 
 def self_energy(Delta: Gap, E: Equations) -> tuple[Gap, Gap]:
-    """(W, Phi) that a gap function makes [meV]."""
-    K = E.K
-    R = jnp.sqrt(K.omega**2 + Delta**2)
-    sums = jnp.einsum("snk,jk->sjn", K.odd, K.omega / R) + K.tail[:, None]
-    W = K.omega + jnp.einsum("sij,sjn->in", E.lam, sums)
-    return W, _anomalous(Delta / R, E)
+    """(W, Phi) that a gap function makes at the nodes [meV]."""
+    return self_energy_at(Delta, E, E.K)
 
 
-def _anomalous(f: Gap, E: Equations) -> Gap:
-    """Phi of Delta / R."""
-    retarded = jnp.einsum("sij,sjn->in", E.lam, jnp.einsum("snk,jk->sjn", E.K.even, f))
-    return retarded + (E.instant @ (f @ E.K.instant))[:, None]
+def self_energy_at(Delta: Gap, E: Equations, at: Kernels) -> tuple[Float[Array, "band row"], Float[Array, "band row"]]:
+    """(W, Phi) that a gap function makes at other frequencies [meV]: those whose sums `at` are."""
+    R = jnp.sqrt(E.K.omega**2 + Delta**2)
+    sums = jnp.einsum("snk,jk->sjn", at.odd, E.K.omega / R) + at.tail[:, None]
+    W = at.omega + jnp.einsum("sij,sjn->in", E.lam, sums)
+    f = Delta / R
+    retarded = jnp.einsum("sij,sjn->in", E.lam, jnp.einsum("snk,jk->sjn", at.even, f))
+    return W, retarded + (E.instant @ (f @ at.instant))[:, None]
 
 
 def gap_residual(Delta: Gap, E: Equations) -> Gap:
@@ -120,7 +129,7 @@ def phase_map(Delta: Gap, E: Equations) -> Float[Array, "n n"]:
     return ((K.omega / W)[:, :, None, None] * sums / R).reshape(b * s, b * s)
 
 
-def free_energy(Delta: Gap, E: Equations, N: Float[Array, "band"], T: Float[Array, ""]) -> Float[Array, ""]:
+def free_energy(Delta: Gap, E: Equations, N: Float[Array, "band"]) -> Float[Array, ""]:
     """Of a solution, relative to the normal state [meV^2 times the unit of N]. It needs N_i lambda_ij = N_j lambda_ji."""
     omega, W = E.K.omega, self_energy(Delta, E)[0]
     R = jnp.sqrt(omega**2 + Delta**2)

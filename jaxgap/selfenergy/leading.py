@@ -31,9 +31,7 @@ def leading(M: Float[Array, "n n"]) -> Leading:
     M = jax.lax.stop_gradient(M)
     shift = jnp.max(jnp.sum(jnp.where(M < 0, -M, 0.0), axis=1))
     P = M + shift * jnp.eye(len(M))
-    for _ in range(SQUARINGS):
-        P = P / jnp.sqrt(jnp.sum(P * P))
-        P = P @ P
+    P = jax.lax.fori_loop(0, SQUARINGS, lambda _, P: (Q := P / jnp.sqrt(jnp.sum(P * P))) @ Q, P)
     # P is right left^T: its largest column and row are these.
     size = jnp.sum(P * P, axis=0)
     right = P[:, jnp.argmax(size)]

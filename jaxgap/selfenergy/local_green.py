@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Inexact
 
-__all__ = ["Local", "imaginary_sign", "inverse_in_the_open", "local_green_function", "shell_green_function"]
+__all__ = ["Local", "imaginary_sign", "inverse_in_the_open", "local_green_function", "local_matrix", "shell_green_function"]
 
 STEPS = 14
 """Of Newton for the sign of more than two bands; all but the last `UNSCALED` are scaled by (|S^-1| / |S|)^(1/2)."""
@@ -51,12 +51,22 @@ def local_green_function(
     mass: Float[Array, "band"],
 ) -> Local:
     """g and f of bands without edges: kappa from -infinity to infinity, 2D."""
-    # kappa counted from the mean kappa_F, which changes nothing, and keeps digits.
+    K = local_matrix(W, X, Phi, mu, mass)
+    d = jnp.concatenate([mass, -mass])
+    return _parts(-1j * jnp.pi * imaginary_sign(K) * d.reshape(1, -1, *[1] * (W.ndim - 2)))
+
+
+def local_matrix(
+    W: Float[Array, "band band *element"],
+    X: Float[Array, "band band *element"],
+    Phi: Inexact[Array, "band band *element"],
+    mu: Float[Array, "band"],
+    mass: Float[Array, "band"],
+) -> Complex[Array, "particle_and_hole particle_and_hole *element"]:
+    """K, with kappa counted from the mean kappa_F: that changes no integral over all kappa, and keeps digits."""
     centred = mu - jnp.mean(mass * mu) / mass
     d = jnp.concatenate([mass, -mass])
-    K = d.reshape(-1, 1, *[1] * (W.ndim - 2)) * _matrix(W, X, Phi, centred)
-    S = imaginary_sign(K)
-    return _parts(-1j * jnp.pi * S * d.reshape(1, -1, *[1] * (W.ndim - 2)))
+    return d.reshape(-1, 1, *[1] * (W.ndim - 2)) * _matrix(W, X, Phi, centred)
 
 
 def shell_green_function(

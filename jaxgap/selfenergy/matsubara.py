@@ -52,17 +52,17 @@ class Mesh(NamedTuple):
 class Kernels(NamedTuple):
     """Sums over all frequencies as matrices on the nodes, of every form of spectrum with lambda = 1, times pi k_B T."""
 
-    omega: Float[Array, "node"]
-    """omega_n at the nodes [meV]."""
-    odd: Float[Array, "spectrum node node"]
+    omega: Float[Array, "row"]
+    """omega_n [meV] where sums are made: at the nodes."""
+    odd: Float[Array, "spectrum row node"]
     """pi k_B T [lambda(n-m) - lambda(n+m+1)] L: makes W of what is odd in omega."""
-    even: Float[Array, "spectrum node node"]
+    even: Float[Array, "spectrum row node"]
     """pi k_B T [lambda(n-m) + lambda(n+m+1)] L: makes Phi of what is even."""
     instant: Float[Array, "node"]
     """2 pi k_B T theta(omega_c - omega_m) L: what an instantaneous interaction sums."""
-    tail: Float[Array, "spectrum node"]
+    tail: Float[Array, "spectrum row"]
     """pi k_B T sum over m >= N of the kernel of W, for omega_m / R_m = 1 there: exact to O(Delta^2 / omega_N^2)."""
-    normal: Float[Array, "spectrum node"]
+    normal: Float[Array, "spectrum row"]
     """The same sum over all m in the normal state: W - omega."""
 
 
@@ -121,9 +121,11 @@ def kernels(
     weight: Float[Array, "spectrum mode"],
     omega_c: Float[Array, ""],
     T: Float[Array, ""],
+    rows: Int[np.ndarray, "row"] | None = None,
 ) -> Kernels:
-    """All sums over frequencies at the temperature T, of spectra with the modes omega_q [meV] and a cutoff omega_c [meV]."""
-    n, m, N, L = grid.n, np.arange(grid.N), grid.N, jnp.asarray(grid.L)
+    """All sums over frequencies at the temperature T, of spectra with the modes omega_q [meV] and a cutoff omega_c [meV]: what
+    is made at the nodes, or at other frequencies, `rows` below N, of what is known at the nodes."""
+    n, m, N, L = grid.n if rows is None else rows, np.arange(grid.N), grid.N, jnp.asarray(grid.L)
     step = jnp.pi * k_B * T
     u = phonon_propagator(omega_q, weight, T, np.arange(2 * N))
     apart, together = (step * (u[:, index] @ L) for index in (np.abs(n[:, None] - m), n[:, None] + m + 1))

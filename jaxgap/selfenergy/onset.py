@@ -12,7 +12,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.numerics.implicit import at_root
-from jaxgap.selfenergy.eliashberg import equations_of, linearised_map
+from jaxgap.selfenergy.eliashberg import equations_of
+from jaxgap.selfenergy.finding import map_at_onset
 from jaxgap.selfenergy.frequencies import coldest
 from jaxgap.selfenergy.leading import Leading, leading, leading_eigenvalue
 from jaxgap.units import k_B
@@ -40,7 +41,7 @@ class Onset(NamedTuple):
 
 def linearised(sc: RetardedSuperconductor, T: Float[Array, ""]) -> Float[Array, "n n"]:
     """The map whose eigenvalue is 1 at T_c."""
-    return linearised_map(equations_of(sc, T))
+    return map_at_onset(sc, equations_of(sc, T))
 
 
 def onset_of(sc: RetardedSuperconductor) -> Onset:

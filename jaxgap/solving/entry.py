@@ -54,11 +54,11 @@ def _entry(function: F, name: str, check_it: Callable[..., None]) -> F:
     return cast(F, call)
 
 
-def check_one_solution(solution: object, function: str, kind: type[PairedState] = Solution) -> None:
+def check_one_solution(solution: object, function: str, kind: type[PairedState] = Solution, retarded: bool = False) -> None:
     """Raise `InputError` unless `solution` is one state of a kind; the remedy is jax.vmap(`function`)."""
     check(isinstance(solution, PairedState), "solution", "be a Solution", type(solution).__name__)
     check(isinstance(solution, kind), "solution", f"be a {kind.__name__} (with amplitudes)", type(solution).__name__)
     assert isinstance(solution, PairedState)
     check_single(solution, function)
     # What asks for amplitudes or energies means static ones.
-    check_one_system(solution.superconductor, function, "solution", retarded=kind is PairedState)
+    check_one_system(solution.superconductor, function, "solution", retarded or kind is PairedState)

@@ -11,8 +11,8 @@ electron sends out (McMillan and Rowell in Superconductivity, ed. Parks (1969), 
           + i \pi \sum_q \frac{\lambda_q \omega_q}{2} \{ [n(\omega_q) + f(\omega_q - z)] P(z - \omega_q)
           + [n(\omega_q) + f(\omega_q + z)] P(z + \omega_q) \}, \qquad P = \Delta / \sqrt{z^2 - \Delta^2}
 
-and z Z(z) - z alike, with i omega_m / R_m and N = z / sqrt(z^2 - Delta^2) (F. Marsiglio, M. Schossmann and J. P. Carbotte, Phys.
-Rev. B 37, 4965 (1988)). It is exact where P and N are. These are Pade approximants (`selfenergy.continuation`), which are good
+and z Z(z) - z alike, with i omega_m / R_m and N = z / sqrt(z^2 - Delta^2) (F. Marsiglio, M. Schossmann and J. P. Carbotte,
+Phys. Rev. B 37, 4965 (1988)). It is exact where P and N are. These are Pade approximants (`selfenergy.pade`), which are good
 below the lowest phonon and at low temperatures only: put into the formula they are multiplied with the few phonons that there
 are, or stand one phonon lower, where they are better. The edge of a gap is where
 
@@ -20,6 +20,7 @@ are, or stand one phonon lower, where they are better. The edge of a gap is wher
 """
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import equinox as eqx
@@ -28,23 +29,26 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
-from jaxgap.numerics.bracket import bisected
 from jaxgap.numerics.implicit import at_root
-from jaxgap.selfenergy.continuation import Pade, continued, pade
-from jaxgap.selfenergy.eliashberg import Gap, equations_of
+from jaxgap.selfenergy.eliashberg import equations_of, first_frequencies, self_energy_at
+from jaxgap.selfenergy.pade import Pade, continued, pade
 from jaxgap.solving.state import PairedState
 from jaxgap.spectra.cluster import LocalFunctions
 from jaxgap.units import thermal_energy
 
-__all__ = ["ContinuedState", "Edges", "edges_of", "on_real_axis"]
+__all__ = ["POINTS", "ContinuedState", "edges_of", "on_real_axis", "rounds_of"]
 
 AT_ONCE = 64
 """Energies that are evaluated at once."""
-EVALUATIONS = 64
+POINTS = 40
+"""Of the Pade approximants."""
+EVALUATIONS = 4
 """Of a Pade approximant for one energy: few modes can have several rounds."""
-SCANNED = 400
-"""Energies among which an edge is bracketed, up to `HIGHEST` times the amplitude at the lowest Matsubara frequency."""
-HIGHEST = 3.0
+ITERATIONS = 60
+"""E <- Re Delta(E) of the Pade approximant, which contracts: Delta changes over phonons' energies."""
+NEWTON = 4
+"""Steps from there to the edge of the exact formula."""
+ARRIVED = 1e-9
 ABOVE = 1e-9
 """Imaginary part of what is called a real energy, in units of it: says on which side of a branch cut it is."""
 
@@ -117,8 +121,8 @@ class ContinuedState(PairedState):
 
 
 def local(zZ: Complex[Array, "*z"], Phi: Complex[Array, "*z"]) -> tuple[Complex[Array, "*z"], Complex[Array, "*z"]]:
-    """(N, P) = (z, Delta) / sqrt(z^2 - Delta^2) in the upper half plane. Of Z and Phi, not of Delta: where phonons damp, the cut
-    of the other root is crossed."""
+    """(N, P) = (z, Delta) / sqrt(z^2 - Delta^2) in the upper half plane. Of Z and Phi, not of Delta: where phonons damp, the
+    cut of the other root is crossed."""
     root = 1j * jnp.sqrt(Phi**2 - zZ**2)
     return zZ / root, Phi / root
 
@@ -168,50 +172,44 @@ def rounds_of(sc: RetardedSuperconductor) -> int:
     return max(1, int(math.log(EVALUATIONS) / math.log(2 * modes)))
 
 
-def on_real_axis(sc: RetardedSuperconductor, T: Float[Array, ""], Z: Gap, Phi: Gap, points: int, rounds: int) -> ContinuedState:
-    """The state continued from at most so many of the lowest nodes."""
-    E, Delta = equations_of(sc, T), Phi / Z
+def on_real_axis(
+    sc: RetardedSuperconductor, T: Float[Array, ""], Delta: Float[Array, "band node"], points: int, rounds: int
+) -> ContinuedState:
+    """The state of a gap function, from Pade approximants through so many of the lowest frequencies."""
+    E = equations_of(sc, T)
     R = jnp.sqrt(E.K.omega**2 + Delta**2)
-    constant = E.instant @ ((Delta / R) @ E.K.instant)
-    end = 2 * thermal_energy(T) * jnp.pi * (sc.frequencies or FREQUENCIES)
-    sources = Sources(E.K.omega, E.total, E.K.omega / R, Delta / R, constant, end)
-    lowest = E.K.omega[:points]
-    return ContinuedState(sc, T, pade(lowest, Z[:, :points]), pade(lowest, Phi[:, :points]), sources, rounds)
+    end = 2 * jnp.pi * thermal_energy(T) * (sc.frequencies or FREQUENCIES)
+    sources = Sources(E.K.omega, E.total, E.K.omega / R, Delta / R, E.instant @ ((Delta / R) @ E.K.instant), end)
+    lowest = first_frequencies(sc, T, min(points, sc.frequencies or FREQUENCIES))
+    W, Phi = self_energy_at(Delta, E, lowest)
+    return ContinuedState(sc, T, pade(1j * lowest.omega, W / lowest.omega), pade(1j * lowest.omega, Phi), sources, rounds)
 
 
 # --- edges of gaps --------------------------------------------------------------------------------------------------------
 
 
-class Edges(NamedTuple):
-    """The edges of the gaps of every band."""
-
-    E: Float[Array, "band"]
-    """[meV]; 0 in the normal state, NaN where there is none below the lowest phonon's reach."""
-    error: Float[Array, "band"]
-    """What one round less, from another number of points, changes [meV]."""
-
-
 def edges_of(state: ContinuedState) -> Float[Array, "band"]:
-    """The lowest E with Re |Delta_i(E)| = E of every band [meV], differentiable; 0 where nothing pairs."""
+    """E with |Re Delta_i(E)| = E of every band [meV], differentiable; 0 where nothing pairs, NaN where there is none."""
     frozen = jax.lax.stop_gradient(state)
-    size = jnp.abs(frozen.gap(frozen.Z.points[0]))
-    grid = jnp.linspace(0.02, HIGHEST, SCANNED)[:, None] * size  # [energy, band]
+    size = _own_gaps(frozen, jnp.zeros(len(state.Z.a)))
+    exists = size > 0
+    rough = replace(frozen, rounds=0)
+    E = jax.lax.fori_loop(0, ITERATIONS, lambda _, E: _own_gaps(rough, E), jnp.where(exists, size, 1.0))
 
-    def above(E: Float[Array, "*e band"]) -> Float[Array, "*e band"]:
-        """|Re Delta(E)| - E of every band at an energy of its own."""
-        gaps = frozen.gap(E.astype(jnp.complex128))
-        own = jnp.moveaxis(jnp.diagonal(gaps, axis1=0, axis2=-1), -1, -1)
-        return jnp.abs(own.real) - E
+    def step(_: object, E: Float[Array, "band"]) -> Float[Array, "band"]:
+        value, slope = jax.jvp(lambda x: _edge_equation(x, frozen), (E,), (jnp.ones_like(E),))
+        return E - value / slope
 
-    below = above(grid) < 0
-    first = jnp.argmax(below, axis=0)
-    found = jnp.take_along_axis(below, first[None], axis=0)[0] & (first > 0)
-    ends = (jnp.take_along_axis(grid, (first - shift)[None], axis=0)[0] for shift in (1, 0))
-    E = bisected(lambda E: above(E) >= 0, *ends)[1]
-    polished = at_root(_edge_equation, jnp.where(found, E, 1.0), state, found.all())
-    return jnp.where(size > 0, jnp.where(found, polished, jnp.nan), 0.0)
+    E = jax.lax.fori_loop(0, NEWTON, step, E)
+    good = ~exists | (jnp.abs(_edge_equation(E, frozen)) <= ARRIVED * E)
+    E = at_root(_edge_equation, jnp.where(exists & good, E, 1.0), state, (good & exists).all())
+    return jnp.where(exists, jnp.where(good, E, jnp.nan), 0.0)
+
+
+def _own_gaps(state: ContinuedState, E: Float[Array, "band"]) -> Float[Array, "band"]:
+    """|Re Delta_i(E_i)|, every band at an energy of its own."""
+    return jnp.abs(jnp.diagonal(state.gap(just_above(E))).real)
 
 
 def _edge_equation(E: Float[Array, "band"], state: ContinuedState) -> Float[Array, "band"]:
-    Delta = jnp.diagonal(state.gap(E.astype(jnp.complex128))).real
-    return jnp.abs(Delta) - E
+    return _own_gaps(state, E) - E
