@@ -86,7 +86,7 @@ class ContinuedState(PairedState):
         """(Z, Phi [meV])."""
         at = jnp.ravel(jnp.asarray(z, jnp.complex128))
         Z, Phi = jax.lax.map(lambda one: _exact(self, one, self.rounds), at, batch_size=AT_ONCE)
-        return tuple(jnp.moveaxis(part, 0, -1).reshape(-1, *jnp.shape(z)) for part in (Z, Phi))
+        return _last(Z, z), _last(Phi, z)
 
     def gap(self, z: Complex[Array, "*z"]) -> Complex[Array, "band *z"]:
         """Delta = Phi / Z [meV]."""
@@ -118,6 +118,11 @@ class ContinuedState(PairedState):
 
     def singular_energies(self) -> Float[Array, "peak"]:
         return edges_of(self)
+
+
+def _last(part: Complex[Array, "flat band"], z: Complex[Array, "*z"]) -> Complex[Array, "band *z"]:
+    """Energies in their own shape, behind the bands."""
+    return jnp.moveaxis(part, 0, -1).reshape(-1, *jnp.shape(z))
 
 
 def local(zZ: Complex[Array, "*z"], Phi: Complex[Array, "*z"]) -> tuple[Complex[Array, "*z"], Complex[Array, "*z"]]:
