@@ -37,7 +37,7 @@ def test_tables(command, spectrum):
     assert "lambda = 2.21807, omega_log = 4.44028 meV" in said
     assert "lam[band, band]" in said
     solved = command("solve", "mgb2_eliashberg", "--T", 10).out
-    assert "gap edge sigma: 6.9" in solved
+    assert "gap edge sigma: 7.0" in solved
     assert float(np.round(jg.critical_temperature(jg.materials.mgb2_eliashberg()), 1)) == 39.4
 
 
