@@ -4,7 +4,7 @@ r"""Continuation from Matsubara frequencies to the real axis by a continued frac
 .. math:: f(z) = \cfrac{a_1}{1 + \cfrac{a_2 (z - z_1)}{1 + \cfrac{a_3 (z - z_2)}{1 + \ldots}}}, \qquad f(z_k) = f_k
 
 It is exact for rational functions, and for self-energies of phonons good to many digits at low energies from some 40 points on.
-How good it is, it does not say: what two numbers of points agree on is (`jaxgap.observables.gap_edges`). Values have to be
+How good it is, it does not say: what two numbers of points agree on is (`jaxgap.observables.edges`). Values have to be
 those of an analytic function to rounding: sums over frequencies, not values interpolated between nodes.
 """
 

@@ -18,6 +18,7 @@ def spectrum(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_tc_of_a_file(command, spectrum):
     ended = command("tc", spectrum, "--mu-star", 0.12, "--cutoff", 160, "--json")
     assert ended.code == 0

@@ -20,7 +20,7 @@ from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
 from jaxgap.selfenergy.eliashberg import equations_of, first_frequencies, self_energy_at
 from jaxgap.selfenergy.pade import continued, even_in_frequency
-from jaxgap.solving.entry import check_one_solution
+from jaxgap.solving.entry import takes_any_solution
 from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution
 
@@ -41,6 +41,7 @@ class GapEdges(NamedTuple):
     """What the numbers of points disagree by [meV]."""
 
 
+@takes_any_solution
 def gap_edges(solution: Solution) -> GapEdges:
     """Gap edges [meV] of a solution without cross channels, with an estimate of their error.
 
@@ -50,7 +51,6 @@ def gap_edges(solution: Solution) -> GapEdges:
             fewer than 80 Matsubara frequencies.
     """
     check(isinstance(solution, RetardedSolution), "solution", "have a retarded interaction", type(solution).__name__)
-    check_one_solution(solution, "gap_edges", RetardedSolution, retarded=True)
     assert isinstance(solution, RetardedSolution)
     sc = cast(RetardedSuperconductor, solution.superconductor)
     check(not sc.cross, "solution", "have no cross channels for its edges", ", ".join(sc.channels[len(sc.bands) :]))
