@@ -2,9 +2,9 @@
 
     python benchmarks/eliashberg.py [--output FILE]
 
-A batch of one-band systems with different couplings and 20 modes (mu* = 0.1), 256 frequencies, and single cross-paired systems of 200
-frequencies. Each row has seconds per system without and with the gradient with respect to all leaves, and how many converged;
-compilation is told apart. The process is single-threaded if it is started with taskset -c 0.
+A batch of one-band systems with different couplings and 20 modes (mu* = 0.1), 256 frequencies, and smaller batches of two
+cross-paired bands with 200. Each row has systems per second without and with the derivative with respect to a coupling, and how
+many have a finite answer; compilation is told apart. One core is measured by starting it with taskset -c 0.
 """
 
 import argparse

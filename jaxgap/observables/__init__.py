@@ -15,13 +15,13 @@ from jaxgap.observables.density_of_states import DensityOfStates as DensityOfSta
 from jaxgap.observables.density_of_states import tunnelling_density_of_states as tunnelling_density_of_states
 from jaxgap.observables.discontinuities import latent_heat as latent_heat
 from jaxgap.observables.discontinuities import specific_heat_jump as specific_heat_jump
+from jaxgap.observables.edges import GapEdges as GapEdges
+from jaxgap.observables.edges import gap_edges as gap_edges
 from jaxgap.observables.energies import dispersion as dispersion
 from jaxgap.observables.energies import wave_vector as wave_vector
 from jaxgap.observables.fermi_lines import FermiLine as FermiLine
 from jaxgap.observables.fermi_lines import FermiSurface as FermiSurface
 from jaxgap.observables.fermi_lines import fermi_surface as fermi_surface
-from jaxgap.observables.gap_edges import GapEdges as GapEdges
-from jaxgap.observables.gap_edges import gap_edges as gap_edges
 from jaxgap.observables.gaps import branch_minima as branch_minima
 from jaxgap.observables.gaps import coherence_peaks as coherence_peaks
 from jaxgap.observables.gaps import excitation_gap as excitation_gap

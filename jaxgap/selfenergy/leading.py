@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.numerics.implicit import at_root
 
-__all__ = ["Leading", "leading", "leading_eigenvalue"]
+__all__ = ["Leading", "leading", "leading_eigenvalue", "refined"]
 
 SQUARINGS = 16
 
@@ -29,8 +29,7 @@ class Leading(NamedTuple):
 def leading(M: Float[Array, "n n"]) -> Leading:
     """Without derivatives. The value is as accurate as the vectors' errors multiplied."""
     M = jax.lax.stop_gradient(M)
-    shift = jnp.max(jnp.sum(jnp.where(M < 0, -M, 0.0), axis=1))
-    P = M + shift * jnp.eye(len(M))
+    P = M + _shift(M) * jnp.eye(len(M))
     P = jax.lax.fori_loop(0, SQUARINGS, lambda _, P: (Q := P / jnp.sqrt(jnp.sum(P * P))) @ Q, P)
     # P is right left^T: its largest column and row are these.
     size = jnp.sum(P * P, axis=0)
@@ -40,11 +39,29 @@ def leading(M: Float[Array, "n n"]) -> Leading:
     left = right @ P
     left = left / (left @ right)
     # Two more steps of the vectors, which the last rounding of P has blurred.
-    for _ in range(2):
+    return refined(M, Leading(jnp.zeros(()), right, left), 2)
+
+
+def refined(M: Float[Array, "n n"], near: Leading, steps: int = 12) -> Leading:
+    """The same from vectors that are near, by a few steps of the power method."""
+    M = jax.lax.stop_gradient(M)
+    shift = _shift(M)
+
+    def step(
+        _: Int[Array, ""], vectors: tuple[Float[Array, "n"], Float[Array, "n"]]
+    ) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
+        right, left = vectors
         right, left = M @ right + shift * right, left @ M + shift * left
         right = right / jnp.sqrt(right @ right)
-        left = left / (left @ right)
+        return right, left / (left @ right)
+
+    right, left = jax.lax.fori_loop(0, steps, step, (near.right, near.left))
     return Leading(left @ M @ right, right, left)
+
+
+def _shift(M: Float[Array, "n n"]) -> Float[Array, ""]:
+    """What makes the most negative eigenvalue a small one."""
+    return jnp.max(jnp.sum(jnp.where(M < 0, -M, 0.0), axis=1))
 
 
 def leading_eigenvalue(M: Float[Array, "n n"], found: Leading, trusted: Bool[Array, ""] | bool = True) -> Float[Array, ""]:

@@ -4,6 +4,7 @@ Newton in ln T on ln rho, which falls and is concave in ln T, so that it comes d
 k_B T_c <= 0.1827 omega sqrt(lambda) (Allen and Dynes 1975), which no spectrum exceeds.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -15,7 +16,7 @@ from jaxgap.numerics.implicit import at_root
 from jaxgap.selfenergy.eliashberg import equations_of
 from jaxgap.selfenergy.finding import map_at_onset
 from jaxgap.selfenergy.frequencies import coldest
-from jaxgap.selfenergy.leading import Leading, leading, leading_eigenvalue
+from jaxgap.selfenergy.leading import Leading, leading, leading_eigenvalue, refined
 from jaxgap.units import k_B
 
 __all__ = ["Onset", "linearised", "onset_of"]
@@ -61,26 +62,42 @@ def _rho_is_one(x: Float[Array, "1"], theta: tuple[RetardedSuperconductor, Leadi
 
 
 def _searched(sc: RetardedSuperconductor) -> tuple[Float[Array, ""], Int[Array, ""]]:
-    """(ln T_c, steps)."""
+    """(ln T_c, steps): first with vectors that follow from step to step, then with those of a search for the leading ones."""
+    x = _from_above(sc)
+    near = _newton(sc, x, leading(linearised(sc, jnp.exp(x))), refined)
+    return _newton(sc, near[0], near[2], lambda M, _: leading(M), near[1])[:2]
+
+
+Newton = tuple[Float[Array, ""], Int[Array, ""], Leading]
+
+
+def _newton(
+    sc: RetardedSuperconductor,
+    x: Float[Array, ""],
+    pair: Leading,
+    vectors: Callable[[Float[Array, "n n"], Leading], Leading],
+    steps: Int[Array, ""] | int = 0,
+) -> Newton:
+    """Newton in ln T until a step is the last."""
     lowest = jnp.log(coldest(sc))
 
-    def going(state: tuple[Array, Array, Array]) -> Array:
-        _, step, steps = state
+    def going(state: tuple[Array, Array, Array, Leading]) -> Array:
+        _, step, steps, _ = state
         return (jnp.abs(step) > LAST_STEP) & (steps < STEPS)
 
-    def advanced(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        x, _, steps = state
+    def advanced(state: tuple[Array, Array, Array, Leading]) -> tuple[Array, Array, Array, Leading]:
+        x, _, steps, pair = state
         M, slope = jax.jvp(lambda y: linearised(sc, jnp.exp(y)), (x,), (jnp.ones(()),))
-        pair = leading(M)
+        pair = vectors(M, pair)
         pairs = pair.value > NO_PAIRING
         rho = jnp.where(pairs, pair.value, 1.0)
         fall = pair.left @ slope @ pair.right / rho
         step = jnp.where(pairs & (fall < 0), -jnp.log(rho) / jnp.where(fall < 0, fall, -1.0), -LARGEST_STEP)
         new = jnp.maximum(x + jnp.clip(step, -LARGEST_STEP, LARGEST_STEP), lowest)
-        return new, new - x, steps + 1
+        return new, new - x, steps + 1, pair
 
-    x, _, steps = jax.lax.while_loop(going, advanced, (_from_above(sc), jnp.ones(()), jnp.zeros((), int)))
-    return x, steps
+    x, _, steps, pair = jax.lax.while_loop(going, advanced, (x, jnp.ones(()), jnp.asarray(steps), pair))
+    return x, steps, pair
 
 
 def _from_above(sc: RetardedSuperconductor) -> Float[Array, ""]:

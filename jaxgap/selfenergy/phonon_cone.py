@@ -25,6 +25,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.model.superconductor import Superconductor, check_one_system
 from jaxgap.numerics.checks import check, is_concrete
+from jaxgap.numerics.precision import own_rules
 from jaxgap.numerics.programs import program
 
 __all__ = ["PhononCone", "phonon_cone"]
@@ -65,7 +66,8 @@ class PhononCone(NamedTuple):
         )
 
 
-def phonon_cone(sc: Superconductor) -> PhononCone:
+@own_rules
+def phonon_cone(sc: object) -> PhononCone:
     """Whether phonons can make the couplings of the two cross-paired bands of `sc`, of either kind of interaction.
 
     Of a retarded one the couplings are those of its spectra, whose form has to be one for all pairs of these channels for this
@@ -75,6 +77,7 @@ def phonon_cone(sc: Superconductor) -> PhononCone:
         InputError: unless there is one cross channel, and g is symmetric.
     """
     check_one_system(sc, "phonon_cone", retarded=True)
+    assert isinstance(sc, Superconductor)
     names = sc.channels[sc.signed :]
     check(len(names) == 1, "sc", "have one cross channel", f"{len(names)}")
     if is_concrete(sc):

@@ -17,7 +17,7 @@ from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.solving.solution import Solution, check_single
 from jaxgap.solving.state import PairedState
 
-__all__ = ["check_one_solution", "takes_any_system", "takes_solution", "takes_system"]
+__all__ = ["check_one_solution", "takes_any_solution", "takes_any_system", "takes_solution", "takes_system"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,6 +36,11 @@ def takes_solution(function: F) -> F:
     """A function whose first argument is a state, of the kind that it is annotated with (`jaxgap.solving.state`)."""
     kind = next(iter(inspect.signature(function).parameters.values())).annotation
     return _entry(function, "solution", functools.partial(check_one_solution, kind=kind))
+
+
+def takes_any_solution(function: F) -> F:
+    """The same, which may be of a retarded interaction, too."""
+    return _entry(function, "solution", functools.partial(check_one_solution, retarded=True))
 
 
 def _entry(function: F, name: str, check_it: Callable[..., None]) -> F:

@@ -46,8 +46,9 @@ class RetardedSolution(Solution):
     """A `Solution` of a retarded interaction: amplitudes at the lowest Matsubara frequency, and the self-energy at all.
 
     `sigma_min` is the smallest singular value of d(Delta Z - Phi)/dDelta at the nodes: 0 at T_c. `quadrature_error` is the
-    estimated relative error by frequencies beyond the highest. What a mean-field state is asked beyond amplitudes and free
-    energy (energies, spectra, entropy) it refuses with a sentence.
+    estimated relative error by frequencies beyond the highest. `unstable_amplitude` and `unstable_phase` say whether there is
+    such a direction, 1 or 0, not how many; -1: not examined. What a mean-field state is asked beyond amplitudes and free energy
+    (energies, spectra, entropy) it refuses with a sentence.
     """
 
     self_energy: SelfEnergy

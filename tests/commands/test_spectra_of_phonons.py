@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 
 import jaxgap as jg
@@ -19,6 +18,7 @@ def spectrum(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_tc_of_a_file(command, spectrum):
     ended = command("tc", spectrum, "--mu-star", 0.12, "--cutoff", 160, "--json")
     assert ended.code == 0
@@ -37,8 +37,8 @@ def test_tables(command, spectrum):
     assert "lambda = 2.21807, omega_log = 4.44028 meV" in said
     assert "lam[band, band]" in said
     solved = command("solve", "mgb2_eliashberg", "--T", 10).out
-    assert "gap edge sigma: 6.9" in solved
-    assert float(np.round(jg.critical_temperature(jg.materials.mgb2_eliashberg()), 1)) == 39.4
+    assert "gap edge sigma: 7.0" in solved
+    assert float(jg.critical_temperature(jg.materials.mgb2_eliashberg())) == pytest.approx(39.4, abs=0.05)
 
 
 def test_refusals(command, spectrum):

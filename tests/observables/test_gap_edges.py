@@ -45,6 +45,7 @@ def test_one_mode():
     assert abs(jax.jit(jax.grad(edge))(1.0) - (edge(1 + 1e-4) - edge(1 - 1e-4)) / 2e-4) < 1e-5
 
 
+@pytest.mark.slow
 def test_refusals():
     with pytest.raises(jg.InputError, match="Argument `solution` must have a retarded interaction, but got Solution"):
         gap_edges(jg.solve(jg.materials.two_band(), 100.0))

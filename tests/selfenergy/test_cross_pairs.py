@@ -63,7 +63,15 @@ def test_reference_solutions(name):
     assert "phases not examined" in str(solution)
 
 
-@pytest.mark.parametrize("name", ["odd=1", *(pytest.param(one, marks=pytest.mark.slow) for one in ("odd=0", "MgB2"))])
+def test_the_linearised_map_at_a_reference_temperature():
+    case = BY_NAME["odd=1"]
+    sc = system(case, case["T_c_N"])
+    M = jax.jit(lambda T: map_at_onset(sc, equations_of(sc, T)))(jnp.asarray(case["T_c"]))
+    assert abs(np.max(np.linalg.eigvals(M).real) - 1) < REFERENCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BY_NAME)
 def test_reference_temperatures(name):
     case = BY_NAME[name]
     assert relative_error(jg.critical_temperature(system(case, case["T_c_N"])), case["T_c"]) < REFERENCE

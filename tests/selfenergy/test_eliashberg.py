@@ -51,7 +51,7 @@ def mgb2(frequencies):
 SYSTEMS = {"Einstein": (one_band, EINSTEIN), "table": (linear, LINEAR), "MgB2": (mgb2, MGB2)}
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", ["MgB2", *(pytest.param(one, marks=pytest.mark.slow) for one in ("Einstein", "table"))])
 def test_critical_temperature(name):
     system, case = SYSTEMS[name]
     sc = system(frequencies=case["T_c_N"])
@@ -79,10 +79,13 @@ def test_gap_functions(name):
         assert relative_error(solution.free_energy() / N, case["free_energy_over_N"]) < tolerance
 
 
+@pytest.mark.slow
 def test_a_mu_star_is_at_its_cutoff():
     case = REFERENCE["what mu* = 0.1 means: Einstein lambda=1, omega=20, omega_c=300"]
     sc = one_band(mu_star=0.1, omega_c=300.0, frequencies=400)
     assert relative_error(jg.critical_temperature(sc), case["T_c_fractional_phonons_to_N400"]) < REFERENCE_TOLERANCE
+    at_the_mode = sc.set({"mu_star[a, a]": 0.1 / (1 + 0.1 * np.log(20 / 300))})
+    assert relative_error(jg.critical_temperature(at_the_mode), case["T_c_if_0p1_is_at_omega_and_rescaled_to_300"]) < 1e-3
 
 
 @pytest.mark.slow
@@ -112,6 +115,7 @@ def test_weak_coupling():
     assert abs(ratio - case["limits"]["ratio"]) < 2e-3
 
 
+@pytest.mark.slow
 def test_where_an_added_phonon_helps_most():
     """dT_c / dalpha^2F(omega): Bergmann and Rainer 1973; reference numbers by perturbation theory."""
     case = REFERENCE["delta T_c/delta alpha2F(omega), Einstein lambda=1, omega=20, mu*=0"]
@@ -142,6 +146,7 @@ def test_row_sums_are_mass_enhancements():
     np.testing.assert_allclose(normal.self_energy.Z[:, 0], [1.25, 1.15], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_several_states():
     """Two equal bands that repel each other: s+- is the ground state, s++ exists beside it; signs tell them apart."""
     lam = [[1.0, -0.1], [-0.1, 1.0]]
@@ -159,6 +164,7 @@ def test_several_states():
     np.testing.assert_allclose(again.Delta, alone.Delta, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_around_T_c():
     sc = one_band()
     T_c = float(jg.critical_temperature(sc))

@@ -32,7 +32,7 @@ def _inverse(W, X, Phi, mu, mass, kappa):
     return np.linalg.inv(np.block([[1j * W - X - energy, -Phi], [-Phi.T, 1j * W + X + energy]]))
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("n", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 3))])
 def test_the_sign_is_that_of_eigenvectors(n):
     W, X, Phi, mu, mass = _random(n)
     found = local_green_function(W, X, Phi, mu, mass)
@@ -44,6 +44,7 @@ def test_the_sign_is_that_of_eigenvectors(n):
         np.testing.assert_allclose(found.f[..., k], -G[:n, n:], atol=CLOSED)
 
 
+@pytest.mark.slow
 def test_two_routes_to_the_sign_of_two_bands():
     """The closed form, and the general one of two bands beside a third that is apart."""
     W, X, Phi, mu, mass = _random(2, elements=1)
@@ -65,6 +66,7 @@ def test_an_exceptional_point():
     np.testing.assert_allclose(found.f[..., 0], np.pi * 0.9 / np.hypot(1.3, 0.9) * np.eye(2), atol=CLOSED)
 
 
+@pytest.mark.slow
 def test_the_integral_over_kappa():
     """Quadrature, kappa = tan: to where Gauss has it."""
     W, X, Phi, mu, mass = (part[..., 0] if part.ndim == 3 else part for part in _random(2))
@@ -83,6 +85,7 @@ def test_the_integral_over_kappa():
     np.testing.assert_allclose(shell_green_function(W, X, Phi, mu, mass, edges).f, -inside[:2, 2:], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_derivatives_of_the_sign():
     """The closed form, to second order, against differences."""
     W, X, Phi, mu, mass = _random(2, elements=1)
@@ -137,7 +140,9 @@ def _anomalous(sc, Delta, T):
     return P
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, id=str(c), marks=[] if "T=20.0" in str(c) else pytest.mark.slow) for c in CASES]
+)
 def test_an_instantaneous_interaction_with_the_momentum_shell_is_todays_gap_equation(case):
     Delta = np.real(np.asarray(solve(case.system, case.T, start=case.Delta.real).Delta))
     made = np.asarray(case.system.lam) @ (_anomalous(case.system, Delta, case.T) / np.asarray(case.system.N))

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
-from jaxgap.solving.entry import check_one_solution
+from jaxgap.solving.entry import takes_any_solution
 from jaxgap.solving.real_axis import edges_of, rounds_of
 from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution
@@ -36,6 +36,7 @@ class GapEdges(NamedTuple):
     """What one round less, from another number of points, changes [meV]."""
 
 
+@takes_any_solution
 def gap_edges(solution: Solution) -> GapEdges:
     """Gap edges [meV] of a solution without cross channels, with an estimate of their error.
 
@@ -44,7 +45,6 @@ def gap_edges(solution: Solution) -> GapEdges:
             are fewer than 60 Matsubara frequencies.
     """
     check(isinstance(solution, RetardedSolution), "solution", "have a retarded interaction", type(solution).__name__)
-    check_one_solution(solution, "gap_edges", RetardedSolution, retarded=True)
     assert isinstance(solution, RetardedSolution)
     sc = cast(RetardedSuperconductor, solution.superconductor)
     check(not sc.cross, "solution", "have no cross channels for its edges", ", ".join(sc.channels[len(sc.bands) :]))
