@@ -132,12 +132,8 @@ def test_a_solution_refuses_what_it_does_not_know(solution):
     k = jnp.ones(2)
     for asked in (
         lambda: jg.observables.excitation_gaps(solution),
-        lambda: jg.observables.tunnelling_density_of_states(solution, k, Gamma=0.1),
         lambda: solution.energies(k),
         lambda: solution.entropy(),
-        lambda: solution.local_functions(jnp.asarray(1.0 + 1j)),
-        lambda: solution.green_function(k, 1j * k),
-        lambda: solution.density_of_states(jnp.asarray(1.0)),
     ):
         with pytest.raises(jg.InputError, match="Argument `solution` must have a static interaction"):
             asked()

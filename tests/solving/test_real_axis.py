@@ -68,7 +68,7 @@ def test_spectra(solution):
     kappa, width = MU + 20 * np.tan(u), weight * np.pi / 2 * 20 / np.cos(u) ** 2
     A = np.asarray(spectral_function(solution, jnp.asarray(np.maximum(kappa, 0.0)), omega, Gamma))[0]
     np.testing.assert_allclose((kappa > 0) * width @ A, found, atol=2e-3)
-    assert found[3] > 1.15 > 0.95 > found[4]
+    assert found[3] > 1.15 > 1.0 > found[4]
     assert found[1] < 0.2
     V = tunnelling_conductance(solution, omega, Gamma)
     np.testing.assert_allclose(V[0], found[0], atol=0.05)
