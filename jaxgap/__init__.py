@@ -49,6 +49,10 @@ from jaxgap.model.couplings import couplings_from_literature as couplings_from_l
 from jaxgap.model.family import Path as Path
 from jaxgap.model.forms import channel as channel
 from jaxgap.model.forms import smooth as smooth
+from jaxgap.model.interaction import MatsubaraCutoff as MatsubaraCutoff
+from jaxgap.model.interaction import Modes as Modes
+from jaxgap.model.interaction import Retarded as Retarded
+from jaxgap.model.interaction import Shell as Shell
 from jaxgap.model.lattice import Lattice as Lattice
 from jaxgap.model.lattice import lattice as lattice
 from jaxgap.model.parabolic import parabolic_band as parabolic_band
@@ -65,6 +69,8 @@ from jaxgap.numerics.implicit import at_root as at_root
 from jaxgap.numerics.provenance import VERSION as __version__  # noqa: F401
 from jaxgap.phases.diagram import PhaseDiagram as PhaseDiagram
 from jaxgap.phases.diagram import phase_diagram as phase_diagram
+from jaxgap.selfenergy.phonon_cone import PhononCone as PhononCone
+from jaxgap.selfenergy.phonon_cone import phonon_cone as phonon_cone
 from jaxgap.solving.critical import critical_temperature as critical_temperature
 from jaxgap.solving.critical import linear_temperatures as linear_temperatures
 from jaxgap.solving.critical_filling import critical_temperature_at_density as critical_temperature_at_density

@@ -69,7 +69,7 @@ MOVED = {
     "observables.roots": "spectra.roots",
     "observables.spectral_function": "observables.arpes",
     "observables.superfluid_density": "observables.superfluid",
-    "origins.eliashberg_function": "origins.eliashberg",
+    "origins.eliashberg_function": "model.eliashberg",
     "origins.fermi_surface": "origins.surfaces",
     "origins.figures": "papers.w18",
     "origins.instabilities": "origins.competition",

@@ -13,3 +13,4 @@ from jaxgap.model.materials import mgb2 as mgb2
 from jaxgap.model.materials import mgb2_six_layers_model as mgb2_six_layers_model
 from jaxgap.model.materials import oxide_interface_model as oxide_interface_model
 from jaxgap.model.materials import two_band as two_band
+from jaxgap.model.retarded_materials import mgb2_eliashberg as mgb2_eliashberg

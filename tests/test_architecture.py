@@ -30,10 +30,11 @@ MOST_ANY = 0.05
 PLACES = {
     "the gap equation": ["jaxgap.equations.gap_equations", "jaxgap.equations.pairing"],
     "lambda K(T)": ["jaxgap.equations.linear", "jaxgap.observables.discontinuities"],
-    "T_c is searched": ["jaxgap.continuation.ends", "jaxgap.solving.onset"],
+    "T_c is searched": ["jaxgap.continuation.ends", "jaxgap.selfenergy.onset", "jaxgap.solving.onset"],
 }
 """The gap equation is batched, and once more for derivatives; a jump of the specific heat needs the slope of lambda K(T); a
-branch that is followed ends where it meets the normal state, by the equations of that end."""
+branch that is followed ends where it meets the normal state, by the equations of that end. Of a retarded interaction the
+linearised equations are others, in frequencies."""
 
 
 def test_few_rooms():

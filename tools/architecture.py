@@ -30,6 +30,7 @@ FLOORS = (
     "materials",
     "spectra",
     "equations",
+    "selfenergy",
     "solving",
     "states",
     "continuation",
@@ -346,7 +347,7 @@ class Idea(NamedTuple):
 
 COUPLINGS = {"lam", "coupling"}
 KERNEL = {"linear_kernel", "linear_kernels", "_tanh_over", "pair_susceptibility"}
-LINEAR = {*KERNEL, "linear_map", "linear_maps", "normal_matrix", "_linear_map", "_linear"}
+LINEAR = {*KERNEL, "linear_map", "linearised", "linear_maps", "normal_matrix", "_linear_map", "_linear"}
 FINDERS = {"while_loop", "fori_loop", "newton", "bisect", "bisected", "_bisected"}
 IDEAS = (
     # The anomalous density of amplitudes that are not zero, times the couplings.
@@ -354,7 +355,7 @@ IDEAS = (
     # Couplings times the sums over k of the normal state, or their derivative.
     Idea("lambda K(T)", (COUPLINGS, KERNEL), in_function=False),
     # Where, in T, an eigenvalue of it reaches 1.
-    Idea("T_c is searched", (LINEAR, FINDERS, {"highest_temperature", "LOWEST", "NORMAL"}), in_function=False),
+    Idea("T_c is searched", (LINEAR, FINDERS, {"highest_temperature", "LOWEST", "NORMAL", "coldest"}), in_function=False),
 )
 """The names change when the code does: a place that is none of these any more must be added here under its new name."""
 

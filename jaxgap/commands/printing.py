@@ -7,8 +7,10 @@ from rich.table import Table
 from jaxgap.commands.records import DiagramRecord, GapRow
 from jaxgap.commands.terminal import console
 from jaxgap.continuation.transition import Transition, TransitionKind
+from jaxgap.model.eliashberg import EliashbergFunction, moments
+from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.observables import branch_minima, branch_names, overlap_minima
+from jaxgap.observables import branch_minima, branch_names, gap_edges, overlap_minima
 from jaxgap.phases.diagram import PhaseDiagram
 from jaxgap.solving.critical import Onset, lowest_temperature
 from jaxgap.solving.solution import Solution
@@ -28,6 +30,8 @@ def mu_lines(sc: Superconductor, s: Solution) -> list[str]:
 def gap_lines(s: Solution) -> list[str]:
     """The branch minima of a solution, and what the shells have to do with them."""
     sc = s.superconductor
+    if sc.is_retarded:
+        return _edge_lines(s)
     minima = dict(zip(branch_names(sc), np.asarray(branch_minima(s)), strict=True))
     lines = [f"gap (branch minimum) {name}: {gap:.6f} meV" for name, gap in minima.items()]
     for cluster in sc.linked:
@@ -37,6 +41,18 @@ def gap_lines(s: Solution) -> list[str]:
             linked = ":".join(sc.bands[i].name for i in cluster.bands)
             lines += (_partly_paired if several else _pairs_alone)(linked, minima, overlap)
     return lines
+
+
+def _edge_lines(s: Solution) -> list[str]:
+    """Where the spectra of a retarded interaction begin; of cross-paired bands nothing is known of that yet."""
+    if s.superconductor.cross:
+        return []
+    edges = gap_edges(s)
+    named = zip(s.superconductor.band_names, np.asarray(edges.edge), np.asarray(edges.error), strict=True)
+    return [
+        f"gap edge {name}: {edge:.6f} meV (numbers of points of its continuation differ by {error:.1e} meV)"
+        for name, edge, error in named
+    ]
 
 
 def _partly_paired(linked: str, minima: dict[str, float], overlap: dict[str, float]) -> list[str]:
@@ -85,6 +101,23 @@ def print_critical(sc: Superconductor, found: Onset, derivatives: dict[str, floa
         return
     if together > 1:
         console.print(MEAN.format(together), soft_wrap=True)
+    _print_derivatives(sc, derivatives)
+
+
+def print_retarded(sc: RetardedSuperconductor, T_c: float, derivatives: dict[str, float]) -> None:
+    """T_c of Eliashberg's equations, what the spectrum is, and what T_c depends on."""
+    if T_c == 0.0:
+        console.print("The normal state is stable down to the temperature that 65536 Matsubara frequencies resolve: T_c = 0.")
+        return
+    console.print(f"T_c = {T_c:.6f} K (Eliashberg's equations, {sc.frequencies} Matsubara frequencies)")
+    if len(sc.bands) == 1 and isinstance(sc.spectra[0], EliashbergFunction):
+        lam, omega_log, omega_2 = (float(moment) for moment in moments(sc.spectra[0]))
+        console.print(f"lambda = {lam:.6g}, omega_log = {omega_log:.6g} meV, omega_2 = {omega_2:.6g} meV")
+    shown = {path: slope for path, slope in derivatives.items() if path.startswith(("lam", "mu_star", "omega_c", "mode"))}
+    _print_derivatives(sc, shown)
+
+
+def _print_derivatives(sc: Superconductor, derivatives: dict[str, float]) -> None:
     table = Table(title="what it depends on", title_justify="left")
     table.add_column("leaf")
     table.add_column("value", justify="right")

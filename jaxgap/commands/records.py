@@ -167,8 +167,8 @@ class TcRecord(Record):
     """With respect to every leaf of the system."""
     oscillatory_K: float | None
     """Below this the normal state is unstable in an oscillation, if it is above T_c."""
-    critical_together: int
-    """How many directions become critical there."""
+    critical_together: int | None
+    """How many directions become critical there; null of a retarded interaction, where they are not counted."""
     differentiable: bool
 
 

@@ -5,13 +5,22 @@ from pathlib import Path
 from typing import Annotated
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import typer
 from jaxtyping import Array, Float
 from rich.markup import escape
 
-from jaxgap.commands.arguments import SetOption, SystemArgument, named_system, parse_temperatures
-from jaxgap.commands.printing import gap_lines, mu_lines, print_critical, print_gaps, print_transition
+from jaxgap.commands.arguments import (
+    SetOption,
+    SpectrumArgument,
+    SystemArgument,
+    is_spectrum,
+    named_system,
+    parse_temperatures,
+    spectrum_system,
+)
+from jaxgap.commands.printing import gap_lines, mu_lines, print_critical, print_gaps, print_retarded, print_transition
 from jaxgap.commands.records import (
     EndRecord,
     GapsRecord,
@@ -29,13 +38,15 @@ from jaxgap.continuation.transition import transition
 from jaxgap.materials import SYSTEMS
 from jaxgap.model.files import write_picture
 from jaxgap.model.records import print_json
+from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.model.systems import to_toml
 from jaxgap.numerics.checks import InputError, NotConvergedError
 from jaxgap.observables import branch_names, coherence_peaks
-from jaxgap.solving.critical import Onset, onset
+from jaxgap.solving.critical import Onset, critical_temperature, onset
 from jaxgap.solving.curves import solve_temperatures
 from jaxgap.solving.one import solve as run_solve
+from jaxgap.solving.retarded import with_frequencies
 from jaxgap.solving.solution import Status
 from jaxgap.states.solutions import solutions as find_solutions
 
@@ -109,16 +120,27 @@ def solutions(
 
 @systems.command(short_help="Critical temperature, its kind and slopes")
 def tc(
-    system: SystemArgument,
+    system: SpectrumArgument,
+    mu_star: Annotated[float | None, typer.Option(help="With a file of alpha^2F: mu*, at the energy --cutoff.")] = None,
+    cutoff: Annotated[float | None, typer.Option(help="With --mu-star: the energy that it is at [meV].")] = None,
+    unit: Annotated[str | None, typer.Option(help="Of frequencies in a file of alpha^2F, if it does not say it.")] = None,
+    column: Annotated[int, typer.Option(help="Of alpha^2F in the file, counted from 1.")] = 2,
     kind: Annotated[bool, typer.Option("--kind", help="Also find whether the transition is continuous (slower).")] = False,
     set_: SetOption = [],  # noqa: B006
     as_json_: JsonOption = False,
 ) -> None:
-    """Critical temperature from the linearised gap equations, and its derivative with respect to every leaf.
+    """Critical temperature from the linearised gap equations, and its derivative with respect to every leaf. Of a file of
+    alpha^2F that of Eliashberg's equations.
 
-    Example: jaxgap tc mgb2 --set "lam[sigma1, sigma1:sigma2]=0.01"
+    Examples: jaxgap tc mgb2 --set "lam[sigma1, sigma1:sigma2]=0.01"; jaxgap tc Pb.a2F --mu-star 0.1 --cutoff 100
     """
-    sc = named_system(system, set_)
+    if is_spectrum(system, mu_star):
+        sc = spectrum_system(system, mu_star, cutoff, unit, column, set_)
+    else:
+        sc = named_system(system, set_)
+    if sc.is_retarded and not kind:
+        _retarded_tc(sc, as_json_)
+        return
     if kind:
         with waiting("looking for the transition"):
             found = transition(sc)
@@ -141,6 +163,27 @@ def tc(
         print_json(record)
     else:
         print_critical(sc, found, derivatives)
+
+
+def _retarded_tc(sc: Superconductor, as_json_: bool) -> None:
+    """T_c of Eliashberg's equations."""
+    assert isinstance(sc, RetardedSuperconductor)
+    with waiting("searching for T_c"):
+        sc = with_frequencies(sc)
+        T_c = critical_temperature(sc)
+        slope = jax.grad(critical_temperature)(sc) if T_c > 0 else jax.tree.map(jnp.zeros_like, sc)
+    derivatives = {path: float(slope.get(path)) for path in sc.paths}
+    if as_json_:
+        record = TcRecord(
+            T_c_K=float(T_c),
+            derivatives_K_per_unit=derivatives,
+            oscillatory_K=None,
+            critical_together=None,
+            differentiable=bool(np.isfinite(list(derivatives.values())).all()),
+        )
+        print_json(record)
+    else:
+        print_retarded(sc, float(T_c), derivatives)
 
 
 def _critical(sc: Superconductor) -> tuple[Float[Array, ""], Onset]:

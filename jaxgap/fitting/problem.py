@@ -19,7 +19,7 @@ from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum, at_temperature, targets
 from jaxgap.fitting.experiments import Experiment, Numbers, Tie, arrays_of, experiment_of, is_experiment, ranges_of, tie
 from jaxgap.fitting.expressions import evaluated, names_in
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor, check_static
 from jaxgap.numerics.checks import InputError
 from jaxgap.solving.labels import sign_pattern
 
@@ -129,6 +129,8 @@ class Row(NamedTuple):
 
 def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Datum, ...]) -> Problem:
     """The arrays of a fit of every sample's system: only rows with use = fit enter."""
+    for sc in systems:
+        check_static(sc)
     fitted = [datum for datum in data if datum.use == "fit"]
     samples = config.sample_names
     conditions = sorted({(samples.index(datum.sample), datum.T) for datum in fitted if datum.T is not None})

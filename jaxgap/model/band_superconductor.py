@@ -17,13 +17,14 @@ from jaxtyping import Array, Float, Shaped
 
 from jaxgap.model.band import Band, density_of_states
 from jaxgap.model.couplings import BARE, canonical_channel, channel_densities, channel_names
+from jaxgap.model.interaction import Shell
 from jaxgap.model.parabolic import ParabolicBand, check_fermi_surface
 from jaxgap.model.superconductor import PROMISED, Cluster, Superconductor
 from jaxgap.model.tabulated import TabulatedBand
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.types import Reals
 
-__all__ = ["BandSuperconductor", "check_values"]
+__all__ = ["BandSuperconductor", "check_values", "linked_bands"]
 
 SMALL = 1e-4
 """Amplitudes above 1e-4 Omega have a relative error."""
@@ -57,6 +58,11 @@ class BandSuperconductor(Superconductor):
     density: Float[Array, ""] | None
 
     @property
+    def interaction(self) -> Shell:
+        """The shell."""
+        return Shell(self.Omega)
+
+    @property
     def channels(self) -> tuple[str, ...]:
         """Names of the channels: one per band, then one per cross-paired pair, `alpha:beta`."""
         return channel_names(self.band_names, self.cross)
@@ -64,7 +70,7 @@ class BandSuperconductor(Superconductor):
     @property
     def clusters(self) -> tuple[Cluster, ...]:
         """Bands that cross channels link together, in the order of their first bands."""
-        return _clusters(len(self.bands), self.cross)
+        return linked_bands(len(self.bands), self.cross)
 
     @property
     def wave(self) -> str:
@@ -286,7 +292,7 @@ def check_values(sc: Superconductor) -> None:
         sc.check_density(sc.density)
 
 
-def _clusters(n: int, cross: tuple[tuple[int, int], ...]) -> tuple[Cluster, ...]:
+def linked_bands(n: int, cross: tuple[tuple[int, int], ...]) -> tuple[Cluster, ...]:
     """Connected components of the graph of bands whose edges are the cross channels."""
     root = list(range(n))
     for i, j in cross:

@@ -11,7 +11,9 @@ from jaxtyping import Array, Float
 from jaxgap.model.band import Band, check_in_k_space
 from jaxgap.model.band_superconductor import BandSuperconductor, check_values
 from jaxgap.model.couplings import BARE, CONVENTIONS, canonical_channel, channel_names
+from jaxgap.model.interaction import Interaction, MatsubaraCutoff, Retarded, Shell, Spectrum, lambda_of, spectrum_of
 from jaxgap.model.parabolic import ContactBand, ParabolicBand, parabolic_band
+from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor, check_one_system
 from jaxgap.model.tabulated import tabulated_band
 from jaxgap.numerics.checks import InputError, check, is_concrete
@@ -33,6 +35,7 @@ def superconductor(
     dimension: Any = 2,
     convention: Any = None,
     density: Any = None,
+    interaction: Interaction | None = None,
 ) -> Superconductor:
     """A `Superconductor` from numbers: the one place where they are converted and checked.
 
@@ -52,6 +55,8 @@ def superconductor(
         convention: of `lam`, "mean" (N_ij = (N_i + N_j)/2, the default) or "sum" (N_ij = N_i + N_j).
         density: electrons that there are at every temperature, in the unit of `jaxgap.at_density`, instead of a mu: the mus of
             bands are then offsets from each other. Couplings `lam` count at the mus given.
+        interaction: instead of `Omega`, what else electrons attract each other by: a `MatsubaraCutoff`, or a `Retarded` one, by
+            phonons, whose spectra may say `lam` (`jaxgap.model.interaction`).
 
     Raises:
         InputError: one sentence that names the argument, what it must be, and the value it had.
@@ -64,6 +69,13 @@ def superconductor(
     check(channels is None or isinstance(channels, list | tuple), "channels", "be a list of channel names", repr(channels))
     pairs = tuple(_pair(entry, names) for entry in cross)
     order = channel_names(names, pairs)
+    if isinstance(interaction, Shell):
+        Omega = _either(("Omega", Omega), ("interaction", interaction.Omega))[1]
+    elif interaction is not None:
+        for name, value in (("Omega", Omega), ("cutoff", cutoff), ("g", g), ("density", density)):
+            check(value is None, name, "be left out with such an `interaction`", repr(value))
+        lam = _couplings(lam, interaction, order)
+        return _retarded(bands, lam, interaction, pairs, channels, dimension, convention or "mean")
     coupling, lam = _either(("lam", lam), ("g", g))
     width, Omega = _either(("Omega", Omega), ("cutoff", cutoff))
     lam, Omega = jnp.asarray(_numbers(coupling, lam)), jnp.asarray(_numbers(width, Omega))
@@ -73,20 +85,11 @@ def superconductor(
     convention = BARE if coupling == "g" else "mean" if convention is None else convention
 
     # === check
-    check(len(bands) > 0, "bands", "name at least one band", "none")
-    check(len(set(names)) == len(names), "bands", "have different names", names)
-    check(len({frozenset(p) for p in pairs}) == len(pairs), "cross", "name each pair of bands once", list(cross))
-    for i, j in pairs:
-        check_in_k_space((bands[i], bands[j]), "a cross channel, which pairs electrons of both bands at one k")
-    check(dimension in (2, 3), "dimension", "be 2 or 3", repr(dimension))
+    _check_bands(bands, pairs, dimension)
     check(convention in (*CONVENTIONS, *[BARE] * (coupling == "g")), "convention", 'be "mean" or "sum"', repr(convention))
     if width == "cutoff":
         bands = tuple(_with_cutoff(band) for band in bands)
-    n = len(order)
-    shape = f"be a {n} x {n} matrix, one row and column per channel ({', '.join(order)})"
-    check(lam.shape == (n, n), coupling, shape, f"shape {lam.shape}")
-    if channels is not None:
-        lam = _reordered(lam, list(channels), order)
+    lam = _matrix(coupling, lam, channels, order)
     if density is not None:
         density = jnp.asarray(_numbers("density", density))
         check(density.shape == (), "density", "be one number", f"shape {density.shape}")
@@ -107,6 +110,109 @@ def symmetrised(sc: Superconductor) -> Superconductor:
     check_one_system(sc, "symmetrised")
     g = sc.g
     return eqx.tree_at(lambda s: s.lam, sc, (g + g.T) / 2 * sc.N[None, :])
+
+
+def _check_bands(bands: tuple[Band, ...], pairs: tuple[tuple[int, int], ...], dimension: Any) -> None:
+    names = [band.name for band in bands]
+    check(len(bands) > 0, "bands", "name at least one band", "none")
+    check(len(set(names)) == len(names), "bands", "have different names", names)
+    cross = [f"{names[i]}:{names[j]}" for i, j in pairs]
+    check(len({frozenset(p) for p in pairs}) == len(pairs), "cross", "name each pair of bands once", cross)
+    for i, j in pairs:
+        check_in_k_space((bands[i], bands[j]), "a cross channel, which pairs electrons of both bands at one k")
+    check(dimension in (2, 3), "dimension", "be 2 or 3", repr(dimension))
+
+
+def _matrix(name: str, lam: Any, channels: Any, order: tuple[str, ...]) -> Float[Array, "channel channel"]:
+    """A matrix between channels, given in the order `channels`, in jaxgap's."""
+    n = len(order)
+    shape = f"be a {n} x {n} matrix, one row and column per channel ({', '.join(order)})"
+    check(lam.shape == (n, n), name, shape, f"shape {lam.shape}")
+    return lam if channels is None else _reordered(lam, list(channels), order)
+
+
+# --- a retarded interaction ---------------------------------------------------------------------------------------------
+
+
+def _retarded(
+    bands: tuple[Band, ...],
+    lam: Any,
+    interaction: Interaction,
+    cross: tuple[tuple[int, int], ...],
+    channels: Any,
+    dimension: Any,
+    convention: Any,
+) -> RetardedSuperconductor:
+    """The superconductor of an interaction that is no shell."""
+    assert isinstance(interaction, MatsubaraCutoff | Retarded)
+    _check_bands(bands, cross, dimension)
+    check(convention in CONVENTIONS, "convention", 'be "mean" or "sum"', repr(convention))
+    order = channel_names([band.name for band in bands], cross)
+    phonons = interaction if isinstance(interaction, Retarded) else Retarded(())
+    spectra, which = _spectra(phonons.spectrum, order) if isinstance(interaction, Retarded) else ((), ())
+    together = "come with `omega_c`, the energy that it is at, and without it be left out"
+    if isinstance(interaction, Retarded):
+        check((phonons.mu_star is None) == (phonons.omega_c is None), "mu_star", together, _as_given(phonons))
+    mu_star = None if phonons.mu_star is None else jnp.atleast_2d(jnp.asarray(_numbers("mu_star", phonons.mu_star)))
+    N = phonons.frequencies
+    check(N is None or (isinstance(N, int) and N >= 16), "frequencies", "be a whole number from 16 on", repr(N))
+    sc = RetardedSuperconductor(
+        bands=bands,
+        lam=_matrix("lam", lam, channels, order),
+        mu_star=None if mu_star is None else _matrix("mu_star", mu_star, channels, order),
+        omega_c=None if interaction.omega_c is None else _one_number("omega_c", interaction.omega_c),
+        odd=_one_number("odd", phonons.odd),
+        spectra=spectra,
+        which=which,
+        frequencies=N,
+        cross=cross,
+        dimension=dimension,
+        convention=convention,
+        density=None,
+    )
+    sc.check()
+    return sc
+
+
+def _as_given(phonons: Retarded) -> str:
+    return "`mu_star` alone" if phonons.omega_c is None else "`omega_c` alone"
+
+
+def _one_number(name: str, value: Any) -> Float[Array, ""]:
+    number = jnp.asarray(_numbers(name, value))
+    check(number.shape == (), name, "be one number", f"shape {number.shape}")
+    return number
+
+
+def _couplings(lam: Any, interaction: Interaction, order: tuple[str, ...]) -> Any:
+    """lam; if it is left out, what the spectra say."""
+    if lam is not None:
+        return jnp.atleast_2d(jnp.asarray(_numbers("lam", lam)))
+    check(isinstance(interaction, Retarded), "lam", "be given", "None")
+    assert isinstance(interaction, Retarded)
+    spectra, which = _spectra(interaction.spectrum, order)
+    said = [lambda_of(spectrum) for spectrum in spectra]
+    same = len(order) > 1 and len(spectra) == 1
+    known = not same and all(one is not None for one in said)
+    check(known, "lam", "be given unless every pair of channels has a spectrum that says it", "None")
+    return jnp.stack([one for one in said if one is not None])[np.array(which)]
+
+
+def _spectra(given: Any, order: tuple[str, ...]) -> tuple[tuple[Spectrum, ...], tuple[tuple[int, ...], ...]]:
+    """The spectra that there are, and which of them every pair of channels has."""
+    n = len(order)
+    if not isinstance(given, Mapping):
+        return (spectrum_of(given, "spectrum"),), ((0,) * n,) * n
+    found = {}
+    for k, pair in enumerate(given):
+        names = pair.split(",") if isinstance(pair, str) else []
+        check(len(names) == 2, "spectrum", 'have pairs of channels such as "sigma, pi" as keys', repr(pair))
+        found[tuple(order.index(canonical_channel(name.strip(), order)) for name in names)] = k
+    which = [[found.get((i, j), found.get((j, i), -1)) for j in range(n)] for i in range(n)]
+    missing = [f"{order[i]}, {order[j]}" for i in range(n) for j in range(n) if which[i][j] < 0]
+    check(not missing, "spectrum", "have an entry for every pair of channels", f"none for `{(missing or [''])[0]}`")
+    spectra = tuple(spectrum_of(one, f"spectrum[{pair}]") for pair, one in given.items())
+    return spectra, tuple(map(tuple, which))
 
 
 def _either(one: tuple[str, Any], other: tuple[str, Any]) -> tuple[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxgap.model.forms import channel
 from jaxgap.model.lattice import Lattice, lattice
 from jaxgap.model.materials import MATERIALS
+from jaxgap.model.retarded_materials import mgb2_eliashberg
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.model.tight_binding import TightBinding, hopping, tight_binding
 
@@ -77,5 +78,6 @@ SYSTEMS: dict[str, Callable[..., Superconductor]] = MATERIALS | {
     "attractive_hubbard_model": attractive_hubbard_model,
     "cuprate_lattice_model": cuprate_lattice_model,
     "pnictide_orbitals_model": pnictide_orbitals_model,
+    "mgb2_eliashberg": mgb2_eliashberg,
 }
-"""All by the names that the command line takes: materials of bands, and on lattices."""
+"""All by the names that the command line takes: materials of bands, on lattices, and with retarded interactions."""

@@ -19,10 +19,18 @@ from jaxtyping import Array, Bool, Float
 
 from jaxgap.model.band import Band, check_in_k_space
 from jaxgap.model.couplings import asymmetry
-from jaxgap.numerics.checks import InputError, check, is_concrete
+from jaxgap.numerics.checks import InputError, check, is_concrete, must
 from jaxgap.numerics.types import Reals
 
-__all__ = ["PROMISED", "Cluster", "Superconductor", "check_known_mu", "check_one_system"]
+__all__ = [
+    "PROMISED",
+    "Cluster",
+    "Superconductor",
+    "check_known_mu",
+    "check_one_system",
+    "check_static",
+    "retarded_refused",
+]
 
 DETAILED_BALANCE_TOLERANCE = 1e-10
 """g counts as symmetric when |g - g^T| <= 1e-10 |g|: far above rounding, far below any printed coupling's last digit."""
@@ -118,6 +126,11 @@ class Superconductor(eqx.Module):
     def density_paths(self) -> tuple[str, ...]:
         """The path of the density, if it has one."""
         return () if self.density is None else ("density",)
+
+    @property
+    def is_retarded(self) -> bool:
+        """Whether amplitudes depend on the frequency, so that a state is a self-energy: what knows static ones refuses it."""
+        return False
 
     @property
     def bare(self) -> "Superconductor":
@@ -248,10 +261,26 @@ class Superconductor(eqx.Module):
         return str(self)
 
 
-def check_one_system(sc: object, function: str, name: str = "sc") -> None:
-    """Raise `InputError` unless `sc` is one system of float64 numbers; the remedy is jax.vmap(`function`)."""
+def check_static(sc: "Superconductor", name: str = "sc") -> None:
+    """Raise `InputError` if the interaction is a retarded one."""
+    if sc.is_retarded:
+        raise InputError(retarded_refused(name))
+
+
+def retarded_refused(name: str) -> str:
+    """The sentence of what does not know retarded interactions."""
+    return must(
+        name, "have a static interaction for this (`critical_temperature` and `solve` know retarded ones)", "a retarded one"
+    )
+
+
+def check_one_system(sc: object, function: str, name: str = "sc", retarded: bool = False) -> None:
+    """Raise `InputError` unless `sc` is one system of float64 numbers; the remedy is jax.vmap(`function`). One with a
+    `retarded` interaction is refused by whoever doesn't say that it knows them."""
     check(isinstance(sc, Superconductor), name, "be a Superconductor", type(sc).__name__)
     assert isinstance(sc, Superconductor)
+    if not retarded:
+        check_static(sc, name)
     for path, (number, dimensions) in sc.numbers.items():
         leaf = cast(Array, number)
         if np.ndim(leaf) != dimensions:

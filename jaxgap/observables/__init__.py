@@ -15,6 +15,8 @@ from jaxgap.observables.density_of_states import DensityOfStates as DensityOfSta
 from jaxgap.observables.density_of_states import tunnelling_density_of_states as tunnelling_density_of_states
 from jaxgap.observables.discontinuities import latent_heat as latent_heat
 from jaxgap.observables.discontinuities import specific_heat_jump as specific_heat_jump
+from jaxgap.observables.edges import GapEdges as GapEdges
+from jaxgap.observables.edges import gap_edges as gap_edges
 from jaxgap.observables.energies import dispersion as dispersion
 from jaxgap.observables.energies import wave_vector as wave_vector
 from jaxgap.observables.fermi_lines import FermiLine as FermiLine

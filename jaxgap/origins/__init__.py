@@ -3,6 +3,11 @@ arXiv:1810.04305) made computable and differentiable. Where the paper gives no f
 jaxgap's reading. And where symmetry forbids them (`jaxgap.origins.selection`).
 """
 
+from jaxgap.model.eliashberg import EliashbergFunction as EliashbergFunction
+from jaxgap.model.eliashberg import Moments as Moments
+from jaxgap.model.eliashberg import eliashberg_function as eliashberg_function
+from jaxgap.model.eliashberg import moments as moments
+from jaxgap.model.eliashberg_files import read_eliashberg_function as read_eliashberg_function
 from jaxgap.origins.common_shift import Shift as Shift
 from jaxgap.origins.competition import Instabilities as Instabilities
 from jaxgap.origins.competition import instabilities as instabilities
@@ -20,11 +25,6 @@ from jaxgap.origins.electron_phonon import plot_temperature_derivative as plot_t
 from jaxgap.origins.electron_phonon import strong_coupling as strong_coupling
 from jaxgap.origins.electron_phonon import temperature_derivative as temperature_derivative
 from jaxgap.origins.electron_phonon import temperature_of as temperature_of
-from jaxgap.origins.eliashberg import EliashbergFunction as EliashbergFunction
-from jaxgap.origins.eliashberg import Moments as Moments
-from jaxgap.origins.eliashberg import eliashberg_function as eliashberg_function
-from jaxgap.origins.eliashberg import moments as moments
-from jaxgap.origins.eliashberg_files import read_eliashberg_function as read_eliashberg_function
 from jaxgap.origins.mixing import mixing_vector as mixing_vector
 from jaxgap.origins.mixing import plot_mixing as plot_mixing
 from jaxgap.origins.mixing import superconductor_from_mixing as superconductor_from_mixing

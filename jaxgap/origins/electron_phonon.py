@@ -25,9 +25,9 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 
 from jaxgap.drawing import COLOURS, axes_or_new
+from jaxgap.model.eliashberg import EliashbergFunction, Moments, moments
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.types import Real, Reals
-from jaxgap.origins.eliashberg import EliashbergFunction, Moments, moments
 from jaxgap.units import k_B
 
 __all__ = [

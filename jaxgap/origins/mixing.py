@@ -30,7 +30,7 @@ from jaxgap.drawing import COLOURS, axes_or_new
 from jaxgap.model.band import Band
 from jaxgap.model.constructor import superconductor
 from jaxgap.model.couplings import canonical_channel
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor, check_static
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real, Reals
@@ -66,6 +66,7 @@ def with_mixing(sc: Superconductor, C: Reals, g_0: Reals, cross: str | None = No
         cross: the cross channel, such as `a:b`; may be left out if there is only one.
     """
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
+    check_static(sc)
     check_finite("g_0", g_0)
     g_0 = jnp.asarray(g_0, jnp.float64)
     check(g_0.shape == (), "g_0", "be one number", f"shape {g_0.shape}")

@@ -25,13 +25,15 @@ from jaxgap.equations.linear import (
     normal_places,
     pair_susceptibility,
 )
+from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import LARGEST, changes_of_sign, coefficients
 from jaxgap.numerics.programs import program
 from jaxgap.solving.critical_filling import at_critical_mu
-from jaxgap.solving.entry import takes_any_filling, takes_system
+from jaxgap.solving.entry import takes_any_filling, takes_any_system, takes_system
 from jaxgap.solving.normal_state import LOWEST, Search, by_one, counted_in, search_down, search_from
 from jaxgap.solving.onset import Onset, onset_at, temperature_at
+from jaxgap.solving.retarded import critical_temperature_of
 
 __all__ = [
     "critical_temperature",
@@ -65,7 +67,7 @@ class Instability(NamedTuple):
     become critical together, the one in which all channels take part."""
 
 
-@takes_any_filling
+@takes_any_system
 def critical_temperature(sc: Superconductor) -> Float[Array, ""]:
     """T_c,lin [K]: the largest temperature at which lambda K has the real eigenvalue 1; 0 if there is none. (NaN on a lattice
     where there is none down to what its largest mesh resolves, and electrons attract each other.)
@@ -74,6 +76,8 @@ def critical_temperature(sc: Superconductor) -> Float[Array, ""]:
     coupling) the derivative is that of the mean of their temperatures: exact in every direction in which they stay together,
     such as that of a tied parameter, else the mean of both sides of T_c = max. NaN where the eigenvalue is defective.
     """
+    if isinstance(sc, RetardedSuperconductor):
+        return critical_temperature_of(sc)
     return temperature_at(sc if sc.density is None else at_critical_mu(sc))
 
 

@@ -21,7 +21,15 @@ from jaxgap.numerics.types import Real
 from jaxgap.solving.solution import Solution, check_single
 from jaxgap.solving.state import PairedState
 
-__all__ = ["check_one_solution", "checked_temperature", "takes_any_filling", "takes_solution", "takes_system"]
+__all__ = [
+    "check_one_solution",
+    "checked_temperature",
+    "takes_any_filling",
+    "takes_any_solution",
+    "takes_any_system",
+    "takes_solution",
+    "takes_system",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,10 +49,20 @@ def takes_any_filling(function: F) -> F:
     return _entry(function, "sc", check_one_system)
 
 
+def takes_any_system(function: F) -> F:
+    """The same, where it may have a retarded interaction, too."""
+    return _entry(function, "sc", functools.partial(check_one_system, retarded=True))
+
+
 def takes_solution(function: F) -> F:
     """A function whose first argument is a state, of the kind that it is annotated with (`jaxgap.solving.state`)."""
     kind = next(iter(inspect.signature(function).parameters.values())).annotation
     return _entry(function, "solution", functools.partial(check_one_solution, kind=kind))
+
+
+def takes_any_solution(function: F) -> F:
+    """The same, which may be of a retarded interaction, too."""
+    return _entry(function, "solution", functools.partial(check_one_solution, retarded=True))
 
 
 def _entry(function: F, name: str, check_it: Callable[..., None]) -> F:
@@ -63,13 +81,14 @@ def _entry(function: F, name: str, check_it: Callable[..., None]) -> F:
     return cast(F, call)
 
 
-def check_one_solution(solution: object, function: str, kind: type[PairedState] = Solution) -> None:
+def check_one_solution(solution: object, function: str, kind: type[PairedState] = Solution, retarded: bool = False) -> None:
     """Raise `InputError` unless `solution` is one state of a kind; the remedy is jax.vmap(`function`)."""
     check(isinstance(solution, PairedState), "solution", "be a Solution", type(solution).__name__)
     check(isinstance(solution, kind), "solution", f"be a {kind.__name__} (with amplitudes)", type(solution).__name__)
     assert isinstance(solution, PairedState)
     check_single(solution, function)
-    check_one_system(solution.superconductor, function, "solution")
+    # What asks for amplitudes or energies means static ones.
+    check_one_system(solution.superconductor, function, "solution", retarded or kind is PairedState)
 
 
 def checked_temperature(T: object) -> Float[Array, ""]:

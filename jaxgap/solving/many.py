@@ -31,7 +31,7 @@ from jaxtyping import Array, Bool, Float, Inexact, Int
 from jaxgap.equations.gap_equations import equations, residuals, residuals_and_matrices, residuals_and_phases
 from jaxgap.equations.gauge import implicit_amplitudes, vanishing
 from jaxgap.equations.nodes import lanes
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor, check_static
 from jaxgap.numerics.characteristic import coefficients
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.cutting import Cut, cut
@@ -139,6 +139,7 @@ def solve_many(
     # === convert and check
     require_float64()
     check(isinstance(systems, Superconductor), "systems", "be a batch of Superconductor", type(systems).__name__)
+    check_static(systems, "systems")
     shape = jnp.shape(systems.lam)[:-2]
     check(len(shape) == 1, "systems", "have one leading axis of elements in every leaf", f"couplings of shape {shape}")
     check(shape[0] > 0, "systems", "hold at least one element", "none")

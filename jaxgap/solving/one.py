@@ -13,14 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Inexact
 
+from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite, is_concrete
 from jaxgap.numerics.types import Numbers
 from jaxgap.solving.core import solve_core
-from jaxgap.solving.entry import checked_temperature, takes_any_filling
+from jaxgap.solving.entry import checked_temperature, takes_any_system
 from jaxgap.solving.filling import check_found, filled
 from jaxgap.solving.finer import escalation
 from jaxgap.solving.labels import sign_pattern
+from jaxgap.solving.retarded import solve_retarded
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
@@ -30,7 +32,7 @@ LARGEST_START = 1e3
 """Largest amplitude of a start, in units of Omega: solutions are of the order of lambda Omega."""
 
 
-@takes_any_filling
+@takes_any_system
 def solve(
     sc: Superconductor,
     T: object,
@@ -71,6 +73,9 @@ def solve(
     pattern = None if branch is None else sign_pattern(branch, sc.signed)
 
     # === solve
+    if isinstance(sc, RetardedSuperconductor):
+        check(rule == DEFAULT_RULE, "rule", "be left out with a retarded interaction (it has `frequencies`)", rule)
+        return solve_retarded(sc, T, Delta_0, pattern, throw)
     given, sc = sc.density, filled(sc, T, Delta_0, pattern)
     solution = solve_core(sc, T, Delta_0, pattern, rule)
     if not is_concrete(solution):

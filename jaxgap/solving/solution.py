@@ -11,6 +11,7 @@ from jaxgap.numerics.checks import check, is_concrete
 from jaxgap.numerics.types import Number
 from jaxgap.solving.labels import Label
 from jaxgap.solving.state import MeanFieldState, PairedState
+from jaxgap.solving.winding import winding_number
 
 __all__ = ["HAS_AMPLITUDES", "Solution", "Status", "check_single", "promised_accuracy", "stability_in_words"]
 
@@ -47,7 +48,8 @@ _SENTENCES = {
     Status.NOT_CONVERGED: "No solution was found; start nearer to one (`start=`), or follow the branch from low temperature.",
     Status.INACCURATE: "Converged, but the quadrature error exceeds the promised accuracy (a nearly gapless state close to "
     "T = 0); pass a finer `rule`, for example Rule(overlap=96, single=48), or on a lattice, whose largest mesh does not "
-    "resolve the gap or the temperature, a larger `tolerance`.",
+    "resolve the gap or the temperature, a larger `tolerance`; of a retarded interaction, whose Matsubara frequencies end too "
+    "low, more `frequencies`.",
     Status.INVALID: "The system or the temperature is not valid: a NaN, a negative temperature or Omega <= 0.",
 }
 
@@ -104,6 +106,12 @@ class Solution(MeanFieldState):
         return (self.status <= Status.TRIVIAL) & (self.unstable_amplitude == 0) & (self.unstable_phase == 0)
 
     @property
+    def winding(self) -> Int[Array, ""]:
+        """The winding number nu: 0 of s++, 1 of s+- and of what cross pairs dominate, -1 where there is none
+        (`jaxgap.solving.winding`). It cannot change without a gapless line."""
+        return winding_number(self.superconductor, self.Delta)
+
+    @property
     def is_real(self) -> Bool[Array, ""]:
         """Whether the amplitudes are real as they stand."""
         return jnp.all(jnp.imag(self.Delta) == 0)
@@ -151,7 +159,9 @@ def stability_in_words(amplitude: int, phase: int, phase_defined: bool) -> str:
         return (
             f"amplitudes stable; phases undefined (asymmetric g; at equal rates: {f'{phase} unstable' if phase else 'stable'})"
         )
-    count = [f"{n} in {what}" for n, what in ((amplitude, "amplitude"), (phase, "phase")) if n]
+    if amplitude == 0 and phase < 0:
+        return "amplitudes stable; phases not examined"
+    count = [f"{n} in {what}" for n, what in ((amplitude, "amplitude"), (phase, "phase")) if n > 0]
     return "unstable: " + ", ".join(count) if count else "stable"
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.model.family import Coordinate, Moves, Section, leaf
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor, check_static
 from jaxgap.numerics.checks import InputError, check, check_finite
 
 __all__ = ["Axis", "Points", "Blocks", "MOST_VALUES", "axis", "points"]
@@ -153,6 +153,7 @@ def points(sc: Superconductor, T: object, grid: object, samples: object) -> Poin
         InputError: one sentence that names the axis.
     """
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
+    check_static(sc)
     check((grid is None) != (samples is None), "grid", "be given, or `samples`, and not both", "both" if grid else "neither")
     given = grid if samples is None else samples
     named = dict(given) if isinstance(given, Mapping) else {}

@@ -24,7 +24,7 @@ from jaxgap.numerics.precision import require_float64
 from jaxgap.numerics.types import Reals
 from jaxgap.units import k_B, meV_per_Ry, meV_per_THz, meV_per_wavenumber
 
-__all__ = ["UNITS", "NEGLIGIBLE", "EliashbergFunction", "Moments", "eliashberg_function", "moments"]
+__all__ = ["UNITS", "NEGLIGIBLE", "EliashbergFunction", "Moments", "eliashberg_function", "moments", "quadrature"]
 
 UNITS = {
     "meV": 1.0,
@@ -42,6 +42,10 @@ LOBES = 0.2
 """Largest share of lambda, or of lambda omega_2^2, that negative lobes may take away from what is positive."""
 NODES = 24
 """Gauss nodes between two points: 1/omega is exact to rounding where neighbouring frequencies differ by less than tenfold."""
+
+MODES = ((40, 16), (200, 6), (np.inf, 3))
+"""(points up to which, Gauss nodes between two of them) of `quadrature`: the first pieces, which reach down to frequencies like
+2 pi k_B T, need most, and are a smaller share of the spectrum the more points there are."""
 
 
 class EliashbergFunction(eqx.Module):
@@ -122,3 +126,15 @@ def _integrals(omega: Float[Array, "n"], f: Float[Array, "n"]) -> tuple[Float[Ar
     first = (f[1], f[1] * (jnp.log(omega[1]) - 1), f[1] * omega[1] ** 2 / 3)
     pieces = [jnp.sum(piece, axis=1) for piece in (y / x, y * jnp.log(x) / x, y * x)]
     return tuple(jnp.sum(piece[1:]) + jnp.where(from_zero, exact, piece[0]) for piece, exact in zip(pieces, first, strict=True))
+
+
+def quadrature(a2F: EliashbergFunction) -> tuple[Float[Array, "node"], Float[Array, "node"]]:
+    """(omega_k [meV], lambda_k) with 2 int alpha^2F h(omega) / omega = sum_k lambda_k h(omega_k) for smooth h, as if the
+    spectrum were of sharp modes: Gauss nodes between neighbouring points, of few points more."""
+    order = next(nodes for most, nodes in MODES if len(a2F.omega) <= most)
+    u, weight = np.polynomial.legendre.leggauss(order)
+    share = (u + 1) / 2
+    omega, f = a2F.omega, a2F.alpha2F
+    x = (omega[:-1, None] + jnp.diff(omega)[:, None] * share).ravel()
+    y = (f[:-1, None] + jnp.diff(f)[:, None] * share) * jnp.diff(omega)[:, None] * weight
+    return x, y.ravel() / x

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxgap.model.eliashberg import NEGLIGIBLE, UNITS, EliashbergFunction, eliashberg_function, moments
 from jaxgap.numerics.checks import InputError, check
-from jaxgap.origins.eliashberg import NEGLIGIBLE, UNITS, EliashbergFunction, eliashberg_function, moments
 
 __all__ = ["read_eliashberg_function"]
 

@@ -1,0 +1,1 @@
+"""Self-energies: what a retarded interaction makes of electrons, on the imaginary axis."""

@@ -1,0 +1,234 @@
+r"""Eliashberg's equations with cross-band pairing: matrix self-energies W, X and Phi of bands that cross channels link.
+
+.. math:: W_c = \omega_n \delta_{c \in bands} - k_B T \sum_m V_{cc'}(n-m) \, \mathrm{Im} \, g_{c'}(m), \qquad
+          X_c = k_B T \sum_m V_{cc'}(n-m) \, \mathrm{Re} \, g_{c'}(m)
+
+.. math:: \Phi_c = k_B T \sum_m [V_{cc'}(n-m) - \mu^*_{cc'} \theta / N_{c'}] \, \mathrm{Re} f_{c'}(m), \qquad
+          A = k_B T \sum_m V_a(n-m) \, \mathrm{Im} (f_{12} - f_{21})(m)
+
+with V_cc' = lambda_cc' / N_c', g_c and f_c the element ii, or 12 + 21 of a pair, of the local Green's function
+(`jaxgap.selfenergy.local_green`), Phi_12 = Phi_3 + i A and Phi_21 = Phi_3 - i A (time reversal holds; bands have no edges, 2D).
+The tensor of couplings is one for W, X and Phi: a boson that turns pairs of a band into cross pairs, lambda_i3, hybridises the
+bands in the normal state, too (W_12). A distance of the bands makes A, odd in frequency and in the exchange of the bands
+(Black-Schaffer and Balatsky, Phys. Rev. B 88, 104514 (2013)), which V_a = odd V_33 feeds.
+
+Derived for jaxgap; checked by quadrature over kappa. The unknowns are W - omega, X, Phi and A at the nodes of the compressed
+grid: g and f are local in frequency, so that the Jacobian is a product of sums over frequencies with small matrices. The free
+energy is
+
+.. math:: F = -2 k_B T \sum_{n \geq 0} \{ \ln\det_S - \ln\det_N + \mathrm{Re\,tr}[(\Sigma_S - \Sigma_N)(g_S + g_N)]
+          - \mathrm{Re} \sum_{ij} \Phi_{ij} f_{ij} \}, \qquad \Sigma = X - i W, \quad \ln\det = \pi \sum_s |\mathrm{Im} k_s|
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float
+
+from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.selfenergy.eliashberg import Equations
+from jaxgap.selfenergy.local_green import Local, imaginary_sign, local_green_function, local_matrix
+
+__all__ = [
+    "Parts",
+    "cross_free_energy",
+    "cross_jacobian",
+    "cross_linearised_map",
+    "cross_residual",
+    "cross_step",
+    "normal_parts",
+]
+
+
+class Parts(NamedTuple):
+    """The self-energy at the nodes, or what is made of Green's functions there, by channels."""
+
+    W: Float[Array, "channel node"]
+    """Less omega [meV]."""
+    X: Float[Array, "channel node"]
+    Phi: Float[Array, "channel node"]
+    A: Float[Array, "cross node"]
+
+    @property
+    def flat(self) -> Float[Array, "part node"]:
+        """All in one array."""
+        return jnp.concatenate(self)
+
+
+def parts_of(x: Float[Array, "part node"], sc: RetardedSuperconductor) -> Parts:
+    """The parts of an array `flat`."""
+    c = len(sc.channels)
+    return Parts(x[:c], x[c : 2 * c], x[2 * c : 3 * c], x[3 * c :])
+
+
+# --- Green's functions ------------------------------------------------------------------------------------------------------
+
+
+def matrices(parts: Parts, omega: Float[Array, "node"], sc: RetardedSuperconductor) -> tuple[Array, Array, Array]:
+    """(W, X, Phi) of all bands, [band, band, node]."""
+    n, pairs = len(sc.bands), list(enumerate(sc.cross, len(sc.bands)))
+    W, X, Phi = (np.full((n, n), None) for _ in range(3))
+    nothing = jnp.zeros_like(omega)
+    for i in range(n):
+        W[i, i], X[i, i], Phi[i, i] = parts.W[i] + omega, parts.X[i], parts.Phi[i] + 0j
+    for c, (i, j) in pairs:
+        W[i, j] = W[j, i] = parts.W[c]
+        X[i, j] = X[j, i] = parts.X[c]
+        Phi[i, j], Phi[j, i] = parts.Phi[c] + 1j * parts.A[c - n], parts.Phi[c] - 1j * parts.A[c - n]
+
+    def stacked(M: np.ndarray, zero: Array) -> Array:
+        return jnp.stack([jnp.stack([zero if entry is None else entry for entry in row]) for row in M])
+
+    return stacked(W, nothing), stacked(X, nothing), stacked(Phi, nothing + 0j)
+
+
+def bands_of(sc: RetardedSuperconductor) -> tuple[Float[Array, "band"], Float[Array, "band"]]:
+    """(mu, mass) of all bands."""
+    tangents = [band.tangent for band in sc.bands]
+    return jnp.stack([mu for _, mu in tangents]), jnp.stack([mass for mass, _ in tangents])
+
+
+def green_functions(parts: Parts, omega: Float[Array, "node"], sc: RetardedSuperconductor) -> Local:
+    """g and f of all bands, [band, band, node]; of every cluster by itself."""
+    W, X, Phi = matrices(parts, omega, sc)
+    mu, mass = bands_of(sc)
+    g, f = jnp.zeros_like(Phi), jnp.zeros_like(Phi)
+    for cluster in sc.clusters:
+        at = np.array(cluster.bands)
+        block = np.ix_(at, at)
+        if len(at) == 1:
+            i = at[0]
+            R = jnp.sqrt(W[i, i] ** 2 + Phi[i, i] ** 2)
+            own = Local(
+                (-1j * jnp.pi * jnp.abs(mass[i]) * W[i, i] / R)[None, None],
+                (jnp.pi * jnp.abs(mass[i]) * Phi[i, i] / R)[None, None],
+            )
+        else:
+            own = local_green_function(W[block], X[block], Phi[block], mu[at], mass[at])
+        g, f = g.at[block].set(own.g), f.at[block].set(own.f)
+    return Local(g, f)
+
+
+def densities(parts: Parts, omega: Float[Array, "node"], sc: RetardedSuperconductor) -> Parts:
+    """-Im g_c, Re g_c, Re f_c and Im (f_12 - f_21), in units of pi N_c: the first is 1 of a normal band."""
+    g, f = green_functions(parts, omega, sc)
+    bands = np.arange(len(sc.bands))
+    i, j = (np.array([pair[k] for pair in sc.cross], int) for k in (0, 1))
+
+    def of_channels(G: Complex[Array, "band band node"]) -> Complex[Array, "channel node"]:
+        return jnp.concatenate([G[bands, bands], G[i, j] + G[j, i]])
+
+    unit = jnp.pi * sc.N[:, None]
+    both, odd = of_channels(g) / unit, jnp.imag(f[i, j] - f[j, i]) / unit[len(bands) :]
+    return Parts(-jnp.imag(both), jnp.real(both), jnp.real(of_channels(f) / unit), odd)
+
+
+# --- the equations ----------------------------------------------------------------------------------------------------------
+
+
+def cross_step(x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Equations) -> Float[Array, "part node"]:
+    """The self-energy that the Green's functions of a self-energy make."""
+    made = densities(parts_of(x, sc), E.K.omega, sc)
+    odd, even = (lambda f, K=K: jnp.einsum("scd,snk,dk->cn", E.lam, K, f) for K in (E.K.odd, E.K.even))
+    bands = jnp.arange(len(sc.channels)) < len(sc.bands)
+    tail = jnp.einsum("scd,sn,d->cn", E.lam, E.K.tail, bands.astype(float))
+    instant = (E.instant @ (made.Phi @ E.K.instant))[:, None]
+    return Parts(odd(made.W) + tail, even(made.X), even(made.Phi) + instant, _odd_part(made.A, sc, E)).flat
+
+
+def _odd_part(f: Float[Array, "cross node"], sc: RetardedSuperconductor, E: Equations) -> Float[Array, "cross node"]:
+    pairs = np.arange(len(sc.bands), len(sc.channels))
+    return sc.odd * jnp.einsum("sp,snk,pk->pn", E.lam[:, pairs, pairs], E.K.odd, f)
+
+
+def cross_residual(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> Float[Array, "n"]:
+    """x less what it makes, as one vector [meV]."""
+    sc, E = theta
+    return x - cross_step(x.reshape(-1, len(E.K.omega)), sc, E).ravel()
+
+
+def _sums(sc: RetardedSuperconductor, E: Equations) -> Float[Array, "part part node node"]:
+    """What makes every part of densities: d step / d densities, [part made, part of densities, n, k]."""
+    c, n = len(sc.channels), len(sc.bands)
+    odd, even = (jnp.einsum("scd,snk->cdnk", E.lam, K) for K in (E.K.odd, E.K.even))
+    Phi = even + E.instant[:, :, None, None] * E.K.instant
+    own = jnp.eye(c)[n:, n:, None, None] * sc.odd * odd[n:, n:]
+    total = 4 * c - n
+    found = jnp.zeros((total, total, *odd.shape[2:]))
+    for k, block in enumerate((odd, even, Phi)):
+        found = found.at[k * c : (k + 1) * c, k * c : (k + 1) * c].set(block)
+    return found.at[3 * c :, 3 * c :].set(own)
+
+
+def _local_derivatives(
+    x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Equations
+) -> Float[Array, "part part node"]:
+    """d densities / d self-energy, [density, part, node]: small matrices, one for every frequency."""
+
+    def along(direction: Float[Array, "part"]) -> Float[Array, "part node"]:
+        def made(y: Float[Array, "part node"]) -> Float[Array, "part node"]:
+            return densities(parts_of(y, sc), E.K.omega, sc).flat
+
+        return jax.jvp(made, (x,), (direction[:, None] * jnp.ones_like(x),))[1]
+
+    return jax.vmap(along, out_axes=1)(jnp.eye(len(x)))
+
+
+def cross_jacobian(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> Float[Array, "n n"]:
+    """d residual / d x."""
+    sc, E = theta
+    rows = x.reshape(-1, len(E.K.omega))
+    made = jnp.einsum("aonk,obk->anbk", _sums(sc, E), _local_derivatives(rows, sc, E))
+    return jnp.eye(len(x)) - made.reshape(len(x), len(x))
+
+
+# --- the normal state -------------------------------------------------------------------------------------------------------
+
+
+def normal_parts(sc: RetardedSuperconductor, E: Equations) -> Parts:
+    """The normal state's self-energy: g = -i pi N_i there, whatever the distances and hybridisations."""
+    bands = (jnp.arange(len(sc.channels)) < len(sc.bands)).astype(float)
+    W = jnp.einsum("scd,sn,d->cn", E.lam, E.K.normal, bands)
+    return Parts(W, jnp.zeros_like(W), jnp.zeros_like(W), jnp.zeros((len(sc.cross), W.shape[1])))
+
+
+def cross_linearised_map(sc: RetardedSuperconductor, E: Equations) -> Float[Array, "n n"]:
+    """The map of small Phi and A to themselves, whose eigenvalue is 1 at T_c."""
+    some = slice(2 * len(sc.channels), None)
+    response = _local_derivatives(normal_parts(sc, E).flat, sc, E)[some, some]
+    made = jnp.einsum("aonk,obk->anbk", _sums(sc, E)[some, some], response)
+    return made.reshape(made.shape[0] * made.shape[1], -1)
+
+
+# --- the free energy --------------------------------------------------------------------------------------------------------
+
+
+def cross_free_energy(parts: Parts, sc: RetardedSuperconductor, E: Equations) -> Float[Array, ""]:
+    """Of a solution, relative to the normal state [meV^2 times the unit of N]. It needs detailed balance."""
+    omega, normal = E.K.omega, normal_parts(sc, E)
+    g, f = green_functions(parts, omega, sc)
+    W, X, Phi = matrices(parts, omega, sc)
+    W_N, _, nothing = matrices(normal, omega, sc)
+    g_N = green_functions(normal, omega, sc).g
+    determinants = _log_determinant(W, X, Phi, sc) - _log_determinant(W_N, 0 * X, nothing, sc)
+    change = (X - 1j * (W - W_N)) * jnp.swapaxes(g + g_N, 0, 1)
+    summand = determinants + jnp.sum(jnp.real(change - Phi * f), axis=(0, 1))
+    k_BT = omega[0] / jnp.pi
+    return -2 * k_BT * jnp.sum(summand * E.total)
+
+
+def _log_determinant(W: Array, X: Array, Phi: Array, sc: RetardedSuperconductor) -> Float[Array, "node"]:
+    """pi sum_s |Im k_s|: the integral of ln det M over kappa, up to what no self-energy changes."""
+    mu, mass = bands_of(sc)
+    total = jnp.zeros(W.shape[-1])
+    for cluster in sc.clusters:
+        at = np.array(cluster.bands)
+        block = np.ix_(at, at)
+        if len(at) == 1:
+            total += 2 * jnp.pi * jnp.abs(mass[at[0]]) * jnp.sqrt(W[at[0], at[0]] ** 2 + jnp.real(Phi[at[0], at[0]]) ** 2)
+        else:
+            K = local_matrix(W[block], X[block], Phi[block], mu[at], mass[at])
+            total += jnp.pi * jnp.imag(jnp.einsum("ij...,ji...->...", imaginary_sign(K), K))
+    return total

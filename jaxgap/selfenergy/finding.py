@@ -1,0 +1,227 @@
+r"""One self-energy that solves Eliashberg's equations: found from a start, judged, and differentiable.
+
+Bands without cross channels are solved for Delta_i(n) (`jaxgap.selfenergy.eliashberg`), cross-paired ones for W, X, Phi and A
+(`jaxgap.selfenergy.cross_pairs`). Both from above: a few plain iterations come down monotonically, then Newton's method.
+"""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.numerics.implicit import SINGULAR, Residual, at_root
+from jaxgap.numerics.newton import Root, newton
+from jaxgap.numerics.types import PyTree
+from jaxgap.selfenergy.cross_pairs import (
+    Parts,
+    cross_free_energy,
+    cross_jacobian,
+    cross_linearised_map,
+    cross_residual,
+    cross_step,
+    normal_parts,
+    parts_of,
+)
+from jaxgap.selfenergy.eliashberg import (
+    Equations,
+    amplitude_jacobian,
+    free_energy,
+    gap_residual,
+    linearised_map,
+    phase_map,
+    plain_step,
+    self_energy,
+)
+from jaxgap.selfenergy.leading import leading
+
+__all__ = ["Found", "SelfEnergy", "energy_of", "found", "map_at_onset"]
+
+PLAIN = 8
+"""Plain iterations before Newton's method."""
+PLAIN_ACROSS = 24
+"""With cross channels, where Newton's matrices are ten times as large, and a plain iteration a hundredth of their cost."""
+ONE = 1e-7
+"""What an eigenvalue must exceed 1 by for a direction to count as unstable."""
+NOT_EXAMINED = -1
+ITERATIONS = 200
+"""Of the power method where a matrix is too large to be squared."""
+
+
+class SelfEnergy(eqx.Module):
+    """The self-energy of a state at Matsubara frequencies: nodes, between which it is smooth."""
+
+    omega: Float[Array, "node"]
+    """omega_n [meV]."""
+    W: Float[Array, "channel node"]
+    """omega Z [meV]; of a cross channel what phonons hybridise the bands by."""
+    X: Float[Array, "channel node"]
+    """Shifts of the bands, and between them [meV]; 0 without cross channels."""
+    Phi: Float[Array, "channel node"]
+    """[meV]"""
+    A: Float[Array, "cross node"]
+    """The part of a cross channel that is odd in frequency and in the exchange of the bands [meV]."""
+
+    @property
+    def Z(self) -> Float[Array, "channel node"]:
+        """W / omega."""
+        return self.W / self.omega
+
+
+class Found(NamedTuple):
+    """A state, with derivatives, and what is known of it, without."""
+
+    Delta: Float[Array, "channel"]
+    """At the lowest frequency [meV]."""
+    self_energy: SelfEnergy
+    residual: Float[Array, ""]
+    steps: Int[Array, ""]
+    converged: Bool[Array, ""]
+    vanished: Bool[Array, ""]
+    differentiable: Bool[Array, ""]
+    sigma_min: Float[Array, ""]
+    unstable_amplitude: Int[Array, ""]
+    unstable_phase: Int[Array, ""]
+
+
+def map_at_onset(sc: RetardedSuperconductor, E: Equations) -> Float[Array, "n n"]:
+    """The linearised equations, on Delta, or on Phi and A, of every channel at every node."""
+    return cross_linearised_map(sc, E) if sc.cross else linearised_map(E)
+
+
+def found(
+    sc: RetardedSuperconductor, E: Equations, start: Float[Array, "channel node"], exists: Bool[Array, ""] | bool
+) -> Found:
+    """The state near `start` [meV]; the normal one where none `exists`."""
+    return (_found_across if sc.cross else _found_alone)(sc, E, start, exists)
+
+
+def energy_of(state: SelfEnergy, sc: RetardedSuperconductor, E: Equations) -> Float[Array, ""]:
+    """The free energy of a solution, relative to the normal state."""
+    if not sc.cross:
+        return free_energy(state.Phi / state.Z, E, sc.band_densities)
+    bare = jnp.zeros_like(state.W).at[: len(sc.bands)].set(state.omega)
+    return cross_free_energy(Parts(state.W - bare, state.X, state.Phi, state.A), sc, E)
+
+
+# --- without cross channels -------------------------------------------------------------------------------------------------
+
+
+def _found_alone(
+    sc: RetardedSuperconductor, E: Equations, Delta: Float[Array, "band node"], exists: Bool[Array, ""] | bool
+) -> Found:
+    fixed, floor = jax.lax.stop_gradient((E, sc.small))
+    Delta = jax.lax.fori_loop(0, PLAIN, lambda _, D: plain_step(D, fixed), Delta)
+    root = newton(_newton_alone, Delta.ravel(), fixed, floor=floor)
+    vanished = (jnp.sqrt(root.x @ root.x) <= floor) | ~jnp.asarray(exists)
+    x, sigma_min, good = _differentiable(_residual_alone, root, E, vanished)
+    Delta = jnp.where(vanished, 0.0, x).reshape(Delta.shape)
+    W, Phi = self_energy(Delta, E)
+    state = SelfEnergy(E.K.omega, W, jnp.zeros_like(W), Phi, jnp.zeros((0, W.shape[1])))
+    amplitude, phase = _unstable_alone(root, fixed, Delta.shape)
+    return Found(
+        Delta[:, 0], state, root.residual, root.steps + PLAIN, root.converged, vanished, good, sigma_min, amplitude, phase
+    )
+
+
+def _newton_alone(x: Float[Array, "n"], E: Equations) -> tuple[Float[Array, "n"], Float[Array, "n n"]]:
+    return _residual_alone(x, E), amplitude_jacobian(x.reshape(-1, len(E.K.omega)), E)
+
+
+def _residual_alone(x: Float[Array, "n"], E: Equations) -> Float[Array, "n"]:
+    return gap_residual(x.reshape(-1, len(E.K.omega)), E).ravel()
+
+
+def _unstable_alone(root: Root, E: Equations, shape: tuple[int, ...]) -> tuple[Int[Array, ""], Int[Array, ""]]:
+    """Whether iterations move away from the solution, in amplitude or, beside the free one, in phase."""
+    Delta, J = root.x.reshape(shape), root.jacobian
+    Z = (self_energy(Delta, E)[0] / E.K.omega).ravel()
+    amplitude, phase = leading(jnp.eye(len(J)) - J / Z[:, None]).value, leading(phase_map(Delta, E)).value
+    return (amplitude > 1 + ONE).astype(int), (phase > 1 + ONE).astype(int)
+
+
+# --- with cross channels ----------------------------------------------------------------------------------------------------
+
+
+def _found_across(
+    sc: RetardedSuperconductor, E: Equations, start: Float[Array, "channel node"], exists: Bool[Array, ""] | bool
+) -> Found:
+    fixed, system, floor = jax.lax.stop_gradient((E, sc, sc.small))
+    normal = normal_parts(sc, E)
+    x = jax.lax.stop_gradient(normal)._replace(Phi=start).flat
+    x = jax.lax.fori_loop(0, PLAIN_ACROSS, lambda _, y: cross_step(y, system, fixed), x)
+    root = newton(_newton_across, x.ravel(), (system, fixed))
+    Phi = parts_of(root.x.reshape(x.shape), sc).Phi
+    vanished = (jnp.sqrt(jnp.sum(Phi * Phi)) <= floor) | ~jnp.asarray(exists)
+    y, sigma_min, good = _differentiable(cross_residual, root, (sc, E), vanished)
+    parts = parts_of(jnp.where(vanished, normal.flat, y.reshape(x.shape)), sc)
+    bare = jnp.zeros_like(parts.W).at[: len(sc.bands)].set(E.K.omega)
+    state = SelfEnergy(E.K.omega, parts.W + bare, parts.X, parts.Phi, parts.A)
+    amplitude = (_growth(root.jacobian) > 1 + ONE).astype(int)
+    return Found(
+        amplitudes_across(state, sc),
+        state,
+        root.residual,
+        root.steps + PLAIN_ACROSS,
+        root.converged,
+        vanished,
+        good,
+        sigma_min,
+        amplitude,
+        jnp.asarray(NOT_EXAMINED),
+    )
+
+
+def _newton_across(
+    x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]
+) -> tuple[Float[Array, "n"], Float[Array, "n n"]]:
+    return cross_residual(x, theta), cross_jacobian(x, theta)
+
+
+def _growth(J: Float[Array, "n n"]) -> Float[Array, ""]:
+    """The leading eigenvalue of 1 - J, by as many steps as tell whether it is above 1."""
+    M = 2 * jnp.eye(len(J)) - J  # The eigenvalues lie in (-1, 1) of a stable state, those of this in (0, 2).
+    v = jax.lax.fori_loop(0, ITERATIONS, lambda _, v: (w := M @ v) / jnp.sqrt(w @ w), jnp.ones(len(J)))
+    return v @ M @ v - 1
+
+
+def amplitudes_across(state: SelfEnergy, sc: RetardedSuperconductor) -> Float[Array, "channel"]:
+    """Delta at the lowest frequency [meV], of matrices Z and Phi: Z Delta + Delta Z = 2 Phi."""
+    n = len(sc.bands)
+    Z, Phi = (_matrix(values[:, 0], sc) for values in (state.Z, state.Phi))
+    one = jnp.eye(n)
+    both = jnp.kron(Z, one) + jnp.kron(one, Z)
+    Delta = jnp.linalg.solve(both, 2 * Phi.ravel()).reshape(n, n)
+    i, j = (np.array([*range(n), *(pair[k] for pair in sc.cross)]) for k in (0, 1))
+    return Delta[i, j]
+
+
+def _matrix(values: Float[Array, "channel"], sc: RetardedSuperconductor) -> Float[Array, "band band"]:
+    n = len(sc.bands)
+    found = jnp.diag(values[:n])
+    for c, (i, j) in enumerate(sc.cross, n):
+        found = found.at[i, j].set(values[c]).at[j, i].set(values[c])
+    return found
+
+
+# --- derivatives and conditioning -------------------------------------------------------------------------------------------
+
+
+def _differentiable(
+    residual: Residual, root: Root, theta: PyTree, vanished: Bool[Array, ""]
+) -> tuple[Float[Array, "n"], Float[Array, ""], Bool[Array, ""]]:
+    """(x with its derivatives, sigma_min, whether they exist)."""
+    sigma_min = _smallest(root.jacobian)
+    good = root.converged & ~vanished & (sigma_min > SINGULAR)
+    return at_root(residual, root.x, theta, good | vanished, root.jacobian), sigma_min, good
+
+
+def _smallest(J: Float[Array, "n n"]) -> Float[Array, ""]:
+    """sigma_min(J) as 1 / |J^-1|, by the power method: good to a few per cent, and where it is small to all digits."""
+    inverse = jnp.linalg.inv(J)
+    v = jax.lax.fori_loop(0, 12, lambda _, v: (w := inverse.T @ (inverse @ v)) / jnp.sqrt(w @ w), jnp.ones(len(J)))
+    size = inverse @ v
+    return 1 / jnp.sqrt(size @ size)

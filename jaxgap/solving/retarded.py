@@ -1,0 +1,246 @@
+r"""Solutions and T_c of retarded interactions: what `solve` and `critical_temperature` do for them.
+
+A solution is a self-energy at every Matsubara frequency; its amplitudes are those at the lowest,
+
+.. math:: \Delta_c = \Phi_c(i \omega_0) / Z_c(i \omega_0), \qquad Z \Delta + \Delta Z = 2 \Phi \text{ of cross-paired bands}
+
+which no experiment measures as they are: a gap edge is where Re Delta(E) = E on the real axis, some per cent above. The state
+that is found is started from above, from amplitudes of the order omega sqrt(lambda) with the signs of the leading eigenvector
+of the linearised equations, and comes down monotonically before Newton's method takes over: from small amplitudes iterations
+crawl, and can end in the normal state at a strong coupling.
+"""
+
+from dataclasses import replace
+from typing import cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
+
+from jaxgap.equations.free_energy import FREE_ENERGY_RULE
+from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
+from jaxgap.model.superconductor import retarded_refused
+from jaxgap.numerics.checks import InputError, NotConvergedError, check, is_concrete
+from jaxgap.numerics.programs import program
+from jaxgap.selfenergy.eliashberg import Equations, equations_of
+from jaxgap.selfenergy.finding import Found, SelfEnergy, energy_of, found, map_at_onset
+from jaxgap.selfenergy.frequencies import MOST, settled, truncation_error
+from jaxgap.selfenergy.leading import leading
+from jaxgap.selfenergy.onset import linearised, onset_of
+from jaxgap.solving.labels import has_signs, label_of
+from jaxgap.solving.real_axis import POINTS, ContinuedState, on_real_axis, rounds_of
+from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
+from jaxgap.spectra.cluster import LocalFunctions
+from jaxgap.spectra.quadrature import Rule
+
+__all__ = ["RetardedSolution", "SelfEnergy", "critical_temperature_of", "solve_retarded", "with_frequencies"]
+
+WEAK = 0.1
+"""Cross amplitude of a start by signs, in units of the scale."""
+FIRST = 256
+"""Frequencies with which T_c is looked for first: those that it needs depend on it."""
+
+
+class RetardedSolution(Solution):
+    """A `Solution` of a retarded interaction: amplitudes at the lowest Matsubara frequency, and the self-energy at all.
+
+    `sigma_min` is the smallest singular value of d(Delta Z - Phi)/dDelta at the nodes: 0 at T_c. `quadrature_error` is the
+    estimated relative error by frequencies beyond the highest. `unstable_amplitude` and `unstable_phase` say whether there is
+    such a direction, 1 or 0, not how many; -1: not examined. What a mean-field state is asked beyond amplitudes and free energy
+    (energies, spectra, entropy) it refuses with a sentence.
+    """
+
+    self_energy: SelfEnergy
+    rho: Float[Array, ""]
+    """The leading eigenvalue of the linearised equations at this temperature: above 1 below T_c, a distance to it."""
+    distance: Float[Array, ""]
+    """T_c - T [K], to first order in rho - 1: near T_c exact, far from it an order of magnitude."""
+
+    def free_energy(self, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
+        """Bardeen and Stephen's, relative to the normal state [meV^2 times the unit of N]; NaN without detailed balance."""
+        sc = cast(RetardedSuperconductor, self.superconductor)
+        return jnp.where(_balanced(sc), energy_of(self.self_energy, sc, equations_of(sc, self.T)), jnp.nan)
+
+    # --- at real energies -----------------------------------------------------------------------------------------------
+
+    def continued(self, points: int = POINTS, rounds: int | None = None) -> ContinuedState:
+        """The state at real energies, from Pade approximants through so many Matsubara frequencies and so many `rounds` of the
+        exact formula (as many as are cheap)."""
+        sc, own = cast(RetardedSuperconductor, self.superconductor), self.self_energy
+        if sc.cross:
+            raise InputError(retarded_refused("solution"))
+        return on_real_axis(sc, self.T, own.Phi / own.Z, points, rounds_of(sc) if rounds is None else rounds)
+
+    def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> Complex[Array, "band *k"]:
+        return self.continued().green_function(kappa, z)
+
+    def green_function_at(self, k: Float[Array, "k *axis"], z: Complex[Array, "omega"]) -> Complex[Array, "band k omega"]:
+        return self.continued().green_function_at(k, z)
+
+    def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
+        return self.continued().local_functions(z)
+
+    def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
+        return self.continued().local_functions_at(z)
+
+    def normal_green_function(self, z: Complex[Array, ""]) -> Complex[Array, "band"]:
+        return self.continued().normal_green_function(z)
+
+    def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:
+        return self.continued().density_of_states(omega)
+
+    def singular_energies(self) -> Float[Array, "peak"]:
+        return self.continued().singular_energies()
+
+    # --- of mean-field states alone -------------------------------------------------------------------------------------
+
+    def energies(self, kappa: Float[Array, "*k"]) -> Float[Array, "branch *k"]:
+        raise InputError(retarded_refused("solution"))
+
+    def entropy(self) -> Float[Array, ""]:
+        raise InputError(retarded_refused("solution"))
+
+    def specific_heat(self) -> Float[Array, ""]:
+        raise InputError(retarded_refused("solution"))
+
+
+# --- T_c ----------------------------------------------------------------------------------------------------------------
+
+
+def critical_temperature_of(sc: RetardedSuperconductor) -> Float[Array, ""]:
+    """T_c [K] with so many frequencies as it needs, where numbers are known: found with few, and once more with those."""
+    settled_sc = with_frequencies(sc)
+    T_c = _temperature(settled_sc)
+    nothing = is_concrete(T_c) and settled_sc.frequencies == MOST and bool(jnp.isnan(T_c))
+    return jnp.zeros(()) if nothing else T_c
+
+
+def with_frequencies(sc: RetardedSuperconductor) -> RetardedSuperconductor:
+    """The system with so many Matsubara frequencies as its T_c needs, unless it has a number of them, or is traced."""
+    if sc.frequencies or not is_concrete(sc):
+        return replace(sc, frequencies=sc.frequencies or FREQUENCIES)
+    N = FIRST
+    while N < MOST:
+        T_c = _temperature(replace(sc, frequencies=N))
+        if np.isfinite(T_c):
+            return settled(sc, T_c)
+        N *= 16
+    return replace(sc, frequencies=MOST)
+
+
+@program
+def _temperature(sc: RetardedSuperconductor) -> Float[Array, ""]:
+    return onset_of(sc).T_c
+
+
+# --- solutions ----------------------------------------------------------------------------------------------------------
+
+
+def solve_retarded(
+    sc: RetardedSuperconductor,
+    T: Float[Array, ""],
+    Delta_0: Inexact[Array, "channel"] | None,
+    pattern: Float[Array, "band"] | None,
+    throw: bool,
+) -> RetardedSolution:
+    """`solve` of a retarded interaction."""
+    if is_concrete(T):
+        check(
+            float(T) > 0, "T", "be positive with a retarded interaction, whose frequencies are those of a temperature", float(T)
+        )
+    check(
+        Delta_0 is None or not jnp.iscomplexobj(Delta_0), "start", "be real with a retarded interaction", "complex amplitudes"
+    )
+    sc = settled(sc, T)
+    solution = _solved(sc, T, Delta_0, pattern)
+    if throw and is_concrete(solution) and not bool(solution.converged):
+        raise NotConvergedError(f"solve at T = {float(T):g} K: {Status(int(solution.status)).sentence}")
+    return solution
+
+
+@program
+def _solved(
+    sc: RetardedSuperconductor,
+    T: Float[Array, ""],
+    Delta_0: Float[Array, "channel"] | None,
+    pattern: Float[Array, "band"] | None,
+) -> RetardedSolution:
+    """In stages: where one is in T, the start, the state, the status."""
+    E = equations_of(sc, T)
+    frozen, fixed, T_found = jax.lax.stop_gradient((sc, E, T))
+    default = Delta_0 is None and pattern is None
+    onset = leading(map_at_onset(frozen, fixed))
+    slope = jax.jvp(lambda t: onset.left @ linearised(frozen, t) @ onset.right, (T_found,), (jnp.ones(()),))[1]
+
+    direction = onset.right.reshape(-1, len(E.K.omega))[: len(sc.channels), 0]
+    start = _start(frozen, fixed, direction, Delta_0, pattern)
+    state = found(sc, E, start, (onset.value > 1) if default else True)
+    error = truncation_error(frozen, T_found)
+    status = _status(state, frozen, pattern, default, error)
+    status = jnp.where(_valid(frozen, T_found), status, int(Status.INVALID))
+
+    real = jnp.where(jnp.isin(status, jnp.array(HAS_AMPLITUDES)), 1.0, jnp.nan)
+    return RetardedSolution(
+        superconductor=sc,
+        T=T,
+        Delta=(state.Delta * real).astype(jnp.complex128),
+        status=status,
+        label=label_of(frozen, jax.lax.stop_gradient(state.Delta * real)),
+        residual=jnp.where(state.vanished, 0.0, state.residual),
+        steps=state.steps,
+        sigma_min=state.sigma_min,
+        quadrature_error=error,
+        differentiable=state.differentiable,
+        unstable_amplitude=jnp.where(state.vanished, (onset.value > 1).astype(int), state.unstable_amplitude),
+        unstable_phase=jnp.where(state.vanished, 0, state.unstable_phase),
+        self_energy=jax.tree.map(lambda part: part * real, state.self_energy),
+        rho=onset.value,
+        distance=(1 - onset.value) / slope,
+    )
+
+
+def _start(
+    sc: RetardedSuperconductor,
+    E: Equations,
+    direction: Float[Array, "channel"],
+    Delta_0: Float[Array, "channel"] | None,
+    pattern: Float[Array, "band"] | None,
+) -> Float[Array, "channel node"]:
+    """Amplitudes above the solution's, or those given; they fall off above the spectrum."""
+    if Delta_0 is not None:
+        lowest = Delta_0
+    elif pattern is not None:
+        lowest = sc.scale * jnp.append(pattern, jnp.full(len(sc.cross), WEAK))
+    else:
+        lowest = sc.scale * direction / jnp.max(jnp.abs(direction))
+    if not sc.spectra:
+        return lowest[:, None] * jnp.ones_like(E.K.omega)
+    return lowest[:, None] / (1 + (E.K.omega / sc.highest) ** 2)
+
+
+def _status(
+    state: Found,
+    sc: RetardedSuperconductor,
+    pattern: Float[Array, "band"] | None,
+    default: bool,
+    error: Float[Array, ""],
+) -> Int[Array, ""]:
+    status = jnp.where(state.converged, int(Status.CONVERGED), int(Status.NOT_CONVERGED))
+    if pattern is not None:
+        kept = has_signs(sc, jax.lax.stop_gradient(state.Delta), pattern)
+        status = jnp.where(state.converged & ~kept, int(Status.LEFT_BRANCH), status)
+    status = jnp.where(state.vanished, int(Status.NORMAL if default else Status.TRIVIAL), status)
+    fine = jnp.isin(status, jnp.array([Status.CONVERGED, Status.NORMAL]))
+    return jnp.where(fine & ~(error <= sc.promised), int(Status.INACCURATE), status)
+
+
+def _balanced(sc: RetardedSuperconductor) -> Bool[Array, ""]:
+    """Whether N_i lambda_ij and N_i mu*_ij are symmetric."""
+    pairs = sc.N[:, None] * sc.instantaneous
+    off = jnp.max(jnp.abs(pairs - pairs.T))
+    return sc.has_free_energy & (off <= 1e-10 * jnp.maximum(jnp.max(jnp.abs(pairs)), 1e-300))
+
+
+def _valid(sc: RetardedSuperconductor, T: Float[Array, ""]) -> Bool[Array, ""]:
+    return jnp.isfinite(sc.lam).all() & (T > 0) & jnp.isfinite(sc.highest) & (sc.highest > 0)
