@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxgap.equations.gap_equations import residuals, residuals_and_phases
 from jaxgap.equations.nodes import lanes
 from jaxgap.equations.pairing import unpack
+from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import one_of_many
 from jaxgap.numerics.characteristic import count_negative
@@ -23,6 +24,13 @@ from jaxgap.spectra.mesh import checked
 from jaxgap.spectra.quadrature import Rule
 
 __all__ = ["Verdict", "judge", "judged", "status_of"]
+
+AGAIN = (0.86, 0.92)
+"""Shares of the nodes of two more meshes that tell the error on a lattice: it oscillates with their number, and one other mesh
+may happen to be wrong by as much."""
+CAUTION = 4.0
+"""Where the error falls like N^-2 only (nodes of the gap at T = 0), meshes that differ by so little differ by less than it
+(`benchmarks/lattice_errors.py`)."""
 
 Judge = Callable[[Superconductor, Float[Array, ""], Float[Array, "x"], Float[Array, "x x"]], "Verdict"]
 
@@ -60,22 +68,30 @@ def judge(
 ) -> Verdict:
     """The verdict on the roots x [meV], where dr/dx is M (gauge fixed), by what the equations leave there with more nodes, r
     [meV]; `phases` is the block of imaginary parts at real amplitudes, of complex ones empty."""
-    n, real = len(sc.channels), len(x) == len(sc.channels)
-    error = unpack(jax.vmap(solved, in_axes=-1, out_axes=-1)(M, r), n)
-    size = jnp.abs(unpack(x, n))
-    large = size > sc.small
-    share = jnp.where(large, jnp.abs(error) / jnp.where(large, size, 1.0), 0.0)
+    real = len(x) == len(sc.channels)
     valid = jnp.stack([jnp.isfinite(leaf).reshape(len(T), -1).all(axis=1) for leaf in jax.tree.leaves(sc)]).all(axis=0)
     unstable = count_negative(jnp.concatenate([M, phases], axis=-1))
     sigma_min = smallest_singular_values(M)
     return Verdict(
         valid=valid & (T >= 0) & jnp.isfinite(T) & (sc.scale > 0),
         sigma_min=sigma_min,
-        quadrature_error=jnp.sqrt(jnp.sum(share * share, axis=0)),
+        quadrature_error=_error(sc, x, M, r),
         unstable_amplitude=unstable[: len(T)],
         unstable_phase=unstable[len(T) :] if real else jnp.zeros(T.shape, int),
         promised=promised_accuracy(sigma_min, sc.promised),
     )
+
+
+def _error(
+    sc: Superconductor, x: Float[Array, "x element"], M: Float[Array, "x x element"], r: Float[Array, "x element"]
+) -> Float[Array, "element"]:
+    """Relative change of the amplitudes that removes r."""
+    n = len(sc.channels)
+    error = unpack(jax.vmap(solved, in_axes=-1, out_axes=-1)(M, r), n)
+    size = jnp.abs(unpack(x, n))
+    large = size > sc.small
+    share = jnp.where(large, jnp.abs(error) / jnp.where(large, size, 1.0), 0.0)
+    return jnp.sqrt(jnp.sum(share * share, axis=0))
 
 
 @cache
@@ -90,7 +106,12 @@ def judged(rule: Rule) -> Judge:
         # One evaluation: the sums over k of r make the phase block, too.
         real = x.shape[1] == len(sc.channels)
         r, phases = residuals_and_phases(x.T, finer) if real else (residuals(x.T, finer), last[..., :0])
-        return judge(sc, T, x.T, last, phases, r)
+        verdict = judge(sc, T, x.T, last, phases, r)
+        if not isinstance(sc, Lattice):
+            return verdict
+        others = (lanes(checked(sc, Delta, T, rule, share), Delta, T, rule.refined()) for share in AGAIN)
+        errors = [verdict.quadrature_error, *(_error(sc, x.T, last, residuals(x.T, other)) for other in others)]
+        return verdict._replace(quadrature_error=CAUTION * jnp.sqrt(sum(error**2 for error in errors)))
 
     return one_of_many(many)
 

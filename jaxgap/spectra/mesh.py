@@ -201,14 +201,18 @@ def coarser(sc: Superconductor) -> Superconductor:
 
 
 def checked(
-    sc: Superconductor, Delta: Inexact[Array, "element channel"], T: Float[Array, "element"], rule: Rule
+    sc: Superconductor,
+    Delta: Inexact[Array, "element channel"],
+    T: Float[Array, "element"],
+    rule: Rule,
+    share: float = FEWER,
 ) -> Superconductor:
     """The systems whose sums tell the error of these: of lattices those with fewer nodes than at these amplitudes; else the
-    same, with a finer rule. (Not just with a smaller share: the largest mesh is what it is for all that need more.)"""
+    same, with a finer rule. (Not just with a smaller `finer`: the largest mesh is what it is for all that need more.)"""
     if not isinstance(sc, Lattice):
         return sc
     N = jax.vmap(lambda lattice, D, t: mesh_for(lattice, D, t, rule).N)(sc, Delta, T)
-    return eqx.tree_at(lambda s: s.mesh, sc, 2.0 * jnp.round(FEWER * N / 2))
+    return eqx.tree_at(lambda s: s.mesh, sc, 2.0 * jnp.round(share * N / 2))
 
 
 def _times(sc: Superconductor, share: float) -> Superconductor:
