@@ -225,13 +225,6 @@ class BandSuperconductor(Superconductor):
 
     def table(self) -> dict[str, Any]:
         """The arguments of `superconductor`."""
-        for band in self.bands:
-            known = isinstance(band, ParabolicBand | TabulatedBand)
-            check(known, "sc", "have parabolic bands, or tables, to be written as TOML", f"the band {band.name}")
-        bands = {band.name: {leaf: float(getattr(band, leaf)) for leaf in band.leaves} for band in self.bands}
-        for band in self.bands:
-            if isinstance(band, TabulatedBand):
-                bands[band.name] |= {leaf: np.asarray(getattr(band, leaf)).tolist() for leaf in ("energy", "density")}
         return {
             self.range_leaf: float(self.Omega),
             "dimension": self.dimension,
@@ -240,7 +233,7 @@ class BandSuperconductor(Superconductor):
             "cross": list(self.channels[len(self.bands) :]),
             "channels": list(self.channels),
             self.coupling_leaf: np.asarray(self.lam).tolist(),
-            "bands": bands,
+            "bands": bands_table(self.bands),
         }
 
     def unit(self, path: str) -> str:
@@ -290,6 +283,18 @@ def check_values(sc: Superconductor) -> None:
                 check_fermi_surface(band, ", unless couplings are given as `g`")
     if sc.density is not None:
         sc.check_density(sc.density)
+
+
+def bands_table(bands: tuple[Band, ...]) -> dict[str, dict[str, Any]]:
+    """The tables of bands in a file: name -> leaves."""
+    for band in bands:
+        known = isinstance(band, ParabolicBand | TabulatedBand)
+        check(known, "sc", "have parabolic bands, or tables, to be written as TOML", f"the band {band.name}")
+    tables: dict[str, dict[str, Any]] = {b.name: {leaf: float(getattr(b, leaf)) for leaf in b.leaves} for b in bands}
+    for band in bands:
+        if isinstance(band, TabulatedBand):
+            tables[band.name] |= {leaf: np.asarray(getattr(band, leaf)).tolist() for leaf in ("energy", "density")}
+    return tables
 
 
 def linked_bands(n: int, cross: tuple[tuple[int, int], ...]) -> tuple[Cluster, ...]:

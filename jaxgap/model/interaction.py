@@ -31,9 +31,9 @@ __all__ = ["Interaction", "MatsubaraCutoff", "Modes", "Retarded", "Shell", "Spec
 class Modes(eqx.Module):
     """A spectrum of sharp modes, alpha^2F = (lambda / 2) sum_q w_q omega_q delta(omega - omega_q) / sum_q w_q."""
 
-    omega: Float[Array, "mode"]
+    omega: Float[Array | np.ndarray, "mode"]
     """hbar omega_q [meV]."""
-    weight: Float[Array, "mode"]
+    weight: Float[Array | np.ndarray, "_"]
     """w_q: shares of lambda, up to a factor."""
 
 
@@ -77,14 +77,23 @@ Interaction: TypeAlias = Shell | MatsubaraCutoff | Retarded
 
 def spectrum_of(given: Spectrum | Reals, name: str) -> Spectrum:
     """A spectrum from what a user gives: itself, or the frequencies of equally strong modes [meV]."""
-    if isinstance(given, EliashbergFunction | Modes):
+    if isinstance(given, EliashbergFunction):
         return given
-    check_finite(name, given)
-    omega = jnp.atleast_1d(jnp.asarray(given, jnp.float64))
+    frequencies = given.omega if isinstance(given, Modes) else given
+    check_finite(name, frequencies)
+    omega = jnp.atleast_1d(jnp.asarray(frequencies, jnp.float64))
     check(omega.ndim == 1 and len(omega) > 0, name, "hold frequencies of modes [meV], or be an EliashbergFunction", repr(given))
     if is_concrete(omega):
         check(bool(np.all(np.asarray(omega) > 0)), name, "hold positive frequencies [meV]", np.asarray(omega).tolist())
-    return Modes(omega, jnp.full(omega.shape, 1.0 / len(omega), jnp.float64))
+    if not isinstance(given, Modes):
+        return Modes(omega, jnp.full(omega.shape, 1.0 / len(omega), jnp.float64))
+    weight = jnp.asarray(given.weight, jnp.float64)
+    good = weight.shape == omega.shape
+    if good and is_concrete(weight):
+        values = np.asarray(weight)
+        good = bool(np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0)
+    check(good, f"{name}.weight", f"be {len(omega)} numbers, one per mode, none negative", np.shape(weight))
+    return Modes(omega, weight)
 
 
 def form_of(spectrum: Spectrum) -> Modes:

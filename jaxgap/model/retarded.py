@@ -19,9 +19,10 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from jaxgap.model.band import Band, density_of_states
-from jaxgap.model.band_superconductor import linked_bands
+from jaxgap.model.band_superconductor import bands_table, linked_bands
 from jaxgap.model.couplings import canonical_channel, channel_densities, channel_names
 from jaxgap.model.interaction import Interaction, MatsubaraCutoff, Modes, Retarded, Spectrum, form_of
+from jaxgap.model.interaction_tables import interaction_table
 from jaxgap.model.parabolic import ParabolicBand
 from jaxgap.model.superconductor import Cluster, Superconductor, retarded_refused
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
@@ -294,7 +295,16 @@ class RetardedSuperconductor(Superconductor):
         check(not self.cross or self.dimension == 2, "dimension", "be 2 for retarded cross-band pairing", self.dimension)
 
     def table(self) -> dict[str, Any]:
-        raise InputError("Argument `sc` must have a static interaction to be written to a file, but got a retarded one.")
+        """The arguments of `superconductor`."""
+        return {
+            "dimension": self.dimension,
+            "convention": self.convention,
+            "cross": list(self.channels[len(self.bands) :]),
+            "channels": list(self.channels),
+            "lam": np.asarray(self.lam).tolist(),
+            "bands": bands_table(self.bands),
+            "interaction": interaction_table(self.interaction),
+        }
 
     def __str__(self) -> str:
         kind = (

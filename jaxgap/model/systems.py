@@ -1,7 +1,8 @@
 """Files of systems: TOML, exact to the last bit, of bands or of a lattice.
 
 A file of bands has the arguments of `jaxgap.superconductor`: Omega (or cutoff), bands, lam (or g) and, if wanted, cross,
-channels, dimension, convention, density. That of a lattice has one table, `[lattice]` (`jaxgap.model.lattice_tables`).
+channels, dimension, convention, density; instead of Omega a table `[interaction]` (`jaxgap.model.interaction_tables`). That of
+a lattice has one table, `[lattice]` (`jaxgap.model.lattice_tables`).
 """
 
 import tomllib
@@ -13,6 +14,7 @@ import tomli_w
 
 from jaxgap.model.constructor import superconductor
 from jaxgap.model.files import read_text, write_files
+from jaxgap.model.interaction_tables import interaction_from, with_spectra
 from jaxgap.model.lattice_tables import lattice_from
 from jaxgap.model.superconductor import Superconductor, check_one_system
 from jaxgap.model.tabulated import read_table
@@ -21,7 +23,7 @@ from jaxgap.numerics.checks import InputError, check
 
 __all__ = ["from_table", "from_toml", "load", "save", "to_toml", "with_files"]
 
-_KEYS = {"Omega", "cutoff", "density", "dimension", "convention", "cross", "channels", "lam", "g", "bands"}
+_KEYS = {"Omega", "cutoff", "density", "dimension", "convention", "cross", "channels", "lam", "g", "bands", "interaction"}
 
 
 FILES = (("dos", read_table, ("energy", "density")),)
@@ -30,7 +32,7 @@ FILES = (("dos", read_table, ("energy", "density")),)
 
 def to_toml(sc: Superconductor) -> str:
     """The system as TOML text, exact to the last bit; `from_toml` reads it back."""
-    check_one_system(sc, "solve")
+    check_one_system(sc, "solve", retarded=True)
     return tomli_w.dumps(sc.table())
 
 
@@ -58,12 +60,14 @@ def _of_bands(table: Mapping[str, Any]) -> Superconductor:
     unknown = sorted(set(table) - _KEYS)
     if unknown:
         raise InputError(f"unknown key `{unknown[0]}`; the keys of a system are {', '.join(sorted(_KEYS))}.")
-    either = (("Omega", "cutoff"), ("bands",), ("lam", "g"))
+    either = (("Omega", "cutoff", "interaction"), ("bands",), ("lam", "g", "interaction"))  # spectra may say lam
     missing = [keys[0] for keys in either if not any(key in table for key in keys)]
     if missing:
         raise InputError(f"the key `{missing[0]}` is missing.")
     if not isinstance(table["bands"], Mapping):
         raise InputError("`bands` must be a table such as [bands.alpha] with mu and mass.")
+    if "interaction" in table:
+        return superconductor(**{**table, "interaction": interaction_from(table["interaction"])})
     return superconductor(**table)
 
 
@@ -83,6 +87,8 @@ def with_files(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The table of a system with what is in the files in `folder` that it names."""
     if isinstance(table.get("lattice"), Mapping):
         return {**table, "lattice": with_hoppings(table["lattice"], folder)}
+    if isinstance(table.get("interaction"), Mapping):
+        table = {**table, "interaction": with_spectra(table["interaction"], folder)}
     bands = table.get("bands")
     if not isinstance(bands, Mapping):
         return dict(table)

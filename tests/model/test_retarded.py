@@ -112,7 +112,6 @@ REFUSED = {
     "symmetrised": lambda: jg.symmetrised(SC),
     "at_density": lambda: jg.at_density(SC, 1.0, T=30.0),
     "a sweep": lambda: jg.sweeps.sweep(SC, {"T": [30.0]}, ["T_c"]),
-    "a file": lambda: to_toml(SC),
     "Omega": lambda: SC.Omega,
 }
 
