@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import jaxgap as jg
-from jaxgap.model.systems import to_toml
 
 BANDS = {"sigma": {"mu": 500.0, "mass": 0.155}, "pi": {"mu": 500.0, "mass": 0.213}}
 LAM = [[1.017, 0.213], [0.155, 0.448]]
