@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxgap.drawing import COLOURS
+from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite
 from jaxgap.observables.curves import look
@@ -95,10 +96,20 @@ def check_experiment(experiment: str, given: Iterable[str]) -> None:
 
 
 def reach_of(states: Mapping[str, Solution]) -> float:
-    """2.5 times the largest branch minimum of all states (at most Omega), or half the shell where all are normal [meV]."""
+    """2.5 times the largest branch minimum of all states (at most Omega), or half the shell where all are normal; of a retarded
+    interaction a third more than a phonon's energy above the gap [meV]."""
+    retarded = [s for s in states.values() if s.superconductor.is_retarded]
+    if retarded:
+        return max(float(np.ceil(4 / 3 * _phonon_above(s))) for s in retarded)
     largest = max(min(float(np.max(branch_minima(s))), float(s.superconductor.Omega)) for s in states.values())
     # An eighth of a meV: energies that hardly differ are no news.
     return np.ceil(20 * largest) / 8 if largest > 0 else max(float(s.superconductor.Omega) / 2 for s in states.values())
+
+
+def _phonon_above(s: Solution) -> float:
+    """The highest phonon above the largest gap [meV]."""
+    assert isinstance(s.superconductor, RetardedSuperconductor)
+    return float(s.superconductor.highest) + float(np.max(np.abs(s.Delta)))
 
 
 @dataclass(frozen=True)

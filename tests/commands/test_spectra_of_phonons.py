@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import jaxgap as jg
@@ -54,3 +55,15 @@ def test_refusals(command, spectrum):
         ended = command(*arguments)
         assert ended.code == 2, arguments
         assert sentence in " ".join(ended.err.split())
+
+
+@pytest.mark.slow
+def test_a_tunnel_junction_sees_gaps_and_phonons(command, monkeypatch, tmp_path):
+    """Maxima at the gap edges, 2.7 and 7.1 meV, and the dip behind a phonon of 66 meV above the larger one."""
+    monkeypatch.chdir(tmp_path)
+    assert command("observe", "mgb2_eliashberg", "tunnelling", "--T", 4, "--Gamma", 0.1).code == 0
+    V, seen = np.genfromtxt("mgb2_eliashberg_tunnelling.csv", delimiter=",", skip_header=1).T
+    peaks = V[1:-1][(seen[1:-1] > seen[:-2]) & (seen[1:-1] > seen[2:])]
+    for edge in (2.7, 7.1, 66.0 + 7.1):
+        assert np.min(np.abs(peaks - edge)) < 1.5
+    assert seen[np.argmin(np.abs(V - 76.0))] < 0.97
