@@ -32,6 +32,7 @@ def test_tc_of_a_file(command, spectrum):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_tables(command, spectrum):
     said = command("tc", spectrum).out
     assert "Eliashberg's equations" in said
