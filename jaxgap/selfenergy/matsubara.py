@@ -23,7 +23,6 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Real
-from scipy.special import zeta
 
 from jaxgap.units import k_B
 
@@ -153,6 +152,8 @@ def all_frequencies(N: int, degree: int = DEGREE) -> tuple[Float[np.ndarray, "no
     the grid; beyond, a polynomial in 1/omega^2 without its constant, whose powers sum to Hurwitz' zeta functions. (n_k are not
     whole numbers there: nodes are where Chebyshev wants them.)
     """
+    from scipy.special import zeta  # here: no other part of `import jaxgap` needs scipy
+
     grid = mesh(N, degree=degree)
     x = (1 + np.cos(np.pi * (np.arange(degree) + 0.5) / degree)) / 2  # (omega_N / omega)^2 in (0, 1)
     powers = np.arange(1, degree + 1)
