@@ -24,6 +24,8 @@ SEED = 20200926
 MANY_MAPS = 20_000
 MANY_PAGES = 1_000_000
 """Of 4 kB, that is 4 GB: two workers, and room for the rest of a machine of 16 GB."""
+SLOW_FIXTURES = {"test_fit::shipped", "test_continuation::fig2"}
+"""A fit, and branches followed over a plane: whoever asks for them waits, so that all of their tests are slow ones."""
 LONGEST = ("fit", "phase_diagram", "posterior", "observables", "branches", "continuation", "cli", "sweep", "kernel", "pairing")
 
 
@@ -48,7 +50,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files first, so that none is left to one worker at the end; the others as they come. Tests that are
-    named in nightly.txt are slow and nightly."""
+    named in nightly.txt are slow and nightly, those of a fixture that takes long are slow."""
     nightly, met = set((Path(__file__).parent / "nightly.txt").read_text(encoding="utf-8").splitlines()), set()
     for item in items:
         named = nightly & {f"{item.path.stem}::{name}" for name in (item.name, getattr(item, "originalname", item.name))}
@@ -56,6 +58,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("slow")
             item.add_marker("nightly")
             met |= named
+        if SLOW_FIXTURES & {f"{item.path.stem}::{name}" for name in getattr(item, "fixturenames", ())}:
+            item.add_marker("slow")
     whole = {item.path.stem for item in items} if not config.getoption("lf") and "::" not in "".join(config.args) else set()
     unknown = sorted(name for name in nightly - met if name.split("::")[0] in whole)
     if unknown:
