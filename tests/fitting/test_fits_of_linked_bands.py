@@ -77,10 +77,10 @@ def test_known_numbers_of_linked_bands_are_found_again(fitted):
 
 @pytest.mark.slow
 def test_the_posterior_of_linked_bands_is_that_of_its_covariance(fitted):
-    found = posterior(fitted, chains=4, warmup=100, draws=200)
+    found = posterior(fitted, chains=4, warmup=60, draws=80)
     for m, value, sigma in zip(found.summary, TRUTH, fitted.uncertainty, strict=True):
         error = sigma / np.sqrt(m.ess_bulk)
         assert abs(m.mean - value) < SIGMAS * error
         assert abs(m.sd - sigma) < SIGMAS * error
     assert found.divergences == 0
-    assert min(m.ess_bulk for m in found.summary) > 100
+    assert min(m.ess_bulk for m in found.summary) > 60
