@@ -56,7 +56,7 @@ SIGMAS = 4.0
 
 
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory):
+def fitted(optimised, tmp_path_factory):
     folder = tmp_path_factory.mktemp("linked")
     (folder / "system.toml").write_text(SYSTEM)
     (folder / "fit.toml").write_text(FIT)
