@@ -76,6 +76,7 @@ def test_known_numbers_of_linked_bands_are_found_again(fitted):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_posterior_of_linked_bands_is_that_of_its_covariance(fitted):
     found = posterior(fitted, chains=4, warmup=60, draws=80)
     for m, value, sigma in zip(found.summary, TRUTH, fitted.uncertainty, strict=True):
