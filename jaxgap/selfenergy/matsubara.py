@@ -26,7 +26,7 @@ from jaxtyping import Array, Float, Int, Real
 
 from jaxgap.units import k_B
 
-__all__ = ["Kernels", "Mesh", "all_frequencies", "frequencies", "kernels", "mesh", "phonon_propagator"]
+__all__ = ["Kernels", "Mesh", "frequencies", "kernels", "mesh", "phonon_propagator"]
 
 FIRST = 12
 """Frequencies from the lowest on that are nodes each."""
@@ -142,22 +142,3 @@ def kernels(
 def cell_share(omega_c: Float[Array, ""], T: Float[Array, ""], m: Int[np.ndarray, "m"]) -> Float[Array, "m"]:
     """theta(omega_c - omega_m): the share of the cell [2 pi T m, 2 pi T (m + 1)] that is below omega_c."""
     return jnp.clip(omega_c / (2 * jnp.pi * k_B * T) - m, 0.0, 1.0)
-
-
-@functools.lru_cache(maxsize=16)
-def all_frequencies(N: int, degree: int = DEGREE) -> tuple[Float[np.ndarray, "node"], Float[np.ndarray, "node"]]:
-    r"""(n_k, w_k) with sum over all n >= 0 of f(omega_n) = sum_k w_k f(omega_{n_k}), without any cutoff.
-
-    f must decay as a series in 1/omega^2 from N on, as what is even in omega does above all energies of the problem. Up to N by
-    the grid; beyond, a polynomial in 1/omega^2 without its constant, whose powers sum to Hurwitz' zeta functions. (n_k are not
-    whole numbers there: nodes are where Chebyshev wants them.)
-    """
-    from scipy.special import zeta  # here: no other part of `import jaxgap` needs scipy
-
-    grid = mesh(N, degree=degree)
-    x = (1 + np.cos(np.pi * (np.arange(degree) + 0.5) / degree)) / 2  # (omega_N / omega)^2 in (0, 1)
-    powers = np.arange(1, degree + 1)
-    sums = (N + 0.5) ** (2.0 * powers) * zeta(2.0 * powers, N + 0.5)
-    weights = np.linalg.solve((x[:, None] ** powers).T, sums)
-    n = np.concatenate([grid.n, (N + 0.5) / np.sqrt(x) - 0.5])
-    return n, np.concatenate([grid.L.sum(axis=0), weights])

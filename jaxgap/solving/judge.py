@@ -29,7 +29,7 @@ AGAIN = (0.86, 0.92)
 """Shares of the nodes of two more meshes that tell the error on a lattice: it oscillates with their number, and one other mesh
 may happen to be wrong by as much."""
 CAUTION = 4.0
-"""Where the error falls like N^-2 only (nodes of the gap at T = 0), meshes that differ by so little differ by less than it
+"""At T = 0, where with nodes of the gap the error falls like N^-2 only, meshes that differ by so little differ by less than it
 (`benchmarks/lattice_errors.py`)."""
 
 Judge = Callable[[Superconductor, Float[Array, ""], Float[Array, "x"], Float[Array, "x x"]], "Verdict"]
@@ -111,7 +111,8 @@ def judged(rule: Rule) -> Judge:
             return verdict
         others = (lanes(checked(sc, Delta, T, rule, share), Delta, T, rule.refined()) for share in AGAIN)
         errors = [verdict.quadrature_error, *(_error(sc, x.T, last, residuals(x.T, other)) for other in others)]
-        return verdict._replace(quadrature_error=CAUTION * jnp.sqrt(sum(error**2 for error in errors)))
+        told = jnp.sqrt(sum(error**2 for error in errors))
+        return verdict._replace(quadrature_error=jnp.where(T > 0, told, CAUTION * told))
 
     return one_of_many(many)
 

@@ -68,6 +68,11 @@ class Sources(NamedTuple):
     """What is instantaneous in Phi [meV]."""
     end: Float[Array, ""]
     """2 pi k_B T N [meV]: beyond are frequencies at which nothing pairs."""
+    omega_q: Float[Array, "mode"]
+    """Of all modes [meV]."""
+    strength: Float[Array, "spectrum mode"]
+    """w_q omega_q [meV]."""
+    couplings: Float[Array, "spectrum band band"]
 
 
 class ContinuedState(PairedState):
@@ -136,9 +141,8 @@ def _exact(state: ContinuedState, z: Complex[Array, ""], rounds: int) -> tuple[C
     """(Z, Phi) at z: the formula around what it gives at z -+ omega_q, and in the end around Pade approximants."""
     if rounds == 0:
         return continued(state.Z, z), continued(state.Phi, z)
-    sc, s, kT = state.superconductor, state.sources, thermal_energy(state.T)
-    omega_q, weight = sc.forms
-    q, strength = omega_q[:, None], weight * omega_q  # of a mode: w_q omega_q
+    s, kT = state.sources, thermal_energy(state.T)
+    omega_q, strength, q = s.omega_q, s.strength, s.omega_q[:, None]
     # === sums over Matsubara frequencies
     left, right = (omega_q[:, None] / (q**2 - (z - sign * 1j * s.omega) ** 2) for sign in (1, -1))
     even = jnp.einsum("sq,qk,jk->sj", strength, left + right, s.total * s.anomalous)
@@ -154,10 +158,9 @@ def _exact(state: ContinuedState, z: Complex[Array, ""], rounds: int) -> tuple[C
         parts.append([jnp.einsum("sq,jq->sj", strength * share, part) for part in local(energy * Z, Phi)])
     N, P = (sum(pair) for pair in zip(*parts, strict=True))
     # === together
-    couplings = sc.retarded_couplings
     W = 1j * jnp.pi * (kT * odd + N / 2) + (strength @ beyond)[:, None] / 2
     pairs = jnp.pi * (kT * even + 1j * P / 2)
-    return 1 + jnp.einsum("sij,sj->i", couplings, W) / z, s.constant + jnp.einsum("sij,sj->i", couplings, pairs)
+    return 1 + jnp.einsum("sij,sj->i", s.couplings, W) / z, s.constant + jnp.einsum("sij,sj->i", s.couplings, pairs)
 
 
 def fermi(x: Complex[Array, "*x"], kT: Float[Array, ""]) -> Complex[Array, "*x"]:
@@ -184,7 +187,10 @@ def on_real_axis(
     E = equations_of(sc, T)
     R = jnp.sqrt(E.K.omega**2 + Delta**2)
     end = 2 * jnp.pi * thermal_energy(T) * (sc.frequencies or FREQUENCIES)
-    sources = Sources(E.K.omega, E.total, E.K.omega / R, Delta / R, E.instant @ ((Delta / R) @ E.K.instant), end)
+    omega_q, weight = sc.forms
+    constant = E.instant @ ((Delta / R) @ E.K.instant)
+    modes = omega_q, weight * omega_q, sc.retarded_couplings
+    sources = Sources(E.K.omega, E.total, E.K.omega / R, Delta / R, constant, end, *modes)
     lowest = first_frequencies(sc, T, min(points, sc.frequencies or FREQUENCIES))
     W, Phi = self_energy_at(Delta, E, lowest)
     return ContinuedState(sc, T, pade(1j * lowest.omega, W / lowest.omega), pade(1j * lowest.omega, Phi), sources, rounds)
@@ -194,10 +200,12 @@ def on_real_axis(
 
 
 def edges_of(state: ContinuedState) -> Float[Array, "band"]:
-    """E with |Re Delta_i(E)| = E of every band [meV], differentiable; 0 where nothing pairs, NaN where there is none."""
+    """E with |Re Delta_i(E)| = E of every band [meV], differentiable; 0 where nothing pairs, NaN where there is none, as of a
+    state that was not found."""
     frozen = jax.lax.stop_gradient(state)
-    size = _own_gaps(frozen, jnp.zeros(len(state.Z.a)))
-    exists = size > 0
+    s = frozen.sources
+    size = jnp.abs(s.anomalous[:, 0] / s.normal[:, 0]) * s.omega[0]
+    exists = ~(size <= frozen.superconductor.small)  # A state that was not found has NaN, and no edge.
     rough = replace(frozen, rounds=0)
     E = jax.lax.fori_loop(0, ITERATIONS, lambda _, E: _own_gaps(rough, E), jnp.where(exists, size, 1.0))
 
@@ -207,7 +215,7 @@ def edges_of(state: ContinuedState) -> Float[Array, "band"]:
 
     E = jax.lax.fori_loop(0, NEWTON, step, E)
     good = ~exists | (jnp.abs(_edge_equation(E, frozen)) <= ARRIVED * E)
-    E = at_root(_edge_equation, jnp.where(exists & good, E, 1.0), state, (good & exists).all())
+    E = at_root(_edge_equation, jnp.where(exists & good, E, 1.0), state, good.all())
     return jnp.where(exists, jnp.where(good, E, jnp.nan), 0.0)
 
 

@@ -47,8 +47,8 @@ class RetardedSolution(Solution):
 
     `sigma_min` is the smallest singular value of d(Delta Z - Phi)/dDelta at the nodes: 0 at T_c. `quadrature_error` is the
     estimated relative error by frequencies beyond the highest. `unstable_amplitude` and `unstable_phase` say whether there is
-    such a direction, 1 or 0, not how many; -1: not examined. What a mean-field state is asked beyond amplitudes and free energy
-    (energies, spectra, entropy) it refuses with a sentence.
+    such a direction, 1 or 0, not how many; -1: not examined. Spectra are those of the continued self-energy, without cross
+    channels; what needs amplitudes that depend on no frequency (energies, entropy) is refused with a sentence.
     """
 
     self_energy: SelfEnergy

@@ -49,3 +49,13 @@ def test_one_mode():
 def test_refusals():
     with pytest.raises(jg.InputError, match="Argument `solution` must have a retarded interaction, but got Solution"):
         gap_edges(jg.solve(jg.materials.two_band(), 100.0))
+
+
+@pytest.mark.slow
+def test_no_state_no_edge():
+    """0 of the normal state, NaN of a state that was not found."""
+    sc = jg.superconductor(bands={"a": {"mu": 500.0}}, lam=1.0, interaction=jg.Retarded(20.0))
+    normal = jg.solve(sc, 40.0)
+    assert gap_edges(normal).edge[0] == 0
+    lost = replace(normal, self_energy=jax.tree.map(lambda part: part * jnp.nan, normal.self_energy))
+    assert np.isnan(gap_edges(lost).edge[0])

@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matsubara_sums import all_frequencies
 from problems import PROBLEMS, generator
 
 from jaxgap import solve
 from jaxgap.selfenergy.local_green import imaginary_sign, inverse_in_the_open, local_green_function, shell_green_function
-from jaxgap.selfenergy.matsubara import all_frequencies, frequencies
+from jaxgap.selfenergy.matsubara import frequencies
 from jaxgap.units import k_B
 
 CLOSED = 1e-12

@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matsubara_sums import all_frequencies
 
-from jaxgap.selfenergy.matsubara import all_frequencies, frequencies, kernels, mesh, phonon_propagator
+from jaxgap.selfenergy.matsubara import frequencies, kernels, mesh, phonon_propagator
 from jaxgap.units import k_B
 
 INTERPOLATED = 3e-9

@@ -84,7 +84,7 @@ def test_a_lattice():
     more = jg.critical_temperature_at_density(lattice, 1.3)
     np.testing.assert_allclose([more.T_c, -more.superconductor.mu], [T_c, critical.mu], rtol=1e-9)
     np.testing.assert_allclose(jg.density_of(jg.solve(critical, float(T_c) * (1 + 1e-6))), 0.7, rtol=1e-6)
-    below, above = (jg.solve(lattice, float(T_c) * (1 + step)) for step in (-3e-3, 3e-3))
+    below, above = (jg.solve(lattice, float(T_c) * (1 + step)) for step in (-1e-3, 1e-3))
     assert float(below.Delta[0].real) > 0 == float(above.Delta[0].real)
     slopes = jax.grad(jg.critical_temperature)(lattice)
     for path, h in (("density", 1e-4), ("t", 1e-2), ("g[s, s]", 1e-2)):
