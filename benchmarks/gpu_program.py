@@ -26,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -317,6 +317,37 @@ def gradients(lambda_33: Any, d: Any, T: Any) -> Any:
     return jax.grad(total, argnums=(0, 1, 2))(lambda_33, d, T)
 
 
+@cache
+def shipped_fit() -> tuple[Any, Any]:
+    """(problem, amplitudes [meV] at its optimum) of two gaps of Ba0.6K0.4Fe2As2 with two parameters, lambda_13 and Omega."""
+    from jaxgap.fitting import load_fit
+    from jaxgap.fitting.problem import problem
+
+    config, sc, data = load_fit(HERE.parent / "fits" / "ba0.6k0.4fe2as2")
+    return problem(config, config.systems(sc), data), jnp.array([[12.0, -6.0, 1.3]])
+
+
+def fits(lambda_13: Any, Omega: Any, scatter: Any) -> Any:
+    """One evaluation of so many fits: residuals and their Jacobian at the self-consistent states (a step of a bootstrap)."""
+    from jaxgap.fitting.together import _nested
+
+    p, near = shipped_fit()
+    rows = len(lambda_13)
+    value = p.value + scatter[:, None] * p.error
+    at = _nested(p, jnp.stack([lambda_13, Omega], -1), jnp.tile(near, (rows, 1, 1)), value, jnp.tile(p.prior[0], (rows, 1)))
+    return at.residuals, at.jacobian, at.on_branch
+
+
+def posterior(lambda_13: Any, Omega: Any, _: Any) -> Any:
+    """The density of a posterior and its gradient, at one step of so many chains."""
+    from jaxgap.fitting.density import Density
+    from jaxgap.fitting.sampler import _evaluated
+
+    p, near = shipped_fit()
+    at = _evaluated(Density(p, p.lower, near, jnp.zeros((*near.shape, 2))), jnp.stack([lambda_13, Omega], -1))
+    return at.potential, at.gradient
+
+
 CASES: dict[str, tuple[Callable[..., Any], float, int]] = {
     "start_few_nodes": (start_few_nodes, 8, 1),
     "start": (start, 8, 1),
@@ -325,8 +356,11 @@ CASES: dict[str, tuple[Callable[..., Any], float, int]] = {
     "T_c": (T_c, 40, 0),
     "gaps": (gaps, 8, 1),
     "gradients": (gradients, 8, 1),
+    "fits": (fits, 8, 1),
+    "posterior": (posterior, 8, 1),
 }
-"""Program of (lambda_33, d, T), how often its loops run whose end depends on the numbers (of a branch: per stage), blocks."""
+"""Program of three arrays, mostly (lambda_33, d, T); how often its loops run whose end depends on the numbers (of a branch: per
+stage); blocks."""
 
 
 def counted(case: str, n: int, folder: Path) -> dict[str, Any]:
@@ -397,6 +431,7 @@ def main() -> None:
     }
     report["model"]["double_instructions_per_s"] = RATE
     report["cases"] = {}
+    shipped_fit()
     for case in options.cases:
         row = report["cases"][case] = counted(case, options.systems, folder)
         bound = max(row["bound_by"], key=row["bound_by"].get)

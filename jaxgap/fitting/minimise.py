@@ -9,7 +9,7 @@ long, where parameters at a bound that are pushed against it, and directions tha
 """
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ from jaxgap.fitting.objective import Nested, nested
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.states import continuous
 
-__all__ = ["distance", "minimised", "minimise_nested"]
+__all__ = ["Linear", "distance", "linear", "minimised", "minimise_nested"]
 
 REFUSED = 1e6
 """Residual, in sigmas, of parameters at which the model has no value."""
@@ -42,26 +42,48 @@ Evaluate = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Residuals and their Jacobian."""
 
 
-def distance(r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Bounds, scale: np.ndarray, tolerance: float = 0.0) -> float:
-    """How far the minimum is, in standard deviations (the residuals' units); infinite where there is no derivative."""
-    if not (np.isfinite(r).all() and np.isfinite(J).all()):
-        return float("inf")
-    return float(np.linalg.norm(_to_minimum(r, J, x, bounds, scale, tolerance)[0]))
+class Linear(NamedTuple):
+    """The least squares problem as it looks from a point, its residuals a straight line; of one point, or of rows of them."""
+
+    along: np.ndarray
+    """U^T r, [..., direction]: how far the minimum is along every direction; zero along those left out."""
+    stretch: np.ndarray
+    """The singular values of J times the ranges, zero for those left out, [..., direction]."""
+    directions: np.ndarray
+    """The directions in shares of the ranges, [..., direction, parameter]."""
+
+    @property
+    def distance(self) -> np.ndarray:
+        """How far the minimum is, in standard deviations (the residuals' units)."""
+        return np.asarray(np.linalg.norm(self.along, axis=-1))
+
+    def stiffness(self, damping: np.ndarray | float = 0.0) -> np.ndarray:
+        """s^2 + damping of every direction; 1 for those left out."""
+        return np.where(self.stretch > 0, self.stretch**2 + np.asarray(damping)[..., None], 1.0)
+
+    def step(self, damping: np.ndarray | float = 0.0) -> np.ndarray:
+        """To the minimum, in shares of the ranges, [..., parameter]; damped, towards that of |r|^2 + damping |step|^2."""
+        along = self.along * self.stretch / self.stiffness(damping)
+        step: np.ndarray = -np.einsum("...d,...dp->...p", along, self.directions)
+        return step
 
 
-def _to_minimum(
-    r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Bounds, scale: np.ndarray, tolerance: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """(U^T r, the step to the minimum of the linear problem)."""
-    g = J.T @ r
+def linear(r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Bounds, scale: np.ndarray, tolerance: float) -> Linear:
+    """From finite residuals [..., residual] and their Jacobian at x [..., parameter]."""
+    g = np.einsum("...rp,...r->...p", J, r)
     room = np.minimum(np.where(g > 0, x - bounds[0], bounds[1] - x), scale / BLIND)
     moving = (room > STUCK * scale) & (np.abs(g) * room > tolerance**2)
-    U, s, V = np.linalg.svd((J * scale)[:, moving], full_matrices=False)
+    U, s, V = np.linalg.svd(J * (scale * moving)[..., None, :], full_matrices=False)
     seen = s > BLIND
-    along = U.T[seen] @ r
-    step = np.zeros_like(x)
-    step[moving] = -scale[moving] * (V[seen].T @ (along / s[seen]))
-    return along, step
+    along = np.where(seen, np.einsum("...rd,...r->...d", U, r), 0.0)
+    return Linear(along, np.where(seen, s, 0.0), V)
+
+
+def distance(r: np.ndarray, J: np.ndarray, x: np.ndarray, bounds: Bounds, scale: np.ndarray, tolerance: float = 0.0) -> float:
+    """How far the minimum is, in standard deviations; infinite where there is no derivative."""
+    if not (np.isfinite(r).all() and np.isfinite(J).all()):
+        return float("inf")
+    return float(linear(r, J, x, bounds, scale, tolerance).distance)
 
 
 class Last(Generic[Value]):
@@ -112,7 +134,7 @@ def _polished(evaluate: Evaluate, end: OptimizeResult, bounds: Bounds, scale: np
     for _ in range(POLISHING):
         if not tolerance < left < CLOSE:
             break
-        x = np.clip(end.x + _to_minimum(r, J, end.x, bounds, scale, tolerance)[1], *bounds)
+        x = np.clip(end.x + scale * linear(r, J, end.x, bounds, scale, tolerance).step(), *bounds)
         r, J = evaluate(x)
         new = distance(r, J, x, bounds, scale, tolerance)
         end.nfev += 1

@@ -15,25 +15,24 @@ compiled program; the loops stay on the host, where they can report and be stopp
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgap.fitting.config import FitConfig, OptimiserConfig
+from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.curve import branch_curve, fitted_curve
 from jaxgap.fitting.data import Datum
+from jaxgap.fitting.ends import ends_of_refused, ends_of_search
 from jaxgap.fitting.filling import filled_at
-from jaxgap.fitting.minimise import minimise_nested, nested_at
 from jaxgap.fitting.model_curves import model_lines
-from jaxgap.fitting.optima import End, Optimum, distance_of, optima
+from jaxgap.fitting.optima import End, Optimum, optima
 from jaxgap.fitting.problem import Problem, problem, system_at
 from jaxgap.fitting.profile import Minimum, profile
 from jaxgap.fitting.result import FitResult, SampleResult
-from jaxgap.fitting.search import Progress, by_adam, by_least_squares, searched
+from jaxgap.fitting.search import Progress, by_adam, by_least_squares
 from jaxgap.fitting.starts import starts
-from jaxgap.fitting.states import ANY_STABILITY, Found, of_stability, states_near
+from jaxgap.fitting.states import Found, of_stability, states_near
 from jaxgap.fitting.uncertainty import curvature, curve_sigma, end_and_T_c, gap_slopes, leaves, predict, state_of
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError
@@ -45,14 +44,6 @@ from jaxgap.solving.labels import sign_pattern
 
 __all__ = ["Progress", "fit_branch", "other_branch"]
 
-TIGHTER = (0.1, 0.01, 0.001)
-"""Where the search has ended off the branch, s is made smaller by these factors."""
-NEARBY = 0.05
-"""The solution on the branch is where the search has ended if its amplitudes differ by no more than this share."""
-NEAR_END = 0.01
-"""A search that ends this close to a known end, as a share of the bounds, needs no finish of its own."""
-EXPLORING = 20
-"""Limit of the evaluations of a search, and of a finish, from states that the fit may not take."""
 PICTURED = 11
 """Points of every profile, spread over its interval, besides those that locate the ends."""
 
@@ -118,7 +109,7 @@ def _sample(
     return SampleResult(config.sample_names[sample], sc, curve, sigma, other, predicted)
 
 
-# --- where the starts end ----------------------------------------------------------------------------------------------
+# --- the starts ---------------------------------------------------------------------------------------------------------
 
 
 def _ends(p: Problem, config: FitConfig, progress: Progress) -> tuple[list[End], int, int, int]:
@@ -135,87 +126,11 @@ def _ends(p: Problem, config: FitConfig, progress: Progress) -> tuple[list[End],
         ]
         search, asked = by_adam if config.optimiser.search == "adam" else by_least_squares, first.asked
         theta, Delta, used = search(p, config.optimiser, first.theta[:asked], first.Delta[:asked], progress)
-        ends, more = _finish(p, config.optimiser, theta, Delta, progress)
-        refused, most = _explore(p, config.optimiser, (theta, Delta), (first.theta[asked:], first.Delta[asked:]), ends)
+        ends, more = ends_of_search(p, config.optimiser, theta, Delta, progress)
+        refused, most = ends_of_refused(p, config.optimiser, (theta, Delta), (first.theta[asked:], first.Delta[asked:]), ends)
         for compiled in ahead:
             compiled.result()
     return ends + refused, asked, len(first.theta) - asked, used + more + most
-
-
-def _finish(
-    p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, progress: Progress
-) -> tuple[list[End], int]:
-    """(ends, evaluations) of least squares through the implicit derivative over states that the fit may take."""
-    ends, evaluations, lowest = [], 0, np.inf
-    found = side_by_side(lambda i: _finished(p, settings, theta[i], Delta[i]), range(len(theta)))
-    for i, (end, used) in enumerate(found):
-        ends.append(end)
-        evaluations += used
-        if end.at.on_branch:
-            lowest = min(lowest, float(np.sum(end.at.residuals**2)))
-        progress("finish", i + 1, len(theta), lowest)
-    return ends, evaluations
-
-
-def _explore(
-    p: Problem,
-    settings: OptimiserConfig,
-    searched_to: tuple[np.ndarray, np.ndarray],
-    others: tuple[np.ndarray, np.ndarray],
-    ends: list[End],
-) -> tuple[list[End], int]:
-    """(ends, evaluations) over all states, to know what is refused: from where the search has ended and no end is, and, in a
-    few steps, from (parameters, amplitudes) of `others`, which need not lead anywhere."""
-    if int(p.unstable) < 0:
-        return [], 0
-    relaxed, few = of_stability(p, ANY_STABILITY), {"search_steps": EXPLORING, "finish_steps": EXPLORING}
-    briefly = settings.model_copy(update={name: min(most, getattr(settings, name)) for name, most in few.items()})
-
-    def again(start: tuple[np.ndarray, np.ndarray]) -> tuple[list[End], int]:
-        if any(_alike(p, *start, end) for end in ends):
-            return [], 0
-        end, used = _finished(relaxed, settings, *start)
-        return [end], used
-
-    def explored(start: tuple[np.ndarray, np.ndarray]) -> tuple[list[End], int]:
-        theta, Delta, _, used = searched(p, briefly, *start)
-        if not nested_at(relaxed, theta, Delta).on_branch or any(_alike(p, theta, Delta, end) for end in ends):
-            return [], used + 1
-        end, more = _finished(relaxed, briefly, theta, Delta, tighter=())
-        return [end], used + more
-
-    lost = [start for start, end in zip(zip(*searched_to, strict=True), ends, strict=True) if not end.at.on_branch]
-    found = [*side_by_side(again, lost), *side_by_side(explored, zip(*others, strict=True))]
-    return [end for one, _ in found for end in one], sum(used for _, used in found)
-
-
-def _alike(p: Problem, theta: np.ndarray, Delta: np.ndarray, end: End) -> bool:
-    """Whether the search has ended where an end is already."""
-    near = np.abs(theta - end.theta) <= NEAR_END * np.asarray(p.upper - p.lower)
-    found = np.asarray(end.at.Delta)
-    apart = min(np.linalg.norm(found - Delta), np.linalg.norm(found + Delta))
-    return bool(end.converged and near.all() and apart <= NEARBY * np.linalg.norm(Delta))
-
-
-def _finished(
-    p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, tighter: tuple[float, ...] = TIGHTER
-) -> tuple[End, int]:
-    """(where one start ends, evaluations).
-
-    The search may end far from any solution on the branch, as far as the weight of the gap equations in it allows. Then it goes
-    on with more weight, until there is a solution to start from.
-    """
-    used = 0
-    for factor in tighter:
-        at = nested_at(p, theta, Delta)
-        if (at.on_branch or at.refused) and np.linalg.norm(at.Delta - Delta) <= NEARBY * np.linalg.norm(Delta):
-            break
-        stiffer = replace(p, scale=p.scale * factor)
-        theta, Delta, _, more = searched(stiffer, settings, theta, Delta)
-        used += more + 1
-    theta, at, more = minimise_nested(p, theta, Delta, settings)
-    near = distance_of(p, theta, at, settings.tolerance) <= settings.tolerance
-    return End(theta, at, bool(near and (at.on_branch or at.refused))), used + more
 
 
 def _chi2_on_branch(ends: list[End]) -> np.ndarray:

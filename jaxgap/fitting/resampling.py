@@ -9,23 +9,28 @@ and Tibshirani, An Introduction to the Bootstrap (1993), chapters 6 and 13). Wha
 datum, and drawn again too. A limit stays: it is no reading that could have come out otherwise.
 
 Every set depends on the seed and its own number alone, so that a run that was interrupted goes on, and a finished one is made
-longer, with the very sets of one uninterrupted run.
+longer, with the very sets of one uninterrupted run. (Where many go together, their fits agree with those done one by one to the
+fit's tolerance, not to the last bit.)
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgap.fitting.checkpoint import digest_of, load_checkpoint, save_checkpoint
 from jaxgap.fitting.minimise import minimise_nested
+from jaxgap.fitting.objective import Nested
 from jaxgap.fitting.optima import distance_of
 from jaxgap.fitting.problem import Problem, error_of
 from jaxgap.fitting.result import FitResult
+from jaxgap.fitting.together import Readings, at_once, minimise_nested_together
 from jaxgap.model.systems import to_toml
 from jaxgap.numerics.checks import NotConvergedError, check
 from jaxgap.numerics.precision import require_float64
@@ -86,6 +91,8 @@ class Bootstrap(NamedTuple):
 
 NAME = "bootstrap.npz"
 """What is kept beside the data."""
+ROUND = 4096
+"""Sets that are fitted together."""
 KEEP = 5.0
 """Seconds after which what is done is kept: what a power cut costs at most."""
 
@@ -134,7 +141,7 @@ def bootstrap(
     # All are drawn, whatever is done already: each has its own random numbers.
     drawn = (one for number, one in enumerate(_drawn(p, result, rng) for _ in range(sets)) if number >= done)
     try:
-        for number, found in enumerate(side_by_side(lambda one: _fitted(one, result), drawn), done):
+        for number, found in enumerate(_fits(result, drawn, sets - done), done):
             theta.append(found[0])
             chi2.append(found[1])
             if time.monotonic() - kept_at > KEEP:
@@ -189,9 +196,33 @@ def _scattered(p: Problem, rng: np.random.Generator) -> np.ndarray:
     return found
 
 
+def _fits(result: FitResult, drawn: Iterator[Problem], n: int) -> Iterator[tuple[np.ndarray, float]]:
+    """(parameters, chi^2) of the fits to n sets, in their order: one by one side by side, or together, in rounds."""
+    if not at_once(result.problem, n):
+        yield from side_by_side(lambda one: _fitted(one, result), drawn)
+        return
+    while some := list(islice(drawn, ROUND)):
+        yield from _fitted_together(some, result)
+
+
 def _fitted(drawn: Problem, result: FitResult) -> tuple[np.ndarray, float]:
     """(parameters, chi^2) of the fit to a set; NaN if it did not converge on the branch."""
     settings = result.config.optimiser
     theta, end, _ = minimise_nested(drawn, result.value.copy(), result.amplitudes, settings)
-    good = end.on_branch and distance_of(drawn, theta, end, settings.tolerance) <= settings.tolerance
-    return theta, float(np.sum(np.asarray(end.residuals) ** 2)) if good else float("nan")
+    return theta, _chi2(drawn, theta, end, settings.tolerance)
+
+
+def _fitted_together(drawn: list[Problem], result: FitResult) -> Iterator[tuple[np.ndarray, float]]:
+    """The same of many sets, in batched programs."""
+    p, settings, n = result.problem, result.config.optimiser, len(drawn)
+    readings = Readings(*(np.stack(parts) for parts in zip(*((one.value, one.prior[0]) for one in drawn), strict=True)))
+    begin = np.tile(result.value, (n, 1)), np.tile(result.amplitudes, (n, 1, 1))
+    theta, at, _ = minimise_nested_together(p, *begin, settings, readings)
+    for i in range(n):
+        own, end = jax.tree.map(lambda part: part[i], (theta, at))  # noqa: B023
+        yield own, _chi2(p, own, end, settings.tolerance)
+
+
+def _chi2(p: Problem, theta: np.ndarray, end: Nested, tolerance: float) -> float:
+    good = end.on_branch and distance_of(p, theta, end, tolerance) <= tolerance
+    return float(np.sum(np.asarray(end.residuals) ** 2)) if good else float("nan")

@@ -5,6 +5,7 @@ done by least squares, or by adam, from every start (`jaxgap.fitting.starts`).
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +17,13 @@ from jaxgap.fitting.config import OptimiserConfig
 from jaxgap.fitting.minimise import minimised
 from jaxgap.fitting.objective import Joint, joint, joint_objective
 from jaxgap.fitting.problem import Parameters, Problem, is_of_condition, thinned
+from jaxgap.fitting.together import at_once, minimised_together, rows_at_once
+from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.threads import side_by_side
 from jaxgap.numerics.types import PyTree, Scalar
 
-__all__ = ["Progress", "by_adam", "by_least_squares", "searched"]
+__all__ = ["Progress", "by_adam", "by_least_squares", "searched", "searched_of_each", "searched_together"]
 
 Progress = Callable[[str, int, int, float], None]
 """Called as progress(stage, step, steps, best chi^2 so far)."""
@@ -41,13 +44,29 @@ def by_least_squares(
     p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """(parameters, amplitudes, evaluations) where least squares on both ends, from every start."""
-    theta, Delta, evaluations, lowest = theta.copy(), Delta.copy(), 0, np.inf
+    tick = lambda done, lowest: progress("search", done, len(theta), lowest)  # noqa: E731
+    theta, Delta, _, used = searched_of_each(p, settings, theta, Delta, tick)
+    return theta, Delta, int(used.sum())
+
+
+def searched_of_each(
+    p: Problem,
+    settings: OptimiserConfig,
+    theta: np.ndarray,
+    Delta: np.ndarray,
+    tick: Callable[[int, float], None] = lambda *_: None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(parameters, amplitudes, joint objective, evaluations) where least squares on both ends, from every row: one by one side
+    by side, or together. Called as tick(rows done, lowest objective so far)."""
+    if at_once(p, len(theta)):
+        found = searched_together(p, settings, theta, Delta)
+        tick(len(theta), float(np.min(found[2])))
+        return found
+    theta, Delta, chi2, used = theta.copy(), Delta.copy(), np.full(len(theta), np.inf), np.zeros(len(theta), int)
     ends = side_by_side(lambda start: searched(p, settings, *start), zip(theta.copy(), Delta.copy(), strict=True))
-    for i, (parameters, amplitudes, chi2, used) in enumerate(ends):
-        theta[i], Delta[i] = parameters, amplitudes
-        evaluations, lowest = evaluations + used, min(lowest, chi2)
-        progress("search", i + 1, len(theta), lowest)
-    return theta, Delta, evaluations
+    for i, (theta[i], Delta[i], chi2[i], used[i]) in enumerate(ends):
+        tick(i + 1, float(np.min(chi2)))
+    return theta, Delta, chi2, used
 
 
 def searched(
@@ -55,33 +74,73 @@ def searched(
 ) -> tuple[np.ndarray, np.ndarray, float, int]:
     """(parameters, amplitudes, joint objective, evaluations) where least squares on both ends."""
     few, kept = thinned(p, SEARCHED)
-    k, shape = len(p.names), (len(kept), Delta.shape[1])
-    width, free = np.asarray(p.upper - p.lower), np.full(shape[0] * shape[1], np.inf)
-    bounds = np.concatenate([np.asarray(p.lower), -free]), np.concatenate([np.asarray(p.upper), free])
+    unknowns = _Unknowns(few, Delta.shape[-1])
 
     def evaluate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = jax.tree.map(np.asarray, joint(few, z[:k], z[k:].reshape(shape)))
-        return np.append(found.deviations, found.stiff), _dense(few, found)
+        return unknowns.residuals(jax.tree.map(np.asarray, joint(few, *unknowns.apart(z))))
 
-    scale = np.concatenate([width, np.full(len(free), float(p.systems[0].scale) / 10)])
-    start = np.append(theta, Delta[kept])
-    end = minimised(evaluate, start, bounds, scale, SEARCH_TOLERANCE, settings.search_steps)
-    return end.x[:k], _between(p, kept, end.x[k:].reshape(shape)), 2 * float(end.cost), end.nfev
+    start = unknowns.together(theta, Delta[kept])
+    end = minimised(evaluate, start, unknowns.bounds, unknowns.scale, SEARCH_TOLERANCE, settings.search_steps)
+    found, amplitudes = unknowns.apart(end.x)
+    return found, _between(p, kept, amplitudes), 2 * float(end.cost), end.nfev
 
 
-def _dense(p: Problem, found: Joint) -> np.ndarray:
-    """The Jacobian of the search's residuals with respect to (parameters, amplitudes at every condition)."""
-    rows, (T, n) = len(p.rows), found.stiff.shape
-    d_Delta = np.zeros((rows + len(p.names), T, n))  # what is known beforehand comes last
-    for d, row in enumerate(p.rows):
-        # The row's own condition is the only one whose amplitudes a datum depends on.
-        if is_of_condition(row):
-            d_Delta[d, row.condition] = found.deviations_Delta[d]
-    r_Delta = np.zeros((T, n, T, n))
-    r_Delta[np.arange(T), :, np.arange(T)] = found.stiff_Delta
-    upper = np.concatenate([found.deviations_theta, d_Delta.reshape(len(d_Delta), T * n)], axis=1)
-    lower = np.concatenate([found.stiff_theta.reshape(T * n, len(p.names)), r_Delta.reshape(T * n, T * n)], axis=1)
-    return np.concatenate([upper, lower])
+def searched_together(
+    p: Problem, settings: OptimiserConfig, theta: np.ndarray, Delta: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The same of many starts, row by row, in batched programs."""
+    few, kept = thinned(p, SEARCHED)
+    unknowns, size = _Unknowns(few, Delta.shape[-1]), rows_at_once(few, len(theta))
+
+    def evaluate(rows: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return unknowns.residuals(in_chunks(partial(_joint_of_each, few), size, *unknowns.apart(z)))
+
+    start = unknowns.together(theta, Delta[:, kept])
+    end = minimised_together(evaluate, start, unknowns.bounds, unknowns.scale, SEARCH_TOLERANCE, settings.search_steps)
+    found, amplitudes = unknowns.apart(end.x)
+    return found, np.stack([_between(p, kept, one) for one in amplitudes]), end.chi2, end.evaluations
+
+
+@program
+def _joint_of_each(p: Problem, theta: Float[Array, "row parameter"], Delta: Float[Array, "row condition channel"]) -> Joint:
+    return jax.vmap(lambda t, D: joint(p, t, D))(theta, Delta)
+
+
+class _Unknowns:
+    """Parameters, then amplitudes at every condition: the unknowns of the search."""
+
+    def __init__(self, p: Problem, channels: int) -> None:
+        self.p, self.shape, width = p, (len(p.T), channels), np.asarray(p.upper - p.lower)
+        n = len(p.T) * channels
+        free = np.full(n, np.inf)
+        self.bounds = np.concatenate([np.asarray(p.lower), -free]), np.concatenate([np.asarray(p.upper), free])
+        self.scale = np.concatenate([width, np.full(n, float(p.systems[0].scale) / 10)])
+
+    def together(self, theta: np.ndarray, Delta: np.ndarray) -> np.ndarray:
+        return np.concatenate([theta, Delta.reshape(*theta.shape[:-1], -1)], axis=-1)
+
+    def apart(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        k = len(self.p.names)
+        return z[..., :k], z[..., k:].reshape(*z.shape[:-1], *self.shape)
+
+    def residuals(self, found: Joint) -> tuple[np.ndarray, np.ndarray]:
+        """(residuals, their Jacobian)."""
+        stiff = found.stiff.reshape(*found.stiff.shape[:-2], -1)
+        return np.concatenate([found.deviations, stiff], axis=-1), self._jacobian(found)
+
+    def _jacobian(self, found: Joint) -> np.ndarray:
+        k, rows, (*batch, T, n) = len(self.p.names), len(self.p.rows), found.stiff.shape
+        d_Delta = np.zeros((*batch, rows + k, T, n))  # what is known beforehand comes last
+        for d, row in enumerate(self.p.rows):
+            # The row's own condition is the only one whose amplitudes a datum depends on.
+            if is_of_condition(row):
+                d_Delta[..., d, row.condition, :] = found.deviations_Delta[..., d, :]
+        r_Delta = np.zeros((*batch, T, n, T, n))
+        for t in range(T):
+            r_Delta[..., t, :, t, :] = found.stiff_Delta[..., t, :, :]
+        upper = np.concatenate([found.deviations_theta, d_Delta.reshape(*batch, rows + k, T * n)], axis=-1)
+        stiff_theta, stiff_Delta = found.stiff_theta.reshape(*batch, T * n, k), r_Delta.reshape(*batch, T * n, T * n)
+        return np.concatenate([upper, np.concatenate([stiff_theta, stiff_Delta], axis=-1)], axis=-2)
 
 
 def _between(p: Problem, kept: np.ndarray, Delta: np.ndarray) -> np.ndarray:

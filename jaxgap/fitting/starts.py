@@ -22,6 +22,7 @@ from jaxgap.fitting.problem import Parameters, Problem, system_at, systems_at
 from jaxgap.fitting.states import unstable_directions
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.chunks import in_chunks
+from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray
@@ -38,7 +39,7 @@ SAME = 1e-4
 OTHERS = 0.5
 """Starts from states that the fit may not take, as a share of `optimiser.starts`."""
 POINTS = 4
-"""Points searched by one program at once: the pieces run on all cores."""
+"""Points searched by one program at once, where the pieces run on all cores of a CPU."""
 INSIDE = 0.02
 """Starts keep this share of the range away from the bounds."""
 
@@ -118,7 +119,8 @@ def _states(p: Problem, theta: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]
     direct, far, _ = starts_of(_systems(p, theta))
     begin = np.concatenate([direct, far], axis=1)
     iterations = np.broadcast_to(np.where(np.arange(begin.shape[1]) < direct.shape[1], 0, ITERATIONS), begin.shape[:2])
-    found = in_chunks(partial(_search, p), min(POINTS, len(theta)), theta, begin, iterations)
+    size = max(POINTS, cut().block // begin.shape[1]) if cut().gpu else POINTS
+    found = in_chunks(partial(_search, p), min(size, len(theta)), theta, begin, iterations)
     return [_distinct(*one) for one in zip(*found, strict=True)]
 
 

@@ -10,6 +10,7 @@ temperature of the data that is found out by following the state down.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -24,6 +25,7 @@ from jaxgap.fitting.normal import first_pairs, only_with_pairs, paired
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import count_negative
+from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.newton import Root, norm
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray, Scalar
@@ -135,13 +137,32 @@ def continuous(p: Problem, theta: np.ndarray, Delta: np.ndarray) -> bool:
     stability at T = 0: each with the next colder one, and the coldest with that."""
     if not np.any(np.asarray(p.T) > 0):
         return True
-    p, with_pairs = filled_at(p, theta), paired(Delta)
+    colder, goal = _goals(p, Delta)
+    ends, arrived = (np.asarray(part) for part in _followed_to(filled_at(p, theta), theta, Delta, goal))
+    return _met(Delta, colder, ends, arrived)
+
+
+def continuous_of_each(p: Problem, theta: np.ndarray, Delta: np.ndarray, size: int) -> np.ndarray:
+    """`continuous` of every row, so many in one call of the program."""
+    if not np.any(np.asarray(p.T) > 0) or not len(theta):
+        return np.ones(len(theta), bool)
+    aims = [_goals(p, one) for one in Delta]
+    followed = in_chunks(partial(_each_followed_to, p), size, theta, Delta, np.stack([goal for _, goal in aims]))
+    found = zip(Delta, (colder for colder, _ in aims), *followed, strict=True)
+    return np.array([_met(*one) for one in found])
+
+
+def _goals(p: Problem, Delta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(the next colder condition, the temperature to which the state is followed) of every condition."""
     # At a density it is so at the mu of every temperature by itself.
-    colder = _next_colder(p, with_pairs) if p.filling is None else np.full(len(p.T), -1)
-    goal = np.where(colder >= 0, np.asarray(p.T)[colder], 0.0)
-    ends, arrived = (np.asarray(part) for part in _followed_to(p, theta, Delta, goal))
+    colder = _next_colder(p, paired(Delta)) if p.systems[0].density is None else np.full(len(p.T), -1)
+    return colder, np.where(colder >= 0, np.asarray(p.T)[colder], 0.0)
+
+
+def _met(Delta: np.ndarray, colder: np.ndarray, ends: np.ndarray, arrived: np.ndarray) -> bool:
+    """Whether every state with pairs has been followed to its goal, and has met the one that is there."""
     met = (colder < 0) | _alike(ends, Delta[colder])
-    return bool((arrived & met)[with_pairs].all())
+    return bool((arrived & met)[paired(Delta)].all())
 
 
 def _next_colder(p: Problem, among: np.ndarray) -> np.ndarray:
@@ -180,3 +201,13 @@ def _followed_to(
         return end.x, track.arrived & (there == unstable_directions(p, sc, T, D, M))
 
     return at_conditions(p, jnp.asarray(theta), one, jnp.asarray(Delta), jnp.asarray(goal))
+
+
+@program
+def _each_followed_to(
+    p: Problem,
+    theta: Float[Array, "row parameter"],
+    Delta: Float[Array, "row condition channel"],
+    goal: Float[Array, "row condition"],
+) -> tuple[Float[Array, "row condition channel"], Bool[Array, "row condition"]]:
+    return jax.vmap(lambda t, D, to: _followed_to(filled_at(p, t), t, D, to))(theta, Delta, goal)

@@ -27,6 +27,8 @@ class Cut(NamedTuple):
     """That go the long way."""
     piece: int
     """Whose quantities are computed together."""
+    fits: int
+    """Fits, of starts or of sets of data, from which on they go together, in batched programs."""
     batch: int
     """Points of a sweep in one call of a program."""
     ahead: int
@@ -57,9 +59,10 @@ class Cut(NamedTuple):
         return self.long if self.filled else min(self.long, n)
 
 
-CPU = Cut(block=256, gathered=256, long=8, piece=128, batch=1024, ahead=4, filled=True, gpu=False)
+CPU = Cut(block=256, gathered=256, long=8, piece=128, fits=512, batch=1024, ahead=4, filled=True, gpu=False)
 """256 elements: with 64 nodes an array is 128 kB. (With 128, and with 64, XLA's loops take nearly twice the time per element.)
-Few mostly go the long way, and a block that is not full takes as long. Quantities of 128 points: integrands stay in cache."""
+Few mostly go the long way, and a block that is not full takes as long. Quantities of 128 points: integrands stay in cache.
+Fits: a batched program takes half a minute to compile, and then 0.5 ms for what one by one takes 4 ms."""
 
 HEAVY = 16
 """An element of three or more linked bands counts as so many: on a CPU blocks of 16 are the quickest (of three bands 487
@@ -70,6 +73,8 @@ SHARE = 0.125
 """Of the memory that JAX may take: systems with several pairs, and rules with more nodes, take more than these bytes."""
 BYTES, LONG_BYTES, QUANTITY_BYTES = 24_000, 120_000, 90_000
 """Per element, of the short way, the long way, and the quantities of a point: two cross-paired bands, default nodes."""
+FITS = 8
+"""On a GPU: what one fit asks for by itself is launches and nothing else."""
 MOST = 65_536
 """Points of a sweep's batch: more than that a GPU's cores cannot begin at once, and a block on disk holds whole batches."""
 LITTLE = 4 * 2**30
@@ -88,6 +93,7 @@ def for_gpu(memory: int) -> Cut:
         gathered=max(8, min(block, MOST) // 8),
         long=min(most(LONG_BYTES), MOST // 8),
         piece=piece,
+        fits=FITS,
         batch=min(block, piece, MOST),
         ahead=2,
         filled=False,

@@ -12,8 +12,10 @@ from jaxgap.origins.common_shift import Shift as Shift
 from jaxgap.origins.competition import Instabilities as Instabilities
 from jaxgap.origins.competition import instabilities as instabilities
 from jaxgap.origins.dispersions import Lattice as Lattice
+from jaxgap.origins.dispersions import LatticeBand as LatticeBand
 from jaxgap.origins.dispersions import Layered as Layered
 from jaxgap.origins.dispersions import Pocket as Pocket
+from jaxgap.origins.dispersions import band_of as band_of
 from jaxgap.origins.dispersions import layered as layered
 from jaxgap.origins.dispersions import pocket as pocket
 from jaxgap.origins.dispersions import square_lattice as square_lattice

@@ -4,6 +4,8 @@ r"""Band energies as functions of the wave vector, in one, two and three dimensi
           \zeta(k) = -2 \sum_n t_n \cos(R_n \cdot k) - \mu \;\text{(lattice)}, \qquad
           \zeta(k) = \zeta_\parallel(k_x, k_y) - 2 t_z \cos(k_z c) \;\text{(layered)}
 
+and the bands of a lattice that is solved (`jaxgap.lattice`), the eigenvalues of its h(k) - mu: `band_of`.
+
 Energies count from the chemical potential [meV], wave vectors are in 1/angstrom. A dispersion is a callable pytree of one wave
 vector; whatever takes one here also takes any other function of k, which then has no parameters to differentiate.
 """
@@ -16,11 +18,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgap.model.lattice import Lattice as SolvedLattice
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.types import Real, Reals
 from jaxgap.units import hbar2_over_2m_e
 
-__all__ = ["Dispersion", "Lattice", "Layered", "Pocket", "layered", "pocket", "square_lattice", "tight_binding"]
+__all__ = [
+    "Dispersion",
+    "Lattice",
+    "LatticeBand",
+    "Layered",
+    "Pocket",
+    "band_of",
+    "layered",
+    "pocket",
+    "square_lattice",
+    "tight_binding",
+]
 
 Dispersion: TypeAlias = Callable[[Float[Array, "d"]], Float[Array, ""]]
 """Energy [meV] at k [1/angstrom]: one of the pytrees below, or a function."""
@@ -89,6 +103,48 @@ class Layered(eqx.Module):
     def reciprocal(self) -> Float[Array, "1 3"]:
         """The reciprocal lattice vector across the layers [1/angstrom]."""
         return jnp.array([[0.0, 0.0, 1.0]]) * 2 * jnp.pi / self.c
+
+
+class LatticeBand(eqx.Module):
+    """A band of a lattice that is solved; made by `band_of`."""
+
+    lattice: SolvedLattice
+    cell: Float[Array, "d d"]
+    """Lattice vectors, one per row [angstrom]."""
+    band: int = eqx.field(static=True)
+    """Its number, from the lowest."""
+
+    def __call__(self, k: Float[Array, "d"]) -> Float[Array, ""]:
+        """Energy [meV] at k [1/angstrom]; where bands touch it has a kink."""
+        h = self.lattice.matrix(self.cell @ k)
+        return jnp.linalg.eigvalsh(h)[self.band] if len(h) > 1 else h[0, 0].real
+
+    @property
+    def reciprocal(self) -> Float[Array, "d d"]:
+        """Reciprocal lattice vectors, one per row [1/angstrom]."""
+        return 2 * jnp.pi * jnp.linalg.inv(self.cell).T
+
+
+def band_of(lattice: object, cell: Reals, band: int = 0) -> LatticeBand:
+    """A band of `jaxgap.lattice(...)` or `jaxgap.wannier90(...)` as a dispersion, differentiable in hoppings and mu.
+
+    Args:
+        lattice: the lattice; its pairing plays no part.
+        cell: lattice vectors, one per row [angstrom].
+        band: its number, from the lowest.
+
+    Raises:
+        InputError: for something else than a lattice, a cell that does not fit, or a band that is not there.
+    """
+    check(isinstance(lattice, SolvedLattice), "lattice", "be a lattice (`jaxgap.lattice`)", type(lattice).__name__)
+    assert isinstance(lattice, SolvedLattice)
+    cell, d, most = jnp.asarray(cell, jnp.float64), lattice.dimension, len(lattice.orbitals)
+    check(cell.shape == (d, d), "cell", f"have {d} lattice vectors of {d} components", f"shape {cell.shape}")
+    check_finite("cell", cell)
+    if is_concrete(cell):
+        check(abs(float(jnp.linalg.det(cell))) > 0, "cell", "hold independent vectors", cell.tolist())
+    check(0 <= band < most, "band", f"be from 0 to {most - 1}", band)
+    return LatticeBand(lattice, cell, band)
 
 
 def pocket(masses: Reals, mu: Real, centre: Reals | None = None, angle: Real = 0.0) -> Pocket:
