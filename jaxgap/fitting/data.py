@@ -92,13 +92,19 @@ class Datum(NamedTuple):
     T: float | None
     """Temperature [K]; None if not stated."""
     value: float
+    """As measured."""
     error: float | None
     """One standard deviation; None if the source gives none."""
     unit: str
+    """Of value and error."""
     use: str
+    """fit, predict or show."""
     technique: str
+    """How it was measured."""
     source: str
+    """Where it is published."""
     how_obtained: str
+    """From its text, a table, a figure."""
     line: int
     """Line of the file."""
     operator: str = ""
