@@ -8,16 +8,29 @@ A page says where a table goes, `<!-- table: KIND ARGUMENT -->` ... `<!-- end --
 
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
+import typer
+
+from jaxgap.commands.main import app
+from jaxgap.continuation.bifurcations import BifurcationKind
+from jaxgap.continuation.ends import EndKind
+from jaxgap.continuation.transition import TransitionKind
 from jaxgap.fitting.data import COLUMNS, OPTIONAL
 from jaxgap.observables.quantities import MEASURED, RECORDED
 from jaxgap.observables.quantity import Need
+from jaxgap.solving.labels import Label
+from jaxgap.solving.solution import Status
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+from measured import TABLES, table
+
 ROOT = DOCS.parent
 INFINITE = ["Infinity", "-Infinity"]
 """What JSON has for numbers that are."""
@@ -30,10 +43,10 @@ _TOML = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 def filled(page: str) -> str:
     """The page with its tables written anew."""
 
-    def table(found: re.Match[str]) -> str:
+    def one(found: re.Match[str]) -> str:
         return f"{found[1]}\n{KINDS[found[2]](found[3] or '', page)}\n\n{found[4]}"
 
-    return _BLOCK.sub(table, page)
+    return _BLOCK.sub(one, page)
 
 
 def pages() -> list[Path]:
@@ -67,15 +80,15 @@ def _tables(part: Any) -> Iterator[Any]:
 def _keys(name: str, page: str, which: str) -> str:
     """The keys of a table of a file; of one that jaxgap writes nothing is said of defaults."""
     schema, examples, read = schema_of(which), examples_in(page, which), which.endswith(".toml")
-    table = tables_of(schema)[name]
-    head = ("key", "type", *["default"] * read, "example", "what it is")
-    rows = [head, ["---"] * len(head)]
-    for key, field in table["properties"].items():
-        default = "needed" if key in table.get("required", ()) else _default(field)
+    content = tables_of(schema)[name]
+    head = ("key", "what it is", "type", *["default"] * read, "example")
+    rows = []
+    for key, field in content["properties"].items():
+        default = "needed" if key in content.get("required", ()) else _default(field)
         example = examples.get((name, key), "")
-        cells = [f"`{key}`", _type(field), *[default] * read, "" if example == "" else _code(example, read)]
-        rows.append([cell.replace("|", r"\|") for cell in (*cells, sentence(field, schema))])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+        about = (sentence(field, schema), _type(field), *[default] * read, "" if example == "" else _code(example, read))
+        rows.append((f"`{key}`", *about))
+    return table(head, rows)
 
 
 def _type(field: Mapping[str, Any]) -> str:
@@ -187,8 +200,8 @@ def _fits(part: Any, value: Any, schema: Any) -> bool:
 
 def _columns(argument: str, page: str) -> str:
     """Of data.csv: which must be there."""
-    rows = [f"| `{name}` | {'needed' if name in COLUMNS else ''} | {COLUMN[name]} |" for name in (*COLUMNS, *OPTIONAL)]
-    return "\n".join(["| column | | what it holds |", "|---|---|---|", *rows])
+    rows = [(f"`{name}`", COLUMN[name], "yes" if name in COLUMNS else "") for name in (*COLUMNS, *OPTIONAL)]
+    return table(("column", "what it holds", "needed"), rows)
 
 
 COLUMN = {
@@ -220,18 +233,81 @@ def _kinds(argument: str, page: str) -> str:
         brackets = "[STATE]" if name == "jump" else "".join(of[dim] for dim in row.dims or () if dim in of)
         at = "a temperature" if row.needs >= Need.STATE else ""
         unit = "" if row.units == "1" else row.units
-        rows.append(f"| `{name}{brackets}` | {row.long_name} | {unit} | {at} |")
-    return "\n".join(["| quantity | what it is | unit | needs |", "|---|---|---|---|", *rows])
+        rows.append((f"`{name}{brackets}`", row.long_name, unit, at))
+    return table(("quantity", "what it is", "unit", "needs"), rows)
 
 
 def _recorded(argument: str, page: str) -> str:
+    """Of what a sweep records."""
     rows = [
-        f"| `{name}` | {row.long_name} | {'' if row.units == '1' else row.units} | "
-        f"{', '.join(row.dims or ())} | {'yes' if row.differentiable else ''} |"
+        (
+            f"`{name}`",
+            row.long_name,
+            "" if row.units == "1" else row.units,
+            ", ".join(row.dims or ()),
+            "yes" if row.differentiable else "",
+        )
         for name, row in RECORDED.items()
     ]
-    head = ["| name | what it is | unit | axes | `d NAME/d PATH` |", "|---|---|---|---|---|"]
-    return "\n".join([*head, *rows])
+    return table(("name", "what it is", "unit", "axes", "`d NAME/d PATH`"), rows)
+
+
+# --- what is said --------------------------------------------------------------------------------------------------------
+
+
+def _statuses(argument: str, page: str) -> str:
+    rows = [(int(one), f"`{one.name}`", one.sentence) for one in Status]
+    return table(("code", "`jaxgap.Status`", "what it says"), rows)
+
+
+def _labels(argument: str, page: str) -> str:
+    return table(("code", "`jaxgap.Label`", "in words"), [(int(one), f"`{one.name}`", one.text) for one in Label])
+
+
+def _ends(argument: str, page: str) -> str:
+    return table(("code", "`jaxgap.EndKind`", "the branch ends"), [(int(one), f"`{one.name}`", one.words) for one in EndKind])
+
+
+def _transitions(argument: str, page: str) -> str:
+    rows = [(int(one), f"`{one.name}`", one.text) for one in TransitionKind]
+    return table(("code", "`jaxgap.TransitionKind`", "in words"), rows)
+
+
+def _bifurcations(argument: str, page: str) -> str:
+    rows = [(int(one), f"`{one.name}`", one.name.lower().replace("_", " ")) for one in BifurcationKind]
+    return table(("code", "`jaxgap.BifurcationKind`", "in words"), rows)
+
+
+# --- the command line ---------------------------------------------------------------------------------------------------
+
+
+def _commands(argument: str, page: str) -> str:
+    """Every command with its help, arguments and options."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group | typer.core.TyperGroup)
+    return "\n\n".join(_command(f"jaxgap {name}", one) for name, one in group.commands.items())
+
+
+def _command(name: str, command: Any) -> str:
+    lines = [f"## {name}", "", *_example(" ".join(part.split()) for part in (command.help or "").split("\n\n"))]
+    rows = []
+    for one in command.params:
+        if getattr(one, "hidden", False) or one.name == "help":
+            continue
+        argument = one.param_type_name == "argument"
+        called = one.metavar or str(one.name).upper() if argument else ", ".join((*one.opts, *one.secondary_opts))
+        rows.append((f"`{called}`", " ".join((one.help or "").split()) + (" Needed." if one.required and not argument else "")))
+    return "\n".join([*lines, table(("argument, option", "what it is"), rows)])
+
+
+def _example(paragraphs: Iterator[str]) -> Iterator[str]:
+    """Paragraphs of a help; those of examples as code."""
+    for text in paragraphs:
+        if found := re.match(r"Examples?: (.*)$", text):
+            yield from (f"    {one.strip()}" for one in found[1].split("; "))
+        else:
+            yield text.replace("<", "\\<")
+        yield ""
 
 
 KINDS: dict[str, Callable[[str, str], str]] = {
@@ -242,6 +318,13 @@ KINDS: dict[str, Callable[[str, str], str]] = {
     "columns": _columns,
     "kinds": _kinds,
     "recorded": _recorded,
+    "statuses": _statuses,
+    "labels": _labels,
+    "ends": _ends,
+    "transitions": _transitions,
+    "bifurcations": _bifurcations,
+    "commands": _commands,
+    **TABLES,
 }
 
 

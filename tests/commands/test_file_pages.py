@@ -1,6 +1,7 @@
 """Pages of reference, docs/reference: they are what docs/tables.py makes of the code, they name every key that a reader accepts
 and no other, each with an example, and every example of a file in the documentation loads."""
 
+import importlib
 import importlib.util
 import re
 import tomllib
@@ -47,6 +48,19 @@ def _loaded(name):
 
 
 tables = _loaded("tables")
+
+
+ROOMS = (
+    "jaxgap",
+    "jaxgap.observables",
+    "jaxgap.fitting",
+    "jaxgap.sweeps",
+    "jaxgap.plotting",
+    "jaxgap.origins",
+    "jaxgap.materials",
+)
+ELSEWHERE = {"materials", "units", "MATERIALS", "SYSTEMS", "NAMES"}
+"""Modules, and tables of names."""
 
 
 def page_of(name):
@@ -137,3 +151,27 @@ def test_the_example_of_a_table_of_numbers_is_read(tmp_path):
     rows = read_data(tmp_path / "data.csv", SYSTEMS["ba122"]())
     assert len(rows) == 4
     assert [row.kind for row in rows] == ["branch_minimum"] * 3 + ["T_c"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_public_name_is_in_the_reference(room):
+    """A page of docs/reference/api lists it; what a list has exists."""
+    source = Path(importlib.import_module(room).__file__).read_text(encoding="utf-8")
+    public = {name for name in re.findall(r" as (\w+)(?:$|  #)", source, re.MULTILINE) if not name.startswith("_")} - ELSEWHERE
+    texts = [path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference" / "api").glob("*.md"))]
+    blocks = [found for text in texts for found in re.findall(r"```\{api\} ([\w.]+)\n(.*?)```", text, re.DOTALL)]
+    listed = [name for module, names in blocks if module == room for name in names.split()]
+    assert set(listed) == public
+    assert len(listed) == len(public)
+
+
+def test_every_page_is_in_the_table_of_contents():
+    """Sphinx would complain, but it is not always at hand."""
+    found = {DOCS / "index.md"}
+    for path in sorted(DOCS.rglob("*.md")):
+        for tree in re.findall(r"```\{toctree\}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
+            entries = [line for line in tree.splitlines() if line and not line.startswith(":")]
+            found |= {(path.parent / f"{entry}.md").resolve() for entry in entries}
+            notebooks = [DOCS / "notebooks" / f"{entry.split('/')[-1]}" for entry in entries if "notebooks/" in entry]
+            assert all((ROOT / "notebooks" / f"{one.name}.ipynb").is_file() for one in notebooks)
+    assert set(DOCS.rglob("*.md")) <= found
