@@ -16,6 +16,7 @@ from jaxgap.commands.check import checks
 from jaxgap.commands.data import files
 from jaxgap.commands.devices import machines
 from jaxgap.commands.diagram import diagrams
+from jaxgap.commands.documentation import documents
 from jaxgap.commands.figures import papers
 from jaxgap.commands.fit import fits
 from jaxgap.commands.interruption import heeded
@@ -42,7 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for group in (systems, diagrams, papers, files, beginnings, checks, fits, observations, sweeps, machines):
+for group in (systems, diagrams, papers, files, beginnings, checks, fits, observations, sweeps, machines, documents):
     app.add_typer(group)
 
 
