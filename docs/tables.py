@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 
 from jaxgap.commands.main import app
@@ -284,13 +283,17 @@ def _bifurcations(argument: str, page: str) -> str:
 def _commands(argument: str, page: str) -> str:
     """Every command with its help, arguments and options."""
     group = typer.main.get_command(app)
-    assert isinstance(group, click.Group | typer.core.TyperGroup)
+    assert isinstance(group, typer.core.TyperGroup)
     return "\n\n".join(_command(f"jaxgap {name}", one) for name, one in group.commands.items())
 
 
 def _command(name: str, command: Any) -> str:
-    lines = [f"## {name}", "", *_example(" ".join(part.split()) for part in (command.help or "").split("\n\n"))]
-    rows = []
+    depth = name.count(" ") + 1
+    lines = [f"{'#' * depth} {name}", "", *_example(" ".join(part.split()) for part in (command.help or "").split("\n\n"))]
+    rows: list[tuple[str, str]] = []
+    if hasattr(command, "commands"):
+        parts = [_command(f"{name} {inner}", one) for inner, one in command.commands.items()]
+        return "\n\n".join(["\n".join(lines).strip(), *parts])
     for one in command.params:
         if getattr(one, "hidden", False) or one.name == "help":
             continue

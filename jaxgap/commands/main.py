@@ -35,6 +35,8 @@ app = typer.Typer(
     help="Gap equations of multiband superconductors with cross-band pairing. Energies in meV, temperatures in K.\n\n"
     "A SYSTEM is a material (" + ", ".join(SYSTEMS) + ") or a system.toml; --set changes any of its leaves: "
     '--set Omega=42 --set "lam[alpha, alpha:beta]=0.03" --set "mu[beta]=55".\n\n'
+    "A branch is one of solutions, by the signs of its gaps (s++, s+-); energies E(k) are quasiparticle branches "
+    "(alpha:beta lower, upper).\n\n"
     "Exit codes: 0 done, 2 bad input, 3 did not converge, 4 done, but not to be quoted (the result says why), 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,

@@ -140,7 +140,7 @@ class ModelConfig(_Table):
     bounds: dict[str, tuple[float, float]] = {}
     """Of the parameters of an empirical model, where its own will not do."""
     gaps: dict[str, Literal[1, 2]] = {}
-    """Band or branch -> which gap of an empirical model it has; of two bands the first has the first."""
+    """Band or quasiparticle branch -> which gap of an empirical model it has; of two bands the first has the first."""
 
     @model_validator(mode="after")
     def _differs(self) -> "ModelConfig":

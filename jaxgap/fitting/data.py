@@ -88,7 +88,7 @@ class Datum(NamedTuple):
     kind: str
     """A name in `MEASURED` (branch_minimum, T_c, dIdV, ...), or - ."""
     of: str
-    """The branch, band or state it belongs to; empty where there is none."""
+    """The quasiparticle branch, band or state it belongs to; empty where there is none."""
     T: float | None
     """Temperature [K]; None if not stated."""
     value: float

@@ -54,7 +54,7 @@ class CurveConfig(FileConfig):
     name: str = ""
     """As paths and reports call it; the file's name without its ending, if it is not given."""
     of: str = ""
-    """The branch or band, where the quantity has one."""
+    """The quasiparticle branch or the band, where the quantity has one."""
     sample: str = ""
     """Which of [samples] it was measured on, where there are any."""
     settings: dict[str, float | dict[str, float]] = Field(default_factory=dict)

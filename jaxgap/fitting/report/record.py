@@ -110,7 +110,7 @@ class CurveRecord(Record):
     T_K: Annotated[Vector, source("solutions", "T")]
     """Temperatures, rising."""
     branch_minima_meV: Annotated[Matrix, source("gaps")]
-    """[temperature, branch]; null where the branch does not exist."""
+    """[temperature, quasiparticle branch]; null where the state does not exist."""
     stable_at_equal_rates: Annotated[Flags, source("stable")]
     """Whether the state is stable, phases relaxing as fast as amplitudes."""
     Delta_real_meV: Annotated[Matrix, source("solutions", "Delta", "real")]
@@ -151,10 +151,10 @@ class CurveRecord(Record):
 
 
 class FittedCurveRecord(CurveRecord):
-    """The fitted branch."""
+    """The fitted branch of solutions."""
 
     sigma_meV: Matrix
-    """One standard deviation of its gaps, [temperature, branch]."""
+    """One standard deviation of its gaps, [temperature, quasiparticle branch]."""
 
 
 class SampleRecord(Record):
@@ -280,7 +280,7 @@ class FitRecord(Record):
     channels: list[str]
     """The order of amplitudes."""
     branches: list[str]
-    """The order of gaps."""
+    """Names of the quasiparticle branches: the order of gaps."""
     samples: list[SampleRecord]
     """One, without a name, if fit.toml has none."""
     branch: str
