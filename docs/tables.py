@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from jaxgap.commands.main import app
+from jaxgap.commands.outline import app
 from jaxgap.continuation.bifurcations import BifurcationKind
 from jaxgap.continuation.ends import EndKind
 from jaxgap.continuation.transition import TransitionKind
