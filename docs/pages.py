@@ -64,8 +64,8 @@ def _link(here, start, target, anchor):
 
 def entries(module, names):
     """Table and entries of some names of a module, as reStructuredText in a page."""
-    lines = ["```{eval-rst}", ".. autosummary::", ""]
-    lines += [f"   {module}.{name}" for name in names]
+    lines = ["```{eval-rst}", ".. autosummary::", "   :nosignatures:", ""]
+    lines += [f"   ~{module}.{name}" for name in names]
     for name in names:
         kind = kind_of(module, name)
         lines += ["", f".. {kind}:: {module}.{name}"]
