@@ -13,6 +13,10 @@ from jaxgap.commands import interruption as _interruption  # noqa: F401  (first:
 
 # isort: split
 
+from jaxgap.commands import first as _first  # noqa: F401  (what the command says without jax)
+
+# isort: split
+
 from jaxgap import materials as materials
 from jaxgap import units as units
 from jaxgap._moved import MOVED, keep_old_names, moved

@@ -1,5 +1,6 @@
 """A release says one version, in one place, and its notes, its citation and its documents agree with it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -30,6 +31,39 @@ def test_notes_and_citation_are_of_this_version():
     version, date = re.search(r"^## (\d+\.\d+\.\d+) \((\d{4}-\d\d-\d\d)\)$", text("CHANGELOG.md"), re.MULTILINE).groups()
     citation = yaml.safe_load(text("CITATION.cff"))
     assert (citation["version"], str(citation["date-released"])) == (version, date) == (jaxgap.__version__, date)
+
+
+def test_other_forms_of_the_citation_agree_with_it():
+    citation = yaml.safe_load(text("CITATION.cff"))
+    version, date, papers = citation["version"], str(citation["date-released"]), {one["doi"] for one in citation["references"]}
+    codemeta, zenodo = json.loads(text("codemeta.json")), json.loads(text(".zenodo.json"))
+    assert (codemeta["version"], codemeta["datePublished"]) == (version, date)
+    assert (zenodo["version"], zenodo["publication_date"], zenodo["title"]) == (version, date, citation["title"])
+    assert {one["@id"].removeprefix("https://doi.org/") for one in codemeta["referencePublication"]} == papers
+    assert {one["identifier"] for one in zenodo["related_identifiers"]} == papers
+    names = [one["name"] for one in citation["authors"]]
+    assert [one["name"] for one in codemeta["author"]] == [one["name"] for one in zenodo["creators"]] == names
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    assert codemeta["license"].endswith(project["license"])
+    assert zenodo["license"] == citation["license"] == project["license"]
+    assert codemeta["description"] == zenodo["description"] == project["description"]
+    assert codemeta["keywords"] == zenodo["keywords"] == project["keywords"]
+
+
+def test_notes_have_one_form():
+    """Unreleased at the top, if at all; then versions, the newest first, with their dates from 0.2 on."""
+    heads = re.findall(r"^## (.*)$", text("CHANGELOG.md"), re.MULTILINE)
+    versions = heads[1:] if heads[0] == "Unreleased" else heads
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ \(\d{4}-\d\d-\d\d\)|0\.1\.0", head) for head in versions)
+    numbers = [tuple(map(int, head.split(" ")[0].split("."))) for head in versions]
+    assert numbers == sorted(numbers, reverse=True)
+
+
+def test_a_release_is_built_by_its_script():
+    workflow = yaml.safe_load(text(".github/workflows/release.yml"))
+    commands = [step.get("run", "") for step in workflow["jobs"]["build"]["steps"]]
+    assert "python tools/release.py dist" in commands
+    assert workflow["permissions"] == {"contents": "read"}
 
 
 def test_every_supported_python_is_tried():

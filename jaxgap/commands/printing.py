@@ -157,7 +157,7 @@ def oscillatory_sentence(T_c: float, oscillatory: float) -> str:
 def print_gaps(sc: Superconductor, rows: list[GapRow]) -> None:
     bands = sc.band_names if sc.beyond else ()
     also = ", and at the bands' Fermi momenta" if bands else ""
-    table = Table(title=f"excitation gaps (meV): minima of the branches{also}", title_justify="left")
+    table = Table(title=f"excitation gaps (meV): minima of the quasiparticle branches{also}", title_justify="left")
     for column in ("T [K]", "state"):
         table.add_column(escape(column), justify="right")
     for name in branch_names(sc):

@@ -127,7 +127,7 @@ class GapRow(Record):
     fermi_momentum_meV: Vector
     """At k_F of every band; nothing of a lattice."""
     fermi_momentum_weight: Vector
-    """Of the band on the branch that is meant."""
+    """Of the band on the quasiparticle branch that is meant."""
 
 
 class EndRecord(Record):
@@ -141,7 +141,7 @@ class GapsRecord(Record):
     """Gaps against temperature: `jaxgap gaps`."""
 
     branches: tuple[str, ...]
-    """The order of the branch minima."""
+    """Names of the quasiparticle branches: the order of the minima."""
     rows: list[GapRow]
     branch_end: EndRecord | None
     """Of the branch that was asked for."""

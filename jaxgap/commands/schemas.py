@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
 from jaxgap.commands import records
+from jaxgap.commands.system_file import SystemFile
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.report.bootstrap import BootstrapRecord
 from jaxgap.fitting.report.comparison import ComparisonRecord
@@ -28,7 +29,9 @@ from jaxgap.sweeps.configuration import StoreRecord
 
 __all__ = ["READ", "WRITTEN", "contents"]
 
-READ: Mapping[str, type[BaseModel]] = MappingProxyType({"fit.toml": FitConfig, "sweep.toml": SweepConfig})
+READ: Mapping[str, type[BaseModel]] = MappingProxyType(
+    {"fit.toml": FitConfig, "sweep.toml": SweepConfig, "system.toml": SystemFile}
+)
 """Files that users write."""
 WRITTEN: Mapping[str, type[BaseModel]] = MappingProxyType(
     {
@@ -91,20 +94,23 @@ def _describe_object(table: dict[str, Any], kind: type) -> None:
     table["description"] = " ".join(inspect.cleandoc(kind.__doc__ or "").split())
     said = {name: text for part in reversed(kind.__mro__) for name, text in _docstrings(part).items()}
     for name, field in table["properties"].items():
-        field.pop("title", None)
+        if "properties" not in field:  # A table's title is its class.
+            field.pop("title", None)
         if text := said.get(name, said.get(f"{name}_")):
             field["description"] = text
 
 
 @cache
 def _docstrings(kind: type) -> dict[str, str]:
-    """Field -> the text under it."""
+    """Field, or property -> the text under it."""
     if not kind.__module__.startswith("jaxgap."):
         return {}
     (tree,) = ast.parse(inspect.getsource(kind)).body
     assert isinstance(tree, ast.ClassDef)
     pairs = zip(tree.body, tree.body[1:], strict=False)
-    return {
+    properties = {part.name: part for part in tree.body if isinstance(part, ast.FunctionDef) and part.decorator_list}
+    said = {name: " ".join((ast.get_docstring(part) or "").split()) for name, part in properties.items()}
+    return said | {
         field.target.id: " ".join(text.value.value.split())
         for field, text in pairs
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)

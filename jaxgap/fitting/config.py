@@ -35,17 +35,23 @@ class SystemConfig(SourceConfig):
     only amplitudes count."""
 
 
+EACH = {"type": "boolean", "default": False, "description": "Whether every sample has a parameter of its own, `NAME@SAMPLE`."}
+
+
 class ParameterConfig(_Table):
     """A free parameter: its bounds, its start, and the leaves of the system that it sets."""
 
     # `each` is gone when the rest is read: there is one parameter per sample instead.
-    model_config = ConfigDict(**STRICT, json_schema_extra=lambda schema: schema["properties"].update(each={"type": "boolean"}))
+    model_config = ConfigDict(**STRICT, json_schema_extra=lambda schema: schema["properties"].update(each=EACH))
 
     bounds: tuple[float, float]
+    """[lower, upper], in the parameter's unit."""
     start: float | None = None
+    """Where the first start begins; somewhere between the bounds, if it is not given. The others fill the space there."""
     prior: tuple[float, Annotated[float, Field(gt=0)]] | None = None
     """What is known beforehand: (value, one standard deviation). It counts as one more datum."""
     unit: str = ""
+    """For reports."""
     note: str = ""
     """What a reader of its value has to know, in sentences: they stand in the verdict."""
     sets: dict[str, float] = {}
@@ -79,6 +85,7 @@ class JunctionConfig(_Table):
     Gamma: Annotated[float, Field(gt=0)]
     """Dynes broadening [meV]."""
     scale: float = 1.0
+    """Factor of the whole spectrum."""
     slope: float = 0.0
     """Of the background [1/mV]."""
     weights: dict[str, Annotated[float, Field(ge=0)]] = {}
@@ -94,12 +101,17 @@ class OptimiserConfig(_Table):
     """Multi-start search on amplitudes and parameters together, then least squares through the implicit derivative."""
 
     starts: Annotated[int, Field(ge=1, le=4096)] = 16
+    """How many; the first is at the parameters' `start`."""
     seed: int = 0
+    """Of the starts that are drawn."""
     search: Literal["least_squares", "adam"] = "least_squares"
+    """How the search goes; the finish is always by least squares."""
     search_steps: Annotated[int, Field(ge=1)] = 100
     """Most evaluations of one start in the search by least squares."""
     adam_steps: Annotated[int, Field(ge=0)] = 300
+    """Steps of a search by adam."""
     adam_learning_rate: Annotated[float, Field(gt=0)] = 0.05
+    """Of a search by adam."""
     residual_scale_meV: Annotated[float, Field(gt=0)] = 0.05
     """Stiffness of the search: gap equations count as data with this error."""
     finish_steps: Annotated[int, Field(ge=1)] = 100
@@ -128,7 +140,7 @@ class ModelConfig(_Table):
     bounds: dict[str, tuple[float, float]] = {}
     """Of the parameters of an empirical model, where its own will not do."""
     gaps: dict[str, Literal[1, 2]] = {}
-    """Band or branch -> which gap of an empirical model it has; of two bands the first has the first."""
+    """Band or quasiparticle branch -> which gap of an empirical model it has; of two bands the first has the first."""
 
     @model_validator(mode="after")
     def _differs(self) -> "ModelConfig":
@@ -146,17 +158,22 @@ class FitConfig(_Table):
     """All of fit.toml."""
 
     title: str = ""
+    """Of reports and pictures."""
     system: SystemConfig
+    """The system, and the branch that the data belong to."""
     parameters: Annotated[dict[str, ParameterConfig], Field(min_length=1)]
+    """Name -> free parameter."""
     data: Entries
     """A table of numbers, or a list of tables and curves."""
     junctions: dict[str, JunctionConfig] = {}
+    """Name -> tunnel junction, for rows `dIdV[NAME]` of a data.csv."""
     ties: dict[str, str] = {}
     """Path -> expression: a leaf of every sample's system that follows from parameters (`jaxgap.fitting.expressions`); a
     parameter of `each` sample has the name without the sample there."""
     samples: dict[str, SampleConfig] = {}
     """Samples fitted together; without any there is one, which has no name."""
     optimiser: OptimiserConfig = OptimiserConfig()
+    """How the optimum is searched for."""
     models: dict[str, ModelConfig] = {}
     """Models to compare with (`jaxgap compare`)."""
 

@@ -88,17 +88,23 @@ class Datum(NamedTuple):
     kind: str
     """A name in `MEASURED` (branch_minimum, T_c, dIdV, ...), or - ."""
     of: str
-    """The branch, band or state it belongs to; empty where there is none."""
+    """The quasiparticle branch, band or state it belongs to; empty where there is none."""
     T: float | None
     """Temperature [K]; None if not stated."""
     value: float
+    """As measured."""
     error: float | None
     """One standard deviation; None if the source gives none."""
     unit: str
+    """Of value and error."""
     use: str
+    """fit, predict or show."""
     technique: str
+    """How it was measured."""
     source: str
+    """Where it is published."""
     how_obtained: str
+    """From its text, a table, a figure."""
     line: int
     """Line of the file."""
     operator: str = ""

@@ -69,6 +69,7 @@ class Tried(NamedTuple):
     """A branch that was fitted because fit.toml leaves open which one it is."""
 
     branch: str
+    """Its signs."""
     chi2: Number
     """NaN if no start ended on it."""
     remark: str

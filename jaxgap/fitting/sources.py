@@ -37,9 +37,13 @@ class TableConfig(BaseModel):
     model_config = STRICT
 
     file: str = "data.csv"
+    """The table, beside fit.toml."""
     assumed_error_meV: Annotated[float, Field(gt=0)]
+    """One standard deviation of energies that have no error of their own [meV]."""
     assumed_error_K: Annotated[float, Field(gt=0)] = 1.0
+    """The same of temperatures [K]."""
     loss: Loss = "linear"
+    """What a deviation of z sigmas costs: z^2 (linear); 2 (sqrt(1 + z^2) - 1) (soft_l1); ln(1 + z^2) (cauchy)."""
 
 
 class CurveConfig(FileConfig):
@@ -50,17 +54,21 @@ class CurveConfig(FileConfig):
     name: str = ""
     """As paths and reports call it; the file's name without its ending, if it is not given."""
     of: str = ""
-    """The branch or band, where the quantity has one."""
+    """The quasiparticle branch or the band, where the quantity has one."""
     sample: str = ""
+    """Which of [samples] it was measured on, where there are any."""
     settings: dict[str, float | dict[str, float]] = Field(default_factory=dict)
     """The experiment's numbers that are fixed, and where those that are parameters start: Gamma, scale, weights of bands."""
     loss: Loss = "linear"
+    """What a deviation of z sigmas costs: z^2 (linear); 2 (sqrt(1 + z^2) - 1) (soft_l1); ln(1 + z^2) (cauchy)."""
     scale_error: Annotated[float, Field(gt=0)] | None = None
     """Relative error that all points share: `scale` becomes a parameter, known to so much beforehand."""
     covariance: str = ""
     """File with the covariances of the points' errors, a matrix in the order of the file's lines."""
     technique: str = ""
+    """How it was measured, for reports and `techniques` of a model; the quantity, if it is not given."""
     source: str = ""
+    """Where the file comes from, for reports."""
 
     @model_validator(mode="after")
     def _known(self) -> "CurveConfig":

@@ -48,10 +48,13 @@ class Prediction(NamedTuple):
     """A number that was predicted, not fitted."""
 
     name: str
+    """What is predicted."""
     value: float
+    """At the optimum."""
     uncertainty: Number
     """Propagated from the parameters' covariance; NaN where the derivative does not exist."""
     unit: str
+    """Of both."""
 
 
 def curvature(p: Problem, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

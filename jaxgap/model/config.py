@@ -29,8 +29,11 @@ class SourceConfig(BaseModel):
     model_config = STRICT
 
     material: str | None = None
+    """Name of a material (`jaxgap show NAME` prints it)."""
     file: str | None = None
+    """A system.toml, beside this file."""
     inline: dict[str, Any] | None = None
+    """The tables of a system.toml, here."""
     set: dict[str, float] = {}
     """Path -> value: leaves that are changed and stay fixed."""
 

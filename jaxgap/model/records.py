@@ -174,7 +174,8 @@ class Row:
         needed = own.keys() - vars(kind)["_field_defaults"].keys()
         field = core_schema.typed_dict_field
         fields = {name: field(handler.generate_schema(hint), required=name in needed) for name, hint in hints.items()}
-        row = core_schema.typed_dict_schema(fields, config=core_schema.CoreConfig(title=kind.__name__))
+        named = {"pydantic_js_updates": {"title": kind.__name__}}
+        row = core_schema.typed_dict_schema(fields, config=core_schema.CoreConfig(title=kind.__name__), metadata=named)
 
         def made(parts: dict[str, object]) -> object:
             return kind(**{name: part for name, part in parts.items() if name in own})

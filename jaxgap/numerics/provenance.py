@@ -19,9 +19,13 @@ class Provenance(TypedDict):
     """What a number was computed with."""
 
     versions: dict[str, str]
+    """Package -> version."""
     python: str
+    """Its version."""
     device: str
+    """Kind and name of the device."""
     precision: str
+    """Of numbers: float64."""
 
 
 def provenance(*more: str) -> Provenance:

@@ -110,7 +110,7 @@ def derivative_coupling_term(model: VibronicModel, C: Reals, displacement: Real)
     r"""Modulus of the derivative-coupling term of W18's Eq. 2 [meV], with hbar^2, for a displaced nuclear state.
 
     .. math:: \left| \frac{\hbar^2}{M} C_1 C_2 \int \Omega(Q) \langle \phi_2 | \partial_Q \phi_1 \rangle \Omega'(Q) \, dQ
-    \right|
+              \right|
 
     Omega is the oscillator's ground state, displaced by `displacement` [angstrom]. What it is: the element of the nuclear
     kinetic energy between Omega phi_1 and Omega phi_2 that BO leaves out, times C_1 C_2; a size of the coupling that mixes

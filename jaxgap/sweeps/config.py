@@ -23,12 +23,17 @@ class AxisConfig(_Table):
     """An axis: evenly spaced from one value to another, or a list of values."""
 
     from_: Annotated[float | None, Field(alias="from")] = None
+    """The first value, in the unit of what the axis sets."""
     to: float | None = None
+    """The last value."""
     points: Annotated[int | None, Field(ge=1, le=MOST_VALUES)] = None
+    """How many values, the ends counted."""
     values: Annotated[tuple[float, ...] | None, Field(min_length=1)] = None
+    """Instead of `from`, `to` and `points`: the values."""
     sets: dict[str, float | tuple[float, float]] = {}
     """Path -> factor, or [factor, offset]: leaves that the axis sets. Not needed if its name is a path, "T" or "d"."""
     unit: str = ""
+    """Written beside the axis; that of the leaf, if the name is one."""
 
     @model_validator(mode="after")
     def _one_way(self) -> "AxisConfig":
@@ -51,6 +56,7 @@ class SamplesConfig(_Table):
     """Points from a table: a CSV file beside sweep.toml, with a line of names (paths, "T", "d") and a row for every point."""
 
     file: str
+    """The table, beside sweep.toml."""
 
 
 class RunConfig(_Table):
@@ -66,6 +72,7 @@ class PictureConfig(_Table):
     """A picture beside sweep.toml."""
 
     variable: str
+    """What is drawn: a variable of the result."""
     at: dict[str, float | str] = {}
     """Dimension -> value: what is held fixed."""
 
@@ -74,19 +81,27 @@ class SweepConfig(_Table):
     """All of sweep.toml."""
 
     title: str = ""
+    """Of the result and its pictures."""
     system: SourceConfig
+    """The system that axes change."""
     observables: Annotated[tuple[str, ...], Field(min_length=1)]
+    """What is recorded: quantities by name, and sensitivities such as "d gap/d lambda_33"."""
     T: Annotated[float | None, Field(ge=0)] = None
     """Temperature [K], unless it is an axis."""
     mode: Literal["branch", "ground_state", "all"] = "branch"
+    """The state with the lowest free energy, all states, or that of one named branch."""
     branch: str | None = None
+    """Of the mode "branch": "s++", "s+-", or one sign per band; without it and `start`, the one connected to T_c."""
     start: tuple[float, ...] | None = None
     """Amplitudes to start from [meV], instead of a branch."""
     store: str = "sweep.zarr"
     """Folder of the result, beside sweep.toml."""
     axes: dict[str, AxisConfig] = {}
+    """Name -> axis; the points are all combinations. A name is a path, "T", "d", or any with `sets`."""
     samples: SamplesConfig | None = None
+    """Instead of axes: the points, one by one."""
     run: RunConfig = RunConfig()
+    """How it is computed."""
     pictures: dict[str, PictureConfig] = {}
     """File name (without .png) -> picture."""
 

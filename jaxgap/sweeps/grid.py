@@ -33,7 +33,7 @@ class Axis:
     name: str
     values: Float[np.ndarray, "point"]
     moves: Moves
-    """The leaves that it sets, a tuple of `Move`s; or a function (system, value) -> system; nothing: what its name says."""
+    """The leaves that it sets, a tuple of moves; or a function (system, value) -> system; nothing: what its name says."""
     unit: str
 
 

@@ -118,7 +118,9 @@ class FileConfig(BaseModel):
     symmetrise: bool = False
     """Whether +x and -x are joined to their mean, at x >= 0; points whose other side was not measured are dropped."""
     normalise: NormaliseConfig | None = None
+    """Values are divided by the normal state's."""
     errors: ErrorsConfig | None = None
+    """One standard deviation of values, where no column has it."""
 
     @field_validator("comment", mode="before")
     @classmethod

@@ -50,7 +50,9 @@ class IntervalRecord(Record):
     """The 68.3 % interval of a parameter from the profile of chi^2."""
 
     lower: Annotated[Side, Row()]
+    """The lower end."""
     upper: Annotated[Side, Row()]
+    """The upper end."""
     rise: float
     """Of chi^2 at its ends."""
     profile: Annotated[Matrix, source("points")]
@@ -61,15 +63,20 @@ class ParameterRecord(Record):
     """A parameter at the optimum."""
 
     name: str
+    """As in fit.toml."""
     unit: str
+    """As in fit.toml."""
     value: float
+    """At the optimum."""
     uncertainty: Annotated[Number, source("error")]
     """One standard deviation."""
     interval_68: Annotated[IntervalRecord, source("interval")]
     bounds: tuple[float, float]
+    """As in fit.toml."""
     sets: dict[str, float]
     """Path -> factor: the leaves that it sets."""
     at_bound: bool
+    """Whether the optimum lies at one."""
 
     @property
     def interval(self) -> Interval:
@@ -82,13 +89,17 @@ class FittedRecord(Record):
     row: int
     """Of `data`, from 0."""
     quantity: Annotated[str, source("datum", "quantity")]
+    """As data.csv writes it."""
     T_K: Annotated[float | None, source("datum", "T")]
+    """Temperature; null where there is none."""
     value: Annotated[float, source("datum", "value")]
+    """As measured."""
     error: float
     """As used."""
     error_assumed: Annotated[bool, source("assumed")]
     """The source gives none."""
     model: Number
+    """The model's reading at the optimum."""
     distance_sigma: Annotated[Number, source("distance")]
     """(model - value) / error."""
 
@@ -97,24 +108,33 @@ class CurveRecord(Record):
     """A branch against temperature: lists over its temperatures."""
 
     T_K: Annotated[Vector, source("solutions", "T")]
+    """Temperatures, rising."""
     branch_minima_meV: Annotated[Matrix, source("gaps")]
-    """[temperature, branch]; null where the branch does not exist."""
+    """[temperature, quasiparticle branch]; null where the state does not exist."""
     stable_at_equal_rates: Annotated[Flags, source("stable")]
+    """Whether the state is stable, phases relaxing as fast as amplitudes."""
     Delta_real_meV: Annotated[Matrix, source("solutions", "Delta", "real")]
     """[temperature, channel]."""
     Delta_imag_meV: Annotated[Matrix, source("solutions", "Delta", "imag")]
+    """[temperature, channel]."""
     status: Annotated[Codes, source("solutions", "status")]
     """Codes of `jaxgap.Status`."""
     label: Annotated[Codes, source("solutions", "label")]
     """Codes of `jaxgap.Label`."""
     residual_meV: Annotated[Vector, source("solutions", "residual")]
+    """Norm of the gap equations' residual."""
     steps: Annotated[Codes, source("solutions", "steps")]
+    """Evaluations of the gap equations."""
     sigma_min: Annotated[Vector, source("solutions", "sigma_min")]
+    """Smallest singular value of the Jacobian: the conditioning."""
     quadrature_error: Annotated[Vector, source("solutions", "quadrature_error")]
+    """Estimated relative error of amplitudes."""
     differentiable: Annotated[Flags, source("solutions", "differentiable")]
+    """Whether derivatives exist to useful precision."""
     unstable_amplitude: Annotated[Codes | None, source("solutions", "unstable_amplitude")] = None
     """Unstable directions; -1: not known, since a record of before has none."""
     unstable_phase: Annotated[Codes | None, source("solutions", "unstable_phase")] = None
+    """The same of phases."""
 
     def curve(self, sc: Superconductor) -> GapCurve:
         """The curve of the system `sc`."""
@@ -131,10 +151,10 @@ class CurveRecord(Record):
 
 
 class FittedCurveRecord(CurveRecord):
-    """The fitted branch."""
+    """The fitted branch of solutions."""
 
     sigma_meV: Matrix
-    """One standard deviation of its gaps, [temperature, branch]."""
+    """One standard deviation of its gaps, [temperature, quasiparticle branch]."""
 
 
 class SampleRecord(Record):
@@ -171,11 +191,13 @@ class OptimumRecord(Record):
     values: Annotated[Vector, source("value")]
     """Of the parameters."""
     chi2: float
+    """Of this minimum."""
     amplitudes_meV: Annotated[Matrix, source("amplitudes")]
     """[condition, channel]."""
     unstable_amplitude: int
+    """Directions in which the amplitudes are unstable."""
     unstable_phase: int
-    """Directions, for equal relaxation rates."""
+    """Directions in which the phases are, for equal relaxation rates."""
     phase_defined: bool
     """Whether g is symmetric."""
     stability: str
@@ -190,8 +212,11 @@ class StartsRecord(Record):
     """How the starts ended."""
 
     values: Annotated[Matrix, source("start_values")]
+    """[start, parameter]: where each ended."""
     chi2: Annotated[Vector, source("start_chi2")]
+    """Where each ended."""
     converged: Annotated[Flags, source("start_converged")]
+    """Whether each did."""
     optimum: Annotated[Codes | None, source("start_optimum")] = None
     """The place of each in `optima`, -1: none."""
     evaluations: int
@@ -204,7 +229,9 @@ class LineRecord(Record):
     """The model along a fitted curve, on an axis finer than the data's."""
 
     experiment: str
+    """The entry of fit.toml's data."""
     sample: str
+    """Empty if fit.toml has none."""
     T_K: Annotated[float | None, source("T")]
     """Of a spectrum; null for a curve over temperature."""
     x: Vector
@@ -219,14 +246,19 @@ class FitRecord(Record):
     """result.json."""
 
     schema_: Annotated[Literal["jaxgap-fit-5"], Field(alias="schema")] = SCHEMA
+    """Version of this structure."""
     title: Annotated[str, source("config", "title")]
+    """That of fit.toml."""
     verdict: str
+    """What the data do and do not determine, in sentences."""
     configuration: Annotated[FitConfig, source("config")]
     """fit.toml with all defaults."""
     parameters: list[ParameterRecord]
+    """In the order of covariance, jacobian and `values`."""
     covariance: Matrix
     """[parameter, parameter]; infinite and null where the data do not determine."""
     correlation: Matrix
+    """[parameter, parameter]."""
     undetermined_directions: Annotated[Matrix, source("undetermined")]
     """Rows in units of the bounds' widths."""
     jacobian: Matrix
@@ -234,7 +266,9 @@ class FitRecord(Record):
     combinations: list[Annotated[Combination, Row("text")]]
     """Products of powers of the parameters, the best known first."""
     chi2: float
+    """At the optimum: of the data and of what is known beforehand."""
     degrees_of_freedom: int
+    """Data and what is known beforehand, less parameters."""
     criteria: dict[str, Number]
     """AIC, AICc (null where it does not exist) and BIC."""
     data: list[Annotated[Datum, Row("quantity")]]
@@ -244,9 +278,11 @@ class FitRecord(Record):
     amplitudes_meV: Annotated[Matrix, source("amplitudes")]
     """[condition, channel] at the different samples and temperatures of the fitted data, rising."""
     channels: list[str]
+    """The order of amplitudes."""
     branches: list[str]
-    """The orders of amplitudes and of gaps."""
+    """Names of the quasiparticle branches: the order of gaps."""
     samples: list[SampleRecord]
+    """One, without a name, if fit.toml has none."""
     branch: str
     """The fitted branch."""
     branches_tried: Annotated[list[Annotated[Tried, Row()]], source("tried")]
