@@ -11,17 +11,21 @@ from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
+from jaxgap.observables.quantity import Need, Quantity
+from jaxgap.observables.views import Settings
 from jaxgap.solving.entry import takes_any_solution
 from jaxgap.solving.real_axis import edges_of, rounds_of
 from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution
 
-__all__ = ["GapEdges", "gap_edges"]
+__all__ = ["EDGE", "RHO", "GapEdges", "Z", "gap_edges"]
 
 OTHER_POINTS = 60
 """Of the Pade approximants that the edges are compared with."""
@@ -58,3 +62,44 @@ def _edges(solution: RetardedSolution) -> GapEdges:
     fewer = rounds_of(cast(RetardedSuperconductor, solution.superconductor)) - 1
     edge, other = edges_of(solution.continued()), edges_of(solution.continued(OTHER_POINTS, fewer))
     return GapEdges(edge, jax.lax.stop_gradient(jnp.abs(edge - other)))
+
+
+# --- for sweeps and fits --------------------------------------------------------------------------------------------------
+
+
+def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    check(sc.is_retarded, "sc", "have a retarded interaction for `gap_edge` (static ones have branch minima)", "a static one")
+    check(len(sc.channels) == len(sc.band_names), "sc", "have no cross channels for `gap_edge`", ", ".join(sc.channels))
+
+
+def _static(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    check(sc.is_retarded, "sc", "have a retarded interaction for `Z` and `rho`", "a static one")
+
+
+Z = Quantity(
+    "Z",
+    lambda sc, T, s: s.self_energy.Z[:, 0],
+    ("channel",),
+    "1",
+    "W / omega at the lowest Matsubara frequency",
+    refused=_static,
+)
+RHO = Quantity(
+    "rho",
+    lambda sc, T, s: s.rho,
+    (),
+    "1",
+    "leading eigenvalue of the linearised equations",
+    differentiable=False,
+    refused=_static,
+)
+EDGE = Quantity(
+    "gap_edge",
+    lambda sc, T, s: edges_of(s.continued()),
+    ("band",),
+    "meV",
+    "edge of the gap, Re Delta(E) = E",
+    Need.SOLUTION,
+    datum="gap_edge",
+    refused=_refused,
+)
