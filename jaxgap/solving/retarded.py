@@ -34,10 +34,12 @@ from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
 from jaxgap.spectra.cluster import LocalFunctions
 from jaxgap.spectra.quadrature import Rule
 
-__all__ = ["RetardedSolution", "SelfEnergy", "critical_temperature_of", "solve_retarded", "with_frequencies"]
+__all__ = ["RetardedSolution", "SelfEnergy", "critical_temperature_of", "retarded_many", "solve_retarded", "with_frequencies"]
 
 WEAK = 0.1
 """Cross amplitude of a start by signs, in units of the scale."""
+TOGETHER = 16
+"""Systems of a batch that are solved at once: their matrices then stay in the caches of a core."""
 FIRST = 256
 """Frequencies with which T_c is looked for first: those that it needs depend on it."""
 
@@ -157,6 +159,26 @@ def solve_retarded(
     if throw and is_concrete(solution) and not bool(solution.converged):
         raise NotConvergedError(f"solve at T = {float(T):g} K: {Status(int(solution.status)).sentence}")
     return solution
+
+
+def retarded_many(
+    systems: RetardedSuperconductor,
+    T: Float[Array, "element"],
+    Delta_0: Inexact[Array, "element channel"] | None,
+    pattern: Float[Array, "band"] | None,
+) -> RetardedSolution:
+    """`solve_many` of retarded interactions: `solve` of every element, some at once; all have as many Matsubara frequencies."""
+    check(
+        Delta_0 is None or not jnp.iscomplexobj(Delta_0), "start", "be real with a retarded interaction", "complex amplitudes"
+    )
+    sc = systems if systems.frequencies else replace(systems, frequencies=FREQUENCIES)
+
+    n, size = len(T), min(TOGETHER, len(T))
+    blocks = -(-n // size)
+    index = jnp.minimum(jnp.arange(blocks * size), n - 1)  # The last block is filled up with the last element.
+    stacked = jax.tree.map(lambda leaf: leaf[index].reshape(blocks, size, *leaf.shape[1:]), (sc, T, Delta_0))
+    found = jax.lax.map(jax.vmap(lambda one: _solved(one[0], one[1], one[2], pattern)), stacked)
+    return jax.tree.map(lambda leaf: leaf.reshape(blocks * size, *leaf.shape[2:])[:n], found)
 
 
 @program
