@@ -12,7 +12,7 @@ from jaxgap.fitting.information import Measurement
 from jaxgap.fitting.report.record import FitRecord
 from jaxgap.model.records import Known, Record, Row, Vector, source
 from jaxgap.model.retarded import RetardedSuperconductor
-from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps, gap_edges
+from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps, gap_edges, spectrum_onset
 from jaxgap.observables.gaps import CoherencePeak
 from jaxgap.phases.diagram import PhaseDiagram
 from jaxgap.solving.labels import Label
@@ -128,12 +128,19 @@ def _minima(s: Solution) -> dict[str, object]:
     return {"branch_minima_meV": minima, "excitation_gap_meV": smallest}
 
 
+def _excitation_gap(s: RetardedSolution, edge: np.ndarray) -> float:
+    """The smallest edge, or with cross channels where the spectrum begins."""
+    if not bool(s.converged) or not np.any(np.asarray(s.Delta)):
+        return float("nan")
+    return float(spectrum_onset(s).energy) if s.superconductor.cross else float(np.min(edge))
+
+
 def _edges(s: RetardedSolution) -> dict[str, object]:
     known = bool(s.converged) and not s.superconductor.cross
     edge, error = (np.asarray(part) for part in gap_edges(s)) if known else (np.empty(0), np.empty(0))
     return {
         "branch_minima_meV": np.empty(0),
-        "excitation_gap_meV": float(np.min(edge)) if known else float("nan"),
+        "excitation_gap_meV": _excitation_gap(s, edge),
         "gap_edges_meV": edge,
         "gap_edge_errors_meV": error,
         "Z": np.asarray(s.self_energy.Z[:, 0]),

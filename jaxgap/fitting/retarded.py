@@ -34,7 +34,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray, PyTree, Scalar
-from jaxgap.observables.edges import EDGE
+from jaxgap.observables.edges import EDGE, alone
 from jaxgap.selfenergy.frequencies import coldest
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.curves import GapCurve
@@ -70,7 +70,9 @@ def check_retarded(config: FitConfig, sc: Superconductor, data: Iterable[Datum])
             raise InputError(f"`{edges[0].quantity}` is of a retarded interaction: here gaps are branch_minimum[<branch>].")
         return
     if sc.channels[len(sc.band_names) :]:
-        raise InputError("A fit of a retarded interaction with cross channels is not there yet: their edges are not known.")
+        raise InputError(
+            "A fit of a retarded interaction with cross channels is not there: their bands have no edges of their own."
+        )
     if config.system.branch in (ANY, GROUND_STATE):
         raise InputError(f"`system.branch` of a retarded interaction must be one branch, but is `{config.system.branch}`.")
     for datum in fitted:
@@ -131,7 +133,7 @@ def _state(p: Problem, sc: Superconductor, T: Scalar) -> _One:
     normal = _is_normal(s)
     unstable = jnp.maximum(s.unstable_amplitude, s.unstable_phase if p.phases else 0)
     allowed = normal | ((s.status == Status.CONVERGED) & ((p.unstable < 0) | (unstable == p.unstable)))
-    Delta, edge = s.Delta.real, edges_of(s.continued())
+    Delta, edge = s.Delta.real, edges_of(alone(s))
     return _One(jnp.where(normal, 0.0, Delta), jnp.where(normal, 0.0, edge), allowed)
 
 
@@ -185,7 +187,7 @@ def _curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Float[Ar
     def at(t: Scalar) -> tuple[Solution, Float[Array, "band"], Bool[Array, ""]]:
         s = _solved(sc, t, pattern)
         exists = s.status == Status.CONVERGED
-        edges = jnp.where(exists, edges_of(s.continued()), jnp.nan)
+        edges = jnp.where(exists, edges_of(alone(s)), jnp.nan)
         return _amplitudes_of(s, exists), edges, exists & (s.unstable_amplitude == 0) & (s.unstable_phase == 0)
 
     return GapCurve(*jax.lax.map(at, T))
@@ -214,7 +216,7 @@ def _slopes(
     p: Problem, theta: Parameters, T: Float[Array, "temperature"], sample: int
 ) -> Float[Array, "temperature band parameter"]:
     def edges(t: Parameters, at: Scalar) -> Float[Array, "band"]:
-        return edges_of(_solved(systems_at(p, t)[sample], at, p.pattern).continued())
+        return edges_of(alone(_solved(systems_at(p, t)[sample], at, p.pattern)))
 
     return jax.lax.map(lambda at: jax.jacfwd(edges)(theta, at), T)
 

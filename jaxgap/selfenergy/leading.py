@@ -44,7 +44,8 @@ def leading(M: Float[Array, "n n"]) -> Leading:
     right = right * jnp.sign(right[jnp.argmax(jnp.abs(right))])
     left = right @ P
     start = Leading(jnp.ones(()), right, left / (left @ right))
-    _, _, near = jax.lax.while_loop(lambda s: (s[1] > SETTLED) & (s[0] < PRODUCTS), partial(_multiplied, P), (0, 1.0, start))
+    begin = jnp.zeros((), int), jnp.ones(()), start
+    _, _, near = jax.lax.while_loop(lambda s: (s[1] > SETTLED) & (s[0] < PRODUCTS), partial(_multiplied, P), begin)
     # Two more steps of the vectors, which the last rounding of P has blurred.
     return refined(M, near, 2)
 

@@ -30,6 +30,7 @@ from jaxgap.selfenergy.leading import leading
 from jaxgap.selfenergy.onset import linearised, onset_of
 from jaxgap.solving.labels import has_signs, label_of
 from jaxgap.solving.real_axis import POINTS, ContinuedState, on_real_axis, rounds_of
+from jaxgap.solving.real_axis_across import CrossContinuedState, across_real_axis
 from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
 from jaxgap.spectra.cluster import LocalFunctions
 from jaxgap.spectra.quadrature import Rule
@@ -66,12 +67,12 @@ class RetardedSolution(Solution):
 
     # --- at real energies -----------------------------------------------------------------------------------------------
 
-    def continued(self, points: int = POINTS, rounds: int | None = None) -> ContinuedState:
+    def continued(self, points: int = POINTS, rounds: int | None = None) -> ContinuedState | CrossContinuedState:
         """The state at real energies, from Pade approximants through so many Matsubara frequencies and so many `rounds` of the
-        exact formula (as many as are cheap)."""
+        exact formula (as many as are cheap; none of cross-paired bands)."""
         sc, own = cast(RetardedSuperconductor, self.superconductor), self.self_energy
         if sc.cross:
-            raise InputError(retarded_refused("solution"))
+            return across_real_axis(sc, self.T, own, self.Delta.real, points)
         return on_real_axis(sc, self.T, own.Phi / own.Z, points, rounds_of(sc) if rounds is None else rounds)
 
     def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> Complex[Array, "band *k"]:

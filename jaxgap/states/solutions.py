@@ -28,7 +28,8 @@ from jaxgap.solving.core import solve_core
 from jaxgap.solving.entry import checked_temperature, takes_any_system, takes_system
 from jaxgap.solving.labels import Label, signs_of, winding_of
 from jaxgap.solving.one import solve
-from jaxgap.solving.real_axis import edges_of
+from jaxgap.solving.real_axis import ContinuedState, edges_of
+from jaxgap.solving.real_axis_across import onset_of_spectrum
 from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution, Status, stability_in_words
 from jaxgap.spectra.minima import GAPLESS
@@ -248,10 +249,10 @@ def _of_retarded(sc: RetardedSuperconductor, T: Float[Array, ""], given: object)
 
 
 def _described_retarded(one: RetardedSolution) -> State:
-    """A state from its self-energy; the gap of cross-paired bands is not known, NaN."""
+    """A state from its self-energy; its gap is where its spectrum begins."""
     sc, normal = one.superconductor, not bool(np.any(np.asarray(one.Delta)))
     F = 0.0 if normal else float(one.free_energy())
-    gap = 0.0 if normal else float("nan") if sc.cross else float(_lowest_edge(one))
+    gap = 0.0 if normal else float(_lowest_edge(one))
     return State(
         solution=one,
         free_energy=F if np.isfinite(F) else None,
@@ -265,7 +266,8 @@ def _described_retarded(one: RetardedSolution) -> State:
 
 @program
 def _lowest_edge(one: RetardedSolution) -> Float[Array, ""]:
-    return jnp.min(edges_of(one.continued()))
+    found = one.continued()
+    return jnp.min(edges_of(found)) if isinstance(found, ContinuedState) else onset_of_spectrum(found)
 
 
 def _order(states: list[State]) -> Int[np.ndarray, "state"]:
