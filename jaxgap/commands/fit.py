@@ -39,7 +39,7 @@ from jaxgap.fitting.sampling import check_run
 from jaxgap.fitting.sampling import posterior as draw_posterior
 from jaxgap.model.files import write_files
 from jaxgap.model.records import print_json, text_of
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor, check_static
 from jaxgap.model.systems import to_toml
 from jaxgap.numerics.checks import DoubtfulError, InputError, NotConvergedError, check
 
@@ -70,6 +70,7 @@ def fit(
     """
     config, sc, data = load_fit(folder)
     if next_ is not None:
+        check_static(sc)
         check(next_ in config.parameters, "--next", f"be one of {', '.join(config.parameters)}", next_)
     with waiting("fit") as now:
         guess = None if start_from is None else first_guess(config, sc, data, _starts(now))

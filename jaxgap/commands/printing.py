@@ -10,7 +10,7 @@ from jaxgap.continuation.transition import Transition, TransitionKind
 from jaxgap.model.eliashberg import EliashbergFunction, moments
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.observables import branch_minima, branch_names, gap_edges, overlap_minima
+from jaxgap.observables import branch_minima, branch_names, gap_edges, overlap_minima, spectrum_onset
 from jaxgap.phases.diagram import PhaseDiagram
 from jaxgap.solving.critical import Onset, lowest_temperature
 from jaxgap.solving.solution import Solution
@@ -44,9 +44,11 @@ def gap_lines(s: Solution) -> list[str]:
 
 
 def _edge_lines(s: Solution) -> list[str]:
-    """Where the spectra of a retarded interaction begin; of cross-paired bands nothing is known of that yet."""
+    """Where the spectra of a retarded interaction begin; of cross-paired bands that of all together."""
     if s.superconductor.cross:
-        return []
+        onset = spectrum_onset(s)
+        error = f"numbers of points of its continuation differ by {float(onset.error):.1e} meV"
+        return [f"the density of states begins at {float(onset.energy):.6f} meV ({error})"]
     edges = gap_edges(s)
     named = zip(s.superconductor.band_names, np.asarray(edges.edge), np.asarray(edges.error), strict=True)
     return [

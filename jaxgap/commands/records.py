@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 from pydantic import BeforeValidator, ConfigDict
@@ -11,10 +11,12 @@ from jaxgap.continuation.transition import TransitionKind
 from jaxgap.fitting.information import Measurement
 from jaxgap.fitting.report.record import FitRecord
 from jaxgap.model.records import Known, Record, Row, Vector, source
-from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps
+from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.observables import branch_minima, branch_names, fermi_momentum_gaps, gap_edges, spectrum_onset
 from jaxgap.observables.gaps import CoherencePeak
 from jaxgap.phases.diagram import PhaseDiagram
 from jaxgap.solving.labels import Label
+from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.states.ranking import NO_GROUND, NORMAL_GROUND
 from jaxgap.states.solutions import State
@@ -71,8 +73,19 @@ class SolutionRecord(Record):
     branches: Annotated[tuple[str, ...], source("superconductor"), BeforeValidator(branch_names)]
     """The order of the gaps."""
     branch_minima_meV: Vector
+    """None of a retarded interaction, whose gaps are edges."""
     excitation_gap_meV: Known
-    """The smallest of them."""
+    """The smallest of them, or of the edges."""
+    gap_edges_meV: Vector | None = None
+    """Of a retarded interaction: Re Delta(E) = E of every band; empty with cross channels. Its `Delta` is that at the lowest
+    Matsubara frequency."""
+    gap_edge_errors_meV: Vector | None = None
+    """What another number of points of the continuation changes."""
+    Z: Vector | None = None
+    """Of a retarded interaction: W / omega of every channel at the lowest Matsubara frequency."""
+    rho: Known | None = None
+    """The same of the linearised equations: their leading eigenvalue, above 1 below T_c."""
+    matsubara_frequencies: int | None = None
 
 
 class RankedRecord(Record):
@@ -107,10 +120,33 @@ def state_record(state: State) -> StateRecord:
 
 
 def _minima(s: Solution) -> dict[str, object]:
+    if isinstance(s, RetardedSolution):
+        return _edges(s)
     minima = np.asarray(branch_minima(s))
     sc = s.superconductor  # As `excitation_gap`, without a program of its own: bands are normal beyond their shells.
     smallest = float(np.min([*minima, *([float(sc.Omega)] if sc.beyond else [])]))
     return {"branch_minima_meV": minima, "excitation_gap_meV": smallest}
+
+
+def _excitation_gap(s: RetardedSolution, edge: np.ndarray) -> float:
+    """The smallest edge, or with cross channels where the spectrum begins."""
+    if not bool(s.converged) or not np.any(np.asarray(s.Delta)):
+        return float("nan")
+    return float(spectrum_onset(s).energy) if s.superconductor.cross else float(np.min(edge))
+
+
+def _edges(s: RetardedSolution) -> dict[str, object]:
+    known = bool(s.converged) and not s.superconductor.cross
+    edge, error = (np.asarray(part) for part in gap_edges(s)) if known else (np.empty(0), np.empty(0))
+    return {
+        "branch_minima_meV": np.empty(0),
+        "excitation_gap_meV": _excitation_gap(s, edge),
+        "gap_edges_meV": edge,
+        "gap_edge_errors_meV": error,
+        "Z": np.asarray(s.self_energy.Z[:, 0]),
+        "rho": float(s.rho),
+        "matsubara_frequencies": cast(RetardedSuperconductor, s.superconductor).frequencies,
+    }
 
 
 # --- gaps --------------------------------------------------------------------------------------------------------------

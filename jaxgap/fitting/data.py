@@ -6,8 +6,9 @@ A data.csv has one row for each.
 Columns, in any order; the first four must be there (a cell may be empty where it says so):
 
 - `quantity`: `branch_minimum[<branch>]`, `fermi_momentum[<band>]`, `coherence_peak[<branch>]` (its strongest; the three
-  definitions are those of jaxgap/observables/gaps.py), `T_c`, `branch_end`, `jump[<state>]` (the first-order transition from
-  the fitted branch to a state such as s++, or to the normal one: `jaxgap.jump_temperature`); of two gaps at one temperature
+  definitions are those of jaxgap/observables/gaps.py; of a retarded interaction `gap_edge[<band>]` instead), `T_c`,
+  `branch_end`, `jump[<state>]` (the first-order transition from the fitted branch to a state such as s++, or to the normal one:
+  `jaxgap.jump_temperature`); of two gaps at one temperature
   `<gap> - <gap>` or `<gap> / <gap>`; `2 <gap> / k_B T_c`; `dIdV[<junction>]`, a point of a tunnelling spectrum; or `-` for a
   number that the model has no counterpart for; and, relative to the normal state, every quantity of the registry
   (`jaxgap.observables.quantities`) that has a name for files of data, such as `heat` or `superfluid`;

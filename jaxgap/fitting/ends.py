@@ -145,7 +145,7 @@ def _finished(
 ) -> tuple[End, int]:
     """(where one start ends, evaluations)."""
     used = 0
-    for factor in tighter:
+    for factor in () if p.systems[0].is_retarded else tighter:
         if _there(nested_at(p, theta, Delta), Delta):
             break
         theta, Delta, _, more = searched(replace(p, scale=p.scale * factor), settings, theta, Delta)

@@ -14,6 +14,7 @@ from jaxgap.fitting.data import at_temperature, targets
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.problem import Problem, Row, without_experiments
 from jaxgap.fitting.result import FitResult
+from jaxgap.model.superconductor import check_static
 from jaxgap.numerics.checks import InputError, NotConvergedError, check
 from jaxgap.observables.quantities import MEASURED
 from jaxgap.solving.curves import GapCurve
@@ -56,6 +57,7 @@ def next_measurement(
         InputError: for an unknown parameter or an error that is not positive.
         NotConvergedError: if the branch is not found again at one of the temperatures.
     """
+    check_static(result.samples[0].superconductor, "result")
     names = list(result.config.parameters)
     check(name in names, "name", f"be one of {', '.join(names)}", name)
     gap_error = _assumed(result, "assumed_error_meV") if error_meV is None else error_meV

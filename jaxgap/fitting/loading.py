@@ -9,6 +9,7 @@ from jaxgap.fitting.data import Datum, check_used
 from jaxgap.fitting.experiments import check_bounds, check_numbers, is_experiment, parsed
 from jaxgap.fitting.expressions import evaluated
 from jaxgap.fitting.filling import check_fillable
+from jaxgap.fitting.retarded import check_retarded
 from jaxgap.fitting.sources import curves_of, read_entry
 from jaxgap.model.config import in_file, read_config
 from jaxgap.model.superconductor import Superconductor
@@ -37,6 +38,7 @@ def load_fit(folder: str | Path) -> tuple[FitConfig, Superconductor, tuple[Datum
     data = _read_all(config, folder, sc, path)
     with in_file(path):
         check_fillable(sc, data)
+        check_retarded(config, sc, data)
     _check_idle(config, data, path)
     return config, sc, data
 

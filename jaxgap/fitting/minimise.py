@@ -155,7 +155,7 @@ def minimise_nested(
     """(parameters, residuals there, evaluations) where least squares through the implicit derivative ends.
 
     `free` says which parameters move (all, if it is not given). Newton starts at the amplitudes of the last evaluation. Where
-    it ends the states must also be continuous with one at T = 0.
+    it ends the states must also be continuous with one at T = 0 (which of retarded interactions is not examined).
     """
     lower, upper = np.asarray(p.lower), np.asarray(p.upper)
     free = np.ones(len(theta), bool) if free is None else free
@@ -175,6 +175,6 @@ def minimise_nested(
         bounds, scale = (lower[free], upper[free]), (upper - lower)[free]
         full[free] = minimised(evaluate, theta[free], bounds, scale, settings.tolerance, settings.finish_steps).x
     at = solved(full)
-    if at.on_branch and not continuous(p, full, np.asarray(at.Delta)):
+    if at.on_branch and not p.systems[0].is_retarded and not continuous(p, full, np.asarray(at.Delta)):
         at = at._replace(on_branch=jnp.zeros((), bool), refused=jnp.ones((), bool))
     return full, at, solved.calls

@@ -32,6 +32,7 @@ from jaxgap.fitting.filling import filled_at
 from jaxgap.fitting.predictions import LOCATED, in_order, numbers, predictions, with_located
 from jaxgap.fitting.problem import Parameters, Problem, at_conditions, without_experiments
 from jaxgap.fitting.readings import Direction, Reading, in_reverse, readings_along, relevant
+from jaxgap.fitting.retarded import retarded_states
 from jaxgap.fitting.states import Amplitudes, states_near
 from jaxgap.numerics.checks import on_host
 from jaxgap.numerics.programs import program
@@ -265,10 +266,19 @@ def nested(p: Problem, theta: Float[AnyArray, "parameter"], near: Float[AnyArray
 @program
 def _solved(p: Problem, theta: Float[AnyArray, "parameter"], near: Float[AnyArray, "condition channel"]) -> _Solved:
     theta, near = jnp.asarray(theta), jnp.asarray(near)
+    if p.systems[0].is_retarded:
+        return _of_retarded(p, theta)
     found = states_near(p, theta, near)
     ended = jnp.where(jnp.isfinite(found.root.x).all(), found.root.x, near)
     at = _at_roots(p, theta, ended, found.root.jacobian, found.allowed.all())
     return at._replace(refused=found.solves.all() & ~at.on_branch)
+
+
+def _of_retarded(p: Problem, theta: Parameters) -> _Solved:
+    """Self-energies do not enter as amplitudes near which one looks: a state is found from nothing, or refused."""
+    at = retarded_states(p, theta)
+    stiff, slope = jnp.zeros_like(at.Delta), jnp.zeros((*at.Delta.shape, len(theta)))
+    return _Solved(at.Delta, slope, at.numbers, at.numbers_theta, stiff, slope, at.exists, ~at.exists)
 
 
 def nested_at_roots(

@@ -8,6 +8,7 @@ import numpy as np
 from jaxgap.fitting.minimise import distance
 from jaxgap.fitting.objective import Nested
 from jaxgap.fitting.problem import Problem
+from jaxgap.fitting.retarded import retarded_counts
 from jaxgap.fitting.states import Counts, counts
 from jaxgap.solving.solution import stability_in_words
 
@@ -83,7 +84,7 @@ def optima(p: Problem, ends: Sequence[End], asked: int) -> tuple[tuple[Optimum, 
         end = ends[i]
         if not end.converged:
             continue
-        unstable = counts(p, end.theta, np.asarray(end.at.Delta))
+        unstable = _counts(p, end)
         for k, (other, kind) in enumerate(found):
             if kind == unstable and _same(end, other, width):
                 owner[i] = k
@@ -96,6 +97,12 @@ def optima(p: Problem, ends: Sequence[End], asked: int) -> tuple[tuple[Optimum, 
     order = sorted(range(len(rows)), key=lambda k: _rank(rows, k))
     place = np.append(np.argsort(order), -1)
     return tuple(rows[k] for k in order), place[owner]
+
+
+def _counts(p: Problem, end: End) -> Counts:
+    if p.systems[0].is_retarded:
+        return Counts(*retarded_counts(p, end.theta))
+    return counts(p, end.theta, np.asarray(end.at.Delta))
 
 
 def _optimum(p: Problem, end: End, unstable: Counts, starts: int) -> Optimum:

@@ -30,6 +30,7 @@ from jaxgap.fitting.optima import End, Optimum, optima
 from jaxgap.fitting.problem import Problem, problem, system_at
 from jaxgap.fitting.profile import Minimum, profile
 from jaxgap.fitting.result import FitResult, SampleResult
+from jaxgap.fitting.retarded import retarded_curve, retarded_curve_sigma, retarded_prediction
 from jaxgap.fitting.search import Progress, by_adam, by_least_squares
 from jaxgap.fitting.starts import starts
 from jaxgap.fitting.states import Found, of_stability, states_near
@@ -99,6 +100,8 @@ def _sample(
     p: Problem, config: FitConfig, sample: int, value: np.ndarray, covariance: np.ndarray, Delta: np.ndarray
 ) -> SampleResult:
     """What the optimum says of one sample, whose branch is found again from nothing, if its name leads there."""
+    if p.systems[0].is_retarded:
+        return _retarded_sample(p, config, sample, value, covariance)
     theta, begin, branch = jnp.asarray(value), state_of(p, Delta, sample), config.system.branch
     sc, predicted = system_at(p, theta, sample), predict(p, config, theta, covariance, Delta, sample)
     T = _curve_temperatures(p, sample, *(prediction.value for prediction in predicted))
@@ -109,12 +112,25 @@ def _sample(
     return SampleResult(config.sample_names[sample], sc, curve, sigma, other, predicted)
 
 
+def _retarded_sample(p: Problem, config: FitConfig, sample: int, value: np.ndarray, covariance: np.ndarray) -> SampleResult:
+    """The same of a retarded interaction, whose gaps are edges."""
+    sc, branch = system_at(p, jnp.asarray(value), sample), config.system.branch
+    predicted = retarded_prediction(p, config, value, covariance, sample)
+    own = np.asarray(p.T)[np.array(p.sample, int) == sample].tolist()
+    curve, other = (retarded_curve(sc, own, predicted[1].value, name) for name in (branch, other_branch(branch, sc)))
+    sigma = retarded_curve_sigma(p, value, curve, covariance, sample)
+    return SampleResult(config.sample_names[sample], sc, curve, sigma, other, predicted)
+
+
 # --- the starts ---------------------------------------------------------------------------------------------------------
 
 
 def _ends(p: Problem, config: FitConfig, progress: Progress) -> tuple[list[End], int, int, int]:
     """(where starts end, how many of them are `optimiser.starts`, how many more were searched from, evaluations)."""
     first = starts(p, config)
+    if p.systems[0].is_retarded:
+        ends, used = ends_of_search(p, config.optimiser, first.theta, first.Delta, progress)
+        return ends, first.asked, 0, used
     with ThreadPoolExecutor(2) as pool:
         # What comes after the search is run once, at a start, so that its compilation overlaps with the search's.
         sc, T = system_at(p, jnp.asarray(first.theta[0])), _curve_temperatures(p, 0, 10.0, 20.0)

@@ -27,8 +27,8 @@ __all__ = ["LOCATED", "combined", "in_order", "measured_at", "numbers", "predict
 
 LOCATED = tuple(name for name, row in MEASURED.items() if row.needs == Need.BRANCH)
 """Temperatures that equations of their own locate, from the system alone."""
-OF_STATE = tuple(name for name, row in MEASURED.items() if row.needs == Need.STATE and not row.axes)
-"""What amplitudes at a temperature have: one number, or one per branch or band."""
+OF_STATE = tuple(name for name, row in MEASURED.items() if row.needs >= Need.STATE and not row.axes)
+"""What a state at a temperature has, most of them by its amplitudes alone: one number, or one per branch or band."""
 OF_SYSTEM = tuple(name for name, row in MEASURED.items() if row.needs == Need.SYSTEM)
 """What the system alone has."""
 

@@ -6,7 +6,7 @@ others. Every sample at every temperature at which it was measured is a conditio
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -19,8 +19,10 @@ from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum, at_temperature, targets
 from jaxgap.fitting.experiments import Experiment, Numbers, Tie, arrays_of, experiment_of, is_experiment, ranges_of, tie
 from jaxgap.fitting.expressions import evaluated, names_in
-from jaxgap.model.superconductor import Superconductor, check_static
+from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
+from jaxgap.selfenergy.frequencies import settled
 from jaxgap.solving.labels import sign_pattern
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
 Parameters = Float[Array, "parameter"]
 
 
+LEAST_T = 4.0
+"""[K]: the coldest T_c that a fit of T_c alone resolves, of a retarded interaction."""
 POINT = "point"
 """Kind of a term that is a point of an experiment."""
 
@@ -129,8 +133,6 @@ class Row(NamedTuple):
 
 def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Datum, ...]) -> Problem:
     """The arrays of a fit of every sample's system: only rows with use = fit enter."""
-    for sc in systems:
-        check_static(sc)
     fitted = [datum for datum in data if datum.use == "fit"]
     samples = config.sample_names
     conditions = sorted({(samples.index(datum.sample), datum.T) for datum in fitted if datum.T is not None})
@@ -170,7 +172,18 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
         after=jnp.stack([state_pattern(state, systems[0].signed) for state in states]) if states else None,
     )
     _check_jumps(p)
-    return replace(p, phases=_symmetric(p))
+    return replace(p, systems=_with_frequencies(p), phases=_symmetric(p))
+
+
+def _with_frequencies(p: Problem) -> tuple[Superconductor, ...]:
+    """The systems; those of a retarded interaction with as many Matsubara frequencies as the coldest datum needs, wherever the
+    parameters are in their bounds: the same number everywhere, since a program is made for it."""
+    if not p.systems[0].is_retarded:
+        return p.systems
+    T, ends = [float(t) for t in p.T], [systems_at(p, theta) for theta in (p.lower, p.upper)]
+    T = T or [LEAST_T]
+    N = max(settled(cast(RetardedSuperconductor, sc), jnp.asarray(min(T))).frequencies or 0 for end in ends for sc in end)
+    return tuple(replace(cast(RetardedSuperconductor, sc), frequencies=N) for sc in p.systems)
 
 
 def _symmetric(p: Problem) -> bool:

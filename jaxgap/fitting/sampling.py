@@ -35,6 +35,7 @@ from jaxgap.fitting.problem import Problem, error_of, systems_at
 from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.sampler import Draws, Progress, sampled
 from jaxgap.fitting.states import of_stability
+from jaxgap.model.superconductor import check_static
 from jaxgap.model.systems import to_toml
 from jaxgap.numerics.checks import NotConvergedError, check
 from jaxgap.numerics.precision import require_float64
@@ -77,6 +78,7 @@ def posterior(
         InputError: for numbers of draws that make no sense, missing packages, or a checkpoint that is damaged or another run's.
         NotConvergedError: if the fit did not converge, or no chain can start.
     """
+    check_static(result.samples[0].superconductor, "result")
     require_packages()
     require_float64()
     check_run({"draws": draws, "warmup": warmup, "chains": chains, "block": block, "seed": seed})

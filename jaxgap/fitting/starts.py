@@ -58,6 +58,8 @@ class Starts(NamedTuple):
 def starts(p: Problem, config: FitConfig) -> Starts:
     """The starts of a fit."""
     theta = points(p, config, config.optimiser.starts)
+    if p.systems[0].is_retarded:  # Its states are found from nothing, at every parameter.
+        return Starts(theta, np.zeros((len(theta), len(p.T), len(p.systems[0].channels))), len(theta))
     plain = np.asarray(_decoupled(p, theta))
     found = _states(p, theta)
     Delta, others = plain.copy(), []

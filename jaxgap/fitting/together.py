@@ -56,8 +56,10 @@ class Arrived(NamedTuple):
 
 
 def at_once(p: Problem, n: int) -> bool:
-    """Whether n fits of a problem go together. Curves of experiments do not: each of them is a batch itself."""
-    return n >= cut().fits and not p.experiments and not isinstance(p.systems[0], Lattice)
+    """Whether n fits of a problem go together. Curves of experiments do not, nor sums over meshes or frequencies: each of them
+    is a batch itself."""
+    sc = p.systems[0]
+    return n >= cut().fits and not p.experiments and not isinstance(sc, Lattice) and not sc.is_retarded
 
 
 def rows_at_once(p: Problem, n: int) -> int:

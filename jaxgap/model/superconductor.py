@@ -270,7 +270,9 @@ def check_static(sc: "Superconductor", name: str = "sc") -> None:
 def retarded_refused(name: str) -> str:
     """The sentence of what does not know retarded interactions."""
     return must(
-        name, "have a static interaction for this (`critical_temperature` and `solve` know retarded ones)", "a retarded one"
+        name,
+        "have a static interaction for this (`solve`, `solutions`, `critical_temperature`, sweeps and fits know retarded ones)",
+        "a retarded one",
     )
 
 

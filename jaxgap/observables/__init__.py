@@ -16,7 +16,9 @@ from jaxgap.observables.density_of_states import tunnelling_density_of_states as
 from jaxgap.observables.discontinuities import latent_heat as latent_heat
 from jaxgap.observables.discontinuities import specific_heat_jump as specific_heat_jump
 from jaxgap.observables.edges import GapEdges as GapEdges
+from jaxgap.observables.edges import SpectrumOnset as SpectrumOnset
 from jaxgap.observables.edges import gap_edges as gap_edges
+from jaxgap.observables.edges import spectrum_onset as spectrum_onset
 from jaxgap.observables.energies import dispersion as dispersion
 from jaxgap.observables.energies import wave_vector as wave_vector
 from jaxgap.observables.fermi_lines import FermiLine as FermiLine

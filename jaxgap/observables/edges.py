@@ -11,17 +11,22 @@ from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
+from jaxgap.observables.quantity import Need, Quantity
+from jaxgap.observables.views import Settings
 from jaxgap.solving.entry import takes_any_solution
-from jaxgap.solving.real_axis import edges_of, rounds_of
+from jaxgap.solving.real_axis import POINTS, ContinuedState, edges_of, rounds_of
+from jaxgap.solving.real_axis_across import CrossContinuedState, onset_of_spectrum
 from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution
 
-__all__ = ["GapEdges", "gap_edges"]
+__all__ = ["EDGE", "RHO", "GapEdges", "SpectrumOnset", "Z", "alone", "gap_edges", "spectrum_onset"]
 
 OTHER_POINTS = 60
 """Of the Pade approximants that the edges are compared with."""
@@ -53,8 +58,95 @@ def gap_edges(solution: Solution) -> GapEdges:
     return _edges(solution)
 
 
+class SpectrumOnset(NamedTuple):
+    """Where the density of states of all bands together begins."""
+
+    energy: Float[Array, ""]
+    """[meV], without derivatives; 0 of a gapless state."""
+    error: Float[Array, ""]
+    """What another number of points of the continuation changes [meV]."""
+
+
+@takes_any_solution
+def spectrum_onset(solution: Solution) -> SpectrumOnset:
+    """Where the density of states of a solution with cross channels begins: bands have no edges of their own there.
+
+    Raises:
+        InputError: if the solution is of a static interaction (`excitation_gap` is its gap), or without cross channels
+            (`gap_edges`); if there are fewer than 60 Matsubara frequencies.
+    """
+    check(isinstance(solution, RetardedSolution), "solution", "have a retarded interaction", type(solution).__name__)
+    assert isinstance(solution, RetardedSolution)
+    sc = cast(RetardedSuperconductor, solution.superconductor)
+    check(bool(sc.cross), "solution", "have cross channels (without them there are `gap_edges`)", ", ".join(sc.channels))
+    N = sc.frequencies or FREQUENCIES
+    check(OTHER_POINTS <= N, "solution", f"have at least {OTHER_POINTS} frequencies", N)
+    return _onset(solution)
+
+
+@program
+def _onset(solution: RetardedSolution) -> SpectrumOnset:
+    here, other = (onset_of_spectrum(across(solution, points)) for points in (POINTS, OTHER_POINTS))
+    return SpectrumOnset(here, jnp.abs(here - other))
+
+
+def across(solution: RetardedSolution, points: int) -> CrossContinuedState:
+    """The continuation of a solution with cross channels."""
+    found = solution.continued(points)
+    assert isinstance(found, CrossContinuedState)
+    return found
+
+
 @program
 def _edges(solution: RetardedSolution) -> GapEdges:
     fewer = rounds_of(cast(RetardedSuperconductor, solution.superconductor)) - 1
-    edge, other = edges_of(solution.continued()), edges_of(solution.continued(OTHER_POINTS, fewer))
+    edge, other = edges_of(alone(solution)), edges_of(alone(solution, OTHER_POINTS, fewer))
     return GapEdges(edge, jax.lax.stop_gradient(jnp.abs(edge - other)))
+
+
+def alone(solution: RetardedSolution, points: int = POINTS, rounds: int | None = None) -> ContinuedState:
+    """The continuation of a solution without cross channels."""
+    found = solution.continued(points, rounds)
+    assert isinstance(found, ContinuedState)
+    return found
+
+
+# --- for sweeps and fits --------------------------------------------------------------------------------------------------
+
+
+def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    check(sc.is_retarded, "sc", "have a retarded interaction for `gap_edge` (static ones have branch minima)", "a static one")
+    check(len(sc.channels) == len(sc.band_names), "sc", "have no cross channels for `gap_edge`", ", ".join(sc.channels))
+
+
+def _static(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
+    check(sc.is_retarded, "sc", "have a retarded interaction for `Z` and `rho`", "a static one")
+
+
+Z = Quantity(
+    "Z",
+    lambda sc, T, s: s.self_energy.Z[:, 0],
+    ("channel",),
+    "1",
+    "W / omega at the lowest Matsubara frequency",
+    refused=_static,
+)
+RHO = Quantity(
+    "rho",
+    lambda sc, T, s: s.rho,
+    (),
+    "1",
+    "leading eigenvalue of the linearised equations",
+    differentiable=False,
+    refused=_static,
+)
+EDGE = Quantity(
+    "gap_edge",
+    lambda sc, T, s: edges_of(alone(s)),
+    ("band",),
+    "meV",
+    "edge of the gap, Re Delta(E) = E",
+    Need.SOLUTION,
+    datum="gap_edge",
+    refused=_refused,
+)

@@ -15,6 +15,7 @@ from jaxgap.observables.calorimetry import CALORIMETRY
 from jaxgap.observables.conductance import TUNNELLING
 from jaxgap.observables.density_of_states import DENSITY_OF_STATES
 from jaxgap.observables.edc import EDC
+from jaxgap.observables.edges import EDGE, RHO, Z
 from jaxgap.observables.electrons import ELECTRONS
 from jaxgap.observables.gaps import GAPS
 from jaxgap.observables.located import BRANCH_END, JUMP, T_C
@@ -30,7 +31,7 @@ from jaxgap.observables.symmetrised import SYMMETRISED
 from jaxgap.observables.thermodynamics import FREE_ENERGY, HEAT
 from jaxgap.observables.ultrasound import ULTRASOUND
 
-__all__ = ["DELTA", "EXPERIMENTS", "MEASURED", "OPTIONS", "QUANTITIES", "RECORDED"]
+__all__ = ["DELTA", "EXPERIMENTS", "MEASURED", "OF_RETARDED", "OF_SELF_ENERGIES", "OPTIONS", "QUANTITIES", "RECORDED"]
 
 DELTA = Quantity("Delta", lambda sc, T, s: s.Delta, ("channel",), "meV", "pair amplitude", Need.STATE)
 _OF_THE_SOLVER = tuple(
@@ -67,11 +68,18 @@ _OWN = (
     MUON_ROTATION,
     RELAXATION_RATE,
     EDC,
+    EDGE,
+    Z,
+    RHO,
 )
 QUANTITIES: dict[str, Quantity] = with_rows_of_others({row.name: row for row in _OWN})
 """All of them, by name; behind jaxgap's own those of other packages (`jaxgap.observables.plugins`)."""
 EXPERIMENTS = {name: row for name, row in QUANTITIES.items() if row.picture is not None}
 RECORDED = {name: row for name, row in QUANTITIES.items() if row.needs != Need.BRANCH and not row.axes and row.complete}
+OF_SELF_ENERGIES = ("gap_edge", "Z", "rho")
+"""Those of retarded interactions alone."""
+OF_RETARDED = (*OF_SELF_ENERGIES, "Delta", "free_energy", "T_c", "label", "sigma_min", "quadrature_error", "steps")
+"""Those of them that a retarded interaction has; its `Delta` is that at the lowest Matsubara frequency."""
 MEASURED = {row.datum: row for row in QUANTITIES.values() if row.datum}
 """By their names in files of data."""
 

@@ -25,11 +25,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.selfenergy.eliashberg import Equations
 from jaxgap.selfenergy.local_green import Local, imaginary_sign, local_green_function, local_matrix
+from jaxgap.selfenergy.matsubara import Kernels
 
 __all__ = [
     "Parts",
@@ -38,6 +39,7 @@ __all__ = [
     "cross_linearised_map",
     "cross_residual",
     "cross_step",
+    "cross_step_at",
     "normal_parts",
 ]
 
@@ -45,19 +47,19 @@ __all__ = [
 class Parts(NamedTuple):
     """The self-energy at the nodes, or what is made of Green's functions there, by channels."""
 
-    W: Float[Array, "channel node"]
+    W: Inexact[Array, "channel node"]
     """Less omega [meV]."""
-    X: Float[Array, "channel node"]
-    Phi: Float[Array, "channel node"]
-    A: Float[Array, "cross node"]
+    X: Inexact[Array, "channel node"]
+    Phi: Inexact[Array, "channel node"]
+    A: Inexact[Array, "cross node"]
 
     @property
-    def flat(self) -> Float[Array, "part node"]:
+    def flat(self) -> Inexact[Array, "part node"]:
         """All in one array."""
         return jnp.concatenate(self)
 
 
-def parts_of(x: Float[Array, "part node"], sc: RetardedSuperconductor) -> Parts:
+def parts_of(x: Inexact[Array, "part node"], sc: RetardedSuperconductor) -> Parts:
     """The parts of an array `flat`."""
     c = len(sc.channels)
     return Parts(x[:c], x[c : 2 * c], x[2 * c : 3 * c], x[3 * c :])
@@ -130,17 +132,21 @@ def densities(parts: Parts, omega: Float[Array, "node"], sc: RetardedSuperconduc
 
 def cross_step(x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Equations) -> Float[Array, "part node"]:
     """The self-energy that the Green's functions of a self-energy make."""
+    return cross_step_at(x, sc, E, E.K)
+
+
+def cross_step_at(
+    x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Equations, at: Kernels
+) -> Float[Array, "part row"]:
+    """The same at other frequencies: those whose sums `at` are."""
     made = densities(parts_of(x, sc), E.K.omega, sc)
-    odd, even = (lambda f, K=K: jnp.einsum("scd,snk,dk->cn", E.lam, K, f) for K in (E.K.odd, E.K.even))
+    odd, even = (lambda f, K=K: jnp.einsum("scd,snk,dk->cn", E.lam, K, f) for K in (at.odd, at.even))
     bands = jnp.arange(len(sc.channels)) < len(sc.bands)
-    tail = jnp.einsum("scd,sn,d->cn", E.lam, E.K.tail, bands.astype(float))
-    instant = (E.instant @ (made.Phi @ E.K.instant))[:, None]
-    return Parts(odd(made.W) + tail, even(made.X), even(made.Phi) + instant, _odd_part(made.A, sc, E)).flat
-
-
-def _odd_part(f: Float[Array, "cross node"], sc: RetardedSuperconductor, E: Equations) -> Float[Array, "cross node"]:
+    tail = jnp.einsum("scd,sn,d->cn", E.lam, at.tail, bands.astype(float))
+    instant = (E.instant @ (made.Phi @ at.instant))[:, None]
     pairs = np.arange(len(sc.bands), len(sc.channels))
-    return sc.odd * jnp.einsum("sp,snk,pk->pn", E.lam[:, pairs, pairs], E.K.odd, f)
+    A = sc.odd * jnp.einsum("sp,snk,pk->pn", E.lam[:, pairs, pairs], at.odd, made.A)
+    return Parts(odd(made.W) + tail, even(made.X), even(made.Phi) + instant, A).flat
 
 
 def cross_residual(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> Float[Array, "n"]:

@@ -1,7 +1,8 @@
 r"""One self-energy that solves Eliashberg's equations: found from a start, judged, and differentiable.
 
 Bands without cross channels are solved for Delta_i(n) (`jaxgap.selfenergy.eliashberg`), cross-paired ones for W, X, Phi and A
-(`jaxgap.selfenergy.cross_pairs`). Both from above: a few plain iterations come down monotonically, then Newton's method.
+(`jaxgap.selfenergy.cross_pairs`). Both from above: a few plain iterations come down monotonically, then Newton's method, or,
+with cross channels, accelerated iterations, which need no matrix of all unknowns.
 """
 
 from typing import NamedTuple
@@ -10,11 +11,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import lu_factor, lu_solve
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.numerics.anderson import accelerated
 from jaxgap.numerics.implicit import SINGULAR, Residual, at_root
-from jaxgap.numerics.newton import Root, newton
+from jaxgap.numerics.newton import MAX_STEPS, RESIDUAL_TOLERANCE, Root, newton
 from jaxgap.numerics.types import PyTree
 from jaxgap.selfenergy.cross_pairs import (
     Parts,
@@ -42,8 +45,8 @@ __all__ = ["Found", "SelfEnergy", "energy_of", "found", "map_at_onset"]
 
 PLAIN = 8
 """Plain iterations before Newton's method."""
-PLAIN_ACROSS = 24
-"""With cross channels, where Newton's matrices are ten times as large, and a plain iteration a hundredth of their cost."""
+PLAIN_ACROSS = 12
+"""With cross channels, before they are accelerated."""
 ONE = 1e-7
 """What an eigenvalue must exceed 1 by for a direction to count as unstable."""
 NOT_EXAMINED = -1
@@ -153,7 +156,7 @@ def _found_across(
     normal = normal_parts(sc, E)
     x = jax.lax.stop_gradient(normal)._replace(Phi=start).flat
     x = jax.lax.fori_loop(0, PLAIN_ACROSS, lambda _, y: cross_step(y, system, fixed), x)
-    root = newton(_newton_across, x.ravel(), (system, fixed))
+    root = _root_across(x.ravel(), (system, fixed))
     Phi = parts_of(root.x.reshape(x.shape), sc).Phi
     vanished = (jnp.sqrt(jnp.sum(Phi * Phi)) <= floor) | ~jnp.asarray(exists)
     y, sigma_min, good = _differentiable(cross_residual, root, (sc, E), vanished)
@@ -173,6 +176,21 @@ def _found_across(
         amplitude,
         jnp.asarray(NOT_EXAMINED),
     )
+
+
+def _root_across(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> Root:
+    """Accelerated iterations; where they do not converge, Newton's method, whose matrices are large."""
+    fast = accelerated(_step_across, x, theta, RESIDUAL_TOLERANCE)
+    found = newton(_newton_across, x, theta, jnp.where(fast.converged, 0, MAX_STEPS))
+    x = jnp.where(fast.converged, fast.x, found.x)
+    residual = jnp.where(fast.converged, fast.residual, found.residual)
+    steps = fast.steps + jnp.where(fast.converged, 0, found.steps)
+    return Root(x, residual, cross_jacobian(x, theta), fast.converged | found.converged, steps)
+
+
+def _step_across(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> Float[Array, "n"]:
+    sc, E = theta
+    return cross_step(x.reshape(-1, len(E.K.omega)), sc, E).ravel()
 
 
 def _newton_across(
@@ -221,7 +239,11 @@ def _differentiable(
 
 def _smallest(J: Float[Array, "n n"]) -> Float[Array, ""]:
     """sigma_min(J) as 1 / |J^-1|, by the power method: good to a few per cent, and where it is small to all digits."""
-    inverse = jnp.linalg.inv(J)
-    v = jax.lax.fori_loop(0, 12, lambda _, v: (w := inverse.T @ (inverse @ v)) / jnp.sqrt(w @ w), jnp.ones(len(J)))
-    size = inverse @ v
+    factors = lu_factor(J)
+
+    def step(_: object, v: Float[Array, "n"]) -> Float[Array, "n"]:
+        w = lu_solve(factors, lu_solve(factors, v), trans=1)
+        return w / jnp.sqrt(w @ w)
+
+    size = lu_solve(factors, jax.lax.fori_loop(0, 12, step, jnp.ones(len(J))))
     return 1 / jnp.sqrt(size @ size)

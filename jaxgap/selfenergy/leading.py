@@ -1,10 +1,12 @@
 """The eigenvalue of a matrix with the largest real part, and its vectors, differentiable to every order.
 
 Maps of gap functions have real eigenvalues where the interaction has detailed balance, and a repulsion makes large negative
-ones: the power method of M + c finds the right one, not the largest modulus. Powers by squaring: 2^16 of them tell eigenvalues
-apart that differ by 4e-4, as those of lambda = 10^4 do.
+ones: the power method of M + c finds the right one, not the largest modulus. A few powers by squaring, and then as many
+products with vectors as it takes: most maps are done after three, and 2^16 powers in all tell eigenvalues apart that differ by
+4e-4, as those of lambda = 10^4 do.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -15,7 +17,11 @@ from jaxgap.numerics.implicit import at_root
 
 __all__ = ["Leading", "leading", "leading_eigenvalue", "refined"]
 
-SQUARINGS = 16
+SQUARINGS = 4
+"""Before vectors are multiplied: a squaring costs as much as the product of a matrix with as many vectors as it has rows."""
+PRODUCTS = 4096
+SETTLED = 1e-9
+"""Change of the vectors that ends it: the value is as accurate as its square."""
 
 
 class Leading(NamedTuple):
@@ -37,9 +43,24 @@ def leading(M: Float[Array, "n n"]) -> Leading:
     right = right / jnp.sqrt(right @ right)
     right = right * jnp.sign(right[jnp.argmax(jnp.abs(right))])
     left = right @ P
-    left = left / (left @ right)
+    start = Leading(jnp.ones(()), right, left / (left @ right))
+    begin = jnp.zeros((), int), jnp.ones(()), start
+    _, _, near = jax.lax.while_loop(lambda s: (s[1] > SETTLED) & (s[0] < PRODUCTS), partial(_multiplied, P), begin)
     # Two more steps of the vectors, which the last rounding of P has blurred.
-    return refined(M, Leading(jnp.zeros(()), right, left), 2)
+    return refined(M, near, 2)
+
+
+def _multiplied(
+    P: Float[Array, "n n"], state: tuple[Int[Array, ""], Float[Array, ""], Leading]
+) -> tuple[Int[Array, ""], Float[Array, ""], Leading]:
+    """(products, change of the vectors, vectors) after one product more."""
+    count, _, near = state
+    right, left = P @ near.right, near.left @ P
+    right = right / jnp.sqrt(right @ right)
+    left = left / (left @ right)
+    changes = ((new - old) / jnp.sqrt(new @ new) for new, old in ((right, near.right), (left, near.left)))
+    change = jnp.sqrt(sum((part @ part for part in changes), jnp.zeros(())))
+    return count + 1, change, Leading(near.value, right, left)
 
 
 def refined(M: Float[Array, "n n"], near: Leading, steps: int = 12) -> Leading:

@@ -57,8 +57,8 @@ def local_green_function(
 
 
 def local_matrix(
-    W: Float[Array, "band band *element"],
-    X: Float[Array, "band band *element"],
+    W: Inexact[Array, "band band *element"],
+    X: Inexact[Array, "band band *element"],
     Phi: Inexact[Array, "band band *element"],
     mu: Float[Array, "band"],
     mass: Float[Array, "band"],

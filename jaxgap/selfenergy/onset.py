@@ -1,10 +1,9 @@
 r"""T_c of a retarded interaction: where the eigenvalue rho(T) of the linearised equations with the largest real part is 1.
 
-Newton in ln T on ln rho, which falls and is concave in ln T, so that it comes down from above: from the law of strong coupling,
-k_B T_c <= 0.1827 omega sqrt(lambda) (Allen and Dynes 1975), which no spectrum exceeds.
+Chords in ln T of ln rho, which falls and is concave in ln T, so that they come down from above: from the law of strong
+coupling, k_B T_c <= 0.1827 omega sqrt(lambda) (Allen and Dynes 1975), which no spectrum exceeds.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -24,7 +23,9 @@ __all__ = ["Onset", "linearised", "onset_of"]
 LARGEST_STEP = 1.0
 """Of ln T."""
 LAST_STEP = 1e-7
-"""Of ln T: what it leaves is its square."""
+"""Of ln T: what a tangent leaves is its square, and a chord hardly more."""
+LEFT = 1e-10
+"""Of ln T, that is left as it is."""
 STEPS = 40
 NO_PAIRING = 0.05
 """An eigenvalue below is not divided by: T is lowered instead."""
@@ -48,9 +49,7 @@ def linearised(sc: RetardedSuperconductor, T: Float[Array, ""]) -> Float[Array, 
 def onset_of(sc: RetardedSuperconductor) -> Onset:
     """T_c of a system whose `frequencies` are settled, differentiable to every order."""
     frozen = jax.lax.stop_gradient(sc)
-    x, steps = _searched(frozen)
-    M = linearised(frozen, jnp.exp(x))
-    pair = leading(M)
+    x, steps, pair = _searched(frozen)
     found = (steps < STEPS) & (x > jnp.log(coldest(frozen))) & (jnp.abs(pair.value - 1) < 1e-6)
     x = at_root(_rho_is_one, x[None], (sc, pair), found)[0]
     return Onset(jnp.where(found, jnp.exp(x), jnp.nan), found, pair)
@@ -61,42 +60,78 @@ def _rho_is_one(x: Float[Array, "1"], theta: tuple[RetardedSuperconductor, Leadi
     return leading_eigenvalue(linearised(sc, jnp.exp(x[0])), pair)[None] - 1
 
 
-def _searched(sc: RetardedSuperconductor) -> tuple[Float[Array, ""], Int[Array, ""]]:
-    """(ln T_c, steps): first with vectors that follow from step to step, then with those of a search for the leading ones."""
-    x = _from_above(sc)
-    near = _newton(sc, x, leading(linearised(sc, jnp.exp(x))), refined)
-    return _newton(sc, near[0], near[2], lambda M, _: leading(M), near[1])[:2]
+def _searched(sc: RetardedSuperconductor) -> tuple[Float[Array, ""], Int[Array, ""], Leading]:
+    """(ln T_c, steps, the leading vectors there): a tangent and then chords, with vectors that follow from step to step; and
+    tangents again, with the leading ones, where these have been others."""
+    x, steps, fall = _by_chords(sc, _from_above(sc))
+    return _by_tangents(sc, x, steps, fall)
 
 
-Newton = tuple[Float[Array, ""], Int[Array, ""], Leading]
+def _there(sc: RetardedSuperconductor, x: Float[Array, ""]) -> Leading:
+    return leading(linearised(sc, jnp.exp(x)))
 
 
-def _newton(
-    sc: RetardedSuperconductor,
-    x: Float[Array, ""],
-    pair: Leading,
-    vectors: Callable[[Float[Array, "n n"], Leading], Leading],
-    steps: Int[Array, ""] | int = 0,
-) -> Newton:
-    """Newton in ln T until a step is the last."""
-    lowest = jnp.log(coldest(sc))
+def _slope(sc: RetardedSuperconductor, x: Float[Array, ""], pair: Leading) -> Float[Array, ""]:
+    """d ln rho / d ln T of known vectors; NaN where nothing pairs, or where rho does not fall."""
+    change = jax.jvp(lambda y: linearised(sc, jnp.exp(y)), (x,), (jnp.ones(()),))[1]
+    fall = pair.left @ change @ pair.right / jnp.where(pair.value > NO_PAIRING, pair.value, jnp.nan)
+    return jnp.where(fall < 0, fall, jnp.nan)
 
-    def going(state: tuple[Array, Array, Array, Leading]) -> Array:
-        _, step, steps, _ = state
+
+def _step(sc: RetardedSuperconductor, x: Float[Array, ""], rho: Float[Array, ""], fall: Float[Array, ""]) -> Float[Array, ""]:
+    """Of ln T to where rho is 1; down by `LARGEST_STEP` where its fall is not known."""
+    step = jnp.where(rho > NO_PAIRING, -jnp.log(jnp.maximum(rho, NO_PAIRING)) / fall, jnp.nan)
+    step = jnp.where(jnp.isfinite(step), jnp.clip(step, -LARGEST_STEP, LARGEST_STEP), -LARGEST_STEP)
+    return jnp.maximum(x + step, jnp.log(coldest(sc))) - x
+
+
+Chords = tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""], Float[Array, ""], Int[Array, ""], Leading]
+
+
+def _by_chords(sc: RetardedSuperconductor, x: Float[Array, ""]) -> tuple[Float[Array, ""], Int[Array, ""], Float[Array, ""]]:
+    """(ln T_c, steps, d ln rho / d ln T). Chords of a concave function end above its root, as tangents do, and need no
+    derivative."""
+
+    def going(state: Chords) -> Array:
+        _, step, _, _, steps, _ = state
         return (jnp.abs(step) > LAST_STEP) & (steps < STEPS)
 
-    def advanced(state: tuple[Array, Array, Array, Leading]) -> tuple[Array, Array, Array, Leading]:
-        x, _, steps, pair = state
-        M, slope = jax.jvp(lambda y: linearised(sc, jnp.exp(y)), (x,), (jnp.ones(()),))
-        pair = vectors(M, pair)
-        pairs = pair.value > NO_PAIRING
-        rho = jnp.where(pairs, pair.value, 1.0)
-        fall = pair.left @ slope @ pair.right / rho
-        step = jnp.where(pairs & (fall < 0), -jnp.log(rho) / jnp.where(fall < 0, fall, -1.0), -LARGEST_STEP)
-        new = jnp.maximum(x + jnp.clip(step, -LARGEST_STEP, LARGEST_STEP), lowest)
-        return new, new - x, steps + 1, pair
+    def advanced(state: Chords) -> Chords:
+        x, step, before, fall, steps, pair = state
+        pair = refined(linearised(sc, jnp.exp(x)), pair)
+        chord = jnp.log(pair.value / before) / jnp.where(step == 0, jnp.nan, step)
+        # Where nothing has paired yet a chord is of nothing.
+        fall = jnp.where((chord < 0) & (before > NO_PAIRING), chord, fall)
+        step = _step(sc, x, pair.value, fall)
+        return x + step, step, pair.value, fall, steps + 1, pair
 
-    x, _, steps, pair = jax.lax.while_loop(going, advanced, (x, jnp.ones(()), jnp.asarray(steps), pair))
+    pair = _there(sc, x)
+    fall = _slope(sc, x, pair)
+    step = _step(sc, x, pair.value, fall)
+    start = x + step, step, pair.value, fall, jnp.asarray(1), pair
+    x, _, _, fall, steps, _ = jax.lax.while_loop(going, advanced, start)
+    return x, steps, fall
+
+
+Tangents = tuple[Float[Array, ""], Float[Array, ""], Int[Array, ""], Leading]
+
+
+def _by_tangents(
+    sc: RetardedSuperconductor, x: Float[Array, ""], steps: Int[Array, ""], fall: Float[Array, ""]
+) -> tuple[Float[Array, ""], Int[Array, ""], Leading]:
+    """Newton in ln T with the leading vectors, until it is known to `LEFT`: which may be at once."""
+
+    def going(state: Tangents) -> Array:
+        _, step, steps, pair = state
+        known = jnp.abs(jnp.log(pair.value)) <= LEFT * jnp.abs(fall)
+        return (jnp.abs(step) > LAST_STEP) & ~known & (steps < STEPS)
+
+    def advanced(state: Tangents) -> Tangents:
+        x, _, steps, pair = state
+        step = _step(sc, x, pair.value, _slope(sc, x, pair))
+        return x + step, step, steps + 1, _there(sc, x + step)
+
+    x, _, steps, pair = jax.lax.while_loop(going, advanced, (x, jnp.ones(()), steps, _there(sc, x)))
     return x, steps, pair
 
 

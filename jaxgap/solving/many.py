@@ -31,7 +31,8 @@ from jaxtyping import Array, Bool, Float, Inexact, Int
 from jaxgap.equations.gap_equations import equations, residuals, residuals_and_matrices, residuals_and_phases
 from jaxgap.equations.gauge import implicit_amplitudes, vanishing
 from jaxgap.equations.nodes import lanes
-from jaxgap.model.superconductor import Superconductor, check_static
+from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import coefficients
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.cutting import Cut, cut
@@ -48,6 +49,7 @@ from jaxgap.solving.judge import judge, status_of
 from jaxgap.solving.labels import has_signs, label_of, sign_pattern
 from jaxgap.solving.normal_state import setting_in
 from jaxgap.solving.path import Path, from_T_c, from_temperature, picked_up, weak_coupling_gap
+from jaxgap.solving.retarded import retarded_many
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.walk import ROUGH, SIDE, Walk, arrived, begin, go_on, going
@@ -139,7 +141,6 @@ def solve_many(
     # === convert and check
     require_float64()
     check(isinstance(systems, Superconductor), "systems", "be a batch of Superconductor", type(systems).__name__)
-    check_static(systems, "systems")
     shape = jnp.shape(systems.lam)[:-2]
     check(len(shape) == 1, "systems", "have one leading axis of elements in every leaf", f"couplings of shape {shape}")
     check(shape[0] > 0, "systems", "hold at least one element", "none")
@@ -149,6 +150,8 @@ def solve_many(
     pattern = None if branch is None else sign_pattern(branch, systems.signed)
 
     # === solve
+    if isinstance(systems, RetardedSuperconductor):
+        return retarded_many(systems, T, x, pattern)
     if systems.density is not None:
         systems = jax.vmap(lambda sc, T, x: filled(sc, T, x, pattern))(systems, T, x)
     return many_core(systems, T, x, pattern, rule, ways)
@@ -175,8 +178,9 @@ def many_core(
 
 
 def goes_the_long_way(systems: Superconductor, start: Any) -> bool:
-    """Whether all elements do: from complex starts; of lattices, whose sums over one mesh fill a device by themselves."""
-    return refines(systems) or (start is not None and jnp.iscomplexobj(start))
+    """Whether all elements do: from complex starts; of lattices, whose sums over one mesh fill a device by themselves; of
+    retarded interactions, which have one way only."""
+    return refines(systems) or systems.is_retarded or (start is not None and jnp.iscomplexobj(start))
 
 
 def _solution(sc: Superconductor, T: Any, found: Found, rule: Rule) -> Solution:
@@ -247,7 +251,7 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
 
 def cut_for(systems: Superconductor) -> Cut:
     """How work on such systems is cut."""
-    if refines(systems):
+    if refines(systems) or systems.is_retarded:
         return cut().of_meshes()
     return cut().of_heavy() if several(systems) or tables(systems) else cut()
 

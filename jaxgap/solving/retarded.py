@@ -30,14 +30,17 @@ from jaxgap.selfenergy.leading import leading
 from jaxgap.selfenergy.onset import linearised, onset_of
 from jaxgap.solving.labels import has_signs, label_of
 from jaxgap.solving.real_axis import POINTS, ContinuedState, on_real_axis, rounds_of
+from jaxgap.solving.real_axis_across import CrossContinuedState, across_real_axis
 from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
 from jaxgap.spectra.cluster import LocalFunctions
 from jaxgap.spectra.quadrature import Rule
 
-__all__ = ["RetardedSolution", "SelfEnergy", "critical_temperature_of", "solve_retarded", "with_frequencies"]
+__all__ = ["RetardedSolution", "SelfEnergy", "critical_temperature_of", "retarded_many", "solve_retarded", "with_frequencies"]
 
 WEAK = 0.1
 """Cross amplitude of a start by signs, in units of the scale."""
+TOGETHER = 16
+"""Systems of a batch that are solved at once: their matrices then stay in the caches of a core."""
 FIRST = 256
 """Frequencies with which T_c is looked for first: those that it needs depend on it."""
 
@@ -64,12 +67,12 @@ class RetardedSolution(Solution):
 
     # --- at real energies -----------------------------------------------------------------------------------------------
 
-    def continued(self, points: int = POINTS, rounds: int | None = None) -> ContinuedState:
+    def continued(self, points: int = POINTS, rounds: int | None = None) -> ContinuedState | CrossContinuedState:
         """The state at real energies, from Pade approximants through so many Matsubara frequencies and so many `rounds` of the
-        exact formula (as many as are cheap)."""
+        exact formula (as many as are cheap; none of cross-paired bands)."""
         sc, own = cast(RetardedSuperconductor, self.superconductor), self.self_energy
         if sc.cross:
-            raise InputError(retarded_refused("solution"))
+            return across_real_axis(sc, self.T, own, self.Delta.real, points)
         return on_real_axis(sc, self.T, own.Phi / own.Z, points, rounds_of(sc) if rounds is None else rounds)
 
     def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> Complex[Array, "band *k"]:
@@ -157,6 +160,26 @@ def solve_retarded(
     if throw and is_concrete(solution) and not bool(solution.converged):
         raise NotConvergedError(f"solve at T = {float(T):g} K: {Status(int(solution.status)).sentence}")
     return solution
+
+
+def retarded_many(
+    systems: RetardedSuperconductor,
+    T: Float[Array, "element"],
+    Delta_0: Inexact[Array, "element channel"] | None,
+    pattern: Float[Array, "band"] | None,
+) -> RetardedSolution:
+    """`solve_many` of retarded interactions: `solve` of every element, some at once; all have as many Matsubara frequencies."""
+    check(
+        Delta_0 is None or not jnp.iscomplexobj(Delta_0), "start", "be real with a retarded interaction", "complex amplitudes"
+    )
+    sc = systems if systems.frequencies else replace(systems, frequencies=FREQUENCIES)
+
+    n, size = len(T), min(TOGETHER, len(T))
+    blocks = -(-n // size)
+    index = jnp.minimum(jnp.arange(blocks * size), n - 1)  # The last block is filled up with the last element.
+    stacked = jax.tree.map(lambda leaf: leaf[index].reshape(blocks, size, *leaf.shape[1:]), (sc, T, Delta_0))
+    found = jax.lax.map(jax.vmap(lambda one: _solved(one[0], one[1], one[2], pattern)), stacked)
+    return jax.tree.map(lambda leaf: leaf.reshape(blocks * size, *leaf.shape[2:])[:n], found)
 
 
 @program

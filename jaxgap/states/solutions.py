@@ -19,20 +19,25 @@ from jaxtyping import Array, Float, Inexact, Int
 
 from jaxgap.equations.groups import as_real, coupled_groups
 from jaxgap.model.family import point
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.model.superconductor import Superconductor, check_known_mu
 from jaxgap.numerics.checks import InputError, NotConvergedError, check, check_finite, is_concrete
 from jaxgap.numerics.chunks import all_in_chunks
 from jaxgap.numerics.programs import program
 from jaxgap.solving.core import solve_core
-from jaxgap.solving.entry import checked_temperature, takes_system
+from jaxgap.solving.entry import checked_temperature, takes_any_system, takes_system
 from jaxgap.solving.labels import Label, signs_of, winding_of
 from jaxgap.solving.one import solve
+from jaxgap.solving.real_axis import ContinuedState, edges_of
+from jaxgap.solving.real_axis_across import onset_of_spectrum
+from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution, Status, stability_in_words
 from jaxgap.spectra.minima import GAPLESS
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.states.identity import distinct
 from jaxgap.states.judging import values_of
 from jaxgap.states.ranking import ranked
+from jaxgap.states.retarded import retarded_states
 from jaxgap.states.search import AT_ONE_POINT, BrokenStates, Places, RealStates, all_states
 from jaxgap.states.starts import Starts, starts_of
 
@@ -146,7 +151,12 @@ class Solutions:
 
     @property
     def ground_state(self) -> State:
-        """The first stable state."""
+        """The first stable state; of a retarded interaction among the real ones."""
+        if not self.stable and any(state.unstable_phase < 0 for state in self.states):
+            raise InputError(
+                "The phases of cross-paired states of a retarded interaction are not examined, so that none is known to be the "
+                "ground state: `solutions(...)[0]` has the lowest free energy."
+            )
         if not self.stable:
             raise NotConvergedError(f"No stable solution was found at T = {self.T:g} K, not even the normal state.")
         return self.stable[0]
@@ -156,11 +166,14 @@ class Solutions:
         lines = [f"{len(self)} solutions at T = {self.T:g} K (up to free phases and complex conjugation)"]
         if not bool(self.superconductor.has_free_energy):
             lines += ["  no free energy exists: g = lambda/N is not symmetric; ranked by unstable directions"]
+        if self.superconductor.is_retarded:
+            lines = [f"{len(self)} real solutions at T = {self.T:g} K, by Delta(i omega_0) (complex ones are not looked for)"]
         for i, state in enumerate(self.states):
             F = "" if state.free_energy is None else f"F = {state.free_energy:+.6f}  "
             amplitudes = ", ".join(f"{name} {_short(D)}" for name, D in zip(names, state.Delta, strict=True))
             number = "" if state.branch is None else f" (branch {state.branch})"
-            lines += [f"  {i}: {state.name}{number}; {state.stability}", f"     {F}gap {state.gap:.4f} meV; {amplitudes}"]
+            gap = "" if np.isnan(state.gap) else f"gap {state.gap:.4f} meV; "
+            lines += [f"  {i}: {state.name}{number}; {state.stability}", f"     {F}{gap}{amplitudes}"]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -171,12 +184,13 @@ def _short(z: complex) -> str:
     return f"{z:+.4f}" if np.isrealobj(z) else f"{z.real:+.4f}{z.imag:+.4f}i"
 
 
-@takes_system
+@takes_any_system
 def solutions(sc: Superconductor, T: object, *, starts: object = None) -> Solutions:
     """All solutions of the gap equations of `sc` at temperature T [K], real and complex, ranked and named.
 
     The normal state is among them. Complex solutions come in conjugate pairs and are listed once. No search can promise to
-    find all: how many this one finds is measured in `benchmarks/solutions.py`.
+    find all: how many this one finds is measured in `benchmarks/solutions.py`. Of a retarded interaction it is one for real
+    states, from every pattern of signs (`jaxgap.states.retarded`).
 
     Args:
         sc: the system.
@@ -186,9 +200,12 @@ def solutions(sc: Superconductor, T: object, *, starts: object = None) -> Soluti
     Raises:
         InputError: for a system or a temperature that is not one concrete value (a search cannot be traced), or not valid.
     """
+    check_known_mu(sc)
     T = checked_temperature(T)
     if not is_concrete((sc, T)) or jnp.ndim(sc.lam) > 2:
         raise InputError("`solutions` is a search on the host: it takes one concrete system and temperature, not traced ones.")
+    if isinstance(sc, RetardedSuperconductor):
+        return _of_retarded(sc, T, starts)
     groups = coupled_groups(sc)
     real, broken = _searched(sc, T, groups, _starts(sc, starts))
     # The normal state is a solution at every temperature.
@@ -213,10 +230,44 @@ def _searched(
     return all_states(Places(point(sc, T), np.zeros((1, 0)), groups), starts, AT_ONE_POINT)
 
 
-@takes_system
+@takes_any_system
 def ground_state(sc: Superconductor, T: object) -> State:
     """The stable solution of lowest free energy (without a free energy: the first of `solutions` that is stable)."""
     return solutions(sc, T).ground_state
+
+
+def _of_retarded(sc: RetardedSuperconductor, T: Float[Array, ""], given: object) -> Solutions:
+    more = np.zeros((0, len(sc.channels)))
+    if given is not None:
+        check_finite("starts", given)
+        more = np.atleast_2d(np.asarray(given, float))
+        check(
+            more.ndim == 2 and more.shape[1] == len(sc.channels), "starts", f"have rows of {len(sc.channels)}", f"{more.shape}"
+        )
+    states = [_described_retarded(one) for one in retarded_states(sc, T, more)]
+    return Solutions(sc, float(T), tuple(states[i] for i in _order(states)))
+
+
+def _described_retarded(one: RetardedSolution) -> State:
+    """A state from its self-energy; its gap is where its spectrum begins."""
+    sc, normal = one.superconductor, not bool(np.any(np.asarray(one.Delta)))
+    F = 0.0 if normal else float(one.free_energy())
+    gap = 0.0 if normal else float(_lowest_edge(one))
+    return State(
+        solution=one,
+        free_energy=F if np.isfinite(F) else None,
+        unstable_amplitude=int(one.unstable_amplitude),
+        unstable_phase=int(one.unstable_phase),
+        phase_defined=bool(sc.has_free_energy),
+        gap=gap,
+        crossband=_crossband(sc, np.asarray(one.Delta)),
+    )
+
+
+@program
+def _lowest_edge(one: RetardedSolution) -> Float[Array, ""]:
+    found = one.continued()
+    return jnp.min(edges_of(found)) if isinstance(found, ContinuedState) else onset_of_spectrum(found)
 
 
 def _order(states: list[State]) -> Int[np.ndarray, "state"]:

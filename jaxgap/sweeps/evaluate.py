@@ -33,6 +33,7 @@ from jaxgap.solving.filling import refilled
 from jaxgap.solving.finer import escalation
 from jaxgap.solving.labels import Label
 from jaxgap.solving.many import Ways, cut_for, goes_the_long_way, solve_many
+from jaxgap.solving.retarded import solve_retarded
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.spectra.mesh import fineness, with_fineness
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
@@ -195,6 +196,8 @@ class Evaluator:
 
     def _slopes(self, family: Section, row: Any, solution: Solution, rule: Rule, real: bool) -> dict[Any, Any]:
         """dO/dp along the branch, for every function O that is differentiated and every p of `along`, [..., p]."""
+        if family.sc.is_retarded:
+            return self._retarded_slopes(family, row, solution)
         D = solution.Delta.real if real else solution.Delta
         trusted = solution.converged & (solution.label != Label.NORMAL)
         _, jacobian = residual_and_matrix(solution.superconductor, D, solution.T, rule)
@@ -211,6 +214,18 @@ class Evaluator:
             return [one(sc if one.of_solution else asked, T, there) for one in differentiated.values()]
 
         # All directions together: one program, whatever their number.
+        return dict(zip(differentiated, jax.jacfwd(values)(jnp.zeros(len(self.along))), strict=True))
+
+    def _retarded_slopes(self, family: Section, row: Any, solution: Solution) -> dict[Any, Any]:
+        """The same of a retarded interaction, whose states come with their derivatives: found once more, from amplitudes."""
+        differentiated = {one.function: one for one in self.sensitivities}
+        start = jax.lax.stop_gradient(solution.Delta.real)
+
+        def values(p: Any) -> list[Any]:
+            sc, T = self._moved(family, row, p)
+            there = solve_retarded(sc, T, start, None, throw=False)
+            return [one(sc, T, there) for one in differentiated.values()]
+
         return dict(zip(differentiated, jax.jacfwd(values)(jnp.zeros(len(self.along))), strict=True))
 
     def _moved(self, family: Section, row: Any, p: Any) -> Any:

@@ -9,16 +9,19 @@ or any function (system, value) -> system. `d`, the interband distance of Vargas
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import cast
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.model.family import Coordinate, Moves, Section, leaf
-from jaxgap.model.superconductor import Superconductor, check_static
+from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check, check_finite
+from jaxgap.selfenergy.frequencies import settled
 
 __all__ = ["Axis", "Points", "Blocks", "MOST_VALUES", "axis", "points"]
 
@@ -153,7 +156,6 @@ def points(sc: Superconductor, T: object, grid: object, samples: object) -> Poin
         InputError: one sentence that names the axis.
     """
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
-    check_static(sc)
     check((grid is None) != (samples is None), "grid", "be given, or `samples`, and not both", "both" if grid else "neither")
     given = grid if samples is None else samples
     named = dict(given) if isinstance(given, Mapping) else {}
@@ -167,7 +169,21 @@ def points(sc: Superconductor, T: object, grid: object, samples: object) -> Poin
     found = Points(Section(sc, _base_temperature(T, axes), tuple(one.moves for one in axes)), axes, samples is None)
     _check_leaves(sc, axes)
     _check_ends(found)
-    return found
+    return _with_frequencies(found)
+
+
+def _with_frequencies(found: Points) -> Points:
+    """The points; of a retarded interaction with as many Matsubara frequencies as the one that needs most of those at the ends
+    of all axes: the same number everywhere, since a program is made for it."""
+    sc = found.family.sc
+    if not isinstance(sc, RetardedSuperconductor):
+        return found
+    most = 0
+    for row in _ends(found):
+        there, T = found.family.at(*np.asarray(row, dtype=float))
+        check(float(T) > 0, "T", "be positive [K] with a retarded interaction", f"{float(T):g}")
+        most = max(most, settled(cast(RetardedSuperconductor, there), T).frequencies or 0)
+    return replace(found, family=Section(replace(sc, frequencies=most), found.family.T, found.family.moves))
 
 
 def _base_temperature(T: object, axes: tuple[Axis, ...]) -> Float[Array, ""]:
@@ -235,13 +251,7 @@ def _check_leaves(sc: Superconductor, axes: tuple[Axis, ...]) -> None:
 
 def _check_ends(found: Points) -> None:
     """The system is valid at the lowest and highest value of every axis, and between (what is forbidden is a side of zero)."""
-    if found.outer:
-        ends = [(one.values.min(), one.values.max()) for one in found.axes]
-        rows: Iterable[Sequence[float]] = product(*ends)
-    else:
-        extremes = [pick(one.values) for one in found.axes for pick in (np.argmin, np.argmax)]
-        rows = ([one.values[i] for one in found.axes] for i in extremes)
-    for row in rows:
+    for row in _ends(found):
         where = ", ".join(f"{one.name} = {value:g}" for one, value in zip(found.axes, row, strict=True))
         try:
             sc, T = found.family.at(*np.asarray(row, dtype=float))
@@ -249,3 +259,11 @@ def _check_ends(found: Points) -> None:
         except InputError as error:
             raise InputError(f"At {where}: {error}") from None
         check(float(T) >= 0, "T", "not be negative [K]", f"{float(T):g} at {where}")
+
+
+def _ends(found: Points) -> Iterable[Sequence[float]]:
+    """The lowest and the highest value of every axis: all combinations, or the rows that have them."""
+    if found.outer:
+        return product(*((one.values.min(), one.values.max()) for one in found.axes))
+    extremes = [pick(one.values) for one in found.axes for pick in (np.argmin, np.argmax)]
+    return ([one.values[i] for one in found.axes] for i in extremes)

@@ -14,9 +14,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
+
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check
 from jaxgap.numerics.types import Scalar
+from jaxgap.observables.quantities import OF_RETARDED
 from jaxgap.observables.quantities import RECORDED as NAMES
 from jaxgap.observables.quantity import Quantity
 from jaxgap.solving.solution import Solution
@@ -69,9 +72,21 @@ def quantities(observables: Asked | Iterable[Asked] | Mapping[str, Asked], point
     found = tuple(_quantity(entry, name, points) for name, entry in named)
     names = [*FIXED, *(one.name for one in found), *points.dims, *(one.name for one in points.axes)]
     check(len(found) > 0, "observables", "name at least one", "none")
+    _check_of(points.family.sc, found)
     for one in found:
         check(names.count(one.name) == 1, "observables", "have different names, other than those of axes", f"`{one.name}`")
     return found
+
+
+def _check_of(sc: Superconductor, found: Iterable[Quantity]) -> None:
+    """A retarded interaction has no quasiparticle branches, and a static one no self-energy."""
+    own = {NAMES[name].function for name in NAMES}
+    retarded = {NAMES[name].function for name in OF_RETARDED}
+    for one in found:
+        known = not sc.is_retarded or one.function in retarded or one.function not in own
+        check(known, "observables", f"be of {', '.join(OF_RETARDED)} with a retarded interaction", f"`{one.name}`")
+        if one.function in retarded and one.refused is not None:
+            one.refused(sc, np.zeros(1), {})
 
 
 def _quantity(entry: Asked, name: str | None, points: Points) -> Quantity:

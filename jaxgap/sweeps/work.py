@@ -77,6 +77,7 @@ def work(
     """The work of a sweep, checked."""
     sc = points.family.sc
     check(mode in MODES, "mode", f"be one of {', '.join(MODES)}", repr(mode))
+    check(mode == "branch" or not sc.is_retarded, "mode", 'be "branch" with a retarded interaction', repr(mode))
     if mode != "branch":
         check_known_mu(sc)  # Every state of a density has its own.
     chosen = branch is not None or start is not None

@@ -50,7 +50,6 @@ def test_refusals(command, spectrum):
         (("tc", "nothing.a2F", "--mu-star", 0.1, "--cutoff", 10), "Cannot read alpha^2F"),
         (("tc", "mgb2_eliashberg", "--kind"), "must have a static interaction"),
         (("gaps", "mgb2_eliashberg", "--T", 1), "must have a static interaction"),
-        (("solutions", "mgb2_eliashberg", "--T", 1), "must have a static interaction"),
         (("observe", "mgb2_eliashberg", "gaps", "--T", 1), "must"),
     ):
         ended = command(*arguments)

@@ -100,8 +100,6 @@ def test_bad_input_is_one_sentence(bad):
 
 
 REFUSED = {
-    "solutions": lambda: jg.solutions(SC, 30.0),
-    "ground_state": lambda: jg.ground_state(SC, 30.0),
     "phase_diagram": lambda: jg.phase_diagram(SC, {"lam[sigma, sigma]": (0.9, 1.1)}, T=(1.0, 40.0)),
     "transition": lambda: jg.transition(SC, 30.0, "lam[sigma, sigma]", (0.9, 1.1)),
     "gap_curve": lambda: jg.gap_curve(SC, branch="s++"),
@@ -110,7 +108,6 @@ REFUSED = {
     "branch_end": lambda: jg.branch_end(SC, branch="s++"),
     "symmetrised": lambda: jg.symmetrised(SC),
     "at_density": lambda: jg.at_density(SC, 1.0, T=30.0),
-    "a sweep": lambda: jg.sweeps.sweep(SC, {"T": [30.0]}, ["T_c"]),
     "Omega": lambda: SC.Omega,
 }
 

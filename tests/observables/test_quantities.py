@@ -14,7 +14,7 @@ from jaxgap.observables import tunnelling_conductance
 from jaxgap.observables.conductance import TUNNELLING
 from jaxgap.observables.curves import along_temperatures, spectra
 from jaxgap.observables.nmr import NMR
-from jaxgap.observables.quantities import EXPERIMENTS, MEASURED, OPTIONS, QUANTITIES, RECORDED
+from jaxgap.observables.quantities import EXPERIMENTS, MEASURED, OF_SELF_ENERGIES, OPTIONS, QUANTITIES, RECORDED
 from jaxgap.observables.quantity import Need, names_along
 from jaxgap.observables.ultrasound import ULTRASOUND, sound_attenuation
 from jaxgap.sweeps import sweep
@@ -54,7 +54,11 @@ def test_rows_hold_together(row):
         assert row.needs == Need.STATE
 
 
-@pytest.mark.parametrize("row", RECORDED.values(), ids=RECORDED)
+STATIC = {name: row for name, row in RECORDED.items() if name not in OF_SELF_ENERGIES}
+"""Those of self-energies are in tests/sweeps/test_sweep_of_retarded.py."""
+
+
+@pytest.mark.parametrize("row", STATIC.values(), ids=STATIC)
 def test_what_a_sweep_records_has_the_shape_that_its_axes_say(row):
     # Absolute densities of 2D bands are per layer.
     given = {"layer_spacing": 6.0} if "layer_spacing" in {one.name for one in row.settings} else {}

@@ -27,7 +27,7 @@ from jaxgap.observables import (
 from jaxgap.observables.andreev import reflection_of
 from jaxgap.observables.located import OnBranch
 from jaxgap.observables.point_contact import check_polarisation
-from jaxgap.observables.quantities import QUANTITIES
+from jaxgap.observables.quantities import OF_SELF_ENERGIES, QUANTITIES
 from jaxgap.observables.quantity import Need, Quantity
 from jaxgap.observables.superfluid import superfluid_weights_of
 from jaxgap.solving.critical import critical_temperature
@@ -36,6 +36,7 @@ from jaxgap.solving.solution import Solution
 REFUSED = {
     "andreev": "Andreev reflection is defined for single bands and cross-paired pairs only, but a, b and c are cross-paired",
     "ultrasound": "Sound attenuation is defined for single bands and cross-paired pairs only, but a, b and c are cross-paired",
+    **dict.fromkeys(OF_SELF_ENERGIES, "have a retarded interaction"),
 }
 NOWHERE = {"branch_end", "jump"}
 """They follow a branch over temperatures: `tests/continuation`."""

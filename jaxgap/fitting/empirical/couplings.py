@@ -34,7 +34,7 @@ from jaxgap.fitting.empirical.models import EMPIRICAL
 from jaxgap.fitting.empirical.problem import empirical_problem
 from jaxgap.fitting.problem import Problem, problem, system_at, without_experiments
 from jaxgap.fitting.starts import INSIDE, points
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor, check_static
 from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray
@@ -93,6 +93,7 @@ def first_guess(
     Raises:
         InputError: if it describes none of the fitted data, or the system has a single band.
     """
+    check_static(sc)
     if len(sc.bands) < 2:
         raise InputError("A first guess from the alpha model needs a system of two bands or more.")
     chosen = next((one for one in config.models.values() if one.empirical == MODEL), ModelConfig(empirical="alpha"))

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from jaxgap.observables.quantities import MEASURED
+from jaxgap.observables.quantities import MEASURED, OF_SELF_ENERGIES
 from jaxgap.observables.quantity import Need, Quantity
 
 __all__ = ["CURVES", "axis_of", "hinted"]
 
-CURVES = {name: row for name, row in MEASURED.items() if row.needs >= Need.STATE}
-"""What is measured as a curve, by the names in files of data."""
+CURVES = {name: row for name, row in MEASURED.items() if row.needs >= Need.STATE and row.name not in OF_SELF_ENERGIES}
+"""What is measured as a curve, by the names in files of data; edges of retarded interactions are rows of tables."""
 
 _HINTS = {
     r"1/\(?T_?1_?T\)?": ("nmr", "relaxation_rate"),

@@ -24,8 +24,8 @@ __all__ = ["plot_fit", "plot_samples"]
 
 FAR = 1.5
 """Data beyond so many times the higher of T_c and the branch's end are drawn at the right edge."""
-MARKERS = {"branch_minimum": "o", "fermi_momentum": "s", "coherence_peak": "P"}
-DEFINITIONS = {"branch_minimum": "", "fermi_momentum": ", at k_F", "coherence_peak": ", coherence peak"}
+MARKERS = {"branch_minimum": "o", "fermi_momentum": "s", "coherence_peak": "P", "gap_edge": "o"}
+DEFINITIONS = {"branch_minimum": "", "fermi_momentum": ", at k_F", "coherence_peak": ", coherence peak", "gap_edge": ""}
 LIMITS = {"upper": "v", "lower": "^"}
 OPEN: dict[str, Any] = {"mfc": "white", "mec": "0.25", "color": "0.25"}
 
@@ -62,7 +62,8 @@ def plot_fit(result: FitResult, ax: Axes | None = None, sample: str = "") -> Axe
     _draw_temperatures(ax, result, found)
     if dashed:
         ax.plot([], [], color="0.3", ls=(0, (4, 2)), lw=1.2, label="dashed: unstable (phases: at equal rates)")
-    ax.set(xlabel="temperature $T$ (K)", ylabel="excitation gap (minimum of the branch) (meV)", xlim=(-0.015 * last, last))
+    what = "edge of the gap" if found.superconductor.is_retarded else "excitation gap (minimum of the branch)"
+    ax.set(xlabel="temperature $T$ (K)", ylabel=f"{what} (meV)", xlim=(-0.015 * last, last))
     ax.set_ylim(0, 1.35 * ax.get_ylim()[1])
     ax.set_title(": ".join(part for part in (result.config.title, sample) if part), fontsize=11, parse_math=False)
     ax.legend(frameon=False, fontsize=8.5, loc="upper right", ncols=2)

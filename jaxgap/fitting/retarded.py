@@ -1,0 +1,254 @@
+r"""Fits of retarded interactions: their states, edges of gaps and T_c, with derivatives with respect to the parameters.
+
+What is measured as a gap is the edge on the real axis,
+
+.. math:: \mathrm{Re} \, \Delta_i(E) = E
+
+not Delta(i omega_0). Delta(E) is continued by the exact formula around Pade approximants (`jaxgap.solving.real_axis`); the edge
+is a root of its own, so that its derivative is that of the continuation, exactly:
+
+.. math:: \frac{dE}{d\theta} = \frac{\partial_\theta \mathrm{Re} \, \Delta(E) + \partial_\Delta \mathrm{Re} \, \Delta(E)
+          \; d\Delta / d\theta}{1 - \mathrm{Re} \, \Delta'(E)}
+
+A state is found from above with the signs of the branch wherever it exists, so that such a fit needs no search for amplitudes:
+least squares runs on the self-consistent solution alone, from every start. Beyond T_c the model has no gap. A state counts if
+none of its directions is unstable, in amplitude and, where g is symmetric, in phase; whether it is continuous with one at T = 0
+is not examined.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxgap.fitting.config import ANY, GROUND_STATE, FitConfig
+from jaxgap.fitting.data import Datum
+from jaxgap.fitting.predictions import combined, measured_at
+from jaxgap.fitting.problem import Parameters, Problem, at_conditions, systems_at
+from jaxgap.fitting.uncertainty import Prediction
+from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError
+from jaxgap.numerics.programs import program
+from jaxgap.numerics.types import AnyArray, PyTree, Scalar
+from jaxgap.observables.edges import EDGE, alone
+from jaxgap.selfenergy.frequencies import coldest
+from jaxgap.solving.critical import critical_temperature
+from jaxgap.solving.curves import GapCurve
+from jaxgap.solving.labels import Label, sign_pattern
+from jaxgap.solving.real_axis import edges_of
+from jaxgap.solving.retarded import RetardedSolution, solve_retarded
+from jaxgap.solving.solution import Solution, Status
+
+__all__ = [
+    "RetardedStates",
+    "check_retarded",
+    "retarded_counts",
+    "retarded_curve",
+    "retarded_curve_sigma",
+    "retarded_prediction",
+    "retarded_states",
+]
+
+KINDS = (EDGE.datum, "T_c")
+"""Data that a fit of a retarded interaction takes."""
+CURVE_POINTS = 24
+"""Temperatures of the curve of a fit, besides those of its data."""
+
+
+# --- what can be fitted ---------------------------------------------------------------------------------------------------
+
+
+def check_retarded(config: FitConfig, sc: Superconductor, data: Iterable[Datum]) -> None:
+    """Raise `InputError` for what a fit cannot do with a retarded interaction, and for edges of gaps without one."""
+    fitted = [datum for datum in data if datum.use != "show" and datum.kind != "-"]
+    if not sc.is_retarded:
+        if edges := [datum for datum in fitted if EDGE.datum in (datum.kind, datum.second[0])]:
+            raise InputError(f"`{edges[0].quantity}` is of a retarded interaction: here gaps are branch_minimum[<branch>].")
+        return
+    if sc.channels[len(sc.band_names) :]:
+        raise InputError(
+            "A fit of a retarded interaction with cross channels is not there: their bands have no edges of their own."
+        )
+    if config.system.branch in (ANY, GROUND_STATE):
+        raise InputError(f"`system.branch` of a retarded interaction must be one branch, but is `{config.system.branch}`.")
+    for datum in fitted:
+        kinds = {datum.kind, *([datum.second[0]] if datum.second[0] else [])}
+        if datum.experiment or not kinds <= set(KINDS):
+            raise InputError(
+                f"`{datum.quantity}` cannot be fitted with a retarded interaction, whose data are gap_edge[<band>] and T_c: "
+                "set its `use` to show."
+            )
+        if datum.T is not None and datum.kind == EDGE.datum and datum.T <= 0:
+            raise InputError(f"`{datum.quantity}` must be at a temperature above 0 K with a retarded interaction.")
+    if empirical := [name for name, model in config.models.items() if model.empirical]:
+        raise InputError(f"Model `{empirical[0]}`: empirical models are not compared with a retarded interaction.")
+    if config.optimiser.search == "adam":
+        raise InputError('`optimiser.search` = "adam" is of amplitudes: a fit of a retarded interaction has none to search.')
+
+
+# --- states and numbers ---------------------------------------------------------------------------------------------------
+
+
+class RetardedStates(NamedTuple):
+    """States at every condition, and the numbers that belong to them."""
+
+    Delta: Float[Array, "condition band"]
+    """At the lowest frequency; zero in the normal state."""
+    numbers: Float[Array, "number"]
+    numbers_theta: Float[Array, "number parameter"]
+    exists: Bool[Array, ""]
+    """Whether there is a state that may be taken at every condition."""
+
+
+class _One(NamedTuple):
+    """What is known at one condition."""
+
+    Delta: Float[Array, "band"]
+    edge: Float[Array, "band"]
+    allowed: Bool[Array, ""]
+
+
+def retarded_states(p: Problem, theta: Parameters) -> RetardedStates:
+    """The states with the branch's signs, at parameters where they need not exist."""
+    Both = tuple[Float[Array, "number"], tuple[Float[Array, "number"], _One]]
+
+    def terms(t: Parameters) -> Both:
+        found = at_conditions(p, t, lambda sc, T: _state(p, sc, T))
+        table = {EDGE.datum: found.edge[measured_at(p, EDGE.datum)]}
+        table["T_c"] = jnp.stack([critical_temperature(sc) for sc in systems_at(p, t)])[:, None]
+        numbers = combined(p, table)
+        return numbers, (numbers, found)
+
+    slope, (numbers, found) = jax.jacfwd(terms, has_aux=True)(theta)
+    exists = found.allowed.all() & jnp.isfinite(numbers).all()
+    return RetardedStates(found.Delta, numbers, slope, exists)
+
+
+def _state(p: Problem, sc: Superconductor, T: Scalar) -> _One:
+    s = _solved(sc, T, p.pattern)
+    normal = _is_normal(s)
+    unstable = jnp.maximum(s.unstable_amplitude, s.unstable_phase if p.phases else 0)
+    allowed = normal | ((s.status == Status.CONVERGED) & ((p.unstable < 0) | (unstable == p.unstable)))
+    Delta, edge = s.Delta.real, edges_of(alone(s))
+    return _One(jnp.where(normal, 0.0, Delta), jnp.where(normal, 0.0, edge), allowed)
+
+
+def _solved(sc: Superconductor, T: Scalar, pattern: Float[Array, "band"]) -> RetardedSolution:
+    return solve_retarded(cast(RetardedSuperconductor, sc), T, None, pattern, throw=False)
+
+
+def _is_normal(s: RetardedSolution) -> Bool[Array, ""]:
+    """Whether it has come to the normal state, where that is the stable one."""
+    return (s.status == Status.TRIVIAL) & (s.rho < 1)
+
+
+def retarded_counts(p: Problem, theta: np.ndarray) -> tuple[int, int]:
+    """(whether a state has an unstable direction in amplitude, and in phase), over all conditions."""
+    if not len(p.T):
+        return 0, 0
+    amplitude, phase = _counts(p, theta)
+    return int(np.max(amplitude)), int(np.max(phase))
+
+
+@program
+def _counts(p: Problem, theta: Float[AnyArray, "parameter"]) -> tuple[Int[Array, "condition"], Int[Array, "condition"]]:
+    def one(sc: Superconductor, T: Scalar) -> tuple[Int[Array, ""], Int[Array, ""]]:
+        s = _solved(sc, T, p.pattern)
+        return jnp.where(_is_normal(s), 0, s.unstable_amplitude), jnp.where(_is_normal(s), 0, s.unstable_phase)
+
+    return at_conditions(p, jnp.asarray(theta), one)
+
+
+# --- the curve ------------------------------------------------------------------------------------------------------------
+
+
+def retarded_curve(sc: Superconductor, T: Iterable[float], T_c: float, branch: str) -> GapCurve:
+    """Edges of gaps along a branch, from the coldest temperature that its frequencies resolve, at those of the data, and up to
+    T_c; without self-energies, which nothing draws."""
+    assert isinstance(sc, RetardedSuperconductor)
+    lowest = float(coldest(sc)) * (1 + 1e-9)
+    high = max(T_c, *T, lowest * 1.1) if np.isfinite(T_c) else max(*T, lowest * 2)
+    grid = np.concatenate([np.linspace(max(lowest, 0.02 * high), 0.9 * high, CURVE_POINTS // 2), _near(high)])
+    places = np.unique(np.concatenate([grid, np.asarray(list(T), float)]))
+    return _curve(sc, jnp.asarray(places), sign_pattern(branch, sc.signed))
+
+
+def _near(T_c: float) -> np.ndarray:
+    """Denser towards T_c, where gaps go with the root of the distance."""
+    return np.append(T_c * (1 - np.geomspace(0.08, 2e-3, CURVE_POINTS - CURVE_POINTS // 2)), 1.03 * T_c)
+
+
+@program
+def _curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Float[Array, "band"]) -> GapCurve:
+    def at(t: Scalar) -> tuple[Solution, Float[Array, "band"], Bool[Array, ""]]:
+        s = _solved(sc, t, pattern)
+        exists = s.status == Status.CONVERGED
+        edges = jnp.where(exists, edges_of(alone(s)), jnp.nan)
+        return _amplitudes_of(s, exists), edges, exists & (s.unstable_amplitude == 0) & (s.unstable_phase == 0)
+
+    return GapCurve(*jax.lax.map(at, T))
+
+
+def _amplitudes_of(s: RetardedSolution, exists: Bool[Array, ""]) -> Solution:
+    """What a curve keeps of a state."""
+    fields = {name: getattr(s, name) for name in Solution.__dataclass_fields__}
+    status = jnp.where(exists, s.status, jnp.where(s.status == Status.TRIVIAL, int(Status.LEFT_BRANCH), s.status))
+    label = jnp.where(exists, s.label, int(Label.NOTHING))
+    return Solution(**fields | {"status": status, "label": label, "Delta": jnp.where(exists, s.Delta, jnp.nan)})
+
+
+def retarded_curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covariance: np.ndarray, sample: int) -> np.ndarray:
+    """One standard deviation of the edges of a curve [meV], [temperature, band]."""
+    gaps = np.asarray(curve.gaps)
+    if not np.isfinite(covariance).all():
+        return np.full_like(gaps, np.nan)
+    slopes = np.asarray(_slopes(p, jnp.asarray(theta), curve.T, sample))
+    variance = np.einsum("tbk,kl,tbl->tb", slopes, covariance, slopes)
+    return np.sqrt(np.where(np.isfinite(gaps), np.maximum(variance, 0.0), np.nan))
+
+
+@program
+def _slopes(
+    p: Problem, theta: Parameters, T: Float[Array, "temperature"], sample: int
+) -> Float[Array, "temperature band parameter"]:
+    def edges(t: Parameters, at: Scalar) -> Float[Array, "band"]:
+        return edges_of(alone(_solved(systems_at(p, t)[sample], at, p.pattern)))
+
+    return jax.lax.map(lambda at: jax.jacfwd(edges)(theta, at), T)
+
+
+# --- predictions ----------------------------------------------------------------------------------------------------------
+
+
+def retarded_prediction(
+    p: Problem, config: FitConfig, theta: np.ndarray, covariance: np.ndarray, sample: int
+) -> tuple[Prediction, Prediction]:
+    """(the end of the branch, T_c) [K]. The end is T_c where the branch has the signs of the state that begins there; of
+    others it is not examined, NaN."""
+    of = f" of {config.sample_names[sample]}" if config.samples else ""
+    value, slope, own = (np.asarray(part) for part in _transition(p, jnp.asarray(theta), sample))
+    sigma = float(np.sqrt(slope @ covariance @ slope)) if np.isfinite(covariance).all() else float("inf")
+    end, end_sigma = (float(value), sigma) if own else (float("nan"), float("nan"))
+    branch = config.system.branch
+    return (
+        Prediction(f"end of the {branch} branch{of}", end, end_sigma, "K"),
+        Prediction(f"T_c of the normal state{of}", float(value), sigma, "K"),
+    )
+
+
+@program
+def _transition(p: Problem, theta: Parameters, sample: int) -> PyTree:
+    """(T_c, its derivatives, whether the branch begins there)."""
+
+    def T_c(t: Parameters) -> tuple[Scalar, Scalar]:
+        value = critical_temperature(systems_at(p, t)[sample])
+        return value, value
+
+    slope, value = jax.jacfwd(T_c, has_aux=True)(theta)
+    sc = systems_at(p, theta)[sample]
+    near = _solved(sc, 0.98 * value, p.pattern)
+    return value, slope, near.status == Status.CONVERGED
