@@ -46,6 +46,7 @@ from jaxgap.model.contact import contact_from_binding as contact_from_binding
 from jaxgap.model.contact import contact_from_scattering as contact_from_scattering
 from jaxgap.model.contact import contact_interaction as contact_interaction
 from jaxgap.model.couplings import couplings_from_literature as couplings_from_literature
+from jaxgap.model.disorder import Disorder as Disorder
 from jaxgap.model.family import Path as Path
 from jaxgap.model.forms import channel as channel
 from jaxgap.model.forms import smooth as smooth

@@ -20,7 +20,7 @@ from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
 from jaxgap.equations.free_energy import FREE_ENERGY_RULE
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
-from jaxgap.model.superconductor import retarded_refused
+from jaxgap.model.superconductor import check_clean, retarded_refused
 from jaxgap.numerics.checks import InputError, NotConvergedError, check, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.selfenergy.eliashberg import Equations, equations_of
@@ -110,6 +110,7 @@ class RetardedSolution(Solution):
 
 def critical_temperature_of(sc: RetardedSuperconductor) -> Float[Array, ""]:
     """T_c [K] with so many frequencies as it needs, where numbers are known: found with few, and once more with those."""
+    check_clean(sc)
     settled_sc = with_frequencies(sc)
     T_c = _temperature(settled_sc)
     nothing = is_concrete(T_c) and settled_sc.frequencies == MOST and bool(jnp.isnan(T_c))
@@ -145,6 +146,7 @@ def solve_retarded(
     throw: bool,
 ) -> RetardedSolution:
     """`solve` of a retarded interaction."""
+    check_clean(sc)
     if is_concrete(T):
         check(
             float(T) > 0, "T", "be positive with a retarded interaction, whose frequencies are those of a temperature", float(T)
