@@ -74,6 +74,7 @@ from jaxgap.selfenergy.phonon_cone import PhononCone as PhononCone
 from jaxgap.selfenergy.phonon_cone import phonon_cone as phonon_cone
 from jaxgap.solving.critical import critical_temperature as critical_temperature
 from jaxgap.solving.critical import linear_temperatures as linear_temperatures
+from jaxgap.solving.critical_disorder import critical_disorder as critical_disorder
 from jaxgap.solving.critical_filling import critical_temperature_at_density as critical_temperature_at_density
 from jaxgap.solving.curves import GapCurve as GapCurve
 from jaxgap.solving.curves import gap_curve as gap_curve

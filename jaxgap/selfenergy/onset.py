@@ -1,5 +1,7 @@
 r"""T_c of a retarded interaction: where the eigenvalue rho(T) of the linearised equations with the largest real part is 1.
 
+Of an instantaneous interaction with impurities these are the small ones of `jaxgap.selfenergy.pair_breaking`.
+
 Newton in ln T on ln rho, which falls and is concave in ln T, so that it comes down from above: from the law of strong coupling,
 k_B T_c <= 0.1827 omega sqrt(lambda) (Allen and Dynes 1975), which no spectrum exceeds.
 """
@@ -16,7 +18,9 @@ from jaxgap.numerics.implicit import at_root
 from jaxgap.selfenergy.eliashberg import equations_of
 from jaxgap.selfenergy.finding import map_at_onset
 from jaxgap.selfenergy.frequencies import coldest
+from jaxgap.selfenergy.impurities import opened
 from jaxgap.selfenergy.leading import Leading, leading, leading_eigenvalue, refined
+from jaxgap.selfenergy.pair_breaking import has_closed_form, pair_map
 from jaxgap.units import k_B
 
 __all__ = ["Onset", "linearised", "onset_of"]
@@ -26,6 +30,8 @@ LARGEST_STEP = 1.0
 LAST_STEP = 1e-7
 """Of ln T: what it leaves is its square."""
 STEPS = 40
+LOWEST = 1e-13
+"""Of closed forms, in units of omega_c / k_B: of others the frequencies say it."""
 NO_PAIRING = 0.05
 """An eigenvalue below is not divided by: T is lowered instead."""
 
@@ -41,30 +47,36 @@ class Onset(NamedTuple):
 
 
 def linearised(sc: RetardedSuperconductor, T: Float[Array, ""]) -> Float[Array, "n n"]:
-    """The map whose eigenvalue is 1 at T_c."""
+    """The map whose eigenvalue is 1 at T_c, on what is known at the frequencies."""
     return map_at_onset(sc, equations_of(sc, T))
+
+
+def _map(sc: RetardedSuperconductor, T: Float[Array, ""]) -> Float[Array, "n n"]:
+    """The same, or the small one that has its eigenvalue."""
+    return pair_map(sc, T) if has_closed_form(sc) else linearised(sc, T)
 
 
 def onset_of(sc: RetardedSuperconductor) -> Onset:
     """T_c of a system whose `frequencies` are settled, differentiable to every order."""
+    sc = sc if has_closed_form(sc) else opened(sc)
     frozen = jax.lax.stop_gradient(sc)
     x, steps = _searched(frozen)
-    M = linearised(frozen, jnp.exp(x))
+    M = _map(frozen, jnp.exp(x))
     pair = leading(M)
-    found = (steps < STEPS) & (x > jnp.log(coldest(frozen))) & (jnp.abs(pair.value - 1) < 1e-6)
+    found = (steps < STEPS) & (x > _lowest(frozen)) & (jnp.abs(pair.value - 1) < 1e-6)
     x = at_root(_rho_is_one, x[None], (sc, pair), found)[0]
     return Onset(jnp.where(found, jnp.exp(x), jnp.nan), found, pair)
 
 
 def _rho_is_one(x: Float[Array, "1"], theta: tuple[RetardedSuperconductor, Leading]) -> Float[Array, "1"]:
     sc, pair = theta
-    return leading_eigenvalue(linearised(sc, jnp.exp(x[0])), pair)[None] - 1
+    return leading_eigenvalue(_map(sc, jnp.exp(x[0])), pair)[None] - 1
 
 
 def _searched(sc: RetardedSuperconductor) -> tuple[Float[Array, ""], Int[Array, ""]]:
     """(ln T_c, steps): first with vectors that follow from step to step, then with those of a search for the leading ones."""
     x = _from_above(sc)
-    near = _newton(sc, x, leading(linearised(sc, jnp.exp(x))), refined)
+    near = _newton(sc, x, leading(_map(sc, jnp.exp(x))), refined)
     return _newton(sc, near[0], near[2], lambda M, _: leading(M), near[1])[:2]
 
 
@@ -79,7 +91,7 @@ def _newton(
     steps: Int[Array, ""] | int = 0,
 ) -> Newton:
     """Newton in ln T until a step is the last."""
-    lowest = jnp.log(coldest(sc))
+    lowest = _lowest(sc)
 
     def going(state: tuple[Array, Array, Array, Leading]) -> Array:
         _, step, steps, _ = state
@@ -87,7 +99,7 @@ def _newton(
 
     def advanced(state: tuple[Array, Array, Array, Leading]) -> tuple[Array, Array, Array, Leading]:
         x, _, steps, pair = state
-        M, slope = jax.jvp(lambda y: linearised(sc, jnp.exp(y)), (x,), (jnp.ones(()),))
+        M, slope = jax.jvp(lambda y: _map(sc, jnp.exp(y)), (x,), (jnp.ones(()),))
         pair = vectors(M, pair)
         pairs = pair.value > NO_PAIRING
         rho = jnp.where(pairs, pair.value, 1.0)
@@ -104,4 +116,9 @@ def _from_above(sc: RetardedSuperconductor) -> Float[Array, ""]:
     """ln of a temperature above T_c."""
     lam = jnp.max(jnp.sum(jnp.abs(sc.lam), axis=1))
     bound = 0.1827 * sc.highest * jnp.sqrt(lam) if sc.spectra else sc.highest * lam
-    return jnp.maximum(jnp.log(bound / k_B), jnp.log(coldest(sc)))
+    return jnp.maximum(jnp.log(bound / k_B), _lowest(sc))
+
+
+def _lowest(sc: RetardedSuperconductor) -> Float[Array, ""]:
+    """ln of the temperature down to which T_c is looked for."""
+    return jnp.log(LOWEST * sc.highest / k_B if has_closed_form(sc) else coldest(sc))

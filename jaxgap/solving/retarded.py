@@ -19,15 +19,18 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
 from jaxgap.equations.free_energy import FREE_ENERGY_RULE
+from jaxgap.model.disorder import BORN
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
 from jaxgap.model.superconductor import check_clean, retarded_refused
 from jaxgap.numerics.checks import InputError, NotConvergedError, check, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.selfenergy.eliashberg import Equations, equations_of
-from jaxgap.selfenergy.finding import Found, SelfEnergy, energy_of, found, map_at_onset
+from jaxgap.selfenergy.finding import Found, SelfEnergy, energy_of, found, made_by_pairs, map_at_onset
 from jaxgap.selfenergy.frequencies import MOST, settled, truncation_error
+from jaxgap.selfenergy.impurities import opened
 from jaxgap.selfenergy.leading import leading
 from jaxgap.selfenergy.onset import linearised, onset_of
+from jaxgap.selfenergy.pair_breaking import has_closed_form
 from jaxgap.solving.labels import has_signs, label_of
 from jaxgap.solving.real_axis import POINTS, ContinuedState, on_real_axis, rounds_of
 from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
@@ -58,9 +61,19 @@ class RetardedSolution(Solution):
     """T_c - T [K], to first order in rho - 1: near T_c exact, far from it an order of magnitude."""
 
     def free_energy(self, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
-        """Bardeen and Stephen's, relative to the normal state [meV^2 times the unit of N]; NaN without detailed balance."""
+        """Bardeen and Stephen's, relative to the normal state [meV^2 times the unit of N]; NaN without detailed balance,
+        and of impurities beyond Born's approximation."""
         sc = cast(RetardedSuperconductor, self.superconductor)
-        return jnp.where(_balanced(sc), energy_of(self.self_energy, sc, equations_of(sc, self.T)), jnp.nan)
+        wide = opened(sc)
+        known = _balanced(sc) & all(one.kind == BORN for one in sc.disorder)
+        return jnp.where(known, energy_of(self.self_energy, wide, equations_of(wide, self.T)), jnp.nan)
+
+    @property
+    def pairing(self) -> Float[Array, "channel"]:
+        """What the interaction alone makes of Phi at the lowest frequency [meV]: the order parameter, which impurities dress.
+        Without them it is Phi there."""
+        sc = cast(RetardedSuperconductor, self.superconductor)
+        return made_by_pairs(self.self_energy, opened(sc))[: len(sc.channels)]
 
     # --- at real energies -----------------------------------------------------------------------------------------------
 
@@ -68,6 +81,7 @@ class RetardedSolution(Solution):
         """The state at real energies, from Pade approximants through so many Matsubara frequencies and so many `rounds` of the
         exact formula (as many as are cheap)."""
         sc, own = cast(RetardedSuperconductor, self.superconductor), self.self_energy
+        check_clean(sc, "solution")
         if sc.cross:
             raise InputError(retarded_refused("solution"))
         return on_real_axis(sc, self.T, own.Phi / own.Z, points, rounds_of(sc) if rounds is None else rounds)
@@ -110,10 +124,10 @@ class RetardedSolution(Solution):
 
 def critical_temperature_of(sc: RetardedSuperconductor) -> Float[Array, ""]:
     """T_c [K] with so many frequencies as it needs, where numbers are known: found with few, and once more with those."""
-    check_clean(sc)
-    settled_sc = with_frequencies(sc)
+    closed = has_closed_form(sc)
+    settled_sc = sc if closed else with_frequencies(sc)
     T_c = _temperature(settled_sc)
-    nothing = is_concrete(T_c) and settled_sc.frequencies == MOST and bool(jnp.isnan(T_c))
+    nothing = is_concrete(T_c) and (closed or settled_sc.frequencies == MOST) and bool(jnp.isnan(T_c))
     return jnp.zeros(()) if nothing else T_c
 
 
@@ -146,7 +160,6 @@ def solve_retarded(
     throw: bool,
 ) -> RetardedSolution:
     """`solve` of a retarded interaction."""
-    check_clean(sc)
     if is_concrete(T):
         check(
             float(T) > 0, "T", "be positive with a retarded interaction, whose frequencies are those of a temperature", float(T)
@@ -169,15 +182,19 @@ def _solved(
     pattern: Float[Array, "band"] | None,
 ) -> RetardedSolution:
     """In stages: where one is in T, the start, the state, the status."""
-    E = equations_of(sc, T)
-    frozen, fixed, T_found = jax.lax.stop_gradient((sc, E, T))
+    wide = opened(sc)
+    E = equations_of(wide, T)
+    frozen, fixed, T_found = jax.lax.stop_gradient((wide, E, T))
     default = Delta_0 is None and pattern is None
     onset = leading(map_at_onset(frozen, fixed))
     slope = jax.jvp(lambda t: onset.left @ linearised(frozen, t) @ onset.right, (T_found,), (jnp.ones(()),))[1]
 
     direction = onset.right.reshape(-1, len(E.K.omega))[: len(sc.channels), 0]
-    start = _start(frozen, fixed, direction, Delta_0, pattern)
-    state = found(sc, E, start, (onset.value > 1) if default else True)
+    start = _start(sc, fixed, direction, Delta_0, pattern)
+    start = jax.lax.stop_gradient(jnp.pad(start, ((0, len(wide.channels) - len(sc.channels)), (0, 0))))
+    state = found(wide, E, start, (onset.value > 1) if default else True)
+    state = state._replace(Delta=state.Delta[: len(sc.channels)])
+    frozen = jax.lax.stop_gradient(sc)
     error = truncation_error(frozen, T_found)
     status = _status(state, frozen, pattern, default, error)
     status = jnp.where(_valid(frozen, T_found), status, int(Status.INVALID))
