@@ -27,7 +27,7 @@ from typing import NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Int
 
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.selfenergy.eliashberg import Equations
@@ -178,7 +178,7 @@ def dressed_step(x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Eq
         return cross_step(x, sc, E)
     own = _made_by_pairs(parts_of(_local(x, sc, E)[0], sc), sc, E)
 
-    def nearer(_: int, y: Float[Array, "part node"]) -> Float[Array, "part node"]:
+    def nearer(_: Int[Array, ""], y: Float[Array, "part node"]) -> Float[Array, "part node"]:
         scattering = impurity_parts(parts_of(y, sc), E.K.omega, sc).flat
         slope = _local_derivatives(y, sc, E)[1]
         rest = jnp.eye(len(y)) - jnp.moveaxis(cast(Array, slope), -1, 0)

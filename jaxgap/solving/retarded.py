@@ -34,6 +34,7 @@ from jaxgap.selfenergy.pair_breaking import has_closed_form
 from jaxgap.solving.labels import has_signs, label_of
 from jaxgap.solving.real_axis import POINTS, ContinuedState, on_real_axis, rounds_of
 from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
+from jaxgap.solving.winding import NO_WINDING
 from jaxgap.spectra.cluster import LocalFunctions
 from jaxgap.spectra.quadrature import Rule
 
@@ -67,6 +68,11 @@ class RetardedSolution(Solution):
         wide = opened(sc)
         known = _balanced(sc) & all(one.kind == BORN for one in sc.disorder)
         return jnp.where(known, energy_of(self.self_energy, wide, equations_of(wide, self.T)), jnp.nan)
+
+    @property
+    def winding(self) -> Int[Array, ""]:
+        """As of any solution; -1 where there are impurities, whose states may be gapless without changing it."""
+        return jnp.asarray(NO_WINDING) if self.superconductor.is_disordered else super().winding
 
     @property
     def pairing(self) -> Float[Array, "channel"]:
