@@ -24,9 +24,9 @@ from jaxgap.model.disorder import BORN, Disorder
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.selfenergy.local_green import Local, inverse_in_the_open
 
-__all__ = ["Scattered", "normal_scattering", "opened", "scattered", "vertex"]
+__all__ = ["Scattered", "normal_scattering", "opened", "scattered", "scattered_at_any_energy", "vertex"]
 
-Blocks = Complex[Array, "band band *element"]
+Blocks = Complex[Array, "row column *element"]
 
 
 class Scattered(NamedTuple):
@@ -58,18 +58,34 @@ def _around(u: Array, g: Blocks) -> Blocks:
 
 
 def _t_matrix(G: Local, one: Disorder) -> Scattered:
-    size, ones = len(G.g), [1] * (G.g.ndim - 2)
     upper = jnp.concatenate([G.g, -G.f], axis=1)
-    full = jnp.concatenate([upper, jnp.concatenate([-G.f.conj(), -G.g.conj()], axis=1)])
-    one_, nothing = jnp.eye(2 * size).reshape(2 * size, 2 * size, *ones), jnp.zeros((size, size))
-    total = jnp.zeros_like(full)
-    for sign in (1, -1):
-        u, J = one.potential, sign * one.spin
-        U = jnp.block([[u + J, nothing], [nothing, J - u]])
-        T = jnp.einsum("ij...,jk->ik...", inverse_in_the_open(one_ - jnp.einsum("ij,jk...->ik...", U, full)), U)
-        total += (T - U.reshape(*U.shape, *ones)) / 2
-    total = cast(Array, one.density) * total
+    lower = jnp.concatenate([-G.f.conj(), -G.g.conj()], axis=1)
+    total, size = scattered_at_any_energy(jnp.concatenate([upper, lower]), (one,)), len(G.g)
     return Scattered(total[:size, :size], total[:size, size:])
+
+
+def scattered_at_any_energy(G: Blocks, disorder: tuple[Disorder, ...]) -> Blocks:
+    """The same of particles and holes together, where G is no function of g and f: off the imaginary axis. Analytic in G."""
+    total = jnp.zeros_like(G)
+    for one in disorder:
+        for sign in (1, -1):
+            U = _potential(one, sign)
+            U_G = jnp.einsum("ij,jk...->ik...", U, G)
+            if one.kind == BORN:
+                made = jnp.einsum("ij...,jk->ik...", U_G, U)
+            else:
+                unit = jnp.eye(len(G)).reshape(*U.shape, *[1] * (G.ndim - 2))
+                T = jnp.einsum("ij...,jk->ik...", inverse_in_the_open(unit - U_G), U)
+                made = T - U.reshape(unit.shape)
+            total = total + cast(Array, one.density) / 2 * made
+    return total
+
+
+def _potential(one: Disorder, sign: int) -> Array:
+    """u tau_3 +- J tau_0"""
+    u, J = one.potential, sign * one.spin
+    nothing = jnp.zeros_like(u)
+    return jnp.block([[u + J, nothing], [nothing, J - u]])
 
 
 # --- the normal state -------------------------------------------------------------------------------------------------------

@@ -31,9 +31,11 @@ from jaxgap.selfenergy.impurities import opened
 from jaxgap.selfenergy.leading import leading
 from jaxgap.selfenergy.onset import linearised, onset_of
 from jaxgap.selfenergy.pair_breaking import has_closed_form
+from jaxgap.solving.dressed import DressedState
 from jaxgap.solving.labels import has_signs, label_of
 from jaxgap.solving.real_axis import POINTS, ContinuedState, on_real_axis, rounds_of
 from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
+from jaxgap.solving.state import PairedState
 from jaxgap.solving.winding import NO_WINDING
 from jaxgap.spectra.cluster import LocalFunctions
 from jaxgap.spectra.quadrature import Rule
@@ -52,7 +54,9 @@ class RetardedSolution(Solution):
     `sigma_min` is the smallest singular value of d(Delta Z - Phi)/dDelta at the nodes: 0 at T_c. `quadrature_error` is the
     estimated relative error by frequencies beyond the highest. `unstable_amplitude` and `unstable_phase` say whether there is
     such a direction, 1 or 0, not how many; -1: not examined. Spectra are those of the continued self-energy, without cross
-    channels; what needs amplitudes that depend on no frequency (energies, entropy) is refused with a sentence.
+    channels, or of impurities with an instantaneous interaction; what needs amplitudes that depend on no frequency (energies,
+    entropy) is refused with a sentence. With impurities `self_energy` has every pair of bands as a channel, behind the
+    system's.
     """
 
     self_energy: SelfEnergy
@@ -92,26 +96,32 @@ class RetardedSolution(Solution):
             raise InputError(retarded_refused("solution"))
         return on_real_axis(sc, self.T, own.Phi / own.Z, points, rounds_of(sc) if rounds is None else rounds)
 
+    def at_real_energies(self) -> PairedState:
+        """What spectra are made of: continued, or with impurities and an instantaneous interaction solved for at every
+        energy."""
+        sc = cast(RetardedSuperconductor, self.superconductor)
+        return DressedState(sc, self.T, self.pairing) if has_closed_form(sc) else self.continued()
+
     def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> Complex[Array, "band *k"]:
-        return self.continued().green_function(kappa, z)
+        return self.at_real_energies().green_function(kappa, z)
 
     def green_function_at(self, k: Float[Array, "k *axis"], z: Complex[Array, "omega"]) -> Complex[Array, "band k omega"]:
-        return self.continued().green_function_at(k, z)
+        return self.at_real_energies().green_function_at(k, z)
 
     def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
-        return self.continued().local_functions(z)
+        return self.at_real_energies().local_functions(z)
 
     def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
-        return self.continued().local_functions_at(z)
+        return self.at_real_energies().local_functions_at(z)
 
     def normal_green_function(self, z: Complex[Array, ""]) -> Complex[Array, "band"]:
-        return self.continued().normal_green_function(z)
+        return self.at_real_energies().normal_green_function(z)
 
     def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:
-        return self.continued().density_of_states(omega)
+        return self.at_real_energies().density_of_states(omega)
 
     def singular_energies(self) -> Float[Array, "peak"]:
-        return self.continued().singular_energies()
+        return self.at_real_energies().singular_energies()
 
     # --- of mean-field states alone -------------------------------------------------------------------------------------
 
