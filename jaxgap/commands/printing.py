@@ -14,6 +14,7 @@ from jaxgap.observables import branch_minima, branch_names, gap_edges, overlap_m
 from jaxgap.phases.diagram import PhaseDiagram
 from jaxgap.selfenergy.pair_breaking import has_closed_form
 from jaxgap.solving.critical import Onset, lowest_temperature
+from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.beyond_overlap import ROUNDING, pairs_alone_at_fermi_momentum
 
@@ -45,8 +46,13 @@ def gap_lines(s: Solution) -> list[str]:
 
 
 def _edge_lines(s: Solution) -> list[str]:
-    """Where the spectra of a retarded interaction begin; of cross-paired or disordered bands nothing is known of that yet."""
-    if s.superconductor.cross or s.superconductor.is_disordered:
+    """Where the spectra of a retarded interaction begin; of cross-paired bands nothing is known of that yet, and of disordered
+    ones the order parameter is told."""
+    assert isinstance(s, RetardedSolution)
+    if s.superconductor.is_disordered:
+        pairing = zip(s.superconductor.channels, np.asarray(s.pairing), strict=True)
+        return [f"order parameter {name}: {value:+.6f} meV" for name, value in pairing]
+    if s.superconductor.cross:
         return []
     edges = gap_edges(s)
     named = zip(s.superconductor.band_names, np.asarray(edges.edge), np.asarray(edges.error), strict=True)

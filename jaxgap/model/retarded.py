@@ -204,8 +204,9 @@ class RetardedSuperconductor(Superconductor):
             found |= {"the spectrum's omega": (spectrum.omega, 1)}
         for band in self.bands:
             found |= {f"{leaf}[{band.name}]": (getattr(band, leaf), 0) for leaf in band.leaves}
-        for one in self.disorder:
-            found |= {"disorder.density": (one.density, 0), "disorder.u": (one.u, 2), "disorder.J": (one.J, 2)}  # type: ignore[dict-item]
+        for owner, one in zip(self._owners, self.disorder, strict=True):
+            leaves = {"density": 0, "u": 2, "J": 2}
+            found |= {f"{owner}.{leaf}": (getattr(one, leaf), axes) for leaf, axes in leaves.items()}
         return found
 
     # --- paths --------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Disorder as a user gives it: conversion, paths, files, and one sentence for what is wrong."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -104,3 +105,9 @@ def test_bad_input_is_one_sentence(what):
     make, sentence = BAD[what]
     with pytest.raises(jg.InputError, match=sentence):
         make()
+
+
+def test_a_batch_of_one_of_several_kinds_is_told():
+    batched = eqx.tree_at(lambda s: s.disorder[0].density, TWO, jnp.arange(1.0, 3.0))
+    with pytest.raises(jg.InputError, match=r"must be one system .* but got disorder\[0\].density of shape \(2,\)"):
+        jg.solve(batched, 4.0)

@@ -48,6 +48,7 @@ def test_any_mass_and_amplitude_of_one_band():
     assert found.found == pytest.approx([-3.7 * law], abs=3.7 * EXACT)
 
 
+@pytest.mark.slow
 def test_equal_spins_of_two_bands_at_no_distance():
     x = 0.8
     s = np.linalg.svd(np.array([[6.0, 3.0], [3.0, 4.0]]))[1]
@@ -63,6 +64,7 @@ def test_at_a_distance():
         assert bound_states(FULL, J=J).found == pytest.approx([E], abs=5e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [0.0, 10.0])
 def test_a_spin_on_one_band_crosses_zero_at_x_1(d):
     """At nu = 0 f(0) = pi N for any distance and cross amplitude."""
@@ -73,6 +75,7 @@ def test_a_spin_on_one_band_crosses_zero_at_x_1(d):
     assert energies[2] > 0.1
 
 
+@pytest.mark.slow
 def test_a_charge_binds_deep_states_with_the_other_winding():
     """At nu = 0 potentials of any strength bind no state in the lower 60 % of the gap; at nu = 1 they do."""
 
@@ -86,6 +89,7 @@ def test_a_charge_binds_deep_states_with_the_other_winding():
     assert min(lowest(other, v) for v in strengths) < 0.45
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masses", [(1.0, 1.0), (1.0, 0.7)])
 def test_by_brute_force_over_kappa(masses):
     """det(1 - U G) with G integrated over kappa on a fine grid changes its sign at the energy."""

@@ -71,6 +71,7 @@ def test_a_finite_cutoff_raises_it():
     assert found > law(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("x", [0.3, 1.0, 2.5])
 def test_spins_of_any_strength(x):
     alpha = 2 / np.pi * x**2 / (1 + x**2) ** 2
@@ -107,6 +108,7 @@ def test_which_pairs_which_impurities_break(state):
             assert abs(T_c(n, **{leaf: matrix}) / T_c0 - case[f"{leaf}={name}"]) < 1e-12, (leaf, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [0.0, 7.0])
 def test_equal_potentials_are_harmless_at_every_distance(d):
     lam = [[0.3, 0.05, 0.03], [0.05, 0.25, 0.02], [0.03, 0.02, 0.2]]
@@ -120,6 +122,7 @@ def test_one_band_obeys_anderson(kind):
     assert relative_error(dirty, clean) < EXACT
 
 
+@pytest.mark.slow
 def test_interband_scattering_turns_s_plus_minus_into_s_plus_plus():
     found = [float(jg.critical_temperature(two_bands(EFREMOV, G / np.pi, S["s1"]))) for G in (0.0, 10.0, 1e4)]
     np.testing.assert_allclose(found, [56.09, 14.56, 7.23], rtol=4e-4)
@@ -169,6 +172,7 @@ def test_it_agrees_with_the_self_consistent_equations(name):
     assert abs(leading(pair_map(sc, T_c)).value - 1) < 1e-12
 
 
+@pytest.mark.slow
 def test_derivatives_by_finite_differences():
     sc = HARD_ONE
     slope = jax.grad(jg.critical_temperature)(sc)
@@ -187,6 +191,7 @@ def test_the_second_derivative():
     assert float(jax.grad(slope)(0.6)) == pytest.approx((near[1] - near[0]) / 0.002, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_two_kinds_add_and_strong_disorder_leaves_no_superconductivity():
     def of(*densities):
         bands = {"a": {"mu": 500.0}}

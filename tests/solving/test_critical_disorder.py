@@ -18,6 +18,7 @@ def test_of_abrikosov_and_gorkov():
     assert found == pytest.approx(0.140365, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_finite_cutoff_has_it_in_closed_form():
     """lambda ln(1 + omega_c / alpha) = 1."""
     sc = one_band(1.0, J=0.4)
@@ -30,6 +31,7 @@ def test_a_finite_cutoff_has_it_in_closed_form():
     assert float(slope.get("disorder.J[a, a]")) == pytest.approx(-2 * alpha / (2 * np.pi * 0.4**3), rel=1e-8)
 
 
+@pytest.mark.slow
 def test_where_pairs_survive_there_is_none():
     assert np.isinf(jg.critical_disorder(one_band(1.0, u=0.4)))
     assert np.isinf(jg.critical_disorder(two_bands(EFREMOV, 1.0, S["s1"])))

@@ -26,6 +26,7 @@ def spins(a, Delta=1.5):
     return dressed(one_band(a * Delta / (2 * np.pi * 0.2**2), J=0.2), [Delta])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("a", [0.1, 0.5])
 def test_the_gap_of_spins_is_smaller_than_the_order_parameter(a):
     edge = 1.5 * (1 - a ** (2 / 3)) ** 1.5
@@ -40,6 +41,7 @@ def test_gapless_superconductivity(a):
     assert pytest.approx(np.sqrt(1 - a**-2), rel=1e-6) == N
 
 
+@pytest.mark.slow
 def test_abrikosov_and_gorkov_by_another_route():
     """omega / Delta = u (1 - (alpha / Delta) / sqrt(1 - u^2)), N = Re u / sqrt(u^2 - 1), by the roots of a polynomial."""
     a, omega = 0.6, np.array([0.1, 0.9, 1.5, 4.0])
