@@ -50,6 +50,7 @@ from jaxgap.model.contact import contact_from_binding as contact_from_binding
 from jaxgap.model.contact import contact_from_scattering as contact_from_scattering
 from jaxgap.model.contact import contact_interaction as contact_interaction
 from jaxgap.model.couplings import couplings_from_literature as couplings_from_literature
+from jaxgap.model.disorder import Disorder as Disorder
 from jaxgap.model.family import Path as Path
 from jaxgap.model.forms import channel as channel
 from jaxgap.model.forms import smooth as smooth
@@ -77,6 +78,7 @@ from jaxgap.selfenergy.phonon_cone import PhononCone as PhononCone
 from jaxgap.selfenergy.phonon_cone import phonon_cone as phonon_cone
 from jaxgap.solving.critical import critical_temperature as critical_temperature
 from jaxgap.solving.critical import linear_temperatures as linear_temperatures
+from jaxgap.solving.critical_disorder import critical_disorder as critical_disorder
 from jaxgap.solving.critical_filling import critical_temperature_at_density as critical_temperature_at_density
 from jaxgap.solving.curves import GapCurve as GapCurve
 from jaxgap.solving.curves import gap_curve as gap_curve

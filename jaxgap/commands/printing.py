@@ -12,7 +12,9 @@ from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.observables import branch_minima, branch_names, gap_edges, overlap_minima, spectrum_onset
 from jaxgap.phases.diagram import PhaseDiagram
+from jaxgap.selfenergy.pair_breaking import has_closed_form
 from jaxgap.solving.critical import Onset, lowest_temperature
+from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution
 from jaxgap.spectra.beyond_overlap import ROUNDING, pairs_alone_at_fermi_momentum
 
@@ -44,7 +46,12 @@ def gap_lines(s: Solution) -> list[str]:
 
 
 def _edge_lines(s: Solution) -> list[str]:
-    """Where the spectra of a retarded interaction begin; of cross-paired bands that of all together."""
+    """Where the spectra of a retarded interaction begin, of cross-paired bands all together; of disordered ones their order
+    parameter."""
+    assert isinstance(s, RetardedSolution)
+    if s.superconductor.is_disordered:
+        pairing = zip(s.superconductor.channels, np.asarray(s.pairing), strict=True)
+        return [f"order parameter {name}: {value:+.6f} meV" for name, value in pairing]
     if s.superconductor.cross:
         onset = spectrum_onset(s)
         error = f"numbers of points of its continuation differ by {float(onset.error):.1e} meV"
@@ -106,16 +113,23 @@ def print_critical(sc: Superconductor, found: Onset, derivatives: dict[str, floa
     _print_derivatives(sc, derivatives)
 
 
+LEAVES = ("lam", "mu_star", "omega_c", "mode", "disorder")
+"""Of a retarded interaction that T_c depends on."""
+
+
 def print_retarded(sc: RetardedSuperconductor, T_c: float, derivatives: dict[str, float]) -> None:
     """T_c of Eliashberg's equations, what the spectrum is, and what T_c depends on."""
+    closed = has_closed_form(sc)
     if T_c == 0.0:
-        console.print("The normal state is stable down to the temperature that 65536 Matsubara frequencies resolve: T_c = 0.")
+        lowest = "at every temperature" if closed else "down to the temperature that 65536 Matsubara frequencies resolve"
+        console.print(f"The normal state is stable {lowest}: T_c = 0.")
         return
-    console.print(f"T_c = {T_c:.6f} K (Eliashberg's equations, {sc.frequencies} Matsubara frequencies)")
-    if len(sc.bands) == 1 and isinstance(sc.spectra[0], EliashbergFunction):
+    how = "digammas of disorder" if closed else f"Eliashberg's equations, {sc.frequencies} Matsubara frequencies"
+    console.print(f"T_c = {T_c:.6f} K ({how})")
+    if len(sc.bands) == 1 and sc.spectra and isinstance(sc.spectra[0], EliashbergFunction):
         lam, omega_log, omega_2 = (float(moment) for moment in moments(sc.spectra[0]))
         console.print(f"lambda = {lam:.6g}, omega_log = {omega_log:.6g} meV, omega_2 = {omega_2:.6g} meV")
-    shown = {path: slope for path, slope in derivatives.items() if path.startswith(("lam", "mu_star", "omega_c", "mode"))}
+    shown = {path: slope for path, slope in derivatives.items() if path.startswith(LEAVES)}
     _print_derivatives(sc, shown)
 
 

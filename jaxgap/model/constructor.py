@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from jaxgap.model.band import Band, check_in_k_space
 from jaxgap.model.band_superconductor import BandSuperconductor, check_values
 from jaxgap.model.couplings import BARE, CONVENTIONS, canonical_channel, channel_names
+from jaxgap.model.disorder import SHELL_BREAKS_ANDERSON, Disorder, disorder_of
 from jaxgap.model.interaction import Interaction, MatsubaraCutoff, Retarded, Shell, Spectrum, lambda_of, spectrum_of
 from jaxgap.model.parabolic import ContactBand, ParabolicBand, parabolic_band
 from jaxgap.model.retarded import RetardedSuperconductor
@@ -36,6 +37,7 @@ def superconductor(
     convention: Any = None,
     density: Any = None,
     interaction: Interaction | None = None,
+    disorder: object = None,
 ) -> Superconductor:
     """A `Superconductor` from numbers: the one place where they are converted and checked.
 
@@ -57,6 +59,8 @@ def superconductor(
             bands are then offsets from each other. Couplings `lam` count at the mus given.
         interaction: instead of `Omega`, what else electrons attract each other by: a `MatsubaraCutoff`, or a `Retarded` one, by
             phonons, whose spectra may say `lam` (`jaxgap.model.interaction`).
+        disorder: impurities, a `Disorder` or a list of several kinds (`jaxgap.model.disorder`), with a `MatsubaraCutoff` or a
+            `Retarded` interaction.
 
     Raises:
         InputError: one sentence that names the argument, what it must be, and the value it had.
@@ -75,7 +79,9 @@ def superconductor(
         for name, value in (("Omega", Omega), ("cutoff", cutoff), ("g", g), ("density", density)):
             check(value is None, name, "be left out with such an `interaction`", repr(value))
         lam = _couplings(lam, interaction, order)
-        return _retarded(bands, lam, interaction, pairs, channels, dimension, convention or "mean")
+        impurities = disorder_of(disorder, tuple(names))
+        return _retarded(bands, lam, interaction, pairs, channels, dimension, convention or "mean", impurities)
+    check(disorder is None, "disorder", SHELL_BREAKS_ANDERSON, "it with a shell")
     coupling, lam = _either(("lam", lam), ("g", g))
     width, Omega = _either(("Omega", Omega), ("cutoff", cutoff))
     lam, Omega = jnp.asarray(_numbers(coupling, lam)), jnp.asarray(_numbers(width, Omega))
@@ -142,6 +148,7 @@ def _retarded(
     channels: Any,
     dimension: Any,
     convention: Any,
+    disorder: tuple[Disorder, ...],
 ) -> RetardedSuperconductor:
     """The superconductor of an interaction that is no shell."""
     assert isinstance(interaction, MatsubaraCutoff | Retarded)
@@ -169,6 +176,7 @@ def _retarded(
         dimension=dimension,
         convention=convention,
         density=None,
+        disorder=disorder,
     )
     sc.check()
     return sc

@@ -5,7 +5,8 @@ which this does not have and refuses with a sentence; so no function of a static
 oversight, and none of them has to ask which it is.
 
 Its leaves have paths: `lam[sigma, pi]`, `mu_star[sigma, pi]`, `omega_c`, `odd`, `mode[0]` (the frequency of a mode, of one
-spectrum for all channels), and of bands `mu[sigma]`, `mass[sigma]`.
+spectrum for all channels), and of bands `mu[sigma]`, `mass[sigma]`; with impurities (`jaxgap.model.disorder`)
+`disorder.density`, `disorder.u[sigma, pi]` and `disorder.J[sigma, pi]`, of several kinds `disorder[0].density` and so on.
 """
 
 import re
@@ -21,6 +22,7 @@ from jaxtyping import Array, Float, Shaped
 from jaxgap.model.band import Band, density_of_states
 from jaxgap.model.band_superconductor import bands_table, linked_bands
 from jaxgap.model.couplings import canonical_channel, channel_densities, channel_names
+from jaxgap.model.disorder import Disorder, Place, check_disorder, disorder_tables, place_of, places
 from jaxgap.model.interaction import Interaction, MatsubaraCutoff, Modes, Retarded, Spectrum, form_of
 from jaxgap.model.interaction_tables import interaction_table
 from jaxgap.model.parabolic import ParabolicBand
@@ -55,6 +57,7 @@ class RetardedSuperconductor(Superconductor):
         which: the index of the spectrum of every pair of channels (static).
         frequencies: how many Matsubara frequencies there are, or None (static).
         cross, dimension, convention: as of a `BandSuperconductor` (static).
+        disorder: kinds of impurities; none: a clean system.
     """
 
     bands: tuple[Band, ...]
@@ -70,6 +73,7 @@ class RetardedSuperconductor(Superconductor):
     convention: str = eqx.field(static=True)
     density: None
     """Its bands have no edges, hence no density."""
+    disorder: tuple[Disorder, ...] = ()
 
     # --- what a superconductor is -------------------------------------------------------------------------------------------
 
@@ -89,6 +93,10 @@ class RetardedSuperconductor(Superconductor):
     @property
     def is_retarded(self) -> bool:
         return True
+
+    @property
+    def is_disordered(self) -> bool:
+        return len(self.disorder) > 0
 
     @property
     def Omega(self) -> Float[Array, ""]:
@@ -196,6 +204,9 @@ class RetardedSuperconductor(Superconductor):
             found |= {"the spectrum's omega": (spectrum.omega, 1)}
         for band in self.bands:
             found |= {f"{leaf}[{band.name}]": (getattr(band, leaf), 0) for leaf in band.leaves}
+        for owner, one in zip(self._owners, self.disorder, strict=True):
+            leaves = {"density": 0, "u": 2, "J": 2}
+            found |= {f"{owner}.{leaf}": (getattr(one, leaf), axes) for leaf, axes in leaves.items()}
         return found
 
     # --- paths --------------------------------------------------------------------------------------------------------------
@@ -207,7 +218,22 @@ class RetardedSuperconductor(Superconductor):
         repulsion = () if self.mu_star is None else tuple(f"mu_star{pair}" for pair in pairs)
         bands = tuple(f"{leaf}[{band.name}]" for band in self.bands for leaf in band.leaves)
         modes = tuple(f"mode[{k}]" for k in range(self._modes))
-        return (*(() if self.omega_c is None else ("omega_c",)), "odd", *bands, *modes, *(f"lam{p}" for p in pairs), *repulsion)
+        couplings = (*(f"lam{p}" for p in pairs), *repulsion)
+        return (*(() if self.omega_c is None else ("omega_c",)), "odd", *bands, *modes, *couplings, *self._impurities)
+
+    @property
+    def _owners(self) -> list[str]:
+        kinds = len(self.disorder)
+        return ["disorder"] if kinds == 1 else [f"disorder[{k}]" for k in range(kinds)]
+
+    @property
+    def _impurities(self) -> tuple[str, ...]:
+        """The paths of the disorder's numbers."""
+        kinds = len(self.disorder)
+        return tuple(place.path(self.band_names, kinds > 1) for place in places(kinds, len(self.bands)))
+
+    def _place(self, path: str) -> Place | None:
+        return place_of(path, len(self.disorder), self.band_names) if isinstance(path, str) else None
 
     @property
     def _modes(self) -> int:
@@ -216,6 +242,8 @@ class RetardedSuperconductor(Superconductor):
         return self.spectra[0].omega.shape[-1] if one else 0
 
     def canonical(self, path: str) -> str:
+        if place := self._place(path):
+            return place.path(self.band_names, len(self.disorder) > 1)
         match = _PATH.match(path) if isinstance(path, str) else None
         leaf, index = (match["leaf"], (match["index"] or "").strip()) if match else ("", "")
         if leaf in ("lam", "mu_star") and index.count(",") == 1:
@@ -223,7 +251,9 @@ class RetardedSuperconductor(Superconductor):
         written = f"{leaf}[{index}]" if index else leaf
         if written not in self.paths:
             shown = [p for p in self.paths if not p.startswith(("lam[", "mu_star["))]
-            matrices = ["lam[channel, channel]", *["mu_star[channel, channel]"] * (self.mu_star is not None)]
+            shown = [p for p in shown if ".u[" not in p and ".J[" not in p]
+            matrices = [f"{owner}.{leaf}[band, band]" for owner in self._owners for leaf in "uJ"]
+            matrices += ["lam[channel, channel]", *["mu_star[channel, channel]"] * (self.mu_star is not None)]
             raise InputError(
                 f"Unknown path `{path}`: the paths of this system are {', '.join(f'`{p}`' for p in [*shown, *matrices])} with "
                 f"the channels {', '.join(self.channels)}."
@@ -242,11 +272,15 @@ class RetardedSuperconductor(Superconductor):
         return sc
 
     def unit(self, path: str) -> str:
+        if place := self._place(path):
+            return "1" if place.pair is None else "meV"
         leaf = self.canonical(path).partition("[")[0]
         return {"mass": "electron mass", "omega_c": "meV", "mode": "meV", "mu": "meV"}.get(leaf, "1")
 
     def _access(self, path: str) -> Access:
         """(getter, setter) of the leaf at `path`."""
+        if place := self._place(path):
+            return (lambda s: place.get(s.disorder)), (lambda s, v: replace(s, disorder=place.set(s.disorder, v)))
         leaf, _, index = self.canonical(path).rstrip("]").partition("[")
         if leaf in ("omega_c", "odd"):
             return (lambda s: getattr(s, leaf)), (lambda s, v: eqx.tree_at(lambda t: getattr(t, leaf), s, v))
@@ -293,6 +327,19 @@ class RetardedSuperconductor(Superconductor):
             for band in (self.bands[i], self.bands[j]):
                 check(isinstance(band, ParabolicBand), f"bands.{band.name}", "be parabolic to pair across", type(band).__name__)
         check(not self.cross or self.dimension == 2, "dimension", "be 2 for retarded cross-band pairing", self.dimension)
+        self._check_disorder()
+
+    def _check_disorder(self) -> None:
+        for k, one in enumerate(self.disorder):
+            check_disorder(one, "disorder" if len(self.disorder) == 1 else f"disorder[{k}]")
+        if not self.disorder:
+            return
+        check(self.dimension == 2, "dimension", "be 2 for disorder", self.dimension)
+        for band in self.bands:
+            check(isinstance(band, ParabolicBand), f"bands.{band.name}", "be parabolic for disorder", type(band).__name__)
+        masses = [float(band.tangent[0]) for band in self.bands]
+        one_sign = "be of one sign in all bands for disorder (a pocket that pairs alone counts by |m|, its density of states)"
+        check(len({np.sign(mass) for mass in masses}) == 1, "mass", one_sign, masses)
 
     def table(self) -> dict[str, Any]:
         """The arguments of `superconductor`."""
@@ -304,6 +351,7 @@ class RetardedSuperconductor(Superconductor):
             "lam": np.asarray(self.lam).tolist(),
             "bands": bands_table(self.bands),
             "interaction": interaction_table(self.interaction),
+            **({"disorder": disorder_tables(self.disorder)} if self.disorder else {}),
         }
 
     def __str__(self) -> str:
@@ -318,6 +366,7 @@ class RetardedSuperconductor(Superconductor):
         if self.omega_c is not None:
             lines += [f"  omega_c = {float(self.omega_c):g} meV"]
         lines += [f"  band {band}" for band in self.bands]
+        lines += [f"  {one}" for one in self.disorder]
         width = max(len(name) for name in self.channels)
         for title, matrix in (("lambda", self.lam), ("mu*", self.mu_star)):
             if matrix is not None:

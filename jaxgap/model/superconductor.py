@@ -27,6 +27,7 @@ __all__ = [
     "Cluster",
     "Superconductor",
     "check_known_mu",
+    "check_clean",
     "check_one_system",
     "check_static",
     "retarded_refused",
@@ -130,6 +131,11 @@ class Superconductor(eqx.Module):
     @property
     def is_retarded(self) -> bool:
         """Whether amplitudes depend on the frequency, so that a state is a self-energy: what knows static ones refuses it."""
+        return False
+
+    @property
+    def is_disordered(self) -> bool:
+        """Whether there are impurities (`jaxgap.model.disorder`), which a clean state's formulas don't know."""
         return False
 
     @property
@@ -274,6 +280,12 @@ def retarded_refused(name: str) -> str:
         "have a static interaction for this (`solve`, `solutions`, `critical_temperature`, sweeps and fits know retarded ones)",
         "a retarded one",
     )
+
+
+def check_clean(sc: "Superconductor", name: str = "sc") -> None:
+    """Raise `InputError` if there are impurities: what does not know them must not answer as if there were none."""
+    wanted = "have no disorder for this (`critical_temperature`, `solve` and its free energy know it)"
+    check(not sc.is_disordered, name, wanted, "a system with disorder")
 
 
 def check_one_system(sc: object, function: str, name: str = "sc", retarded: bool = False) -> None:

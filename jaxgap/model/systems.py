@@ -1,8 +1,9 @@
 """Files of systems: TOML, exact to the last bit, of bands or of a lattice.
 
 A file of bands has the arguments of `jaxgap.superconductor`: Omega (or cutoff), bands, lam (or g) and, if wanted, cross,
-channels, dimension, convention, density; instead of Omega a table `[interaction]` (`jaxgap.model.interaction_tables`). That of
-a lattice has one table, `[lattice]` (`jaxgap.model.lattice_tables`).
+channels, dimension, convention, density; instead of Omega a table `[interaction]` (`jaxgap.model.interaction_tables`), and with
+it, if wanted, `[disorder]`, or several `[[disorder]]` (`jaxgap.model.disorder`). That of a lattice has one table, `[lattice]`
+(`jaxgap.model.lattice_tables`).
 """
 
 import tomllib
@@ -13,6 +14,7 @@ from typing import Any
 import tomli_w
 
 from jaxgap.model.constructor import superconductor
+from jaxgap.model.disorder import disorder_from
 from jaxgap.model.files import read_text, write_files
 from jaxgap.model.interaction_tables import interaction_from, with_spectra
 from jaxgap.model.lattice_tables import lattice_from
@@ -23,7 +25,20 @@ from jaxgap.numerics.checks import InputError, check
 
 __all__ = ["from_table", "from_toml", "load", "save", "to_toml", "with_files"]
 
-_KEYS = {"Omega", "cutoff", "density", "dimension", "convention", "cross", "channels", "lam", "g", "bands", "interaction"}
+_KEYS = {
+    "Omega",
+    "cutoff",
+    "density",
+    "dimension",
+    "convention",
+    "cross",
+    "channels",
+    "lam",
+    "g",
+    "bands",
+    "interaction",
+    "disorder",
+}
 
 
 FILES = (("dos", read_table, ("energy", "density")),)
@@ -66,6 +81,8 @@ def _of_bands(table: Mapping[str, Any]) -> Superconductor:
         raise InputError(f"the key `{missing[0]}` is missing.")
     if not isinstance(table["bands"], Mapping):
         raise InputError("`bands` must be a table such as [bands.alpha] with mu and mass.")
+    if "disorder" in table:
+        table = {**table, "disorder": disorder_from(table["disorder"])}
     if "interaction" in table:
         return superconductor(**{**table, "interaction": interaction_from(table["interaction"])})
     return superconductor(**table)

@@ -31,6 +31,9 @@ from jaxgap.observables.gaps import excitation_gaps as excitation_gaps
 from jaxgap.observables.gaps import fermi_momentum_gaps as fermi_momentum_gaps
 from jaxgap.observables.gaps import gapless_excess as gapless_excess
 from jaxgap.observables.gaps import overlap_minima as overlap_minima
+from jaxgap.observables.impurity import BoundStates as BoundStates
+from jaxgap.observables.impurity import bound_states as bound_states
+from jaxgap.observables.impurity import impurity_density_of_states as impurity_density_of_states
 from jaxgap.observables.nmr import relaxation_rate as relaxation_rate
 from jaxgap.observables.orbital_pairing import BandBasis as BandBasis
 from jaxgap.observables.orbital_pairing import band_basis as band_basis

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor, check_clean
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
 from jaxgap.observables.quantity import Need, Quantity
@@ -46,12 +46,13 @@ def gap_edges(solution: Solution) -> GapEdges:
     """Gap edges [meV] of a solution without cross channels, with an estimate of their error.
 
     Raises:
-        InputError: if the solution is of a static interaction (`excitation_gaps` is its gaps), or has cross channels; if there
-            are fewer than 60 Matsubara frequencies.
+        InputError: if the solution is of a static interaction (`excitation_gaps` is its gaps), has cross channels or disorder;
+            if there are fewer than 60 Matsubara frequencies.
     """
     check(isinstance(solution, RetardedSolution), "solution", "have a retarded interaction", type(solution).__name__)
     assert isinstance(solution, RetardedSolution)
     sc = cast(RetardedSuperconductor, solution.superconductor)
+    check_clean(sc, "solution")
     check(not sc.cross, "solution", "have no cross channels for its edges", ", ".join(sc.channels[len(sc.bands) :]))
     N = sc.frequencies or FREQUENCIES
     check(OTHER_POINTS <= N, "solution", f"have at least {OTHER_POINTS} frequencies", N)

@@ -12,6 +12,8 @@ The tensor of couplings is one for W, X and Phi: a boson that turns pairs of a b
 bands in the normal state, too (W_12). A distance of the bands makes A, odd in frequency and in the exchange of the bands
 (Black-Schaffer and Balatsky, Phys. Rev. B 88, 104514 (2013)), which V_a = odd V_33 feeds.
 
+Impurities (`jaxgap.selfenergy.impurities`) add to W, X, Phi and A what they make of g and f at the same frequency.
+
 Derived for jaxgap; checked by quadrature over kappa. The unknowns are W - omega, X, Phi and A at the nodes of the compressed
 grid: g and f are local in frequency, so that the Jacobian is a product of sums over frequencies with small matrices. The free
 energy is
@@ -20,15 +22,16 @@ energy is
           - \mathrm{Re} \sum_{ij} \Phi_{ij} f_{ij} \}, \qquad \Sigma = X - i W, \quad \ln\det = \pi \sum_s |\mathrm{Im} k_s|
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Inexact
+from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.selfenergy.eliashberg import Equations
+from jaxgap.selfenergy.impurities import normal_scattering, scattered
 from jaxgap.selfenergy.local_green import Local, imaginary_sign, local_green_function, local_matrix
 from jaxgap.selfenergy.matsubara import Kernels
 
@@ -40,8 +43,13 @@ __all__ = [
     "cross_residual",
     "cross_step",
     "cross_step_at",
+    "dressed_step",
+    "impurity_parts",
     "normal_parts",
 ]
+
+DRESSING = 3
+"""Newton steps of every frequency by itself."""
 
 
 class Parts(NamedTuple):
@@ -115,7 +123,10 @@ def green_functions(parts: Parts, omega: Float[Array, "node"], sc: RetardedSuper
 
 def densities(parts: Parts, omega: Float[Array, "node"], sc: RetardedSuperconductor) -> Parts:
     """-Im g_c, Re g_c, Re f_c and Im (f_12 - f_21), in units of pi N_c: the first is 1 of a normal band."""
-    g, f = green_functions(parts, omega, sc)
+    return _densities(green_functions(parts, omega, sc), sc)
+
+
+def _densities(G: Local, sc: RetardedSuperconductor) -> Parts:
     bands = np.arange(len(sc.bands))
     i, j = (np.array([pair[k] for pair in sc.cross], int) for k in (0, 1))
 
@@ -123,8 +134,33 @@ def densities(parts: Parts, omega: Float[Array, "node"], sc: RetardedSuperconduc
         return jnp.concatenate([G[bands, bands], G[i, j] + G[j, i]])
 
     unit = jnp.pi * sc.N[:, None]
-    both, odd = of_channels(g) / unit, jnp.imag(f[i, j] - f[j, i]) / unit[len(bands) :]
-    return Parts(-jnp.imag(both), jnp.real(both), jnp.real(of_channels(f) / unit), odd)
+    both, odd = of_channels(G.g) / unit, jnp.imag(G.f[i, j] - G.f[j, i]) / unit[len(bands) :]
+    return Parts(-jnp.imag(both), jnp.real(both), jnp.real(of_channels(G.f) / unit), odd)
+
+
+def impurity_parts(parts: Parts, omega: Float[Array, "node"], sc: RetardedSuperconductor) -> Parts:
+    """What impurities make of the Green's functions of a self-energy."""
+    return _by_impurities(green_functions(parts, omega, sc), sc)
+
+
+def _by_impurities(G: Local, sc: RetardedSuperconductor) -> Parts:
+    """What impurities make of Green's functions, at the same frequency."""
+    normal, Phi = scattered(G, sc.disorder)
+    i, j = _elements(sc)
+    odd = jnp.imag(Phi[i, j])[len(sc.bands) :]
+    return Parts(-jnp.imag(normal[i, j]), jnp.real(normal[i, j]), jnp.real(Phi[i, j]), odd)
+
+
+def _elements(sc: RetardedSuperconductor) -> tuple[np.ndarray, np.ndarray]:
+    """The two bands of every channel."""
+    pairs = np.array([*((i, i) for i in range(len(sc.bands))), *sc.cross])
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _local(x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Equations) -> tuple[Array, Array | None]:
+    """(densities, what impurities make) of a self-energy, both flat; without impurities not the second."""
+    G = green_functions(parts_of(x, sc), E.K.omega, sc)
+    return _densities(G, sc).flat, _by_impurities(G, sc).flat if sc.is_disordered else None
 
 
 # --- the equations ----------------------------------------------------------------------------------------------------------
@@ -132,14 +168,35 @@ def densities(parts: Parts, omega: Float[Array, "node"], sc: RetardedSuperconduc
 
 def cross_step(x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Equations) -> Float[Array, "part node"]:
     """The self-energy that the Green's functions of a self-energy make."""
-    return cross_step_at(x, sc, E, E.K)
+    sources, scattering = _local(x, sc, E)
+    own = _made_by_pairs(parts_of(sources, sc), sc, E, E.K)
+    return own if scattering is None else own + scattering
 
 
 def cross_step_at(
     x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Equations, at: Kernels
 ) -> Float[Array, "part row"]:
-    """The same at other frequencies: those whose sums `at` are."""
-    made = densities(parts_of(x, sc), E.K.omega, sc)
+    """What the interaction makes at other frequencies: those whose sums `at` are."""
+    return _made_by_pairs(densities(parts_of(x, sc), E.K.omega, sc), sc, E, at)
+
+
+def dressed_step(x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Equations) -> Float[Array, "part node"]:
+    """The same, with the self-energy of impurities that belongs to what the interaction makes: plain iterations of strong
+    scattering would crawl, or end in the normal state."""
+    if not sc.is_disordered:
+        return cross_step(x, sc, E)
+    own = _made_by_pairs(parts_of(_local(x, sc, E)[0], sc), sc, E, E.K)
+
+    def nearer(_: Int[Array, ""], y: Float[Array, "part node"]) -> Float[Array, "part node"]:
+        scattering = impurity_parts(parts_of(y, sc), E.K.omega, sc).flat
+        slope = _local_derivatives(y, sc, E)[1]
+        rest = jnp.eye(len(y)) - jnp.moveaxis(cast(Array, slope), -1, 0)
+        return y - jnp.linalg.solve(rest, (y - own - scattering).T[..., None])[..., 0].T
+
+    return jax.lax.fori_loop(0, DRESSING, nearer, x)
+
+
+def _made_by_pairs(made: Parts, sc: RetardedSuperconductor, E: Equations, at: Kernels) -> Float[Array, "part row"]:
     odd, even = (lambda f, K=K: jnp.einsum("scd,snk,dk->cn", E.lam, K, f) for K in (at.odd, at.even))
     bands = jnp.arange(len(sc.channels)) < len(sc.bands)
     tail = jnp.einsum("scd,sn,d->cn", E.lam, at.tail, bands.astype(float))
@@ -170,23 +227,29 @@ def _sums(sc: RetardedSuperconductor, E: Equations) -> Float[Array, "part part n
 
 def _local_derivatives(
     x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Equations
-) -> Float[Array, "part part node"]:
-    """d densities / d self-energy, [density, part, node]: small matrices, one for every frequency."""
+) -> tuple[Float[Array, "part part node"], Float[Array, "part part node"] | None]:
+    """d densities / d self-energy, [density, part, node], and the same of what impurities make: small matrices, one for every
+    frequency."""
 
-    def along(direction: Float[Array, "part"]) -> Float[Array, "part node"]:
-        def made(y: Float[Array, "part node"]) -> Float[Array, "part node"]:
-            return densities(parts_of(y, sc), E.K.omega, sc).flat
+    def along(direction: Float[Array, "part"]) -> tuple[Array, Array | None]:
+        change: tuple[Array, Array | None] = jax.jvp(
+            lambda y: _local(y, sc, E), (x,), (direction[:, None] * jnp.ones_like(x),)
+        )[1]
+        return change
 
-        return jax.jvp(made, (x,), (direction[:, None] * jnp.ones_like(x),))[1]
-
-    return jax.vmap(along, out_axes=1)(jnp.eye(len(x)))
+    response: tuple[Array, Array | None] = jax.vmap(along, out_axes=1)(jnp.eye(len(x)))
+    return response
 
 
 def cross_jacobian(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> Float[Array, "n n"]:
     """d residual / d x."""
     sc, E = theta
     rows = x.reshape(-1, len(E.K.omega))
-    made = jnp.einsum("aonk,obk->anbk", _sums(sc, E), _local_derivatives(rows, sc, E))
+    response, scattering = _local_derivatives(rows, sc, E)
+    made = jnp.einsum("aonk,obk->anbk", _sums(sc, E), response)
+    if scattering is not None:
+        nodes = np.arange(rows.shape[1])
+        made = made.at[:, nodes, :, nodes].add(jnp.moveaxis(scattering, -1, 0))
     return jnp.eye(len(x)) - made.reshape(len(x), len(x))
 
 
@@ -194,16 +257,25 @@ def cross_jacobian(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Eq
 
 
 def normal_parts(sc: RetardedSuperconductor, E: Equations) -> Parts:
-    """The normal state's self-energy: g = -i pi N_i there, whatever the distances and hybridisations."""
+    """The normal state's self-energy: g = -i pi N_i there, whatever the distances and hybridisations of masses of one sign."""
     bands = (jnp.arange(len(sc.channels)) < len(sc.bands)).astype(float)
     W = jnp.einsum("scd,sn,d->cn", E.lam, E.K.normal, bands)
-    return Parts(W, jnp.zeros_like(W), jnp.zeros_like(W), jnp.zeros((len(sc.cross), W.shape[1])))
+    nothing = Parts(W, jnp.zeros_like(W), jnp.zeros_like(W), jnp.zeros((len(sc.cross), W.shape[1])))
+    if not sc.is_disordered:
+        return nothing
+    own = normal_scattering(sc)[*_elements(sc)][:, None]
+    return nothing._replace(W=W - jnp.imag(own), X=nothing.X + jnp.real(own))
 
 
 def cross_linearised_map(sc: RetardedSuperconductor, E: Equations) -> Float[Array, "n n"]:
-    """The map of small Phi and A to themselves, whose eigenvalue is 1 at T_c."""
+    """The map of small Phi and A to themselves, whose eigenvalue is 1 at T_c: of what is not made by impurities, which add at
+    every frequency S + S^2 + ... = S / (1 - S) to it. So their eigenvalues, near 1, are no ones of the map."""
     some = slice(2 * len(sc.channels), None)
-    response = _local_derivatives(normal_parts(sc, E).flat, sc, E)[some, some]
+    response, scattering = _local_derivatives(normal_parts(sc, E).flat, sc, E)
+    response = response[some, some]
+    if scattering is not None:
+        rest = jnp.eye(len(response))[:, :, None] - scattering[some, some]
+        response = jnp.moveaxis(jnp.moveaxis(response, -1, 0) @ jnp.linalg.inv(jnp.moveaxis(rest, -1, 0)), 0, -1)
     made = jnp.einsum("aonk,obk->anbk", _sums(sc, E)[some, some], response)
     return made.reshape(made.shape[0] * made.shape[1], -1)
 

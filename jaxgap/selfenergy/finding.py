@@ -1,8 +1,9 @@
 r"""One self-energy that solves Eliashberg's equations: found from a start, judged, and differentiable.
 
 Bands without cross channels are solved for Delta_i(n) (`jaxgap.selfenergy.eliashberg`), cross-paired ones for W, X, Phi and A
-(`jaxgap.selfenergy.cross_pairs`). Both from above: a few plain iterations come down monotonically, then Newton's method, or,
-with cross channels, accelerated iterations, which need no matrix of all unknowns.
+(`jaxgap.selfenergy.cross_pairs`), and so are bands with impurities, every pair of which is a channel of the self-energy
+(`jaxgap.selfenergy.impurities.opened`). Both from above: a few plain iterations come down monotonically, then Newton's method,
+or, with cross channels, accelerated iterations, which need no matrix of all unknowns.
 """
 
 from typing import NamedTuple
@@ -26,6 +27,8 @@ from jaxgap.selfenergy.cross_pairs import (
     cross_linearised_map,
     cross_residual,
     cross_step,
+    dressed_step,
+    impurity_parts,
     normal_parts,
     parts_of,
 )
@@ -41,7 +44,7 @@ from jaxgap.selfenergy.eliashberg import (
 )
 from jaxgap.selfenergy.leading import leading
 
-__all__ = ["Found", "SelfEnergy", "energy_of", "found", "map_at_onset"]
+__all__ = ["Found", "SelfEnergy", "energy_of", "found", "made_by_pairs", "map_at_onset"]
 
 PLAIN = 8
 """Plain iterations before Newton's method."""
@@ -90,24 +93,40 @@ class Found(NamedTuple):
     unstable_phase: Int[Array, ""]
 
 
+def _has_matrices(sc: RetardedSuperconductor) -> bool:
+    """Whether self-energies are matrices between the bands, and the unknowns."""
+    return bool(sc.cross) or sc.is_disordered
+
+
 def map_at_onset(sc: RetardedSuperconductor, E: Equations) -> Float[Array, "n n"]:
     """The linearised equations, on Delta, or on Phi and A, of every channel at every node."""
-    return cross_linearised_map(sc, E) if sc.cross else linearised_map(E)
+    return cross_linearised_map(sc, E) if _has_matrices(sc) else linearised_map(E)
 
 
 def found(
     sc: RetardedSuperconductor, E: Equations, start: Float[Array, "channel node"], exists: Bool[Array, ""] | bool
 ) -> Found:
     """The state near `start` [meV]; the normal one where none `exists`."""
-    return (_found_across if sc.cross else _found_alone)(sc, E, start, exists)
+    return (_found_across if _has_matrices(sc) else _found_alone)(sc, E, start, exists)
 
 
 def energy_of(state: SelfEnergy, sc: RetardedSuperconductor, E: Equations) -> Float[Array, ""]:
     """The free energy of a solution, relative to the normal state."""
-    if not sc.cross:
+    if not _has_matrices(sc):
         return free_energy(state.Phi / state.Z, E, sc.band_densities)
+    return cross_free_energy(_parts(state, sc), sc, E)
+
+
+def made_by_pairs(state: SelfEnergy, sc: RetardedSuperconductor) -> Float[Array, "channel"]:
+    """Phi at the lowest frequency, less what impurities add to it [meV]."""
+    lowest = jax.tree.map(lambda part: part[..., :1], state)
+    own = lowest.Phi - impurity_parts(_parts(lowest, sc), lowest.omega, sc).Phi if sc.is_disordered else lowest.Phi
+    return own[:, 0]
+
+
+def _parts(state: SelfEnergy, sc: RetardedSuperconductor) -> Parts:
     bare = jnp.zeros_like(state.W).at[: len(sc.bands)].set(state.omega)
-    return cross_free_energy(Parts(state.W - bare, state.X, state.Phi, state.A), sc, E)
+    return Parts(state.W - bare, state.X, state.Phi, state.A)
 
 
 # --- without cross channels -------------------------------------------------------------------------------------------------
@@ -155,7 +174,7 @@ def _found_across(
     fixed, system, floor = jax.lax.stop_gradient((E, sc, sc.small))
     normal = normal_parts(sc, E)
     x = jax.lax.stop_gradient(normal)._replace(Phi=start).flat
-    x = jax.lax.fori_loop(0, PLAIN_ACROSS, lambda _, y: cross_step(y, system, fixed), x)
+    x = jax.lax.fori_loop(0, PLAIN_ACROSS, lambda _, y: dressed_step(y, system, fixed), x)
     root = _root_across(x.ravel(), (system, fixed))
     Phi = parts_of(root.x.reshape(x.shape), sc).Phi
     vanished = (jnp.sqrt(jnp.sum(Phi * Phi)) <= floor) | ~jnp.asarray(exists)
@@ -179,7 +198,10 @@ def _found_across(
 
 
 def _root_across(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> Root:
-    """Accelerated iterations; where they do not converge, Newton's method, whose matrices are large."""
+    """Accelerated iterations; where they do not converge, Newton's method, whose matrices are large. With impurities Newton's
+    method alone: iterations of strong scattering crawl."""
+    if theta[0].is_disordered:
+        return newton(_newton_across, x, theta)
     fast = accelerated(_step_across, x, theta, RESIDUAL_TOLERANCE)
     found = newton(_newton_across, x, theta, jnp.where(fast.converged, 0, MAX_STEPS))
     x = jnp.where(fast.converged, fast.x, found.x)

@@ -22,12 +22,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Inexact
 
-__all__ = ["Local", "imaginary_sign", "inverse_in_the_open", "local_green_function", "local_matrix", "shell_green_function"]
+__all__ = [
+    "Local",
+    "imaginary_sign",
+    "inverse_in_the_open",
+    "local_green_function",
+    "local_matrix",
+    "shell_green_function",
+    "sign_at_any_energy",
+]
 
 STEPS = 14
 """Of Newton for the sign of more than two bands; all but the last `UNSCALED` are scaled by (|S^-1| / |S|)^(1/2)."""
 UNSCALED = 5
 """Newton's own steps, which square the error; each also doubles the digits of derivatives (Kenney and Laub 1991)."""
+LONG = 24
+"""The same near the real axis."""
 CUBIC = 3
 """Newton steps at the end of the trigonometric root of the cubic, through which derivatives go: after k of them those of order
 2^k - 1 are exact."""
@@ -63,7 +73,8 @@ def local_matrix(
     mu: Float[Array, "band"],
     mass: Float[Array, "band"],
 ) -> Complex[Array, "particle_and_hole particle_and_hole *element"]:
-    """K, with kappa counted from the mean kappa_F: that changes no integral over all kappa, and keeps digits."""
+    """K, with kappa counted from the mean kappa_F: that changes no integral over all kappa, and keeps digits. At an energy z
+    instead of i omega W is -i z."""
     centred = mu - jnp.mean(mass * mu) / mass
     d = jnp.concatenate([mass, -mass])
     return d.reshape(-1, 1, *[1] * (W.ndim - 2)) * _matrix(W, X, Phi, centred)
@@ -104,7 +115,16 @@ def _parts(G: Blocks) -> Local:
 
 def imaginary_sign(K: Blocks) -> Blocks:
     """sgn Im K: +1 on eigenvectors whose eigenvalues have positive imaginary parts, -1 on the others. Differentiable."""
+    if len(K) == 2:
+        return _sign_of_two(K)
     return _sign_of_four(K) if len(K) == 4 else _newton_sign(-1j * K)
+
+
+def _sign_of_two(K: Blocks) -> Blocks:
+    """Of one band: K, counted from its mean eigenvalue, squares to a number."""
+    one = jnp.eye(2).reshape(2, 2, *[1] * (K.ndim - 2))
+    K = K - jnp.trace(K) / 2 * one
+    return -1j * K / jnp.sqrt(K[0, 0] * K[1, 1] - K[0, 1] * K[1, 0])
 
 
 def _sign_of_four(K: Blocks) -> Blocks:
@@ -143,7 +163,13 @@ def _largest_root(
     return y
 
 
-def _newton_sign(A: Blocks) -> Blocks:
+def sign_at_any_energy(K: Blocks) -> Blocks:
+    """sgn Im K where the eigenvalues are no conjugate pairs: at energies off the imaginary axis. Differentiable. It takes as
+    many steps as eigenvalues with |Im k| = 1e-4 |k| need."""
+    return _sign_of_two(K) if len(K) == 2 else _newton_sign(-1j * K, LONG)
+
+
+def _newton_sign(A: Blocks, steps: int = STEPS) -> Blocks:
     """sgn A, for eigenvalues off the imaginary axis."""
 
     def step(S: Blocks, scaled: Bool[Array, ""]) -> tuple[Blocks, None]:
@@ -151,7 +177,7 @@ def _newton_sign(A: Blocks) -> Blocks:
         scale = jnp.where(scaled, jax.lax.stop_gradient(jnp.sqrt(_size(inverse) / _size(S))), 1.0)
         return (scale * S + inverse / scale) / 2, None
 
-    return jax.lax.scan(step, A, jnp.arange(STEPS) < STEPS - UNSCALED)[0]
+    return jax.lax.scan(step, A, jnp.arange(steps) < steps - UNSCALED)[0]
 
 
 def _size(A: Blocks) -> Float[Array, "*element"]:

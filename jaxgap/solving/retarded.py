@@ -19,19 +19,25 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
 from jaxgap.equations.free_energy import FREE_ENERGY_RULE
+from jaxgap.model.disorder import BORN
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
-from jaxgap.model.superconductor import retarded_refused
+from jaxgap.model.superconductor import check_clean, retarded_refused
 from jaxgap.numerics.checks import InputError, NotConvergedError, check, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.selfenergy.eliashberg import Equations, equations_of
-from jaxgap.selfenergy.finding import Found, SelfEnergy, energy_of, found, map_at_onset
+from jaxgap.selfenergy.finding import Found, SelfEnergy, energy_of, found, made_by_pairs, map_at_onset
 from jaxgap.selfenergy.frequencies import MOST, settled, truncation_error
+from jaxgap.selfenergy.impurities import opened
 from jaxgap.selfenergy.leading import leading
 from jaxgap.selfenergy.onset import linearised, onset_of
+from jaxgap.selfenergy.pair_breaking import has_closed_form
+from jaxgap.solving.dressed import DressedState
 from jaxgap.solving.labels import has_signs, label_of
 from jaxgap.solving.real_axis import POINTS, ContinuedState, on_real_axis, rounds_of
 from jaxgap.solving.real_axis_across import CrossContinuedState, across_real_axis
 from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
+from jaxgap.solving.state import PairedState
+from jaxgap.solving.winding import NO_WINDING
 from jaxgap.spectra.cluster import LocalFunctions
 from jaxgap.spectra.quadrature import Rule
 
@@ -51,7 +57,9 @@ class RetardedSolution(Solution):
     `sigma_min` is the smallest singular value of d(Delta Z - Phi)/dDelta at the nodes: 0 at T_c. `quadrature_error` is the
     estimated relative error by frequencies beyond the highest. `unstable_amplitude` and `unstable_phase` say whether there is
     such a direction, 1 or 0, not how many; -1: not examined. Spectra are those of the continued self-energy, without cross
-    channels; what needs amplitudes that depend on no frequency (energies, entropy) is refused with a sentence.
+    channels, or of impurities with an instantaneous interaction; what needs amplitudes that depend on no frequency (energies,
+    entropy) is refused with a sentence. With impurities `self_energy` has every pair of bands as a channel, behind the
+    system's.
     """
 
     self_energy: SelfEnergy
@@ -61,9 +69,24 @@ class RetardedSolution(Solution):
     """T_c - T [K], to first order in rho - 1: near T_c exact, far from it an order of magnitude."""
 
     def free_energy(self, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
-        """Bardeen and Stephen's, relative to the normal state [meV^2 times the unit of N]; NaN without detailed balance."""
+        """Bardeen and Stephen's, relative to the normal state [meV^2 times the unit of N]; NaN without detailed balance,
+        and of impurities beyond Born's approximation."""
         sc = cast(RetardedSuperconductor, self.superconductor)
-        return jnp.where(_balanced(sc), energy_of(self.self_energy, sc, equations_of(sc, self.T)), jnp.nan)
+        wide = opened(sc)
+        known = _balanced(sc) & all(one.kind == BORN for one in sc.disorder)
+        return jnp.where(known, energy_of(self.self_energy, wide, equations_of(wide, self.T)), jnp.nan)
+
+    @property
+    def winding(self) -> Int[Array, ""]:
+        """As of any solution; -1 where there are impurities, whose states may be gapless without changing it."""
+        return jnp.asarray(NO_WINDING) if self.superconductor.is_disordered else super().winding
+
+    @property
+    def pairing(self) -> Float[Array, "channel"]:
+        """What the interaction alone makes of Phi at the lowest frequency [meV]: the order parameter, which impurities dress.
+        Without them it is Phi there."""
+        sc = cast(RetardedSuperconductor, self.superconductor)
+        return made_by_pairs(self.self_energy, opened(sc))[: len(sc.channels)]
 
     # --- at real energies -----------------------------------------------------------------------------------------------
 
@@ -71,30 +94,37 @@ class RetardedSolution(Solution):
         """The state at real energies, from Pade approximants through so many Matsubara frequencies and so many `rounds` of the
         exact formula (as many as are cheap; none of cross-paired bands)."""
         sc, own = cast(RetardedSuperconductor, self.superconductor), self.self_energy
+        check_clean(sc, "solution")
         if sc.cross:
             return across_real_axis(sc, self.T, own, self.Delta.real, points)
         return on_real_axis(sc, self.T, own.Phi / own.Z, points, rounds_of(sc) if rounds is None else rounds)
 
+    def at_real_energies(self) -> PairedState:
+        """What spectra are made of: continued, or with impurities and an instantaneous interaction solved for at every
+        energy."""
+        sc = cast(RetardedSuperconductor, self.superconductor)
+        return DressedState(sc, self.T, self.pairing) if has_closed_form(sc) else self.continued()
+
     def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> Complex[Array, "band *k"]:
-        return self.continued().green_function(kappa, z)
+        return self.at_real_energies().green_function(kappa, z)
 
     def green_function_at(self, k: Float[Array, "k *axis"], z: Complex[Array, "omega"]) -> Complex[Array, "band k omega"]:
-        return self.continued().green_function_at(k, z)
+        return self.at_real_energies().green_function_at(k, z)
 
     def local_functions(self, z: Complex[Array, ""]) -> LocalFunctions:
-        return self.continued().local_functions(z)
+        return self.at_real_energies().local_functions(z)
 
     def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
-        return self.continued().local_functions_at(z)
+        return self.at_real_energies().local_functions_at(z)
 
     def normal_green_function(self, z: Complex[Array, ""]) -> Complex[Array, "band"]:
-        return self.continued().normal_green_function(z)
+        return self.at_real_energies().normal_green_function(z)
 
     def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:
-        return self.continued().density_of_states(omega)
+        return self.at_real_energies().density_of_states(omega)
 
     def singular_energies(self) -> Float[Array, "peak"]:
-        return self.continued().singular_energies()
+        return self.at_real_energies().singular_energies()
 
     # --- of mean-field states alone -------------------------------------------------------------------------------------
 
@@ -113,9 +143,10 @@ class RetardedSolution(Solution):
 
 def critical_temperature_of(sc: RetardedSuperconductor) -> Float[Array, ""]:
     """T_c [K] with so many frequencies as it needs, where numbers are known: found with few, and once more with those."""
-    settled_sc = with_frequencies(sc)
+    closed = has_closed_form(sc)
+    settled_sc = sc if closed else with_frequencies(sc)
     T_c = _temperature(settled_sc)
-    nothing = is_concrete(T_c) and settled_sc.frequencies == MOST and bool(jnp.isnan(T_c))
+    nothing = is_concrete(T_c) and (closed or settled_sc.frequencies == MOST) and bool(jnp.isnan(T_c))
     return jnp.zeros(()) if nothing else T_c
 
 
@@ -190,15 +221,19 @@ def _solved(
     pattern: Float[Array, "band"] | None,
 ) -> RetardedSolution:
     """In stages: where one is in T, the start, the state, the status."""
-    E = equations_of(sc, T)
-    frozen, fixed, T_found = jax.lax.stop_gradient((sc, E, T))
+    wide = opened(sc)
+    E = equations_of(wide, T)
+    frozen, fixed, T_found = jax.lax.stop_gradient((wide, E, T))
     default = Delta_0 is None and pattern is None
     onset = leading(map_at_onset(frozen, fixed))
     slope = jax.jvp(lambda t: onset.left @ linearised(frozen, t) @ onset.right, (T_found,), (jnp.ones(()),))[1]
 
     direction = onset.right.reshape(-1, len(E.K.omega))[: len(sc.channels), 0]
-    start = _start(frozen, fixed, direction, Delta_0, pattern)
-    state = found(sc, E, start, (onset.value > 1) if default else True)
+    start = _start(sc, fixed, direction, Delta_0, pattern)
+    start = jax.lax.stop_gradient(jnp.pad(start, ((0, len(wide.channels) - len(sc.channels)), (0, 0))))
+    state = found(wide, E, start, (onset.value > 1) if default else True)
+    state = state._replace(Delta=state.Delta[: len(sc.channels)])
+    frozen = jax.lax.stop_gradient(sc)
     error = truncation_error(frozen, T_found)
     status = _status(state, frozen, pattern, default, error)
     status = jnp.where(_valid(frozen, T_found), status, int(Status.INVALID))
