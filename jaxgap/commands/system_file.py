@@ -88,6 +88,19 @@ class InteractionTable(_Table):
     """Matsubara frequencies, 16 or more; chosen by the temperature, if it is not given."""
 
 
+class DisorderTable(_Table):
+    """Impurities of one kind, between bands whose interaction is one of `interaction`: a potential, a spin, or both."""
+
+    density: Annotated[float, Field(ge=0)]
+    """Their number in an area of 478.8 nm^2: rates are pi density N u^2 [meV]."""
+    u: float | Rows | None = None
+    """Potential between bands [meV], symmetric."""
+    J: float | Rows | None = None
+    """The same of a classical spin."""
+    kind: Literal["Born", "T-matrix"] = "Born"
+    """"Born": scattered twice by every impurity, no more; "T-matrix": any number of times."""
+
+
 class ChannelTable(_Table):
     """A pairing channel of a lattice."""
 
@@ -178,6 +191,8 @@ class SystemFile(_Table):
     """Instead of `Omega`, with `g`: energy above the bands' bottoms up to which they pair [meV], a contact interaction."""
     interaction: InteractionTable | None = None
     """Instead of `Omega`: what attracts by phonons, or up to a Matsubara frequency."""
+    disorder: DisorderTable | list[DisorderTable] | None = None
+    """Impurities, of one kind or of several ([[disorder]]); with `interaction` only."""
     cross: list[str] = []
     """Pairs of bands with cross-band pairing, such as "alpha:beta": each is one more channel."""
     channels: list[str] | None = None

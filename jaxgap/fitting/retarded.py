@@ -75,6 +75,14 @@ def check_retarded(config: FitConfig, sc: Superconductor, data: Iterable[Datum])
         )
     if config.system.branch in (ANY, GROUND_STATE):
         raise InputError(f"`system.branch` of a retarded interaction must be one branch, but is `{config.system.branch}`.")
+    if empirical := [name for name, model in config.models.items() if model.empirical]:
+        raise InputError(f"Model `{empirical[0]}`: empirical models are not compared with a retarded interaction.")
+    if config.optimiser.search == "adam":
+        raise InputError('`optimiser.search` = "adam" is of amplitudes: a fit of a retarded interaction has none to search.')
+    _check_data(sc, fitted)
+
+
+def _check_data(sc: Superconductor, fitted: list[Datum]) -> None:
     for datum in fitted:
         kinds = {datum.kind, *([datum.second[0]] if datum.second[0] else [])}
         if datum.experiment or not kinds <= set(KINDS):
@@ -82,12 +90,10 @@ def check_retarded(config: FitConfig, sc: Superconductor, data: Iterable[Datum])
                 f"`{datum.quantity}` cannot be fitted with a retarded interaction, whose data are gap_edge[<band>] and T_c: "
                 "set its `use` to show."
             )
+        if sc.is_disordered and EDGE.datum in kinds:
+            raise InputError(f"`{datum.quantity}` cannot be fitted with disorder: what is known of its states is T_c.")
         if datum.T is not None and datum.kind == EDGE.datum and datum.T <= 0:
             raise InputError(f"`{datum.quantity}` must be at a temperature above 0 K with a retarded interaction.")
-    if empirical := [name for name, model in config.models.items() if model.empirical]:
-        raise InputError(f"Model `{empirical[0]}`: empirical models are not compared with a retarded interaction.")
-    if config.optimiser.search == "adam":
-        raise InputError('`optimiser.search` = "adam" is of amplitudes: a fit of a retarded interaction has none to search.')
 
 
 # --- states and numbers ---------------------------------------------------------------------------------------------------
@@ -133,7 +139,7 @@ def _state(p: Problem, sc: Superconductor, T: Scalar) -> _One:
     normal = _is_normal(s)
     unstable = jnp.maximum(s.unstable_amplitude, s.unstable_phase if p.phases else 0)
     allowed = normal | ((s.status == Status.CONVERGED) & ((p.unstable < 0) | (unstable == p.unstable)))
-    Delta, edge = s.Delta.real, edges_of(alone(s))
+    Delta, edge = s.Delta.real, _edges(s)
     return _One(jnp.where(normal, 0.0, Delta), jnp.where(normal, 0.0, edge), allowed)
 
 
@@ -144,6 +150,12 @@ def _solved(sc: Superconductor, T: Scalar, pattern: Float[Array, "band"]) -> Ret
 def _is_normal(s: RetardedSolution) -> Bool[Array, ""]:
     """Whether it has come to the normal state, where that is the stable one."""
     return (s.status == Status.TRIVIAL) & (s.rho < 1)
+
+
+def _edges(s: RetardedSolution) -> Float[Array, "band"]:
+    """Edges of gaps [meV]; NaN of a disordered state, whose spectrum is not continued."""
+    bands = len(s.superconductor.band_names)
+    return jnp.full(bands, jnp.nan) if s.superconductor.is_disordered else edges_of(alone(s))
 
 
 def retarded_counts(p: Problem, theta: np.ndarray) -> tuple[int, int]:
@@ -187,7 +199,7 @@ def _curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Float[Ar
     def at(t: Scalar) -> tuple[Solution, Float[Array, "band"], Bool[Array, ""]]:
         s = _solved(sc, t, pattern)
         exists = s.status == Status.CONVERGED
-        edges = jnp.where(exists, edges_of(alone(s)), jnp.nan)
+        edges = jnp.where(exists, _edges(s), jnp.nan)
         return _amplitudes_of(s, exists), edges, exists & (s.unstable_amplitude == 0) & (s.unstable_phase == 0)
 
     return GapCurve(*jax.lax.map(at, T))
@@ -216,7 +228,7 @@ def _slopes(
     p: Problem, theta: Parameters, T: Float[Array, "temperature"], sample: int
 ) -> Float[Array, "temperature band parameter"]:
     def edges(t: Parameters, at: Scalar) -> Float[Array, "band"]:
-        return edges_of(alone(_solved(systems_at(p, t)[sample], at, p.pattern)))
+        return _edges(_solved(systems_at(p, t)[sample], at, p.pattern))
 
     return jax.lax.map(lambda at: jax.jacfwd(edges)(theta, at), T)
 

@@ -117,6 +117,7 @@ def alone(solution: RetardedSolution, points: int = POINTS, rounds: int | None =
 
 def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
     check(sc.is_retarded, "sc", "have a retarded interaction for `gap_edge` (static ones have branch minima)", "a static one")
+    check_clean(sc)
     check(len(sc.channels) == len(sc.band_names), "sc", "have no cross channels for `gap_edge`", ", ".join(sc.channels))
 
 
@@ -126,7 +127,7 @@ def _static(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: S
 
 Z = Quantity(
     "Z",
-    lambda sc, T, s: s.self_energy.Z[:, 0],
+    lambda sc, T, s: s.self_energy.Z[: len(sc.channels), 0],
     ("channel",),
     "1",
     "W / omega at the lowest Matsubara frequency",

@@ -1,6 +1,7 @@
 """Pages of reference, docs/reference: they are what docs/tables.py makes of the code, they name every key that a reader accepts
 and no other, each with an example, and every example of a file in the documentation loads."""
 
+import dataclasses
 import importlib
 import importlib.util
 import re
@@ -10,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxgap.commands.system_file import BandTable, InteractionTable, LatticeTable, SpectrumTable, SystemFile
+from jaxgap.commands.system_file import BandTable, DisorderTable, InteractionTable, LatticeTable, SpectrumTable, SystemFile
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import read_data
 from jaxgap.fitting.loading import _with_each
 from jaxgap.materials import SYSTEMS
 from jaxgap.model import interaction_tables, lattice_tables, systems
 from jaxgap.model.config import in_file
+from jaxgap.model.disorder import Disorder
 from jaxgap.model.systems import from_table, load, to_toml
 from jaxgap.model.tabulated import tabulated_band
 from jaxgap.sweeps.config import SweepConfig
@@ -102,6 +104,7 @@ def test_keys_of_a_system_are_those_that_its_readers_accept():
     of_files = {"file", "unit", "column"}
     assert fields[InteractionTable] == {*interaction_tables.OTHERS, *interaction_tables.SPECTRUM} | of_files
     assert fields[SpectrumTable] == {*interaction_tables.SPECTRUM, "pairs"} | of_files
+    assert set(DisorderTable.model_fields) == {one.name for one in dataclasses.fields(Disorder)}
     assert fields[BandTable] == {"mu", "mass", "energy", "density", *(key for key, *_ in systems.FILES)}
     assert tabulated_band("a", mu=0.0, energy=[-1.0, 1.0], density=[1.0, 1.0]).name == "a"
 
