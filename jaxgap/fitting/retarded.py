@@ -79,10 +79,10 @@ def check_retarded(config: FitConfig, sc: Superconductor, data: Iterable[Datum])
         raise InputError(f"Model `{empirical[0]}`: empirical models are not compared with a retarded interaction.")
     if config.optimiser.search == "adam":
         raise InputError('`optimiser.search` = "adam" is of amplitudes: a fit of a retarded interaction has none to search.')
-    _check_data(sc, fitted)
+    _check_data(fitted)
 
 
-def _check_data(sc: Superconductor, fitted: list[Datum]) -> None:
+def _check_data(fitted: list[Datum]) -> None:
     for datum in fitted:
         kinds = {datum.kind, *([datum.second[0]] if datum.second[0] else [])}
         if datum.experiment or not kinds <= set(KINDS):
@@ -90,8 +90,6 @@ def _check_data(sc: Superconductor, fitted: list[Datum]) -> None:
                 f"`{datum.quantity}` cannot be fitted with a retarded interaction, whose data are gap_edge[<band>] and T_c: "
                 "set its `use` to show."
             )
-        if sc.is_disordered and EDGE.datum in kinds:
-            raise InputError(f"`{datum.quantity}` cannot be fitted with disorder: what is known of its states is T_c.")
         if datum.T is not None and datum.kind == EDGE.datum and datum.T <= 0:
             raise InputError(f"`{datum.quantity}` must be at a temperature above 0 K with a retarded interaction.")
 

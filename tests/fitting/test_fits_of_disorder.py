@@ -1,0 +1,92 @@
+"""Samples that share couplings and differ in their impurities: couplings and densities found again from their T_c."""
+
+import json
+
+import numpy as np
+import pytest
+from disordered import EFREMOV, S, two_bands
+
+import jaxgap as jg
+from jaxgap.fitting.loading import load_fit
+from jaxgap.numerics.checks import InputError
+from jaxgap.sweeps import sweep
+
+TRUE = {"pristine": 0.0, "first": 0.05, "second": 0.2}
+"""Density of impurities of every sample."""
+FIT = """
+title = "SYNTHETIC: T_c of irradiated samples"
+[system]
+file = "system.toml"
+branch = "s+-"
+[samples.pristine]
+[samples.first]
+[samples.second]
+[parameters.lambda_a]
+sets = { "lam[a, a]" = 1.0 }
+bounds = [0.4, 0.6]
+[parameters.n_1]
+sets = { "disorder.density" = 1.0 }
+sample = "first"
+bounds = [0.0, 0.15]
+[parameters.n_2]
+sets = { "disorder.density" = 1.0 }
+sample = "second"
+bounds = [0.0, 0.5]
+[data]
+file = "data.csv"
+assumed_error_meV = 0.1
+[optimiser]
+starts = 2
+"""
+HEADER = "quantity,T_K,value,error,unit,use,technique,source,how_obtained,sample\n"
+
+
+def system(density=0.0):
+    return two_bands(EFREMOV, density, S["s1"])
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    jg.save(system(), "system.toml")
+    (tmp_path / "fit.toml").write_text(FIT)
+    return tmp_path
+
+
+def test_couplings_and_densities_are_found_again(command, folder):
+    T_c = {name: float(jg.critical_temperature(system(n))) for name, n in TRUE.items()}
+    rows = [f"T_c,,{value!r},0.3,K,fit,SYNTHETIC,test,calculated,{name}\n" for name, value in T_c.items()]
+    (folder / "data.csv").write_text(HEADER + "".join(rows))
+    assert command("fit", ".").code == 0
+    result = json.loads((folder / "result.json").read_text())
+    values = {one["name"]: one["value"] for one in result["parameters"]}
+    np.testing.assert_allclose([values["lambda_a"], values["n_1"], values["n_2"]], [0.5, 0.05, 0.2], rtol=1e-6)
+
+
+def test_gaps_of_disordered_samples_are_refused(folder):
+    (folder / "data.csv").write_text(HEADER + "gap_edge[a],4.0,9.0,0.1,meV,fit,SYNTHETIC,test,calculated,first\n")
+    with pytest.raises(InputError, match="must have no disorder"):
+        load_fit(folder)
+
+
+@pytest.mark.slow
+def test_a_sweep_over_the_density():
+    densities = np.array([0.05, 0.2, 1.0])
+    data = sweep(system(), {"disorder.density": densities}, ("T_c", "Delta", "Z", "d T_c/d disorder.density"), T=5.0)
+    for k, n in enumerate(densities):
+        solution = jg.solve(system(float(n)), 5.0)
+        np.testing.assert_allclose(np.asarray(data.Delta)[k], solution.Delta.real, rtol=1e-9)
+        np.testing.assert_allclose(np.asarray(data.T_c)[k], jg.critical_temperature(system(float(n))), rtol=1e-9)
+    h = 1e-4
+    up, down = (float(jg.critical_temperature(system(0.2 + x))) for x in (h, -h))
+    np.testing.assert_allclose(np.asarray(data["d_T_c_d_disorder.density"])[1], (up - down) / (2 * h), rtol=1e-6)
+    with pytest.raises(InputError, match="no disorder"):
+        sweep(system(), {"disorder.density": densities}, ("gap_edge",), T=5.0)
+
+
+@pytest.mark.slow
+def test_all_real_states_of_a_disordered_system():
+    found = jg.solutions(system(0.2), 5.0)
+    assert [state.name for state in found] == ["s+-", "normal"]
+    assert np.isnan(found[0].gap)
+    assert "gap" not in str(found).splitlines()[2]
