@@ -77,8 +77,8 @@ class SolutionRecord(Record):
     excitation_gap_meV: Known
     """The smallest of them, or of the edges."""
     gap_edges_meV: Vector | None = None
-    """Of a retarded interaction: Re Delta(E) = E of every band; empty with cross channels. Its `Delta` is that at the lowest
-    Matsubara frequency."""
+    """Of a retarded interaction: Re Delta(E) = E of every band; empty with cross channels or disorder. Its `Delta` is that at
+    the lowest Matsubara frequency."""
     gap_edge_errors_meV: Vector | None = None
     """What another number of points of the continuation changes."""
     Z: Vector | None = None
@@ -86,6 +86,10 @@ class SolutionRecord(Record):
     rho: Known | None = None
     """The same of the linearised equations: their leading eigenvalue, above 1 below T_c."""
     matsubara_frequencies: int | None = None
+
+
+OF_RETARDED = ("gap_edges_meV", "gap_edge_errors_meV", "Z", "rho", "matsubara_frequencies")
+"""What a static solution does not have."""
 
 
 class RankedRecord(Record):
@@ -125,25 +129,25 @@ def _minima(s: Solution) -> dict[str, object]:
     minima = np.asarray(branch_minima(s))
     sc = s.superconductor  # As `excitation_gap`, without a program of its own: bands are normal beyond their shells.
     smallest = float(np.min([*minima, *([float(sc.Omega)] if sc.beyond else [])]))
-    return {"branch_minima_meV": minima, "excitation_gap_meV": smallest}
+    return {"branch_minima_meV": minima, "excitation_gap_meV": smallest} | dict.fromkeys(OF_RETARDED)
 
 
 def _excitation_gap(s: RetardedSolution, edge: np.ndarray) -> float:
-    """The smallest edge, or with cross channels where the spectrum begins."""
-    if not bool(s.converged) or not np.any(np.asarray(s.Delta)):
+    """The smallest edge, or with cross channels where the spectrum begins; not known of disordered states."""
+    if not bool(s.converged) or not np.any(np.asarray(s.Delta)) or s.superconductor.is_disordered:
         return float("nan")
     return float(spectrum_onset(s).energy) if s.superconductor.cross else float(np.min(edge))
 
 
 def _edges(s: RetardedSolution) -> dict[str, object]:
-    known = bool(s.converged) and not s.superconductor.cross
+    known = bool(s.converged) and not s.superconductor.cross and not s.superconductor.is_disordered
     edge, error = (np.asarray(part) for part in gap_edges(s)) if known else (np.empty(0), np.empty(0))
     return {
         "branch_minima_meV": np.empty(0),
         "excitation_gap_meV": _excitation_gap(s, edge),
         "gap_edges_meV": edge,
         "gap_edge_errors_meV": error,
-        "Z": np.asarray(s.self_energy.Z[:, 0]),
+        "Z": np.asarray(s.self_energy.Z[: len(s.superconductor.channels), 0]),
         "rho": float(s.rho),
         "matsubara_frequencies": cast(RetardedSuperconductor, s.superconductor).frequencies,
     }

@@ -327,7 +327,19 @@ class RetardedSuperconductor(Superconductor):
             for band in (self.bands[i], self.bands[j]):
                 check(isinstance(band, ParabolicBand), f"bands.{band.name}", "be parabolic to pair across", type(band).__name__)
         check(not self.cross or self.dimension == 2, "dimension", "be 2 for retarded cross-band pairing", self.dimension)
+        self._check_hybridised()
         self._check_disorder()
+
+    def _check_hybridised(self) -> None:
+        """Electrons and holes that a coupling lambda_i3 hybridises have no longer the density of states of either band: the
+        normal state would have to be found, too."""
+        lam, n = np.asarray(self.lam), len(self.bands)
+        for c, (i, j) in enumerate(self.cross, n):
+            of_one_sign = float(self.bands[i].tangent[0]) * float(self.bands[j].tangent[0]) > 0
+            mixing = np.append(lam[:n, c], lam[c, :n])
+            largest = mixing[np.argmax(np.abs(mixing))]
+            wanted = "be 0 with a retarded interaction, where it joins an electron and a hole band"
+            check(of_one_sign or bool(largest == 0), f"lam[<band>, {self.channels[c]}]", wanted, f"{largest:g}")
 
     def _check_disorder(self) -> None:
         for k, one in enumerate(self.disorder):

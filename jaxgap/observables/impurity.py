@@ -31,13 +31,12 @@ from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor, check_clean
 from jaxgap.numerics.checks import check, check_finite, is_concrete
 from jaxgap.numerics.implicit import at_root
-from jaxgap.numerics.precision import own_rules
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.small import eigenvalues
 from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import not_negative
 from jaxgap.selfenergy.local_green import imaginary_sign, local_matrix, sign_at_any_energy
-from jaxgap.solving.entry import check_one_solution
+from jaxgap.solving.entry import takes_any_solution
 from jaxgap.solving.state import MeanFieldState
 
 __all__ = ["BoundStates", "bound_states", "impurity_density_of_states"]
@@ -66,7 +65,7 @@ class BoundStates(NamedTuple):
         return found
 
 
-@own_rules
+@takes_any_solution
 def bound_states(solution: MeanFieldState, u: Reals | None = None, J: Reals | None = None) -> BoundStates:
     """Bound states of one impurity in a state with real, static amplitudes; differentiable.
 
@@ -78,11 +77,11 @@ def bound_states(solution: MeanFieldState, u: Reals | None = None, J: Reals | No
     Raises:
         InputError: for amplitudes that are complex or depend on the frequency, or a matrix that does not fit.
     """
-    sc = _checked(solution, "bound_states")
+    sc = _checked(solution)
     return _bound(sc, jnp.real(solution.Delta), *_potentials(u, J, len(sc.bands)))
 
 
-@own_rules
+@takes_any_solution
 def impurity_density_of_states(
     solution: MeanFieldState, omega: Reals, Gamma: Real, u: Reals | None = None, J: Reals | None = None
 ) -> Float[Array, "band omega"]:
@@ -94,7 +93,7 @@ def impurity_density_of_states(
     Without u and J that of the clean state. Gamma [meV] must be positive; eigenvalues of K nearer to the real axis than 1e-4 of
     their size cost digits.
     """
-    sc = _checked(solution, "impurity_density_of_states")
+    sc = _checked(solution)
     check_finite("omega", omega)
     check_finite("Gamma", Gamma)
     not_negative("Gamma", Gamma)
@@ -106,8 +105,7 @@ def impurity_density_of_states(
 # --- checks -----------------------------------------------------------------------------------------------------------------
 
 
-def _checked(solution: MeanFieldState, function: str) -> Superconductor:
-    check_one_solution(solution, function, MeanFieldState, retarded=True)
+def _checked(solution: MeanFieldState) -> Superconductor:
     sc = solution.superconductor
     check_clean(sc, "solution")
     static = not sc.is_retarded or not cast(RetardedSuperconductor, sc).spectra

@@ -62,7 +62,8 @@ def takes_solution(function: F) -> F:
 
 def takes_any_solution(function: F) -> F:
     """The same, which may be of a retarded interaction, too."""
-    return _entry(function, "solution", functools.partial(check_one_solution, retarded=True))
+    kind = next(iter(inspect.signature(function).parameters.values())).annotation
+    return _entry(function, "solution", functools.partial(check_one_solution, kind=kind, retarded=True))
 
 
 def _entry(function: F, name: str, check_it: Callable[..., None]) -> F:

@@ -92,7 +92,7 @@ ALPHA = '\n[models.two_gaps]\nempirical = "alpha"\n'
 
 
 def test_every_datum_is_described_or_known_not_to_be():
-    assert set(FUNCTIONS) | {"T_c"} | {"branch_end", "jump", "edc", "symmetrised_edc"} == set(MEASURED)
+    assert set(FUNCTIONS) | {"T_c"} | {"branch_end", "jump", "edc", "symmetrised_edc", "gap_edge"} == set(MEASURED)
     assert {kind for one in EMPIRICAL.values() for kind in one.kinds} == set(FUNCTIONS) | {"T_c"}
 
 

@@ -141,6 +141,16 @@ def test_it_is_a_tree_of_its_numbers():
     assert jax.tree.structure(SC) == jax.tree.structure(SC.set({"omega_c": 700.0}))
 
 
+def test_electrons_and_holes_are_not_hybridised():
+    """Their normal state is not that of either band: -i pi N_i W / sqrt(W^2 - W_12^2), not -i pi N_i."""
+    lam, bands = np.diag([0.4, 0.3, 0.2]), {"e": {"mu": 50.0}, "h": {"mu": -50.0, "mass": -1.0}}
+    given = {"bands": bands, "cross": ["e:h"], "interaction": jg.Retarded(20.0)}
+    assert jg.superconductor(lam=lam, **given).channels == ("e", "h", "e:h")
+    lam[0, 2] = lam[2, 0] = 0.05
+    with pytest.raises(jg.InputError, match=r"lam\[<band>, e:h\]` must be 0 .* but got 0.05"):
+        jg.superconductor(lam=lam, **given)
+
+
 def test_what_cross_channels_ask_for():
     lam, retarded = np.full((3, 3), 0.1), jg.Retarded(66.0)
     with pytest.raises(jg.InputError, match="Argument `dimension` must be 2 for retarded cross-band pairing"):
