@@ -82,13 +82,12 @@ def _alike(p: Problem, theta: np.ndarray, Delta: np.ndarray, known: np.ndarray, 
 
 
 def _size(Delta: np.ndarray) -> np.ndarray:
-    size: np.ndarray = np.linalg.norm(Delta, axis=(-2, -1))
-    return size
+    return np.asarray(np.linalg.norm(Delta, axis=(-2, -1)))
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """How far amplitudes are apart; the sign of all together is free."""
-    return np.minimum(_size(one - other), _size(one + other))
+    return np.asarray(np.minimum(_size(one - other), _size(one + other)))
 
 
 def _on_branch(p: Problem, theta: np.ndarray, Delta: np.ndarray) -> np.ndarray:

@@ -102,6 +102,7 @@ def test_no_transition():
     assert (found.kind, found.T_c, found.linear) == (TransitionKind.NONE, 0.0, ())
 
 
+@pytest.mark.slow
 def test_a_crossing_that_is_not_located_is_no_continuous_transition(monkeypatch):
     module = sys.modules["jaxgap.continuation.transition"]
     monkeypatch.setattr(module, "crossings", lambda _: [])

@@ -398,6 +398,7 @@ def chi2_at(theta):
     return np.sum(((gaps_at(theta) - [12.4, 6.2]) / 0.2) ** 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theta", [(0.02, 38.0), (0.05, 43.0)])
 def test_gradient_of_the_objective(fixed_problem, theta):
     """On the branch: chi^2 of the solved gaps, and its gradient by the implicit function theorem."""
