@@ -136,7 +136,7 @@ def _chi2(end: End) -> float:
 def _there(at: Nested, Delta: np.ndarray) -> np.ndarray:
     """Whether there is a solution where the search has ended."""
     near = _size(np.asarray(at.Delta) - Delta) <= NEARBY * _size(Delta)
-    return np.asarray(at.on_branch | at.refused) & near
+    return np.asarray((at.on_branch | at.refused) & near)
 
 
 def _finished(
