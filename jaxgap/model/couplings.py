@@ -18,7 +18,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Inexact
 
 from jaxgap.numerics.checks import InputError, check, check_finite
 
@@ -30,6 +30,7 @@ __all__ = [
     "channel_densities",
     "pair_weights",
     "asymmetry",
+    "band_matrix",
     "couplings_from_literature",
 ]
 
@@ -56,6 +57,14 @@ def pair_weights(n_bands: int, n_cross: int, convention: str) -> np.ndarray:
     """Orderings of electrons that P_c counts, per N_c: in weak coupling Delta_c = sum_c' lambda_cc' W_c' Delta_c' ln(2 Omega /
     |Delta_c'|) for equal bands. 1 for a band, and for a cross channel 1 in the "sum" convention, else 2."""
     return np.array([1.0] * n_bands + [1.0 if convention == "sum" else 2.0] * n_cross)
+
+
+def band_matrix(values: Inexact[Array, "channel"], bands: int, cross: Sequence[tuple[int, int]]) -> Inexact[Array, "band band"]:
+    """What channels have, amplitudes or others, as a symmetric matrix between the bands; 0 where there is no channel."""
+    matrix = jnp.diag(values[:bands])
+    for c, (i, j) in enumerate(cross, bands):
+        matrix = matrix.at[i, j].set(values[c]).at[j, i].set(values[c])
+    return matrix
 
 
 def asymmetry(g: Float[Array, "channel channel"]) -> Float[Array, ""]:

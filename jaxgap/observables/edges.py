@@ -49,14 +49,9 @@ def gap_edges(solution: Solution) -> GapEdges:
         InputError: if the solution is of a static interaction (`excitation_gaps` is its gaps), has cross channels or disorder;
             if there are fewer than 60 Matsubara frequencies.
     """
-    check(isinstance(solution, RetardedSolution), "solution", "have a retarded interaction", type(solution).__name__)
-    assert isinstance(solution, RetardedSolution)
-    sc = cast(RetardedSuperconductor, solution.superconductor)
-    check_clean(sc, "solution")
+    sc = _checked(solution)
     check(not sc.cross, "solution", "have no cross channels for its edges", ", ".join(sc.channels[len(sc.bands) :]))
-    N = sc.frequencies or FREQUENCIES
-    check(OTHER_POINTS <= N, "solution", f"have at least {OTHER_POINTS} frequencies", N)
-    return _edges(solution)
+    return _edges(cast(RetardedSolution, solution))
 
 
 class SpectrumOnset(NamedTuple):
@@ -74,15 +69,20 @@ def spectrum_onset(solution: Solution) -> SpectrumOnset:
 
     Raises:
         InputError: if the solution is of a static interaction (`excitation_gap` is its gap), or without cross channels
-            (`gap_edges`); if there are fewer than 60 Matsubara frequencies.
+            (`gap_edges`), or has disorder; if there are fewer than 60 Matsubara frequencies.
     """
-    check(isinstance(solution, RetardedSolution), "solution", "have a retarded interaction", type(solution).__name__)
-    assert isinstance(solution, RetardedSolution)
-    sc = cast(RetardedSuperconductor, solution.superconductor)
+    sc = _checked(solution)
     check(bool(sc.cross), "solution", "have cross channels (without them there are `gap_edges`)", ", ".join(sc.channels))
+    return _onset(cast(RetardedSolution, solution))
+
+
+def _checked(solution: Solution) -> RetardedSuperconductor:
+    check(isinstance(solution, RetardedSolution), "solution", "have a retarded interaction", type(solution).__name__)
+    sc = cast(RetardedSuperconductor, solution.superconductor)
+    check_clean(sc, "solution")
     N = sc.frequencies or FREQUENCIES
     check(OTHER_POINTS <= N, "solution", f"have at least {OTHER_POINTS} frequencies", N)
-    return _onset(solution)
+    return sc
 
 
 @program

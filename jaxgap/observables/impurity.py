@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
+from jaxgap.model.couplings import band_matrix
 from jaxgap.model.parabolic import ParabolicBand
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor, check_clean
@@ -35,6 +36,7 @@ from jaxgap.numerics.programs import program
 from jaxgap.numerics.small import eigenvalues
 from jaxgap.numerics.types import Real, Reals
 from jaxgap.observables._checks import not_negative
+from jaxgap.selfenergy.impurities import spinor_potential
 from jaxgap.selfenergy.local_green import imaginary_sign, local_matrix, sign_at_any_energy
 from jaxgap.solving.entry import takes_any_solution
 from jaxgap.solving.state import MeanFieldState
@@ -136,9 +138,7 @@ def _potentials(u: Reals | None, J: Reals | None, n: int) -> tuple[Matrix, Matri
 def _matrix(sc: Superconductor, Delta: Float[Array, "channel"], z: Inexact[Array, "*z"]) -> Complex[Array, "spinor spinor *z"]:
     """K at energies z."""
     n = len(sc.bands)
-    full = jnp.diag(Delta[:n])
-    for c, (i, j) in enumerate(sc.cross, n):
-        full = full.at[i, j].set(Delta[c]).at[j, i].set(Delta[c])
+    full = band_matrix(Delta, n, sc.cross)
     one, ones = jnp.eye(n), [1] * jnp.ndim(z)
     mass, mu = (jnp.stack(part) for part in zip(*(band.tangent for band in sc.bands), strict=True))
     W = -1j * z * one.reshape(n, n, *ones)
@@ -149,11 +149,6 @@ def _matrix(sc: Superconductor, Delta: Float[Array, "channel"], z: Inexact[Array
 def _over_masses(sign: Complex[Array, "spinor spinor *z"], sc: Superconductor) -> Complex[Array, "spinor spinor *z"]:
     mass = jnp.stack([band.tangent[0] for band in sc.bands])
     return -1j * jnp.pi * sign * jnp.concatenate([mass, -mass]).reshape(1, -1, *[1] * (sign.ndim - 2))
-
-
-def _potential(u: Matrix, J: Matrix) -> Whole:
-    nothing = jnp.zeros_like(u)
-    return jnp.block([[u + J, nothing], [nothing, J - u]])
 
 
 # --- bound states -----------------------------------------------------------------------------------------------------------
@@ -184,7 +179,7 @@ def _bound(sc: Superconductor, Delta: Float[Array, "channel"], u: Matrix, J: Mat
 def _secular(E: Float[Array, ""], theta: tuple[Superconductor, Float[Array, "channel"], Matrix, Matrix]) -> Whole:
     """sgn U - |U|^1/2 G |U|^1/2, in the eigenvectors of U; on what U does not act on 1."""
     sc, Delta, u, J = theta
-    values, V = jnp.linalg.eigh(_potential(u, J))
+    values, V = jnp.linalg.eigh(spinor_potential(u, J))
     G = jnp.real(_over_masses(imaginary_sign(_matrix(sc, Delta, E)), sc))
     root = V * jnp.sqrt(jnp.abs(values))
     return jnp.diag(jnp.where(values < 0, -1.0, 1.0)) - root.T @ G @ root
@@ -198,7 +193,7 @@ def _moving(
 ) -> Float[Array, ""]:
     """The energy with its derivatives: the root of ((1 - U G) v, v_0 v - 1)."""
     frozen = jax.lax.stop_gradient(theta)
-    values, V = jnp.linalg.eigh(_potential(frozen[2], frozen[3]))
+    values, V = jnp.linalg.eigh(spinor_potential(frozen[2], frozen[3]))
     w = jnp.linalg.eigh(_secular(E, frozen))[1][:, k]
     v = V * jnp.sqrt(jnp.abs(values)) @ w
     v = v / jnp.where(exists, jnp.sqrt(v @ v), 1.0)
@@ -214,7 +209,7 @@ def _pair(
     v, E = x[:-1], x[-1]
     G = jnp.real(_over_masses(imaginary_sign(_matrix(sc, Delta, E)), sc))
     # What does not exist is 0, whose derivative must not spoil the others' in reverse mode.
-    return jnp.where(exists, jnp.append(v - _potential(u, J) @ (G @ v), along @ v - 1), x)
+    return jnp.where(exists, jnp.append(v - spinor_potential(u, J) @ (G @ v), along @ v - 1), x)
 
 
 def _edge(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[Array, ""]:
@@ -248,7 +243,7 @@ def _density(
     omega: Float[Array, "omega"],
     Gamma: Float[Array, ""],
 ) -> Float[Array, "band omega"]:
-    U, n = _potential(u, J), len(sc.bands)
+    U, n = spinor_potential(u, J), len(sc.bands)
 
     def at(z: Complex[Array, "omega"]) -> Complex[Array, "spinor omega"]:
         G = jnp.moveaxis(_over_masses(sign_at_any_energy(_matrix(sc, Delta, z)), sc), -1, 0)

@@ -15,6 +15,7 @@ import numpy as np
 from jax.scipy.linalg import lu_factor, lu_solve
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxgap.model.couplings import band_matrix
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.numerics.anderson import accelerated
 from jaxgap.numerics.implicit import SINGULAR, Residual, at_root
@@ -231,20 +232,12 @@ def _growth(J: Float[Array, "n n"]) -> Float[Array, ""]:
 def amplitudes_across(state: SelfEnergy, sc: RetardedSuperconductor) -> Float[Array, "channel"]:
     """Delta at the lowest frequency [meV], of matrices Z and Phi: Z Delta + Delta Z = 2 Phi."""
     n = len(sc.bands)
-    Z, Phi = (_matrix(values[:, 0], sc) for values in (state.Z, state.Phi))
+    Z, Phi = (band_matrix(values[:, 0], n, sc.cross) for values in (state.Z, state.Phi))
     one = jnp.eye(n)
     both = jnp.kron(Z, one) + jnp.kron(one, Z)
     Delta = jnp.linalg.solve(both, 2 * Phi.ravel()).reshape(n, n)
     i, j = (np.array([*range(n), *(pair[k] for pair in sc.cross)]) for k in (0, 1))
     return Delta[i, j]
-
-
-def _matrix(values: Float[Array, "channel"], sc: RetardedSuperconductor) -> Float[Array, "band band"]:
-    n = len(sc.bands)
-    found = jnp.diag(values[:n])
-    for c, (i, j) in enumerate(sc.cross, n):
-        found = found.at[i, j].set(values[c]).at[j, i].set(values[c])
-    return found
 
 
 # --- derivatives and conditioning -------------------------------------------------------------------------------------------

@@ -18,13 +18,13 @@ from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex
+from jaxtyping import Array, Complex, Float
 
 from jaxgap.model.disorder import BORN, Disorder
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.selfenergy.local_green import Local, inverse_in_the_open
 
-__all__ = ["Scattered", "normal_scattering", "opened", "scattered", "scattered_at_any_energy", "vertex"]
+__all__ = ["Scattered", "normal_scattering", "opened", "scattered", "scattered_at_any_energy", "spinor_potential", "vertex"]
 
 Blocks = Complex[Array, "row column *element"]
 
@@ -69,7 +69,7 @@ def scattered_at_any_energy(G: Blocks, disorder: tuple[Disorder, ...]) -> Blocks
     total = jnp.zeros_like(G)
     for one in disorder:
         for sign in (1, -1):
-            U = _potential(one, sign)
+            U = spinor_potential(one.potential, sign * one.spin)
             U_G = jnp.einsum("ij,jk...->ik...", U, G)
             if one.kind == BORN:
                 made = jnp.einsum("ij...,jk->ik...", U_G, U)
@@ -81,9 +81,8 @@ def scattered_at_any_energy(G: Blocks, disorder: tuple[Disorder, ...]) -> Blocks
     return total
 
 
-def _potential(one: Disorder, sign: int) -> Array:
-    """u tau_3 +- J tau_0"""
-    u, J = one.potential, sign * one.spin
+def spinor_potential(u: Float[Array, "band band"], J: Float[Array, "band band"]) -> Float[Array, "spinor spinor"]:
+    """u tau_3 + J tau_0"""
     nothing = jnp.zeros_like(u)
     return jnp.block([[u + J, nothing], [nothing, J - u]])
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Int
 
+from jaxgap.model.couplings import band_matrix
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import check_clean
 from jaxgap.selfenergy.impurities import scattered_at_any_energy
@@ -91,9 +92,7 @@ def _masses(state: DressedState) -> Float[Array, "spinor"]:
 def _bare(state: DressedState, z: Complex[Array, ""]) -> Spinors:
     """[[z + mu, -Delta], [-Delta, z - mu]]"""
     sc, n = state.superconductor, len(state.superconductor.bands)
-    Delta = jnp.diag(state.pairing[:n])
-    for c, (i, j) in enumerate(sc.cross, n):
-        Delta = Delta.at[i, j].set(state.pairing[c]).at[j, i].set(state.pairing[c])
+    Delta = band_matrix(state.pairing, n, sc.cross)
     mu = jnp.diag(_mus(state))
     return z * jnp.eye(2 * n) + jnp.block([[mu, -Delta], [-Delta, -mu]])
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap.equations.groups import coupled_channels, is_broken, real_parts
+from jaxgap.model.couplings import band_matrix
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.small import eigenvalues
 
@@ -30,9 +31,7 @@ def winding_number(sc: Superconductor, Delta: Complex[Array, "channel"]) -> Int[
     real = real_parts(together, Delta)
     tangents = [band.tangent for band in sc.bands]
     mass, mu = (jnp.stack(part) for part in zip(*tangents, strict=True))
-    matrix = jnp.diag(real[:n])
-    for c, (i, j) in enumerate(sc.cross, n):
-        matrix = matrix.at[i, j].set(real[c]).at[j, i].set(real[c])
+    matrix = band_matrix(real, n, sc.cross)
     groups = together[:n, :n] > 0
 
     def of_group(members: Bool[Array, "band"]) -> Float[Array, ""]:

@@ -252,8 +252,8 @@ def _described_retarded(one: RetardedSolution) -> State:
     """A state from its self-energy; its gap is where its spectrum begins."""
     sc, normal = one.superconductor, not bool(np.any(np.asarray(one.Delta)))
     F = 0.0 if normal else float(one.free_energy())
-    unknown = sc.is_disordered
-    gap = 0.0 if normal else np.nan if unknown else float(_lowest_edge(one))
+    known = 0.0 if normal else np.nan  # The spectrum of a disordered state is not continued.
+    gap = known if normal or sc.is_disordered else float(_lowest_edge(one))
     return State(
         solution=one,
         free_energy=F if np.isfinite(F) else None,
