@@ -77,13 +77,14 @@ def _tables(part: Any) -> Iterator[Any]:
 
 
 def _keys(name: str, page: str, which: str) -> str:
-    """The keys of a table of a file; of one that jaxgap writes nothing is said of defaults."""
+    """The keys of a table of a file, needed ones first; of one that jaxgap writes nothing is said of defaults."""
     schema, examples, read = schema_of(which), examples_in(page, which), which.endswith(".toml")
     content = tables_of(schema)[name]
     head = ("key", "what it is", "type", *["default"] * read, "example")
     rows = []
-    for key, field in content["properties"].items():
-        default = "needed" if key in content.get("required", ()) else _default(field)
+    needed = content.get("required", ())
+    for key, field in sorted(content["properties"].items(), key=lambda one: read and one[0] not in needed):
+        default = "needed" if key in needed else _default(field)
         example = examples.get((name, key), "")
         about = (sentence(field, schema), _type(field), *[default] * read, "" if example == "" else _code(example, read))
         rows.append((f"`{key}`", *about))

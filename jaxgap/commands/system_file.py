@@ -35,11 +35,7 @@ class BandTable(_Table):
     """Instead of `dos`: the states of one spin at these energies, >= 0."""
 
 
-class SpectrumTable(_Table):
-    """One of several spectra of a retarded interaction: `modes`, or `omega` and `alpha2F`, or a file."""
-
-    pairs: list[str]
-    """The pairs of channels that it is of, such as "sigma, pi"; a pair counts in both orders unless each is given."""
+class _SpectrumTable(_Table):
     modes: float | Numbers | None = None
     """Energies of single modes [meV]."""
     weights: Numbers | None = None
@@ -56,26 +52,19 @@ class SpectrumTable(_Table):
     """Of alpha^2F in the file, counted from 1."""
 
 
-class InteractionTable(_Table):
+class SpectrumTable(_SpectrumTable):
+    """One of several spectra of a retarded interaction: `modes`, or `omega` and `alpha2F`, or a file."""
+
+    pairs: list[str]
+    """The pairs of channels that it is of, such as "sigma, pi"; a pair counts in both orders unless each is given."""
+
+
+class InteractionTable(_SpectrumTable):
     """What attracts electrons, where it is no shell `Omega`: a spectrum of phonons with its Coulomb repulsion, or a cutoff in
     Matsubara frequencies. The spectrum is `modes`, or `omega` and `alpha2F`, or a file, or [[interaction.spectra]]."""
 
     kind: Literal["retarded", "Matsubara cutoff"]
     """"retarded": Eliashberg's equations; "Matsubara cutoff": a constant interaction up to `omega_c`, its only other key."""
-    modes: float | Numbers | None = None
-    """Energies of single modes [meV]."""
-    weights: Numbers | None = None
-    """Shares of the modes in lambda; equal, if they are not given."""
-    omega: Numbers | None = None
-    """Energies of a spectrum [meV], rising."""
-    alpha2F: Numbers | None = None
-    """The Eliashberg function at these energies, without unit, >= 0."""
-    file: str | None = None
-    """File with alpha^2F beside this one (`jaxgap.model.eliashberg_files`: EPW, Quantum ESPRESSO, plain columns)."""
-    unit: Literal["meV", "eV", "THz", "cm-1", "K", "Ry", "Ha"] | None = None
-    """Of the frequencies in the file, where it does not say it."""
-    column: int = 2
-    """Of alpha^2F in the file, counted from 1."""
     spectra: list[SpectrumTable] | None = None
     """Instead of one spectrum for all channels, several."""
     mu_star: float | Rows | None = None
