@@ -3,6 +3,7 @@
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from time import perf_counter
 
 import nbformat
 from nbclient import NotebookClient
@@ -12,8 +13,9 @@ from jaxgap.numerics.programs import compile_quickly
 
 def execute(path: Path) -> None:
     compile_quickly()  # of the kernel, which inherits it
+    start = perf_counter()
     NotebookClient(nbformat.read(path, as_version=4), timeout=900, resources={"metadata": {"path": path.parent}}).execute()
-    print(f"executed {path}", flush=True)
+    print(f"executed {path} in {perf_counter() - start:.0f} s", flush=True)
 
 
 def main() -> None:

@@ -137,6 +137,7 @@ def _kinked(p):
 
 
 @pytest.mark.parametrize("seed", range(20))
+@pytest.mark.slow
 def test_gradients_of_random_systems(seed):
     p, start = _case(seed)
     smooth = np.flatnonzero(~_kinked(p) if seed < 5 else np.full(len(p), True))

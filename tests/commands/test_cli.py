@@ -178,6 +178,7 @@ def test_a_system_from_a_file(run, tmp_path):
 # === tc
 
 
+@pytest.mark.slow
 def test_tc(run):
     sc = materials.ba122()
     T_c = float(critical_temperature(sc))
@@ -235,6 +236,7 @@ def test_tc_says_what_meets_there(run, tmp_path):
 # === gaps
 
 
+@pytest.mark.slow
 def test_gaps(run):
     """Two temperatures below the fold of s+-, one above."""
     done = run("gaps", "ba122", "--branch", "s+-", "--T", "1,20,36")

@@ -124,6 +124,7 @@ def test_free_energy_is_stationary_where_the_equations_are_solved(n: int, comple
 
 
 @pytest.mark.parametrize("T", [0.0, pytest.param(6.0, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_general_route_equals_the_closed_form_of_two_bands(T: float) -> None:
     """200 random systems, real and complex amplitudes, also with few digits left to lose: spectra and densities."""
     rng, rule = generator(2), Rule(64, 64, 64)

@@ -413,6 +413,7 @@ def test_gradient_of_the_objective(fixed_problem, theta):
     assert relative_error(gradient, slopes) < DIFFERENCES
 
 
+@pytest.mark.slow
 def test_a_missing_branch_is_an_ordinary_point_of_the_search(fixed_problem):
     """At lambda_13 = .1 and .14 there is no stable s+- solution, only another one: values and gradients are finite all the
     same."""

@@ -93,6 +93,7 @@ def test_its_gap_equation_has_its_density_of_states(bent, state):
     assert abs(Delta / (OMEGA / np.sinh(1 / 0.4)) - 1) > LARGE
 
 
+@pytest.mark.slow
 def test_its_numbers_have_paths_and_derivatives(bent):
     assert "bend[a]" in bent.paths
     assert float(bent.get("bend[a]")) == 0.01

@@ -92,6 +92,7 @@ def densities_by_numpy(lattice, Delta, T, N):
     return P if np.iscomplexobj(Delta) else P.real
 
 
+@pytest.mark.slow
 def test_d_wave_of_the_reference():
     c, solution = case("d wave"), solve(d_wave(), case("d wave")["T_K"])
     assert solution.status == Status.CONVERGED

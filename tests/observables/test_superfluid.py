@@ -176,6 +176,7 @@ def test_the_matrix_has_the_response_of_the_closed_form(case):
             assert np.abs(got - wanted).max() < 1e-10 * np.abs(wanted).max() + 1e-10
 
 
+@pytest.mark.slow
 def test_limits_of_three_bands():
     """Without cross amplitudes they are bands alone; the normal state has none; equal masses keep all of it at T = 0."""
     sc, T = several_bands(), 8.0

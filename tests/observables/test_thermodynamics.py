@@ -69,6 +69,7 @@ def test_the_entropy_of_two_branches_is_that_of_their_occupations():
 # === entropy
 
 
+@pytest.mark.slow
 def test_entropy_is_the_slope_of_the_free_energy(sc, state):
     """-dF/dT at fixed amplitudes (which are stationary) is S - S_n; S comes from occupations over whole bands."""
     slope = jax.jit(jax.grad(lambda T: free_energy_functional(sc, state.Delta.real, T, Rule(160, 120))))(state.T)

@@ -27,6 +27,7 @@ def orbitals(G=G, angle=ANGLE, V_sign=1.0):
     return superconductor_from_orbitals(mu=mu, V=V_sign * D / 2 * np.sin(2 * angle), G=G, Omega=OMEGA)
 
 
+@pytest.mark.slow
 def test_the_case_of_an_independent_code():
     sc = orbitals()
     np.testing.assert_allclose([float(band.mu) for band in sc.bands], [200.0, 210.0], rtol=ROUNDING)

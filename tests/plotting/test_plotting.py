@@ -106,6 +106,7 @@ def test_one_band(ax):
     plot_density_of_states(s, ax=plt.subplots()[1])
 
 
+@pytest.mark.slow
 def test_gap_curve(curve):
     """NaN beyond the end of the branch, and stable only where neither amplitudes nor phases run away."""
     np.testing.assert_array_equal(curve.T, T)
@@ -115,6 +116,7 @@ def test_gap_curve(curve):
     np.testing.assert_allclose(curve.gaps[0], CASE.minima, rtol=1e-7)  # the reference found k to 1e-8
 
 
+@pytest.mark.slow
 def test_plot_gaps(curve, ax):
     """Here solid and dashed meet nowhere: the only stable point has no stable neighbour."""
     assert plot_gaps(ba122(), T, "s+-", ax=ax) is ax

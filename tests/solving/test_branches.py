@@ -241,6 +241,7 @@ def test_statuses_across_the_fold(temperatures, fold):
     assert Label.S_PLUS_MINUS not in label[~below]
 
 
+@pytest.mark.slow
 def test_batched_temperatures_are_single_solves(temperatures):
     for i in (0, 20, 40, -6):
         s = element(temperatures, i)

@@ -99,6 +99,7 @@ def test_decoupled_bands_have_the_states_of_both():
         ([[0.0, -0.3], [-0.3, 0.0]], "s+-"),
     ],
 )
+@pytest.mark.slow
 def test_named_branches_that_interband_coupling_makes(lam, branch):
     sc = two_bands(lam)
     named, default = jg.solve(sc, 1.0, branch=branch), jg.solve(sc, 1.0)

@@ -65,6 +65,7 @@ def _same(got, wanted):
     assert np.all(apart.max(axis=1)[found] <= allowed[found])
 
 
+@pytest.mark.slow
 def test_equal_to_solve():
     got, wanted = _solved()
     assert np.sum(np.asarray(wanted.status) == Status.CONVERGED) > 0.8 * N

@@ -267,6 +267,7 @@ def test_not_a_superconductor():
 # === batches
 
 
+@pytest.mark.slow
 def test_one_bad_element_in_ten_thousand():
     """XLA's max and min drop NaN in large batches on the CPU: one NaN system must be flagged, and nothing else."""
     n, bad = 10_000, 6_789

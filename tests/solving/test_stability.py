@@ -72,6 +72,7 @@ def counted(solution):
 
 
 @pytest.mark.parametrize("seed", range(15))
+@pytest.mark.slow
 def test_unstable_directions_are_those_of_the_free_energy(seed):
     sc, T = repulsive_system(seed), 4.0
     solutions = different_solutions(sc, T, seed)

@@ -192,6 +192,7 @@ def test_reported_error_is_honest(rule):
         assert np.sum(~negligible & same) >= N_SYSTEMS // 2
 
 
+@pytest.mark.slow
 def test_inaccurate_is_said():
     """Six nodes cannot keep the promise, and the status says so."""
     status = np.asarray(_solutions(COARSE[0]).status)

@@ -93,6 +93,7 @@ def two():
     return sweep(sc, grid, wanted, T=4.2, start=[8.0, 5.0, 3.0], batch=BATCH)
 
 
+@pytest.mark.slow
 def test_every_point_is_what_solve_says_of_its_system(two):
     for i, lam in enumerate(two.lambda_33.values):
         for k, d in enumerate(two.d.values):
