@@ -64,8 +64,9 @@ def refines(sc: Superconductor) -> bool:
 
 def escalation(sc: Superconductor) -> tuple[int, ...]:
     """Factors by which nodes are multiplied, in turn, when a solution is inaccurate (nearly gapless, T near 0). Of a lattice
-    none: its mesh has been refined already; of a retarded interaction none: it has frequencies, not nodes."""
-    return () if refines(sc) or sc.is_retarded else (3, 9)
+    none: its mesh has been refined already; of a retarded interaction none: it has frequencies, not nodes; at a fixed density
+    none: its mu is that of the default rule."""
+    return () if refines(sc) or sc.is_retarded or sc.density is not None else (3, 9)
 
 
 def begun(sc: Superconductor, T: Float[Array, ""], x: Float[Array, "n"], rule: Rule) -> Root:
