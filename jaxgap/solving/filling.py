@@ -33,7 +33,6 @@ from jaxgap.solving.core import solve_core
 from jaxgap.solving.entry import checked_temperature, takes_any_filling, takes_solution
 from jaxgap.solving.labels import sign_pattern
 from jaxgap.solving.solution import Solution, Status
-from jaxgap.spectra.mesh import fineness, with_fineness
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.units import k_B, thermal_energy
 
@@ -209,7 +208,7 @@ def _filled(
 
 
 def _as_fine(sc: Superconductor, other: Superconductor) -> Superconductor:
-    return with_fineness(sc, fineness(other))
+    return sc.as_fine(other.fineness)
 
 
 Theta = tuple[Superconductor, Scalar, Scalar, Scalar]

@@ -34,7 +34,7 @@ BEGUN = {
 """What examples that are parts of a file are parts of."""
 BESIDE = {
     "pi.csv": "-60,1.0\n0,1.2\n60,1.1\n",
-    "alpha.csv": "kappa,energy\n0,0\n10,9\n25,21\n50,40\n90,68\n150,110\n300,240\n",
+    "alpha.csv": "kappa,energy\n0,0\n10,8.95\n25,22.19\n50,43.75\n90,76.95\n150,123.75\n300,225\n",
     "alpha2F.dat": "# THz alpha2F\n0 0\n5 0.4\n7 0.6\n10 0\n",
     "mgb2.a2F": "# meV alpha2F\n0 0\n20 0.4\n30 0.6\n40 0\n",
     "square_hr.dat": "made by hand\n1\n4\n1 1 1 1\n"

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from lattices import square, three_orbitals, two_orbitals
+from lattices import square, three_orbitals, two, two_orbitals
 
 import jaxgap as jg
 from jaxgap import InputError, Status, channel, critical_temperature, lattice, observables, smooth, solve
@@ -188,6 +188,21 @@ def test_second_derivatives_and_batches():
     np.testing.assert_allclose(jax.hessian(gap)(100.0), difference, rtol=1e-5)
     t = jnp.array([95.0, 100.0, 110.0])
     np.testing.assert_allclose(jax.vmap(gap)(t), [gap(one) for one in t], rtol=EXACT)
+
+
+@pytest.mark.slow
+def test_second_derivatives_of_T_c_of_several_orbitals():
+    """A third derivative of the functions of the matrix at every k."""
+    system, h = two(), 0.05
+
+    def T_c(x):
+        return critical_temperature(system.set({"t1": 100.0 + x[0], "g[a, b]": 40.0 + x[1]}))
+
+    slope = jax.jit(jax.grad(T_c))
+    ends = [[slope(side * h * e) for side in (1, -1)] for e in jnp.eye(2)]
+    difference = np.stack([(up - down) / (2 * h) for up, down in ends])
+    assert np.abs(difference).min() > 1e-6
+    np.testing.assert_allclose(jax.jit(jax.jacfwd(jax.grad(T_c)))(jnp.zeros(2)), difference, rtol=1e-5)
 
 
 def cos_2_theta(k):
