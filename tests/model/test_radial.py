@@ -99,8 +99,7 @@ def test_cross_paired_tables_are_the_bands_they_are_made_of(dimension):
     for bands in (exact, tables):
         sc = pair(*bands, dimension=dimension)
         solution = jg.solve(sc, 5.0)
-        slope = jax.grad(lambda s: jg.solve(s, 5.0).Delta[2].real)(sc)
-        numbers = [solution.Delta.real, jg.critical_temperature(sc), slope.get("mu[beta]"), slope.get("lam[alpha, alpha:beta]")]
+        numbers = [solution.Delta.real, jg.critical_temperature(sc)]
         seen.append(np.concatenate([np.ravel(x) for x in numbers]))
     np.testing.assert_allclose(seen[1], seen[0], rtol=SOLVED)
 

@@ -87,7 +87,7 @@ def test_derivatives_are_those_of_differences():
 @pytest.mark.slow
 def test_bands_far_from_mu_do_not_pair():
     """A solve; gaps of bands, of which those far from mu are small, and what a twist of the cutoff would be is refused."""
-    system = two(cutoff=smooth(60.0, 12.0), mesh=128, tolerance=1e-3)
+    system = two(cutoff=smooth(60.0, 12.0), tolerance=1e-4, g=[[400.0, 50.0], [50.0, 400.0]])
     solution = jg.solve(system, 60.0)
     assert bool(solution.converged)
     basis = band_basis(solution, jg.observables.path_between((0.0, 0.0), (np.pi, np.pi), n=20))
