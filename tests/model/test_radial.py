@@ -9,9 +9,10 @@ from scipy.integrate import quad
 
 import jaxgap as jg
 from jaxgap import InputError, radial_band
+from jaxgap.equations.gap_equations import residual_and_matrix
+from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.band import density_of_states, kappa_F
 from jaxgap.model.systems import from_toml, to_toml
-from jaxgap.sweeps import sweep
 
 EXACT = 1e-12
 """Closed forms against the spline, which is exact for what is a polynomial."""
@@ -105,16 +106,21 @@ def test_cross_paired_tables_are_the_bands_they_are_made_of(dimension):
 
 
 @pytest.mark.slow
-def test_sweeps_and_derivatives_of_the_scale():
-    """Of a renormalised band with a density of states that is not constant; against differences."""
+def test_derivatives_of_the_gap_equations():
+    """With respect to the scale, mu and Omega, against differences; in batches they are the same."""
     sc = pair(radial_band("alpha", KAPPA, bent, 60.0), radial_band("beta", KAPPA, wavy, 40.0))
-    data = sweep(sc, {"scale[beta]": [0.9, 1.0]}, ("Delta", "T_c", "d Delta/d scale[beta]"), T=5.0)
-    assert (data.status == jg.Status.CONVERGED).all()
-    alone = jg.solve(sc.set({"scale[beta]": 0.9}), 5.0)
-    assert float(alone.quadrature_error) < 1e-9
-    np.testing.assert_allclose(data.Delta[0], alone.Delta.real, rtol=SOLVED)
-    ends = [np.asarray(jg.solve(sc.set({"scale[beta]": 1.0 + h}), 5.0).Delta.real) for h in (1e-4, -1e-4)]
-    np.testing.assert_allclose(data["d_Delta_d_scale[beta]"][1], (ends[0] - ends[1]) / 2e-4, rtol=1e-6)
+    Delta, T, paths = jnp.array([4.0, 3.0, 0.6]), jnp.asarray(5.0), ("scale[beta]", "mu[alpha]", "Omega")
+    start = np.array([float(sc.get(path)) for path in paths])
+
+    @jax.jit
+    def r(x):
+        return gap_residual(sc.set(dict(zip(paths, x, strict=True))), Delta, T)
+
+    slopes = jax.jit(jax.jacfwd(r))(start)
+    for k, h in enumerate((1e-5, 1e-3, 1e-3)):
+        up, down = (np.asarray(r(start + side * h * np.eye(3)[k])) for side in (1, -1))
+        np.testing.assert_allclose(slopes[:, k], (up - down) / (2 * h), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(residual_and_matrix(sc, Delta, T)[0], r(start), atol=1e-9)
 
 
 def test_files(tmp_path):
