@@ -59,8 +59,9 @@ from jaxgap.model.interaction import Modes as Modes
 from jaxgap.model.interaction import Retarded as Retarded
 from jaxgap.model.interaction import Shell as Shell
 from jaxgap.model.lattice import Lattice as Lattice
-from jaxgap.model.lattice import lattice as lattice
+from jaxgap.model.lattice_constructor import lattice as lattice
 from jaxgap.model.parabolic import parabolic_band as parabolic_band
+from jaxgap.model.radial import radial_band as radial_band
 from jaxgap.model.superconductor import Superconductor as Superconductor
 from jaxgap.model.systems import load as load
 from jaxgap.model.systems import save as save

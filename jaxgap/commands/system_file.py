@@ -20,19 +20,26 @@ class _Table(BaseModel):
 
 
 class BandTable(_Table):
-    """A band: parabolic, or known by its density of states alone (`dos`, or `energy` and `density`), which pairs by itself."""
+    """A band: parabolic, or by its dispersion (`dispersion`, or `kappa` and `energy`), or known by its density of states alone
+    (`dos`, or `energy` and `density`), which pairs by itself."""
 
     mu: float
     """Chemical potential from the band's edge [meV], of the sign of the mass unless the band is incipient; of a band with a
-    density of states, on the axis of its energies."""
+    density of states or a dispersion, on the axis of its energies."""
     mass: float = 1.0
     """Effective mass [electron masses]; negative, with a negative mu, for a hole band."""
     dos: str | None = None
     """File beside this one with two columns: energy [meV], and states of one spin (any unit, the same for all bands)."""
     energy: Numbers | None = None
-    """Instead of `dos`: the energies [meV], rising."""
+    """Instead of `dos`: the energies [meV], rising; with `kappa`, those of the dispersion."""
     density: Numbers | None = None
     """Instead of `dos`: the states of one spin at these energies, >= 0."""
+    dispersion: str | None = None
+    """File beside this one with two columns: kappa = hbar^2 k^2 / 2 m_e from 0 on, and energy [meV], rising or falling."""
+    kappa: Numbers | None = None
+    """Instead of `dispersion`: kappa [meV], rising from 0, at least six."""
+    scale: float = 1.0
+    """What the energies of a dispersion are multiplied by."""
 
 
 class _SpectrumTable(_Table):
@@ -124,7 +131,7 @@ class MatricesTable(_Table):
 
 
 class CutoffTable(_Table):
-    """A smooth cutoff in energy, for one orbital."""
+    """A smooth cutoff in the energies of bands."""
 
     Omega: float
     """Half width [meV]."""

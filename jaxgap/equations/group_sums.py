@@ -24,7 +24,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxgap.equations.nodes import Group
 from jaxgap.numerics.cutting import cut
@@ -107,19 +107,39 @@ def matrix_densities(
     weight: Float[Array, "node"],
     x: Float[Array, "x"],
     kT: Float[Array, ""],
+    root: Inexact[Array, "band band node"] | None = None,
 ) -> Found:
-    """(P, dP/dx) of channels B_c = form_c (e_a e_b^T + e_b e_a^T) where h is any Hermitian matrix with the symmetry of reversed
-    time, real parts before imaginary ones."""
-    C = len(pairs)
-    halves = [_gaps(pairs, len(h[0]), half[:, None] * forms) for half in (x[:C], x[C:]) if len(half)]
+    """(P, dP/dx) of channels B_c = form_c S (e_a e_b^T + e_b e_a^T) S where h is any Hermitian matrix with the symmetry of
+    reversed time, real parts before imaginary ones; S, the root of a cutoff (`spectra.lattice_cutoff`), is 1 if it is None."""
+    C, n = len(pairs), len(h[0])
+    halves = [_gaps(pairs, n, half[:, None] * forms) for half in (x[:C], x[C:]) if len(half)]
     if len(halves) == 1:
-        U, E, V = singular_vectors(jnp.stack([h[0], h[1] + halves[0]]))
-        return _sums_of_real(pairs, block, (U, E, V), weight, kT, forms)
-    D, D_i = halves
-    real = jnp.concatenate([jnp.concatenate([h[0], D], axis=1), jnp.concatenate([D, -h[0]], axis=1)])
-    imag = jnp.concatenate([jnp.concatenate([h[1], D_i], axis=1), jnp.concatenate([-D_i, -h[1]], axis=1)])
+        D, none = _within(root, halves[0])
+        U, E, V = singular_vectors(jnp.stack([h[0] - none, h[1] + D]))
+        return _sums_of_real(pairs, block, (_times_root(root, U), E, _times_root(root, V)), weight, kT, forms)
+    (a, a_i), (b, b_i) = (_within(root, half) for half in halves)
+    D, D_i, E_, E_i = a - b_i, a_i + b, a + b_i, a_i - b  # S (D_r + i D_i) S, and S (D_r - i D_i) S.
+    real = jnp.concatenate([jnp.concatenate([h[0], D], axis=1), jnp.concatenate([E_, -h[0]], axis=1)])
+    imag = jnp.concatenate([jnp.concatenate([h[1], D_i], axis=1), jnp.concatenate([E_i, -h[1]], axis=1)])
     E, W = eigenvectors(jnp.stack([real, imag]))
-    return _sums_of_complex(pairs, block, (E, W[:, : len(D)], W[:, len(D) :]), weight, kT, forms)
+    u, v = (_times_root(root, half) for half in (W[:, :n], W[:, n:]))
+    return _sums_of_complex(pairs, block, (E, u, v), weight, kT, forms)
+
+
+def _within(root: Inexact[Array, "band band node"] | None, D: Float[Array, "band band node"]) -> tuple[Array, Array]:
+    """(Real, imaginary part) of S D S."""
+    if root is None:
+        return D, jnp.zeros(())
+    found = jnp.einsum("abx,bcx,cdx->adx", root, D, root)
+    return found.real, found.imag
+
+
+def _times_root(root: Inexact[Array, "band band node"] | None, vectors: Vectors) -> Vectors:
+    """S on the vectors: it takes the place of B_c's, which then is between orbitals."""
+    if root is None:
+        return vectors
+    found = jnp.einsum("abx,bcx->acx", root, vectors[0] + 1j * vectors[1])
+    return jnp.stack([found.real, found.imag])
 
 
 def _gaps(pairs: Pairs, n: int, Delta: Float[Array, "own node"]) -> Float[Array, "band band node"]:

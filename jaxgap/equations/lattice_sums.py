@@ -20,6 +20,7 @@ from jaxgap.equations.nodes import Meshed
 from jaxgap.model.lattice import Lattice
 from jaxgap.numerics.programs import barrier
 from jaxgap.numerics.small import symmetric_eigenvectors
+from jaxgap.spectra.lattice_cutoff import root_without_derivatives
 from jaxgap.spectra.lattice_matrices import at_nodes
 from jaxgap.spectra.mesh import Block as Nodes
 from jaxgap.spectra.mesh import Mesh, mean_over
@@ -131,5 +132,6 @@ def _several(block: Block, lattice: Lattice, at: PyTree, nodes: Nodes) -> Float[
     x, T = at
     h, phi = at_nodes(lattice, nodes.k)
     parts = jnp.stack([jnp.moveaxis(jnp.real(h), 0, -1), jnp.moveaxis(jnp.imag(h), 0, -1)])
-    P, dP = matrix_densities(lattice.pairs, block, parts, phi.T, nodes.weight, x, thermal_energy(T))
+    root = None if lattice.cutoff is None else root_without_derivatives(lattice.cutoff, parts)
+    P, dP = matrix_densities(lattice.pairs, block, parts, phi.T, nodes.weight, x, thermal_energy(T), root)
     return jnp.concatenate([P[None], dP])

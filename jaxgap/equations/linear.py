@@ -82,7 +82,7 @@ def normal_matrix(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "chan
 
 def normal_places(systems: Superconductor) -> Places | None:
     """Where the nodes of `normal_matrices` lie; None of one system, which has its own."""
-    alone, n = len(systems.lam) == 1 and not isinstance(systems, Lattice), systems.lam.shape[-1]
+    alone, n = len(systems.lam) == 1 and not systems.meshed, systems.lam.shape[-1]
     return None if alone else places(systems, jnp.zeros((len(systems.lam), n)))
 
 

@@ -73,5 +73,3 @@ def check_fillable(sc: Superconductor, data: Iterable[Datum]) -> None:
     for datum in (one for one in data if sc.density is not None and one.use == "fit"):
         located = datum.kind in MEASURED and MEASURED[datum.kind].needs == Need.BRANCH
         check(not located, "density", f"be left out of a fit of `{datum.kind}`, which is known at a fixed mu only", "a density")
-        what = f"be left out of a fit of curves and spectra (`{datum.experiment}`)"
-        check(not datum.experiment, "density", what, "a density")

@@ -17,7 +17,7 @@ import numpy as np
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.readings import Place, readings_at, relevant
 from jaxgap.fitting.result import FitResult, Line
-from jaxgap.fitting.uncertainty import amplitude_slopes, leaves, mus_of
+from jaxgap.fitting.uncertainty import amplitude_slopes, leaves, mu_slopes, mus_of
 
 __all__ = ["drawn", "model_lines"]
 
@@ -37,6 +37,8 @@ class States(NamedTuple):
     """[temperature, channel] in meV; zero in the normal state, NaN where there is none."""
     slope: np.ndarray
     """d Delta / d theta, [temperature, channel, parameter]."""
+    mu: np.ndarray
+    """Rows of a `Filling` at a fixed density, else of nothing."""
 
     def at(self, chosen: np.ndarray) -> "States":
         """Some of them."""
@@ -103,17 +105,24 @@ def _states(p: Problem, result: FitResult, i: int) -> States:
     normal = np.append(T_c, T[T_c < T]) if np.isfinite(T_c) else np.zeros(0)
     normal = normal[normal > last]
     below = np.min(normal, initial=np.inf) > T
-    branch = States(T, np.where(exists[:, None], Delta, np.nan), _slopes(p, result, i)).at(below)
+    slope, mu = _slopes(p, result, i)
+    branch = States(T, np.where(exists[:, None], Delta, np.nan), slope, mu).at(below)
     zero = np.zeros((len(normal), *branch.slope.shape[1:]))
-    return States(*map(np.concatenate, zip(branch, (normal, zero[..., 0], zero), strict=True)))
+    # At T_c itself, where mu has two slopes, between its neighbours.
+    above = np.stack([np.interp(normal, T, column) for column in mu.T], axis=1) if mu.shape[1] else mu[: len(normal)]
+    return States(*map(np.concatenate, zip(branch, (normal, zero[..., 0], zero, above), strict=True)))
 
 
-def _slopes(p: Problem, result: FitResult, i: int) -> np.ndarray:
-    """d Delta / d theta along the branch of the i-th sample; NaN where it does not exist."""
+def _slopes(p: Problem, result: FitResult, i: int) -> tuple[np.ndarray, np.ndarray]:
+    """(d Delta / d theta, rows of mu) along the branch of the i-th sample; NaN where it does not exist."""
     one = result.samples[i]
-    (paths, factors), Delta = leaves(p, result.value, i), jnp.asarray(one.curve.solutions.Delta.real)
-    found: np.ndarray = np.asarray(amplitude_slopes(one.superconductor, paths, one.curve.T, Delta, mus_of(one.curve))) @ factors
-    return found
+    (paths, factors), Delta, mu = leaves(p, result.value, i), jnp.asarray(one.curve.solutions.Delta.real), mus_of(one.curve)
+    branch = one.superconductor, paths, one.curve.T, Delta, mu
+    found = np.asarray(amplitude_slopes(*branch)) @ factors
+    if one.superconductor.density is None:
+        return found, np.zeros((len(mu), 0))
+    shift = np.asarray(mu - one.superconductor.mus[0])[:, None]
+    return found, np.concatenate([shift, (np.asarray(mu_slopes(*branch)) @ factors)[:, 0]], axis=1)
 
 
 # --- lines --------------------------------------------------------------------------------------------------------------
@@ -151,7 +160,7 @@ def _read(one: Measured, states: States, x: np.ndarray) -> tuple[np.ndarray, np.
     # A direction that leads nowhere, where there is no parameter: as the fit has it.
     theta_dot = np.eye(len(p.names))[own] if len(own) else np.zeros((1, len(p.names)))
     along = states.slope[:, :, own].swapaxes(1, 2) if len(own) else np.zeros((len(states.T), 1, states.Delta.shape[1]))
-    places = Place(states.T, np.full(len(states.T), one.sample), states.Delta, x, along)
+    places = Place(states.T, np.full(len(states.T), one.sample), states.Delta, x, states.mu, along)
     value, slope = map(np.asarray, readings_at(p, one.result.value, one.i, theta_dot, places))
     if not np.isfinite(C).all():
         return value, np.full_like(value, np.nan)

@@ -22,6 +22,7 @@ from jaxgap.fitting.expressions import evaluated, names_in
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError
+from jaxgap.numerics.types import AnyArray
 from jaxgap.selfenergy.frequencies import settled
 from jaxgap.solving.labels import sign_pattern
 
@@ -30,6 +31,8 @@ __all__ = [
     "Row",
     "at_conditions",
     "error_of",
+    "filled_by",
+    "fillings_at",
     "leaves_at",
     "problem",
     "system_at",
@@ -73,6 +76,10 @@ class Filling(NamedTuple):
     def at(self, theta: Parameters) -> Float[Array, "condition"]:
         """The shifts at theta, which is where they were found, but for its derivatives."""
         return self.shift + self.slope @ (theta - self.theta)
+
+    def rows(self, theta: Parameters) -> Float[Array, "condition 1+parameter"]:
+        """(Shift, its derivatives) at theta."""
+        return jnp.concatenate([self.at(theta)[:, None], self.slope], axis=1)
 
 
 class Problem(Parametrised):
@@ -359,6 +366,11 @@ def systems_at(p: Parametrised, theta: Parameters) -> list[Superconductor]:
     return [system_at(p, theta, sample) for sample in range(len(p.systems))]
 
 
+def fillings_at(p: Problem, theta: Float[AnyArray, "parameter"], places: np.ndarray) -> Float[Array, "place _"]:
+    """`Filling.rows` at some conditions; rows of nothing, where systems have a mu of their own."""
+    return jnp.zeros((len(places), 0)) if p.filling is None else p.filling.rows(jnp.asarray(theta))[places]
+
+
 def at_conditions(p: Problem, theta: Parameters, f: Callable[..., Any], *batched: Any, chosen: np.ndarray | None = None) -> Any:
     """f(system, T, ...) at every condition, or at those that are `chosen`; what is `batched` has one row for each of them."""
     systems, T, samples = systems_at(p, theta), p.T, np.array(p.sample, int)
@@ -384,5 +396,11 @@ def _at_fillings(
     """`at_conditions` of systems with a density, whose mus are known."""
     which = np.arange(len(samples)) if chosen is None else chosen
     of_condition = jax.tree.map(lambda *leaves: jnp.stack(leaves)[samples[which]], *systems)
-    bare: Callable[..., Any] = lambda sc, shift: replace(sc, density=None).bare.shifted(shift)  # noqa: E731
-    return jax.vmap(lambda sc, T, shift, *own: f(bare(sc, shift), T, *own))(of_condition, T[which], shifts[which], *batched)
+    return jax.vmap(lambda sc, T, shift, *own: f(filled_by(sc, shift), T, *own))(
+        of_condition, T[which], shifts[which], *batched
+    )
+
+
+def filled_by(sc: Superconductor, shift: Float[Array, ""]) -> Superconductor:
+    """A system with a density, whose mu is known to be so much higher [meV]."""
+    return replace(sc, density=None).bare.shifted(shift)

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxgap.fitting.experiments import Experiment, Numbers, Tie, with_values
-from jaxgap.fitting.problem import Parameters, Parametrised, Problem, systems_at
+from jaxgap.fitting.problem import Parameters, Parametrised, Problem, filled_by, fillings_at, systems_at
 from jaxgap.numerics.checks import is_concrete, on_host
 from jaxgap.numerics.chunks import all_in_chunks, in_chunks
 from jaxgap.numerics.programs import program
@@ -59,6 +59,8 @@ class Place(NamedTuple):
     sample: Int[AnyArray, "place"]
     Delta: Float[AnyArray, "place channel"]
     x: Float[AnyArray, "place point"]
+    mu: Float[AnyArray, "place _"]
+    """Rows of a `Filling` at a fixed density, else of nothing."""
     Delta_dot: Float[AnyArray, "place direction channel"]
 
 
@@ -105,21 +107,28 @@ def reading(
     sample: Int[Array, "place"],
     Delta: Float[Array, "place channel"],
     x: Float[Array, "place point"],
+    mu: Float[Array, "place _"],
 ) -> Float[Array, "place point"]:
-    """What an experiment would read at some temperatures."""
+    """What an experiment would read at some temperatures; at a fixed density with the mu there, which moves with theta."""
     systems = systems_at(one, theta)
     row, of = one.experiment.quantity, one.experiment.of
     (numbers,) = with_values((one.numbers,), one.number_ties, theta)
     plan = dict(one.experiment.plan)
 
     def at(
-        place: Int[Array, ""], T: Float[Array, ""], D: Float[Array, "channel"], x: Float[Array, "point"]
+        place: Int[Array, ""],
+        T: Float[Array, ""],
+        D: Float[Array, "channel"],
+        x: Float[Array, "point"],
+        mu: Float[Array, "_"],
     ) -> Float[Array, "point"]:
         sc = systems[0] if len(systems) == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves)[place], *systems)
+        if len(mu):
+            sc = filled_by(sc, mu[0] + mu[1:] @ (theta - jax.lax.stop_gradient(theta)))
         points = dict.fromkeys(row.axes, x)
         return jnp.atleast_1d(row.reading(sc, T, GivenState(sc, T, D), points, numbers, plan, of))
 
-    return jax.vmap(at)(sample, T, Delta, x)
+    return jax.vmap(at)(sample, T, Delta, x, mu)
 
 
 @program
@@ -131,10 +140,11 @@ def _along(
     sample: Int[Array, "place"],
     Delta: Float[Array, "place channel"],
     x: Float[Array, "place point"],
+    mu: Float[Array, "place _"],
     Delta_dot: Float[Array, "place direction channel"],
 ) -> Reading:
     def f(theta: Parameters, Delta: Float[Array, "place channel"]) -> Float[Array, "place point"]:
-        return reading(one, theta, T, sample, Delta, x)
+        return reading(one, theta, T, sample, Delta, x, mu)
 
     at = jnp.asarray(theta), Delta
     slope = jax.vmap(lambda t, D: jax.jvp(f, at, (t, D))[1], in_axes=(0, 1), out_axes=1)(jnp.asarray(theta_dot), Delta_dot)
@@ -149,14 +159,17 @@ def _gradient(
     sample: Int[Array, "place"],
     Delta: Float[Array, "place channel"],
     x: Float[Array, "place 1"],
+    mu: Float[Array, "place _"],
 ) -> Gradient:
     def at(
-        T: Scalar, sample: Int[Array, ""], D: Float[Array, "channel"], x: Float[Array, "1"]
+        T: Scalar, sample: Int[Array, ""], D: Float[Array, "channel"], x: Float[Array, "1"], mu: Float[Array, "_"]
     ) -> tuple[Scalar, tuple[Parameters, Float[Array, "channel"]]]:
-        here = T[None], sample[None]
-        return jax.value_and_grad(lambda t, D: reading(one, t, *here, D[None], x[None])[0, 0], (0, 1))(jnp.asarray(theta), D)
+        def value(theta: Parameters, D: Float[Array, "channel"]) -> Scalar:
+            return reading(one, theta, T[None], sample[None], D[None], x[None], mu[None])[0, 0]
 
-    value, (slope, slope_Delta) = jax.vmap(at)(T, sample, Delta, x)
+        return jax.value_and_grad(value, (0, 1))(jnp.asarray(theta), D)
+
+    value, (slope, slope_Delta) = jax.vmap(at)(T, sample, Delta, x, mu)
     return Gradient(value, slope, slope_Delta)
 
 
@@ -170,7 +183,8 @@ def readings_along(
     jobs, (T, Delta) = [], on_host((p.T, Delta))
     for i, theta_dot, Delta_dot in directions:
         places = np.array(p.experiments[i].conditions, int)
-        rows = T[places], np.array(p.sample, int)[places], Delta[places], p.points[i]
+        mu = on_host(fillings_at(p, theta, places))
+        rows = T[places], np.array(p.sample, int)[places], Delta[places], p.points[i], mu
         jobs.append(_job(p, i, theta, theta_dot, Delta_dot, *rows))
     if not all(is_concrete((rows, run.args)) for run, *rows in jobs):
         # Inside another program all temperatures are one batch.
@@ -222,7 +236,7 @@ def readings_at(
 ) -> Reading:
     """What the i-th experiment would read elsewhere, and how that changes: by the program of the fit, if there are as many
     points at every place as at its conditions."""
-    run, *rows = _job(p, i, theta, theta_dot, at.Delta_dot, at.T, at.sample, at.Delta, at.x)
+    run, *rows = _job(p, i, theta, theta_dot, at.Delta_dot, at.T, at.sample, at.Delta, at.x, at.mu)
     return _along_them(in_chunks(run, _at_a_time(p, i), *map(np.asarray, rows)), theta_dot, at.Delta_dot)
 
 
@@ -231,6 +245,12 @@ def readings(p: Problem, theta: Parameters, Delta: Float[Array, "condition chann
     found = []
     for i, one in enumerate(p.experiments):
         places = np.array(one.conditions, int)
-        at = p.T[places], jnp.asarray(np.array(p.sample, int)[places]), Delta[places], p.points[i]
+        at = (
+            p.T[places],
+            jnp.asarray(np.array(p.sample, int)[places]),
+            Delta[places],
+            p.points[i],
+            fillings_at(p, theta, places),
+        )
         found.append(reading(instrument(p, i), theta, *at))
     return found

@@ -25,7 +25,6 @@ from jaxgap.fitting.minimise import CLOSE, Bounds, Linear, linear
 from jaxgap.fitting.objective import Nested, nested
 from jaxgap.fitting.problem import Parameters, Problem
 from jaxgap.fitting.states import Amplitudes, continuous_of_each
-from jaxgap.model.lattice import Lattice
 from jaxgap.numerics.chunks import in_chunks
 from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.programs import program
@@ -59,7 +58,7 @@ def at_once(p: Problem, n: int) -> bool:
     """Whether n fits of a problem go together. Curves of experiments do not, nor sums over meshes or frequencies: each of them
     is a batch itself."""
     sc = p.systems[0]
-    return n >= cut().fits and not p.experiments and not isinstance(sc, Lattice) and not sc.is_retarded
+    return n >= cut().fits and not p.experiments and not sc.meshed and not sc.is_retarded
 
 
 def rows_at_once(p: Problem, n: int) -> int:

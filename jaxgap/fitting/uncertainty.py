@@ -38,6 +38,7 @@ __all__ = [
     "end_and_T_c",
     "gap_slopes",
     "leaves",
+    "mu_slopes",
     "mus_of",
     "predict",
     "state_of",
@@ -163,6 +164,18 @@ def amplitude_slopes(
 ) -> Float[Array, "temperature channel leaf"]:
     """d Delta / d leaf of the same."""
     return _along_branch(lambda _, D: D, sc, paths, T, Delta, mu)
+
+
+@program
+def mu_slopes(
+    sc: Superconductor,
+    paths: tuple[str, ...],
+    T: Float[Array, "temperature"],
+    Delta: Float[Array, "temperature channel"],
+    mu: Float[Array, "temperature"],
+) -> Float[Array, "temperature 1 leaf"]:
+    """d mu / d leaf of the same at a fixed density."""
+    return _along_branch(lambda here, _: here.mus[:1], sc, paths, T, Delta, mu)
 
 
 def _along_branch(

@@ -12,6 +12,7 @@ tangents of the bands at their Fermi momenta, which are the bands themselves if 
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -54,6 +55,17 @@ class Band(eqx.Module):
     @abstractmethod
     def check(self) -> None:
         """Raise `InputError` unless its numbers, which are concrete, make a band."""
+
+    def table(self) -> dict[str, Any]:
+        """What is in a file of it: its numbers by their names, and what else its constructor takes."""
+        raise InputError(
+            f"Argument `sc` must have parabolic bands, or tables, to be written as TOML, but got the band {self.name}."
+        )
+
+    @property
+    def own_numbers(self) -> dict[str, float]:
+        """Its numbers by their names."""
+        return {leaf: float(getattr(self, leaf)) for leaf in self.leaves}
 
     @abstractmethod
     def zeta(self, kappa: Inexact[Array, "*k"]) -> Inexact[Array, "*k"]:
@@ -130,7 +142,8 @@ class Band(eqx.Module):
         temperature [meV times the unit of N]."""
         del a, kT, dimension
         raise InputError(
-            f"Argument `bands.{self.name}` must be parabolic, or a table, for a density, but got {type(self).__name__}."
+            f"Argument `bands.{self.name}` must be parabolic, or a density of states, for a number of electrons, "
+            f"but got {type(self).__name__}."
         )
 
     def electrons_outside(self, Omega: Float[Array, ""], kT: Float[Array, ""], dimension: int) -> Float[Array, ""]:

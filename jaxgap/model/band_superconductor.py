@@ -18,9 +18,8 @@ from jaxtyping import Array, Float, Shaped
 from jaxgap.model.band import Band, density_of_states
 from jaxgap.model.couplings import BARE, canonical_channel, channel_densities, channel_names
 from jaxgap.model.interaction import Shell
-from jaxgap.model.parabolic import ParabolicBand, check_fermi_surface
+from jaxgap.model.parabolic import check_fermi_surface
 from jaxgap.model.superconductor import PROMISED, Cluster, Superconductor
-from jaxgap.model.tabulated import TabulatedBand
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.types import Reals
 
@@ -240,7 +239,7 @@ class BandSuperconductor(Superconductor):
         leaf, _ = _parse(self, self.canonical(path))
         if leaf == "density":
             return "meV" if self.dimension == 2 else "meV^(3/2)"
-        return "1" if leaf == self.coupling_leaf else "electron mass" if leaf == "mass" else "meV"
+        return "1" if leaf in (self.coupling_leaf, "scale") else "electron mass" if leaf == "mass" else "meV"
 
     def set(self, values: Mapping[str, Any]) -> Superconductor:
         """A copy with other values at the given paths, for example `{"Omega": 40.0, "lam[alpha, beta]": 0.02}`."""
@@ -287,14 +286,7 @@ def check_values(sc: Superconductor) -> None:
 
 def bands_table(bands: tuple[Band, ...]) -> dict[str, dict[str, Any]]:
     """The tables of bands in a file: name -> leaves."""
-    for band in bands:
-        known = isinstance(band, ParabolicBand | TabulatedBand)
-        check(known, "sc", "have parabolic bands, or tables, to be written as TOML", f"the band {band.name}")
-    tables: dict[str, dict[str, Any]] = {b.name: {leaf: float(getattr(b, leaf)) for leaf in b.leaves} for b in bands}
-    for band in bands:
-        if isinstance(band, TabulatedBand):
-            tables[band.name] |= {leaf: np.asarray(getattr(band, leaf)).tolist() for leaf in ("energy", "density")}
-    return tables
+    return {band.name: band.table() for band in bands}
 
 
 def linked_bands(n: int, cross: tuple[tuple[int, int], ...]) -> tuple[Cluster, ...]:

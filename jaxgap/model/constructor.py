@@ -1,6 +1,6 @@
 """`superconductor`: numbers as a user has them become a `BandSuperconductor`, here converted and checked, and nowhere else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -14,6 +14,7 @@ from jaxgap.model.couplings import BARE, CONVENTIONS, canonical_channel, channel
 from jaxgap.model.disorder import SHELL_BREAKS_ANDERSON, Disorder, disorder_of
 from jaxgap.model.interaction import Interaction, MatsubaraCutoff, Retarded, Shell, Spectrum, lambda_of, spectrum_of
 from jaxgap.model.parabolic import ContactBand, ParabolicBand, parabolic_band
+from jaxgap.model.radial import radial_band
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor, check_one_system
 from jaxgap.model.tabulated import tabulated_band
@@ -42,8 +43,9 @@ def superconductor(
     """A `Superconductor` from numbers: the one place where they are converted and checked.
 
     Args:
-        bands: bands made by `parabolic_band` or `tabulated_band`, or a mapping such as
-            `{"alpha": {"mu": 50.0, "mass": 1.0}}`, or with `energy` and `density` for a density of states.
+        bands: bands made by `parabolic_band`, `radial_band` or `tabulated_band`, or a mapping such as
+            `{"alpha": {"mu": 50.0, "mass": 1.0}}`, or with `kappa` and `energy` for a dispersion, or with `energy` and
+            `density` for a density of states.
         lam: square matrix of couplings, one row and column per channel.
         g: instead of `lam`, the interaction g_cc' = lambda_cc' / N_c': the couplings of shallow and incipient bands, which no
             density of states at the chemical potential is part of. Then a mu may have either sign.
@@ -253,16 +255,25 @@ def _numbers(name: str, value: Any) -> Any:
 
 
 def _band(name: str, values: Any) -> Band:
-    """A band from a table with mu and mass, or with mu and a density of states."""
+    """A band from a table with mu and mass, with mu and a density of states, or with mu and a dispersion."""
     check(isinstance(values, Mapping), f"bands.{name}", "be a table with mu and mass", repr(values))
-    by_states = "energy" in values or "density" in values
-    known = ("energy", "density", "mu") if by_states else ("mu", "mass")
+    make, needed, other = _kind(values)
+    known = (*needed, *other)
     unknown = sorted(set(values) - set(known))
     check(not unknown, f"bands.{name}", f"have only the keys {', '.join(known[:-1])} and {known[-1]}", unknown)
-    for key in known if by_states else ("mu",):
+    for key in needed:
         check(key in values, f"bands.{name}", f"have the key {key}", sorted(values))
     numbers = {key: _numbers(f"{key}[{name}]", value) for key, value in values.items()}
-    return (tabulated_band if by_states else parabolic_band)(name, **numbers)
+    return make(name, **numbers)
+
+
+def _kind(values: Mapping[str, Any]) -> tuple[Callable[..., Band], tuple[str, ...], tuple[str, ...]]:
+    """(What makes such a band, the keys it needs, the others that it may have.)"""
+    if "kappa" in values:
+        return radial_band, ("kappa", "energy", "mu"), ("scale",)
+    if "energy" in values or "density" in values:
+        return tabulated_band, ("energy", "density", "mu"), ()
+    return parabolic_band, ("mu",), ("mass",)
 
 
 def _pair(entry: Any, names: list[str]) -> tuple[int, int]:

@@ -79,9 +79,11 @@ def channel(orbital: object = 0, form: object = "s") -> Channel:
 
 
 class Smooth(eqx.Module):
-    r"""A smooth cutoff of the attraction, for one orbital: phi(k) is multiplied by
+    r"""A smooth cutoff of the attraction: of one orbital phi(k) is multiplied by
 
-    .. math:: \chi(\zeta) = \tfrac12 \left[ \tanh\frac{\zeta + \Omega}{2s} - \tanh\frac{\zeta - \Omega}{2s} \right] .
+    .. math:: \chi(\zeta) = \tfrac12 \left[ \tanh\frac{\zeta + \Omega}{2s} - \tanh\frac{\zeta - \Omega}{2s} \right] ,
+
+    of several each of both electrons has the root of chi at the energy of its band.
     """
 
     Omega: Float[Array, ""]

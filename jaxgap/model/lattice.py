@@ -10,9 +10,8 @@ with time reversal, h^*(-k) = h(k). It offers what a `Superconductor` of bands d
 a lattice may be singular. There is no shell: electrons attract each other in the whole band, or within a smooth cutoff.
 """
 
-import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, cast
 
 import equinox as eqx
@@ -24,24 +23,19 @@ from jaxtyping import Array, Float, Inexact
 from jaxgap.model.band import Band
 from jaxgap.model.forms import FORMS, Channel, Smooth
 from jaxgap.model.superconductor import Cluster, Superconductor
-from jaxgap.numerics.checks import InputError, check, check_finite, check_identifier, is_concrete
-from jaxgap.numerics.precision import own_rules, require_float64
+from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.types import Reals
 
-__all__ = ["MOST_NODES", "MOST_ORBITALS", "Lattice", "coarse_mesh", "lattice"]
+__all__ = ["CUTOFF", "MOST_NODES", "Hamiltonian", "Lattice", "coarse_mesh"]
 
-MOST_ORBITALS = 5
 MOST_NODES = {2: 4096, 3: 192}
 """Per direction, by dimension, up to which a mesh is refined by itself."""
-LETTERS = "abcde"
 CUTOFF = ("Omega", "width")
 """Leaves of a cutoff."""
 COARSE = {2: 16, 3: 8}
 """Nodes per direction at which the sizes of h and of forms are looked at."""
 SMALL = 1e-8
 """In units of `scale`: components below are zero by symmetry, or nothing."""
-SAME = 1e-10
-"""Of the size of h: what rounding leaves of its symmetries."""
 
 Hamiltonian: TypeAlias = Callable[[Float[Array, "axis"], dict[str, Array]], Inexact[Array, "..."]]
 """h(k, parameters) [meV]: [orbital, orbital], or one number for one orbital."""
@@ -80,7 +74,7 @@ class Lattice(Superconductor):
         return jnp.reshape(self.hamiltonian(k, self.parameters), (n, n)) - self.mu * jnp.eye(n)
 
     def forms(self, k: Float[Array, "axis"], zeta: Float[Array, ""] | None = None) -> Float[Array, "channel"]:
-        """phi_c(k), and chi of the one orbital's energy zeta [meV] if there is a cutoff."""
+        """phi_c(k), times chi of an energy zeta [meV] if there are both. (Of several orbitals: `spectra.lattice_cutoff`.)"""
         found = jnp.stack([jnp.asarray(channel.form(k), float) for _, channel in self.pairing])
         return found if self.cutoff is None or zeta is None else found * self.cutoff(zeta)
 
@@ -204,6 +198,20 @@ class Lattice(Superconductor):
         filled = self.density_paths or ("mu",)
         return (*named, *filled, *cutoff, *(f"g[{row}, {column}]" for row in self.channels for column in self.channels))
 
+    @property
+    def meshed(self) -> bool:
+        return True
+
+    @property
+    def fineness(self) -> Float[Array, "..."]:
+        return self.finer
+
+    def as_fine(self, fineness: Float[Array, "..."]) -> Superconductor:
+        return eqx.tree_at(lambda s: s.finer, self, fineness)
+
+    def on_share(self, share: float) -> Superconductor:
+        return eqx.tree_at(lambda s: (s.mesh, s.finer), self, (2 * jnp.round(share * self.mesh / 2), share * self.finer))
+
     def check_density(self, density: object) -> None:
         check_finite("density", density)
         most = 2 * len(self.orbitals)
@@ -307,92 +315,6 @@ def coarse_mesh(dimension: int) -> Float[Array, "node axis"]:
     return jnp.asarray(np.stack(np.meshgrid(*[k] * dimension, indexing="ij"), axis=-1).reshape(-1, dimension))
 
 
-@own_rules
-def lattice(
-    hamiltonian: object,
-    *,
-    parameters: object,
-    channels: object,
-    g: object,
-    mu: object = 0.0,
-    dimension: int = 2,
-    orbitals: Sequence[str] | None = None,
-    mesh: object = "auto",
-    cutoff: object = None,
-    tolerance: float = 1e-8,
-    density: object = None,
-) -> Lattice:
-    """A `Lattice` from a function h(k, parameters).
-
-    Args:
-        hamiltonian: h [meV] at k [axis], in units of the reciprocal lattice over 2 pi, and a dict of parameters: a Hermitian
-            matrix of up to five orbitals with h(-k) = h(k)^*, or a number for one orbital, made of `jax.numpy`.
-        parameters: its hoppings and the like [meV], by name: the leaves that one differentiates, sweeps and fits.
-        channels: pairing channels by name (`jaxgap.channel`), in the order of g.
-        g: square matrix of couplings [meV], positive for attraction.
-        mu: chemical potential [meV].
-        dimension: 2 or 3.
-        orbitals: their names; a, b, c, ... if there are none.
-        mesh: nodes per direction, an even number, or "auto": as many as amplitudes and temperature ask for, and more until the
-            reported error is below the tolerance, up to 4096 in 2D and 192 in 3D.
-        cutoff: `jaxgap.smooth(Omega, width)`, for one orbital; None: there is none.
-        tolerance: relative error of amplitudes that a solve promises.
-        density: electrons of both spins per cell, at every temperature, instead of `mu`, which then does not matter.
-
-    Raises:
-        InputError: one sentence that names the argument, what it must be, and the value it had.
-    """
-    require_float64()
-    check(callable(hamiltonian), "hamiltonian", "be a function of k and parameters", repr(hamiltonian))
-    assert callable(hamiltonian)
-    check(dimension in (2, 3), "dimension", "be 2 or 3", repr(dimension))
-    possible = getattr(hamiltonian, "dimensions", (2, 3))
-    check(dimension in possible, "dimension", f"be {' or '.join(map(str, possible))}, that of the hoppings", dimension)
-    numbers = _parameters(parameters)
-    n = _orbitals_of(hamiltonian, numbers, dimension)
-    names = tuple(LETTERS[:n]) if orbitals is None else tuple(orbitals)
-    check(len(names) == n and len(set(names)) == n, "orbitals", f"be {n} different names", orbitals)
-    sharp = "be `jaxgap.smooth(Omega, width)` or None (a sharp shell leaves errors of N^(-3/2) on a mesh)"
-    check(cutoff is None or isinstance(cutoff, Smooth), "cutoff", sharp, repr(cutoff))
-    assert cutoff is None or isinstance(cutoff, Smooth)
-    check(cutoff is None or n == 1, "cutoff", "be None for more than one orbital: it acts in the energy of a band", "a cutoff")
-    check(isinstance(tolerance, float) and 1e-12 <= tolerance < 1, "tolerance", "lie between 1e-12 and 1", tolerance)
-    check_finite("mu", mu)
-    at = jnp.asarray(cast(Reals, mu), jnp.float64)
-    check(at.ndim == 0, "mu", "be one number [meV]", f"shape {at.shape}")
-    if density is not None:
-        check_finite("density", density)
-        check(not is_concrete(at) or not np.any(at), "mu", "be left out where there is a density, which says it", mu)
-    filling = None if density is None else jnp.asarray(cast(Reals, density), jnp.float64)
-    if filling is not None:
-        check(filling.ndim == 0, "density", "be one number", f"shape {filling.shape}")
-    pairing = _pairing(channels, names)
-    check_finite("g", g)
-    couplings, C = jnp.asarray(cast(Reals, g), jnp.float64), len(pairing)
-    shape = f"be a {C} x {C} matrix, one row and column per channel ({', '.join(name for name, _ in pairing)})"
-    check(couplings.shape == (C, C), "g", shape, f"shape {couplings.shape}")
-    found = Lattice(
-        parameters=numbers,
-        lam=couplings,
-        mu=at,
-        cutoff=cutoff,
-        mesh=jnp.asarray(_nodes(mesh, dimension)),
-        finer=jnp.ones(()),
-        hamiltonian=hamiltonian,
-        pairing=pairing,
-        orbitals=names,
-        ranks=tuple((name, value.ndim) for name, value in numbers.items()),
-        dimension=dimension,
-        tolerance=tolerance,
-        density=filling,
-    )
-    if filling is not None:
-        found.check_density(filling)
-    if is_concrete(found):
-        _check_symmetry(found)
-    return found
-
-
 _PATH = re.compile(r"^\s*(?P<leaf>\w+)\s*(?:\[(?P<index>[^\]]*)\])?\s*$")
 
 
@@ -401,71 +323,3 @@ def _parsed(path: str) -> tuple[str, str | None]:
     if match is None:
         raise InputError(f"Cannot read the path `{path}`: it must look like `mu` or `g[d, s]`.")
     return match["leaf"], match["index"]
-
-
-def _parameters(parameters: object) -> dict[str, Array]:
-    check(isinstance(parameters, Mapping), "parameters", "be a dict of numbers by name", repr(parameters))
-    assert isinstance(parameters, Mapping)
-    for name, value in parameters.items():
-        check_identifier("parameters", name)
-        taken = ("mu", "g", "density", *CUTOFF)
-        check(name not in taken, "parameters", "have other names than mu, g, density, Omega and width", name)
-        check_finite(name, value)
-    return {name: jnp.asarray(value, jnp.float64) for name, value in sorted(parameters.items())}
-
-
-def _orbitals_of(hamiltonian: Hamiltonian, parameters: dict[str, Array], dimension: int) -> int:
-    """How many orbitals h has."""
-    try:
-        count = len(inspect.signature(hamiltonian).parameters)
-    except (TypeError, ValueError):
-        count = 2
-    check(count == 2, "hamiltonian", "take two arguments, k and parameters", f"{count}")
-    try:
-        shape = jax.eval_shape(hamiltonian, jnp.zeros(dimension), parameters).shape
-    except KeyError as error:
-        raise InputError(f"Argument `parameters` must have all that `hamiltonian` asks for, but got no {error}.") from None
-    square = shape == () or (len(shape) == 2 and shape[0] == shape[1] and shape[0] <= MOST_ORBITALS)
-    check(square, "hamiltonian", f"return a number or a square matrix of up to {MOST_ORBITALS} orbitals", f"shape {shape}")
-    return int(shape[0]) if shape else 1
-
-
-def _pairing(channels: object, orbitals: tuple[str, ...]) -> tuple[tuple[str, Channel], ...]:
-    """The channels, with their orbitals as numbers."""
-    right = isinstance(channels, Mapping) and len(channels) > 0 and all(isinstance(c, Channel) for c in channels.values())
-    check(right, "channels", 'be a dict such as {"d": jaxgap.channel(form="d_x2-y2")}', repr(channels))
-    assert isinstance(channels, Mapping)
-    found = []
-    for name, one in channels.items():
-        check_identifier("channels", name)
-        for orbital in one.orbitals:
-            known = orbital in orbitals or (isinstance(orbital, int) and 0 <= orbital < len(orbitals))
-            check(known, f"channels.{name}", f"name orbitals of the lattice ({', '.join(orbitals)})", repr(orbital))
-        a, b = sorted(orbitals.index(i) if isinstance(i, str) else i for i in one.orbitals)
-        found.append((name, one._replace(orbitals=(a, b))))
-    return tuple(found)
-
-
-def _nodes(mesh: object, dimension: int) -> float:
-    most, even = 4 * MOST_NODES[dimension], 'be "auto" or an even number of nodes per direction'
-    if isinstance(mesh, str):
-        check(mesh == "auto", "mesh", even, repr(mesh))
-        return 0.0
-    number = int(mesh) if isinstance(mesh, int | np.integer) and not isinstance(mesh, bool) else 0
-    check(number % 2 == 0 and 8 <= number <= most, "mesh", f"{even} from 8 to {most}", mesh)
-    return float(number)
-
-
-def _check_symmetry(lattice: Lattice) -> None:
-    """h is Hermitian and that of reversed time at -k, forms are real and even: looked at on a few k."""
-    k = coarse_mesh(lattice.dimension) + 0.1
-    h, back = (np.asarray(jax.vmap(lattice.matrix)(at)) for at in (k, -k))
-    check(bool(np.isfinite(h).all()), "hamiltonian", "be finite", "NaN or infinity")
-    size = SAME * float(np.abs(h).max())
-    largest = float(np.abs(h - np.conj(np.swapaxes(h, 1, 2))).max())
-    check(largest <= size, "hamiltonian", "be Hermitian at every k", f"a difference of {largest:g} meV")
-    largest = float(np.abs(h - np.conj(back)).max())
-    check(largest <= size, "hamiltonian", "be that of reversed time, h(-k) = h(k)^*", f"a difference of {largest:g} meV")
-    phi, turned = (np.asarray(jax.vmap(lattice.forms)(at)) for at in (k, -k))
-    odd = [name for name, off in zip(lattice.channels, np.abs(phi - turned).max(axis=0), strict=True) if not off <= SAME]
-    check(not odd, "channels", "have forms that are even in k and finite (singlets)", odd)

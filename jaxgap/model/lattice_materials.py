@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgap.model.forms import channel
-from jaxgap.model.lattice import Lattice, lattice
+from jaxgap.model.lattice import Lattice
+from jaxgap.model.lattice_constructor import lattice
 from jaxgap.model.materials import MATERIALS
 from jaxgap.model.retarded_materials import mgb2_eliashberg
 from jaxgap.model.superconductor import Superconductor

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from jaxgap.model.forms import FORMS, Channel, channel, smooth
-from jaxgap.model.lattice import Lattice, lattice
+from jaxgap.model.lattice import Lattice
+from jaxgap.model.lattice_constructor import lattice
 from jaxgap.model.tight_binding import hopping, lattice_vectors_of, tight_binding
 from jaxgap.model.wannier import Hoppings
 from jaxgap.numerics.checks import InputError, check

@@ -11,6 +11,7 @@ the coupling does (`jaxgap.model.contact`): such a band is a `ContactBand`.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -47,6 +48,9 @@ class ParabolicBand(Band):
 
     def check(self) -> None:
         _check_numbers(self.name, self.mu, self.mass)
+
+    def table(self) -> dict[str, Any]:
+        return {**self.own_numbers}
 
     def zeta(self, kappa: Inexact[Array, "*k"]) -> Inexact[Array, "*k"]:
         return kappa * (1 / self.mass) - self.mu  # one division for many kappa

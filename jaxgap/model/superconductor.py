@@ -249,6 +249,26 @@ class Superconductor(eqx.Module):
         return self.bands
 
     @property
+    def meshed(self) -> bool:
+        """Whether sums over its k are over a mesh that a solve refines by itself; of bands they are by quadrature."""
+        return False
+
+    @property
+    def fineness(self) -> Float[Array, "..."]:
+        """How far the mesh has been refined; 1 without one."""
+        return jnp.ones(jnp.shape(self.lam)[:-2])
+
+    def as_fine(self, fineness: Float[Array, "..."]) -> "Superconductor":
+        """The same on a mesh that has been refined so far; itself without one."""
+        del fineness
+        return self
+
+    def on_share(self, share: float) -> "Superconductor":
+        """The same on a mesh of such a share of the nodes per direction; itself without one."""
+        del share
+        return self
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What is doubtful about the numbers, though not wrong: a sentence each. None of a traced or batched system."""
         return ()

@@ -18,6 +18,7 @@ from jaxgap.model.disorder import disorder_from
 from jaxgap.model.files import read_text, write_files
 from jaxgap.model.interaction_tables import interaction_from, with_spectra
 from jaxgap.model.lattice_tables import lattice_from
+from jaxgap.model.radial import read_dispersion
 from jaxgap.model.superconductor import Superconductor, check_one_system
 from jaxgap.model.tabulated import read_table
 from jaxgap.model.wannier import with_hoppings
@@ -41,7 +42,7 @@ _KEYS = {
 }
 
 
-FILES = (("dos", read_table, ("energy", "density")),)
+FILES = (("dos", read_table, ("energy", "density")), ("dispersion", read_dispersion, ("kappa", "energy")))
 """(key of a band that names a file, what reads it, what its columns are)."""
 
 
@@ -90,7 +91,8 @@ def _of_bands(table: Mapping[str, Any]) -> Superconductor:
 
 def load(path: str | Path) -> Superconductor:
     """Read a system from a TOML file. Files that it names lie beside it: a band's `dos = "FILE"` is its density of states
-    (`jaxgap.model.tabulated`), a lattice's `hr = "FILE"` its Wannier90 Hamiltonian (`jaxgap.model.wannier`)."""
+    (`jaxgap.model.tabulated`), `dispersion = "FILE"` its energies (`jaxgap.model.radial`), a lattice's `hr = "FILE"` its
+    Wannier90 Hamiltonian (`jaxgap.model.wannier`)."""
     path = Path(path)
     table = _parsed(read_text(path, "system"), str(path))
     try:

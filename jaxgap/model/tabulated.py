@@ -8,6 +8,7 @@ density of states does not say. For the protocol `Band` its kappa is the energy 
 """
 
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -60,6 +61,9 @@ class TabulatedBand(Band):
 
     def check(self) -> None:
         _check_table(self.name, self.energy, self.density, self.mu)
+
+    def table(self) -> dict[str, Any]:
+        return self.own_numbers | {leaf: np.asarray(getattr(self, leaf)).tolist() for leaf in ("energy", "density")}
 
     def zeta(self, kappa: Inexact[Array, "*k"]) -> Inexact[Array, "*k"]:
         return kappa + (self.energy[0] - self.mu)

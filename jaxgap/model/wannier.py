@@ -17,7 +17,8 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxgap.model.files import read_text
-from jaxgap.model.lattice import MOST_ORBITALS, Lattice, lattice
+from jaxgap.model.lattice import Lattice
+from jaxgap.model.lattice_constructor import MOST_ORBITALS, lattice
 from jaxgap.numerics.checks import InputError, check
 
 __all__ = ["Hoppings", "read_hr", "wannier90", "with_hoppings"]

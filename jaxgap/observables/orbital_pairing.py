@@ -19,7 +19,7 @@ from jaxgap.numerics.checks import check
 from jaxgap.numerics.types import Reals
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import MeanFieldState
-from jaxgap.spectra.lattice_matrices import at_nodes, energies_at
+from jaxgap.spectra.lattice_matrices import at_nodes, energies_at, within_cutoff
 from jaxgap.spectra.mesh import gap_on
 
 __all__ = ["BandBasis", "band_basis", "lattice_energies", "path_between"]
@@ -40,7 +40,7 @@ def band_basis(solution: MeanFieldState, k: object) -> BandBasis:
     lattice, at = _lattice(solution), solution.superconductor.places(k)
     h, phi = at_nodes(lattice, at)
     xi, U = jnp.linalg.eigh(h)
-    D = jax.vmap(lambda forms: gap_on(lattice, solution.Delta, forms))(phi)
+    D = within_cutoff(lattice, h, jax.vmap(lambda forms: gap_on(lattice, solution.Delta, forms))(phi))
     return BandBasis(xi, jnp.abs(jnp.conj(jnp.swapaxes(U, 1, 2)) @ D @ U))
 
 

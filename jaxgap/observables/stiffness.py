@@ -80,6 +80,8 @@ def lattice_of(solution: MeanFieldState) -> Lattice:
     sc = solution.superconductor
     check(isinstance(sc, Lattice), "solution", "be of a Lattice (bands have `superfluid_density`)", type(sc).__name__)
     assert isinstance(sc, Lattice)
+    none = sc.cutoff is None or len(sc.orbitals) == 1
+    check(none, "solution", "have no cutoff where orbitals are several: it would be twisted, too", "a cutoff")
     return sc
 
 

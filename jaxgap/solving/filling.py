@@ -33,7 +33,6 @@ from jaxgap.solving.core import solve_core
 from jaxgap.solving.entry import checked_temperature, takes_any_filling, takes_solution
 from jaxgap.solving.labels import sign_pattern
 from jaxgap.solving.solution import Solution, Status
-from jaxgap.spectra.mesh import fineness, with_fineness
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 from jaxgap.units import k_B, thermal_energy
 
@@ -69,6 +68,8 @@ class Filled(NamedTuple):
     change: Scalar
     """Of mu in the last round [meV]."""
     found: Bool[Array, ""]
+    accurate: Bool[Array, ""]
+    """Whether the state of the last round is as accurate as promised."""
     rounds: Int[Array, ""]
 
 
@@ -91,13 +92,17 @@ def at_density(sc: Superconductor, T: object, density: object = None, *, branch:
 
     Raises:
         InputError: if no mu gives such a density, or a band is not parabolic, or all of them are hole bands.
-        NotConvergedError: if mu was not found; under tracing mu is NaN instead.
+        NotConvergedError: if mu was not found, or only that of a state that is not as accurate as promised; under tracing mu is
+            NaN instead.
     """
     T, n = checked_temperature(T), checked_density(sc, density)
     pattern = None if branch is None else sign_pattern(branch, sc.signed)
-    found = _filled(replace(sc, density=None).bare, T, n, None, pattern)
+    found, accurate = _filled(replace(sc, density=None).bare, T, n, None, pattern)
     check_found(found, n, T)
-    return found
+    if is_concrete(accurate) and not bool(accurate):
+        state = f"The state of density {float(n):g} at T = {float(T):g} K was found, but not accurately"
+        raise NotConvergedError(f"{state}: {Status.INACCURATE.sentence}")
+    return found.shifted(jnp.where(accurate, 0.0, jnp.nan))
 
 
 def filled(
@@ -107,11 +112,11 @@ def filled(
     pattern: Float[Array, "band"] | None = None,
 ) -> Superconductor:
     """The system, if it has a mu of its own; else with the mu at which the state of a start or of a sign pattern, as `solve`
-    takes them, has its density. That mu is NaN if it was not found."""
+    takes them, has its density. That mu is NaN if it was not found; how accurate the state is, its own status says."""
     if sc.density is None:
         return sc
     check(Delta_0 is None or not jnp.iscomplexobj(Delta_0), "start", "be real at a fixed density", "complex amplitudes")
-    return _filled(replace(sc, density=None).bare, T, sc.density, Delta_0, pattern)
+    return _filled(replace(sc, density=None).bare, T, sc.density, Delta_0, pattern)[0]
 
 
 def refilled(sc: Superconductor, T: Scalar, solution: Solution) -> Superconductor:
@@ -166,7 +171,8 @@ def _filled(
     density: Scalar,
     Delta_0: Float[Array, "channel"] | None,
     pattern: Float[Array, "band"] | None,
-) -> Superconductor:
+) -> tuple[Superconductor, Bool[Array, ""]]:
+    """(The system with its mu, NaN if that was not found; whether the state there is as accurate as promised.)"""
     frozen, T_0, n_0 = jax.lax.stop_gradient((sc, T, density))
     C, (first, depth) = len(frozen.channels), _first(frozen, T_0, n_0)
     bottom = first - 2 * depth
@@ -176,7 +182,8 @@ def _filled(
         here = s.meshed.shifted(bottom + s.y[-1])
         solution = solve_core(_as_fine(here, frozen), T_0, Delta_0, pattern, DEFAULT_RULE)
         meshed = _as_fine(frozen, solution.superconductor)
-        known = solution.status <= Status.TRIVIAL
+        accurate = solution.status <= Status.TRIVIAL
+        known = accurate | (solution.status == Status.INACCURATE)
         x = jnp.where(known, solution.Delta.real, 0.0)
         few = occupation(_as_fine(here, meshed), x, T_0) < n_0
         low, high = jnp.where(few, s.y[-1], s.low), jnp.where(few, s.high, s.y[-1])
@@ -187,20 +194,21 @@ def _filled(
         halved = jnp.where(jnp.isinf(low), high - reach, jnp.where(jnp.isinf(high), low + reach, (low + high) / 2))
         y = jnp.where(taken, root.x, jnp.append(x, halved))
         found = taken & known
-        return Filled(y, low, high, meshed, jnp.abs(y[-1] - s.y[-1]), found, s.rounds + 1)
+        return Filled(y, low, high, meshed, jnp.abs(y[-1] - s.y[-1]), found, accurate, s.rounds + 1)
 
     inf = jnp.asarray(jnp.inf)
     start = jnp.append(jnp.zeros(C), 2 * depth)
-    begin = Filled(start, -inf, inf, frozen, inf, jnp.zeros((), bool), jnp.zeros((), int))
+    no = jnp.zeros((), bool)
+    begin = Filled(start, -inf, inf, frozen, inf, no, no, jnp.zeros((), int))
     end = jax.lax.while_loop(lambda s: ~(s.found & (s.change <= SETTLED * depth)) & (s.rounds < ROUNDS), step, begin)
     found = end.found & (end.change <= SETTLED * depth)
     below = _as_fine(sc, end.meshed).shifted(bottom)
     y = at_root(_residual, end.y, (below, T, density, unit), found)
-    return below.shifted(jnp.where(found, y[-1], jnp.nan))
+    return below.shifted(jnp.where(found, y[-1], jnp.nan)), end.accurate
 
 
 def _as_fine(sc: Superconductor, other: Superconductor) -> Superconductor:
-    return with_fineness(sc, fineness(other))
+    return sc.as_fine(other.fineness)
 
 
 Theta = tuple[Superconductor, Scalar, Scalar, Scalar]

@@ -15,7 +15,7 @@ from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.newton import Root, norm
 from jaxgap.solving.judge import Verdict, judged
-from jaxgap.spectra.mesh import at_end, with_fineness
+from jaxgap.spectra.mesh import at_end
 from jaxgap.spectra.quadrature import Rule
 
 __all__ = ["Settled", "begun", "escalation", "refines", "settled", "unseen"]
@@ -59,13 +59,14 @@ class Settled(NamedTuple):
 
 def refines(sc: Superconductor) -> bool:
     """Whether `settled` makes a sum finer by itself until it is accurate."""
-    return isinstance(sc, Lattice)
+    return sc.meshed
 
 
 def escalation(sc: Superconductor) -> tuple[int, ...]:
     """Factors by which nodes are multiplied, in turn, when a solution is inaccurate (nearly gapless, T near 0). Of a lattice
-    none: its mesh has been refined already; of a retarded interaction none: it has frequencies, not nodes."""
-    return () if refines(sc) or sc.is_retarded else (3, 9)
+    none: its mesh has been refined already; of a retarded interaction none: it has frequencies, not nodes; at a fixed density
+    none: its mu is that of the default rule."""
+    return () if refines(sc) or sc.is_retarded or sc.density is not None else (3, 9)
 
 
 def begun(sc: Superconductor, T: Float[Array, ""], x: Float[Array, "n"], rule: Rule) -> Root:
@@ -82,7 +83,7 @@ def settled(sc: Superconductor, T: Float[Array, ""], root: Root, rule: Rule) -> 
     if isinstance(frozen, Lattice):
         end = _on_finer_meshes(frozen, T, root, rule)
         vanished, x = _or_nothing(end.lattice, T, end.root)
-        return Settled(with_fineness(sc, end.lattice.finer), end.root, x, vanished, end.verdict, end.near)
+        return Settled(sc.as_fine(end.lattice.finer), end.root, x, vanished, end.verdict, end.near)
     vanished, x = _or_nothing(frozen, T, root)
     return Settled(sc, root, x, vanished, judged(rule)(frozen, T, x, root.jacobian), jnp.array(True))
 

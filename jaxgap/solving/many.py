@@ -53,7 +53,6 @@ from jaxgap.solving.retarded import retarded_many
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.walk import ROUGH, SIDE, Walk, arrived, begin, go_on, going
-from jaxgap.spectra.mesh import fineness, with_fineness
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectra.regions import tables
 from jaxgap.spectra.several_bands import several
@@ -185,7 +184,7 @@ def goes_the_long_way(systems: Superconductor, start: Any) -> bool:
 
 def _solution(sc: Superconductor, T: Any, found: Found, rule: Rule) -> Solution:
     """One element, with its implicit derivative."""
-    sc = with_fineness(sc, found.finer)
+    sc = sc.as_fine(found.finer)
     Delta = implicit_amplitudes(sc, T, found.Delta, found.differentiable, None, rule)
     Delta = unless_nothing(Delta, found.status).astype(jnp.complex128)
     rest = {name: value for name, value in found._asdict().items() if name not in ("Delta", "finer")}
@@ -211,7 +210,7 @@ def _nothing(sc: Superconductor, T: Any, x: Any) -> Found:
     zero, no = jnp.zeros_like(T), jnp.zeros(T.shape, bool)
     count = zero.astype(int)
     return Found(
-        amplitudes, jnp.full(T.shape, Status.NOT_CONVERGED, int), zero, count, zero, zero, no, fineness(sc), count, count
+        amplitudes, jnp.full(T.shape, Status.NOT_CONVERGED, int), zero, count, zero, zero, no, sc.fineness, count, count
     )
 
 
@@ -372,7 +371,7 @@ def _finish(
         sigma_min=verdict.sigma_min,
         quadrature_error=jnp.where(vanished, 0.0, verdict.quadrature_error),
         differentiable=verdict.differentiable(kept),
-        finer=fineness(sc),
+        finer=sc.fineness,
         unstable_amplitude=verdict.unstable_amplitude,
         unstable_phase=verdict.unstable_phase,
     )
@@ -391,5 +390,5 @@ def _long_way(block: Any, pattern: Float[Array, "band"] | None, rule: Rule) -> F
     one = jax.vmap(lambda sc, T, x: solve_core(sc, T, x, pattern, rule), in_axes=(0, 0, None if start is None else 0))
     solution = one(sc, T, start)
     Delta = solution.Delta if start is not None and jnp.iscomplexobj(start) else solution.Delta.real
-    own = {"Delta": Delta, "finer": fineness(solution.superconductor)}
+    own = {"Delta": Delta, "finer": solution.superconductor.fineness}
     return Found(**own, **{name: getattr(solution, name) for name in Found._fields if name not in own})

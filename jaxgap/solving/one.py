@@ -76,11 +76,11 @@ def solve(
     if isinstance(sc, RetardedSuperconductor):
         check(rule == DEFAULT_RULE, "rule", "be left out with a retarded interaction (it has `frequencies`)", rule)
         return solve_retarded(sc, T, Delta_0, pattern, throw)
-    given, sc = sc.density, filled(sc, T, Delta_0, pattern)
+    given, factors, sc = sc.density, escalation(sc), filled(sc, T, Delta_0, pattern)
     solution = solve_core(sc, T, Delta_0, pattern, rule)
     if not is_concrete(solution):
         return solution
-    for factor in escalation(sc):
+    for factor in factors:
         if int(solution.status) == Status.INACCURATE:
             solution = solve_core(sc, T, amplitudes(solution, sc), pattern, Rule(*(factor * n for n in rule)))
     if throw and given is not None:

@@ -33,7 +33,17 @@ from jaxgap.spectra.shells import Samples, Shells, band_pairs, gap_matrix, parts
 from jaxgap.spectra.shells import samples as samples_of
 from jaxgap.units import thermal_energy
 
-__all__ = ["Bogoliubov", "dagger", "green_functions", "levels", "tanh_and_slope", "tanh_and_slopes", "tanh_of", "traced"]
+__all__ = [
+    "Bogoliubov",
+    "dagger",
+    "function_of",
+    "green_functions",
+    "levels",
+    "tanh_and_slope",
+    "tanh_and_slopes",
+    "tanh_of",
+    "traced",
+]
 
 TOUCHING = 1e-12
 """Branches nearer than this share of Omega touch: rounding leaves less."""
@@ -166,8 +176,15 @@ def _nothing_beyond(order: int, d: Matrices) -> Float[Array, "node"]:
 
 def tanh_of(X: Matrices) -> Matrices:
     """tanh(X), with first and second derivatives; NaN for a third."""
+    return function_of(X, jnp.tanh, tanh_difference, second_difference)
+
+
+def function_of(
+    X: Matrices, f: Callable[[OfK], OfK], first: Callable[[OfK, OfK], OfK], second: Callable[[OfK, OfK, OfK], OfK]
+) -> Matrices:
+    """f(X) from f and its first and second divided differences, with as many derivatives; NaN for a third."""
     E, W, d = _frozen(X)
-    return W @ _tanh_about(E, d) @ dagger(W)
+    return W @ _about(E, d, f, first, second) @ dagger(W)
 
 
 def tanh_and_slope(X: Matrices, V: Matrices) -> tuple[Matrices, Matrices]:
@@ -181,7 +198,7 @@ def tanh_and_slope(X: Matrices, V: Matrices) -> tuple[Matrices, Matrices]:
     t = _third_differences(E)
     for factors in ((v, d, d), (d, v, d), (d, d, v)):
         slope = slope + jnp.einsum("niklj,nik,nkl,nlj->nij", t, *factors)
-    return W @ _tanh_about(E, d) @ dagger(W), W @ slope @ dagger(W)
+    return W @ _about(E, d, jnp.tanh, tanh_difference, second_difference) @ dagger(W), W @ slope @ dagger(W)
 
 
 @jax.custom_jvp
@@ -205,15 +222,17 @@ def _tanh_and_slopes_jvp(
     return found
 
 
-def _tanh_about(E: Float[Array, "node n"], d: Matrices) -> Matrices:
-    """W^+ tanh(X) W."""
+def _about(
+    E: Float[Array, "node n"],
+    d: Matrices,
+    f: Callable[[OfK], OfK],
+    first: Callable[[OfK, OfK], OfK],
+    second: Callable[[OfK, OfK, OfK], OfK],
+) -> Matrices:
+    """W^+ f(X) W."""
     x, y, z = E[:, :, None, None], E[:, None, :, None], E[:, None, None, :]
-    found = jnp.tanh(E)[:, :, None] * jnp.eye(E.shape[1]) + tanh_difference(E[:, :, None], E[:, None, :]) * d
-    return (
-        found
-        + jnp.einsum("nikj,nik,nkj->nij", second_difference(x, y, z), d, d)
-        + jnp.expand_dims(_nothing_beyond(2, d), (1, 2))
-    )
+    found = f(E)[:, :, None] * jnp.eye(E.shape[1]) + first(E[:, :, None], E[:, None, :]) * d
+    return found + jnp.einsum("nikj,nik,nkj->nij", second(x, y, z), d, d) + jnp.expand_dims(_nothing_beyond(2, d), (1, 2))
 
 
 def _third_differences(E: Float[Array, "node n"]) -> Float[Array, "node n n n n"]:

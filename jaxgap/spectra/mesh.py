@@ -33,7 +33,6 @@ __all__ = [
     "checked",
     "coarser",
     "coldest_on",
-    "fineness",
     "fewer",
     "finest_width",
     "for_walk",
@@ -42,7 +41,6 @@ __all__ = [
     "mesh_for",
     "mesh_for_width",
     "nodes_of",
-    "with_fineness",
 ]
 
 LEAST = 16
@@ -197,7 +195,7 @@ def _of_block(
 
 def coarser(sc: Superconductor) -> Superconductor:
     """The system with which a branch is followed: of a lattice that whose mesh is so much coarser; else the same."""
-    return _times(sc, FOLLOWING)
+    return sc.on_share(FOLLOWING)
 
 
 def checked(
@@ -215,12 +213,6 @@ def checked(
     return eqx.tree_at(lambda s: s.mesh, sc, 2.0 * jnp.round(share * N / 2))
 
 
-def _times(sc: Superconductor, share: float) -> Superconductor:
-    if not isinstance(sc, Lattice):
-        return sc
-    return eqx.tree_at(lambda s: (s.mesh, s.finer), sc, (2 * jnp.round(share * sc.mesh / 2), share * sc.finer))
-
-
 def for_walk(sc: Superconductor, T_c: Scalar) -> Superconductor:
     """The system with which the branch connected to T_c is followed: of a lattice that on one mesh all along, for the gap of
     weak coupling, so that points of the branch differ by nothing but the temperature."""
@@ -230,16 +222,6 @@ def for_walk(sc: Superconductor, T_c: Scalar) -> Superconductor:
     needed = -SHARE * np.log(sc.tolerance) * _velocity(sc) * WALKING / gap
     N = jnp.clip(2 * jnp.round(needed / 2), LEAST, MOST_NODES[sc.dimension])
     return eqx.tree_at(lambda s: s.mesh, sc, jax.lax.stop_gradient(jnp.where(sc.mesh > 0, jnp.minimum(sc.mesh, N), N)))
-
-
-def fineness(sc: Superconductor) -> Float[Array, "..."]:
-    """How far the mesh of a lattice has been refined; 1 of bands."""
-    return sc.finer if isinstance(sc, Lattice) else jnp.ones(jnp.shape(sc.lam)[:-2])
-
-
-def with_fineness(sc: Superconductor, finer: Float[Array, "..."]) -> Superconductor:
-    """The same system, of a lattice on a mesh that has been refined so far."""
-    return eqx.tree_at(lambda s: s.finer, sc, finer) if isinstance(sc, Lattice) else sc
 
 
 def at_end(lattice: Lattice, Delta: Inexact[Array, "channel"], T: Scalar) -> Bool[Array, ""]:

@@ -20,10 +20,10 @@ from jaxgap.model.lattice import Lattice, coarse_mesh
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.hyperbolic import level_entropy, log_cosh, one_less_product, slope_difference, tanh_difference
-from jaxgap.spectra.bogoliubov import tanh_of, traced
+from jaxgap.spectra.bogoliubov import tanh_and_slopes, tanh_of, traced
 from jaxgap.spectra.cluster import LocalFunctions, OwnSums
 from jaxgap.spectra.lattice_green import greens_at, local_functions_on_lattice, smallest_broadening
-from jaxgap.spectra.lattice_matrices import at_nodes, hamiltonians, one_orbital
+from jaxgap.spectra.lattice_matrices import at_nodes, hamiltonians, one_orbital, within_cutoff
 from jaxgap.spectra.lattice_minima import lowest_energy
 from jaxgap.spectra.mesh import PRECISE, Block, Mesh, finest_width, mean_over, mesh_for, mesh_for_width
 from jaxgap.spectra.pair import pair_sum
@@ -81,9 +81,11 @@ class OnLattice(OwnSums):
         return jnp.diagonal(self.linear_matrix(T, rule))
 
     def linear_matrix(self, T: Scalar, rule: Rule) -> Float[Array, "own own"]:
-        """dP/dDelta in the normal state."""
+        """dP/dDelta in the normal state, with first and second derivatives."""
         none = jnp.zeros(len(self.Delta))
         mesh = mesh_for(self.lattice, none, T, rule, PRECISE)
+        if len(self.lattice.orbitals) > 1:
+            return mean_over(_linear, self.lattice, T, mesh)
         return jax.jacfwd(lambda x: mean_over(_densities, self.lattice, (x, T), mesh))(none)
 
     def largest_kernel(self) -> Float[Array, "own own"]:
@@ -162,12 +164,27 @@ def _densities(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, "x"
         _, D, E, phi = one_orbital(lattice, Delta, nodes.k)
         P = (nodes.weight * pair_sum(E, kT) * D) @ phi
     else:
-        m, (_, phi) = len(lattice.orbitals), at_nodes(lattice, nodes.k)
-        F = tanh_of(hamiltonians(lattice, Delta, nodes.k) / (2 * kT))[:, :m, m:] / 2
-        F = F if jnp.iscomplexobj(x) or len(x) > n else jnp.real(F)
-        terms = [F[:, a, b] if a == b else F[:, a, b] + F[:, b, a] for a, b in lattice.pairs]
-        P = jnp.stack([nodes.weight @ (phi[:, c] * term) for c, term in enumerate(terms)])
+        F = tanh_of(hamiltonians(lattice, Delta, nodes.k) / (2 * kT))
+        P = _of_channels(lattice, F, nodes)
+        P = P if jnp.iscomplexobj(x) or len(x) > n else jnp.real(P)
     return jnp.concatenate([P.real, P.imag]) if len(x) > n else P
+
+
+def _of_channels(lattice: Lattice, t: Inexact[Array, "node m m"], nodes: Block) -> Inexact[Array, "own"]:
+    """sum_k tr B_c F of all channels, where 2F is the upper right part of t."""
+    m, (h, phi) = len(lattice.orbitals), at_nodes(lattice, nodes.k)
+    F = within_cutoff(lattice, h, t[:, :m, m:] / 2)
+    terms = [F[:, a, b] if a == b else F[:, a, b] + F[:, b, a] for a, b in lattice.pairs]
+    return jnp.stack([nodes.weight @ (phi[:, c] * term) for c, term in enumerate(terms)])
+
+
+def _linear(lattice: Lattice, T: Scalar, nodes: Block) -> Float[Array, "own own"]:
+    """dP/dDelta of several orbitals at no amplitudes by slopes of tanh, which have one derivative more than `tanh_of`."""
+    kT, none = thermal_energy(T), jnp.zeros(len(lattice.pairing))
+    X = hamiltonians(lattice, none, nodes.k) / (2 * kT)
+    one_each = [hamiltonians(lattice, none.at[c].set(1.0), nodes.k) / (2 * kT) - X for c in range(len(none))]
+    _, slopes = tanh_and_slopes(X, jnp.stack(one_each))
+    return jnp.real(jnp.stack([_of_channels(lattice, slope, nodes) for slope in slopes], axis=1))
 
 
 def _free_energy(lattice: Lattice, at: Unknowns, nodes: Block) -> Float[Array, ""]:

@@ -35,7 +35,6 @@ from jaxgap.solving.labels import Label
 from jaxgap.solving.many import Ways, cut_for, goes_the_long_way, solve_many
 from jaxgap.solving.retarded import solve_retarded
 from jaxgap.solving.solution import Solution, Status
-from jaxgap.spectra.mesh import fineness, with_fineness
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.sweeps.quantities import Sensitivity
 
@@ -208,7 +207,7 @@ class Evaluator:
 
         def values(p: Any) -> list[Any]:
             asked, T = self._moved(family, row, p)
-            sc = with_fineness(refilled(asked, T, solution), fineness(solution.superconductor))
+            sc = refilled(asked, T, solution).as_fine(solution.superconductor.fineness)
             Delta = implicit_amplitudes(sc, T, D, trusted, jacobian, rule).astype(complex)
             there = eqx.tree_at(lambda s: (s.superconductor, s.T, s.Delta), solution, (sc, T, Delta))
             return [one(sc if one.of_solution else asked, T, there) for one in differentiated.values()]

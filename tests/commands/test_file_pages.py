@@ -34,6 +34,7 @@ BEGUN = {
 """What examples that are parts of a file are parts of."""
 BESIDE = {
     "pi.csv": "-60,1.0\n0,1.2\n60,1.1\n",
+    "alpha.csv": "kappa,energy\n0,0\n10,8.95\n25,22.19\n50,43.75\n90,76.95\n150,123.75\n300,225\n",
     "alpha2F.dat": "# THz alpha2F\n0 0\n5 0.4\n7 0.6\n10 0\n",
     "mgb2.a2F": "# meV alpha2F\n0 0\n20 0.4\n30 0.6\n40 0\n",
     "square_hr.dat": "made by hand\n1\n4\n1 1 1 1\n"
@@ -105,7 +106,7 @@ def test_keys_of_a_system_are_those_that_its_readers_accept():
     assert fields[InteractionTable] == {*interaction_tables.OTHERS, *interaction_tables.SPECTRUM} | of_files
     assert fields[SpectrumTable] == {*interaction_tables.SPECTRUM, "pairs"} | of_files
     assert set(DisorderTable.model_fields) == {one.name for one in dataclasses.fields(Disorder)}
-    assert fields[BandTable] == {"mu", "mass", "energy", "density", *(key for key, *_ in systems.FILES)}
+    assert fields[BandTable] == {"mu", "mass", "energy", "density", "kappa", "scale", *(key for key, *_ in systems.FILES)}
     assert tabulated_band("a", mu=0.0, energy=[-1.0, 1.0], density=[1.0, 1.0]).name == "a"
 
 

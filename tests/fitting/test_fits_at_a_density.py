@@ -7,7 +7,10 @@ import pytest
 from lattices import SYSTEM
 
 import jaxgap as jg
-from jaxgap.observables import excitation_gap
+from jaxgap.fitting import load_fit
+from jaxgap.fitting.minimise import nested_at
+from jaxgap.fitting.problem import problem
+from jaxgap.observables import excitation_gap, tunnelling_conductance
 
 BANDS = """
 Omega = 30.0
@@ -88,6 +91,38 @@ def test_known_numbers_are_found_again(command, folder, case):
     values = {one["name"]: one["value"] for one in result["parameters"]}
     np.testing.assert_allclose([values["g"], values["n"]], true, rtol=FOUND)
     assert (path / "fit.png").stat().st_size > 10_000
+
+
+SPECTRUM = """
+[[data]]
+file = "sts.dat"
+quantity = "dIdV"
+T = 20.0
+errors = { constant = 0.02 }
+"""
+
+
+@pytest.mark.slow
+def test_spectra_move_with_the_mu_of_the_density(folder):
+    """A spectrum is that of the state at its mu, and its derivatives have those of mu in them."""
+    system, names, true, *_ = CASES["bands"]
+    path, V, Gamma = folder(system, names, true, (), 0.2), np.array([-14.0, -5.0, 4.0, 12.0]), 1.0
+    (path / "sts.dat").write_text("V (mV) dIdV\n" + "".join(f"{v} 1.0\n" for v in V))
+    rest = f"[data.settings]\nGamma = {Gamma}\n"
+    (path / "fit.toml").write_text(FIT.format(**names).split("[data]")[0] + SPECTRUM + rest + "[optimiser]\nstarts = 2\n")
+    config, sc, data = load_fit(path)
+    p = problem(config, config.systems(sc), data)
+
+    def state(theta):
+        return jg.solve(sc.set({"g[a, a]": theta[0], "density": theta[1]}), 20.0)
+
+    theta = np.array(true)
+    at = nested_at(p, theta, np.asarray(state(theta).Delta.real)[None])
+    np.testing.assert_allclose(at.predicted, tunnelling_conductance(state(theta), V, Gamma), rtol=1e-9)
+    for k, h in enumerate((1e-4, 1e-3)):
+        up, down = (tunnelling_conductance(state(theta + side * h * np.eye(2)[k]), V, Gamma) for side in (1, -1))
+        slope = np.asarray(up - down) / (2 * h) / 0.02
+        assert np.abs(np.abs(at.jacobian[:4, k]) - np.abs(slope)).max() < 1e-5 * np.abs(slope).max()
 
 
 REFUSED = {

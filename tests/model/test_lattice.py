@@ -1,6 +1,7 @@
 """Lattices: an independent code's cases, P and M by another route, derivatives, meshes, what is refused."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import equinox as eqx
@@ -8,7 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from lattices import square, three_orbitals, two_orbitals
+from lattices import square, three_orbitals, two, two_orbitals
+from scipy.integrate import quad
+from scipy.optimize import brentq
 
 import jaxgap as jg
 from jaxgap import InputError, Status, channel, critical_temperature, lattice, observables, smooth, solve
@@ -191,10 +194,48 @@ def test_second_derivatives_and_batches():
     np.testing.assert_allclose(jax.vmap(gap)(t), [gap(one) for one in t], rtol=EXACT)
 
 
+@pytest.mark.slow
+def test_second_derivatives_of_T_c_of_several_orbitals():
+    """A third derivative of the functions of the matrix at every k."""
+    system, h = two(), 0.05
+
+    def T_c(x):
+        return critical_temperature(system.set({"t1": 100.0 + x[0], "g[a, b]": 40.0 + x[1]}))
+
+    slope = jax.jit(jax.grad(T_c))
+    ends = [[slope(side * h * e) for side in (1, -1)] for e in jnp.eye(2)]
+    difference = np.stack([(up - down) / (2 * h) for up, down in ends])
+    assert np.abs(difference).min() > 1e-6
+    np.testing.assert_allclose(jax.jit(jax.jacfwd(jax.grad(T_c)))(jnp.zeros(2)), difference, rtol=1e-5)
+
+
 def cos_2_theta(k):
     """0 at k = 0, where it has no value."""
     square = jnp.sum(k**2)
     return jnp.where(square > 0, (k[0] ** 2 - k[1] ** 2) / jnp.where(square > 0, square, 1.0), 0.0)
+
+
+@pytest.mark.slow
+def test_a_parabolic_band_through_the_lattice():
+    """a k^2 has N = 1 / 4 pi a per cell, and a cutoff ends before the zone does: the gap equation is an integral over energies,
+    which the lattice solves to the error that it tells."""
+    a, mu, g, T, cutoff = 100.0, 225.0, 700.0, 50.0, smooth(100.0, 8.0)
+    given = {"channels": {"s": channel()}, "cutoff": cutoff, "g": [[g]], "mu": mu}
+    solution = solve(lattice(lambda k, p: p["a"] * jnp.sum(k**2), parameters={"a": a}, **given), T)
+
+    def left(Delta):
+        def integrand(zeta):
+            chi = np.tanh((zeta + 100.0) / 16.0) - np.tanh((zeta - 100.0) / 16.0)
+            E = np.hypot(zeta, Delta * chi / 2)  # The amplitude has chi, too.
+            return (chi / 2) ** 2 * np.tanh(E / (2 * k_B * T)) / (2 * E)
+
+        parts = [
+            quad(integrand, *ends, epsabs=1e-13, epsrel=1e-13)[0] for ends in pairwise([-mu, -60.0, 0.0, 60.0, 150.0, 500.0])
+        ]
+        return g / (4 * np.pi * a) * sum(parts) - 1
+
+    wanted = brentq(left, 1.0, 100.0, xtol=1e-12)
+    assert abs(float(solution.Delta[0].real) / wanted - 1) < float(solution.quadrature_error) + 1e-11
 
 
 @pytest.mark.slow

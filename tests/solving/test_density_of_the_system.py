@@ -146,3 +146,19 @@ def test_where_no_mu_is_found(sc):
     with pytest.raises(NotConvergedError, match="No chemical potential was found at which the density is 24 at T = 2000 K"):
         jg.solve(sc, hot, branch="s+-")
     assert not bool(jg.solve(sc, hot, branch="s+-", throw=False).converged)
+
+
+@pytest.mark.slow
+def test_what_was_found_but_not_accurately_is_not_called_missing():
+    """On a mesh that is too coarse: mu and amplitudes are there, and the status says what they are worth."""
+    coarse = square(density=0.7, mesh=8, tolerance=1e-10)
+    solution = jg.solve(coarse, 100.0, throw=False)
+    assert int(solution.status) == jg.Status.INACCURATE
+    assert np.isfinite(solution.superconductor.mu)
+    np.testing.assert_allclose(jg.density_of(solution), 0.7, rtol=1e-9)
+    with pytest.raises(NotConvergedError, match="solve at T = 100 K: Converged, but the quadrature error exceeds"):
+        jg.solve(coarse, 100.0)
+    words = r"The state of density 0.7 at T = 100 K was found, but not accurately: Converged, but the quadrature"
+    with pytest.raises(NotConvergedError, match=words):
+        jg.at_density(coarse, 100.0)
+    assert np.isnan(jax.jit(lambda n: jg.at_density(coarse, 100.0, n).mu)(0.7))
