@@ -10,6 +10,8 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
+from jaxgap.numerics.provenance import VERSION
+
 __all__ = ["COMMANDS", "SYSTEM_NAMES", "app"]
 
 
@@ -116,9 +118,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool | None) -> None:
     if wanted:
-        from jaxgap import __version__
-
-        print(__version__)
+        print(VERSION)
         raise typer.Exit
 
 

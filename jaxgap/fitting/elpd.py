@@ -9,7 +9,7 @@ Pareto-smoothed importance sampling, whose Pareto k says whether to believe it (
 """
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
@@ -60,8 +60,11 @@ def waic(log_likelihood: np.ndarray) -> Criterion:
 def leave_one_out(log_likelihood: np.ndarray, draws: np.ndarray) -> Criterion:
     """PSIS-LOO by arviz, from ln p(datum | theta), [chain, draw, datum], and the draws of the parameters, whose effective
     number says how smooth the tails of the weights are."""
-    parameters = {f"theta_{k}": (("chain", "draw"), draws[:, :, k]) for k in range(draws.shape[-1])}
-    groups = {"posterior": parameters, "log_likelihood": {"data": (("chain", "draw", "datum"), log_likelihood)}}
+    parameters: dict[str, tuple[Any, ...]] = {f"theta_{k}": (("chain", "draw"), draws[:, :, k]) for k in range(draws.shape[-1])}
+    groups: dict[str, dict[str, tuple[Any, ...]]] = {
+        "posterior": parameters,
+        "log_likelihood": {"data": (("chain", "draw", "datum"), log_likelihood)},
+    }
     with warnings.catch_warnings():
         # Said by `trusted` and in the report.
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto", category=UserWarning)

@@ -3,7 +3,6 @@
 import platform
 from importlib.metadata import version
 
-import jax
 from typing_extensions import TypedDict  # pydantic, which reads it again, takes no other before Python 3.12
 
 __all__ = ["PACKAGES", "VERSION", "Provenance", "provenance"]
@@ -30,6 +29,8 @@ class Provenance(TypedDict):
 
 def provenance(*more: str) -> Provenance:
     """Versions of jaxgap, `PACKAGES` (and `more`) and of Python, the device, the precision."""
+    import jax  # Whoever asks for the version only needs none.
+
     device = jax.devices()[0]
     return {
         "versions": {"jaxgap": VERSION, **{name: version(name) for name in (*PACKAGES, *more)}},
