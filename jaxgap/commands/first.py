@@ -1,5 +1,7 @@
-"""What the command `jaxgap` answers before JAX is imported: itself without anything, --help, and --version."""
+"""What the command `jaxgap` answers before JAX is imported: itself without anything, --help, --version,
+and the names of commands that a shell completes."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,14 +12,23 @@ ALONE: tuple[list[str], ...] = ([], ["-h"], ["--help"], ["--version"])
 
 
 def _is_asked() -> bool:
-    if not sys.argv or sys.argv[1:] not in ALONE:
-        return False
+    return bool(sys.argv) and sys.argv[1:] in ALONE and _is_command()
+
+
+def _is_command() -> bool:
     # While `python -m jaxgap` imports the package, its first argument is still the option.
     own = sys.orig_argv[len(sys.orig_argv) - len(sys.argv[1:]) - 2 :][:2] == ["-m", "jaxgap"]
     return Path(sys.argv[0]).stem in SCRIPTS or (sys.argv[0] == "-m" and own)
 
 
-if _is_asked():
+def _completes_a_command() -> bool:
+    """On TAB after the command's name; what stands after one of `jaxgap`'s commands is asked of that."""
+    words = os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    first = len(words.split()) == (1 if words.endswith(" ") else 2) or os.environ.get("COMP_CWORD") == "1"
+    return "_JAXGAP_COMPLETE" in os.environ and first and _is_command()
+
+
+if _is_asked() or _completes_a_command():
     from jaxgap.commands.outline import app
 
     app(prog_name="jaxgap")  # It ends the process.
