@@ -11,8 +11,6 @@ from jaxgap._names import names
 
 HEAVY = ("jax", "numpy", "scipy", "matplotlib", "optax", "equinox", "pydantic", "typer", "rich")
 """What `import jaxgap` alone leaves out."""
-LATER = ("scipy.optimize", "scipy.stats", "scipy.integrate", "matplotlib.pyplot", "optax", "pydantic", "typer", "rich")
-"""What solving leaves out, too: pictures, fits and the command line need them."""
 
 
 def said(code, **environment):
@@ -36,11 +34,6 @@ def test_an_unknown_name_is_refused():
         _ = jaxgap.solves
     with pytest.raises(ImportError, match="cannot import name 'solves'"):
         exec("from jaxgap import solves")
-
-
-@pytest.mark.slow
-def test_solving_imports_no_pictures_and_no_fits():
-    assert said(f"import sys, jaxgap; jaxgap.solve; print(*[name for name in {LATER} if name in sys.modules])") == []
 
 
 PRECISION = "import jax.numpy as jnp, os; jaxgap.solve; print(jnp.zeros(1).dtype, os.environ.get('JAX_ENABLE_X64'))"

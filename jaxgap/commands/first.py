@@ -31,4 +31,13 @@ def _completes_a_command() -> bool:
 if _is_asked() or _completes_a_command():
     from jaxgap.commands.outline import app
 
-    app(prog_name="jaxgap")  # It ends the process.
+    try:
+        try:
+            app(prog_name="jaxgap")  # It ends the process.
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        from jaxgap.commands.environment import in_sentences  # Nobody waits for JAX here.
+
+        with in_sentences():
+            raise error
