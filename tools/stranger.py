@@ -2,8 +2,8 @@
 
 Without a wheel one is built, with the pages if they have been built (build/docs). A virtual environment is made in a folder of
 its own, the wheel is installed there with what it depends on, and then, where nothing of this repository is: an example is
-copied and fitted, its report made again, its parameters are those that are known, and the documentation is found, which needs no
-network. Each step says how long it took; the first that fails ends it.
+copied and fitted, its report made again, its parameters are those that are known, and the documentation is found, which needs
+no network. Each step says how long it took; the first that fails ends it.
 """
 
 import json
