@@ -115,6 +115,8 @@ def _docstring(app, what, name, one, options, lines):
     out, paragraph, inside = [], [], None
     for line in [*lines, ""]:
         depth = len(line) - len(line.lstrip())
+        if line.lstrip().startswith(">>>"):  # An example, up to the next blank line: left as it is.
+            out, paragraph, inside = [*out, *_plain(paragraph)], [], depth - 1
         if inside is not None and (not line.strip() or depth > inside):
             out.append(line)
             continue

@@ -1,6 +1,6 @@
 """Switches of all tests: fixed seeds, and a compilation cache that the workers share: compilation is most of a run's time.
 
-Double precision is jaxgap's own business (`jaxgap.numerics.precision`) and is not switched on here. Seeds are in the tests
+Double precision is jaxgap's own business (`jaxgap.numerics.double`) and is not switched on here. Seeds are in the tests
 themselves (`problems.generator`): none reads the clock or a global generator.
 """
 

@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 import jaxgap
-from jaxgap._moved import APART, MOVED
+from jaxgap._names import APART, MOVED
 
 
 @pytest.mark.parametrize("old", sorted(MOVED))

@@ -102,7 +102,7 @@ def test_names_in_documents_exist(path):
 
 def test_importing_loads_what_every_user_needs():
     """scipy, and what draws, reads files or fits, is loaded when it is asked for: half of the time of an import."""
-    program = "import sys, jaxgap; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    program = "import sys, jaxgap; jaxgap.solve; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout.split()

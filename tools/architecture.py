@@ -88,6 +88,14 @@ class Module:
         return list(_imports(self.tree, self.package, True))
 
     @cached_property
+    def promised(self) -> list[Import]:
+        """Imports for type checkers: of a package that imports its names when they are asked for, these names."""
+        blocks = (
+            node for node in self.tree.body if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        )
+        return [one for block in blocks for one in _imports(ast.Module(block.body, []), self.package, True)]
+
+    @cached_property
     def functions(self) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
         return [node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
@@ -192,6 +200,7 @@ class House:
         for name, module in self.modules.items():
             if module.path.name == "__init__.py":
                 here = {one.bound: self.target(one) for one in module.imports if one.at_top and not self._is_module(one)}
+                here |= {one.bound: self.target(one) for one in module.promised if not self._is_module(one)}
                 here |= {node.name: None for node in module.tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
                 found += [f"{name}.{bound}" for bound in here if f"{name}.{bound}" in self.modules]
         return sorted(found)

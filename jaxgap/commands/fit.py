@@ -19,8 +19,8 @@ from jaxgap.fitting.choice import fit as run_fit
 from jaxgap.fitting.comparison import compare as compare_models
 from jaxgap.fitting.config import FULL, FitConfig
 from jaxgap.fitting.data import Datum
-from jaxgap.fitting.draws import require_packages
 from jaxgap.fitting.empirical.couplings import first_guess
+from jaxgap.fitting.inference_data import require_packages
 from jaxgap.fitting.information import next_measurement
 from jaxgap.fitting.loading import load_fit
 from jaxgap.fitting.problem import problem, systems_at
@@ -144,14 +144,15 @@ def posterior(
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew instead of going on from posterior.npz.")] = False,
     as_json_: JsonOption = False,
 ) -> None:
-    """Draw from the posterior of a fit: table, posterior.json and posterior.png beside the data.
+    """Draw from the posterior of a fit: table, posterior.json and posterior.png beside the data, and posterior.nc,
+    which arviz opens.
 
     The fit is that of result.json if fit.toml and data.csv are still the same; else it is made first, as `jaxgap fit` does.
 
     The exit code is 4 if the chains have not converged: their numbers must not be quoted.
 
     Draws are kept in posterior.npz; the same command goes on after an interruption, and a larger --draws makes a finished run
-    longer. Needs numpyro and arviz: pip install "jaxgap[bayes]".
+    longer. Needs numpyro, arviz and h5netcdf: pip install "jaxgap[bayes]".
 
     Example: jaxgap posterior fits/ba0.6k0.4fe2as2 --draws 2000
     """

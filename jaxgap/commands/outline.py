@@ -10,6 +10,8 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
+from jaxgap.numerics.provenance import VERSION
+
 __all__ = ["COMMANDS", "SYSTEM_NAMES", "app"]
 
 
@@ -72,7 +74,9 @@ class _Commands(Mapping[str, Any]):
         if name not in self.taken:
             place = COMMANDS[name]
             group = getattr(import_module(f"jaxgap.commands.{place.module}"), place.group)
-            self.taken[name] = typer.main.get_group(group).commands[name]
+            command = typer.main.get_group(group).commands[name]
+            command.rich_markup_mode = None  # type: ignore[attr-defined]  # [meV] is a unit, and no style.
+            self.taken[name] = command
         return self.taken[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -80,6 +84,17 @@ class _Commands(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(COMMANDS)
+
+
+class _Line(NamedTuple):
+    """As much of a command as a completion tells."""
+
+    line: str
+    hidden: bool = False
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """The line; it is short anyway."""
+        return self.line
 
 
 class _Lazy(TyperGroup):
@@ -91,6 +106,15 @@ class _Lazy(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """What a shell is told on TAB: of the commands their names and lines, without importing them."""
+        commands = self.commands
+        self.commands = {name: _Line(place.line) for name, place in COMMANDS.items()}  # type: ignore[misc]
+        try:
+            return super().shell_complete(ctx, incomplete)
+        finally:
+            self.commands = commands
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
@@ -107,7 +131,6 @@ app = typer.Typer(
     "(alpha:beta lower, upper).\n\n"
     "Exit codes: 0 done, 2 bad input, 3 did not converge, 4 done, but not to be quoted (the result says why), 130 interrupted.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -116,9 +139,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool | None) -> None:
     if wanted:
-        from jaxgap import __version__
-
-        print(__version__)
+        print(VERSION)
         raise typer.Exit
 
 

@@ -14,7 +14,15 @@ __all__ = ["path"]
 def path(sc: Superconductor, T: object, along: object) -> Path:
     """The path on which the leaves named in `along` (and "T" [K]) go from their first to their second value together.
 
-    Example: `path(sc, 4.2, {"lambda_33": (0.1, 0.3)})`, or `path(sc, 0.0, {"T": (0.0, 80.0)})`.
+    Args:
+        sc: the system.
+        T: temperature [K], where it is not moved.
+        along: leaf, or "T", -> (first value, second value), in their units.
+
+    Example:
+        >>> sc = jg.materials.two_band()
+        >>> coupling = jg.path(sc, 4.2, {"lambda_33": (0.1, 0.3)})
+        >>> temperature = jg.path(sc, 0.0, {"T": (0.0, 80.0)})
     """
     if not isinstance(along, Mapping) or not along:
         raise InputError(f'Argument `along` must name what changes, such as {{"lambda_33": (0.1, 0.3)}}, but got {along!r}.')

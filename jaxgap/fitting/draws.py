@@ -1,5 +1,5 @@
-"""Draws from the posterior of a fit: what they say of every parameter, how well they would predict other data, and whether to
-trust them (`posterior` makes them).
+"""What draws from the posterior of a fit say of every parameter, how well they would predict other data, and whether to trust
+them (`posterior` makes them).
 
 Whether the chains are long enough is said by the rank-normalised split R-hat and the effective number of draws in the bulk and
 in the tails (Vehtari et al., Bayesian Analysis 16, 667 (2021)). How well the model would predict another datum like those
@@ -7,34 +7,25 @@ fitted is said by WAIC and by leave-one-out from the same draws, whose Pareto k 
 Gabry, Stat. Comput. 27, 1413 (2017)).
 """
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgap.fitting.config import FitConfig
-from jaxgap.fitting.data import Datum
-from jaxgap.fitting.masses import Mass
-from jaxgap.fitting.optima import Optimum
-from jaxgap.fitting.problem import error_of
-from jaxgap.fitting.profile import Interval
+from jaxgap.fitting.drawn import Drawn, Mode
+from jaxgap.fitting.elpd import Criterion, leave_one_out, waic
+from jaxgap.fitting.inference_data import arviz, in_arviz, tree_of
 from jaxgap.model.records import Known
-from jaxgap.numerics.checks import InputError
 
-__all__ = ["EFFECTIVE", "PARETO", "R_HAT", "SHARE", "Criterion", "Marginal", "Mode", "Posterior", "arviz", "require_packages"]
+__all__ = ["EFFECTIVE", "R_HAT", "SHARE", "Marginal", "Posterior"]
 
-PACKAGES = ("numpyro", "arviz")
 R_HAT = 1.01
 """Chains with a larger R-hat have not met."""
 EFFECTIVE = 400
 """Effective draws below which the diagnostics themselves are not to be trusted (Vehtari et al. 2021)."""
 SHARE = 0.03
 """Error of a mode's share from which on the shares, and what depends on them, are not to be trusted."""
-PARETO = 0.7
-"""Pareto k above which leave-one-out from the draws is not to be trusted."""
 
 
 class Marginal(NamedTuple):
@@ -58,62 +49,9 @@ class Marginal(NamedTuple):
     bounds: tuple[float, float]
 
 
-class Mode(NamedTuple):
-    """One mode of the posterior, around an optimum of the fit."""
-
-    optimum: Optimum
-    mass: Mass
-    """Its share."""
-    chains: np.ndarray
-    """What its own chains have drawn, [chain, draw, parameter]."""
-
-
-class Criterion(NamedTuple):
-    """An estimate of how well other data like those fitted would be predicted."""
-
-    name: str
-    elpd: float
-    """Expected log predictive density of all data, higher is better."""
-    se: float
-    parameters: float
-    """Effective number of parameters."""
-    pareto_k: Known
-    """Largest over the data, for leave-one-out; NaN for WAIC."""
-    trusted: bool
-    """Whether the method's own check is content."""
-
-
 @dataclass(frozen=True)
-class Posterior:
-    """Draws from the posterior of a fit; immutable."""
-
-    config: FitConfig
-    fitted: tuple[Datum, ...]
-    """The rows that counted."""
-    draws: np.ndarray
-    """[chain, draw, parameter], in the order of `config.parameters`."""
-    chi2: np.ndarray
-    """[chain, draw]."""
-    deviations: np.ndarray
-    """[chain, draw, datum]: (model - datum) / error after the loss; for limits sqrt(-2 ln probability)."""
-    diverging: np.ndarray
-    """[chain, draw]: whether the trajectory met the edge of where the branch exists (or an energy error above 1000)."""
-    steps: np.ndarray
-    """[chain, draw]: evaluations of the density."""
-    optimum: np.ndarray
-    """Best parameters of the fit."""
-    intervals: tuple[Interval, ...]
-    """68.3 % intervals of the fit, from the profile of chi^2."""
-    seed: int
-    warmup: int
-    seconds: float
-    """Spent on sampling, compilation included, of all runs together if there were several."""
-    modes: tuple[Mode, ...] = ()
-    """If there are several; `draws` has then as many of each as it has share, in no order."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self.config.parameters)
+class Posterior(Drawn):
+    """Draws from the posterior of a fit, and what they say; immutable."""
 
     @property
     def divergences(self) -> int:
@@ -131,7 +69,9 @@ class Posterior:
         # The chains of a mode have to meet among themselves; the worst mode counts.
         parts = [mode.chains[:, :, k] for mode in self.modes] or [x]
         r_hat = max(float(az.rhat(part, method="rank")) for part in parts) if len(parts[0]) > 1 else np.nan
-        ess = [min(float(az.ess(part, method=method)) for part in parts) for method in ("bulk", "tail")]
+        # The tails as arviz 0 has them unasked; 1.0 wants to be told.
+        asked: dict[str, dict[str, Any]] = {"bulk": {}, "tail": {"prob": (0.05, 0.95)}}
+        ess = [min(float(az.ess(part, method=one, **more)) for part in parts) for one, more in asked.items()]
         name, parameter = self.names[k], self.config.parameters[self.names[k]]
         return Marginal(
             name=name,
@@ -160,40 +100,19 @@ class Posterior:
         return known and all(m.r_hat < R_HAT and min(m.ess_bulk, m.ess_tail) > EFFECTIVE for m in self.summary)
 
     @cached_property
-    def log_likelihood(self) -> np.ndarray:
-        """ln p(datum | theta), [chain, draw, datum]: of a value the normalised Gaussian -z^2/2 - ln(sigma sqrt(2 pi)); of a
-        limit the probability that a reading stays within it, which needs no norm. With another loss than `linear` z^2 is the
-        loss and the norm still the Gaussian's: right up to a constant per datum. What is known beforehand is no datum."""
-        norm = [0.0 if d.limit else np.log(error_of(d, self.config) * np.sqrt(2 * np.pi)) for d in self.fitted]
-        return -(self.deviations**2) / 2 - np.array(norm)
-
-    @cached_property
     def criteria(self) -> tuple[Criterion, ...]:
         """WAIC and leave-one-out (PSIS) of the fitted data."""
-        az, data = arviz(), self.inference_data()
-        with warnings.catch_warnings():
-            # Said by `trusted` and in the report.
-            warnings.filterwarnings("ignore", message="For one or more samples the posterior variance", category=UserWarning)
-            warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto", category=UserWarning)
-            waic, loo = az.waic(data, pointwise=True), az.loo(data, pointwise=True)
-        # A datum that no draw moves, such as a gap beyond T_c, has no tail to fit: its k is infinite, and it costs nothing.
-        moved = np.ptp(self.log_likelihood, axis=(0, 1)) > 0
-        worst = float(np.max(np.asarray(loo.pareto_k)[moved])) if moved.any() else 0.0
-        return (
-            Criterion("WAIC", float(waic.elpd_waic), float(waic.se), float(waic.p_waic), np.nan, not waic.warning),
-            Criterion("PSIS-LOO", float(loo.elpd_loo), float(loo.se), float(loo.p_loo), worst, worst <= PARETO),
-        )
+        return waic(self.log_likelihood), leave_one_out(self.log_likelihood, self.draws)
+
+    @cached_property
+    def tree(self) -> Any:
+        """All groups as an `xarray.DataTree`: parameters by name with their units, the prior, the data, what the model says of
+        them and repeated data, the statistics of the sampler and the log likelihood (`jaxgap.fitting.inference_data`)."""
+        return tree_of(self)
 
     def inference_data(self) -> Any:
-        """The draws as arviz's InferenceData, parameters by name, with the statistics of the sampler and the log likelihood."""
-        return arviz().from_dict(
-            posterior={name: self.draws[:, :, k] for k, name in enumerate(self.names)},
-            log_likelihood={"data": self.log_likelihood},
-            sample_stats={"diverging": self.diverging, "n_steps": self.steps, "lp": -self.chi2 / 2},
-            observed_data={"data": np.array([d.value for d in self.fitted])},
-            coords={"datum": [f"{d.label} {'' if d.T is None else f'at {d.T:g} K'}".strip() for d in self.fitted]},
-            dims={"data": ["datum"]},
-        )
+        """The same as arviz has it: a `DataTree` from 1.0 on, an `InferenceData` before."""
+        return in_arviz(self.tree)
 
     @property
     def verdict(self) -> str:
@@ -263,23 +182,3 @@ def _place(posterior: Posterior, mode: Mode) -> str:
 
 def _effective(m: Marginal) -> float:
     return float(min(m.ess_bulk, m.ess_tail))
-
-
-def require_packages() -> None:
-    """Say what to install if something is missing.
-
-    Raises:
-        InputError: if numpyro or arviz is not installed.
-    """
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        raise InputError(f'Posteriors need {" and ".join(missing)}: pip install "jaxgap[bayes]".')
-
-
-def arviz() -> Any:
-    """arviz, without what it says about its own future when it is imported."""
-    require_packages()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"\s*ArviZ is undergoing a major refactor", category=FutureWarning)
-        import arviz as package
-    return package

@@ -12,7 +12,7 @@ from jaxgap.numerics.checks import check
 __all__ = ["example_files", "examples"]
 
 PACKAGE = Path(__file__).parents[1]
-MADE = {"result.json", "comparison.json", "posterior.json", "bootstrap.json", "report.html"}
+MADE = {"result.json", "comparison.json", "posterior.json", "posterior.nc", "bootstrap.json", "report.html"}
 """What `jaxgap fit` and the like write, besides pictures: a copy begins without."""
 
 

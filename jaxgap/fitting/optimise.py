@@ -86,7 +86,7 @@ def fit_branch(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], p
         start_converged=np.array([end.converged and bool(end.at.on_branch) for end in ends[:asked]]),
         evaluations=used,
         seconds=time.perf_counter() - began,
-        provenance=provenance(),
+        provenance=provenance(data=data),
         branch=config.system.branch,
         optima=found,
         start_optimum=owner[:asked],

@@ -30,6 +30,8 @@ __all__ = [
     "Problem",
     "Row",
     "at_conditions",
+    "correlated",
+    "covariance_of",
     "error_of",
     "filled_by",
     "fillings_at",
@@ -146,7 +148,7 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
     states = sorted({datum.of for datum in fitted if datum.kind == "jump"})
     given = config.experiments
     rows, places = _rows(systems[0], fitted, config, conditions, states)
-    groups = _correlated(fitted)
+    groups = correlated(fitted)
     parameters = config.parameters.values()
     bounds = np.array([parameter.bounds for parameter in parameters], dtype=float)
     prior = np.array([parameter.prior or (0.0, np.inf) for parameter in parameters], dtype=float)
@@ -174,7 +176,7 @@ def problem(config: FitConfig, systems: Sequence[Superconductor], data: tuple[Da
             tuple(tie(to, factor, given, systems[0].band_names) for to, factor in parameter.sets.items() if is_experiment(to))
             for parameter in parameters
         ),
-        covariances=tuple(jnp.asarray(_covariance(fitted, group)) for group in groups),
+        covariances=tuple(jnp.asarray(covariance_of(fitted, group)) for group in groups),
         correlated=groups,
         after=jnp.stack([state_pattern(state, systems[0].signed) for state in states]) if states else None,
     )
@@ -255,7 +257,7 @@ def _experiments(
     return tuple(found)
 
 
-def _correlated(fitted: list[Datum]) -> tuple[tuple[int, ...], ...]:
+def correlated(fitted: Sequence[Datum]) -> tuple[tuple[int, ...], ...]:
     """The rows of every experiment whose errors are correlated."""
     own: dict[str, list[int]] = {}
     for k, d in enumerate(fitted):
@@ -264,7 +266,8 @@ def _correlated(fitted: list[Datum]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(rows) for rows in own.values())
 
 
-def _covariance(fitted: list[Datum], rows: tuple[int, ...]) -> np.ndarray:
+def covariance_of(fitted: Sequence[Datum], rows: tuple[int, ...]) -> np.ndarray:
+    """Of the errors of these rows."""
     return np.array([fitted[k].covariance for k in rows])
 
 

@@ -27,7 +27,9 @@ from jaxgap.fitting.checkpoint import NAME
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.density import density, laplace
-from jaxgap.fitting.draws import Mode, Posterior, arviz, require_packages
+from jaxgap.fitting.drawn import Mode
+from jaxgap.fitting.draws import Posterior
+from jaxgap.fitting.inference_data import arviz, require_packages
 from jaxgap.fitting.masses import Chains, cells, masses
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.optima import Optimum

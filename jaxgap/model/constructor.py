@@ -66,6 +66,14 @@ def superconductor(
 
     Raises:
         InputError: one sentence that names the argument, what it must be, and the value it had.
+
+    Example:
+        >>> bands = {"alpha": {"mu": 50.0}, "beta": {"mu": 60.0}}
+        >>> sc = jg.superconductor(bands=bands, lam=[[0.4, 0.05], [0.05, 0.3]], Omega=30.0)
+        >>> sc.channels
+        ('alpha', 'beta')
+        >>> round(float(jg.critical_temperature(sc)), 2)
+        36.65
     """
     # === convert
     require_float64()

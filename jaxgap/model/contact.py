@@ -33,6 +33,10 @@ def contact_from_binding(E_b: Real, cutoff: Real, mass: Real = 1.0) -> Float[Arr
 
     Raises:
         InputError: if a number is not positive.
+
+    Example:
+        >>> round(float(jg.contact_from_binding(0.5, cutoff=1000.0)), 4)
+        0.2411
     """
     E_b, cutoff, mass = (_positive(name, x) for name, x in (("E_b", E_b), ("cutoff", cutoff), ("mass", mass)))
     return 2 / (mass * jnp.log1p(2 * cutoff / E_b))
@@ -49,6 +53,10 @@ def contact_from_scattering(inverse_k_F_a: Real, E_F: Real, cutoff: Real, mass: 
 
     Raises:
         InputError: if an energy or the mass is not positive, or the cutoff is so low that there is no attraction as strong.
+
+    Example:
+        >>> round(float(jg.contact_from_scattering(0.0, E_F=10.0, cutoff=1000.0)), 4)
+        0.0316
     """
     check_finite("inverse_k_F_a", inverse_k_F_a)
     E_F, cutoff, mass = (_positive(name, x) for name, x in (("E_F", E_F), ("cutoff", cutoff), ("mass", mass)))
@@ -77,6 +85,13 @@ def contact_interaction(
 
     Raises:
         InputError: if the matrix has not one row and column per channel, or is singular with the sums.
+
+    Example:
+        >>> g = jg.contact_interaction([[0.0]], [1.0], cutoff=1000.0, E_0=0.5)
+        >>> round(float(g[0, 0]), 4)
+        0.2411
+        >>> round(float(jg.contact_from_binding(0.5, cutoff=1000.0)), 4)
+        0.2411
     """
     m, cutoff = jnp.asarray(masses, jnp.float64), _positive("cutoff", cutoff)
     channels = [(i, i) for i in range(len(m))] + list(pairs)

@@ -96,6 +96,11 @@ def couplings_from_literature(
 
     Raises:
         InputError: if the matrix is not square, or the orders do not name the same channels.
+
+    Example:
+        >>> printed = [[0.4, 0.1], [0.2, 0.3]]
+        >>> jg.couplings_from_literature(printed, order=("pi", "sigma"), channels=("sigma", "pi")).tolist()
+        [[0.3, 0.2], [0.1, 0.4]]
     """
     lam = np.asarray(matrix, dtype=float)
     n = len(order)

@@ -74,10 +74,20 @@ class Moments(NamedTuple):
 def eliashberg_function(omega: Reals, alpha2F: Reals, unit: str = "meV") -> EliashbergFunction:
     """An `EliashbergFunction` from numbers, with omega in `unit` (one of `UNITS`).
 
+    Args:
+        omega: knots, rising.
+        alpha2F: alpha^2F at the knots, linear between them.
+        unit: of omega.
+
     Raises:
         InputError: if the frequencies are negative, do not increase or are fewer than two; if alpha^2F is zero everywhere,
             negative in more than small lobes, or more than 1e-3 of its largest value at omega = 0 (lambda would be infinite;
             less counts as zero); if anything is not finite.
+
+    Example:
+        >>> a2F = jg.origins.eliashberg_function([0.0, 10.0, 20.0, 30.0], [0.0, 0.0, 0.5, 0.0])
+        >>> round(float(jg.origins.moments(a2F).lam), 4)
+        0.5232
     """
     require_float64()
     check(unit in UNITS, "unit", f"be one of {', '.join(UNITS)}", repr(unit))

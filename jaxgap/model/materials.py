@@ -32,6 +32,18 @@ def two_band(lambda_33: float = 0.1, d: float = 0.0, convention: str = "mean") -
     lambda_11 = 0.4, lambda_22 = 0.3, every off-diagonal coupling 0.05, Omega = 30 meV (text of section III); mu = 200 meV
     stands for "mu > Omega", where it drops out. The paper sweeps lambda_33 and the interband distance d [meV],
     mu_b = mu_a + d, at T = 4.2 K.
+
+    Args:
+        lambda_33: coupling of the cross channel to itself.
+        d: mu_b - mu_a [meV].
+        convention: of the densities of states of a cross channel, "mean" or "sum".
+
+    Example:
+        >>> sc = jg.materials.two_band(lambda_33=0.1, d=5.0)
+        >>> sc.channels
+        ('a', 'b', 'a:b')
+        >>> [float(band.mu) for band in sc.bands]
+        [200.0, 205.0]
     """
     lam = [[0.4, 0.05, 0.05], [0.05, 0.3, 0.05], [0.05, 0.05, lambda_33]]
     bands = [parabolic_band("a", mu=200.0), parabolic_band("b", mu=200.0 + d)]
@@ -64,6 +76,15 @@ def ba122(lambda_13: float = 0.0313, Omega: float = 41.0, convention: str = "mea
     [[.51, y, x], [.5 y, .39, x], [.5 x, .5 x, .25]]; mu = 50 meV and d = 10 meV (text above Eq. 7). The paper does not
     print lambda_13 and Omega: the defaults make the gaps that it quotes, 12.4 and 6.2 meV at T -> 0, on the s+- branch in
     the "mean" convention (12.41 and 6.20). `fits/ba0.6k0.4fe2as2` is the fit that finds them.
+
+    Args:
+        lambda_13: coupling between bands and cross channel.
+        Omega: half width of the shell [meV].
+        convention: as of `two_band`.
+
+    Example:
+        >>> jg.materials.ba122(lambda_13=0.03).lam[0].tolist()
+        [0.51, -0.005, 0.03]
     """
     x, y = lambda_13, -0.005
     lam = [[0.51, y, x], [0.5 * y, 0.39, x], [0.5 * x, 0.5 * x, 0.25]]

@@ -128,6 +128,11 @@ def parabolic_band(name: str, mu: Reals, mass: Reals = 1.0) -> ParabolicBand:
 
     Raises:
         InputError: if a value is not finite, or the mass is zero.
+
+    Example:
+        >>> band = jg.parabolic_band("alpha", mu=50.0, mass=2.0)
+        >>> float(band.mu), float(band.mass)
+        (50.0, 2.0)
     """
     check_identifier("name", name)
     _check_numbers(name, mu, mass)

@@ -139,6 +139,11 @@ def tabulated_band(name: str, energy: Reals, density: Reals, mu: Real = 0.0) -> 
 
     Raises:
         InputError: if the table is none, energies do not rise, a density is negative, or there are no states at mu.
+
+    Example:
+        >>> band = jg.tabulated_band("pi", energy=[-100.0, 0.0, 100.0], density=[1.0, 2.0, 1.0], mu=50.0)
+        >>> band.density.tolist()
+        [1.0, 2.0, 1.0]
     """
     check_identifier("name", name)
     _check_table(name, energy, density, mu)

@@ -97,6 +97,11 @@ def hopping(
 
     Raises:
         InputError: one sentence.
+
+    Example:
+        >>> t = jg.hopping("t", [(1, 0), (0, 1)], factor=-1.0)
+        >>> t.parameter, t.factor
+        ('t', -1.0)
     """
     check_identifier("parameter", parameter)
     check_finite("factor", factor)

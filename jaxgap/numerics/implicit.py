@@ -49,6 +49,18 @@ def at_root(
     derivative is NaN, never garbage, in either mode, where it does not exist to useful precision (sigma_min(dr/dx) <
     `SINGULAR`) and where the caller does not trust x to be a root. `residual` must not close over traced values: they
     belong in `theta`.
+
+    Args:
+        residual: (x, theta) -> as many numbers as x has.
+        x: the root, found by whatever means.
+        theta: what it depends on.
+        trusted: whether x is a root at all.
+        jacobian: dr/dx at x, if it is known.
+
+    Example:
+        >>> square_root = lambda a: jg.at_root(lambda x, a: x**2 - a, jnp.array([3.0]), a)[0]
+        >>> round(float(jax.grad(square_root)(9.0)), 6)
+        0.166667
     """
     x, jacobian = jax.lax.stop_gradient((x, jacobian))
     return _at_root(residual, x, jacobian, theta, jnp.asarray(trusted))

@@ -1,9 +1,6 @@
 """What jaxgap needs of JAX's settings, which are the host program's: double precision, and numpy's rules of promotion.
 
-The one place where double precision is switched on, and the check that nobody switched it off again.
-
-Gaps go like exp(-1/lambda), residuals are solved to 1e-13 and fold positions follow from differences of nearly equal
-numbers, so jaxgap computes in float64 only.
+The check that nobody switched off again what `jaxgap.numerics.double` has switched on.
 """
 
 import functools
@@ -13,9 +10,11 @@ from typing import ParamSpec, TypeVar
 import jax
 import numpy as np
 
+from jaxgap.numerics.double import restore_environment
+
 __all__ = ["own_rules", "require_float64"]
 
-jax.config.update("jax_enable_x64", True)
+restore_environment()
 
 
 def require_float64() -> None:

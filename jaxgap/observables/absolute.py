@@ -89,6 +89,11 @@ def molar(value: Any, sc: Superconductor, formula_volume: Any, layer_spacing: An
         sc: the system.
         formula_volume: volume of one formula unit [angstrom^3].
         layer_spacing: distance of the layers [angstrom] of 2D bands; 3D bands take none.
+
+    Example:
+        >>> sc = jg.materials.two_band()
+        >>> round(float(jg.observables.molar(1.0, sc, 100.0, layer_spacing=6.0)), 2)
+        33.59
     """
     per_formula = states_per_volume(sc, layer_spacing) * positive("formula_volume", formula_volume, "angstrom^3")
     return jnp.asarray(value) * per_formula * joule_per_mole * 1e3
@@ -96,6 +101,17 @@ def molar(value: Any, sc: Superconductor, formula_volume: Any, layer_spacing: An
 
 @takes_system
 def sommerfeld_coefficient(sc: Superconductor, formula_volume: Any, layer_spacing: Any = None) -> Float[Array, ""]:
-    """gamma = (2 pi^2 / 3) k_B^2 sum_i N_i(0) [mJ/(mol K^2)] of the normal state, N_i per spin."""
+    """gamma = (2 pi^2 / 3) k_B^2 sum_i N_i(0) [mJ/(mol K^2)] of the normal state, N_i per spin.
+
+    Args:
+        sc: the system.
+        formula_volume: volume of one formula unit [angstrom^3].
+        layer_spacing: distance of the layers [angstrom] of 2D bands; 3D bands take none.
+
+    Example:
+        >>> sc = jg.materials.two_band()
+        >>> round(float(jg.observables.sommerfeld_coefficient(sc, 100.0, layer_spacing=6.0)), 4)
+        3.2822
+    """
     N = jnp.sum(sc.band_densities)
     return molar(2 * jnp.pi**2 / 3 * k_B**2 * N, sc, formula_volume, layer_spacing)

@@ -158,6 +158,11 @@ def pocket(masses: Reals, mu: Real, centre: Reals | None = None, angle: Real = 0
 
     Raises:
         InputError: if a value is not finite, or signs differ.
+
+    Example:
+        >>> ellipse = jg.origins.pocket([0.5, 2.0], mu=50.0)
+        >>> float(ellipse(jnp.zeros(2)))
+        -50.0
     """
     masses = jnp.atleast_1d(jnp.asarray(masses, jnp.float64))
     centre = jnp.zeros_like(masses) if centre is None else jnp.atleast_1d(jnp.asarray(centre, jnp.float64))
@@ -197,7 +202,19 @@ def tight_binding(t: Reals, R: Reals, mu: Real = 0.0, *, cell: Reals) -> Lattice
 
 
 def square_lattice(t: Real, t_diagonal: Real = 0.0, mu: Real = 0.0, a: float = 1.0) -> Lattice:
-    """Hopping t to the four neighbours and t_diagonal to the four across the diagonal [meV], lattice constant a [angstrom]."""
+    """Hopping t to the four neighbours and t_diagonal to the four across the diagonal [meV], lattice constant a [angstrom].
+
+    Args:
+        t: hopping to the four neighbours [meV].
+        t_diagonal: hopping to the four across the diagonal [meV].
+        mu: chemical potential [meV].
+        a: lattice constant [angstrom].
+
+    Example:
+        >>> lattice = jg.origins.square_lattice(100.0, mu=-50.0)
+        >>> float(lattice(jnp.zeros(2)))
+        -350.0
+    """
     check(a > 0, "a", "be positive [angstrom]", a)
     R = a * np.array([[1, 0], [0, 1], [1, 1], [1, -1]])
     return tight_binding(
@@ -206,7 +223,18 @@ def square_lattice(t: Real, t_diagonal: Real = 0.0, mu: Real = 0.0, a: float = 1
 
 
 def layered(layer: Dispersion, c: Real, t_z: Real = 0.0) -> Layered:
-    """Layers of a 2D dispersion at the distance c [angstrom], with hopping t_z between them [meV]."""
+    """Layers of a 2D dispersion at the distance c [angstrom], with hopping t_z between them [meV].
+
+    Args:
+        layer: a 2D dispersion.
+        c: distance of the layers [angstrom].
+        t_z: hopping between them [meV].
+
+    Example:
+        >>> layers = jg.origins.layered(jg.origins.pocket([1.0, 1.0], mu=50.0), c=6.0, t_z=2.0)
+        >>> float(layers(jnp.zeros(3)))
+        -54.0
+    """
     check_finite("t_z", t_z)
     if is_concrete(c):
         check(bool(np.isfinite(c)) and float(c) > 0, "c", "be positive [angstrom]", c)

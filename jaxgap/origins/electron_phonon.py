@@ -65,13 +65,34 @@ def _numbers(**values: Reals) -> list[Array]:
 
 
 def mcmillan(lam: Reals, mu_star: Reals, Theta: Reals) -> Batch:
-    """McMillan's T_c [K] from lambda, mu* and the Debye energy Theta [meV] (k_B times the Debye temperature)."""
+    """McMillan's T_c [K] from lambda, mu* and the Debye energy Theta [meV] (k_B times the Debye temperature).
+
+    Args:
+        lam: lambda.
+        mu_star: mu*.
+        Theta: Debye energy [meV].
+
+    Example:
+        >>> round(float(jg.origins.mcmillan(1.0, 0.1, 30.0)), 3)
+        20.064
+    """
     lam, mu_star, Theta = _numbers(lam=lam, mu_star=mu_star, Theta=Theta)
     return Theta / (1.45 * k_B) * _exponential(lam, mu_star)
 
 
 def allen_dynes(lam: Reals, mu_star: Reals, omega_log: Reals, omega_2: Reals | None = None) -> Batch:
-    """Allen and Dynes' T_c [K] from lambda, mu*, omega_log and omega_2 [meV]; without omega_2 without f_1 and f_2."""
+    """Allen and Dynes' T_c [K] from lambda, mu*, omega_log and omega_2 [meV]; without omega_2 without f_1 and f_2.
+
+    Args:
+        lam: lambda.
+        mu_star: mu*.
+        omega_log: logarithmic mean of the phonon energies [meV].
+        omega_2: their root mean square [meV].
+
+    Example:
+        >>> round(float(jg.origins.allen_dynes(1.0, 0.1, 20.0)), 3)
+        16.163
+    """
     lam, mu_star, omega_log = _numbers(lam=lam, mu_star=mu_star, omega_log=omega_log)
     T_c = omega_log / (1.2 * k_B) * _exponential(lam, mu_star)
     if omega_2 is None:
@@ -110,6 +131,16 @@ def temperature_derivative(a2F: EliashbergFunction, mu_star: Real, omega: Reals)
     Below some frequency the result is negative: there the formula says that phonons harm T_c. Bergmann and Rainer, Z. Phys.
     263, 59 (1973), showed that in Eliashberg's theory they never do: the exact derivative is positive and largest near
     hbar omega = 7 k_B T_c. It is the formula that fails for phonons so soft.
+
+    Args:
+        a2F: the spectrum, from `eliashberg_function`.
+        mu_star: mu*.
+        omega: energies [meV] at which the derivative is asked for.
+
+    Example:
+        >>> a2F = jg.origins.eliashberg_function([0.0, 10.0, 20.0, 30.0], [0.0, 0.0, 1.0, 0.0])
+        >>> [round(x, 2) for x in jg.origins.temperature_derivative(a2F, 0.1, [5.0, 20.0, 60.0]).tolist()]
+        [1.97, 2.61, 1.63]
     """
     omega = _numbers(omega=omega)[0]
     m = moments(a2F)

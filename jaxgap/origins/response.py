@@ -73,6 +73,11 @@ def gas_lindhard(band: ParabolicBand, q: Real, T: Real, dimension: int = 1) -> F
 
     Raises:
         InputError: if q or T is not positive, or the band is one of holes.
+
+    Example:
+        >>> band = jg.parabolic_band("a", mu=100.0)
+        >>> round(float(jg.origins.gas_lindhard(band, 0.01, 1.0, dimension=2)), 4)
+        1.0
     """
     _check_gas(band, T, dimension)
     check_finite("q", q)
@@ -89,6 +94,19 @@ def gas_cooper(band: ParabolicBand, T: Real, Omega: Real, dimension: int = 1) ->
               \frac{\tanh(\zeta / 2 k_B T)}{2 \zeta} \to \ln\frac{2 e^\gamma \Omega}{\pi k_B T}
 
     (2 e^gamma / pi = 1.134) for k_B T << Omega << mu. In 2D this is the K_i of `jaxgap.equations.linear`.
+
+    Args:
+        band: from `parabolic_band`.
+        T: temperature [K].
+        Omega: half width of the shell [meV].
+        dimension: 1, 2 or 3.
+
+    Example:
+        >>> band = jg.parabolic_band("a", mu=200.0)
+        >>> round(float(jg.origins.gas_cooper(band, 1.0, 30.0, dimension=2)), 4)
+        5.9782
+        >>> round(float(np.log(1.13387 * 30.0 / jg.units.k_B)), 4)
+        5.9782
     """
     _check_gas(band, T, dimension)
     if is_concrete(band, Omega):
@@ -109,12 +127,29 @@ def lindhard(lattice: Lattice, q: Reals, T: Reals, points: int | None = None) ->
 
     Raises:
         InputError: if T is too low for the number of points, or q has the wrong shape.
+
+    Example:
+        >>> square = jg.origins.square_lattice(100.0)
+        >>> round(float(jg.origins.lindhard(square, [np.pi, np.pi], 100.0)), 5)
+        0.00717
     """
     return _zone_mean(lattice, _checked(lattice, q, T, points), -1)
 
 
 def cooper(lattice: Lattice, T: Reals, q: Reals | None = None, points: int | None = None) -> Float[Array, ""]:
-    """C(q, T) of a lattice, per cell [1/meV], for pairs of total momentum q (zero by default); as `lindhard`."""
+    """C(q, T) of a lattice, per cell [1/meV], for pairs of total momentum q (zero by default); as `lindhard`.
+
+    Args:
+        lattice: from `tight_binding` or `square_lattice`.
+        T: temperature [K].
+        q: total momentum of a pair [1/angstrom].
+        points: of the zone, per direction.
+
+    Example:
+        >>> square = jg.origins.square_lattice(100.0)
+        >>> bool(jg.origins.cooper(square, 100.0) > jg.origins.cooper(square, 200.0))
+        True
+    """
     q = jnp.zeros(len(lattice.cell)) if q is None else q
     return _zone_mean(lattice, _checked(lattice, q, T, points), 1)
 

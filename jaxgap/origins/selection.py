@@ -79,6 +79,10 @@ def cross_amplitude(first: str, second: str, *, mirrors: int = 4, broken: bool =
         mirrors: number of vertical mirror planes: 4 (tetragonal), 6 (hexagonal), 2 (what strain along an axis leaves).
         broken: whether nothing of these mirrors is left.
         spin_orbit: whether spin-orbit coupling mixes the two bands.
+
+    Example:
+        >>> jg.origins.cross_amplitude("A1", "B1").allowed
+        False
     """
     for name, character in (("first", first), ("second", second)):
         check(character in CHARACTERS, name, f"be one of {', '.join(CHARACTERS)}", repr(character))
@@ -108,6 +112,12 @@ def spin_orbit_amplitude(Delta: Reals, splitting: Reals, spin_orbit: Reals) -> F
         Delta: Delta' [meV], half the difference of the gaps of the two bands without spin-orbit coupling.
         splitting: a k^2 [meV], half the distance of the bands without it.
         spin_orbit: lambda_so [meV], the distance of the bands at k = 0.
+
+    Example:
+        >>> round(float(jg.origins.spin_orbit_amplitude(1.0, 30.0, 40.0)), 4)
+        0.5547
+        >>> round(40 / (60**2 + 40**2) ** 0.5, 4)
+        0.5547
     """
     for name, value in (("Delta", Delta), ("splitting", splitting), ("spin_orbit", spin_orbit)):
         check_finite(name, value)

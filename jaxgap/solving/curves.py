@@ -43,6 +43,18 @@ def solve_temperatures(
     """`solve` at each of the temperatures `T` [K], batched: a `Solution` whose leaves have the temperatures as first axis.
 
     Nothing raises: every element has its own status. `start`, `branch` and `rule` are those of `solve`.
+
+    Args:
+        sc: the system.
+        T: temperatures [K].
+        start: amplitudes to start from [meV], one per channel, or a `Solution`.
+        branch: the branch to take, "s++", "s+-", or one sign per band.
+        rule: quadrature nodes per piece.
+
+    Example:
+        >>> many = jg.solve_temperatures(jg.materials.two_band(), [4.2, 20.0])
+        >>> many.Delta.shape
+        (2, 3)
     """
     Delta_0 = None if start is None else amplitudes(start, sc)
     pattern = None if branch is None else sign_pattern(branch, sc.signed)

@@ -65,6 +65,11 @@ def solve(
 
     Raises:
         InputError: for a temperature that is negative, not finite or not one number, or a start that does not fit.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(lambda_33=0.1), 4.2)
+        >>> jg.observables.excitation_gaps(solution).round(3).tolist()
+        [3.289, 7.508]
     """
     # === convert and check
     T = checked_temperature(T)

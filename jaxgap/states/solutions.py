@@ -199,6 +199,10 @@ def solutions(sc: Superconductor, T: object, *, starts: object = None) -> Soluti
 
     Raises:
         InputError: for a system or a temperature that is not one concrete value (a search cannot be traced), or not valid.
+
+    Example:
+        >>> len(jg.solutions(jg.materials.two_band(), 4.2))
+        3
     """
     check_known_mu(sc)
     T = checked_temperature(T)

@@ -10,6 +10,7 @@ xarray and zarr are the extra `sweeps` (pip install "jaxgap[sweeps]"), dask.dist
 from jaxgap.solving.many import solve_many as solve_many
 from jaxgap.sweeps.grid import Axis as Axis
 from jaxgap.sweeps.grid import axis as axis
+from jaxgap.sweeps.netcdf import to_netcdf as to_netcdf
 from jaxgap.sweeps.pictures import plot_sweep as plot_sweep
 from jaxgap.sweeps.progress import Progress as Progress
 from jaxgap.sweeps.quantities import NAMES as NAMES

@@ -18,6 +18,7 @@ import numpy as np
 from jaxgap.model.records import Record
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.model.systems import to_toml
+from jaxgap.numerics.provenance import provenance
 from jaxgap.sweeps.grid import Axis, Blocks, Points
 from jaxgap.sweeps.quantities import NAMES, Quantity, Sensitivity
 from jaxgap.sweeps.work import Work
@@ -76,6 +77,12 @@ def configuration(points: Points, work: Work, blocks: Blocks) -> dict[str, objec
         versions={name: version(name) for name in ("jaxgap", "jax", "jaxlib")},
     )
     return record.as_json()
+
+
+def about_sweep(title: str, sc: Superconductor) -> dict[str, object]:
+    """What a result says of itself to who reads it without jaxgap."""
+    said: dict[str, object] = {"Conventions": "CF-1.11", "title": title, "source": f"jaxgap {version('jaxgap')}"}
+    return said | {"system": _system(sc), "provenance": json.dumps(provenance())}
 
 
 def _system(sc: Superconductor) -> str:

@@ -7,7 +7,7 @@ from jaxgap.numerics.checks import InputError
 
 __all__ = ["require"]
 
-EXTRAS = {"xarray": "sweeps", "zarr": "sweeps", "distributed": "cluster"}
+EXTRAS = {"h5netcdf": "sweeps", "xarray": "sweeps", "zarr": "sweeps", "distributed": "cluster"}
 
 
 def require(name: str) -> Any:

@@ -48,6 +48,11 @@ def axis(values: object, sets: object = None, unit: str = "") -> Axis:
         sets: path -> factor, or (factor, offset): the leaf (or "T" [K]) is offset + factor * value. Or a function
             (system, value) -> system of JAX operations.
         unit: its unit, for the coordinates.
+
+    Example:
+        >>> mu = jg.sweeps.axis([40.0, 50.0], {"mu[a]": 1.0, "mu[b]": (1.0, 10.0)}, unit="meV")
+        >>> mu.values.tolist(), mu.unit
+        ([40.0, 50.0], 'meV')
     """
     moves: Moves = ()
     if isinstance(sets, Mapping):

@@ -10,7 +10,10 @@ from jaxgap.observables.quantity import Quantity, names_along
 from jaxgap.solving.labels import Label
 from jaxgap.solving.solution import Status
 from jaxgap.states.many import MOST
-from jaxgap.sweeps.grid import Points
+from jaxgap.sweeps.grid import Points, unit_of
+
+LONG_NAMES = {"T": "temperature", "Omega": "half width of the pairing shell", "d": "distance of the bands, mu_2 - mu_1"}
+"""Of axes and coordinates; another axis is called by its name."""
 
 __all__ = ["NOT_COMPUTED", "NO_STATE", "Variable", "variables", "coordinates", "filled"]
 
@@ -110,12 +113,25 @@ def coordinates(points: Points, found: tuple[Variable, ...]) -> dict[str, Coordi
     """name -> (dimensions, values, attributes) of the axes and of named dimensions."""
     out: dict[str, Coordinate] = {}
     for one in points.axes:
-        out[one.name] = ((one.name,) if points.outer else ("sample",), one.values, {"units": one.unit or "1"})
+        about = {"units": one.unit or "1", "long_name": LONG_NAMES.get(one.name, one.name)}
+        out[one.name] = ((one.name,) if points.outer else ("sample",), one.values, about)
+    for name, value in _fixed(points).items():
+        out[name] = ((), np.asarray(value, float), {"units": unit_of(points.family.sc, name), "long_name": LONG_NAMES[name]})
     used = {dim for variable in found for dim in variable.dims}
     for name, labels in names_along(points.family.sc).items():
         if name in used:
             out[name] = ((name,), np.array(labels), {})
     return out
+
+
+def _fixed(points: Points) -> dict[str, object]:
+    """What the same stands for at all points, and no axis moves: the temperature and the cutoff."""
+    sc, own = points.family.sc, [moves for moves in points.family.moves if not callable(moves)]
+    moved = {path for moves in own for path, *_ in moves}
+    found: dict[str, object] = {} if "T" in moved else {"T": points.family.T}
+    # A function of an axis may change any leaf.
+    known = len(own) == len(points.family.moves) and "Omega" in sc.paths and "Omega" not in moved
+    return found | ({"Omega": sc.get("Omega")} if known else {})
 
 
 def filled(variable: Variable, extent: tuple[int, ...], values: np.ndarray) -> np.ndarray:

@@ -53,6 +53,11 @@ def observable(function: Function, name: str = "", dims: Iterable[str] = (), uni
         dims: names of the array's axes.
         units: its unit.
         long_name: what it is.
+
+    Example:
+        >>> ratio = jg.sweeps.observable(lambda sc, T, s: abs(s.Delta[0] / s.Delta[1]), "ratio", long_name="Delta_a / Delta_b")
+        >>> ratio.name, ratio.units
+        ('ratio', '1')
     """
     name = name or getattr(function, "__name__", "")
     check(callable(function), "function", "be a function of (sc, T, solution)", repr(function))

@@ -13,9 +13,8 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check
 from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.precision import require_float64
-from jaxgap.numerics.provenance import provenance
 from jaxgap.solving.many import cut_for
-from jaxgap.sweeps.configuration import configuration, digest
+from jaxgap.sweeps.configuration import about_sweep, configuration, digest
 from jaxgap.sweeps.extras import require
 from jaxgap.sweeps.grid import Blocks, Points, points
 from jaxgap.sweeps.layout import coordinates
@@ -94,7 +93,7 @@ def sweep(
         blocks = Blocks.of(where.shape, chunk)
         check_size(task, blocks, store is not None)
         settings = configuration(where, task, blocks)
-        about = {"title": title, "provenance": json.dumps(provenance())}
+        about = about_sweep(title, where.family.sc)
         known = coordinates(where, task.variables)
 
         # === compute
@@ -118,7 +117,9 @@ def open_sweep(store: str | Path) -> Any:
     """The data set of a sweep on disk, finished or not, read when it is used."""
     check((Path(store) / "zarr.json").is_file(), "store", "be the folder of a sweep", f"`{store}`")
     require("zarr")
-    return require("xarray").open_zarr(store, chunks=None, consolidated=False)
+    data = require("xarray").open_zarr(store, chunks=None, consolidated=False)
+    # Names with spaces, such as those of couplings, are none to xarray's own list.
+    return data.set_coords([name for name in data.attrs.pop("jaxgap_coordinates", ()) if name in data.data_vars])
 
 
 def _as_begun(store: str | Path | None, where: Points, chunk: int | None, batch: int | None) -> tuple[int, int | None]:

@@ -11,6 +11,7 @@ The group holds the configuration that it belongs to. Another one is refused.
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,8 @@ def _create(
     zarr = require("zarr")
     codecs = [zarr.codecs.ZstdCodec(level=1), zarr.codecs.Crc32cCodec()]
     kept = {CONFIGURATION: json.dumps(configuration, sort_keys=True), "jaxgap_coordinates": list(coordinates)}
+    # As xarray writes them, too: without it, coordinates that are no dimensions are read as variables.
+    kept["coordinates"] = " ".join(name for name, (dims, *_) in coordinates.items() if dims != (name,) and " " not in name)
     group = zarr.create_group(path, zarr_format=3, attributes={**attributes, **kept})
     # Chunks of nothing but fill values are written as well: a block is there, or it is not.
     options = {"compressors": codecs, "config": {"write_empty_chunks": True}}
@@ -229,3 +232,7 @@ def _create(
     group.create_group(MANIFEST).create_array(
         "checksum", shape=counts, chunks=tuple(1 for _ in counts), dtype="uint64", fill_value=0, **options
     )
+    with warnings.catch_warnings():
+        # Zarr's third format has none in its specification yet; xarray looks for it, and warns where it is not.
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        zarr.consolidate_metadata(path, zarr_format=3)

@@ -62,7 +62,7 @@ ROOMS = (
     "jaxgap.origins",
     "jaxgap.materials",
 )
-ELSEWHERE = {"materials", "units", "MATERIALS", "SYSTEMS", "NAMES"}
+ELSEWHERE = {"materials", "units", "MATERIALS", "SYSTEMS", "NAMES", "fitting", "observables", "origins", "plotting", "sweeps"}
 """Modules, and tables of names."""
 
 

@@ -1,5 +1,6 @@
 """The list of commands that --help prints without importing them: it is of all commands, and true."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,24 @@ def test_help_imports_no_jax_and_takes_no_second(arguments):
     imported, seconds = done.stderr.split()[-2:]
     assert imported == "False"
     assert float(seconds) < CPU_SECONDS
+
+
+COMPLETED = HELPED.replace('["jaxgap", *sys.argv[1:]]', '["jaxgap"]')
+
+
+def test_a_shell_completes_commands_without_jax():
+    asked = {"_JAXGAP_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "jaxgap so"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPLETED], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert "solve" in done.stdout
+    assert COMMANDS["solutions"].line in done.stdout
+    assert "posterior" not in done.stdout
+    assert done.stderr.split()[-2] == "False"
+
+
+def test_units_in_brackets_are_no_markup(capsys):
+    command = typer.main.get_command(app).get_command(None, "solve")
+    with pytest.raises(SystemExit):
+        command.main(["--help"], prog_name="jaxgap solve")
+    assert "[meV]" in capsys.readouterr().out

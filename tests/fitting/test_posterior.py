@@ -19,7 +19,7 @@ from problems import relative_error
 
 from jaxgap import InputError, NotConvergedError, branch_end, materials, solve
 from jaxgap.commands import fit as commands
-from jaxgap.fitting import draws, load_fit, plot_posterior, posterior
+from jaxgap.fitting import inference_data, load_fit, plot_posterior, posterior
 from jaxgap.fitting.checkpoint import drawn_so_far, load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import density, evaluated, laplace, potential, theta_of
 from jaxgap.fitting.problem import problem
@@ -331,6 +331,7 @@ def test_the_json_is_strict(linear, tmp_path):
     assert kept["converged"] == linear[0].converged
     assert {"numpyro", "arviz", "jaxgap"} <= set(kept["provenance"]["versions"])
     assert paths[1].stat().st_size > 20_000
+    assert paths[2].name == "posterior.nc"
 
 
 def test_the_corner_plot_has_units(linear):
@@ -452,12 +453,12 @@ def test_a_fit_that_did_not_converge_is_refused(linear):
 
 
 def without_packages(monkeypatch):
-    monkeypatch.setattr(draws, "find_spec", lambda name: None)
+    monkeypatch.setattr(inference_data, "find_spec", lambda name: None)
 
 
 def test_missing_packages_are_named(linear, monkeypatch):
     without_packages(monkeypatch)
-    with pytest.raises(InputError, match=r'Posteriors need numpyro and arviz: pip install "jaxgap\[bayes\]"\.'):
+    with pytest.raises(InputError, match=r'Posteriors need numpyro, arviz, h5netcdf, h5py: pip install "jaxgap\[bayes\]"\.'):
         posterior(linear[1])
 
 
@@ -510,4 +511,4 @@ def test_the_command_names_missing_packages(run, monkeypatch):
     without_packages(monkeypatch)
     code, printed, _ = run()
     assert code == 2
-    assert printed.err == 'jaxgap: Posteriors need numpyro and arviz: pip install "jaxgap[bayes]".\n'
+    assert printed.err == 'jaxgap: Posteriors need numpyro, arviz, h5netcdf, h5py: pip install "jaxgap[bayes]".\n'

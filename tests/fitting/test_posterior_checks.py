@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gaussian_draws import CHAINS, DRAWS, posterior_of, residuals
 from rich.console import Console
 
-from jaxgap.fitting import Posterior, load_result
+from jaxgap.fitting import load_result
 from jaxgap.fitting.report.posterior import print_report
 from jaxgap.fitting.report.posterior_checks import posterior_checks
 
 SHIPPED = Path(__file__).parents[2] / "fits" / "synthetic_spectra"
-CHAINS, DRAWS = 2, 500
 MONTE_CARLO = 4 / (2 * np.sqrt(CHAINS * DRAWS))
 """Four standard deviations of a share of so many repeated data sets."""
 
@@ -19,21 +19,6 @@ MONTE_CARLO = 4 / (2 * np.sqrt(CHAINS * DRAWS))
 @pytest.fixture(scope="module")
 def result():
     return load_result(SHIPPED)
-
-
-def posterior_of(result, z):
-    """Draws of the Gaussian of the covariance around an optimum with the residuals z, to first order."""
-    rng = np.random.default_rng(4)
-    theta = rng.multivariate_normal(result.value, result.covariance, size=(CHAINS, DRAWS))
-    deviations = z + (theta - result.value) @ result.jacobian[: len(z)].T
-    chi2, none = np.sum(deviations**2, axis=-1), np.zeros((CHAINS, DRAWS))
-    about = {"diverging": none.astype(bool), "steps": none + 1, "optimum": result.value, "intervals": result.intervals}
-    return Posterior(result.config, result.fitted, theta, chi2, deviations, **about, seed=0, warmup=1, seconds=0.0)
-
-
-def residuals(result):
-    value, error = (np.array([getattr(d, name) for d in result.fitted]) for name in ("value", "error"))
-    return (np.asarray(result.predicted) - value) / error
 
 
 def test_the_checks_are_those_of_repeated_data(result):

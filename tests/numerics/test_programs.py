@@ -37,8 +37,17 @@ def test_what_the_user_set_stays(monkeypatch):
 def test_an_unknown_release_gets_none(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "")
     monkeypatch.setattr(_compilation, "KNOWN", ())
+    monkeypatch.setattr(_compilation, "EFFORT", ())
     compile_quickly()
     assert os.environ["XLA_FLAGS"] == ""
+
+
+def test_a_release_that_knows_one_gets_that(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr(_compilation, "KNOWN", ())
+    monkeypatch.setattr(_compilation, "EFFORT", (jax.__version_info__[:2],))
+    compile_quickly()
+    assert os.environ["XLA_FLAGS"] == QUICK[1]
 
 
 # --- programs kept between runs ---------------------------------------------------------------------------------------

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 import zarr
 from problems import one_band
 
 from jaxgap import InputError
-from jaxgap.sweeps import open_sweep, sweep
+from jaxgap.model.systems import from_toml
+from jaxgap.sweeps import open_sweep, sweep, to_netcdf
 from jaxgap.sweeps.configuration import function_text
 from jaxgap.sweeps.work import Work
 
@@ -82,6 +84,37 @@ def test_a_store_holds_what_memory_holds(expected, tmp_path):
     assert data.Omega.attrs["units"] == "meV"
     assert data.channel.values.tolist() == ["a"]
     assert not (tmp_path / "s.zarr.new").exists()
+
+
+def test_other_programs_read_it_without_a_warning(expected, tmp_path):
+    """Warnings are errors here. What no axis moves is a coordinate, and the system is a file that can be read."""
+    sweep(one_band(), **GIVEN, store=tmp_path / "s.zarr")
+    data = xr.open_zarr(tmp_path / "s.zarr")
+    same(data, expected)
+    assert (float(data["T"]), data["T"].attrs["units"]) == (0.0, "K")
+    assert set(data.coords) == set(expected.coords) == {"lam[a, a]", "Omega", "T", "channel"}
+    assert data.Omega.attrs["long_name"] == "half width of the pairing shell"
+    assert from_toml(data.attrs["system"]).get("Omega") == one_band().get("Omega")
+
+
+def test_it_becomes_netcdf(expected, tmp_path):
+    """Complex amplitudes as two real numbers; codes keep what they mean."""
+    turned = expected.assign(Delta=(expected.Delta * np.exp(0.3j)).assign_attrs(expected.Delta.attrs))
+    with xr.open_dataset(to_netcdf(turned, tmp_path / "s.nc"), engine="h5netcdf") as found:
+        np.testing.assert_array_equal(found.Delta_re + 1j * found.Delta_im, turned.Delta)
+        assert found.Delta_im.attrs["long_name"].startswith("imaginary part of ")
+        assert found.gap.attrs["units"] == "meV"
+        assert found.status.attrs["flag_values"].dtype == found.status.dtype
+        assert found.attrs["Conventions"] == "CF-1.11"
+
+
+def test_columns_are_coordinates(tmp_path):
+    """Of samples, the axes are no dimensions."""
+    given = {name: values[:3] for name, values in GRID.items()}
+    about = {key: value for key, value in GIVEN.items() if key != "grid"}
+    data = sweep(one_band(), samples=given, **about, store=tmp_path / "s.zarr")
+    assert {"lam[a, a]", "Omega"} <= set(data.coords)
+    assert "Omega" in xr.open_zarr(tmp_path / "s.zarr").coords
 
 
 def test_a_sweep_goes_on_and_computes_nothing_twice(expected, tmp_path, computed):

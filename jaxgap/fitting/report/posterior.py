@@ -1,4 +1,4 @@
-"""What a posterior says: a table with its warnings in sentences, posterior.json, and posterior.png."""
+"""What a posterior says: a table with its warnings in sentences, posterior.json, posterior.png, and posterior.nc for arviz."""
 
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -11,7 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgap.fitting.config import FitConfig
-from jaxgap.fitting.draws import PARETO, Criterion, Marginal, Posterior
+from jaxgap.fitting.draws import Marginal, Posterior
+from jaxgap.fitting.elpd import PARETO, Criterion
+from jaxgap.fitting.inference_data import netcdf
 from jaxgap.fitting.report.corner import plot_posterior as plot_posterior
 from jaxgap.fitting.report.posterior_checks import PosteriorCheck, posterior_checks
 from jaxgap.model.files import picture, write_files
@@ -82,7 +84,7 @@ def record_of(posterior: Posterior) -> PosteriorRecord:
 
 
 def write_posterior(posterior: Posterior, folder: str | Path) -> tuple[Path, ...]:
-    """Write posterior.json and posterior.png into `folder`, both or none; returns their paths."""
+    """Write posterior.json, posterior.png and posterior.nc into `folder`, all or none; returns their paths."""
     return write_files(posterior_files(posterior, folder))
 
 
@@ -93,7 +95,9 @@ def posterior_files(posterior: Posterior, folder: str | Path) -> dict[Path, str 
         content = picture(figure)
     finally:
         plt.close(figure)
-    return {Path(folder) / "posterior.json": text_of(record_of(posterior)) + "\n", Path(folder) / "posterior.png": content}
+    folder = Path(folder)
+    written: dict[Path, str | bytes] = {folder / "posterior.json": text_of(record_of(posterior)) + "\n"}
+    return written | {folder / "posterior.png": content, folder / "posterior.nc": netcdf(posterior.tree)}
 
 
 def print_report(posterior: Posterior, console: Console) -> None:

@@ -1,15 +1,23 @@
-"""Modules under the names that they had in 0.1: they still import, and say where their contents are now.
+"""The names of the package: public ones, found when they are asked for (PEP 562), and modules under the names that they had in
+0.1, which still import, and say where their contents are now.
 
-Some of these names are functions of `jaxgap`, too (`jaxgap.solve`); those stay what one gets from the package.
+Public names are listed in one place, the block for type checkers in `jaxgap/__init__.py`. Some old names are functions of
+`jaxgap`, too (`jaxgap.solve`); those stay what one gets from the package.
 """
 
+import ast
 import sys
 import warnings
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["MOVED", "keep_old_names", "moved"]
+__all__ = ["MOVED", "attribute", "keep_old_names", "moved", "names"]
+
+LIST = Path(__file__).with_name("__init__.py")
 
 MOVED = {
     "_arguments": "commands.arguments",
@@ -141,3 +149,33 @@ def keep_old_names() -> None:
     for old in MOVED:
         name = f"jaxgap.{old}"
         sys.modules.setdefault(name, _Moved(name))
+
+
+@cache
+def _places() -> dict[str, tuple[str, str]]:
+    """Public name -> (module, its name there), as the list imports them."""
+    tree = ast.parse(LIST.read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    imports = (node for node in block.body if isinstance(node, ast.ImportFrom))
+    return {one.asname or one.name: (node.module or "", one.name) for node in imports for one in node.names}
+
+
+def names() -> list[str]:
+    """All public names."""
+    return list(_places())
+
+
+def attribute(name: str) -> Any:
+    """What is called `jaxgap.name`: a public name, a room, or a module of 0.1 with a warning.
+
+    Raises:
+        AttributeError: if there is no such thing.
+    """
+    if name in _places():
+        module, own = _places()[name]
+        return import_module(f"jaxgap.{own}") if module == "jaxgap" else getattr(import_module(module), own)
+    if name in MOVED:
+        return moved(name)
+    if not name.startswith("_") and find_spec(f"jaxgap.{name}"):
+        return import_module(f"jaxgap.{name}")
+    raise AttributeError(f"module 'jaxgap' has no attribute '{name}'")
