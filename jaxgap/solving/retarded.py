@@ -123,6 +123,9 @@ class RetardedSolution(Solution):
     def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:
         return self.at_real_energies().density_of_states(omega)
 
+    def density_of_states_at(self, omega: Float[Array, "omega"]) -> Float[Array, "omega band"]:
+        return self.at_real_energies().density_of_states_at(omega)
+
     def singular_energies(self) -> Float[Array, "peak"]:
         return self.at_real_energies().singular_energies()
 

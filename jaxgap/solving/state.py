@@ -67,6 +67,10 @@ class PairedState(eqx.Module):
     def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:
         """N_i(omega) of every band without any broadening but the state's own [unit of N]."""
 
+    def density_of_states_at(self, omega: Float[Array, "omega"]) -> Float[Array, "omega band"]:
+        """`density_of_states` of many energies, which come first."""
+        return jax.vmap(self.density_of_states)(omega)
+
     @abstractmethod
     def singular_energies(self) -> Float[Array, "peak"]:
         """Energies [meV] about which the densities of states are sharp: integrals over omega have their nodes there."""
