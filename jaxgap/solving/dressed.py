@@ -24,7 +24,7 @@ from jaxgap.selfenergy.local_green import inverse_in_the_open
 from jaxgap.solving.state import PairedState
 from jaxgap.spectra.cluster import LocalFunctions
 
-__all__ = ["DressedState"]
+__all__ = ["DressedState", "centre_of", "inverse_of", "masses_of"]
 
 ABOVE = 1e-7
 """Imaginary part of what is called a real energy, in units of the order parameter."""
@@ -46,15 +46,15 @@ class DressedState(PairedState):
 
     def self_energy_at(self, z: Complex[Array, "energy"]) -> Complex[Array, "spinor spinor energy"]:
         """The same of many energies, which come last."""
-        return elastic_self_energy(_inverse(self, z), _masses(self), self.superconductor.disorder)
+        return elastic_self_energy(inverse_of(self, z), masses_of(self), self.superconductor.disorder)
 
     def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> Complex[Array, "band *k"]:
         shape = jnp.broadcast_shapes(jnp.shape(kappa), jnp.shape(z))
         at = jnp.broadcast_to(kappa, shape).ravel()
         energies = jnp.ravel(z)
         own = np.broadcast_to(np.arange(energies.size).reshape(jnp.shape(z)), shape).ravel()  # Sigma does not depend on k.
-        M = (_inverse(self, energies) - self.self_energy_at(energies))[..., own]
-        M = M - (at - _centre(self)) * jnp.diag(1 / _masses(self))[..., None]
+        M = (inverse_of(self, energies) - self.self_energy_at(energies))[..., own]
+        M = M - (at - centre_of(self)) * jnp.diag(1 / masses_of(self))[..., None]
         G: Array = jnp.diagonal(inverse_in_the_open(M))[:, : len(self.superconductor.bands)].T
         return G.reshape(-1, *shape)
 
@@ -62,9 +62,9 @@ class DressedState(PairedState):
         return jax.tree.map(lambda part: part[0], self.local_functions_at(z[None]))
 
     def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
-        n, M = len(self.superconductor.bands), _inverse(self, z)
-        Sigma = elastic_self_energy(M, _masses(self), self.superconductor.disorder)
-        G = green_function_of(M, Sigma, _masses(self))
+        n, M = len(self.superconductor.bands), inverse_of(self, z)
+        Sigma = elastic_self_energy(M, masses_of(self), self.superconductor.disorder)
+        G = green_function_of(M, Sigma, masses_of(self))
         both, pairs = jnp.diagonal(G), jnp.diagonal(G[:n, n:])
         return LocalFunctions(G=both[:, :n], below=-both[:, n:].conj(), M=-jnp.imag(pairs) / jnp.pi + 0j)
 
@@ -87,20 +87,20 @@ def _mus(state: DressedState) -> Float[Array, "band"]:
     return state.superconductor.mus
 
 
-def _masses(state: DressedState) -> Float[Array, "spinor"]:
+def masses_of(state: DressedState) -> Float[Array, "spinor"]:
     mass = jnp.stack([band.tangent[0] for band in state.superconductor.bands])
     return jnp.concatenate([mass, -mass])
 
 
-def _centre(state: DressedState) -> Float[Array, ""]:
+def centre_of(state: DressedState) -> Float[Array, ""]:
     """The mean kappa_F [meV], from which kappa is counted: that keeps digits."""
-    return jnp.mean(_masses(state)[: len(state.superconductor.bands)] * _mus(state))
+    return jnp.mean(masses_of(state)[: len(state.superconductor.bands)] * _mus(state))
 
 
-def _inverse(state: DressedState, z: Complex[Array, "energy"]) -> Complex[Array, "spinor spinor energy"]:
+def inverse_of(state: DressedState, z: Complex[Array, "energy"]) -> Complex[Array, "spinor spinor energy"]:
     """[[z + mu, -Delta], [-Delta, z - mu]], the inverse Green's function without impurities, at the mean kappa_F."""
     sc, n = state.superconductor, len(state.superconductor.bands)
     Delta = band_matrix(state.pairing, n, sc.cross)
     mu = jnp.diag(_mus(state))
-    fixed = jnp.block([[mu, -Delta], [-Delta, -mu]]) - _centre(state) * jnp.diag(1 / _masses(state))
+    fixed = jnp.block([[mu, -Delta], [-Delta, -mu]]) - centre_of(state) * jnp.diag(1 / masses_of(state))
     return z * jnp.eye(2 * n)[..., None] + fixed[..., None]

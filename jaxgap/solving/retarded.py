@@ -32,6 +32,7 @@ from jaxgap.selfenergy.leading import leading
 from jaxgap.selfenergy.onset import linearised, onset_of
 from jaxgap.selfenergy.pair_breaking import has_closed_form
 from jaxgap.solving.dressed import DressedState
+from jaxgap.solving.dressed_response import dressed_entropy, dressed_heat, dressed_superfluid_weights
 from jaxgap.solving.labels import has_signs, label_of
 from jaxgap.solving.real_axis import POINTS, ContinuedState, on_real_axis, rounds_of
 from jaxgap.solving.real_axis_across import CrossContinuedState, across_real_axis
@@ -135,10 +136,20 @@ class RetardedSolution(Solution):
         raise InputError(retarded_refused("solution"))
 
     def entropy(self) -> Float[Array, ""]:
-        raise InputError(retarded_refused("solution"))
+        return dressed_entropy(self._dressed())
 
     def specific_heat(self) -> Float[Array, ""]:
-        raise InputError(retarded_refused("solution"))
+        return dressed_heat(self._dressed())
+
+    def superfluid_weights(self) -> Float[Array, "band"]:
+        return dressed_superfluid_weights(self._dressed())
+
+    def _dressed(self) -> DressedState:
+        """The state at all energies, of an instantaneous interaction; of a retarded one this is refused."""
+        sc = cast(RetardedSuperconductor, self.superconductor)
+        if sc.spectra:
+            raise InputError(retarded_refused("solution"))
+        return DressedState(sc, self.T, self.pairing)
 
 
 # --- T_c ----------------------------------------------------------------------------------------------------------------
