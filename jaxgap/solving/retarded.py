@@ -19,7 +19,6 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
 from jaxgap.equations.free_energy import FREE_ENERGY_RULE
-from jaxgap.model.disorder import BORN
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
 from jaxgap.model.superconductor import check_clean, retarded_refused
 from jaxgap.numerics.checks import InputError, NotConvergedError, check, is_concrete
@@ -70,12 +69,10 @@ class RetardedSolution(Solution):
     """T_c - T [K], to first order in rho - 1: near T_c exact, far from it an order of magnitude."""
 
     def free_energy(self, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
-        """Bardeen and Stephen's, relative to the normal state [meV^2 times the unit of N]; NaN without detailed balance,
-        and of impurities beyond Born's approximation."""
+        """Bardeen and Stephen's, relative to the normal state [meV^2 times the unit of N]; NaN without detailed balance."""
         sc = cast(RetardedSuperconductor, self.superconductor)
         wide = opened(sc)
-        known = _balanced(sc) & all(one.kind == BORN for one in sc.disorder)
-        return jnp.where(known, energy_of(self.self_energy, wide, equations_of(wide, self.T)), jnp.nan)
+        return jnp.where(_balanced(sc), energy_of(self.self_energy, wide, equations_of(wide, self.T)), jnp.nan)
 
     @property
     def winding(self) -> Int[Array, ""]:
