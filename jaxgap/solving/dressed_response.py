@@ -99,9 +99,10 @@ def _below_the_cutoff(state: DressedState) -> tuple[Complex[Array, "frequency"],
     """(i omega, 2 pi k_B T times its share) of the frequencies whose cells are below omega_c, and of the rest above them."""
     sc, T = state.superconductor, state.T
     grid, step = mesh(sc.frequencies or FREQUENCIES), 2 * jnp.pi * k_B * T
-    whole = jax.lax.stop_gradient(jnp.floor(jnp.asarray(sc.omega_c) / step))
+    omega_c = jnp.asarray(sc.omega_c)
+    whole = jax.lax.stop_gradient(jnp.floor(omega_c / step))
     shares = step * ((np.arange(grid.N) < whole).astype(float) @ jnp.asarray(grid.L))
-    rest = sc.omega_c - whole * step
+    rest = omega_c - whole * step
     omega = jnp.append(frequencies(grid.n, T), whole * step + rest / 2)
     return 1j * omega, jnp.append(shares, rest)
 
