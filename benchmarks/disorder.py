@@ -3,8 +3,9 @@
     python benchmarks/disorder.py [--output FILE]
 
 Two bands at a distance of 6 meV with a cross channel, potentials and spins between them, and a Matsubara cutoff; batches of
-densities. Each row has seconds per element without and, where it says so, with the derivative with respect to the density, and
-how many elements have a finite answer; compilation is told apart. One core is measured by starting it with taskset -c 0.
+densities. Each row has seconds per element without and, where it says so, with the derivative with respect to the density, of
+the clock and of the processor (which counts where others use the machine), and how many elements have a finite answer;
+compilation is told apart. One core is measured by starting it with taskset -c 0.
 """
 
 import argparse
@@ -44,6 +45,9 @@ def row(name: str, call: Callable[[jax.Array], jax.Array], values: jax.Array, gr
         run = jax.jit(function).lower(values).compile()
         found[f"{kind}compile_s"] = time.perf_counter() - began
         found[f"{kind}per_element_s"] = float(np.min(seconds(lambda run=run: run(values), CALLS))) / len(values)
+        began = time.process_time()
+        jax.block_until_ready(run(values))
+        found[f"{kind}processor_per_element_s"] = (time.process_time() - began) / len(values)
     found["finite"] = int(jnp.sum(jnp.isfinite(jax.jit(jax.vmap(call))(values))))
     return found
 
@@ -51,6 +55,7 @@ def row(name: str, call: Callable[[jax.Array], jax.Array], values: jax.Array, gr
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--machine", default="", help="what is written beside the device: cores, and whether others used them")
     options = parser.parse_args()
     sc, n = system(), jnp.linspace(0.1, 1.0, 256)
     state = DressedState(sc, jnp.asarray(4.0), jnp.array([5.0, 3.0, 1.0]))
@@ -74,7 +79,12 @@ def main() -> None:
     for one in rows:
         print(*(f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in one.items()), sep=", ")
     if options.output:
-        table = {"device": jax.devices()[0].device_kind, "jax": jax.__version__, "rows": rows}
+        table = {
+            "device": jax.devices()[0].device_kind,
+            "machine": options.machine,
+            "jax": jax.__version__,
+            "rows": rows,
+        }
         options.output.write_text(json.dumps(table, indent=1) + "\n")
 
 

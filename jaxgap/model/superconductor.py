@@ -304,7 +304,7 @@ def retarded_refused(name: str) -> str:
 
 def check_clean(sc: "Superconductor", name: str = "sc") -> None:
     """Raise `InputError` if there are impurities: what does not know them must not answer as if there were none."""
-    wanted = "have no disorder for this (`critical_temperature`, `solve` and its free energy know it)"
+    wanted = "have no disorder for this (`critical_temperature`, `solve`, spectra, heat and superfluid density know it)"
     check(not sc.is_disordered, name, wanted, "a system with disorder")
 
 

@@ -12,7 +12,6 @@ are normal and are integrated analytically (`spectra.green`). Without broadening
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -91,7 +90,7 @@ def _clean_density_of_states(
     solution: PairedState, omega: Float[Array, "omega"], weights: Float[Array, "band"]
 ) -> DensityOfStates:
     sc = solution.superconductor
-    N = jax.vmap(solution.density_of_states, out_axes=1)(omega)
+    N = solution.density_of_states_at(omega).T
     return _weighted(sc, N, weights)
 
 

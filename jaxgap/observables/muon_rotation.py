@@ -45,7 +45,7 @@ def depolarisation_of(inverse_square: Scalar) -> Float[Array, ""]:
 MUON_ROTATION = Quantity(
     "sigma_sc",
     lambda sc, T, s, lambda_0, layer_spacing: depolarisation_of(
-        inverse_square_of(sc, lambda_0, layer_spacing) * superfluid_fraction_of(sc, s.Delta, T)
+        inverse_square_of(sc, lambda_0, layer_spacing) * superfluid_fraction_of(s)
     ),
     units="1/us",
     long_name="muon spin depolarisation by the vortex lattice",

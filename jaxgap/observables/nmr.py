@@ -65,14 +65,19 @@ def relaxation_rate(solution: PairedState, Gamma: Real, *, weights: Reals | None
 
 
 def nodes_of(state: PairedState, Gamma: Real) -> int:
-    """How many nodes it takes: of a lattice, whose singular energies are not known, steps of `STEP`, rounded up so that similar
-    temperatures share a program."""
-    if state.superconductor.beyond:
+    """How many nodes it takes: of a lattice and of impurities, whose singular energies are not known, steps of `STEP`, rounded
+    up so that similar temperatures share a program."""
+    if _has_peaks(state):
         return NODES
-    check(is_concrete((Gamma, state.T)), "Gamma", "be a number, as T, for the relaxation on a lattice", "a traced array")
+    wanted = "be a number, as T, for the relaxation on a lattice, or with impurities"
+    check(is_concrete((Gamma, state.T)), "Gamma", wanted, "a traced array")
     kT, width = float(thermal_energy(state.T)), STEP * min(float(Gamma), np.pi * float(thermal_energy(state.T)))
     check(REACH * kT / width <= MOST, "Gamma", f"be at least {REACH * kT / (STEP * MOST):.3g} meV at this temperature", Gamma)
     return 32 * int(np.ceil(REACH * kT / width / 32))
+
+
+def _has_peaks(state: PairedState) -> bool:
+    return bool(state.superconductor.beyond) and not state.superconductor.is_disordered
 
 
 def relaxation_rate_of(
@@ -110,7 +115,7 @@ def _energies(state: PairedState, Gamma: Float[Array, ""], n: int) -> tuple[Floa
     """Nodes and weights in omega from 0 to 24 k_B T: dense over Gamma at the singularities of the densities of states; of a
     lattice evenly spaced midpoints, which leave exp(-2 pi / STEP) since everything is smooth over Gamma."""
     state, Gamma = jax.lax.stop_gradient((state, Gamma))
-    if not state.superconductor.beyond:
+    if not _has_peaks(state):
         step = REACH * thermal_energy(state.T) / n
         return step * (jnp.arange(n) + 0.5), jnp.full(n, step)
     kT, peaks = thermal_energy(state.T), state.singular_energies()

@@ -58,7 +58,7 @@ def change_of(fraction: Scalar, inverse_square: Scalar) -> Float[Array, ""]:
 
 
 def _fraction(sc: Superconductor, T: Scalar, state: MeanFieldState) -> Float[Array, ""]:
-    return where_paired(state, lambda s: superfluid_fraction_of(sc, s.Delta, T), 0.0)
+    return where_paired(state, lambda s: superfluid_fraction_of(s), 0.0)
 
 
 def without_depth(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
@@ -76,9 +76,7 @@ _NANOMETRES = _SCALED._replace(
 PENETRATION = (
     Quantity(
         "inverse_lambda_squared",
-        lambda sc, T, s, lambda_0, layer_spacing: (
-            inverse_square_of(sc, lambda_0, layer_spacing) * superfluid_fraction_of(sc, s.Delta, T)
-        ),
+        lambda sc, T, s, lambda_0, layer_spacing: inverse_square_of(sc, lambda_0, layer_spacing) * superfluid_fraction_of(s),
         units="1/um^2",
         long_name="inverse square of the penetration depth",
         needs=Need.STATE,

@@ -277,6 +277,8 @@ def where_paired(
     """
     assert isinstance(state, MeanFieldState)
     sc, paired = state.superconductor, jnp.any(state.Delta != 0)
+    if sc.is_retarded:  # Its self-energy is more than its amplitudes.
+        return jnp.where(paired, observed(state), normal)
     # Of a lattice all channels are alike.
     n, scale = (len(sc.bands), sc.Omega) if sc.beyond else (len(sc.channels), sc.scale)
     elsewhere = scale * np.where(np.arange(len(sc.channels)) < n, 0.1, 0.02)

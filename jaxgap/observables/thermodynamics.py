@@ -21,6 +21,7 @@ energy, and the area between C/T and its normal value is no condensation energy.
 """
 
 from collections.abc import Mapping
+from typing import cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +29,8 @@ from jaxtyping import Array, Float
 
 from jaxgap.equations.entropy import normal_entropy_of, normal_specific_heat_of
 from jaxgap.equations.free_energy import FREE_ENERGY_RULE
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.model.superconductor import Superconductor, check_known_mu, check_static
 from jaxgap.numerics.checks import InputError, check, check_finite, is_concrete
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Real
@@ -37,7 +39,7 @@ from jaxgap.observables.curves import along_temperatures, over_temperature, syst
 from jaxgap.observables.measurements import RESIDUAL
 from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity, Setting
 from jaxgap.observables.views import TEMPERATURE, Settings, Spectra
-from jaxgap.solving.entry import takes_solution, takes_system
+from jaxgap.solving.entry import takes_any_solution, takes_any_system, takes_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.solving.state import MeanFieldState
 from jaxgap.spectra.pair import safe_sqrt
@@ -107,14 +109,15 @@ def critical_field(solution: MeanFieldState, layer_spacing: Real | None = None, 
 # --- entropy and specific heat ----------------------------------------------------------------------------------------
 
 
-@takes_solution
+@takes_any_solution
 @program
 def entropy(solution: MeanFieldState) -> Float[Array, ""]:
-    """Entropy S of the quasiparticles and of the normal states outside the shell [meV^2/K times the unit of N]."""
+    """Entropy S of the quasiparticles and of the normal states outside the shell [meV^2/K times the unit of N]; of impurities
+    and an instantaneous interaction with the averaged density of states (`jaxgap.solving.dressed_response`)."""
     return solution.entropy()
 
 
-@takes_solution
+@takes_any_solution
 @program
 def specific_heat(solution: MeanFieldState) -> Float[Array, ""]:
     """Specific heat C = T dS/dT along the state's branch [meV^2/K times the unit of N].
@@ -125,16 +128,24 @@ def specific_heat(solution: MeanFieldState) -> Float[Array, ""]:
     return solution.specific_heat()
 
 
-@takes_system
+@takes_any_system
 def normal_entropy(sc: Superconductor, T: Real) -> Float[Array, ""]:
     """Entropy S_n of the normal state at T [K], from whole bands [meV^2/K times the unit of N]."""
-    return _normal_entropy(sc, _temperature(T))
+    return _normal_entropy(_bare(sc), _temperature(T))
 
 
-@takes_system
+@takes_any_system
 def normal_specific_heat(sc: Superconductor, T: Real) -> Float[Array, ""]:
     """Specific heat C_n of the normal state at T [K], from whole bands [meV^2/K times the unit of N]."""
-    return _normal_specific_heat(sc, _temperature(T))
+    return _normal_specific_heat(_bare(sc), _temperature(T))
+
+
+def _bare(sc: Superconductor) -> Superconductor:
+    """The system, whose normal state is that of its bands: impurities do not change it, phonons would."""
+    check_known_mu(sc)
+    if sc.is_retarded and cast(RetardedSuperconductor, sc).spectra:
+        check_static(sc)
+    return sc
 
 
 def _temperature(T: Real) -> Float[Array, ""]:

@@ -20,6 +20,8 @@ energy is
 
 .. math:: F = -2 k_B T \sum_{n \geq 0} \{ \ln\det_S - \ln\det_N + \mathrm{Re\,tr}[(\Sigma_S - \Sigma_N)(g_S + g_N)]
           - \mathrm{Re} \sum_{ij} \Phi_{ij} f_{ij} \}, \qquad \Sigma = X - i W, \quad \ln\det = \pi \sum_s |\mathrm{Im} k_s|
+
+and of T-matrices what `jaxgap.selfenergy.impurities.beyond_born` adds to the braces.
 """
 
 from typing import NamedTuple, cast
@@ -31,7 +33,7 @@ from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.selfenergy.eliashberg import Equations
-from jaxgap.selfenergy.impurities import normal_scattering, scattered
+from jaxgap.selfenergy.impurities import beyond_born, normal_scattering, scattered
 from jaxgap.selfenergy.local_green import Local, imaginary_sign, local_green_function, local_matrix
 from jaxgap.selfenergy.matsubara import Kernels
 
@@ -288,11 +290,12 @@ def cross_free_energy(parts: Parts, sc: RetardedSuperconductor, E: Equations) ->
     omega, normal = E.K.omega, normal_parts(sc, E)
     g, f = green_functions(parts, omega, sc)
     W, X, Phi = matrices(parts, omega, sc)
-    W_N, _, nothing = matrices(normal, omega, sc)
-    g_N = green_functions(normal, omega, sc).g
-    determinants = _log_determinant(W, X, Phi, sc) - _log_determinant(W_N, 0 * X, nothing, sc)
-    change = (X - 1j * (W - W_N)) * jnp.swapaxes(g + g_N, 0, 1)
+    W_N, X_N, nothing = matrices(normal, omega, sc)
+    g_N, f_N = green_functions(normal, omega, sc)
+    determinants = _log_determinant(W, X, Phi, sc) - _log_determinant(W_N, X_N, nothing, sc)
+    change = (X - X_N - 1j * (W - W_N)) * jnp.swapaxes(g + g_N, 0, 1)
     summand = determinants + jnp.sum(jnp.real(change - Phi * f), axis=(0, 1))
+    summand = summand + beyond_born(Local(g, f), Local(g_N, f_N), sc.disorder)
     k_BT = omega[0] / jnp.pi
     return -2 * k_BT * jnp.sum(summand * E.total)
 

@@ -27,6 +27,7 @@ from jaxtyping import Array, Float
 
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
 from jaxgap.selfenergy.matsubara import Kernels, kernels, mesh
+from jaxgap.units import k_B
 
 __all__ = [
     "Equations",
@@ -52,7 +53,8 @@ class Equations(NamedTuple):
     instant: Float[Array, "channel channel"]
     """-mu*, or an instantaneous coupling."""
     total: Float[Array, "node"]
-    """sum over all frequencies of what is known at the nodes."""
+    """The sum of what is known at the nodes over all frequencies that the free energy has: without phonons those below omega_c,
+    by their shares."""
 
 
 def first_frequencies(sc: RetardedSuperconductor, T: Float[Array, ""], count: int) -> Kernels:
@@ -66,7 +68,9 @@ def equations_of(sc: RetardedSuperconductor, T: Float[Array, ""]) -> Equations:
     grid = mesh(sc.frequencies or FREQUENCIES)
     omega_c = jnp.zeros(()) if sc.omega_c is None else sc.omega_c
     K = kernels(grid, *sc.forms, omega_c, T)
-    return Equations(K, sc.retarded_couplings, sc.instantaneous, jnp.asarray(grid.L.sum(axis=0)))
+    # Of what is instantaneous alone the frequencies above the cutoff do not take part: F would not be stationary.
+    total = jnp.asarray(grid.L.sum(axis=0)) if sc.spectra else K.instant / (2 * jnp.pi * k_B * T)
+    return Equations(K, sc.retarded_couplings, sc.instantaneous, total)
 
 
 def self_energy(Delta: Gap, E: Equations) -> tuple[Gap, Gap]:

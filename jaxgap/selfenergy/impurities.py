@@ -24,7 +24,17 @@ from jaxgap.model.disorder import BORN, Disorder
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.selfenergy.local_green import Local, inverse_in_the_open
 
-__all__ = ["Scattered", "normal_scattering", "opened", "scattered", "scattered_at_any_energy", "spinor_potential", "vertex"]
+__all__ = [
+    "Scattered",
+    "beyond_born",
+    "generating",
+    "normal_scattering",
+    "opened",
+    "scattered",
+    "scattered_at_any_energy",
+    "spinor_potential",
+    "vertex",
+]
 
 Blocks = Complex[Array, "row column *element"]
 
@@ -58,10 +68,14 @@ def _around(u: Array, g: Blocks) -> Blocks:
 
 
 def _t_matrix(G: Local, one: Disorder) -> Scattered:
-    upper = jnp.concatenate([G.g, -G.f], axis=1)
-    lower = jnp.concatenate([-G.f.conj(), -G.g.conj()], axis=1)
-    total, size = scattered_at_any_energy(jnp.concatenate([upper, lower]), (one,)), len(G.g)
+    total, size = scattered_at_any_energy(_whole(G), (one,)), len(G.g)
     return Scattered(total[:size, :size], total[:size, size:])
+
+
+def _whole(G: Local) -> Blocks:
+    """Of particles and holes, on the imaginary axis."""
+    upper = jnp.concatenate([G.g, -G.f], axis=1)
+    return jnp.concatenate([upper, jnp.concatenate([-G.f.conj(), -G.g.conj()], axis=1)])
 
 
 def scattered_at_any_energy(G: Blocks, disorder: tuple[Disorder, ...]) -> Blocks:
@@ -79,6 +93,43 @@ def scattered_at_any_energy(G: Blocks, disorder: tuple[Disorder, ...]) -> Blocks
                 made = T - U.reshape(unit.shape)
             total = total + cast(Array, one.density) / 2 * made
     return total
+
+
+# --- the functional ---------------------------------------------------------------------------------------------------------
+
+
+def generating(G: Local, one: Disorder) -> Float[Array, "*element"]:
+    r"""-n Re <ln det(1 - U G) + tr U G>, whose derivative by G is the self-energy of the T-matrix.
+
+    (J. M. Luttinger and J. C. Ward, Phys. Rev. 118, 1417 (1960).)
+    """
+    whole, total = _whole(G), jnp.zeros(())
+    first = jnp.moveaxis(whole, (0, 1), (-2, -1))
+    for sign in (1, -1):
+        U = spinor_potential(one.potential, sign * one.spin)
+        rest = jnp.eye(len(U)) - U @ first
+        total = total - jnp.log(jnp.abs(jnp.linalg.det(rest))) - jnp.real(jnp.einsum("ij,ji...->...", U, whole))
+    return cast(Array, one.density) / 2 * total
+
+
+def beyond_born(G: Local, normal: Local, disorder: tuple[Disorder, ...]) -> Float[Array, "*element"]:
+    """tr Sigma G less the functional, less half of tr (Sigma - Sigma_N)(G + G_N), of both states: what the free energy has of
+    T-matrices beside that of self-energies that are linear in G."""
+    total = jnp.zeros(())
+    for one in disorder:
+        if one.kind == BORN:
+            continue
+        own, other = _t_matrix(G, one), _t_matrix(normal, one)
+        pairs = jnp.real(jnp.sum(own.Phi * G.f, axis=(0, 1)))
+        twice = _trace(own.normal, G.g) - _trace(other.normal, normal.g) - pairs
+        half = _trace(own.normal - other.normal, G.g + normal.g) - pairs
+        total = total + 2 * twice - half - generating(G, one) + generating(normal, one)
+    return total
+
+
+def _trace(A: Blocks, B: Blocks) -> Float[Array, "*element"]:
+    """Re tr A B, half of that of particles and holes."""
+    return jnp.real(jnp.sum(A * jnp.swapaxes(B, 0, 1), axis=(0, 1)))
 
 
 def spinor_potential(u: Float[Array, "band band"], J: Float[Array, "band band"]) -> Float[Array, "spinor spinor"]:

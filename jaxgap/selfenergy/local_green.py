@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Inexact
 
 __all__ = [
@@ -41,6 +42,8 @@ LONG = 24
 CUBIC = 3
 """Newton steps at the end of the trigonometric root of the cubic, through which derivatives go: after k of them those of order
 2^k - 1 are exact."""
+ROUNDING, TINY = 16 * np.finfo(float).eps, np.finfo(float).tiny
+"""Of coefficients of the cubic, which moves its root by that over its slope there."""
 
 Blocks: TypeAlias = Inexact[Array, "row column *element"]
 """A matrix whose axes come first."""
@@ -164,9 +167,55 @@ def _largest_root(
 
 
 def sign_at_any_energy(K: Blocks) -> Blocks:
-    """sgn Im K where the eigenvalues are no conjugate pairs: at energies off the imaginary axis. Differentiable. It takes as
-    many steps as eigenvalues with |Im k| = 1e-4 |k| need."""
-    return _sign_of_two(K) if len(K) == 2 else _newton_sign(-1j * K, LONG)
+    """sgn Im K where the eigenvalues are no conjugate pairs: at energies off the imaginary axis. Differentiable. Of more than
+    two bands it takes as many steps as eigenvalues with |Im k| = 1e-4 |k| need."""
+    if len(K) == 2:
+        return _sign_of_two(K)
+    return _sign_of_any_four(K) if len(K) == 4 else _newton_sign(-1j * K, LONG)
+
+
+def _sign_of_any_four(K: Blocks) -> Blocks:
+    r"""`_sign_of_four` where the characteristic polynomial is complex,
+
+    .. math:: k^4 + c_2 k^2 + c_1 k + c_0 = (k^2 - \sigma k + q)(k^2 + \sigma k + q'), \qquad \sigma = k_1 + k_2
+
+    so that sgn Im K = (K^2 + (q + q')/2) (sigma K - (q - q')/2)^-1.
+    """
+    one = jnp.eye(4).reshape(4, 4, *[1] * (K.ndim - 2))
+    K = K - jnp.trace(K) / 4 * one
+    square = _product(K, K)
+    t2, t3, t4 = (jnp.sum(jnp.swapaxes(A, 0, 1) * B, axis=(0, 1)) for A, B in ((K, K), (square, K), (square, square)))
+    c2, c1, c0 = -t2 / 2, -t3 / 3, t2**2 / 8 - t4 / 4
+    y = _highest_root(2 * c2, c2**2 - 4 * c0, -(c1**2))
+    sigma = jnp.sqrt(y)
+    sigma = jnp.where(jnp.imag(sigma) < 0, -sigma, sigma)
+    t = c1 / (2 * y)
+    p = ((t**2 + c2) * t + c1) * t + c0  # The polynomial at t.
+    inverse = _product(K, square + t * K + (t**2 + c2) * one) + (t**3 + c2 * t + c1) * one
+    return -1 / (sigma * p) * _product(square + (c2 + y) / 2 * one, inverse)
+
+
+def _highest_root(
+    a: Complex[Array, "*element"], b: Complex[Array, "*element"], c: Complex[Array, "*element"]
+) -> Complex[Array, "*element"]:
+    """(k_1 + k_2)^2 among the roots (k_1 + k_i)^2 of y^3 + a y^2 + b y + c, by Cardano's formula: as k_1 and k_2 alone lie
+    above the axis and all sum up to 0, its |Im sqrt(y)| is the largest. The other two may coincide, up to rounding, which is
+    not to count."""
+    A, B, C = jax.lax.stop_gradient((a, b, c))
+    P, Q = B - A**2 / 3, 2 * A**3 / 27 - A * B / 3 + C
+    root = jnp.sqrt(Q**2 / 4 + P**3 / 27)
+    cube = -Q / 2 + jnp.where(jnp.real(jnp.conj(Q) * root) > 0, -root, root)
+    first = jnp.where(cube == 0, 1.0, cube) ** (1 / 3)
+    u = jnp.stack([turn * first for turn in np.exp(2j * np.pi * np.arange(3) / 3)])
+    y = jnp.where(cube == 0, 0.0, u - P / (3 * u)) - A / 3
+    sigma, slope = jnp.sqrt(y), jnp.abs((3 * y + 2 * A) * y + B)
+    size = jnp.abs(A) + jnp.sqrt(jnp.abs(B)) + jnp.abs(C) ** (1 / 3)
+    height = jnp.abs(jnp.imag(sigma)) - ROUNDING * size**3 / jnp.maximum(slope * jnp.abs(sigma), TINY)
+    highest = jnp.where(height[1] > height[0], y[1], y[0])
+    y = jnp.where(height[2] > jnp.maximum(height[0], height[1]), y[2], highest)
+    for _ in range(CUBIC):
+        y = y - (((y + a) * y + b) * y + c) / ((3 * y + 2 * a) * y + b)
+    return y
 
 
 def _newton_sign(A: Blocks, steps: int = STEPS) -> Blocks:

@@ -19,7 +19,6 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Int
 
 from jaxgap.equations.free_energy import FREE_ENERGY_RULE
-from jaxgap.model.disorder import BORN
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
 from jaxgap.model.superconductor import check_clean, retarded_refused
 from jaxgap.numerics.checks import InputError, NotConvergedError, check, is_concrete
@@ -32,6 +31,7 @@ from jaxgap.selfenergy.leading import leading
 from jaxgap.selfenergy.onset import linearised, onset_of
 from jaxgap.selfenergy.pair_breaking import has_closed_form
 from jaxgap.solving.dressed import DressedState
+from jaxgap.solving.dressed_response import dressed_entropy, dressed_heat, dressed_superfluid_weights
 from jaxgap.solving.labels import has_signs, label_of
 from jaxgap.solving.real_axis import POINTS, ContinuedState, on_real_axis, rounds_of
 from jaxgap.solving.real_axis_across import CrossContinuedState, across_real_axis
@@ -69,12 +69,10 @@ class RetardedSolution(Solution):
     """T_c - T [K], to first order in rho - 1: near T_c exact, far from it an order of magnitude."""
 
     def free_energy(self, rule: Rule = FREE_ENERGY_RULE) -> Float[Array, ""]:
-        """Bardeen and Stephen's, relative to the normal state [meV^2 times the unit of N]; NaN without detailed balance,
-        and of impurities beyond Born's approximation."""
+        """Bardeen and Stephen's, relative to the normal state [meV^2 times the unit of N]; NaN without detailed balance."""
         sc = cast(RetardedSuperconductor, self.superconductor)
         wide = opened(sc)
-        known = _balanced(sc) & all(one.kind == BORN for one in sc.disorder)
-        return jnp.where(known, energy_of(self.self_energy, wide, equations_of(wide, self.T)), jnp.nan)
+        return jnp.where(_balanced(sc), energy_of(self.self_energy, wide, equations_of(wide, self.T)), jnp.nan)
 
     @property
     def winding(self) -> Int[Array, ""]:
@@ -123,6 +121,9 @@ class RetardedSolution(Solution):
     def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:
         return self.at_real_energies().density_of_states(omega)
 
+    def density_of_states_at(self, omega: Float[Array, "omega"]) -> Float[Array, "omega band"]:
+        return self.at_real_energies().density_of_states_at(omega)
+
     def singular_energies(self) -> Float[Array, "peak"]:
         return self.at_real_energies().singular_energies()
 
@@ -132,10 +133,20 @@ class RetardedSolution(Solution):
         raise InputError(retarded_refused("solution"))
 
     def entropy(self) -> Float[Array, ""]:
-        raise InputError(retarded_refused("solution"))
+        return dressed_entropy(self._dressed())
 
     def specific_heat(self) -> Float[Array, ""]:
-        raise InputError(retarded_refused("solution"))
+        return dressed_heat(self._dressed())
+
+    def superfluid_weights(self) -> Float[Array, "band"]:
+        return dressed_superfluid_weights(self._dressed())
+
+    def _dressed(self) -> DressedState:
+        """The state at all energies, of an instantaneous interaction; of a retarded one this is refused."""
+        sc = cast(RetardedSuperconductor, self.superconductor)
+        if sc.spectra:
+            raise InputError(retarded_refused("solution"))
+        return DressedState(sc, self.T, self.pairing)
 
 
 # --- T_c ----------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.equations.entropy import entropy_of, specific_heat_of
 from jaxgap.equations.free_energy import FREE_ENERGY_RULE, free_energy_of
+from jaxgap.equations.superfluid_weight import superfluid_weights_of
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.spectra.cluster import LocalFunctions
 from jaxgap.spectra.green import (
@@ -67,6 +68,10 @@ class PairedState(eqx.Module):
     def density_of_states(self, omega: Float[Array, ""]) -> Float[Array, "band"]:
         """N_i(omega) of every band without any broadening but the state's own [unit of N]."""
 
+    def density_of_states_at(self, omega: Float[Array, "omega"]) -> Float[Array, "omega band"]:
+        """`density_of_states` of many energies, which come first."""
+        return jax.vmap(self.density_of_states)(omega)
+
     @abstractmethod
     def singular_energies(self) -> Float[Array, "peak"]:
         """Energies [meV] about which the densities of states are sharp: integrals over omega have their nodes there."""
@@ -115,6 +120,10 @@ class MeanFieldState(PairedState):
     def specific_heat(self) -> Scalar:
         """T dS/dT along the branch of amplitudes that solve the gap equations [meV^2/K times the unit of N]."""
         return specific_heat_of(self.superconductor, self.Delta, self.T)
+
+    def superfluid_weights(self) -> Float[Array, "band"]:
+        """D of every band [meV times the unit of N]: its current in a twist of all bands."""
+        return superfluid_weights_of(self.superconductor, self.Delta, self.T)
 
 
 class GivenState(MeanFieldState):

@@ -13,8 +13,14 @@ from problems import one_band, random_system, relative_error, system
 from scipy.integrate import quad
 
 from jaxgap import InputError, critical_temperature, solve
+from jaxgap.equations.superfluid_weight import (
+    RESPONSE_RULE,
+    _minus_normal,
+    _of_several,
+    carrier_weight,
+    superfluid_weights_of,
+)
 from jaxgap.observables import penetration_depth, superfluid_density
-from jaxgap.observables.superfluid import RESPONSE_RULE, _minus_normal, _of_several, carrier_weight, superfluid_weights_of
 from jaxgap.spectra.bogoliubov import Bogoliubov
 from jaxgap.units import k_B, thermal_energy
 

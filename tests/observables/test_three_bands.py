@@ -12,6 +12,7 @@ from problems import relative_error, system
 from jaxgap import InputError, Label, save, solve
 from jaxgap.commands.printing import gap_lines
 from jaxgap.equations.free_energy import quasiparticle_free_energy
+from jaxgap.equations.superfluid_weight import superfluid_weights_of
 from jaxgap.model.band import kappa_F
 from jaxgap.observables import (
     andreev_conductance,
@@ -29,7 +30,6 @@ from jaxgap.observables.located import OnBranch
 from jaxgap.observables.point_contact import check_polarisation
 from jaxgap.observables.quantities import OF_SELF_ENERGIES, QUANTITIES
 from jaxgap.observables.quantity import Need, Quantity
-from jaxgap.observables.superfluid import superfluid_weights_of
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.solution import Solution
 

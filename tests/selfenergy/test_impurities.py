@@ -110,7 +110,7 @@ def test_spins_below_T_c(kind):
     solution = jg.solve(one_band(alpha / (2 * np.pi * J_**2), J=J_, kind=kind), 4.0)
     assert relative_error(float(solution.pairing[0]), abrikosov_gorkov(alpha, 4.0, 0.3, 30.0)) < tolerance
     assert float(solution.Delta[0].real) < float(solution.pairing[0])
-    assert np.isnan(float(solution.free_energy())) == (kind == "T-matrix")
+    assert float(solution.free_energy()) < 0
 
 
 @pytest.mark.slow

@@ -87,5 +87,3 @@ def test_a_solution_is_seen_by_tunnelling():
     Sigma = DressedState(sc, solution.T, solution.pairing).self_energy(1j * own.omega[0])
     np.testing.assert_allclose(-jnp.imag(Sigma[0, 0]), own.W[0, 0] - own.omega[0], rtol=1e-9)
     np.testing.assert_allclose(Sigma[0, 1], own.Phi[0, 0] - solution.pairing[0], rtol=1e-9)
-    with pytest.raises(jg.InputError, match="`solution` must have no disorder for this"):
-        jg.observables.relaxation_rate(solution, Gamma=0.1)

@@ -27,6 +27,7 @@ from scipy.optimize import least_squares
 
 from jaxgap.equations.linear import linear_map
 from jaxgap.equations.pairing import gap_residual
+from jaxgap.equations.superfluid_weight import carrier_weight
 from jaxgap.fitting.config import ANY, GROUND_STATE, FitConfig, ModelConfig
 from jaxgap.fitting.data import OVER_T_C, Datum
 from jaxgap.fitting.empirical.fit import EmpiricalFit, fit_empirical
@@ -38,7 +39,6 @@ from jaxgap.model.superconductor import Superconductor, check_static
 from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray
-from jaxgap.observables.superfluid import carrier_weight
 from jaxgap.units import k_B
 
 __all__ = ["FirstGuess", "first_guess"]
