@@ -1,0 +1,112 @@
+"""The pieces of an answer in the order of their cost, and how they are told: one event after the other, so that a page shows
+what is there while the rest is computed.
+
+A newer move of the same page makes what has not begun stale: it is not computed. While one piece takes long, its event says for
+how long, and whether it compiles.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from threading import Lock
+from typing import cast
+
+import jax
+import numpy as np
+
+from jaxgap.explorer.around import branches, jumps, map_of, slopes, states
+from jaxgap.explorer.moment import Answer, Moment, energies, point, spectra
+from jaxgap.explorer.setting import described, setting_of
+from jaxgap.materials import SYSTEMS
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.systems import to_toml
+from jaxgap.numerics.checks import InputError, NotConvergedError, check
+from jaxgap.numerics.programs import compiling
+
+__all__ = ["PIECES", "Desk", "plain"]
+
+EVERY = 0.5
+"""Seconds between two words on what takes long."""
+
+Piece = Callable[[Moment, Mapping[str, object]], Answer]
+
+PIECES: dict[str, Piece] = {
+    "system": lambda moment, message: described(moment.setting.sc, str(message.get("system") or "")),
+    "toml": lambda moment, message: {"text": to_toml(moment.setting.sc)},
+    "point": lambda moment, message: point(moment),
+    "energies": lambda moment, message: energies(moment),
+    "spectra": lambda moment, message: spectra(moment),
+    "slopes": lambda moment, message: slopes(moment),
+    "branches": lambda moment, message: branches(moment),
+    "states": lambda moment, message: states(moment),
+    "jumps": lambda moment, message: jumps(moment),
+    "map": lambda moment, message: map_of(
+        moment.setting, int(cast(int, message["points"])), float(cast(float, message["hottest"]))
+    ),
+}
+
+
+class Desk:
+    """Where a page's questions are answered: the system that the explorer was opened with, and who asked last."""
+
+    def __init__(self, sc: Superconductor, name: str = "") -> None:
+        self.sc, self.name = sc, name
+        self.latest: dict[tuple[str, str], int] = {}
+        """(page, line) -> its newest move. A page has two lines: what follows every move, and what waits for a pause."""
+        self.locks = {name: Lock() for name in PIECES}
+        """Two answers of a kind would only take each other's time."""
+        self.pool = ThreadPoolExecutor(8, thread_name_prefix="explorer")
+
+    def about(self) -> Answer:
+        """What a page needs to begin."""
+        return plain({"system": described(self.sc, self.name), "materials": [*SYSTEMS]})
+
+    def events(self, message: Mapping[str, object]) -> Iterator[Answer]:
+        """The answers to a page's message, one event each: {piece, answer} or {piece, error}, and before those that take long
+        {piece, seconds, compiling}."""
+        line, move = (str(message.get("page")), str(message.get("line"))), int(cast(int, message.get("move", 0)))
+        self.latest[line] = max(self.latest.get(line, 0), move)
+        pieces = message.get("pieces", ())
+        known = isinstance(pieces, list) and all(piece in PIECES for piece in pieces)
+        check(known, "pieces", f"be a list of {', '.join(PIECES)}", repr(pieces))
+        try:
+            moment = Moment(setting_of(self.sc, message))
+        except InputError as error:
+            yield {"piece": "setting", "error": str(error)}
+            return
+        for piece in cast(list[str], pieces):
+            if self.latest[line] > move:
+                return
+            yield from self._told(piece, self.pool.submit(self._answer, piece, moment, message, line, move))
+
+    def _answer(self, piece: str, moment: Moment, message: Mapping[str, object], line: tuple[str, str], move: int) -> Answer:
+        with self.locks[piece]:
+            if self.latest[line] > move:
+                return {"piece": piece, "stale": True}
+            began = time.perf_counter()
+            try:
+                answer = plain(PIECES[piece](moment, message))
+            except (InputError, NotConvergedError) as error:
+                return {"piece": piece, "error": str(error)}
+            return {"piece": piece, "answer": answer, "ms": round(1e3 * (time.perf_counter() - began), 1)}
+
+    def _told(self, piece: str, future: "Future[Answer]") -> Iterator[Answer]:
+        began = time.monotonic()
+        while not wait([future], EVERY).done:
+            yield {"piece": piece, "seconds": round(time.monotonic() - began, 1), "compiling": compiling()}
+        yield future.result()
+
+
+def plain(value: object) -> Answer:
+    """A dictionary of arrays and numbers as JSON can hold it; numbers that do not exist are null."""
+    return cast(Answer, _plain(value))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.ndarray | jax.Array | np.generic):
+        return _plain(np.asarray(value).tolist())
+    return None if isinstance(value, float) and not np.isfinite(value) else value
