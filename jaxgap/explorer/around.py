@@ -19,15 +19,18 @@ from jaxgap.observables import branch_names
 from jaxgap.phases.diagram import PhaseDiagram, phase_diagram
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.curves import GapCurve, gap_curve
-from jaxgap.solving.labels import named_branches
+from jaxgap.solving.labels import named_branches, sign_pattern
+from jaxgap.solving.one import solve
 from jaxgap.states.solutions import solutions
 
 __all__ = ["branches", "jumps", "map_of", "slopes", "states"]
 
-TEMPERATURES = 40
+TEMPERATURES = 32
 """Of a curve."""
 NEAREST = 1e-4
 """How near to its end a branch is drawn, as a share of it: gaps close as a square root there."""
+ALIKE = 1e-6
+"""Relative distance of amplitudes that are the same, far above what two solutions of one state differ by."""
 CONNECTED = ""
 """Name of the branch connected to T_c, which need not be one that begins at T = 0."""
 
@@ -36,27 +39,42 @@ def branches(moment: Moment) -> Answer:
     """Gaps against temperature of every named branch and of the one connected to T_c, with where and how each ends."""
     sc = moment.setting.sc
     T_c = float(critical_temperature(sc))
-    found = [_branch(sc, name) for name in named_branches(sc.signed)[:MOST_BRANCHES]]
-    if T_c > 0 and not any(row["kind"] == EndKind.NORMAL.name.lower() for row in found):
-        found.append(_row(CONNECTED, T_c, "normal", "at T_c, continuously", gap_curve(sc, _temperatures(T_c))))
-    return {"T_c": T_c, "branches": branch_names(sc), "curves": found}
+    connected = gap_curve(sc, _temperatures(T_c)) if T_c > 0 else None
+    rows = [_branch(sc, name, connected, T_c) for name in named_branches(sc.signed)[:MOST_BRANCHES]]
+    if connected is not None and not any(row["end"] == T_c for row in rows):
+        rows.append(_row(CONNECTED, T_c, EndKind.NORMAL, connected))
+    return {"T_c": T_c, "branches": branch_names(sc), "curves": rows}
 
 
-def _branch(sc: Superconductor, name: str) -> Answer:
+def _branch(sc: Superconductor, name: str, connected: GapCurve | None, T_c: float) -> Answer:
     """One branch up to its end; without a curve where it does not exist at T = 0."""
+    if connected is not None and _is_named(sc, name, connected):
+        return _row(name, T_c, EndKind.NORMAL, connected)
     end = branch_end(sc, name, throw=False)
-    kind = EndKind(int(end.kind))
+    kind, T = EndKind(int(end.kind)), float(end.T)
     if kind == EndKind.MISSING:
         return {"name": name, "kind": "missing", "words": "does not exist at T = 0", "end": None}
-    T = float(end.T)
-    return _row(name, T, kind.name.lower(), kind.words, gap_curve(sc, _temperatures(T), name))
+    return _row(name, T, kind, gap_curve(sc, _temperatures(T), name))
 
 
-def _row(name: str, end: float, kind: str, words: str, curve: GapCurve) -> Answer:
+def _is_named(sc: Superconductor, name: str, connected: GapCurve) -> bool:
+    """Whether the branch connected to T_c is the named one: all the way down it has its signs, and at T = 0 its amplitudes. Then
+    its end is known, and its curve drawn already."""
+    Delta = np.asarray(connected.solutions.Delta).real
+    pattern = np.asarray(sign_pattern(name, sc.signed))
+    signs = np.sign(Delta[:, : sc.signed]) * np.sign(Delta[:, :1])
+    if not bool(np.asarray(connected.solutions.converged).all()) or not (signs == pattern).all():
+        return False
+    found = solve(sc, 0.0, branch=name, throw=False)
+    own, other = np.asarray(found.Delta).real, Delta[0]
+    return bool(found.converged) and bool(np.linalg.norm(own * np.sign(own[0] * other[0]) - other) <= ALIKE * np.linalg.norm(other))
+
+
+def _row(name: str, end: float, kind: EndKind, curve: GapCurve) -> Answer:
     return {
         "name": name,
-        "kind": kind,
-        "words": words,
+        "kind": kind.name.lower(),
+        "words": kind.words,
         "end": end,
         "T": np.asarray(curve.T),
         "gaps": np.asarray(curve.gaps),
