@@ -98,7 +98,9 @@ from jaxgap.states.solutions import solutions as solutions
 keep_old_names()
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> object:
+    if name == "explore":  # A notebook's; its room is entered when it is asked for.
+        return import_module("jaxgap.explorer.widget").explore
     if name in ("fitting", "observables", "origins", "plotting", "sweeps"):  # Rooms that are only loaded by who enters them.
         return import_module(f"jaxgap.{name}")
     if name in MOVED:

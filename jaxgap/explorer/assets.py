@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["PARTS", "frame", "module", "style"]
 
 PAGE = Path(__file__).parent / "page"
-PARTS = ("numbers.js", "plots.js", "panels.js", "controls.js", "exports.js", "explorer.js")
+PARTS = ("numbers.js", "plots.js", "panels.js", "controls.js", "measured.js", "exports.js", "explorer.js")
 
 
 @cache

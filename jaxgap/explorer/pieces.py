@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Lock
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import jax
 import numpy as np
@@ -19,9 +19,11 @@ from jaxgap.explorer.moment import Answer, Moment, energies, point, spectra
 from jaxgap.explorer.setting import described, setting_of
 from jaxgap.materials import SYSTEMS
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.model.systems import to_toml
 from jaxgap.numerics.checks import InputError, NotConvergedError, check
 from jaxgap.numerics.programs import compiling
+
+if TYPE_CHECKING:
+    from jaxgap.explorer.refit import Folder
 
 __all__ = ["PIECES", "Desk", "plain"]
 
@@ -32,7 +34,6 @@ Piece = Callable[[Moment, Mapping[str, object]], Answer]
 
 PIECES: dict[str, Piece] = {
     "system": lambda moment, message: described(moment.setting.sc, str(message.get("system") or "")),
-    "toml": lambda moment, message: {"text": to_toml(moment.setting.sc)},
     "point": lambda moment, message: point(moment),
     "energies": lambda moment, message: energies(moment),
     "spectra": lambda moment, message: spectra(moment),
@@ -49,17 +50,44 @@ PIECES: dict[str, Piece] = {
 class Desk:
     """Where a page's questions are answered: the system that the explorer was opened with, and who asked last."""
 
-    def __init__(self, sc: Superconductor, name: str = "") -> None:
-        self.sc, self.name = sc, name
+    def __init__(self, sc: Superconductor, name: str = "", folder: "Folder | None" = None) -> None:
+        self.sc, self.name, self.folder = sc, name, folder
         self.latest: dict[tuple[str, str], int] = {}
         """(page, line) -> its newest move. A page has two lines: what follows every move, and what waits for a pause."""
-        self.locks = {name: Lock() for name in PIECES}
+        # The room of fits takes time to enter: only who asks for a fit does.
+        self.pieces = PIECES | {"fit": self._fit, "files": self._files}
+        self.locks = {name: Lock() for name in self.pieces}
         """Two answers of a kind would only take each other's time."""
         self.pool = ThreadPoolExecutor(8, thread_name_prefix="explorer")
 
     def about(self) -> Answer:
         """What a page needs to begin."""
-        return plain({"system": described(self.sc, self.name), "materials": [*SYSTEMS]})
+        return plain({"system": described(self.sc, self.name) | self._measured(), "materials": [*SYSTEMS]})
+
+    def _measured(self) -> Answer:
+        """The data of a fit folder, and its parameters."""
+        if self.folder is None:
+            return {"measured": [], "parameters": None}
+        from jaxgap.explorer.refit import measured_in
+
+        config, _, data = self.folder
+        assumed = config.entries[0].assumed_error_meV if hasattr(config.entries[0], "assumed_error_meV") else 0.1
+        branch = config.system.branch if config.system.branch.startswith("s") else ""
+        return {"measured": measured_in(data, assumed), "parameters": [*config.parameters], "branch": branch}
+
+    def _fit(self, moment: Moment, message: Mapping[str, object]) -> Answer:
+        from jaxgap.explorer.refit import refitted
+
+        return refitted(self._folder_of(message), moment.setting, message)
+
+    def _files(self, moment: Moment, message: Mapping[str, object]) -> Answer:
+        from jaxgap.explorer.refit import files
+
+        return files(self._folder_of(message), moment.setting, message)
+
+    def _folder_of(self, message: Mapping[str, object]) -> "Folder | None":
+        """The fit folder, unless the page has gone to another system."""
+        return None if message.get("system") else self.folder
 
     def events(self, message: Mapping[str, object]) -> Iterator[Answer]:
         """The answers to a page's message, one event each: {piece, answer} or {piece, error}, and before those that take long
@@ -67,8 +95,8 @@ class Desk:
         line, move = (str(message.get("page")), str(message.get("line"))), int(cast(int, message.get("move", 0)))
         self.latest[line] = max(self.latest.get(line, 0), move)
         pieces = message.get("pieces", ())
-        known = isinstance(pieces, list) and all(piece in PIECES for piece in pieces)
-        check(known, "pieces", f"be a list of {', '.join(PIECES)}", repr(pieces))
+        known = isinstance(pieces, list) and all(piece in self.pieces for piece in pieces)
+        check(known, "pieces", f"be a list of {', '.join(self.pieces)}", repr(pieces))
         try:
             moment = Moment(setting_of(self.sc, message))
         except InputError as error:
@@ -85,7 +113,7 @@ class Desk:
                 return {"piece": piece, "stale": True}
             began = time.perf_counter()
             try:
-                answer = plain(PIECES[piece](moment, message))
+                answer = plain(self.pieces[piece](moment, message))
             except (InputError, NotConvergedError) as error:
                 return {"piece": piece, "error": str(error)}
             return {"piece": piece, "answer": answer, "ms": round(1e3 * (time.perf_counter() - began), 1)}

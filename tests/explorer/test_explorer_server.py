@@ -99,9 +99,9 @@ def test_a_stale_move_is_not_answered():
     desk = Desk(materials.two_band())
     newer = {"page": "a", "line": "moves", "move": 3, "pieces": []}
     assert list(desk.events(newer)) == []
-    assert list(desk.events({**newer, "move": 2, "pieces": ["toml"]})) == []
-    (event,) = desk.events({**newer, "page": "another", "move": 1, "pieces": ["toml"]})
-    assert "[bands.a]" in event["answer"]["text"]
+    assert list(desk.events({**newer, "move": 2, "pieces": ["files"]})) == []
+    *_, event = desk.events({**newer, "page": "another", "move": 1, "pieces": ["files"]})
+    assert "[bands.a]" in event["answer"]["files"]["system.toml"]
 
 
 def test_unknown_pieces_are_refused():

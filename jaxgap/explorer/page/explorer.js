@@ -66,7 +66,7 @@ class Explorer {
     this.system = choice("system", names, "", (name) => this.take(name, {}));
     const save = (text, does) => h("button", { type: "button", onclick: does }, text);
     const tools = h("div", { class: "tools", role: "group", "aria-label": "Export" },
-      save("system.toml", () => this.toml()), save("link", () => this.link()));
+      save("files (toml)", () => this.toml()), save("link", () => this.link()));
     this.controlBox = h("form", { class: "card controls", "aria-label": "Controls", onsubmit: (event) => event.preventDefault() });
     this.cardBox = h("div", { class: "cards" });
     for (const [key, panel] of Object.entries(PANELS)) {
@@ -75,6 +75,11 @@ class Explorer {
       one.stale();
       this.cardBox.append(one.element);
     }
+    const own = this.cards.fit;
+    Object.assign(own, { form: h("div", {}), found: h("div", { class: "body" }) });
+    own.element.append(own.form, own.found);
+    own.stale = () => {};
+    own.element.classList.remove("stale");
     this.cards.branches.ends = h("div", {});
     this.cards.branches.body.append(this.cards.branches.ends);
     this.element.replaceChildren(
@@ -96,13 +101,18 @@ class Explorer {
   enter(system, kept) {
     this.described = system;
     const { T, Gamma, along, symmetric } = system;
-    this.state = { system: system.chosen ?? "", values: {}, T, Gamma, along, symmetric, branch: "", convention: system.convention, width: null, coupling: system.coupling, ...kept };
+    this.state = { system: system.chosen ?? "", values: {}, T, Gamma, along, symmetric, branch: "", convention: system.convention, width: null, coupling: system.coupling, measured: structuredClone(system.measured ?? []), free: {}, ...kept };
     this.state.here = (path) => this.state.values[path] ?? system.leaves.find((leaf) => leaf.path === path)?.value ?? 0;
+    if (system.branch && !kept.branch) this.state.branch = system.branch;
+    this.state.suggested = (n) => this.suggested(n);
+    this.cards.fit.found.replaceChildren();
     this.system.select.value = this.state.system;
     const { parts, sliders } = controls(system, this.state, (change) => this.moved(change));
     this.sliders = sliders;
     this.controlBox.replaceChildren(...parts);
+    this.point = null;
     this.moved({});
+    this.measured();
   }
 
   /** The state changes: everything that follows from it is asked for again. */
@@ -151,7 +161,10 @@ class Explorer {
       if (event.error) one.fail(event.error, move);
       else {
         one.fresh(move);
-        PANELS[event.piece].show(one, event.answer, this.state);
+        if (event.piece === "branches") {
+          this.curves = event.answer;
+          if (this.point) this.drawBranches();
+        } else PANELS[event.piece].show(one, event.answer, this.state);
       }
       if (move !== this.move) one.stale();
       if (event.piece === "point" && event.answer) this.pointed(event.answer);
@@ -160,6 +173,9 @@ class Explorer {
   }
 
   pointed(answer) {
+    const first = !this.point;
+    this.point = answer;
+    if (first) this.measured();
     if (answer.T_c > 0) this.hottest = 1.25 * Math.max(answer.T_c, this.state.T);
     if (this.state.symmetric) {
       this.described.channels.forEach((row, i) => this.described.channels.forEach((column, j) => {
@@ -168,6 +184,58 @@ class Explorer {
     }
     const gaps = answer.branches.map((name, i) => `${name} ${digits(answer.gaps[i])} meV`).join(", ");
     this.say(answer.converged ? `${answer.label} at ${digits(this.state.T)} K: gaps ${gaps}; T_c ${digits(answer.T_c)} K.` : answer.sentence, !answer.converged);
+  }
+
+  /** Where a new point is put: on a gap as it is. */
+  suggested(n) {
+    const { branches, gaps } = this.point ?? { branches: [""], gaps: [1] };
+    const b = n % branches.length;
+    const value = Number((gaps[b] || 1).toPrecision(4));
+    return { of: branches[b], T: this.state.T, value, error: Number((0.03 * value).toPrecision(1)) };
+  }
+
+  /** The table of measured gaps, and their circles in the plot. */
+  measured() {
+    if (!this.point) return;
+    this.cards.fit.form.replaceChildren(...measuredForm(this.described, this.state, this.point.branches, () => this.measured(), () => this.fit()));
+    this.drawBranches();
+    this.host.keep?.(this.state);
+  }
+
+  drawBranches() {
+    if (!this.curves) return;
+    const layer = measuredLayer(this.state.measured, this.point.branches, (i, value) => {
+      this.state.measured[i].value = value;
+      this.measured();
+      this.cards.branches.body.querySelector(`[data-measured="${i}"]`)?.focus();
+      if (this.refits) this.fit();
+    });
+    PANELS.branches.show(this.cards.branches, this.curves, this.state, [layer]);
+  }
+
+  fit() {
+    const one = this.cards.fit;
+    this.refits = true; // From now on a point that is dragged is fitted at once.
+    this.fits = (this.fits ?? 0) + 1;
+    one.found.classList.add("stale");
+    this.fitting ??= new Line(this.host, "fits", this.page, 0);
+    this.fitting.ask({ ...this.message, move: this.fits, measured: this.state.measured, free: this.state.free, pieces: ["fit"] }, (event) => {
+      if ("seconds" in event) return this.waiting(one, event);
+      one.tell("");
+      one.found.classList.remove("stale");
+      if (event.error) one.found.replaceChildren(h("p", { class: "bad" }, event.error));
+      if (event.answer) {
+        one.found.replaceChildren(...fitted(event.answer, () => this.enterValues(event.answer.values)));
+        one.rows = [["parameter", "best", "lower", "upper"], ...event.answer.parameters.map((p) => [p.name, p.value, p.lower, p.upper])];
+        this.say(`Fitted: ${event.answer.parameters.map((p) => `${leafName(p.name)} ${digits(p.value)}`).join(", ")}.`);
+      }
+    });
+  }
+
+  enterValues(values) {
+    this.state.values = { ...this.state.values, ...values };
+    for (const [path, value] of Object.entries(values)) this.sliders[path]?.set(value);
+    this.moved({});
   }
 
   waiting(one, { seconds, compiling }) {
@@ -184,8 +252,9 @@ class Explorer {
   }
 
   toml() {
-    this.host.ask({ ...this.message, pieces: ["toml"], line: "files", page: this.page }, (event) => {
-      if (event.answer) download("system.toml", event.answer.text, "application/toml");
+    const { measured, free } = this.state;
+    this.host.ask({ ...this.message, measured, free, pieces: ["files"], line: "files", page: this.page }, (event) => {
+      for (const [name, text] of Object.entries(event.answer?.files ?? {})) download(name, text, name.endsWith("csv") ? "text/csv" : "application/toml");
       if (event.error) this.say(event.error, true);
     }, new AbortController().signal);
   }
@@ -232,7 +301,7 @@ const served = {
     clearTimeout(served.waits);
     served.waits = setTimeout(() => history.replaceState(null, "", served.link(state)), 300);
   },
-  link: (state) => `${location.href.split("#")[0]}#${encodeURIComponent(JSON.stringify({ ...state, here: undefined }))}`,
+  link: (state) => `${location.href.split("#")[0]}#${encodeURIComponent(JSON.stringify(state))}`,
 };
 
 /** The kernel of a notebook, through anywidget. */

@@ -159,6 +159,11 @@ const PANELS = {
     },
   },
 
+  fit: {
+    title: "Measured gaps and a fit",
+    show() {},
+  },
+
   slopes: {
     title: "What moves the gaps: ∂Δ/∂λ",
     show(card, { paths, branches, slopes, differentiable }, state) {
