@@ -7,7 +7,6 @@ jaxgap switches JAX to double precision (`jaxgap.numerics.precision`). Processes
 """
 
 from importlib import import_module
-from types import ModuleType
 
 from jaxgap.commands import interruption as _interruption  # noqa: F401  (first: it takes Ctrl-C while jax is imported)
 

@@ -58,8 +58,8 @@ def _branch(sc: Superconductor, name: str, connected: GapCurve | None, T_c: floa
 
 
 def _is_named(sc: Superconductor, name: str, connected: GapCurve) -> bool:
-    """Whether the branch connected to T_c is the named one: all the way down it has its signs, and at T = 0 its amplitudes. Then
-    its end is known, and its curve drawn already."""
+    """Whether the branch connected to T_c is the named one: all the way down it has its signs, and at T = 0 its amplitudes.
+    Then its end is known, and its curve drawn already."""
     Delta = np.asarray(connected.solutions.Delta).real
     pattern = np.asarray(sign_pattern(name, sc.signed))
     signs = np.sign(Delta[:, : sc.signed]) * np.sign(Delta[:, :1])
@@ -67,7 +67,8 @@ def _is_named(sc: Superconductor, name: str, connected: GapCurve) -> bool:
         return False
     found = solve(sc, 0.0, branch=name, throw=False)
     own, other = np.asarray(found.Delta).real, Delta[0]
-    return bool(found.converged) and bool(np.linalg.norm(own * np.sign(own[0] * other[0]) - other) <= ALIKE * np.linalg.norm(other))
+    apart = np.linalg.norm(own * np.sign(own[0] * other[0]) - other)
+    return bool(found.converged) and bool(apart <= ALIKE * np.linalg.norm(other))
 
 
 def _row(name: str, end: float, kind: EndKind, curve: GapCurve) -> Answer:

@@ -1,4 +1,4 @@
-"""A fit from the page: measured gaps, which may have been dragged, and the leaves that are free, as `jaxgap fit` would have them.
+"""A fit from the page: measured gaps, which may have been dragged, and the leaves that are free, as `jaxgap fit` has them.
 
 Opened with a fit folder, the page has the folder's data and parameters; else its own points, and free are the leaves that are
 ticked, between the ends of their sliders.
@@ -41,7 +41,7 @@ def measured_in(data: tuple[Datum, ...], assumed: float) -> list[dict[str, objec
 
 
 def refitted(folder: Folder | None, setting: Setting, message: Mapping[str, object]) -> dict[str, object]:
-    """The fit of a page's message: parameters with their intervals, what the data say against it, and the leaves at the optimum.
+    """The fit of a page's message: parameters with their intervals, the data beside it, and the leaves at the optimum.
 
     Raises:
         InputError: for points or parameters that make no fit.
@@ -84,7 +84,9 @@ def _datum(sc: Superconductor, point: Mapping[str, object], i: int) -> Datum:
 def _table(setting: Setting, message: Mapping[str, object]) -> dict[str, object]:
     """A fit.toml of the page's own points."""
     free = message.get("free") or {}
-    check(isinstance(free, Mapping) and len(free) > 0, "free", "name at least one leaf that is free, with its bounds", repr(free))
+    check(
+        isinstance(free, Mapping) and len(free) > 0, "free", "name at least one leaf that is free, with its bounds", repr(free)
+    )
     parameters = {
         str(path): {"bounds": list(cast(list[float], bounds)), "start": value, "sets": _sets(setting.sc, str(path), message)}
         for path, bounds in cast(Mapping[str, object], free).items()

@@ -25,8 +25,8 @@ __all__ = ["explore"]
 def explore(sc: Superconductor) -> "anywidget.AnyWidget":
     """The explorer of a system in a cell of a notebook: every number a slider, and all that follows from it drawn.
 
-    Example: `jaxgap.explore(jaxgap.materials.ba122())` as the last line of a cell. The widget's `state` is what the sliders say;
-    it can be set, too. `jaxgap explore` shows the same in a browser.
+    Example: `jaxgap.explore(jaxgap.materials.ba122())` as the last line of a cell. Its `state` is what the sliders say.
+    `jaxgap explore` shows the same in a browser.
 
     Args:
         sc: the system to begin with.
@@ -48,7 +48,7 @@ def _class() -> "type[anywidget.AnyWidget]":
     """The widget; a class of anywidget's, which need not be there until it is asked for."""
     widgets, traits = _needed("anywidget"), _needed("traitlets")
 
-    class Explorer(widgets.AnyWidget):  # type: ignore[name-defined,misc]
+    class Explorer(widgets.AnyWidget):  # type: ignore[name-defined]
         """One explorer in a notebook."""
 
         _esm = module()

@@ -125,7 +125,7 @@ const PANELS = {
         if (curve.kind !== "normal") layers.push({ kind: "points", places: branches.map((_, b) => [curve.T.at(-1), curve.gaps.at(-1)[b]]).filter(([, g]) => g !== null), style: `c${c % 6}`, radius: 4 });
       });
       card.area.draw({
-        x: { label: "temperature T (K)", range: [0, hottest] }, y: { label: "excitation gap (meV)", range: [0, 1.08 * (range(gaps, measured)[1] || 1)] },
+        x: { label: "temperature T (K)", range: [(state.measured ?? []).some(({ T }) => T < 0.02 * hottest) ? -0.03 * hottest : 0, hottest] }, y: { label: "excitation gap (meV)", range: [0, 1.08 * (range(gaps, measured)[1] || 1)] },
         layers: [...layers, ...extra],
         legend: [...there.map((curve, c) => ({ text: curve.name || "connected to T_c", style: `c${c % 6}` })), { text: "not stable", style: "faint", dash: "3 4" }],
         summary: curves.map((curve) => `${curve.name || "connected to T_c"} ${curve.end === null ? curve.words : `ends at ${digits(curve.end)} K ${curve.words}`}`).join("; "),
@@ -166,11 +166,13 @@ const PANELS = {
 
   slopes: {
     title: "What moves the gaps: ∂Δ/∂λ",
+    wide: true,
     show(card, { paths, branches, slopes, differentiable }, state) {
       const leaf = state.coupling;
       const chosen = paths.map((path, i) => [path, i]).filter(([path]) => path.startsWith(`${leaf}[`));
       const others = paths.map((path, i) => [path, i]).filter(([path]) => !path.startsWith(`${leaf}[`));
       const doubtful = h("p", { class: "bad" }, "Here derivatives do not exist to useful precision (T_c, a fold).");
+      card.body.classList.add("pair");
       card.body.replaceChildren(...(differentiable ? [] : [doubtful]), bars(chosen, branches, slopes, "meV per 1"), bars(others, branches, slopes, "meV per unit"));
       card.rows = [["leaf", ...branches.map((b) => `dgap/dleaf ${b}`)], ...paths.map((path, i) => [path, ...branches.map((_, b) => slopes[b][i])])];
     },
@@ -227,7 +229,7 @@ function bars(leaves, branches, slopes, unit) {
       return s("rect", { x: share < 0 ? 60 + 58 * share : 60, y: 2 + 9 * b, width: Math.abs(58 * share), height: 7, class: `c${b % 6} area` });
     });
     const height = 4 + 9 * branches.length;
-    const picture = s("svg", { width: 120, height, viewBox: `0 0 120 ${height}`, "aria-hidden": "true" }, s("line", { x1: 60, x2: 60, y1: 0, y2: height, class: "faint" }), bar);
+    const picture = s("svg", { width: 120, height, viewBox: `0 0 120 ${height}`, "aria-hidden": "true", class: "bars" }, s("line", { x1: 60, x2: 60, y1: 0, y2: height, class: "faint" }), bar);
     return h("tr", {}, h("th", { scope: "row" }, leafName(path)), h("td", {}, picture), branches.map((branch, b) => cell(known(slopes[b][i]), 4, `slope ${path} ${branch}`)));
   });
   const heads = branches.map((name, b) => [name, true]);
