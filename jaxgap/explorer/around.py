@@ -25,7 +25,7 @@ from jaxgap.states.solutions import solutions
 
 __all__ = ["branches", "jumps", "map_of", "slopes", "states"]
 
-TEMPERATURES = 32
+TEMPERATURES = 24
 """Of a curve."""
 NEAREST = 1e-4
 """How near to its end a branch is drawn, as a share of it: gaps close as a square root there."""

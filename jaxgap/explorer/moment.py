@@ -9,13 +9,15 @@ there are no numbers, but the sentence of its status.
 """
 
 from functools import cached_property
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxgap.explorer.setting import Setting
 from jaxgap.model.band import shell
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, NotConvergedError
 from jaxgap.numerics.programs import program
 from jaxgap.observables import (
@@ -32,7 +34,7 @@ from jaxgap.solving.one import solve
 from jaxgap.solving.solution import Solution, Status, stability_in_words
 from jaxgap.solving.state import MeanFieldState
 
-__all__ = ["Moment", "energies", "point", "spectra"]
+__all__ = ["Moment", "energies", "point", "remarks", "spectra"]
 
 Answer = dict[str, object]
 
@@ -40,6 +42,8 @@ MOMENTA = 360
 """Of a picture of E(k): one for each of its pixels or two."""
 VOLTAGES = 241
 """Of a spectrum, at positive energies."""
+BEYOND = 0.05
+"""How far beyond the shells, as a share of them."""
 SHARP = 1e-6
 """Gamma in Omega at which residues are read: branches closer than that share theirs."""
 
@@ -71,7 +75,7 @@ def point(moment: Moment) -> Answer:
     """Amplitudes, gaps and T_c of the branch, with the status in words; null for what is not known."""
     sc, solution = moment.setting.sc, moment.solution
     status, label, found = Status(int(solution.status)), Label(int(solution.label)), bool(solution.converged)
-    phase_defined = label == Label.NORMAL or bool(sc.has_free_energy)
+    phase_defined = label == Label.NORMAL or bool(_has_free_energy(sc))
     gaps = np.asarray(branch_minima(solution)) if found and sc.beyond else np.full(len(branch_names(sc)), np.nan)
     return {
         "converged": found,
@@ -91,8 +95,17 @@ def point(moment: Moment) -> Answer:
         "quadrature_error": solution.quadrature_error,
         "T_c": critical_temperature(sc),
         "lam": np.asarray(sc.lam),
-        "remarks": sc.remarks,
     }
+
+
+def remarks(moment: Moment) -> Answer:
+    """What is doubtful about the numbers of the system, a sentence each."""
+    return {"remarks": moment.setting.sc.remarks}
+
+
+@program
+def _has_free_energy(sc: Superconductor) -> Bool[Array, ""]:
+    return sc.has_free_energy
 
 
 def energies(moment: Moment) -> Answer:
@@ -102,34 +115,40 @@ def energies(moment: Moment) -> Answer:
     sc = solution.superconductor
     if not sc.beyond:
         raise InputError("E(k) is drawn along k of bands of one kappa; this system is a lattice, which has no such line.")
-    ends = np.array([[float(end) for end in shell(band, sc.Omega)] for band in sc.bands])
-    lo, hi = ends[:, 0].min(), ends[:, 1].max()
-    kappa = np.linspace(max(lo - 0.05 * (hi - lo), 0.0), hi + 0.05 * (hi - lo), MOMENTA)
-    E = dispersion(solution, kappa)
-    electrons, holes = _residues(solution, jnp.asarray(kappa), E)
+    seen = _seen(solution)
     return {
-        "k": np.asarray(wave_vector(kappa)),
-        "E": np.asarray(E),
+        "k": np.asarray(wave_vector(seen.kappa)),
+        "E": np.asarray(seen.E),
         "branches": branch_names(sc),
         "bands": sc.components,
-        "electrons": np.asarray(electrons),
-        "holes": np.asarray(holes),
+        "electrons": np.asarray(seen.electrons),
+        "holes": np.asarray(seen.holes),
         "Omega": float(sc.Omega),
     }
 
 
-@program
-def _residues(
-    state: MeanFieldState, kappa: Float[Array, "k"], E: Float[Array, "branch k"]
-) -> tuple[Float[Array, "branch band k"], Float[Array, "branch band k"]]:
-    """(|u_i|^2, |v_i|^2) of every branch."""
-    Gamma = SHARP * state.superconductor.Omega
+class _Seen(NamedTuple):
+    """Energies along k, and their weights."""
 
-    def at(omega: Float[Array, "branch k"]) -> Float[Array, "branch band k"]:
+    kappa: Float[Array, "k"]
+    E: Float[Array, "branch k"]
+    electrons: Float[Array, "branch band k"]
+    holes: Float[Array, "branch band k"]
+
+
+@program
+def _seen(state: MeanFieldState) -> _Seen:
+    sc = state.superconductor
+    ends = jnp.stack([jnp.stack(shell(band, sc.Omega)) for band in sc.bands])
+    lo, hi = ends[jnp.argmin(ends[:, 0]), 0], ends[jnp.argmax(ends[:, 1]), 1]
+    kappa = jnp.linspace(jnp.maximum(lo - BEYOND * (hi - lo), 0.0), hi + BEYOND * (hi - lo), MOMENTA)
+    E, Gamma = dispersion(state, kappa), SHARP * sc.Omega
+
+    def residues(omega: Float[Array, "branch k"]) -> Float[Array, "branch band k"]:
         G = state.green_function(jnp.broadcast_to(kappa, omega.shape), omega + 1j * Gamma)
         return jnp.moveaxis(jnp.clip(-Gamma * G.imag, 0.0, 1.0), 0, 1)
 
-    return at(E), at(-E)
+    return _Seen(kappa, E, residues(E), residues(-E))
 
 
 def spectra(moment: Moment) -> Answer:

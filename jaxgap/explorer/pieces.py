@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from jaxgap.explorer.around import branches, jumps, map_of, slopes, states
-from jaxgap.explorer.moment import Answer, Moment, energies, point, spectra
+from jaxgap.explorer.moment import Answer, Moment, energies, point, remarks, spectra
 from jaxgap.explorer.setting import described, setting_of
 from jaxgap.materials import SYSTEMS
 from jaxgap.model.superconductor import Superconductor
@@ -36,6 +36,7 @@ PIECES: dict[str, Piece] = {
     "system": lambda moment, message: described(moment.setting.sc, str(message.get("system") or "")),
     "point": lambda moment, message: point(moment),
     "energies": lambda moment, message: energies(moment),
+    "remarks": lambda moment, message: remarks(moment),
     "spectra": lambda moment, message: spectra(moment),
     "slopes": lambda moment, message: slopes(moment),
     "branches": lambda moment, message: branches(moment),

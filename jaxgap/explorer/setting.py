@@ -5,11 +5,13 @@ from dataclasses import replace
 from typing import NamedTuple, cast
 
 import numpy as np
+from jaxtyping import Array, Float
 
 from jaxgap.materials import SYSTEMS
 from jaxgap.model.band_superconductor import BandSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite
+from jaxgap.numerics.programs import program
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.labels import named_branches, sign_pattern
 
@@ -76,9 +78,14 @@ def _based(given: Superconductor, name: object, convention: object) -> Supercond
 
 def _symmetric(sc: Superconductor) -> Superconductor:
     """The system whose g is symmetric: entries below the diagonal follow, lambda_c'c = lambda_cc' N_c / N_c'."""
-    lam, N, leaf = np.array(sc.lam), np.asarray(sc.N), sc.coupling_leaf
+    lam, N, leaf = np.array(sc.lam), np.asarray(_densities(sc)), sc.coupling_leaf
     below = [(row, column) for row in range(len(lam)) for column in range(row)]
     return sc.set({f"{leaf}[{sc.channels[i]}, {sc.channels[j]}]": lam[j, i] * N[j] / N[i] for i, j in below})
+
+
+@program
+def _densities(sc: Superconductor) -> Float[Array, "channel"]:
+    return sc.N
 
 
 def _number(name: str, value: object) -> float:

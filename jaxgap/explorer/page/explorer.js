@@ -3,7 +3,7 @@
 // A host is {about(): Promise, ask(message, tell, signal): Promise}: `tell` hears one event after the other. There are two: a
 // server on this machine (`served`) and the kernel of a notebook (`kernel`).
 
-const MOVES = ["point", "energies", "spectra", "slopes", "branches", "states", "jumps"];
+const MOVES = ["point", "energies", "spectra", "remarks", "slopes", "states", "branches", "jumps"];
 const FIRST = 3; // so many pieces are seen of a move before the next one may make it stale
 const IDLE = 500; // ms without a move, after which the map is drawn
 const SIZES = [12, 24, 48];
@@ -80,6 +80,7 @@ class Explorer {
     own.element.append(own.form, own.found);
     own.stale = () => {};
     own.element.classList.remove("stale");
+    this.cards.point.remarks = h("div", { role: "note" });
     this.cards.branches.ends = h("div", {});
     this.cards.branches.body.append(this.cards.branches.ends);
     this.element.replaceChildren(
@@ -155,6 +156,7 @@ class Explorer {
   hears(move) {
     return (event) => {
       const one = this.cards[event.piece];
+      if (event.piece === "remarks" && event.answer) return this.cards.point.remarks.replaceChildren(...event.answer.remarks.map((remark) => h("p", { class: "quiet" }, remark)));
       if (!one) return this.say(event.error, true);
       if (move < Number(one.element.dataset.move ?? 0)) return;
       if ("seconds" in event) return this.waiting(one, event);

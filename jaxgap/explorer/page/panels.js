@@ -57,7 +57,7 @@ const PANELS = {
         h("p", { class: answer.converged ? "good" : "bad" }, answer.converged ? `${answer.label}${stability}` : answer.sentence),
         table("Amplitudes, gaps and critical temperature", [["Quantity"], ["Value", true], ["Unit"]], rows),
         h("p", { class: "quiet" }, `${answer.sentence} Residual ${digits(answer.residual, 2)} meV, σ_min ${digits(answer.sigma_min, 3)}, quadrature error ${digits(answer.quadrature_error, 2)}.`),
-        ...answer.remarks.map((remark) => h("p", { class: "quiet" }, remark)),
+        card.remarks,
       );
       card.rows = [["quantity", "value", "unit"], ...answer.channels.map((c, i) => [`Delta[${c}]`, answer.Delta[i], "meV"]), ...answer.branches.map((b, i) => [`branch_minimum[${b}]`, answer.gaps[i], "meV"]), ["T_c", answer.T_c, "K"]];
     },
