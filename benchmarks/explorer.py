@@ -4,8 +4,7 @@ the first picture, with kept programs and without.
     python benchmarks/explorer.py [--system two_band] [--moves 40] [--cold]
 
 The page runs in Debian's chromium (playwright); the times are those of a person who waits: of the server, the browser and the
-drawing together. `everything` is all cards but the phase map, which waits until nothing moves. Jumps are not counted where the
-system has no free energy. Writes benchmarks/results/explorer.json.
+drawing together. `everything` is all cards but first-order jumps and the phase map, which wait until nothing moves. Writes benchmarks/results/explorer.json.
 """
 
 import argparse
@@ -24,7 +23,7 @@ import numpy as np
 from jaxgap.numerics.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results" / "explorer.json"
-PIECES = ("point", "energies", "spectra", "slopes", "states", "branches", "jumps")
+PIECES = ("point", "energies", "spectra", "slopes", "states", "branches")
 BARS = {"median_ms": 150.0, "p95_ms": 400.0, "kept_s": 5.0, "cold_s": 30.0}
 PATIENCE = 600_000
 WATCH = """
@@ -138,7 +137,7 @@ def main() -> None:
         "load_average": load,
         "cores": os.cpu_count(),
         "remark": "the machine was shared with other work of its size" if load > 1.5 else "",
-        "provenance": provenance()._asdict(),
+        "provenance": provenance(),
     }
     RESULTS.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
 

@@ -175,3 +175,42 @@ def test_it_fits_the_window_and_says_what_it_is(page, width, scheme):
     assert unnamed == 0
     for label in page.eval_on_selector_all("svg[role=img]", "all => all.map(one => one.getAttribute('aria-label'))"):
         assert len(label) > 20
+
+
+@pytest.mark.slow
+def test_measured_gaps_are_points_that_keys_and_the_mouse_move(page):
+    _fresh(page, "branches")
+    page.click("[data-add]")
+    page.click("[data-add]")
+    first = page.locator("[data-measured='0']")
+    value = float(first.get_attribute("aria-valuenow"))
+    assert value == pytest.approx(_number(page, "gap a:b lower"), rel=1e-3)
+    first.focus()
+    first.press("PageUp")
+    raised = float(page.locator("[data-measured='0']").get_attribute("aria-valuenow"))
+    assert raised == pytest.approx(1.1 * value, rel=1e-3)
+    second = page.locator("[data-measured='1']")
+    second.scroll_into_view_if_needed()
+    before, box = float(second.get_attribute("aria-valuenow")), second.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 + 30, steps=4)
+    page.mouse.up()
+    assert float(page.locator("[data-measured='1']").get_attribute("aria-valuenow")) < before - 0.1
+    assert page.locator("[data-fit]").is_disabled()  # Nothing is free yet.
+    page.locator("[data-piece=fit] summary").click()
+    page.locator("[data-free='lam[a, a]']").check()
+    assert page.locator("[data-fit]").is_enabled()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["CSV", "SVG", "PNG"])
+def test_a_card_is_saved(page, kind, tmp_path):
+    _fresh(page, "energies")
+    with page.expect_download() as saved:
+        page.click(f"[data-piece=energies] .tools button:text-is('{kind}')")
+    path = tmp_path / saved.value.suggested_filename
+    saved.value.save_as(path)
+    content = path.read_bytes()
+    assert content.startswith({"CSV": b"k_1/angstrom,E_meV", "SVG": b"<svg", "PNG": b"\x89PNG"}[kind])
+    assert len(content) > 2000

@@ -3,9 +3,9 @@
 // A host is {about(): Promise, ask(message, tell, signal): Promise}: `tell` hears one event after the other. There are two: a
 // server on this machine (`served`) and the kernel of a notebook (`kernel`).
 
-const MOVES = ["point", "energies", "spectra", "remarks", "slopes", "states", "branches", "jumps"];
+const MOVES = ["point", "energies", "spectra", "remarks", "slopes", "states", "branches"];
 const FIRST = 3; // so many pieces are seen of a move before the next one may make it stale
-const IDLE = 500; // ms without a move, after which the map is drawn
+const IDLE = 500; // ms without a move, after which jumps are looked for and the map is drawn
 const SIZES = [12, 24, 48];
 
 /** One line of questions: the newest replaces those that wait, and ends the running one once its first pieces are there. */
@@ -146,9 +146,9 @@ class Explorer {
     }
     const move = this.move;
     const hears = this.hears(move);
-    this.idle.ask({ ...this.message, pieces: ["map"], points: SIZES[level], hottest: this.hottest ?? this.described.T_most }, (event) => {
+    this.idle.ask({ ...this.message, pieces: level ? ["map"] : ["jumps", "map"], points: SIZES[level], hottest: this.hottest ?? this.described.T_most }, (event) => {
       hears(event);
-      if (event.answer && move === this.move && level + 1 < SIZES.length) this.waits = setTimeout(() => this.map(level + 1), 50);
+      if (event.piece === "map" && event.answer && move === this.move && level + 1 < SIZES.length) this.waits = setTimeout(() => this.map(level + 1), 50);
     });
   }
 
