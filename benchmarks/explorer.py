@@ -4,7 +4,8 @@ the first picture, with kept programs and without.
     python benchmarks/explorer.py [--system two_band] [--moves 40] [--cold]
 
 The page runs in Debian's chromium (playwright); the times are those of a person who waits: of the server, the browser and the
-drawing together. `everything` is all cards but first-order jumps and the phase map, which wait until nothing moves. Writes benchmarks/results/explorer.json.
+drawing together. `everything` is all cards but first-order jumps and the phase map, which wait until nothing moves.
+Writes benchmarks/results/explorer.json.
 """
 
 import argparse
