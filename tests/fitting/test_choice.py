@@ -10,6 +10,7 @@ from jaxgap import InputError, NotConvergedError
 from jaxgap.fitting import choice, fit, load_fit, load_result
 from jaxgap.fitting.choice import not_ground
 from jaxgap.fitting.report.verdict import verdict
+from jaxgap.solving.labels import named_branches
 
 SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 
