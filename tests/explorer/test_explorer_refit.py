@@ -11,6 +11,8 @@ from jaxgap.fitting.examples import example_files
 from jaxgap.observables import branch_minima, branch_names
 
 TRUTH = {"lam[a, a]": 0.42, "lam[b, b]": 0.28}
+BOUNDS = {"lam[a, a]": [0.35, 0.6], "lam[b, b]": [0.1, 0.35]}
+"""The bands are alike: exchanged, the two couplings make the same gaps."""
 FOUND = 1e-4
 """Relative: data without noise lead back to what they were made from, to the optimiser's tolerance."""
 START = {"branch": "s++", "T": 0.0, "symmetric": True}
@@ -23,7 +25,7 @@ def _points():
 
 
 def _message(points):
-    return START | {"measured": points, "free": {path: [0.1, 0.6] for path in TRUTH}}
+    return START | {"measured": points, "free": BOUNDS}
 
 
 @pytest.mark.slow
