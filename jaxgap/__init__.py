@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from jaxgap.continuation.transition import Transition as Transition
     from jaxgap.continuation.transition import TransitionKind as TransitionKind
     from jaxgap.continuation.transition import transition as transition
+    from jaxgap.explorer.widget import explore as explore
     from jaxgap.model.band import Band as Band
     from jaxgap.model.constructor import superconductor as superconductor
     from jaxgap.model.constructor import symmetrised as symmetrised

@@ -23,7 +23,7 @@ def _measure():
 architecture = _measure()
 HOUSE = architecture.House(ROOT)
 
-MOST_ROOMS = 20
+MOST_ROOMS = 21
 DEEPEST = 14
 MOST_ANY = 0.05
 

@@ -41,6 +41,7 @@ FLOORS = (
     "sweeps",
     "origins",
     "papers",
+    "explorer",
     "commands",
 )
 """The rooms, from the ground up. A module may import from its own room and from those below."""

@@ -33,6 +33,7 @@ COMMANDS = {
     "tc": Place("system", "systems", "Critical temperature, its kind and slopes"),
     "gaps": Place("system", "systems", "Gaps against temperature along a branch"),
     "diagram": Place("diagram", "diagrams", "Phase diagram over any two leaves"),
+    "explore": Place("explore", "explorers", "A system in the browser, to be moved"),
     "figures": Place("figures", "papers", "The figures of both papers, with data"),
     "data": Place("data", "files", "What is understood of a file"),
     "new": Place("new", "beginnings", "Begin: a fit, a system, a sweep"),

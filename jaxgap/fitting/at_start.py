@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxgap.drawing import COLOURS
-from jaxgap.fitting.choice import branches
 from jaxgap.fitting.config import ANY, GROUND_STATE, FitConfig
 from jaxgap.fitting.data import Datum, axis_unit
 from jaxgap.fitting.minimise import nested_at
@@ -22,6 +21,7 @@ from jaxgap.fitting.report.curve_pictures import value_label
 from jaxgap.fitting.starts import starts
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.precision import require_float64
+from jaxgap.solving.labels import named_branches
 
 __all__ = ["AtStart", "Beside", "at_start", "plot_at_start"]
 
@@ -61,7 +61,7 @@ def at_start(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...]) -> 
     require_float64()
     asked = config.system.branch
     several = asked in (ANY, GROUND_STATE)
-    found = [_of_branch(config.with_branch(name), sc, data) for name in (branches(sc.signed) if several else (asked,))]
+    found = [_of_branch(config.with_branch(name), sc, data) for name in (named_branches(sc.signed) if several else (asked,))]
     return min(found, key=lambda one: one.chi2 if one.exists else np.inf)
 
 

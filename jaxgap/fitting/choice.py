@@ -5,8 +5,6 @@
 (`jaxgap.ground_state`): a branch that would be the ground state at neighbouring parameters only is not found this way.
 """
 
-import itertools
-
 import numpy as np
 
 from jaxgap.equations.groups import coupled_groups
@@ -16,10 +14,11 @@ from jaxgap.fitting.optimise import Progress, fit_branch
 from jaxgap.fitting.result import FitResult, Tried
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError
+from jaxgap.solving.labels import named_branches
 from jaxgap.states.identity import SAME, distances
 from jaxgap.states.solutions import ground_state
 
-__all__ = ["branches", "fit"]
+__all__ = ["fit"]
 
 
 def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress: Progress = lambda *_: None) -> FitResult:
@@ -34,7 +33,7 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
     fits: list[FitResult] = []
     refused: list[FitResult] = []
     tried: list[Tried] = []
-    for branch in branches(sc.signed):
+    for branch in named_branches(sc.signed):
         try:
             found = fit_branch(config.with_branch(branch), sc, data, progress)
         except NotConvergedError:
@@ -53,13 +52,6 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
         raise NotConvergedError(f"No branch is what was asked for ({asked}): {said}.")
     best = min(fits or refused, key=lambda found: found.chi2)
     return best._replace(config=config, tried=tuple(tried))
-
-
-def branches(n_bands: int) -> tuple[str, ...]:
-    """Every pattern of relative signs: `s++` and `s+-` for two bands, else one sign per band."""
-    if n_bands == 2:
-        return "s++", "s+-"
-    return tuple("+" + "".join(signs) for signs in itertools.product("+-", repeat=n_bands - 1))
 
 
 def not_ground(result: FitResult) -> float | None:

@@ -39,6 +39,8 @@ __all__ = ["common_nodes", "conductance_of", "thermal_kernel", "tunnelling_condu
 
 STEP, REACH = 0.4, 22.0
 """Of the nodes, in k_B T: the rule is right to some 200 exp(-pi^2 / STEP) = 4e-9; -f' is exp(-REACH) = 3e-10 where it ends."""
+FEWEST = 128
+"""Nodes of the smallest program."""
 
 
 @takes_solution
@@ -69,8 +71,8 @@ def tunnelling_conductance(
     V = jnp.atleast_1d(jnp.asarray(V, jnp.float64))
     nodes = common_nodes(V, solution.T) if is_concrete((V, solution.T)) else None
     if nodes is not None:
-        # One program for many temperatures and voltages: nodes beyond the reach of -f' add zeros.
-        nodes = 128 * -(-nodes // 128)
+        # A program for every doubling serves all temperatures and voltages: nodes beyond the reach of -f' add zeros.
+        nodes = FEWEST << max(0, (nodes - 1) // FEWEST).bit_length()
     return _conductance(solution, V, broadening, weights, nodes)
 
 

@@ -5,6 +5,7 @@
 identity: several solutions of one system can be s++.
 """
 
+import itertools
 from enum import IntEnum
 
 import jax.numpy as jnp
@@ -21,6 +22,7 @@ __all__ = [
     "breaks_time_reversal",
     "has_signs",
     "label_of",
+    "named_branches",
     "sign_pattern",
     "signs_of",
     "winding_of",
@@ -105,6 +107,13 @@ def winding_of(Delta: Inexact[np.ndarray, "channel"], groups: list[np.ndarray], 
         bands = bands[np.abs(bands) > ZERO * np.linalg.norm(Delta)]
         found.append(abs(round(float(np.sum(np.angle(np.roll(bands, -1) * np.conj(bands)))) / (2 * np.pi))))
     return max(found)
+
+
+def named_branches(n_bands: int) -> tuple[str, ...]:
+    """Every pattern of relative signs by name: `s++` and `s+-` for two bands, else one sign per band."""
+    if n_bands == 2:
+        return "s++", "s+-"
+    return tuple("+" + "".join(signs) for signs in itertools.product("+-", repeat=n_bands - 1))
 
 
 def sign_pattern(branch: str, n_bands: int) -> Float[Array, "band"]:

@@ -8,15 +8,16 @@ import pytest
 
 from jaxgap import InputError, NotConvergedError
 from jaxgap.fitting import choice, fit, load_fit, load_result
-from jaxgap.fitting.choice import branches, not_ground
+from jaxgap.fitting.choice import not_ground
 from jaxgap.fitting.report.verdict import verdict
+from jaxgap.solving.labels import named_branches
 
 SHIPPED = Path(__file__).parents[2] / "fits" / "ba0.6k0.4fe2as2"
 
 
 def test_every_pattern_of_relative_signs():
-    assert branches(2) == ("s++", "s+-")
-    assert branches(3) == ("+++", "++-", "+-+", "+--")
+    assert named_branches(2) == ("s++", "s+-")
+    assert named_branches(3) == ("+++", "++-", "+-+", "+--")
 
 
 @pytest.fixture

@@ -1,0 +1,180 @@
+r"""What follows from one setting of the sliders: the solution, its energies E_\pm(k) with their weights, its spectra.
+
+The weight of a branch for electrons of band i is the residue of its Green's function at omega = E,
+
+.. math:: |u_i|^2 = \lim_{\Gamma \to 0} -\Gamma \, \mathrm{Im} \, G_{ii}(k, E + i \Gamma)
+
+and |v_i|^2 that at omega = -E: what photoemission sees of the branch at each sign of the energy. Where there is no solution
+there are no numbers, but the sentence of its status.
+"""
+
+from functools import cached_property
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from jaxgap.explorer.setting import Setting
+from jaxgap.model.band import shell
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError, NotConvergedError
+from jaxgap.numerics.programs import program
+from jaxgap.observables import (
+    branch_minima,
+    branch_names,
+    dispersion,
+    tunnelling_conductance,
+    tunnelling_density_of_states,
+    wave_vector,
+)
+from jaxgap.solving.critical import critical_temperature
+from jaxgap.solving.labels import Label
+from jaxgap.solving.one import solve
+from jaxgap.solving.solution import Solution, Status, stability_in_words
+from jaxgap.solving.state import MeanFieldState
+
+__all__ = ["Moment", "energies", "point", "remarks", "spectra"]
+
+Answer = dict[str, object]
+
+MOMENTA = 360
+"""Of a picture of E(k): one for each of its pixels or two."""
+VOLTAGES = 241
+"""Of a spectrum, at positive energies."""
+BEYOND = 0.05
+"""How far beyond the shells, as a share of them."""
+SHARP = 1e-6
+"""Gamma in Omega at which residues are read: branches closer than that share theirs."""
+
+
+class Moment:
+    """A setting with its solution, which is found once and may be that nothing was found."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+
+    @cached_property
+    def solution(self) -> Solution:
+        """Of the branch that is asked for."""
+        sc, T, branch = self.setting[:3]
+        return solve(sc, T, branch=branch, throw=False)
+
+    def solved(self) -> Solution:
+        """The solution.
+
+        Raises:
+            NotConvergedError: with the status's sentence, if it is not the one that was asked for.
+        """
+        if not bool(self.solution.converged):
+            raise NotConvergedError(Status(int(self.solution.status)).sentence)
+        return self.solution
+
+
+def point(moment: Moment) -> Answer:
+    """Amplitudes, gaps and T_c of the branch, with the status in words; null for what is not known."""
+    sc, solution = moment.setting.sc, moment.solution
+    status, label, found = Status(int(solution.status)), Label(int(solution.label)), bool(solution.converged)
+    phase_defined = label == Label.NORMAL or bool(_has_free_energy(sc))
+    gaps = np.asarray(branch_minima(solution)) if found and sc.beyond else np.full(len(branch_names(sc)), np.nan)
+    return {
+        "converged": found,
+        "status": status.text,
+        "sentence": status.sentence,
+        "label": label.named(sc) if found else "",
+        "stability": stability_in_words(int(solution.unstable_amplitude), int(solution.unstable_phase), phase_defined)
+        if found
+        else "",
+        "stable": bool(solution.stable) and found,
+        "channels": sc.channels,
+        "Delta": np.asarray(solution.Delta).real if found else np.full(len(sc.channels), np.nan),
+        "branches": branch_names(sc),
+        "gaps": gaps,
+        "residual": solution.residual,
+        "sigma_min": solution.sigma_min,
+        "quadrature_error": solution.quadrature_error,
+        "T_c": critical_temperature(sc),
+        "lam": np.asarray(sc.lam),
+    }
+
+
+def remarks(moment: Moment) -> Answer:
+    """What is doubtful about the numbers of the system, a sentence each."""
+    return {"remarks": moment.setting.sc.remarks}
+
+
+@program
+def _has_free_energy(sc: Superconductor) -> Bool[Array, ""]:
+    return sc.has_free_energy
+
+
+def energies(moment: Moment) -> Answer:
+    """E(k) of every quasiparticle branch over the shells of all bands, with its weights for electrons, |u_i|^2, and holes,
+    |v_i|^2, of every band i."""
+    solution = moment.solved()
+    sc = solution.superconductor
+    if not sc.beyond:
+        raise InputError("E(k) is drawn along k of bands of one kappa; this system is a lattice, which has no such line.")
+    seen = _seen(solution)
+    return {
+        "k": np.asarray(wave_vector(seen.kappa)),
+        "E": np.asarray(seen.E),
+        "branches": branch_names(sc),
+        "bands": sc.components,
+        "electrons": np.asarray(seen.electrons),
+        "holes": np.asarray(seen.holes),
+        "Omega": float(sc.Omega),
+    }
+
+
+class _Seen(NamedTuple):
+    """Energies along k, and their weights."""
+
+    kappa: Float[Array, "k"]
+    E: Float[Array, "branch k"]
+    electrons: Float[Array, "branch band k"]
+    holes: Float[Array, "branch band k"]
+
+
+@program
+def _seen(state: MeanFieldState) -> _Seen:
+    sc = state.superconductor
+    ends = jnp.stack([jnp.stack(shell(band, sc.Omega)) for band in sc.bands])
+    lo, hi = ends[jnp.argmin(ends[:, 0]), 0], ends[jnp.argmax(ends[:, 1]), 1]
+    kappa = jnp.linspace(jnp.maximum(lo - BEYOND * (hi - lo), 0.0), hi + BEYOND * (hi - lo), MOMENTA)
+    E, Gamma = dispersion(state, kappa), SHARP * sc.Omega
+
+    def residues(omega: Float[Array, "branch k"]) -> Float[Array, "branch band k"]:
+        G = state.green_function(jnp.broadcast_to(kappa, omega.shape), omega + 1j * Gamma)
+        return jnp.moveaxis(jnp.clip(-Gamma * G.imag, 0.0, 1.0), 0, 1)
+
+    return _Seen(kappa, E, residues(E), residues(-E))
+
+
+def spectra(moment: Moment) -> Answer:
+    """N(omega) / N(0) of all bands and of each, and dI/dV at the temperature of the setting, over the energies of the gaps."""
+    solution, Gamma = moment.solved(), moment.setting.Gamma
+    sc = solution.superconductor
+    omega = np.linspace(0.0, _reach(solution), VOLTAGES)
+    N = tunnelling_density_of_states(solution, omega, Gamma)
+    return {
+        "omega": omega,
+        "N": np.asarray(N.total),
+        "bands": sc.components,
+        "N_bands": np.asarray(N.bands),
+        "dIdV": np.asarray(tunnelling_conductance(solution, omega, Gamma)),
+        "Gamma": Gamma,
+        "T": moment.setting.T,
+        "gaps": np.asarray(branch_minima(solution)) if sc.beyond else np.zeros(0),
+        "per": "N(0)" if sc.beyond else "1/meV per cell and spin",
+    }
+
+
+def _reach(solution: Solution) -> float:
+    """Up to where spectra are drawn [meV]: beyond all gaps and peaks, and beyond the thermal smearing of a normal state."""
+    sc = solution.superconductor
+    scale = float(np.max(np.asarray(sc.scale)))
+    gaps = np.asarray(branch_minima(solution)) if sc.beyond else np.abs(np.asarray(solution.Delta))
+    inside = gaps[gaps < 0.98 * scale]
+    largest = float(np.max(inside, initial=0.0))
+    return min(2.2 * largest, 1.3 * scale) if largest > 0 else 0.3 * scale

@@ -1,0 +1,141 @@
+"""The pieces of an answer in the order of their cost, and how they are told: one event after the other, so that a page shows
+what is there while the rest is computed.
+
+A newer move of the same page makes what has not begun stale: it is not computed. While one piece takes long, its event says for
+how long, and whether it compiles.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from threading import Lock
+from typing import TYPE_CHECKING, cast
+
+import jax
+import numpy as np
+
+from jaxgap.explorer.around import branches, jumps, map_of, slopes, states
+from jaxgap.explorer.moment import Answer, Moment, energies, point, remarks, spectra
+from jaxgap.explorer.setting import described, setting_of
+from jaxgap.materials import SYSTEMS
+from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.checks import InputError, NotConvergedError, check
+from jaxgap.numerics.programs import compiling
+
+if TYPE_CHECKING:
+    from jaxgap.explorer.refit import Folder
+
+__all__ = ["PIECES", "Desk", "plain"]
+
+EVERY = 0.5
+"""Seconds between two words on what takes long."""
+
+Piece = Callable[[Moment, Mapping[str, object]], Answer]
+
+PIECES: dict[str, Piece] = {
+    "system": lambda moment, message: described(moment.setting.sc, str(message.get("system") or "")),
+    "point": lambda moment, message: point(moment),
+    "energies": lambda moment, message: energies(moment),
+    "remarks": lambda moment, message: remarks(moment),
+    "spectra": lambda moment, message: spectra(moment),
+    "slopes": lambda moment, message: slopes(moment),
+    "branches": lambda moment, message: branches(moment),
+    "states": lambda moment, message: states(moment),
+    "jumps": lambda moment, message: jumps(moment),
+    "map": lambda moment, message: map_of(
+        moment.setting, int(cast(int, message["points"])), float(cast(float, message["hottest"]))
+    ),
+}
+
+
+class Desk:
+    """Where a page's questions are answered: the system that the explorer was opened with, and who asked last."""
+
+    def __init__(self, sc: Superconductor, name: str = "", folder: "Folder | None" = None) -> None:
+        self.sc, self.name, self.folder = sc, name, folder
+        self.latest: dict[tuple[str, str], int] = {}
+        """(page, line) -> its newest move. A page has two lines: what follows every move, and what waits for a pause."""
+        # The room of fits takes time to enter: only who asks for a fit does.
+        self.pieces = PIECES | {"fit": self._fit, "files": self._files}
+        self.locks = {name: Lock() for name in self.pieces}
+        """Two answers of a kind would only take each other's time."""
+        self.pool = ThreadPoolExecutor(8, thread_name_prefix="explorer")
+
+    def about(self) -> Answer:
+        """What a page needs to begin."""
+        return plain({"system": described(self.sc, self.name) | self._measured(), "materials": [*SYSTEMS]})
+
+    def _measured(self) -> Answer:
+        """The data of a fit folder, and its parameters."""
+        if self.folder is None:
+            return {"measured": [], "parameters": None}
+        from jaxgap.explorer.refit import measured_in
+
+        config, _, data = self.folder
+        assumed = config.entries[0].assumed_error_meV if hasattr(config.entries[0], "assumed_error_meV") else 0.1
+        branch = config.system.branch if config.system.branch.startswith("s") else ""
+        return {"measured": measured_in(data, assumed), "parameters": [*config.parameters], "branch": branch}
+
+    def _fit(self, moment: Moment, message: Mapping[str, object]) -> Answer:
+        from jaxgap.explorer.refit import refitted
+
+        return refitted(self._folder_of(message), moment.setting, message)
+
+    def _files(self, moment: Moment, message: Mapping[str, object]) -> Answer:
+        from jaxgap.explorer.refit import files
+
+        return files(self._folder_of(message), moment.setting, message)
+
+    def _folder_of(self, message: Mapping[str, object]) -> "Folder | None":
+        """The fit folder, unless the page has gone to another system."""
+        return None if message.get("system") else self.folder
+
+    def events(self, message: Mapping[str, object]) -> Iterator[Answer]:
+        """The answers to a page's message, one event each: {piece, answer} or {piece, error}, and before those that take long
+        {piece, seconds, compiling}."""
+        line, move = (str(message.get("page")), str(message.get("line"))), int(cast(int, message.get("move", 0)))
+        self.latest[line] = max(self.latest.get(line, 0), move)
+        pieces = message.get("pieces", ())
+        known = isinstance(pieces, list) and all(piece in self.pieces for piece in pieces)
+        check(known, "pieces", f"be a list of {', '.join(self.pieces)}", repr(pieces))
+        try:
+            moment = Moment(setting_of(self.sc, message))
+        except InputError as error:
+            yield {"piece": "setting", "error": str(error)}
+            return
+        for piece in cast(list[str], pieces):
+            if self.latest[line] > move:
+                return
+            yield from self._told(piece, self.pool.submit(self._answer, piece, moment, message, line, move))
+
+    def _answer(self, piece: str, moment: Moment, message: Mapping[str, object], line: tuple[str, str], move: int) -> Answer:
+        with self.locks[piece]:
+            if self.latest[line] > move:
+                return {"piece": piece, "stale": True}
+            began = time.perf_counter()
+            try:
+                answer = plain(self.pieces[piece](moment, message))
+            except (InputError, NotConvergedError) as error:
+                return {"piece": piece, "error": str(error)}
+            return {"piece": piece, "answer": answer, "ms": round(1e3 * (time.perf_counter() - began), 1)}
+
+    def _told(self, piece: str, future: "Future[Answer]") -> Iterator[Answer]:
+        began = time.monotonic()
+        while not wait([future], EVERY).done:
+            yield {"piece": piece, "seconds": round(time.monotonic() - began, 1), "compiling": compiling()}
+        yield future.result()
+
+
+def plain(value: object) -> Answer:
+    """A dictionary of arrays and numbers as JSON can hold it; numbers that do not exist are null."""
+    return cast(Answer, _plain(value))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.ndarray | jax.Array | np.generic):
+        return _plain(np.asarray(value).tolist())
+    return None if isinstance(value, float) and not np.isfinite(value) else value
