@@ -24,8 +24,14 @@ SEED = 20200926
 MANY_MAPS = 20_000
 MANY_PAGES = 1_000_000
 """Of 4 kB, that is 4 GB: two workers, and room for the rest of a machine of 16 GB."""
-SLOW_FIXTURES = {"test_fit::shipped", "test_continuation::fig2"}
-"""A fit, and branches followed over a plane: whoever asks for them waits, so that all of their tests are slow ones."""
+SLOW_FIXTURES = {
+    "test_branches::temperatures",
+    "test_continuation::fig2",
+    "test_fit::shipped",
+    "test_solutions::near_the_change",
+    "test_sweep::two",
+}
+"""Fits, searches, branches over a plane: whoever asks for them waits, so that all of their tests are slow ones."""
 LONGEST = ("fit", "phase_diagram", "posterior", "observables", "branches", "continuation", "cli", "sweep", "kernel", "pairing")
 
 

@@ -147,6 +147,7 @@ def test_gradients_of_random_systems(seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
+@pytest.mark.slow
 def test_forward_and_reverse_mode_agree(seed):
     p, start = _case(seed)
     forward, reverse = _forward(p, start), _solved(p, start)[1]

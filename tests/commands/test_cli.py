@@ -195,6 +195,7 @@ def test_tc(run):
         assert path in done.out
 
 
+@pytest.mark.slow
 def test_no_tc(run):
     arguments = [f"lam[{c}, {k}]=-0.1" for c in ("alpha", "beta", "alpha:beta") for k in ("alpha", "beta", "alpha:beta")]
     flags = [part for argument in arguments for part in ("--set", argument)]
@@ -266,6 +267,7 @@ def test_gaps_on_a_grid_and_its_picture(run, tmp_path):
     assert (tmp_path / "gaps.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_gaps_only_beyond_the_end(run):
     done = run("gaps", "ba122", "--branch", "s+-", "--T", "36,40,50")
     assert "does not reach this temperature" in refused(done, 3)

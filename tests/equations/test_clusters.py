@@ -56,6 +56,7 @@ def named(case: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=[pytest.mark.slow] * (k % 2), id=named(case)) for k, case in enumerate(SOLVED)]
 )
+@pytest.mark.slow
 def test_references_solve_both_forms_of_the_equations(case: dict[str, Any]) -> None:
     sc, Delta, T = system(case), amplitudes(case), jnp.asarray(case["T_K"])
     assert np.abs(gap_residual(sc, Delta, T)).max() < RESIDUAL

@@ -10,6 +10,7 @@ import jaxgap as jg
 pytest.importorskip("anywidget", reason="anywidget is not installed: pip install 'jaxgap[explorer]'")
 
 
+@pytest.mark.slow
 def test_a_question_is_answered_by_messages(monkeypatch):
     sc = jg.materials.two_band()
     widget = jg.explore(sc)

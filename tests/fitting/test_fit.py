@@ -432,6 +432,7 @@ def test_a_missing_branch_is_an_ordinary_point_of_the_search(fixed_problem):
 
 
 @pytest.mark.parametrize("away", [0.0, 0.1])
+@pytest.mark.slow
 def test_the_joint_residuals(fixed_problem, away):
     """Their squares add up to the joint objective, and their sparse derivatives to its gradient."""
     theta = jnp.array([0.02, 38.0])
@@ -447,6 +448,7 @@ def test_the_joint_residuals(fixed_problem, away):
     np.testing.assert_allclose(gradient, slopes[1][0], rtol=REPEATABLE, atol=REPEATABLE * float(value))
 
 
+@pytest.mark.slow
 def test_the_joint_objective_counts_the_gap_equations(fixed_problem):
     """chi^2 at a solution; away from one |r|^2 / s^2 is added, with s = .05 meV by default."""
     theta = np.array([0.02, 38.0])
@@ -629,6 +631,7 @@ def test_losses(folder, loss, cost):
     np.testing.assert_allclose(slope, np.eye(2) / 0.2, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_what_is_known_beforehand_counts_as_a_datum(fixed_problem, folder):
     edit(folder, "bounds = [20.0, 50.0]", "bounds = [20.0, 50.0]\nprior = [38.0, 0.5]")
     config, sc, read = load_fit(folder)

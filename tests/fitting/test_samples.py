@@ -218,6 +218,7 @@ def test_the_shipped_fit_of_two_samples():
         ('"mu[beta]" = 54.0', '"mu[beta]" = -10.0', "sample `optimal`: Argument `mu[beta]` must have the sign of the mass"),
     ],
 )
+@pytest.mark.slow
 def test_what_can_be_wrong(tmp_path, old, new, complaint):
     assert FIT.count(old) == 1
     with pytest.raises(InputError) as error:

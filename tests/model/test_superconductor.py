@@ -396,6 +396,7 @@ def test_vmap_over_one_leaf():
     assert T_c[0] < T_c[1] < T_c[2]
 
 
+@pytest.mark.slow
 def test_grad_is_a_superconductor():
     slope = jax.grad(critical_temperature)(ba122())
     assert isinstance(slope, Superconductor)

@@ -52,6 +52,7 @@ def test_amplitudes_and_pairs_turn_with_the_bands():
     assert found @ np.asarray(pairs_of_orbitals(ANGLE) @ P) == pytest.approx(Delta @ P, abs=ROUNDING)
 
 
+@pytest.mark.slow
 def test_gap_equations_in_the_basis_of_orbitals():
     """Delta_a = sum_b G_ab P_b with the matrix of two orbitals on a grid; bands inside their shells pair."""
     full = np.array([[0.3, 0.04, 0.02], [0.04, 0.22, -0.03], [0.02, -0.03, 0.1]])

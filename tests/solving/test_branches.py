@@ -368,6 +368,7 @@ def test_close_to_the_fold_nothing_fails_silently(fold, share):
 
 
 @pytest.mark.parametrize("share", [1e-3, 1e-6])
+@pytest.mark.slow
 def test_close_to_T_c_nothing_fails_silently(share):
     """Below T_c a stable state of size sqrt(T_c - T), above it the normal one; derivatives are flagged where they diverge."""
     sc = ba122()

@@ -72,6 +72,7 @@ def test_equal_to_solve():
     _same(got, wanted)
 
 
+@pytest.mark.slow
 def test_diagnostics_are_those_of_solve():
     got, wanted = _solved()
     found = np.asarray(wanted.status) == Status.CONVERGED
@@ -265,6 +266,7 @@ def _many_bands(sc, T, x):
 
 
 @pytest.mark.parametrize("n", [BLOCK - 1, 10_000])
+@pytest.mark.slow
 def test_one_bad_element(n):
     """XLA's max and min drop NaN in large batches on the CPU: one NaN system must be flagged, and nothing else. In both sizes
     every element is Delta = Omega / sinh(1 / lambda), and the first ones are equal bit for bit."""

@@ -21,6 +21,7 @@ T = jnp.asarray(60.0)
 CUTOFF = smooth(80.0, 15.0)
 
 
+@pytest.mark.slow
 def test_its_square_is_the_cutoff():
     """By eigenvectors; where two energies coincide, and far beyond the cutoff, too."""
     rng = np.random.default_rng(5)
