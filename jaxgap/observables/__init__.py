@@ -15,6 +15,8 @@ from jaxgap.observables.density_of_states import DensityOfStates as DensityOfSta
 from jaxgap.observables.density_of_states import tunnelling_density_of_states as tunnelling_density_of_states
 from jaxgap.observables.discontinuities import latent_heat as latent_heat
 from jaxgap.observables.discontinuities import specific_heat_jump as specific_heat_jump
+from jaxgap.observables.dynes import DynesParameter as DynesParameter
+from jaxgap.observables.dynes import dynes_parameter as dynes_parameter
 from jaxgap.observables.edges import GapEdges as GapEdges
 from jaxgap.observables.edges import SpectrumOnset as SpectrumOnset
 from jaxgap.observables.edges import gap_edges as gap_edges
