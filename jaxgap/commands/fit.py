@@ -169,13 +169,15 @@ def posterior(
         _say_kept(folder / NAME, "draws of every chain")
         raise typer.Exit(EXIT) from None
 
+    record = posterior_report.record_of(found)
+
     def tell() -> None:
         if as_json_:
-            print_json(posterior_report.record_of(found))
+            print_json(record)
         else:
             posterior_report.print_report(found, console)
 
-    _told_and_written(tell, lambda: posterior_files(found, folder), as_json_)
+    _told_and_written(tell, lambda: posterior_files(found, folder, record), as_json_)
     if not found.converged:
         raise DoubtfulError(
             f"These draws must not be quoted yet; they are kept in `{folder / NAME}`, and a larger --draws goes on."

@@ -1,4 +1,10 @@
-"""`lattice`: a Hamiltonian, channels and numbers as a user has them become a `Lattice`, here converted and checked."""
+r"""`lattice`: a Hamiltonian, channels and numbers as a user has them become a `Lattice`, here converted and checked.
+
+.. math:: H(k) = \begin{pmatrix} h(k) - \mu & D(k) \\ D(k)^\dagger & -(h(k) - \mu) \end{pmatrix}, \qquad
+          D(k) = \sum_c \Delta_c B_c(k)
+
+with the matrix forms B_c(k) of the channels between orbitals (`jaxgap.model.forms`).
+"""
 
 import inspect
 from collections.abc import Mapping, Sequence

@@ -273,6 +273,11 @@ def radial_band(name: str, kappa: Reals, energy: Reals | Callable[[Any], Any], m
 
     Raises:
         InputError: if the table is none, does not begin at 0, or is not monotonic, or mu is outside of it.
+
+    Example:
+        >>> band = jg.radial_band("a", np.linspace(0.0, 200.0, 61), lambda kappa: kappa / 1.3 + 0.002 * kappa**2, mu=60.0)
+        >>> print(f"kappa_F = {band.kappa_at(jnp.zeros(1))[0]:.4f} meV")
+        kappa_F = 66.5016 meV
     """
     check_identifier("name", name)
     given = energy(np.asarray(kappa, float)) if callable(energy) else energy

@@ -88,15 +88,15 @@ def write_posterior(posterior: Posterior, folder: str | Path) -> tuple[Path, ...
     return write_files(posterior_files(posterior, folder))
 
 
-def posterior_files(posterior: Posterior, folder: str | Path) -> dict[Path, str | bytes]:
-    """Path -> content of what is written about a posterior."""
+def posterior_files(posterior: Posterior, folder: str | Path, record: PosteriorRecord | None = None) -> dict[Path, str | bytes]:
+    """Path -> content of what is written about a posterior; a `record` that has been told is the one that is written."""
     figure = plot_posterior(posterior)
     try:
         content = picture(figure)
     finally:
         plt.close(figure)
     folder = Path(folder)
-    written: dict[Path, str | bytes] = {folder / "posterior.json": text_of(record_of(posterior)) + "\n"}
+    written: dict[Path, str | bytes] = {folder / "posterior.json": text_of(record or record_of(posterior)) + "\n"}
     return written | {folder / "posterior.png": content, folder / "posterior.nc": netcdf(posterior.tree)}
 
 
