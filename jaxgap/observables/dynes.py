@@ -21,7 +21,6 @@ from typing import NamedTuple, cast
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import least_squares
 
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.numerics.checks import NotConvergedError, check, check_finite
@@ -43,6 +42,8 @@ WIDEST = 3.0
 SCALES = (0.2, 2.0)
 """Of the amplitudes."""
 TIGHT = 1e-10
+END = 1e-3
+"""Nearer to an end of what is tried, in units of it, nothing was found."""
 
 
 class DynesParameter(NamedTuple):
@@ -70,8 +71,9 @@ def dynes_parameter(solution: PairedState, omega: Reals | None = None, resolutio
         resolution: r [meV], not 0; by default 2 % of that amplitude.
 
     Raises:
-        InputError: for a state without impurities, or a resolution that is not positive.
-        NotConvergedError: where an energy of the spectrum, or the least squares, did not converge.
+        InputError: for a state without impurities, energies that are none, or a resolution that is not positive.
+        NotConvergedError: where an energy of the spectrum, or the least squares, did not converge, or ended at an end of what
+            is tried.
 
     Example:
         >>> spins = jg.Disorder(density=0.05, J=1.0)
@@ -87,6 +89,8 @@ def dynes_parameter(solution: PairedState, omega: Reals | None = None, resolutio
     check_finite("resolution", width)
     check(float(np.asarray(width)) > 0, "resolution", "be positive [meV]", width)
     energies = np.linspace(0.0, REACH * largest, ENERGIES) if omega is None else np.atleast_1d(np.asarray(omega, float))
+    check_finite("omega", energies)
+    check(energies.ndim == 1 and energies.size >= 2, "omega", "be a list of two energies or more [meV]", energies.shape)
     return _nearest(state, energies, float(np.asarray(width)), largest)
 
 
@@ -99,6 +103,9 @@ def _dressed(solution: PairedState) -> DressedState:
 
 
 def _nearest(state: DressedState, omega: Float[np.ndarray, "omega"], resolution: float, largest: float) -> DynesParameter:
+    # Scipy takes time to import, and no other experiment needs it.
+    from scipy.optimize import least_squares
+
     sc = state.superconductor
     densities = [path for path in sc.paths if path.startswith("disorder") and path.endswith("density")]
     without = cast(RetardedSuperconductor, sc.set(dict.fromkeys(densities, 0.0)))
@@ -114,6 +121,11 @@ def _nearest(state: DressedState, omega: Float[np.ndarray, "omega"], resolution:
     found = least_squares(off, [0.1, 1.0], bounds=bounds, jac="3-point", xtol=TIGHT, ftol=TIGHT, gtol=TIGHT)
     if not found.success:
         raise NotConvergedError(f"No broadening was found within {found.nfev} evaluations.")
+    if found.x[0] >= (1 - END) * WIDEST or not (1 + END) * SCALES[0] < found.x[1] < (1 - END) * SCALES[1]:
+        raise NotConvergedError(
+            f"No Dynes spectrum is nearest: at the energies given the best Gamma, {found.x[0] * largest:.4g} meV, or the scale "
+            f"of the amplitudes, {found.x[1]:.4g}, is the largest or smallest that is tried."
+        )
     worst = int(np.argmax(np.abs(found.fun)))
     return DynesParameter(float(found.x[0]) * largest, float(found.x[1]), float(abs(found.fun[worst])), float(omega[worst]))
 

@@ -7,8 +7,8 @@ from disordered import one_band
 from scipy.optimize import least_squares
 
 import jaxgap as jg
-from jaxgap.numerics.checks import InputError
-from jaxgap.observables import dynes_parameter
+from jaxgap.numerics.checks import InputError, NotConvergedError
+from jaxgap.observables import dynes, dynes_parameter
 from jaxgap.solving.dressed import DressedState
 
 DELTA, R = 1.5, 0.05
@@ -60,3 +60,13 @@ def test_what_has_no_impurities_is_refused():
         dynes_parameter(DressedState(clean, jnp.asarray(1.0), jnp.array([DELTA])))
     with pytest.raises(InputError, match="`resolution` must be positive"):
         dynes_parameter(state(one_band(2.0, u=0.5)), resolution=0.0)
+    for omega in ([1.0], [0.0, np.nan], [[0.0, 1.0]]):
+        with pytest.raises(InputError, match="`omega`"):
+            dynes_parameter(state(one_band(2.0, u=0.5)), omega)
+
+
+@pytest.mark.slow
+def test_the_end_of_what_is_tried_is_no_answer(monkeypatch):
+    monkeypatch.setattr(dynes, "SCALES", (0.95, 2.0))
+    with pytest.raises(NotConvergedError, match="No Dynes spectrum is nearest"):
+        dynes_parameter(state(one_band(0.3 / (2 * np.pi * 0.2**2), J=0.2)), np.linspace(0.0, 4.0, 41), R)
