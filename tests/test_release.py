@@ -72,8 +72,12 @@ def test_every_supported_python_is_tried():
     named = re.findall(r"Python :: (3\.\d+)", text("pyproject.toml"))
     assert tried == named
     assert workflow["jobs"]["run"]["steps"][-1]["run"] == ".ci/run"
-    nightly = workflow["jobs"]["nightly"]["steps"][-1]["run"]
-    assert f"`{nightly}`" in text("README.md")
+    install, *nightly = [step["run"] for step in workflow["jobs"]["nightly"]["steps"] if "run" in step]
+    assert install == 'pip install -e ".[dev]"'
+    assert len(nightly) == 2
+    for command in nightly:
+        assert f"`{command}`" in text("CONTRIBUTING.md")
+    assert f"`{nightly[0]}`" in text("README.md")
 
 
 def test_hooks_are_commands_that_ci_runs_too():
