@@ -8,8 +8,10 @@ The compiler is the one that serves a card (`benchmarks/h200.txtpb` describes it
 bytes that they read and write, their registers and what they spill are exact. How often a loop runs whose end depends on the
 numbers is not known to it: `steps` says what is taken for loops of Newton and of searches (about the slowest element's, from
 runs on a CPU), `blocks` how many blocks of those that are left there are (one; of T_c none, as in the benchmark's systems).
-Double-precision instructions are counted with the weights of `INSTRUCTIONS` in XLA's kernels, and in those of
-`jaxgap.numerics.node_sums` from their machine code, with both sides of every branch: more than are executed.
+Double-precision instructions are counted with the weights of `INSTRUCTIONS` in XLA's kernels; in those of
+`jaxgap.numerics.registers` with the same, in what they are made of, loops as often as they run; in those of
+`jaxgap.numerics.node_sums` from their machine code. All with both sides of every branch: more than are executed. What kernels
+keep beside their registers (`kernels_that_spill`, bytes per thread) is not among the bytes: it stays in a processor's cache.
 
 The model: every kernel takes the longest of LAUNCH, its bytes at the data sheet's bandwidth, and its instructions at the data
 sheet's rate. It is good to a factor of two or three. An older tree (PYTHONPATH) can be counted with the same script.
@@ -53,6 +55,8 @@ MEMORY = 100 * 2**30
 """What JAX would take of the card's memory [bytes]."""
 ELEMENTS = 128
 """Of a block of threads of `jaxgap.numerics.node_sums`."""
+LANES = 32
+"""Of one of `jaxgap.numerics.registers`."""
 START = [8.0, 5.0, 3.0]
 FEW = Rule(14, 8)
 """The nodes of the race of `benchmarks/sweep_kernel.py`."""
@@ -70,6 +74,23 @@ INSTRUCTIONS = {
 }
 """Double-precision instructions of an operation; 1 of any other that computes."""
 COMPUTES = {"add", "subtract", "multiply", "maximum", "minimum", "negate", "abs", "compare", "select", "reduce", *INSTRUCTIONS}
+NAMES = {
+    "div": "divide",
+    "exp": "exponential",
+    "neg": "negate",
+    "pow": "power",
+    "cos": "cosine",
+    "sin": "sine",
+    "mul": "multiply",
+    "sub": "subtract",
+    "max": "maximum",
+    "min": "minimum",
+    "select_n": "select",
+    **{name: "compare" for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    "integer_pow": "multiply",
+    "square": "multiply",
+}
+"""JAX's names of XLA's operations, where they differ."""
 LAUNCHES = {"fusion", "custom-call", "sort", "reduce", "copy", "scatter", "gather", "dot", "transpose", "dynamic-update-slice"}
 
 
@@ -137,7 +158,7 @@ class Cost(NamedTuple):
 class Program:
     """A compiled program's text, read."""
 
-    def __init__(self, text: str, steps: float, blocks: int, machine_code: dict[str, int]):
+    def __init__(self, text: str, steps: float, blocks: int, machine_code: dict[str, float]):
         self.steps, self.blocks, self.machine_code = steps, blocks, machine_code
         self.loops: list[dict[str, Any]] = []
         self.computations: dict[str, list[Line]] = {}
@@ -192,6 +213,10 @@ class Program:
         if line.op == "fusion":
             fused = self.computations.get(_called(line)[0], [])
             instructions = sum(_instructions(one) for one in fused)
+        elif (ours := re.search(r"/(\w+)/pallas_call", line.text)) and ours[1] in self.machine_code:
+            blocks_of_elements = re.search(r"grid_x = (\d+)", line.text)
+            assert blocks_of_elements
+            instructions = self.machine_code[ours[1]] * int(blocks_of_elements[1]) * LANES
         elif "over_nodes" in line.text:
             blocks_of_elements = re.search(r"grid_x = (\d+)", line.text)
             nodes = re.search(r"\[(\d+),", lines[line.operands[0]].shape)
@@ -237,6 +262,46 @@ def _instructions(line: Line) -> float:
     if line.op not in COMPUTES or not line.shape.startswith("f64"):
         return 0.0
     return INSTRUCTIONS.get(line.op, 1) * size(line.shape) / 8
+
+
+# === counting what kernels in registers are made of
+
+
+def in_registers(function: Callable[..., Any], steps: float, *shapes: Any) -> dict[str, float]:
+    """Instructions of one element, of every kernel of the function's that is no sum over nodes."""
+    found: dict[str, float] = {}
+    for kernel in _kernels(jax.make_jaxpr(function)(*shapes).jaxpr):
+        name = kernel.params["name"]
+        if name != "over_nodes":
+            found[name] = max(found.get(name, 0.0), _of_lanes(kernel.params["jaxpr"], steps))
+    return found
+
+
+def _inner(eqn: Any) -> list[Any]:
+    """The jaxprs in an equation's parameters."""
+    leaves = jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda x: hasattr(x, "eqns") or hasattr(x, "jaxpr"))
+    return [getattr(x, "jaxpr", x) for x in leaves if hasattr(x, "eqns") or hasattr(x, "jaxpr")]
+
+
+def _kernels(jaxpr: Any) -> list[Any]:
+    found = []
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name == "pallas_call":
+            found.append(eqn)
+        else:
+            found += [kernel for inner in _inner(eqn) for kernel in _kernels(inner)]
+    return found
+
+
+def _of_lanes(jaxpr: Any, steps: float) -> float:
+    total = 0.0
+    for eqn in jaxpr.eqns:
+        times = {"scan": eqn.params.get("length", 1), "while": steps}.get(eqn.primitive.name, 1)
+        total += times * sum(_of_lanes(inner, steps) for inner in _inner(eqn))
+        name = NAMES.get(eqn.primitive.name, eqn.primitive.name)
+        if name in COMPUTES and any(x.aval.shape and x.aval.dtype == "float64" for x in (*eqn.invars, *eqn.outvars)):
+            total += INSTRUCTIONS.get(name, 1)
+    return total
 
 
 # === reading the machine code
@@ -370,11 +435,12 @@ def counted(case: str, n: int, folder: Path) -> dict[str, Any]:
     began = time.perf_counter()
     with as_on_the_card():
         executable = compiled(function, shape, shape, shape)
+        own = in_registers(function, steps, shape, shape, shape)
     seconds = time.perf_counter() - began
     text = executable.as_text()
     code = machine_code(case, folder)
     ours = [one for one in code if one["kernel"].startswith("over_nodes")]
-    program = Program(text, steps, blocks, _of_node_sums(text, ours))
+    program = Program(text, steps, blocks, {**_of_node_sums(text, ours), **own})
     total = program.total
     bounds = {"launches": total.by_launches, "bandwidth": total.by_bytes, "arithmetic": total.by_instructions}
     return {
@@ -393,6 +459,7 @@ def counted(case: str, n: int, folder: Path) -> dict[str, Any]:
         "registers_most": max((one["registers"] for one in code), default=0),
         "kernels_that_spill": {one["kernel"]: one["spilled_bytes"] for one in code if one["spilled_bytes"]},
         "node_sums": ours,
+        "in_registers": [{**one, "executed": own[one["kernel"]]} for one in code if one["kernel"] in own],
         "compile_seconds": seconds,
     }
 

@@ -23,12 +23,12 @@ from jaxtyping import Array, Float, Inexact, PyTree
 
 from jaxgap.equations.group_sums import Block, group_densities
 from jaxgap.equations.lattice_sums import densities_on_lattices
-from jaxgap.equations.nodes import Alone, Lanes, Table, bands_alone, lanes
+from jaxgap.equations.nodes import Alone, Lanes, bands_alone, lanes
 from jaxgap.equations.pair_sums import pair_densities
 from jaxgap.equations.pairing import gap_residual, pack, phase_jacobian, unpack
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.batching import one_of_many
-from jaxgap.numerics.node_sums import over_nodes
+from jaxgap.numerics.node_sums import Later, over_nodes
 from jaxgap.numerics.programs import barrier
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 from jaxgap.spectra.regions import pick
@@ -96,7 +96,7 @@ def _densities(x: Float[Array, "x element"], at: Lanes, block: Block) -> Columns
         _add_alone(x, at, at.alone, block, P, dP)
     for c, table in zip(at.tabulated, at.tables, strict=True):
         D = jnp.stack([x[c + p] for p in parts])
-        f, slope = _single_sums(table, jnp.sum(D * D, axis=0), at.kT, block == "amplitudes")
+        f, slope = _single_sums(tuple(table), jnp.sum(D * D, axis=0), at.kT, block == "amplitudes")
         bent = f * jnp.eye(len(D))[:, :, None] + 2 * slope * D[:, None] * D[None]
         _add([c + p for p in parts], f * D, bent, P, dP)
     for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
@@ -138,7 +138,7 @@ def _add_alone(
     D_i, D_j = (jnp.stack([x[band::n] for band in side]) for side in zip(*bands, strict=True))
     first = alone.first[:, None]
     D = jnp.where(first > 0, D_i, D_j)
-    f, slope = (part[:, None] for part in _single_sums(alone, jnp.sum(D * D, axis=1), at.kT, block == "amplitudes"))
+    f, slope = (part[:, None] for part in _single_sums(alone.nodes, jnp.sum(D * D, axis=1), at.kT, block == "amplitudes"))
     f_D, bent = f * D, f[:, None] * jnp.eye(len(x) // n)[:, :, None] + 2 * (slope * D)[:, None] * D[:, :, None]
     for side, share in enumerate((first, 1 - first)):
         P_side, dP_side = share * f_D, share[:, None] * bent
@@ -150,7 +150,7 @@ def _add_alone(
 
 
 def _single_sums(
-    at: Alone | Table, D2: Float[Array, "*interval element"], kT: PerElement, with_slope: bool
+    at: tuple[Array, ...] | Later, D2: Float[Array, "*interval element"], kT: PerElement, with_slope: bool
 ) -> tuple[Float[Array, "*interval element"], Float[Array, "*interval element"]]:
     """Sums over k of f(E) = tanh(E / 2 k_B T) / 2E and df/d(E^2)."""
 
@@ -166,7 +166,7 @@ def _single_sums(
             return (f,)
         return f, barrier(((1 - t * t) * half * weight - 2 * f) * (0.25 * per_E * per_E))
 
-    f, *slope = over_nodes(of_k, (at.z, at.weight), (D2, kT))
+    f, *slope = over_nodes(of_k, at, (D2, kT))
     return f, slope[0] if with_slope else jnp.zeros_like(D2)
 
 

@@ -20,6 +20,7 @@ from jaxgap.equations.lattice_sums import kernels_on_lattices
 from jaxgap.equations.nodes import Places, bands_alone, lanes_at, places
 from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.hyperbolic import tanh_over
 from jaxgap.numerics.node_sums import over_nodes
 from jaxgap.numerics.small import symmetric_eigenvectors
@@ -82,7 +83,7 @@ def normal_matrix(sc: Superconductor, T: Float[Array, ""]) -> Float[Array, "chan
 
 def normal_places(systems: Superconductor) -> Places | None:
     """Where the nodes of `normal_matrices` lie; None of one system, which has its own."""
-    alone, n = len(systems.lam) == 1 and not systems.meshed, systems.lam.shape[-1]
+    alone, n = len(systems.lam) == 1 and not systems.meshed and not cut().registers, systems.lam.shape[-1]
     return None if alone else places(systems, jnp.zeros((len(systems.lam), n)))
 
 
@@ -99,7 +100,7 @@ def normal_matrices(
     K = [jnp.zeros_like(at.kT)] * n
     if at.alone is not None:
         bands = bands_alone(at.clusters)
-        (alone,) = over_nodes(lambda z, weight, kT: (susceptibility(z, kT) * weight,), at.alone[:2], (at.kT,))
+        (alone,) = over_nodes(lambda z, weight, kT: (susceptibility(z, kT) * weight,), at.alone.nodes, (at.kT,))
         for k, (i, j) in enumerate(bands):
             K[i] += at.alone.first[k] * alone[k]
             K[j] += (1 - at.alone.first[k]) * alone[k]
@@ -107,7 +108,7 @@ def normal_matrices(
         (alone,) = over_nodes(lambda z, weight, kT: (susceptibility(z, kT) * weight,), tuple(table), (at.kT,))
         K[c] += alone
     for cluster, pair in zip((c for c in at.clusters if len(c.bands) == 2), at.pairs, strict=True):
-        for channel, part in zip(cluster.channels, over_nodes(_of_pair, tuple(pair), (at.kT,)), strict=True):
+        for channel, part in zip(cluster.channels, over_nodes(_of_pair, pair, (at.kT,)), strict=True):
             K[channel] += part
     for cluster, group in zip((c for c in at.clusters if len(c.bands) > 2), at.groups, strict=True):
         for channel, part in zip(cluster.channels, linear_sums(group.z, group.at, group.pairs, at.kT), strict=True):

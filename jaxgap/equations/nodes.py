@@ -5,7 +5,8 @@ of the integrands (`jaxgap.spectra.pair.peaks`), and stay there: several evaluat
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import equinox as eqx
@@ -16,14 +17,19 @@ from jaxtyping import Array, Float, Inexact, Int
 
 from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Cluster, Superconductor
+from jaxgap.numerics.cutting import cut
+from jaxgap.numerics.node_sums import Later
 from jaxgap.numerics.programs import barrier
 from jaxgap.spectra.mesh import PRECISE, mesh_for
 from jaxgap.spectra.pair import peaks
 from jaxgap.spectra.quadrature import Rule
 from jaxgap.spectra.regions import (
+    Nodes,
+    NodesLater,
     broadened,
     integrand_peaks,
     lightest,
+    nodes_later,
     nodes_of_band,
     nodes_on_each,
     overlap_interval,
@@ -40,13 +46,13 @@ from jaxgap.units import thermal_energy
 __all__ = ["Alone", "Group", "Lanes", "Meshed", "Pair", "Places", "Table", "bands_alone", "lanes", "lanes_at", "places"]
 
 Small = TypeVar("Small")
+Laid = TypeVar("Laid", bound=tuple[Array, ...])
 
 
 class Alone(NamedTuple):
-    """Nodes where one band pairs alone."""
+    """Nodes where one band pairs alone: (zeta, weight) of each, [node, interval, element]."""
 
-    z: Float[Array, "node interval element"]
-    weight: Float[Array, "node interval element"]
+    nodes: tuple[Float[Array, "node interval element"], Float[Array, "node interval element"]] | Later
     first: Float[Array, "interval element"]
     """1 if it is the first of its cluster's bands that is alone there, 0 if it is the last."""
 
@@ -95,7 +101,7 @@ class Lanes(eqx.Module):
     """k_B T [meV]."""
     alone: Alone | None
     """None if all clusters have more than two bands, or none is in k space."""
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Pair | Later, ...]
     groups: tuple[Group, ...]
     tables: tuple[Table, ...]
     lattices: Meshed | None
@@ -146,15 +152,13 @@ def lanes_at(sc: Superconductor, on: Places, T: Float[Array, "element"], rule: R
         return _on_lattices(sc, on, T, rule)
     kT, all_ = barrier(thermal_energy(T)), [*([on.alone] if on.alone else []), *on.pairs]
     peaked = [(at.a, at.b, at.centre, broadened(at.width, at.mass, kT)) for at in all_]
-    nodes = nodes_on_each(sc, peaked, [*([rule.single] if on.alone else []), *[rule.overlap] * len(on.pairs)])
+    numbers = [*([rule.single] if on.alone else []), *[rule.overlap] * len(on.pairs)]
+    nodes: Sequence[Nodes | NodesLater] = (nodes_later if cut().registers else nodes_on_each)(sc, peaked, numbers)
     singles = None
     if on.first is not None:
         alone, *nodes = nodes
-        singles = Alone(_energies_alone(sc, alone.kappa, on.first), alone.weight, on.first)
-    together = []
-    for cluster, at in zip(pairs(sc), nodes, strict=True):
-        z1, z2 = (sc.bands[i].zeta(at.kappa) for i in cluster.bands)
-        together.append(Pair(z1, z2, at.weight))
+        singles = Alone(_laid(partial(_of_bands_alone, sc, on.first), alone), on.first)
+    together = [_laid(partial(_of_pair, sc, cluster), at) for cluster, at in zip(pairs(sc), nodes, strict=True)]
     groups = []
     for cluster, parts in zip(several(sc), on.groups, strict=True):
         found = nodes_on_parts(parts, kT, sc.decades * rule.several, sc.dimension)
@@ -197,6 +201,22 @@ def _small(sc: Superconductor) -> list[Cluster]:
 def bands_alone(clusters: Iterable[Cluster]) -> list[tuple[int, int]]:
     """The first and the last band of the cluster of every interval in which a band pairs alone."""
     return [(c.bands[0], c.bands[-1]) for c in clusters if len(c.bands) <= 2 for _ in c.bands]
+
+
+def _laid(of_bands: Callable[[Nodes], Laid], at: Nodes | NodesLater) -> Laid | Later:
+    """What is known of bands at nodes, now or where it is summed."""
+    return of_bands(at) if isinstance(at, Nodes) else Later(at.n, lambda u, weight: of_bands(at.at(u, weight)))
+
+
+def _of_pair(sc: Superconductor, cluster: Cluster, at: Nodes) -> Pair:
+    z1, z2 = (sc.bands[i].zeta(at.kappa) for i in cluster.bands)
+    return Pair(z1, z2, at.weight)
+
+
+def _of_bands_alone(
+    sc: Superconductor, first: Float[Array, "interval element"], at: Nodes
+) -> tuple[Float[Array, "node interval element"], Float[Array, "node interval element"]]:
+    return _energies_alone(sc, at.kappa, first), at.weight
 
 
 def _energies_alone(

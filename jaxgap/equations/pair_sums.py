@@ -36,8 +36,9 @@ from jaxgap.equations.group_sums import Block
 from jaxgap.equations.nodes import Pair
 from jaxgap.equations.pairing import pack, unpack
 from jaxgap.numerics.cutting import cut
-from jaxgap.numerics.node_sums import over_nodes
+from jaxgap.numerics.node_sums import Later, over_nodes
 from jaxgap.numerics.programs import barrier
+from jaxgap.numerics.scalars import Unscalar
 from jaxgap.spectra.pair import abs2, determinant, splitting
 
 __all__ = ["pair_densities"]
@@ -93,13 +94,17 @@ def _bent(x: Float[Array, "x element"], block: Block) -> Float[Array, "x x eleme
 
 
 def pair_densities(
-    pair: Pair, x: Float[Array, "x element"], kT: PerElement, block: Block
+    pair: Pair | Later, x: Float[Array, "x element"], kT: PerElement, block: Block
 ) -> tuple[Float[Array, "x element"], Float[Array, "x x *element"]]:
     """P and dP/dx of the three channels of two cross-paired bands where both are inside the shell."""
     n = len(x)
     half = _half_gradient(x)
-    stacked = n == 6 or (x.shape[-1] <= FEW and not cut().gpu)
-    sums = (_stacked_sums if stacked else _sums_of_real_pairs)(pair, x, half, kT, block)
+    if n == 6 or (x.shape[-1] <= FEW and not cut().gpu):
+        if isinstance(pair, Later):
+            raise Unscalar("sums at complex amplitudes")
+        sums = _stacked_sums(pair, x, half, kT, block)
+    else:
+        sums = _sums_of_real_pairs(pair, x, half, kT, block)
     slopes = jnp.array([2.0, 2.0, 4.0] * (n // 3))[:, None]
     A_x, Lambda_A, one, moment = slopes * x, barrier(sums.A), sums.per_q, jnp.stack([*sums.moments] * (n // 3))
     P = (Lambda_A * A_x + half.lead * moment + half.rest * one) / 2
@@ -137,7 +142,9 @@ class _Functions(NamedTuple):
     """Lambda_qq - Lambda_q / q."""
 
 
-def _sums_of_real_pairs(pair: Pair, x: Float[Array, "3 element"], half: HalfGradient, kT: PerElement, block: Block) -> _Sums:
+def _sums_of_real_pairs(
+    pair: Pair | Later, x: Float[Array, "3 element"], half: HalfGradient, kT: PerElement, block: Block
+) -> _Sums:
     """The sums at real amplitudes, each by itself: three stacked take three times as long for 256 systems on a CPU."""
     with_matrix = block == "amplitudes"
 
@@ -154,7 +161,7 @@ def _sums_of_real_pairs(pair: Pair, x: Float[Array, "3 element"], half: HalfGrad
             found += [Lambda.qq * (q_x[a] * q_x[b]) for a in range(3) for b in range(a, 3)]
         return tuple(f * weight for f in found)
 
-    A, per_q, *rest = over_nodes(of_k, tuple(pair), (kT, *x, *half.lead, *half.rest))
+    A, per_q, *rest = over_nodes(of_k, pair, (kT, *x, *half.lead, *half.rest))
     if not with_matrix:
         return _Sums(A, per_q, tuple(rest), A, x, x[None])  # the last three of no use
     upper = dict(zip([(a, b) for a in range(3) for b in range(a, 3)], rest[7:], strict=True))

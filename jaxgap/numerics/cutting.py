@@ -37,6 +37,9 @@ class Cut(NamedTuple):
     """Whether fewer elements than a block are filled up to one: a batch's size then changes no bit of a result."""
     gpu: bool
     """Whether launches and memory are what takes time, not arithmetic: arrays over nodes then are not kept, but found again."""
+    registers: bool = False
+    """Whether what is traced is for one element, to be run in registers (`jaxgap.numerics.registers`): nodes then are laid
+    where they are summed over."""
 
     def together(self, n: int) -> int:
         """Elements of a block of the short way, if there are n."""

@@ -8,15 +8,16 @@ cache. On a GPU such arrays would travel to memory and back at every operation t
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgap.numerics.cutting import cut
 
-__all__ = ["over_nodes"]
+__all__ = ["Later", "over_nodes"]
 
 ELEMENTS = 128
 """Of a block of threads, one each."""
@@ -31,8 +32,20 @@ Function: TypeAlias = Callable[..., tuple[Array, ...]]
 """Of nodes' numbers, then of elements', by operations on scalars only: no reductions, no indices, no stacks."""
 
 
-def over_nodes(function: Function, of_nodes: tuple[OfNode, ...], of_elements: tuple[OfElement, ...]) -> tuple[OfElement, ...]:
+class Later(NamedTuple):
+    """Nodes that are laid where they are summed over: n of Gauss' rule on each of some pieces."""
+
+    n: int
+    at: Callable[[Float[Array, ""], Float[Array, ""]], tuple[Float[Array, "piece *element"], ...]]
+    """A node's numbers on every piece, from a node and a weight of Gauss' rule on [-1, 1]."""
+
+
+def over_nodes(
+    function: Function, of_nodes: tuple[OfNode, ...] | Later, of_elements: tuple[OfElement, ...]
+) -> tuple[OfElement, ...]:
     """Sums over the nodes of all values of `function(*of_nodes, *of_elements)`."""
+    if isinstance(of_nodes, Later):
+        return _laid_one_by_one(function, of_nodes, of_elements)
     if not cut().gpu:
         return _summed(function, *of_nodes, *of_elements)
     n = len(of_nodes)
@@ -44,6 +57,18 @@ def over_nodes(function: Function, of_nodes: tuple[OfNode, ...], of_elements: tu
         *of_nodes, *of_elements, cuda=in_a_kernel, default=partial(_summed, function)
     )
     return found
+
+
+def _laid_one_by_one(function: Function, nodes: Later, of_elements: tuple[OfElement, ...]) -> tuple[OfElement, ...]:
+    def values(gauss: tuple[Float[Array, ""], Float[Array, ""]]) -> tuple[Array, ...]:
+        return _summed(function, *nodes.at(*gauss), *of_elements)
+
+    def add(sums: tuple[Array, ...], gauss: Any) -> tuple[tuple[Array, ...], None]:
+        return tuple(a + b for a, b in zip(sums, values(gauss), strict=True)), None
+
+    rule = tuple(jnp.asarray(part) for part in np.polynomial.legendre.leggauss(nodes.n))
+    none = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(lambda: values((rule[0][0], rule[1][0]))))
+    return jax.lax.scan(add, none, rule)[0]
 
 
 def _summed(function: Function, *arrays: Array) -> tuple[Array, ...]:

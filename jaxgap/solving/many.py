@@ -35,13 +35,13 @@ from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.characteristic import coefficients
 from jaxgap.numerics.checks import check, check_finite, is_concrete
-from jaxgap.numerics.cutting import Cut, cut
 from jaxgap.numerics.gathered import of_those_left
 from jaxgap.numerics.meshes import elementwise
 from jaxgap.numerics.newton import RESIDUAL_TOLERANCE, alike, newton, norm
 from jaxgap.numerics.precision import own_rules, require_float64
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.small import solved
+from jaxgap.solving.blocks import cut_for, each_by_itself, in_blocks
 from jaxgap.solving.core import solve_core, unless_nothing
 from jaxgap.solving.filling import filled
 from jaxgap.solving.finer import refines
@@ -54,10 +54,8 @@ from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.starts import starting_amplitudes
 from jaxgap.solving.walk import ROUGH, SIDE, Walk, arrived, begin, go_on, going
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
-from jaxgap.spectra.regions import tables
-from jaxgap.spectra.several_bands import several
 
-__all__ = ["Ways", "cut_for", "goes_the_long_way", "solve_many"]
+__all__ = ["Ways", "goes_the_long_way", "solve_many"]
 
 FEWER = 0.3
 """Share of the rule's nodes with which roots are looked for: it finds them to 1e-4."""
@@ -226,10 +224,10 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
             sc, T, x = block
             return finish(sc, T, _near(sc, T, x, rule))
 
-        return _in_blocks(from_start, (sc, T, x))
+        return in_blocks(from_start, (sc, T, x))
 
     if pattern is None:
-        path, normal, walk = _in_blocks(_from_T_c, (sc, T))
+        path, normal, walk = in_blocks(_from_T_c, (sc, T))
     else:
         path, walk = _from_zero(sc, T, pattern)
         normal = jnp.zeros(T.shape, bool)
@@ -245,26 +243,7 @@ def _short_way(sc: Superconductor, T: Any, x: Any, pattern: Float[Array, "band"]
         found = Approach(jnp.where(normal[:, None], 0.0, found.x), found.good & close & walk.there, walk.steps + found.steps)
         return finish(sc, T, found, normal=None if pattern is not None else normal)
 
-    return _in_blocks(end, (sc, T, path, normal, walk))
-
-
-def cut_for(systems: Superconductor) -> Cut:
-    """How work on such systems is cut."""
-    if refines(systems) or systems.is_retarded:
-        return cut().of_meshes()
-    return cut().of_heavy() if several(systems) or tables(systems) else cut()
-
-
-def _in_blocks(way: Any, batch: Any) -> Any:
-    """`way` of all elements, block by block; the last block is filled up with the last element."""
-    n = len(batch[1])
-    size = cut_for(batch[0]).together(n)
-    blocks = -(-n // size)
-    index = jnp.minimum(jnp.arange(blocks * size), n - 1)
-    padded = batch if n == blocks * size else jax.tree.map(lambda leaf: leaf[index], batch)
-    stacked = jax.tree.map(lambda leaf: leaf.reshape(blocks, size, *leaf.shape[1:]), padded)
-    found = jax.lax.map(way, stacked)
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:n], found)
+    return in_blocks(end, (sc, T, path, normal, walk))
 
 
 def _from_T_c(block: Any) -> tuple[Path, Any, Walk]:
@@ -281,7 +260,7 @@ def _from_T_c(block: Any) -> tuple[Path, Any, Walk]:
 
 def _from_zero(sc: Superconductor, T: Any, pattern: Float[Array, "band"]) -> tuple[Path, Walk]:
     """Where a named branch is looked for, at T = 0."""
-    starts = _in_blocks(lambda block: jax.vmap(partial(starting_amplitudes, pattern=pattern))(block[0])[:, :STARTS], (sc, T))
+    starts = in_blocks(lambda block: jax.vmap(partial(starting_amplitudes, pattern=pattern))(block[0])[:, :STARTS], (sc, T))
     path = jax.vmap(from_temperature)(jnp.zeros_like(T), T, starts, SHORTEST * T)
     return path, jax.vmap(partial(begin, care=ROUGH))(path)
 
@@ -290,15 +269,23 @@ def _followed(sc: Superconductor, path: Path, walk: Walk, pattern: Float[Array, 
     """All branches as far as they go, in stages after which those still on their way are gathered. One program for all."""
     rough, how, n = equations(_share(rule, FEWEST)), cut_for(sc), len(walk.lost)
 
-    def stage(k: Any, walk: Walk, size: int) -> Walk:
-        most = jnp.asarray(EVALUATIONS)[k]
-        way = jax.vmap(lambda sc, path, walk: go_on(rough, sc, path, walk, pattern, ROUGH, most))
-        return of_those_left(lambda block: way(*block), size, (sc, path, walk), walk, going(walk))
+    def follow(block: Any, most: Any) -> Walk:
+        return jax.vmap(lambda sc, path, walk: go_on(rough, sc, path, walk, pattern, ROUGH, most))(*block)
 
-    first = how.together(n) > how.of_the_left(n)
-    if first:
-        walk = stage(0, walk, how.together(n))
-    return jax.lax.fori_loop(int(first), len(EVALUATIONS), partial(stage, size=how.of_the_left(n)), walk)
+    def stage(k: Any, walk: Walk, size: int) -> Walk:
+        way = partial(follow, most=jnp.asarray(EVALUATIONS)[k])
+        return of_those_left(way, size, (sc, path, walk), walk, going(walk))
+
+    def in_stages(batch: Any) -> Walk:
+        walk, first = batch[2], how.together(n) > how.of_the_left(n)
+        if first:
+            walk = stage(0, walk, how.together(n))
+        return jax.lax.fori_loop(int(first), len(EVALUATIONS), partial(stage, size=how.of_the_left(n)), walk)
+
+    def followed(block: Any) -> Walk:
+        return follow(block, sum(EVALUATIONS))
+
+    return each_by_itself(followed, (sc, path, walk), in_stages)
 
 
 def _near(sc: Superconductor, T: Any, x: Float[Array, "element channel"], rule: Rule) -> Approach:

@@ -18,6 +18,7 @@ who follows it with all care.
 """
 
 from enum import IntEnum
+from functools import reduce
 from typing import NamedTuple, TypeVar
 
 import jax
@@ -409,13 +410,18 @@ def _looks_aside(w: Walk, v: Verdict) -> Walk:
 # === the next search
 
 
+def _start(path: Path, k: Int[Array, ""]) -> Float[Array, "channel"]:
+    """path.starts[k], in the open."""
+    return reduce(lambda row, i: jnp.where(k >= i, path.starts[i], row), range(1, len(path.starts)), path.starts[0])
+
+
 def _aimed(path: Path, pattern: Signs, w: Walk) -> Walk:
     """The walk with its step cut where it goes beyond the goal, and the next search begun."""
     began, rest = w.points.k > 0, path.T**2 - w.points.T**2
     w = w._replace(h=jnp.where(jnp.abs(w.h) < jnp.abs(rest), w.h, rest))
     T = barrier(_end_of_step(path, w))
     next_start = w.tried if w.memory is None else jnp.where(w.tried < len(path.starts), w.tried, w.memory.spare)
-    predicted = jnp.where(began, expected(path, w.points, T), path.starts[next_start])
+    predicted = jnp.where(began, expected(path, w.points, T), _start(path, next_start))
     here, guess = T, predicted
     if w.memory is not None:
         end, half = w.memory.end, jnp.sqrt((w.points.T**2 + T**2) / 2)

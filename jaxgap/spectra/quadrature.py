@@ -24,7 +24,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from jaxgap.numerics.programs import barrier
 
-__all__ = ["NARROWEST", "Rule", "DEFAULT_RULE", "Peaked", "Pieces", "laid_on", "longest_pieces", "panels", "pieces"]
+__all__ = ["NARROWEST", "Rule", "DEFAULT_RULE", "Peaked", "Pieces", "laid_on", "later_on", "longest_pieces", "panels", "pieces"]
 
 NARROWEST = 1e-12
 """Smallest width, as a share of the interval, to which peaks are resolved: below it positions are rounding."""
@@ -98,7 +98,17 @@ def laid_on(
     a: Float[Array, "*element"], b: Float[Array, "*element"], on: Pieces, n: int
 ) -> tuple[Float[Array, "node *element"], Float[Array, "node *element"]]:
     """n nodes and weights on every piece of [a, b]. Many intervals at once have their elements last."""
-    y, v = jax.lax.stop_gradient(barrier(_relative(*jax.lax.stop_gradient((a, b, on)), n)))
+    rule = (part.reshape(1, n, *(1 for _ in a.shape)) for part in np.polynomial.legendre.leggauss(n))
+    frozen = jax.lax.stop_gradient((a, b, Pieces(*(part[:, None] for part in on))))
+    y, v = jax.lax.stop_gradient(barrier(_relative(*frozen, *rule)))
+    return a + (b - a) * y.reshape(-1, *a.shape), (b - a) * v.reshape(-1, *a.shape)
+
+
+def later_on(
+    a: Float[Array, "*element"], b: Float[Array, "*element"], on: Pieces, u: Float[Array, ""], weight: Float[Array, ""]
+) -> tuple[Float[Array, "piece *element"], Float[Array, "piece *element"]]:
+    """One node and its weight on every piece of [a, b], from those of Gauss' rule."""
+    y, v = _relative(a, b, on, u, weight)
     return a + (b - a) * y, (b - a) * v
 
 
@@ -158,21 +168,23 @@ def _joined(parts: list[Float[Array, "..."]]) -> Float[Array, "..."]:
 
 
 def _relative(
-    a: Float[Array, "*element"], b: Float[Array, "*element"], on: Pieces, n: int
-) -> tuple[Float[Array, "node *element"], Float[Array, "node *element"]]:
+    a: Float[Array, "*element"],
+    b: Float[Array, "*element"],
+    on: Pieces,
+    u: Float[np.ndarray | Array, "*gauss"],
+    weight: Float[np.ndarray | Array, "*gauss"],
+) -> tuple[Float[Array, "piece *gauss_element"], Float[Array, "piece *gauss_element"]]:
     """Positions in [0, 1] and weights that sum to one."""
-    u, weight = (part.reshape(1, n, *(1 for _ in a.shape)) for part in np.polynomial.legendre.leggauss(n))
-    start, width, left, step = (part[:, None] for part in on)
+    start, width, left, step = on
     grow = barrier(jnp.exp(left + step * (0.5 * (u + 1))))  # else XLA makes a second exponential of 1 / grow
     decay = 1 / grow
     y = start + width * (grow - decay)
     v = (width * step) * (grow + decay) * (0.5 * weight)
     # An empty interval has equal pieces, so that all derivatives with respect to its ends are those of an integral.
-    count = len(on.start)
-    piece = np.arange(count).reshape(-1, *(1 for _ in u.shape[1:]))
+    count = len(start)
+    piece = np.arange(count).reshape(-1, *(1 for _ in start.shape[1:]))
     even_y, even_v = (piece + (u + 1) / 2) / count, weight / (2 * count)
-    y, v = jnp.where(b > a, jnp.clip(y, 0.0, 1.0), even_y), jnp.where(b > a, v, even_v)
-    return y.reshape(-1, *a.shape), v.reshape(-1, *a.shape)
+    return jnp.where(b > a, jnp.clip(y, 0.0, 1.0), even_y), jnp.where(b > a, v, even_v)
 
 
 Sorted = tuple[Float[Array, "root *element"], Float[Array, "root *element"]]

@@ -5,7 +5,7 @@ all three amplitudes, and what the partner's shell leaves of each, on either sid
 shells bands are normal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import NamedTuple
@@ -18,17 +18,19 @@ from jaxgap.model.band import Band, larger, smaller
 from jaxgap.model.superconductor import Cluster, Superconductor
 from jaxgap.spectra import pair as spectrum
 from jaxgap.spectra.pair import safe_sqrt
-from jaxgap.spectra.quadrature import Peaked, laid_on, panels, pieces
+from jaxgap.spectra.quadrature import Peaked, Pieces, laid_on, later_on, panels, pieces
 from jaxgap.units import thermal_energy
 
 __all__ = [
     "Nodes",
+    "NodesLater",
     "Interval",
     "amplitudes_at",
     "broadened",
     "energies_alone",
     "intervals_alone",
     "nodes_at_roots",
+    "nodes_later",
     "nodes_of_band",
     "nodes_of_intervals",
     "integrand_peaks",
@@ -139,10 +141,47 @@ def nodes_on_each(sc: Superconductor, intervals: list[Peaked], n: list[int]) -> 
     n = [sc.decades * m for m in n]
     if sc.dimension == 2:
         return [Nodes(*laid_on(*on[:2], cut, m)) for on, cut, m in zip(intervals, pieces(intervals), n, strict=True)]
-    root = [jnp.sqrt(centre + 1j * width) for _, _, centre, width in intervals]
-    on_root = [(safe_sqrt(a), safe_sqrt(b), r.real, r.imag) for (a, b, *_), r in zip(intervals, root, strict=True)]
-    laid = [laid_on(*on[:2], cut, m) for on, cut, m in zip(on_root, pieces(on_root), n, strict=True)]
-    return [Nodes(y**2, 2 * y**2 * weight) for y, weight in laid]  # dkappa rho = 2 y dy y
+    on_root = _on_root(intervals)
+    return [_of_root(*laid_on(*on[:2], cut, m)) for on, cut, m in zip(on_root, pieces(on_root), n, strict=True)]
+
+
+class NodesLater(NamedTuple):
+    """Nodes that are not laid yet."""
+
+    n: int
+    """On each piece."""
+    at: Callable[[Scalar, Scalar], Nodes]
+    """Those of every piece, from a node and a weight of Gauss' rule."""
+
+
+def nodes_later(sc: Superconductor, intervals: list[Peaked], n: list[int]) -> list[NodesLater]:
+    """`nodes_on_each`, to be laid where they are summed over."""
+
+    def later(interval: Peaked, on: Pieces, n: int) -> NodesLater:
+        def at(u: Scalar, weight: Scalar) -> Nodes:
+            y, v = later_on(*interval[:2], on, u, weight)
+            return Nodes(y, v) if sc.dimension == 2 else _of_root(y, v)
+
+        return NodesLater(sc.decades * n, at)
+
+    on = intervals if sc.dimension == 2 else _on_root(intervals)
+    return [later(*each) for each in zip(on, pieces(on), n, strict=True)]
+
+
+def _on_root(intervals: list[Peaked]) -> list[Peaked]:
+    """Of sqrt(kappa)."""
+    return [(safe_sqrt(a), safe_sqrt(b), *_root(centre, width)) for a, b, centre, width in intervals]
+
+
+def _root(x: Float[Array, "*root"], y: Float[Array, "*root"]) -> tuple[Float[Array, "*root"], Float[Array, "*root"]]:
+    """Real and imaginary part of sqrt(x + i y), y >= 0, without complex numbers."""
+    larger_part = jnp.sqrt((jnp.sqrt(x * x + y * y) + jnp.abs(x)) / 2)
+    other = y / jnp.where(larger_part > 0, 2 * larger_part, 1.0)
+    return jnp.where(x >= 0, larger_part, other), jnp.where(x >= 0, other, larger_part)
+
+
+def _of_root(y: Float[Array, "*node"], weight: Float[Array, "*node"]) -> Nodes:
+    return Nodes(y**2, 2 * y**2 * weight)  # dkappa rho = 2 y dy y
 
 
 def nodes_of_band(

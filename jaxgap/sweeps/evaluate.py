@@ -29,10 +29,11 @@ from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.programs import KNOWN, counted
 from jaxgap.observables.quantities import DELTA
 from jaxgap.observables.quantity import Quantity
+from jaxgap.solving.blocks import cut_for
 from jaxgap.solving.filling import refilled
 from jaxgap.solving.finer import escalation
 from jaxgap.solving.labels import Label
-from jaxgap.solving.many import Ways, cut_for, goes_the_long_way, solve_many
+from jaxgap.solving.many import Ways, goes_the_long_way, solve_many
 from jaxgap.solving.retarded import solve_retarded
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule

@@ -13,7 +13,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check
 from jaxgap.numerics.cutting import cut
 from jaxgap.numerics.precision import require_float64
-from jaxgap.solving.many import cut_for
+from jaxgap.solving.blocks import cut_for
 from jaxgap.sweeps.configuration import about_sweep, configuration, digest
 from jaxgap.sweeps.extras import require
 from jaxgap.sweeps.grid import Blocks, Points, points

@@ -9,8 +9,8 @@ from jaxgap.equations.groups import coupled_groups
 from jaxgap.model.superconductor import check_known_mu
 from jaxgap.numerics.checks import check
 from jaxgap.observables.quantity import Quantity
+from jaxgap.solving.blocks import cut_for
 from jaxgap.solving.labels import sign_pattern
-from jaxgap.solving.many import cut_for
 from jaxgap.solving.one import amplitudes
 from jaxgap.states.many import Found, ground_states, search
 from jaxgap.states.search import Places
