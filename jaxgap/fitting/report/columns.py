@@ -14,9 +14,10 @@ class Table(RichTable):
     def __init__(self, title: str | None = None) -> None:
         super().__init__(title=title, title_justify="left")
 
-    def add_column(self, header: Any = "", **about: Any) -> None:
+    def add_column(self, *arguments: Any, **about: Any) -> None:
         """As rich has it; what is on the right is a number, until a cell has words."""
-        super().add_column(header, **({"overflow": "fold", "no_wrap": about.get("justify") == "right"} | about))
+        options: dict[str, Any] = {"overflow": "fold", "no_wrap": about.get("justify") == "right"} | about
+        super().add_column(*arguments, **options)
 
     def add_row(self, *cells: Any, **about: Any) -> None:
         """As rich has it."""
