@@ -5,10 +5,8 @@ Public names are listed in one place, the block for type checkers in `jaxgap/__i
 `jaxgap`, too (`jaxgap.solve`); those stay what one gets from the package.
 """
 
-import ast
 import sys
 import warnings
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -151,18 +149,16 @@ def keep_old_names() -> None:
         sys.modules.setdefault(name, _Moved(name))
 
 
-@cache
-def _places() -> dict[str, tuple[str, str]]:
-    """Public name -> (module, its name there), as the list imports them."""
-    tree = ast.parse(LIST.read_text(encoding="utf-8"))
-    (block,) = (node for node in tree.body if isinstance(node, ast.If))
-    imports = (node for node in block.body if isinstance(node, ast.ImportFrom))
-    return {one.asname or one.name: (node.module or "", one.name) for node in imports for one in node.names}
+def _listed() -> dict[str, tuple[str, str]]:
+    """Public name -> (module, its name there)."""
+    from jaxgap.numerics.listed import places  # not at the top: this module lies below every room
+
+    return places(LIST)
 
 
 def names() -> list[str]:
     """All public names."""
-    return list(_places())
+    return list(_listed())
 
 
 def attribute(name: str) -> Any:
@@ -171,8 +167,8 @@ def attribute(name: str) -> Any:
     Raises:
         AttributeError: if there is no such thing.
     """
-    if name in _places():
-        module, own = _places()[name]
+    if name in _listed():
+        module, own = _listed()[name]
         return import_module(f"jaxgap.{own}") if module == "jaxgap" else getattr(import_module(module), own)
     if name in MOVED:
         return moved(name)

@@ -1,4 +1,7 @@
-"""What every picture starts from: axes, colours, curves that show stability, and the data beside a picture.
+r"""What every picture starts from: axes, colours, curves that show stability, and the data beside a picture.
+
+.. math:: M v = m v, \quad M = \frac{\partial r}{\partial \Delta}: \qquad
+          \text{solid where no } \mathrm{Re} \, m < 0, \text{ dashed where there is one}
 
 The pictures themselves live where their subject does: of systems and solutions in `plotting`, of experiments in `observables`,
 of fits and sweeps in `fitting` and `sweeps`. All of them take `ax=None`, draw, and return the axes; units are on the labels.
@@ -48,7 +51,22 @@ def axis_label(name: str) -> str:
 def draw_curve(
     ax: Axes, x: Reals, y: Reals, stable: Bool[Array | np.ndarray, "point"], label: str | None = None, **style: Any
 ) -> None:
-    """A curve that is solid where `stable` and dashed elsewhere; the pieces share their end points."""
+    """A curve that is solid where `stable` and dashed elsewhere; the pieces share their end points.
+
+    Args:
+        ax: axes to draw on.
+        x, y: places of the points, in order.
+        stable: of every point, whether the state there is stable.
+        label: for the legend.
+        style: what `Axes.plot` takes.
+
+    Example:
+        >>> import matplotlib.pyplot as plt
+        >>> _, ax = plt.subplots()
+        >>> jg.plotting.draw_curve(ax, [1.0, 2.0, 3.0], [7.0, 6.0, 4.0], np.array([True, True, False]), label="s++")
+        >>> [line.get_linestyle() for line in ax.lines]
+        ['-', '--']
+    """
     x, y, good = (np.asarray(part) for part in (x, y, stable))
     joined = good[:-1] & good[1:]
     solid = np.concatenate([joined, [False]]) | np.concatenate([[False], joined])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -25,7 +26,7 @@ PAGES = Path(__file__).parents[1] / "docs" / "reference" / "api"
 BLOCK = re.compile(r"^```\{api\} ([\w.]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FEW = 3
 """Parameters from which on they have to be explained."""
-LACKING = {"Args:": 35, ">>>": 68, ".. math::": 29}
+LACKING = {"Args:": 0, ">>>": 4, ".. math::": 0}
 """How many functions lack it. Lower the number when you give it to one; at 0 the rule has no exceptions."""
 
 
@@ -56,11 +57,13 @@ def test_no_function_more_lacks_it(mark):
 
 
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
-def test_the_example_runs_and_gives_what_it_says(name):
+def test_the_example_runs_and_gives_what_it_says(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # What an example writes.
     names = {"jg": jaxgap, "jax": jax, "jnp": jnp, "np": np}
     text = inspect.cleandoc(FUNCTIONS[name].__doc__)
     example = doctest.DocTestParser().get_doctest(text, names, name, None, 0)
     said = []
     failed, tried = doctest.DocTestRunner(verbose=False).run(example, out=said.append)
+    plt.close("all")
     assert tried > 0
     assert not failed, "".join(said)

@@ -7,7 +7,6 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from jaxgap.commands.records import BesideRecord, CheckRecord
 from jaxgap.commands.terminal import JsonOption, console, waiting
@@ -15,6 +14,7 @@ from jaxgap.fitting.at_start import AtStart, Beside, at_start, plot_at_start
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.loading import load_fit
+from jaxgap.fitting.report.columns import Table
 from jaxgap.model.files import write_picture
 from jaxgap.model.records import print_json
 
@@ -91,10 +91,10 @@ def _tell(found: AtStart) -> None:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=escape(title))
     for name in columns:
         left = name in ("parameter", "sets", "datum")
-        table.add_column(name, justify="left" if left else "right", overflow="fold")
+        table.add_column(name, justify="left" if left else "right")
     return table
 
 

@@ -9,7 +9,6 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from jaxgap.commands.records import ColumnRecord, DataRecord
 from jaxgap.commands.terminal import JsonOption, console
@@ -20,6 +19,7 @@ from jaxgap.fitting.reading.encodings import read_any_text
 from jaxgap.fitting.reading.kinds import CURVES, axis_of
 from jaxgap.fitting.reading.look import Look, look
 from jaxgap.fitting.reading.units import is_arbitrary
+from jaxgap.fitting.report.columns import Table
 from jaxgap.fitting.table import Cells, read_table
 from jaxgap.model.config import validated
 from jaxgap.model.files import write_picture
@@ -214,7 +214,7 @@ def _tell(found: Look, file: Path, path: Path | None) -> None:
 
 
 def _columns(found: Look) -> Table:
-    table = Table(title="columns of the file", title_justify="left")
+    table = Table(title="columns of the file")
     for title in ("number", "name", "unit", "read as"):
         table.add_column(title, justify="right" if title == "number" else "left")
     roles = {} if found.found is None else {k: role for role, k in found.found.roles.items()}
@@ -224,7 +224,7 @@ def _columns(found: Look) -> Table:
 
 
 def _read_as(found: Look) -> Table:
-    table = Table(title="what was read", title_justify="left")
+    table = Table(title="what was read")
     for title in ("", "unit", "range", "different values"):
         table.add_column(title, justify="right" if title == "different values" else "left")
     units = _units(found)

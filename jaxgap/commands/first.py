@@ -1,5 +1,5 @@
-"""What the command `jaxgap` answers before JAX is imported: itself without anything, --help, --version,
-and the names of commands that a shell completes."""
+"""What the command `jaxgap` answers before JAX is imported: itself without anything, --help, --version, the --help of a
+command, and the names of commands that a shell completes."""
 
 import os
 import sys
@@ -12,7 +12,8 @@ ALONE: tuple[list[str], ...] = ([], ["-h"], ["--help"], ["--version"])
 
 
 def _is_asked() -> bool:
-    return bool(sys.argv) and sys.argv[1:] in ALONE and _is_command()
+    alone = sys.argv[1:] in ALONE or (sys.argv[2:] in ALONE[1:3] and not sys.argv[1].startswith("-"))
+    return bool(sys.argv) and alone and _is_command()
 
 
 def _is_command() -> bool:

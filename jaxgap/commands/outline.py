@@ -10,9 +10,13 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
+from jaxgap.commands.helps import told
 from jaxgap.numerics.provenance import VERSION
 
-__all__ = ["COMMANDS", "SYSTEM_NAMES", "app"]
+__all__ = ["ASKED", "COMMANDS", "SYSTEM_NAMES", "app"]
+
+ASKED: tuple[list[str], ...] = (["-h"], ["--help"])
+"""What stands after a command of which only the help is wanted."""
 
 
 class Place(NamedTuple):
@@ -76,7 +80,8 @@ class _Commands(Mapping[str, Any]):
             place = COMMANDS[name]
             group = getattr(import_module(f"jaxgap.commands.{place.module}"), place.group)
             command = typer.main.get_group(group).commands[name]
-            command.rich_markup_mode = None  # type: ignore[attr-defined]  # [meV] is a unit, and no style.
+            for one in (command, *getattr(command, "commands", {}).values()):
+                one.rich_markup_mode = None  # [meV] is a unit, and no style.
             self.taken[name] = command
         return self.taken[name]
 
@@ -107,6 +112,12 @@ class _Lazy(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """A command that is only asked what it does is not imported."""
+        if args[1:] in ASKED and args[0] in COMMANDS:
+            return args[0], told(args[0]), args[1:]
+        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """What a shell is told on TAB: of the commands their names and lines, without importing them."""

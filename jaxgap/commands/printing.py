@@ -2,11 +2,11 @@
 
 import numpy as np
 from rich.markup import escape
-from rich.table import Table
 
 from jaxgap.commands.records import DiagramRecord, GapRow
 from jaxgap.commands.terminal import console
 from jaxgap.continuation.transition import Transition, TransitionKind
+from jaxgap.fitting.report.columns import Table
 from jaxgap.model.eliashberg import EliashbergFunction, moments
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
@@ -134,7 +134,7 @@ def print_retarded(sc: RetardedSuperconductor, T_c: float, derivatives: dict[str
 
 
 def _print_derivatives(sc: Superconductor, derivatives: dict[str, float]) -> None:
-    table = Table(title="what it depends on", title_justify="left")
+    table = Table(title="what it depends on")
     table.add_column("leaf")
     table.add_column("value", justify="right")
     table.add_column("dT_c/dleaf [K per unit]", justify="right")
@@ -173,7 +173,7 @@ def oscillatory_sentence(T_c: float, oscillatory: float) -> str:
 def print_gaps(sc: Superconductor, rows: list[GapRow]) -> None:
     bands = sc.band_names if sc.beyond else ()
     also = ", and at the bands' Fermi momenta" if bands else ""
-    table = Table(title=f"excitation gaps (meV): minima of the quasiparticle branches{also}", title_justify="left")
+    table = Table(title=f"excitation gaps (meV): minima of the quasiparticle branches{also}")
     for column in ("T [K]", "state"):
         table.add_column(escape(column), justify="right")
     for name in branch_names(sc):
@@ -192,7 +192,7 @@ def print_diagram(found: PhaseDiagram, record: DiagramRecord) -> None:
     """Shares of points, and how far every line reaches."""
     words = [f"{share:.1%} {name.replace('_', ' ')}" for name, share in record.shares_of_points.items()]
     console.print(f"{found.ground.size} points: {', '.join(words)}.")
-    table = Table(title="lines, each point located by its own equations", title_justify="left")
+    table = Table(title="lines, each point located by its own equations")
     for column in ("line", "points", found.x_name, found.y_name):
         table.add_column(escape(column))
     for kind, line in record.lines.items():

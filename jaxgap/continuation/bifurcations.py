@@ -1,8 +1,17 @@
 r"""Where branches end, branch off and change places: each is the root of its own equations, and so differentiable.
 
+.. math::
+    \text{fold:} \quad & r = 0, \; M v = 0, \; v_0 \cdot v = 1 \\
+    \text{pitchfork (phases):} \quad & r = 0, \; (B + \hat\Delta \hat\Delta^T) w = 0, \; w_0 \cdot w = 1 \\
+    \text{gapless:} \quad & r = 0, \; \min_k E_-(k) = 0 \\
+    \text{crossing:} \quad & r(\Delta) = 0, \; r(\Delta') = 0, \; F(\Delta) = F(\Delta')
+
+with the gap equations r, M = dr/dDelta and its phase block B; `jaxgap.continuation.residuals` has them, and those of branch
+points and of ends in the normal state.
+
 At a fold (a spinodal) two real solutions meet; at a pitchfork of phases a pair of conjugate complex solutions leaves a real
-one; where free energies are equal the ground state changes by a first-order transition. Their equations are in
-`jaxgap.continuation.residuals`. The p of each is `at_root` of them: a derivative of "the temperature at which s+- ends" is one
+one; where free energies are equal the ground state changes by a first-order transition. The p of
+each is `at_root` of them: a derivative of "the temperature at which s+- ends" is one
 `jax.grad` away.
 """
 
@@ -137,7 +146,21 @@ def _fold_position_jvp(primals: tuple[PyTree, ...], tangents: tuple[PyTree, ...]
 
 @program
 def locate_fold(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
-    """The fold near the real amplitudes `Delta` [meV] at p."""
+    """The fold near the real amplitudes `Delta` [meV] at p.
+
+    Args:
+        path: the path, as `jaxgap.path` makes it.
+        Delta: amplitudes near the fold [meV], one per channel.
+        p: place on the path near it.
+
+    Example:
+        >>> coupling = jg.path(jg.materials.two_band(), 4.2, {"lambda_33": (0.1, 0.3)})
+        >>> Delta = jg.solve(jg.materials.two_band(), 4.2).Delta.real
+        >>> branch = jg.follow_path(coupling, Delta)
+        >>> event = branch.events[1]
+        >>> round(float(jg.locate_fold(coupling, event.Delta, event.p).value()), 6)
+        0.21716
+    """
     frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
     v_0 = null_vector(gap_equations_and_matrix(frozen, Delta, p)[1])
     return _located(BifurcationKind.FOLD, residuals.fold, path, jnp.concatenate([Delta, v_0, p[None]]), v_0, len(Delta))
@@ -145,7 +168,21 @@ def locate_fold(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""])
 
 @program
 def locate_pitchfork(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
-    """The point near the real amplitudes `Delta` [meV] at p where a pair of complex solutions leaves."""
+    """The point near the real amplitudes `Delta` [meV] at p where a pair of complex solutions leaves.
+
+    Args:
+        path: the path, as `jaxgap.path` makes it.
+        Delta: amplitudes near the pitchfork [meV], one per channel.
+        p: place on the path near it.
+
+    Example:
+        >>> coupling = jg.path(jg.materials.two_band(), 4.2, {"lambda_33": (0.1, 0.3)})
+        >>> Delta = jg.solve(jg.materials.two_band(), 4.2).Delta.real
+        >>> branch = jg.follow_path(coupling, Delta)
+        >>> event = branch.events[0]
+        >>> round(float(jg.locate_pitchfork(coupling, event.Delta, event.p).value()), 6)
+        0.202521
+    """
     frozen, Delta, p = jax.lax.stop_gradient((path, Delta, p))
     sc, T = frozen.at(p)
     w_0 = null_vector(deflated_phase_block(sc, Delta, T))
@@ -183,6 +220,21 @@ def locate_crossing(
     `other` may be zero: the crossing with the normal state, a first-order transition out of superconductivity. With complex
     amplitudes (both arrays then) one of them or both break time reversal. Not converged if g is not symmetric: then there are
     no free energies.
+
+    Args:
+        path: the path, as `jaxgap.path` makes it.
+        Delta: amplitudes of one branch near the crossing [meV].
+        other: those of the other branch there [meV].
+        p: place on the path near it.
+
+    Example:
+        >>> coupling = jg.path(jg.materials.two_band(), 4.2, {"lambda_33": (0.1, 0.3)})
+        >>> Delta = jg.solve(jg.materials.two_band(), 4.2).Delta.real
+        >>> branch = jg.follow_path(coupling, Delta)
+        >>> first, *_, last = map(jnp.asarray, branch.at(0.5))
+        >>> event = jg.locate_crossing(coupling, first, last, jnp.asarray(0.5))
+        >>> bool(event.converged), round(float(event.value()), 6)
+        (True, 0.202509)
     """
     Delta, other, p = jax.lax.stop_gradient((Delta, other, p))
     states = jnp.concatenate([pack(Delta), pack(other)])
@@ -196,7 +248,21 @@ def locate_crossing(
 
 @program
 def locate_gapless(path: Path, Delta: Float[Array, "channel"], p: Float[Array, ""]) -> Bifurcation:
-    """The gapless state near the real amplitudes `Delta` [meV] at p: `gapless_excess_of` is zero."""
+    """The gapless state near the real amplitudes `Delta` [meV] at p: `gapless_excess_of` is zero.
+
+    Args:
+        path: the path, as `jaxgap.path` makes it.
+        Delta: amplitudes near the gapless state [meV], one per channel.
+        p: place on the path near it.
+
+    Example:
+        >>> coupling = jg.path(jg.materials.two_band(), 4.2, {"lambda_33": (0.1, 0.3)})
+        >>> Delta = jg.solve(jg.materials.two_band(), 4.2).Delta.real
+        >>> branch = jg.follow_path(coupling, Delta)
+        >>> event = branch.events[2]
+        >>> round(float(jg.locate_gapless(coupling, event.Delta, event.p).value()), 6)
+        0.203034
+    """
     Delta, p = jax.lax.stop_gradient((Delta, p))
     return _located(BifurcationKind.GAPLESS, residuals.gapless, path, jnp.append(Delta, p), None, len(Delta))
 

@@ -1,4 +1,8 @@
-"""Branches of solutions along a path through parameter space, through folds, each with a number.
+r"""Branches of solutions along a path through parameter space, through folds, each with a number.
+
+.. math:: r(\Delta(s); \theta(p(s))) = 0, \qquad r = \Delta - \lambda P(\Delta) / N
+
+with the arclength s: where p turns back, the branch goes on.
 
 All solutions are searched for at several points of the path, and each is followed both ways (`jaxgap.continuation.arclength`).
 The branches that leave at pitchforks and branch points are followed too.
@@ -127,8 +131,21 @@ def _gaps(path: Path, p: Float[Array, "point"], Delta: Inexact[Array, "point cha
 def follow_path(path: Path, Delta: Numbers, p: float = 0.0, number: int = 0) -> Branch:
     """The branch through the solution `Delta` [meV] at p, followed in both directions.
 
+    Args:
+        path: the path, as `jaxgap.path` makes it.
+        Delta: amplitudes of a solution at p, or near one [meV].
+        p: place on the path, 0 to 1.
+        number: the branch's identity, `Branch.number`.
+
     Raises:
         NotConvergedError: if there is no solution near `Delta` at p.
+
+    Example:
+        >>> coupling = jg.path(jg.materials.two_band(), 4.2, {"lambda_33": (0.1, 0.3)})
+        >>> Delta = jg.solve(jg.materials.two_band(), 4.2).Delta.real
+        >>> branch = jg.follow_path(coupling, Delta)
+        >>> [event.kind.name.lower() for event in branch.events]
+        ['pitchfork', 'fold', 'gapless', 'fold', 'pitchfork']
     """
     p = float(p)
     check(0.0 <= p <= 1.0, "p", "be between 0 and 1", p)

@@ -108,6 +108,14 @@ def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> Branch
         sc: the system.
         branch: "s++", "s+-", or one sign per band such as "++-".
         throw: raise `NotConvergedError` if the branch does not exist at T = 0 (under tracing: `EndKind.MISSING`).
+
+    Example:
+        >>> bands = {"a": {"mu": 50.0}, "b": {"mu": 62.0}}
+        >>> lam = [[0.45, -0.02, 0.06], [-0.02, 0.42, 0.06], [0.06, 0.06, 0.24]]
+        >>> sc = jg.superconductor(bands=bands, cross=["a:b"], lam=lam, Omega=40.0)
+        >>> end = jg.branch_end(sc, "s+-")
+        >>> jg.continuation.ends.EndKind(int(end.kind)).name, round(float(end.T), 3)
+        ('FOLD', 37.332)
     """
     end = _branch_end(sc, sign_pattern(branch, sc.signed))
     if throw and is_concrete(end) and int(end.kind) == EndKind.MISSING:

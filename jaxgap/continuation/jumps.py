@@ -47,6 +47,13 @@ def jump_temperature(sc: Superconductor, branch: str, to: str = NORMAL) -> Float
         InputError: if the system has no free energy.
         NotConvergedError: if one of the branches does not exist at T = 0, or their free energies do not cross (under tracing:
             NaN).
+
+    Example:
+        >>> bands = {"a": {"mu": 50.0}, "b": {"mu": 62.0}}
+        >>> lam = [[0.45, -0.02, 0.06], [-0.02, 0.42, 0.06], [0.06, 0.06, 0.24]]
+        >>> sc = jg.superconductor(bands=bands, cross=["a:b"], lam=lam, Omega=40.0)
+        >>> round(float(jg.jump_temperature(sc, "s+-", "s++")), 3)
+        29.965
     """
     patterns = (sign_pattern(branch, sc.signed), state_pattern(to, sc.signed))
     symmetric = sc.has_free_energy

@@ -1,4 +1,9 @@
-"""Paths through parameter space, by what changes along them."""
+r"""Paths through parameter space, by what changes along them.
+
+.. math:: \theta(p) = (1 - p) \, \theta_0 + p \, \theta_1, \qquad 0 \le p \le 1
+
+with theta all leaves of the system and T.
+"""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,10 @@
-"""Which branch the data belong to: the one that was asked for, the ground state, or whichever fits best, with all others named.
+r"""Which branch the data belong to: the one that was asked for, the ground state, or whichever fits best, with all others
+named.
+
+.. math:: \hat\theta = \arg\min_\theta \chi^2(\theta), \qquad
+          \chi^2(\theta) = \sum_d \left( \frac{y_d(\theta) - y_d}{\sigma_d} \right)^2
+
+with y_d of the solution on that branch (`jaxgap.fitting.objective`).
 
 `system.branch = "any"` fits every pattern of relative signs of the bands in turn and keeps the one of lowest chi^2.
 `"ground_state"` keeps the lowest among those that are, at the optimum, the ground state at every temperature of the data
@@ -23,6 +29,12 @@ __all__ = ["fit"]
 
 def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress: Progress = lambda *_: None) -> FitResult:
     """Fit the parameters of `config` to the rows of `data` that count (`load_fit` reads all three from a folder).
+
+    Args:
+        config: what fit.toml says.
+        sc: the system that the fit starts from.
+        data: the rows; those with `use` "fit" count.
+        progress: called as progress(stage, step, steps, chi2) while it goes on.
 
     Raises:
         NotConvergedError: if no start ends at a solution on the asked-for branch.

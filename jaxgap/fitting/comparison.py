@@ -22,7 +22,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import chi2 as chi2_distribution
 
 from jaxgap.fitting.choice import fit
 from jaxgap.fitting.config import FULL, SMW, FitConfig, ModelConfig
@@ -81,6 +80,8 @@ class Comparison(NamedTuple):
     def p_value(self, name: str) -> float:
         """Probability that chi^2 falls by as much as it does if the held model `name` is right and the rest is freedom only;
         NaN without the full model."""
+        from scipy.stats import chi2 as chi2_distribution  # here: it takes half a second to import
+
         if FULL not in self.fits:
             return float("nan")
         hold, bounds = self.full.config.models[name].hold, self.full.config.parameters
@@ -92,6 +93,8 @@ class Comparison(NamedTuple):
     def tension(self) -> "Tension | None":
         """How badly the techniques disagree; None if fewer than two were fitted alone, or if they share data, or a fit is
         missing."""
+        from scipy.stats import chi2 as chi2_distribution  # here: it takes half a second to import
+
         if FULL not in self.fits:
             return None
         rows = [datum.line for fit in self.parts.values() for datum in fit.fitted]
@@ -241,6 +244,12 @@ def compare(
     """Fit the model of `config` and all of `config.models` to the data; `progress` has the model's name first.
 
     A fit that does not converge is told in `Comparison.failed`, and the others go on.
+
+    Args:
+        config: what fit.toml says, with its [models].
+        sc: the system that the fits start from.
+        data: the rows; those with `use` "fit" count.
+        progress: called as progress(model, stage, step, steps, chi2).
 
     Raises:
         InputError: if there are no models to compare with, or one names an unknown technique.

@@ -1,5 +1,7 @@
-"""Measured numbers: each with its temperature, its error and where it comes from; one row of a data.csv, or one point of a
+r"""Measured numbers: each with its temperature, its error and where it comes from; one row of a data.csv, or one point of a
 curve (`jaxgap.fitting.sources`).
+
+.. math:: y_d = y_d(\theta; T_d) + \sigma_d \, n_d, \qquad n_d \sim \mathcal{N}(0, 1)
 
 A data.csv has one row for each.
 
@@ -157,8 +159,22 @@ def axis_unit(kind: str) -> str:
 
 
 def read_data(path: str | Path, sc: Superconductor, samples: Sequence[str] = (), entry: int = 0) -> tuple[Datum, ...]:
-    """Rows of a data.csv, checked against the system and the names of the samples; every complaint names the file and the
-    line."""
+    r"""Rows of a data.csv, checked against the system and the names of the samples; every complaint names the file and the
+    line.
+
+    Args:
+        path: the data.csv.
+        sc: the system, whose bands and branches the rows name.
+        samples: names of the samples of fit.toml; none: there is one, without a name.
+        entry: which [[data]] entry of fit.toml the file is, from 0.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rows = ["quantity,T_K,value,error", "branch_minimum[alpha:beta lower],10,6.0,0.2", "T_c,,38.0,1.0"]
+        >>> _ = Path("data.csv").write_text("\n".join(rows))
+        >>> [(one.quantity, one.T, one.value, one.error) for one in jg.fitting.read_data("data.csv", jg.materials.ba122())]
+        [('branch_minimum[alpha:beta lower]', 10.0, 6.0, 0.2), ('T_c', None, 38.0, 1.0)]
+    """
     path = Path(path)
     rows = read_table(path, COLUMNS, OPTIONAL, NUMBERS)
     if samples and rows and "sample" not in rows[0].values:

@@ -56,6 +56,12 @@ def next_measurement(
     Raises:
         InputError: for an unknown parameter or an error that is not positive.
         NotConvergedError: if the branch is not found again at one of the temperatures.
+
+    Example:
+        >>> result = jg.fitting.load_result(jg.fitting.example("ba0.6k0.4fe2as2"))
+        >>> best = jg.fitting.next_measurement(result, "lambda_13")[0]
+        >>> best.quantity, round(best.T, 1), round(best.uncertainty, 4)
+        ('branch_minimum[alpha:beta lower]', 34.3, 0.0015)
     """
     check_static(result.samples[0].superconductor, "result")
     names = list(result.config.parameters)

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import log_expit, logsumexp
-from scipy.stats import multivariate_t
 
 from jaxgap.fitting.density import Density
 from jaxgap.fitting.sampler import Draws, evaluated_at
@@ -127,6 +126,8 @@ def _bridged(modes: list[Chains], m: int, kept: np.ndarray, rng: np.random.Gener
 
 
 def _student(u: np.ndarray) -> Any:
+    from scipy.stats import multivariate_t  # here: it takes half a second to import
+
     covariance = np.atleast_2d(np.cov(u.T))
     return multivariate_t(u.mean(axis=0), covariance * (FREEDOM - 2) / FREEDOM, df=FREEDOM)
 

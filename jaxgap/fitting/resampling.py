@@ -121,6 +121,12 @@ def bootstrap(
     Raises:
         InputError: for less than ten sets, or if what is kept is damaged or another run's.
         NotConvergedError: if the fit did not converge, or less than half of the sets can be fitted.
+
+    Example:
+        >>> result = jg.fitting.load_result(jg.fitting.example("ba0.6k0.4fe2as2"))
+        >>> drawn = jg.fitting.bootstrap(result, sets=10)
+        >>> [(one.name, round(one.sd, 2 if one.unit else 4)) for one in drawn.summary]
+        [('lambda_13', 0.0047), ('Omega', 0.56)]
     """
     require_float64()
     check_sets(sets, seed)

@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
-from scipy.stats import qmc
 
 from jaxgap.equations.gauge import search_root, vanishing
 from jaxgap.fitting.config import FitConfig
@@ -79,6 +78,8 @@ def starts(p: Problem, config: FitConfig) -> Starts:
 
 def spread(p: Problem, n: int, seed: int) -> np.ndarray:
     """[start, parameter]: n points that fill the space between the bounds."""
+    from scipy.stats import qmc  # here: it takes half a second to import
+
     lower, upper = np.asarray(p.lower), np.asarray(p.upper)
     share = qmc.Halton(len(p.names), seed=seed).random(n)
     theta: np.ndarray = lower + (upper - lower) * np.clip(share, INSIDE, 1 - INSIDE)

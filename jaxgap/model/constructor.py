@@ -1,4 +1,8 @@
-"""`superconductor`: numbers as a user has them become a `BandSuperconductor`, here converted and checked, and nowhere else."""
+r"""`superconductor`: numbers as a user has them become a `BandSuperconductor`, here converted and checked, and nowhere else.
+
+.. math:: \Delta_c = \sum_{c'} \lambda_{cc'} \, P_{c'} / N_{c'}, \qquad \lambda_{cc'} = g_{cc'} N_{c'}, \qquad
+          \zeta_i(k) = \frac{\hbar^2 k^2}{2 m_i} - \mu_i \;\text{(parabolic)}
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

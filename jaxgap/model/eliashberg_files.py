@@ -1,4 +1,6 @@
-"""alpha^2F(omega) from text files as programs write them: a table, with words before and after it.
+r"""alpha^2F(omega) from text files as programs write them: a table, with words before and after it.
+
+.. math:: \lambda = 2 \int \frac{\alpha^2F(\omega)}{\omega} \, d\omega
 
 EPW (`prefix.a2f`: meV, alpha^2F for several smearings, then as many columns of lambda integrated up to omega), matdyn.x of
 Quantum ESPRESSO (`a2F.dos`: Ry, the total, then every mode) and its lambda.x (`alpha2F.dat`: THz, several smearings), CSV with
@@ -46,7 +48,7 @@ class _Table(NamedTuple):
 
 
 def read_eliashberg_function(path: str | Path, unit: str | None = None, column: int = 2) -> EliashbergFunction:
-    """alpha^2F from a text file with frequencies in the first column and alpha^2F in `column` (counted from 1).
+    r"""alpha^2F from a text file with frequencies in the first column and alpha^2F in `column` (counted from 1).
 
     Columns are separated by blanks, tabs, semicolons or commas. Numbers may have Fortran's exponents (1.0D-3), and decimal
     commas if the columns have other separators. Words before the table and after it, comments (from #, !, % or @ on) and blank
@@ -62,6 +64,13 @@ def read_eliashberg_function(path: str | Path, unit: str | None = None, column: 
         InputError: one sentence with the file and, where it is one line's fault, its number. Also if alpha^2F does not return
             to zero at its highest frequency (an integrated lambda does not; a spectrum that ends there needs a last row with
             zero), and if frequencies in this unit are not those of lattice vibrations.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("alpha2F.dat").write_text("# omega [meV]  alpha^2F\n0 0\n10 0.4\n20 0.9\n30 0\n")
+        >>> a2F = jg.origins.read_eliashberg_function("alpha2F.dat", unit="meV")
+        >>> round(float(jg.origins.moments(a2F).lam), 3)
+        2.051
     """
     check(isinstance(column, int) and column >= 2, "column", "be a whole number from 2 on", repr(column))
     check(unit is None or unit in UNITS, "unit", f"be one of {', '.join(UNITS)}", repr(unit))

@@ -63,6 +63,13 @@ def lattice(
 
     Raises:
         InputError: one sentence that names the argument, what it must be, and the value it had.
+
+    Example:
+        >>> t = jg.hopping("t", [(1, 0), (0, 1)], factor=-1.0)
+        >>> options = {"parameters": {"t": 100.0}, "mu": -80.0, "mesh": 64, "tolerance": 1e-6}
+        >>> sc = jg.lattice(jg.tight_binding([t]), channels={"s": jg.channel()}, g=[[300.0]], **options)
+        >>> round(float(jg.solve(sc, 100.0).Delta[0].real), 2)
+        75.5
     """
     # === convert
     require_float64()

@@ -1,5 +1,11 @@
-"""The systems of Vargas-Paredes, Shanenko, Vagov, Milosevic, Perali, Phys. Rev. B 101, 094516 (2020), arXiv:1906.06528, and
+r"""The systems of Vargas-Paredes, Shanenko, Vagov, Milosevic, Perali, Phys. Rev. B 101, 094516 (2020), arXiv:1906.06528, and
 models of more bands.
+
+.. math:: \lambda_{\text{two band}} =
+          \begin{pmatrix} .4 & .05 & .05 \\ .05 & .3 & .05 \\ .05 & .05 & \lambda_{33} \end{pmatrix}, \qquad
+          \lambda_{\text{Ba122}} = \begin{pmatrix} .51 & y & x \\ y/2 & .39 & x \\ x/2 & x/2 & .25 \end{pmatrix}
+
+with x = lambda_13 and y = -.005.
 
 What ends in `_model` has the bands of a material and a T_c near the published one; every other number in it is a choice, made
 for trying things out, and none is measured. All of these have detailed balance, and hence a free energy.

@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact, Int
-from scipy.interpolate import PPoly, make_interp_spline
 
 from jaxgap.model.band import Band, larger, rho, smaller
 from jaxgap.model.files import read_columns
@@ -47,6 +46,8 @@ class RadialTable:
     """The spline of a table; two with the same numbers are equal, so that programs are shared."""
 
     def __init__(self, kappa: np.ndarray, energy: np.ndarray) -> None:
+        from scipy.interpolate import PPoly, make_interp_spline  # here: it takes half a second to import
+
         self.kappa, self.energy = kappa, energy
         self._key = (kappa.tobytes(), energy.tobytes())
         spline = PPoly.from_spline(make_interp_spline(kappa, energy, k=5))
@@ -68,6 +69,8 @@ class RadialTable:
 
     def __call__(self, kappa: np.ndarray, derivative: int = 0) -> np.ndarray:
         """The spline, or a derivative, on the table's own axis, by numpy."""
+        from scipy.interpolate import PPoly  # here: it takes half a second to import
+
         found: np.ndarray = PPoly(self.coefficients[::-1], self.knots)(kappa, derivative)
         return found
 

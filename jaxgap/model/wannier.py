@@ -77,7 +77,7 @@ def wannier90(
     tolerance: float = 1e-8,
     density: object = None,
 ) -> Lattice:
-    """A `Lattice` from the file `seedname_hr.dat` of Wannier90, of up to five orbitals.
+    r"""A `Lattice` from the file `seedname_hr.dat` of Wannier90, of up to five orbitals.
 
     Args:
         path: the file.
@@ -92,6 +92,14 @@ def wannier90(
 
     Raises:
         InputError: one sentence with the line of the file that is not as it must be.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rows = ["a chain, in eV", "1", "3", "1 1 1", "-1 0 0 1 1 -0.1 0", "0 0 0 1 1 0 0", "1 0 0 1 1 -0.1 0"]
+        >>> _ = Path("chain_hr.dat").write_text("\n".join(rows))
+        >>> chain = jg.wannier90("chain_hr.dat", channels={"s": jg.channel()}, g=[[300.0]], mu=-80.0)
+        >>> chain.channels
+        ('s',)
     """
     found = read_hr(Path(path))
     return lattice(

@@ -78,6 +78,12 @@ def andreev_reflection(solution: MeanFieldState, omega: Reals, Gamma: Real, Z: R
         omega: energies [meV].
         Gamma: broadening [meV], positive.
         Z: strength of the barrier, not negative: 0 is a clear contact, some 5 a tunnel junction.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> contact = jg.observables.andreev_reflection(solution, [0.0], Gamma=1e-6, Z=0.0)
+        >>> np.asarray(contact.conductance).round(3).tolist()
+        [[2.0], [2.0]]
     """
     omega, Gamma, Z = checked_contact(solution, omega, "omega", Gamma, Z)
     return _reflection(solution.superconductor, solution.Delta, omega, Gamma, Z)

@@ -64,6 +64,19 @@ def spectral_function(solution: PairedState, kappa: Reals, omega: Reals, Gamma: 
     tr A, which does not depend on the choice of orbitals.
 
     Gamma is the half width of the peaks [meV], positive. Outside its shell a band is normal, as in `dispersion`.
+
+    Args:
+        solution: the state.
+        kappa: hbar^2 k^2 / 2 m_e [meV]; of a lattice points k [k, axis].
+        omega: energies [meV].
+        Gamma: half width of the peaks [meV], positive.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> omega = jnp.linspace(-200.0, 200.0, 4001)
+        >>> A = jg.observables.spectral_function(solution, [200.0], omega, Gamma=0.5)
+        >>> np.asarray(jnp.trapezoid(A[:, 0], omega)).round(3).tolist()
+        [0.998, 0.998]
     """
     check_finite("omega", omega)
     kappa = solution.superconductor.places(kappa)
@@ -118,6 +131,12 @@ def photoemission(
             together with an energy resolution it needs a temperature.
         mesh: how many nodes the sums take. Chosen for these widths by default; where JAX traces any of them or the solution,
             take that of a state with numbers, `photoemission_mesh`.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> k_F, widths = 0.2291, {"Gamma": 0.5, "energy_resolution": 1.0}
+        >>> np.asarray(jg.observables.photoemission(solution, [k_F], [-7.5, 0.0, 7.5], **widths)).round(3).tolist()
+        [[0.231, 0.009, 0.0]]
     """
     check_finite("k", k)
     check_finite("omega", omega)
@@ -156,7 +175,16 @@ def photoemission_mesh(
     momentum_resolution: Real = 0.0,
     fermi: bool = True,
 ) -> Mesh:
-    """The numbers of nodes that these widths need, rounded up so that similar spectra share a program."""
+    """The numbers of nodes that these widths need, rounded up so that similar spectra share a program.
+
+    Args:
+        solution, k, omega, Gamma, energy_resolution, momentum_resolution, fermi: as for `photoemission`.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> jg.observables.photoemission_mesh(solution, [0.2291], [-7.5, 7.5], Gamma=0.5, energy_resolution=1.0)
+        Mesh(k=0, omega=128)
+    """
     concrete = is_concrete((k, omega, Gamma, energy_resolution, momentum_resolution, solution))
     check(concrete, "mesh", "be given (by `photoemission_mesh`) where the state or a width is traced", "None")
     widths = float(Gamma), float(energy_resolution), float(momentum_resolution)

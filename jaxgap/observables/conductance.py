@@ -58,6 +58,11 @@ def tunnelling_conductance(
         Gamma: Dynes broadening [meV], not negative: 0 is exact at every temperature.
         weights: tunnelling weight of every band (any common factor drops out) or orbital (there it does not); by default all
             tunnel equally.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> np.asarray(jg.observables.tunnelling_conductance(solution, [0.0, 20.0], Gamma=0.1)).round(3).tolist()
+        [0.023, 1.047]
     """
     sc = solution.superconductor
     check_finite("V", V)

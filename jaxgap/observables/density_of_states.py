@@ -64,6 +64,12 @@ def tunnelling_density_of_states(
             quasiparticles: infinite at the van Hove singularities themselves. A lattice needs one that is positive.
         weights: tunnelling weight of every band (any common factor drops out) or orbital (there it does not); by default all
             tunnel equally.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> N = jg.observables.tunnelling_density_of_states(solution, [0.0, 20.0], Gamma=0.1)
+        >>> np.asarray(N.total).round(3).tolist()
+        [0.022, 1.046]
     """
     check_finite("omega", omega)
     check_carriers(solution.superconductor.beyond, "the density of states")

@@ -79,6 +79,14 @@ def fermi_surface(solution: MeanFieldState, *, k_z: Real | None = None, n: int =
 
     Raises:
         InputError: one sentence that says what is not as it must be.
+
+    Example:
+        >>> t = jg.hopping("t", [(1, 0), (0, 1)], factor=-1.0)
+        >>> options = {"parameters": {"t": 100.0}, "mu": -80.0, "mesh": 64, "tolerance": 1e-6}
+        >>> sc = jg.lattice(jg.tight_binding([t]), channels={"s": jg.channel()}, g=[[300.0]], **options)
+        >>> (line,) = jg.observables.fermi_surface(jg.solve(sc, 100.0), n=60).lines
+        >>> bool(abs(jnp.cos(line.k).sum(1) - 80.0 / 200.0).max() < 1e-10)
+        True
     """
     lattice = lattice_of(solution)
     check(8 <= n <= 4000 and n == int(n), "n", "be a number of cells from 8 to 4000", n)

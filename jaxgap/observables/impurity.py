@@ -78,6 +78,14 @@ def bound_states(solution: MeanFieldState, u: Reals | None = None, J: Reals | No
 
     Raises:
         InputError: for amplitudes that are complex or depend on the frequency, or a matrix that does not fit.
+
+    Example:
+        >>> sc = jg.superconductor(bands={"a": {"mu": 500.0}}, lam=[[0.3]], Omega=100.0)
+        >>> solution = jg.solve(sc, 4.2)
+        >>> magnetic = jg.observables.bound_states(solution, J=0.1)
+        >>> x = 0.1 * np.pi
+        >>> np.asarray(magnetic.found / magnetic.edge).round(4).tolist(), round((1 - x**2) / (1 + x**2), 4)
+        ([-0.8203], 0.8203)
     """
     sc = _checked(solution)
     return _bound(sc, jnp.real(solution.Delta), *_potentials(u, J, len(sc.bands)))
@@ -94,6 +102,20 @@ def impurity_density_of_states(
 
     Without u and J that of the clean state. Gamma [meV] must be positive; eigenvalues of K nearer to the real axis than 1e-4 of
     their size cost digits.
+
+    Args:
+        solution: as for `bound_states`.
+        omega: energies [meV].
+        Gamma: broadening [meV].
+        u: potential between the bands [meV], symmetric; of one band a number.
+        J: the same of a classical spin that points up.
+
+    Example:
+        >>> sc = jg.superconductor(bands={"a": {"mu": 500.0}}, lam=[[0.3]], Omega=100.0)
+        >>> solution = jg.solve(sc, 4.2)
+        >>> N = jg.observables.impurity_density_of_states(solution, [0.0, 50.0], Gamma=0.1, J=0.1)
+        >>> np.asarray(N).round(3).tolist()
+        [[0.019, 0.913]]
     """
     sc = _checked(solution)
     check_finite("omega", omega)

@@ -57,6 +57,11 @@ def relaxation_rate(solution: PairedState, Gamma: Real, *, weights: Reals | None
         solution: the state.
         Gamma: Dynes broadening [meV], positive; of a lattice one that its mesh resolves, and a number.
         weights: a_i >= 0 of every band (then A_ij = a_i a_j), or the symmetric matrix A_ij >= 0; by default all are equal.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> round(float(jg.observables.relaxation_rate(solution, Gamma=0.1)), 4)
+        0.0015
     """
     sc = solution.superconductor
     A = pair_weights(weights, len(sc.components))

@@ -60,6 +60,19 @@ def andreev_conductance(
 
     The arguments are those of `andreev_reflection`; the bands count as in `tunnelling_conductance`. `polarisation` is P of the
     normal metal's current, 0 to 1.
+
+    Args:
+        solution: the state; its temperature is that of the contact.
+        V: voltages [mV].
+        Gamma: broadening [meV], positive.
+        Z: strength of the barrier, not negative: 0 is a clear contact, some 5 a tunnel junction.
+        weights: w_i of every band (any common factor drops out); by default all are equal.
+        polarisation: P of the normal metal's current, 0 to 1.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> np.asarray(jg.observables.andreev_conductance(solution, [0.0, 20.0], Gamma=0.1, Z=0.3)).round(3).tolist()
+        [1.558, 1.024]
     """
     V, Gamma, Z = checked_contact(solution, V, "V", Gamma, Z)
     sc = solution.superconductor

@@ -86,6 +86,11 @@ def penetration_depth(
         solution: the state.
         layer_spacing: distance of the layers [angstrom] of 2D bands, or of a 2D lattice; in 3D there is none.
         cell: of a lattice, its vectors [angstrom], one a row, or their lengths where they are orthogonal; bands take none.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> round(float(jg.observables.penetration_depth(solution, layer_spacing=6.0)), 1)
+        100.7
     """
     if isinstance(solution.superconductor, Lattice):
         return depths_of_lattice(solution, layer_spacing, cell)

@@ -65,6 +65,19 @@ def symmetrised_edc(solution: PairedState, band: str, omega: Reals, Gamma: Real,
     """I(k_F, omega) + I(k_F, -omega) [1/meV] at the Fermi momentum of `band`; the options are those of `photoemission`.
 
     By default the matrix elements select the band.
+
+    Args:
+        solution: the state.
+        band: whose Fermi momentum.
+        omega: energies [meV].
+        Gamma: half width of the peaks of A [meV], positive.
+        options: of `photoemission`, without `fermi`: resolutions, `weights`, `mesh`.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> widths = {"Gamma": 0.5, "energy_resolution": 1.0}
+        >>> np.asarray(jg.observables.symmetrised_edc(solution, "a", [-7.5, 0.0, 7.5], **widths)).round(4).tolist()
+        [0.1736, 0.0057, 0.1736]
     """
     options.setdefault("weights", only_of(solution, band))
     omega = jnp.atleast_1d(jnp.asarray(omega, jnp.float64))
@@ -96,6 +109,11 @@ def symmetrised_gap(
         weights: matrix elements of the bands.
         reach: the highest energy at which a peak is looked for [meV]; by default the sum of all amplitudes and 4 Gamma.
         mesh: as in `photoemission`; together with `reach` it must be given where JAX traces the solution.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> round(float(jg.observables.symmetrised_gap(solution, "a", Gamma=0.5, energy_resolution=1.0)), 2)
+        7.51
     """
     width = positive("Gamma", Gamma, "meV")
     sigmas = standard_deviations(positive("energy_resolution", energy_resolution, "meV"), momentum_resolution)
@@ -176,7 +194,20 @@ class GapComparison(NamedTuple):
 def gap_comparison(
     solution: MeanFieldState, Gamma: float, energy_resolution: float, momentum_resolution: float = 0.0
 ) -> tuple[GapComparison, ...]:
-    """What photoemission with these widths reads at k_F of every band, beside the energies that are there (on the host)."""
+    """What photoemission with these widths reads at k_F of every band, beside the energies that are there (on the host).
+
+    Args:
+        solution: the state, at a temperature above 0.
+        Gamma: half width of the peaks of A [meV].
+        energy_resolution: full width at half maximum [meV], positive.
+        momentum_resolution: full width at half maximum [1/angstrom].
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> of_a, of_b = jg.observables.gap_comparison(solution, Gamma=0.5, energy_resolution=1.0)
+        >>> round(of_a.symmetrised, 2), np.asarray(of_a.minima).round(2).tolist()
+        (7.51, [3.29, 7.51])
+    """
     sc = solution.superconductor
     check_in_k_space(sc.bands, "what is seen at a k")
     check_fermi_surfaces(sc.bands, "what is read at its k_F")

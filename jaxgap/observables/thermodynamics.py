@@ -98,6 +98,11 @@ def critical_field(solution: MeanFieldState, layer_spacing: Real | None = None, 
         solution: the state.
         layer_spacing: distance of the layers [angstrom] of 2D bands or of a 2D lattice; in 3D there is none.
         cell: of a lattice, its vectors [angstrom], one a row, or their lengths where they are orthogonal; bands take none.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> round(float(jg.observables.critical_field(solution, layer_spacing=6.0)), 3)
+        0.213
     """
     sc = solution.superconductor
     check(bool(not sc.beyond) or cell is None, "cell", "not be given: bands have their densities from their masses", cell)

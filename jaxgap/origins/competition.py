@@ -69,6 +69,12 @@ def instabilities(lattice: Lattice, g: Real, Q: Reals, points: int | None = None
 
     Raises:
         InputError: if g is not positive, or Q has the wrong shape.
+
+    Example:
+        >>> cell = [[4.0, 0.0], [0.0, 4.0]]
+        >>> square = jg.origins.tight_binding([1000.0, 1000.0], cell, cell=cell)
+        >>> jg.origins.instabilities(square, g=1500.0, Q=[np.pi / 4, np.pi / 4]).first
+        'both at once'
     """
     require_float64()
     Q = jnp.atleast_1d(jnp.asarray(Q, jnp.float64))

@@ -135,6 +135,14 @@ def band_of(lattice: object, cell: Reals, band: int = 0) -> LatticeBand:
 
     Raises:
         InputError: for something else than a lattice, a cell that does not fit, or a band that is not there.
+
+    Example:
+        >>> t = jg.hopping("t", [(1, 0), (0, 1)], factor=-1.0)
+        >>> options = {"parameters": {"t": 100.0}, "mu": -80.0, "mesh": 64, "tolerance": 1e-6}
+        >>> sc = jg.lattice(jg.tight_binding([t]), channels={"s": jg.channel()}, g=[[300.0]], **options)
+        >>> zeta = jg.origins.band_of(sc, cell=[[4.0, 0.0], [0.0, 4.0]])
+        >>> float(zeta(jnp.zeros(2)))
+        -320.0
     """
     check(isinstance(lattice, SolvedLattice), "lattice", "be a lattice (`jaxgap.lattice`)", type(lattice).__name__)
     assert isinstance(lattice, SolvedLattice)
@@ -188,6 +196,11 @@ def tight_binding(t: Reals, R: Reals, mu: Real = 0.0, *, cell: Reals) -> Lattice
 
     Raises:
         InputError: if a value is not finite, shapes do not fit, or a neighbour is not a lattice vector away.
+
+    Example:
+        >>> chain = jg.origins.tight_binding([1000.0], [[4.0]], cell=[[4.0]])
+        >>> float(chain(jnp.zeros(1)))
+        -2000.0
     """
     t, R, cell = (jnp.asarray(value, jnp.float64) for value in (t, R, cell))
     check(cell.ndim == 2 and cell.shape[0] == cell.shape[1], "cell", "have one lattice vector per dimension", cell.shape)

@@ -190,7 +190,19 @@ def plot_regimes(mu_star: float = 0.0, ax: Axes | None = None) -> Axes:
 
 
 def plot_temperature_derivative(a2F: EliashbergFunction, mu_star: float, ax: Axes | None = None) -> tuple[Axes, Axes]:
-    """alpha^2F (left axis) and delta T_c / delta alpha^2F (right axis) against frequency; returns both axes."""
+    """alpha^2F (left axis) and delta T_c / delta alpha^2F (right axis) against frequency; returns both axes.
+
+    Args:
+        a2F: the spectrum.
+        mu_star: the Coulomb pseudopotential.
+        ax: axes to draw on; None: new ones.
+
+    Example:
+        >>> a2F = jg.origins.eliashberg_function([5.0, 20.0, 35.0], [0.0, 1.0, 0.0])
+        >>> left, right = jg.origins.plot_temperature_derivative(a2F, mu_star=0.1)
+        >>> len(left.lines) > 0 and len(right.lines) > 0
+        True
+    """
     ax = axes_or_new(ax)
     omega = np.linspace(float(a2F.omega[-1]) / 40, float(a2F.omega[-1]), 400)
     derivative = np.asarray(temperature_derivative(a2F, mu_star, omega))

@@ -64,6 +64,12 @@ def with_mixing(sc: Superconductor, C: Reals, g_0: Reals, cross: str | None = No
         C: coefficients (C_1, C_2) of the two bands. They are taken as they are: g_0 (C_1^2 + C_2^2)^2 is the strength.
         g_0: attraction between mixed pairs (positive: attraction), in the unit of 1/N.
         cross: the cross channel, such as `a:b`; may be left out if there is only one.
+
+    Example:
+        >>> sc = jg.materials.two_band()
+        >>> mixed = jg.origins.with_mixing(sc, C=[0.8, 0.6], g_0=0.1)
+        >>> np.asarray(mixed.lam - sc.lam).round(3).tolist()
+        [[0.041, 0.023, 0.031], [0.023, 0.013, 0.017], [0.031, 0.017, 0.023]]
     """
     check(isinstance(sc, Superconductor), "sc", "be a Superconductor", type(sc).__name__)
     check_static(sc)
@@ -91,6 +97,12 @@ def superconductor_from_mixing(
         intraband: (g_11, g_22), attraction within each unmixed band, in the unit of 1/N.
         options: `dimension` and `convention`, as in `superconductor`. The gap equations do not depend on the convention: lambda
             does, g and P do not.
+
+    Example:
+        >>> bands = {"bands": [jg.parabolic_band("a", mu=200.0), jg.parabolic_band("b", mu=210.0)], "Omega": 30.0}
+        >>> sc = jg.origins.superconductor_from_mixing(C=[0.8, 0.6], g_0=0.4, **bands)
+        >>> int(np.linalg.matrix_rank(sc.g, tol=1e-10))
+        1
     """
     check(len(bands) == 2, "bands", "be two bands", f"{len(bands)}")
     check_finite("intraband", intraband)
@@ -117,6 +129,14 @@ def plot_mixing(
         T: temperature of the gaps: branch minima of the state that iterations lead to from the direction in which the normal
             state gives way. Where Newton does not find it there is no point.
         angles: mixing angles, C = (cos, sin); from 0 to pi/4 if left out.
+
+    Example:
+        >>> bands = {"bands": [jg.parabolic_band("a", mu=200.0), jg.parabolic_band("b", mu=210.0)], "Omega": 30.0}
+        >>> def system(C):
+        ...     return jg.origins.superconductor_from_mixing(C=C, g_0=0.3, intraband=[0.1, 0.1], **bands)
+        >>> gaps, T_c = jg.origins.plot_mixing(system, 4.2, angles=[0.2, 0.6])
+        >>> gaps.get_xlabel()
+        'mixing $C_2^2$'
     """
     ax = axes_or_new(ax)
     angles = np.linspace(0.0, np.pi / 4, 16) if angles is None else np.asarray(angles, float)

@@ -87,6 +87,11 @@ def share(
 
     Raises:
         InputError: if q_c is not positive, or smaller than the spacing of the points, which then must be more.
+
+    Example:
+        >>> u, o = (jg.origins.pocket_surface(jg.origins.pocket([1.0, 1.0], mu)) for mu in (100.0, 120.0))
+        >>> [round(float(jg.origins.share(u, o, q_c)), 4) for q_c in (0.05, 0.1)]
+        [0.076, 0.1664]
     """
     q_c, reciprocal = _checked(u, o, q_c, reciprocal)
     Q = jnp.zeros(u.k.shape[1]) if Q is None else jnp.asarray(Q, jnp.float64)
@@ -103,6 +108,17 @@ def best_shift(u: FermiSurface, o: FermiSurface, q_c: Real, *, reciprocal: Reals
 
     The maximum is looked for by mean shifts, which never descend, from the differences between a few points of each surface and
     from that of their centres, and polished by Newton. Arguments and errors as for `share`.
+
+    Args:
+        u, o: the two surfaces.
+        q_c: range of the lattice momenta [1/angstrom].
+        reciprocal: reciprocal lattice vectors, one per row [1/angstrom], if q counts modulo these.
+
+    Example:
+        >>> u = jg.origins.pocket_surface(jg.origins.pocket([1.0, 1.0], mu=100.0))
+        >>> o = jg.origins.pocket_surface(jg.origins.pocket([1.0, 1.0], mu=100.0, centre=[0.3, 0.1]))
+        >>> np.asarray(jg.origins.best_shift(u, o, q_c=0.05).Q).round(6).tolist()
+        [0.3, 0.1]
     """
     q_c, reciprocal = _checked(u, o, q_c, reciprocal)
     return _best(u, o, q_c, reciprocal)
@@ -112,6 +128,16 @@ def effectiveness(u: FermiSurface, o: FermiSurface, q_c: Real, *, reciprocal: Re
     """How effective interband pairing is by the geometry of two surfaces: `share` at the best shift, beside the intraband ones.
 
     Jaxgap's reading of W18's Fig. 3 (see the module); arguments and errors as for `share`.
+
+    Args:
+        u, o: the two surfaces.
+        q_c: range of the lattice momenta [1/angstrom].
+        reciprocal: reciprocal lattice vectors, one per row [1/angstrom], if q counts modulo these.
+
+    Example:
+        >>> electrons, holes = (jg.origins.pocket_surface(jg.origins.pocket([m, m], mu=100 * m)) for m in (1.0, -1.0))
+        >>> round(float(jg.origins.effectiveness(electrons, holes, q_c=0.05).relative), 6)
+        1.0
     """
     q_c, reciprocal = _checked(u, o, q_c, reciprocal)
     return _effectiveness(u, o, q_c, reciprocal)
@@ -121,6 +147,17 @@ def local_share(u: FermiSurface, o: FermiSurface, q_c: Real, Q: Reals) -> Float[
     """What every point of u contributes to eta(Q) / eta_uu(0): 1 where the other surface lies there as its own does.
 
     With Q of `best_shift` it shows which parts of a surface find partners; the mean with the weights dS/v is the ratio.
+
+    Args:
+        u, o: the two surfaces.
+        q_c: range of the lattice momenta [1/angstrom].
+        Q: common shift [1/angstrom].
+
+    Example:
+        >>> u = jg.origins.pocket_surface(jg.origins.pocket([1.0, 1.0], mu=100.0))
+        >>> eta = jg.origins.local_share(u, u, 0.05, [0.0, 0.0])
+        >>> bool(jnp.allclose(eta, 1.0))
+        True
     """
     q_c, reciprocal = _checked(u, o, q_c, None)
     (k, w), (K, W) = _normalised(u), _normalised(o)
@@ -135,6 +172,18 @@ def difference_distribution(u: FermiSurface, o: FermiSurface, edges: Reals, Q: R
     """Density of |q - Q| with q = k_o - k_u, weighted by 1/(v v'), averaged over the bins between `edges` [angstrom].
 
     The integral over all |q - Q| is one; 2D.
+
+    Args:
+        u, o: the two surfaces (2D).
+        edges: of the bins of |q - Q| [1/angstrom], rising.
+        Q: common shift [1/angstrom]; none by default.
+
+    Example:
+        >>> u = jg.origins.pocket_surface(jg.origins.pocket([1.0, 1.0], mu=100.0))
+        >>> edges = jnp.linspace(0.0, 0.4, 5)
+        >>> P = jg.origins.difference_distribution(u, u, edges)
+        >>> round(float(jnp.sum(P * jnp.diff(edges))), 6)
+        1.0
     """
     edges = np.asarray(edges, float)
     rising = edges.ndim == 1 and len(edges) > 1 and edges[0] >= 0 and bool(np.all(np.diff(edges) > 0))
@@ -151,6 +200,18 @@ def couplings(
 
     g [meV angstrom^d] is common to all pairs of bands and g_ij = g eta_ij is symmetric, so a free energy exists. Jaxgap's
     reading of W18; the cross channels need the mixing of the bands, too.
+
+    Args:
+        surfaces: one per band.
+        g: the attraction [meV angstrom^d].
+        q_c: range of the lattice momenta [1/angstrom].
+        reciprocal: reciprocal lattice vectors, one per row [1/angstrom], if q counts modulo these.
+
+    Example:
+        >>> surfaces = [jg.origins.pocket_surface(jg.origins.pocket([1.0, 1.0], mu)) for mu in (100.0, 120.0)]
+        >>> lam = jg.origins.couplings(surfaces, g=1e5, q_c=0.1)
+        >>> np.asarray(lam).round(3).tolist()
+        [[0.374, 0.348], [0.348, 0.339]]
     """
     n = len(surfaces)
     N = jnp.stack([surface.density_of_states for surface in surfaces])

@@ -79,6 +79,12 @@ def superconductor_from_orbitals(
 
     Raises:
         InputError: one sentence.
+
+    Example:
+        >>> pairing = {"G": [[0.3, 0.0], [0.0, 0.2]], "Omega": 30.0}
+        >>> sc = jg.origins.superconductor_from_orbitals(mu=[200.0, 206.0], V=4.0, **pairing)
+        >>> [round(float(band.mu), 6) for band in sc.bands]
+        [198.0, 208.0]
     """
     for name, value in (("mu", mu), ("V", V), ("G", G), ("mass", mass)):
         check_finite(name, value)

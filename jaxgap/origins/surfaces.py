@@ -107,6 +107,12 @@ def fermi_surface(dispersion: Dispersion, window: Reals, points: int = 256, grid
         InputError: if there is no surface in the window, or a sheet leaves it.
         NotConvergedError: if traced points cannot be put onto the surface, or do not resolve how 1/v varies along it, as at a
             crossing of sheets, where v = 0.
+
+    Example:
+        >>> circle = jg.origins.fermi_surface(jg.origins.pocket([1.0, 1.0], mu=100.0), ((-0.3, 0.3), (-0.3, 0.3)))
+        >>> k_F = jnp.linalg.norm(circle.k, axis=1)
+        >>> round(float(k_F.min()), 5), round(float(k_F.max()), 5)
+        (0.16201, 0.16201)
     """
     require_float64()
     window = np.asarray(window, float)

@@ -39,6 +39,12 @@ def closed_surface(dispersion: Dispersion, reach: Real, centre: Reals = (0.0, 0.
 
     Raises:
         InputError: if a ray meets no surface within `reach`.
+
+    Example:
+        >>> sphere = jg.origins.closed_surface(jg.origins.pocket([1.0, 1.0, 1.0], mu=100.0), reach=0.3)
+        >>> k_F = jnp.linalg.norm(sphere.k, axis=1)
+        >>> round(float(k_F.min()), 5), round(float(k_F.max()), 5)
+        (0.16201, 0.16201)
     """
     cos, weight = np.polynomial.legendre.leggauss(points)
     phi = np.pi * np.arange(2 * points) / points
@@ -63,6 +69,13 @@ def layered_surface(
 
     Raises:
         InputError: if a ray meets no surface within `reach`.
+
+    Example:
+        >>> warped = jg.origins.layered(jg.origins.pocket([1.0, 1.0], mu=100.0), t_z=10.0, c=6.0)
+        >>> surface = jg.origins.layered_surface(warped, reach=0.3, c=6.0)
+        >>> k_F = jnp.linalg.norm(surface.k[:, :2], axis=1)
+        >>> round(float(k_F.min()), 4), round(float(k_F.max()), 4)
+        (0.1449, 0.1775)
     """
     phi, z = (2 * np.pi * np.arange(n) / n for n in points)
     around = jnp.asarray(np.stack([np.cos(phi), np.sin(phi), 0 * phi], axis=1))

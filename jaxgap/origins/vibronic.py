@@ -67,9 +67,20 @@ class VibronicModel(eqx.Module):
 def vibronic_model(*, delta: Reals, kappa: Reals, omega: Reals, M: Reals) -> VibronicModel:
     """A `VibronicModel` from numbers, in the units of its attributes.
 
+    Args:
+        delta: distance of the two electronic states [meV].
+        kappa: coupling of the mode to them [meV/angstrom].
+        omega: hbar omega of the mode [meV].
+        M: its mass [atomic mass units].
+
     Raises:
         InputError: unless every value is one finite number, and delta, omega and M are positive. (At delta = 0 the adiabatic
             states jump at Q = 0 and their derivative coupling is infinite there.)
+
+    Example:
+        >>> model = jg.origins.vibronic_model(delta=50.0, kappa=200.0, omega=60.0, M=10.8)
+        >>> round(float(jg.origins.coupling_energy(model)), 2)
+        11.36
     """
     require_float64()
     values = {"delta": delta, "kappa": kappa, "omega": omega, "M": M}

@@ -1,5 +1,11 @@
 r"""Vibronic levels of two electronic states and a phonon: exact, Born-Oppenheimer and Born-Huang.
 
+.. math:: H^{(\Pi)}_{nn} = \hbar\omega (n + \tfrac12) + \tfrac{\delta}{2} \Pi (-1)^n, \qquad
+          H^{(\Pi)}_{n, n+1} = g \sqrt{n + 1}, \qquad g = \kappa \sqrt{\frac{\hbar}{2 M \omega}}
+
+.. math:: \left[ -\frac{\hbar^2}{2M} \partial_Q^2 + \tfrac12 M \omega^2 Q^2 \mp \tfrac12 \sqrt{\delta^2 + 4 \kappa^2 Q^2}
+          \; \Bigl( + \frac{\hbar^2}{2M} \bigl| \langle \phi_2 | \partial_Q \phi_1 \rangle \bigr|^2 \Bigr) \right] \chi = E \chi
+
 H (`jaxgap.origins.vibronic`) conserves the parity Pi = sigma_z (-1)^n, so that the exact levels are those of two tridiagonal
 matrices in oscillator states, the Rabi model's. The approximate ones are levels of the nuclei alone, on one adiabatic surface
 (`jaxgap.origins.nuclear`). Every result is compared with that of a basis half as large again.
@@ -95,19 +101,51 @@ def exact_levels(model: VibronicModel, levels: int = 6, size: int = SIZE) -> Lev
     1e-10 hbar omega. While JAX traces they are not doubled, and `Levels.converged` tells. Differentiable; levels of one parity
     never meet unless kappa = 0.
 
+    Args:
+        model: the two states and the mode.
+        levels: how many.
+        size: oscillator states of each parity to begin with.
+
     Raises:
         NotConvergedError: if 1008 oscillator states are not enough (g of some 20 hbar omega).
+
+    Example:
+        >>> model = jg.origins.vibronic_model(delta=50.0, kappa=200.0, omega=60.0, M=10.8)
+        >>> np.asarray(jg.origins.exact_levels(model, levels=2).energy).round(3).tolist()
+        [3.817, 46.937]
     """
     return _levels(_exact_levels, model, levels, size, "The exact levels")
 
 
 def born_oppenheimer_levels(model: VibronicModel, levels: int = 6, size: int = SIZE) -> Levels:
-    """The lowest levels of the nuclei on the two adiabatic surfaces, no derivative coupling [meV]; as `exact_levels`."""
+    """The lowest levels of the nuclei on the two adiabatic surfaces, no derivative coupling [meV]; as `exact_levels`.
+
+    Args:
+        model: the two states and the mode.
+        levels: how many.
+        size: oscillator states of each parity to begin with.
+
+    Example:
+        >>> model = jg.origins.vibronic_model(delta=50.0, kappa=200.0, omega=60.0, M=10.8)
+        >>> np.asarray(jg.origins.born_oppenheimer_levels(model, levels=2).energy).round(3).tolist()
+        [2.624, 57.23]
+    """
     return _levels(_born_oppenheimer_levels, model, levels, size, "The Born-Oppenheimer levels")
 
 
 def born_huang_levels(model: VibronicModel, levels: int = 6, size: int = SIZE) -> Levels:
-    """As `born_oppenheimer_levels`, with the diagonal correction (hbar^2/2M) |<phi_2|d phi_1/dQ>|^2 on both surfaces."""
+    """As `born_oppenheimer_levels`, with the diagonal correction (hbar^2/2M) |<phi_2|d phi_1/dQ>|^2 on both surfaces.
+
+    Args:
+        model: the two states and the mode.
+        levels: how many.
+        size: oscillator states of each parity to begin with.
+
+    Example:
+        >>> model = jg.origins.vibronic_model(delta=50.0, kappa=200.0, omega=60.0, M=10.8)
+        >>> np.asarray(jg.origins.born_huang_levels(model, levels=2).energy).round(3).tolist()
+        [4.952, 59.624]
+    """
     return _levels(_born_huang_levels, model, levels, size, "The Born-Huang levels")
 
 

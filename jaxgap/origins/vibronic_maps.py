@@ -1,4 +1,7 @@
-"""Where the Born-Oppenheimer approximation breaks down: maps over two of delta, kappa, omega and M, and pictures.
+r"""Where the Born-Oppenheimer approximation breaks down: maps over two of delta, kappa, omega and M, and pictures.
+
+.. math:: E_{exact} - E_{BO}, \qquad E_{exact} - E_{BH}, \qquad C_2; \qquad
+          \omega(M') = \omega \sqrt{M / M'} \text{ at fixed force constant}
 
 Two rules come out, which W18 (arXiv:1810.04305) states in words: the breakdown is large where the two bands are near in energy
 (delta of the order of hbar omega or less), and for light atoms (at fixed force constant and delta >> hbar omega,
@@ -61,6 +64,17 @@ def breakdown_map(model: VibronicModel, x_name: str, x: Reals, y_name: str, y: R
 
     M is varied at fixed force constant (`isotope`), since that is what electrons set; omega then follows, unless it is the
     other parameter.
+
+    Args:
+        model: the numbers that stay.
+        x_name, y_name: two different ones of `delta`, `kappa`, `omega` and `M`.
+        x, y: their values, in the units of the model.
+
+    Example:
+        >>> model = jg.origins.vibronic_model(delta=50.0, kappa=200.0, omega=60.0, M=10.8)
+        >>> found = jg.origins.breakdown_map(model, "delta", [50.0, 500.0], "M", [10.8])
+        >>> np.asarray(found.exact_minus_born_oppenheimer).round(3).tolist()
+        [[1.193, 0.028]]
     """
     for argument, name in (("x_name", x_name), ("y_name", y_name)):
         check(name in LEAVES, argument, f"be one of {', '.join(LEAVES)}", repr(name))
@@ -94,7 +108,20 @@ def _ground_state(row: Float[Array, "4"], size: int) -> Float[Array, "3"]:
 
 def plot_breakdown_map(found: BreakdownMap, quantity: str = "exact_minus_born_oppenheimer", ax: Axes | None = None) -> Axes:
     """One quantity of a map as colour (logarithmic), with the mixing C_2 as contours; both axes logarithmic. Grey is what has
-    not converged, or what rounding hides."""
+    not converged, or what rounding hides.
+
+    Args:
+        found: a map, from `breakdown_map`.
+        quantity: `exact_minus_born_oppenheimer` or `exact_minus_born_huang`.
+        ax: axes to draw on; None: new ones.
+
+    Example:
+        >>> model = jg.origins.vibronic_model(delta=50.0, kappa=200.0, omega=60.0, M=10.8)
+        >>> found = jg.origins.breakdown_map(model, "delta", [50.0, 100.0], "M", [10.8, 21.6])
+        >>> ax = jg.origins.plot_breakdown_map(found)
+        >>> ax.get_xscale(), ax.get_yscale()
+        ('log', 'log')
+    """
     check(quantity in QUANTITIES, "quantity", f"be one of {', '.join(QUANTITIES)}", repr(quantity))
     check(min(found.mixing.shape) >= 2, "found", "have at least two points along either axis", f"shape {found.mixing.shape}")
     ax = axes_or_new(ax)
@@ -124,7 +151,19 @@ def _cell_ends(points: np.ndarray) -> np.ndarray:
 
 
 def plot_vibronic_levels(model: VibronicModel, levels: int = 6, ax: Axes | None = None) -> Axes:
-    """The adiabatic surfaces, the exact levels (left) and the Born-Oppenheimer levels (right, dashed) of a model."""
+    """The adiabatic surfaces, the exact levels (left) and the Born-Oppenheimer levels (right, dashed) of a model.
+
+    Args:
+        model: the two states and the mode.
+        levels: how many of each kind.
+        ax: axes to draw on; None: new ones.
+
+    Example:
+        >>> model = jg.origins.vibronic_model(delta=50.0, kappa=200.0, omega=60.0, M=10.8)
+        >>> ax = jg.origins.plot_vibronic_levels(model, levels=2)
+        >>> ax.get_ylabel()
+        'energy (meV)'
+    """
     ax = axes_or_new(ax)
     exact, approximate = (np.asarray(of(model, levels).energy) for of in (exact_levels, born_oppenheimer_levels))
     half = 5.0 * float(oscillator_length(model))

@@ -40,6 +40,16 @@ def mixing_coefficients(model: VibronicModel, states: str = "diabatic", size: in
 
     Differentiable; at kappa = 0, where C_2 = |g| / (delta + hbar omega) has a kink, by the mean of both sides. Where the basis
     is too small while JAX traces, NaN (see `exact_levels`).
+
+    Args:
+        model: the two states and the mode.
+        states: "diabatic" or "adiabatic", as above.
+        size: oscillator states of each parity to begin with.
+
+    Example:
+        >>> model = jg.origins.vibronic_model(delta=50.0, kappa=200.0, omega=60.0, M=10.8)
+        >>> np.asarray(jg.origins.mixing_coefficients(model)).round(4).tolist()
+        [0.9946, 0.1036]
     """
     require_float64()
     check(states in STATES, "states", 'be "diabatic" or "adiabatic"', repr(states))
@@ -120,6 +130,17 @@ def derivative_coupling_term(model: VibronicModel, C: Reals, displacement: Real)
     other is its negative, <phi_1|d phi_2/dQ> = -<phi_2|d phi_1/dQ>, and they cancel. Its sign is that of the gauge, hence the
     modulus. By parity it vanishes without displacement. What the coupling really does to the energy is in `breakdown`.
     The explicit form and the choice of Omega are jaxgap's reading.
+
+    Args:
+        model: the two states and the mode.
+        C: coefficients (C_1, C_2), as those of `mixing_coefficients`.
+        displacement: of the oscillator's ground state [angstrom].
+
+    Example:
+        >>> model = jg.origins.vibronic_model(delta=50.0, kappa=200.0, omega=60.0, M=10.8)
+        >>> C = jg.origins.mixing_coefficients(model)
+        >>> round(float(jg.origins.derivative_coupling_term(model, C, displacement=0.1)), 4)
+        0.2939
     """
     check_finite("displacement", displacement)
     check_finite("C", C)

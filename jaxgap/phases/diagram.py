@@ -1,5 +1,7 @@
 r"""Phase diagrams: the ground state and all metastable states over two parameters, and the lines between them.
 
+.. math:: r(\Delta; x, y) = 0, \qquad \Delta_0(x, y) = \arg\min_{\text{stable}} F(\Delta; x, y)
+
 States are found at some points and carried over the plane (`jaxgap.phases.sweep`): all real ones, and of those that break time
 reversal the stable ones, since an unstable one is neither ground state nor metastable. The lines (first order, spinodals,
 continuous, gapless) are located on every edge of the grid by their own equations (`jaxgap.phases.lines`).
@@ -122,6 +124,12 @@ def phase_diagram(sc: Superconductor, T: object, x: object, y: object) -> PhaseD
     """States and lines over the plane of two leaves (or "T" [K]), each given as {name: (from, to, points)}.
 
     Example: `phase_diagram(two_band(), 4.2, {"lambda_33": (0.15, 0.26, 200)}, {"T": (0.5, 20.0, 200)})`.
+
+    Args:
+        sc: the system around which the plane lies.
+        T: temperature [K], where neither axis is "T".
+        x: {leaf or "T": (from, to, points)} of the horizontal axis.
+        y: the same of the vertical one.
 
     Raises:
         InputError: for a temperature or an axis that is not valid.

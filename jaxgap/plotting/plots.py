@@ -1,4 +1,9 @@
-"""Pictures. Every function draws on `ax` (a new one if None) and returns it; units are on the axes."""
+r"""Pictures. Every function draws on `ax` (a new one if None) and returns it; units are on the axes.
+
+.. math:: E_\pm(k), \qquad \min_k E_\pm(k), \qquad N(\omega) = -\frac1\pi \, \mathrm{Im} \sum_k G(k, \omega + i\Gamma)
+
+`jaxgap.observables` computes what is drawn here.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +41,19 @@ __all__ = [
 
 
 def plot_dispersion(solution: Solution, ax: Axes | None = None, points: int = 2001) -> Axes:
-    """E_+-(k) of every quasiparticle branch, over the shells of all bands and a little beyond."""
+    """E_+-(k) of every quasiparticle branch, over the shells of all bands and a little beyond.
+
+    Args:
+        solution: the state.
+        ax: axes to draw on; None: new ones.
+        points: of every curve.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> ax = jg.plotting.plot_dispersion(solution, points=201)
+        >>> len(ax.lines) >= 2
+        True
+    """
     ax = axes_or_new(ax)
     sc = solution.superconductor
     ends = np.array([[float(end) for end in shell(band, sc.Omega)] for band in sc.bands])
@@ -52,7 +69,20 @@ def plot_dispersion(solution: Solution, ax: Axes | None = None, points: int = 20
 
 def plot_density_of_states(solution: Solution, omega: Reals | None = None, Gamma: float = 0.1, ax: Axes | None = None) -> Axes:
     """Tunnelling density of states with Dynes broadening Gamma [meV], total and per band, and the branch minima; of a lattice
-    per orbital."""
+    per orbital.
+
+    Args:
+        solution: the state.
+        omega: energies [meV]; None: from zero to beyond the largest gap.
+        Gamma: Dynes broadening [meV].
+        ax: axes to draw on; None: new ones.
+
+    Example:
+        >>> solution = jg.solve(jg.materials.two_band(), 4.2)
+        >>> ax = jg.plotting.plot_density_of_states(solution, [0.0, 5.0, 20.0])
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['total', 'a', 'b']
+    """
     ax = axes_or_new(ax)
     sc = solution.superconductor
     gaps, edge = (np.asarray(branch_minima(solution)), float(sc.Omega)) if sc.beyond else (np.zeros(0), 2 * float(sc.depth))
@@ -102,7 +132,19 @@ def plot_fermi_surface(surface: FermiSurface, ax: Axes | None = None) -> Axes:
 
 
 def plot_gaps(sc: Superconductor, T: Reals, branch: str | None = None, ax: Axes | None = None) -> Axes:
-    """Branch minima against temperature along a branch: solid where it is stable, dashed where it is not."""
+    """Branch minima against temperature along a branch: solid where it is stable, dashed where it is not.
+
+    Args:
+        sc: the system.
+        T: temperatures [K].
+        branch: the branch, as for `solve`; None: the one connected to T_c.
+        ax: axes to draw on; None: new ones.
+
+    Example:
+        >>> ax = jg.plotting.plot_gaps(jg.materials.two_band(), [4.2, 20.0], "s++")
+        >>> ax.get_ylabel()
+        'excitation gap (branch minimum) (meV)'
+    """
     ax = axes_or_new(ax)
     curve = gap_curve(sc, T, branch)
     for name, gap, colour in zip(branch_names(sc), curve.gaps.T, COLOURS, strict=False):

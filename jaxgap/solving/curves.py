@@ -1,4 +1,6 @@
-"""Branches of solutions in temperature: Delta(T) and the excitation gaps along a branch, up to its end (`branch_end`)."""
+r"""Branches of solutions in temperature: Delta(T) and the excitation gaps along a branch, up to its end (`branch_end`).
+
+.. math:: \Delta(T) = \lambda P(\Delta(T), T) / N, \qquad \min_k E_\pm(k; \Delta(T))"""
 
 from typing import cast
 
@@ -126,6 +128,16 @@ def gap_curve(sc: Superconductor, T: object, branch: str | None = None) -> GapCu
 
     The branch is that of `solve`: the one that exists from T = 0 up to `branch_end`, and nothing beyond, even if the state
     connected to T_c has its signs there.
+
+    Args:
+        sc: the system.
+        T: temperatures [K].
+        branch: the branch to take, "s++", "s+-", or one sign per band; None: the one connected to T_c.
+
+    Example:
+        >>> curve = jg.gap_curve(jg.materials.two_band(), [4.2, 20.0], "s++")
+        >>> np.asarray(curve.gaps).round(3).tolist()
+        [[3.289, 7.508], [2.903, 7.132]]
     """
     pattern = None if branch is None else sign_pattern(branch, sc.signed)
     return _gap_curve(sc, _temperatures(T), pattern)

@@ -94,6 +94,13 @@ def at_density(sc: Superconductor, T: object, density: object = None, *, branch:
         InputError: if no mu gives such a density, or a band is not parabolic, or all of them are hole bands.
         NotConvergedError: if mu was not found, or only that of a state that is not as accurate as promised; under tracing mu is
             NaN instead.
+
+    Example:
+        >>> bands = {"a": {"mu": 10.0}, "b": {"mu": 12.0}}
+        >>> sc = jg.superconductor(bands=bands, g=[[0.3, 0.05], [0.05, 0.3]], Omega=30.0)
+        >>> filled = jg.at_density(sc, 4.2, density=60.0)
+        >>> round(float(jg.density_of(jg.solve(filled, 4.2))), 6)
+        60.0
     """
     T, n = checked_temperature(T), checked_density(sc, density)
     pattern = None if branch is None else sign_pattern(branch, sc.signed)

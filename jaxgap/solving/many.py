@@ -1,5 +1,7 @@
 r"""Many systems solved at once, near what the hardware allows, each with a status as trustworthy as that of `solve`.
 
+.. math:: r_n(\Delta_n) = \Delta_n - \lambda_n P(\Delta_n; \theta_n, T_n) / N_n = 0
+
 Most elements of a batch go the short way, in blocks (`jaxgap.numerics.cutting`) of the equations
 `jaxgap.equations.gap_equations`:
 
@@ -134,6 +136,13 @@ def solve_many(
 
     Raises:
         InputError: for temperatures or starts that do not fit the batch, or an unknown branch.
+
+    Example:
+        >>> sc = jg.materials.two_band()
+        >>> systems = jax.vmap(lambda x: sc.set({"lambda_33": x}))(jnp.array([0.1, 0.2]))
+        >>> found = jg.sweeps.solve_many(systems, [4.2, 4.2], ways="short")
+        >>> found.converged.tolist(), np.asarray(found.Delta.real).round(3).tolist()
+        ([True, True], [[6.523, 4.274, 1.785], [6.396, 4.207, 3.043]])
     """
     # === convert and check
     require_float64()

@@ -1,5 +1,7 @@
 r"""All solutions of the gap equations of one system at one temperature, ranked, named, with their stability.
 
+.. math:: \Delta = \lambda P(\Delta) / N, \qquad F_1 \le F_2 \le \dots, \qquad F = \Delta^\dagger g^{-1} \Delta + \varphi
+
 A gap equation with cross-band pairing has several solutions; an iteration finds one. Here a search (`jaxgap.states.search`)
 finds as many as it can, each is solved to full accuracy, and judged: its free energy, its stability, its gap, its name.
 

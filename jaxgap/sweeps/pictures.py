@@ -1,4 +1,6 @@
-"""Pictures of sweeps: a line over one axis, a map over two, with units."""
+r"""Pictures of sweeps: a line over one axis, a map over two, with units.
+
+.. math:: O(x), \qquad O(x, y)"""
 
 from typing import Any
 
@@ -24,6 +26,11 @@ def plot_sweep(data: Any, variable: str, ax: Any = None, **at: Any) -> Any:
         ax: axes of matplotlib to draw on; None: new ones.
         at: dimension -> value (of an axis, the nearest point is taken) or, without coordinates, index, for what is held fixed:
             `plot_sweep(data, "branch_minimum", branch="a:b lower", T=4.2)`, or `**{"mu[a]": 50.0}`.
+
+    Example:
+        >>> data = jg.sweeps.sweep(jg.materials.two_band(), {"lambda_33": [0.1, 0.2]}, ["branch_minimum"], T=4.2)
+        >>> jg.sweeps.plot_sweep(data, "branch_minimum").get_ylabel()
+        'excitation gap (branch minimum) (meV)'
     """
     check(variable in data, "variable", f"be one of {', '.join(map(str, data))}", repr(variable))
     values, said = _chosen(_over_first_column(data[variable]), at)

@@ -1,4 +1,6 @@
-"""`sweep`: many systems around one, over a grid or samples, into a labelled data set in memory or on disk.
+r"""`sweep`: many systems around one, over a grid or samples, into a labelled data set in memory or on disk.
+
+.. math:: O_n = O(\theta_n, T_n, \Delta_n), \qquad \Delta_n = \lambda_n P(\Delta_n; \theta_n, T_n) / N_n
 
 Points are computed in blocks. In memory the blocks fill arrays; on disk each is a chunk of a Zarr store
 (`jaxgap.sweeps.store`), so that memory does not depend on the number of points, and an interrupted sweep goes on where it was.
@@ -79,6 +81,11 @@ def sweep(
     Raises:
         InputError: for anything that is not valid, more points than `jaxgap.sweeps.size` allows, a store of another
             configuration, one that cannot be written, or one into which another sweep writes now.
+
+    Example:
+        >>> data = jg.sweeps.sweep(jg.materials.two_band(), {"lambda_33": [0.1, 0.2]}, ["branch_minimum"], T=4.2)
+        >>> np.asarray(data.branch_minimum).round(3).tolist()
+        [[3.289, 7.508], [2.067, 8.535]]
     """
     # === convert and check
     require_float64()

@@ -5,8 +5,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from jaxgap.fitting.report.columns import Table
 from jaxgap.fitting.report.rows import parameter_rows
 from jaxgap.fitting.resampling import Bootstrap, Scatter
 from jaxgap.model.records import Matrix, Record, Row, Vector, source
@@ -47,7 +47,7 @@ def verdict(found: Bootstrap) -> str:
 def print_report(found: Bootstrap, console: Console) -> None:
     """Every parameter beside its covariance; then the verdict."""
     title = f"{found.fit.config.title or 'fit'}: {len(found.values)} bootstrap sets"
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=escape(title))
     for column in ("parameter", "fit", "mean", "sigma", "sigma (covariance)", "68 %"):
         table.add_column(column, justify="left" if column == "parameter" else "right")
     for row, known in zip(found.summary, parameter_rows(found.fit), strict=True):

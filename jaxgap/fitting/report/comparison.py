@@ -5,11 +5,11 @@ from typing import Annotated
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from jaxgap.fitting.comparison import Comparison, Tension, log_evidence
 from jaxgap.fitting.config import FULL
 from jaxgap.fitting.empirical.fit import EmpiricalFit
+from jaxgap.fitting.report.columns import Table
 from jaxgap.fitting.result import FitResult
 from jaxgap.model.records import Known, Record, Row
 
@@ -108,7 +108,7 @@ def print_comparison(found: Comparison, console: Console) -> None:
 
 def _costs(found: Comparison) -> Table:
     """What every model costs."""
-    table = Table(title=escape(next(iter(found.fits.values())).config.title or "models"), title_justify="left")
+    table = Table(title=escape(next(iter(found.fits.values())).config.title or "models"))
     for column in ("model", "data", "parameters", "chi^2", "AICc", "BIC", "ln evidence", "p"):
         table.add_column(column, justify="left" if column == "model" else "right")
     alike = {FULL} | found.held.keys() | found.uncrossed.keys() | found.empirical.keys()
@@ -134,7 +134,7 @@ def _number(x: float) -> str:
 
 def _parameters(found: Comparison) -> Table:
     """The parameters of every model, a line each."""
-    table = Table(title="their parameters", title_justify="left")
+    table = Table(title="their parameters")
     for column in ("model", "parameter", "value", "uncertainty"):
         table.add_column(column, justify="left" if column in ("model", "parameter") else "right")
     for name, fit in _fits(found).items():

@@ -6,10 +6,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from jaxgap.fitting.information import Measurement
 from jaxgap.fitting.report.alternatives import optimum_rows
+from jaxgap.fitting.report.columns import Table
 from jaxgap.fitting.report.page import page
 from jaxgap.fitting.report.pictures import plot_curves, plot_fit, plot_samples
 from jaxgap.fitting.report.record import as_json, text_of
@@ -102,7 +102,7 @@ def print_next(name: str, rows: tuple[Measurement, ...], now: float, console: Co
 
 def _table(title: str, columns: str, rows: Iterable[Sequence[str]], left: tuple[int, ...] = (0,)) -> Table:
     """A table of plain text: numbers to the right, the columns `left` to the left; "_" in a column's name is a space."""
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=escape(title))
     for i, column in enumerate(columns.split()):
         table.add_column(column.replace("_", " "), justify="left" if i in left else "right")
     for row in rows:

@@ -8,12 +8,12 @@ import numpy as np
 from pydantic import Field
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from jaxgap.fitting.config import FitConfig
 from jaxgap.fitting.draws import Marginal, Posterior
 from jaxgap.fitting.elpd import PARETO, Criterion
 from jaxgap.fitting.inference_data import netcdf
+from jaxgap.fitting.report.columns import Table
 from jaxgap.fitting.report.corner import plot_posterior as plot_posterior
 from jaxgap.fitting.report.posterior_checks import PosteriorCheck, posterior_checks
 from jaxgap.model.files import picture, write_files
@@ -139,7 +139,7 @@ def _print_checks(posterior: Posterior, console: Console) -> None:
 
 
 def _table(title: str, *columns: str, first: str = "parameter") -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title)
     table.add_column(first)
     for column in columns:
         table.add_column(column, justify="right")

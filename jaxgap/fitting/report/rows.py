@@ -4,7 +4,6 @@ result.json, pictures and page all take them from here; nothing is solved."""
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import chi2 as chi2_distribution
 
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.optima import SAME
@@ -233,6 +232,8 @@ def ends_at_T_c(sample: SampleResult) -> bool:
 def p_value(result: FitResult) -> float:
     """The probability that data scattered by their errors have a larger chi^2; NaN without a degree of freedom, and where
     limits or a robust loss make chi^2 something else."""
+    from scipy.stats import chi2 as chi2_distribution  # here: it takes half a second to import
+
     if result.degrees_of_freedom <= 0 or not sum_of_squares(result):
         return float("nan")
     return float(chi2_distribution.sf(result.chi2, result.degrees_of_freedom))
