@@ -9,6 +9,7 @@ there are no numbers, but the sentence of its status.
 """
 
 from functools import cached_property
+from threading import Lock
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -53,10 +54,16 @@ class Moment:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
+        self._finding = Lock()
+
+    @property
+    def solution(self) -> Solution:
+        """Of the branch that is asked for; who asks while it is being found waits for it."""
+        with self._finding:
+            return self._solution
 
     @cached_property
-    def solution(self) -> Solution:
-        """Of the branch that is asked for."""
+    def _solution(self) -> Solution:
         sc, T, branch = self.setting[:3]
         return solve(sc, T, branch=branch, throw=False)
 
