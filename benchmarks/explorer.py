@@ -85,7 +85,7 @@ def moves(browser, system: str, count: int) -> dict[str, list[float]]:
     try:
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.goto(address)
-        for piece in PIECES:
+        for piece in (*PIECES, "jumps", "map"):  # Whoever moves on while these compile waits for that, too.
             page.wait_for_selector(f"[data-piece={piece}]:not(.stale)", timeout=PATIENCE)
         page.evaluate(WATCH)
         paths = page.eval_on_selector_all("input[type=range]:not(:disabled)", "all => all.map(one => one.dataset.path)")

@@ -17,6 +17,7 @@ import numpy as np
 
 from jaxgap.explorer.around import branches, jumps, map_of, slopes, states
 from jaxgap.explorer.moment import Answer, Moment, energies, point, remarks, spectra
+from jaxgap.explorer.scope import missing
 from jaxgap.explorer.setting import described, setting_of
 from jaxgap.materials import SYSTEMS
 from jaxgap.model.superconductor import Superconductor
@@ -132,6 +133,9 @@ class Desk:
         with self.locks[piece]:
             if self._stale(line, move):
                 return {"piece": piece, "stale": True}
+            why_not = missing(moment.setting.sc, piece)
+            if why_not is not None:
+                return {"piece": piece, "error": why_not}
             began = time.perf_counter()
             try:
                 with while_wanted(lambda: not self._stale(line, move)):
