@@ -159,7 +159,6 @@ def _plain(value: object) -> object:
         return [_plain(part) for part in value]
     if isinstance(value, np.ndarray | jax.Array | np.generic):
         array = np.asarray(value)
-        if array.dtype.kind != "f" or np.isfinite(array).all():
-            return array.tolist()
-        return np.where(np.isfinite(array), array.astype(object), None).tolist()
+        known = array.dtype.kind != "f" or bool(np.isfinite(array).all())
+        return array.tolist() if known else _plain(array.tolist())
     return None if isinstance(value, float) and not np.isfinite(value) else value
