@@ -17,7 +17,7 @@ OF_RETARDED = {
     "map": "Phase maps are made for static interactions only.",
 }
 OF_DISORDERED = {
-    "spectra": "Spectra of a disordered state take longer than a move: `jaxgap.observables.tunnelling_density_of_states` has them.",
+    "spectra": "Spectra of a disordered state take longer than a move; `jaxgap.observables` makes them.",
 }
 OF_LATTICES = {
     "energies": "E(k) is drawn along k of bands of one kappa; this system is a lattice, which has no such line.",
