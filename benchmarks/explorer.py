@@ -4,7 +4,8 @@ the first picture, with kept programs and without.
     python benchmarks/explorer.py [--system two_band] [--moves 40] [--cold]
 
 The page runs in Debian's chromium (playwright); the times are those of a person who waits: of the server, the browser and the
-drawing together. `everything` is all cards but first-order jumps and the phase map, which wait until nothing moves.
+drawing together. Beside them stands the CPU time of the server, which says what a move costs where others use the machine, too.
+`everything` is all cards but first-order jumps and the phase map, which wait until nothing moves.
 Writes benchmarks/results/explorer.json.
 """
 
@@ -72,20 +73,26 @@ def first_picture(browser, system: str, cache: str | None = None) -> float:
         process.wait()
 
 
+def cpu_time(process) -> float:
+    """What a process has used so far [ms], all its threads together."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return 1e3 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def moves(browser, system: str, count: int) -> dict[str, list[float]]:
-    """Milliseconds from each move until each piece is there, and all of them."""
+    """Milliseconds from each move until each piece is there, and all of them; and the server's CPU time for it."""
     process, address = served(system, None)
     try:
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.goto(address)
-        for piece in PIECES:
+        for piece in (*PIECES, "jumps", "map"):  # Whoever moves on while these compile waits for that, too.
             page.wait_for_selector(f"[data-piece={piece}]:not(.stale)", timeout=PATIENCE)
         page.evaluate(WATCH)
         paths = page.eval_on_selector_all("input[type=range]:not(:disabled)", "all => all.map(one => one.dataset.path)")
-        found: dict[str, list[float]] = {piece: [] for piece in (*PIECES, "everything")}
+        found: dict[str, list[float]] = {piece: [] for piece in (*PIECES, "everything", "server_cpu")}
         for i in range(-len(paths), count):  # A first round, in which what a slider needs is compiled, does not count.
             slider = page.locator(f"[data-path='{paths[i % len(paths)]}']")
-            began = slider.evaluate(STEP)
+            used, began = cpu_time(process), slider.evaluate(STEP)
             move = page.get_attribute("#jaxgap-explorer", "data-move")
             for piece in PIECES:
                 page.wait_for_selector(f"[data-piece={piece}][data-move='{move}']", timeout=PATIENCE)
@@ -94,6 +101,7 @@ def moves(browser, system: str, count: int) -> dict[str, list[float]]:
                 for piece in PIECES:
                     found[piece].append(seen[f"{piece} {move}"] - began)
                 found["everything"].append(max(found[piece][-1] for piece in PIECES))
+                found["server_cpu"].append(cpu_time(process) - used)
         return found
     finally:
         process.kill()

@@ -50,6 +50,9 @@ END_DISTANCE = 0.05
 ALIKE = 0.1
 """Largest change of the amplitudes, relative to their size, on the way to it."""
 
+LOCATED = 20
+"""Evaluations in which an end is found, or there is none of its kind: from the last point of a branch 3 to 8 are enough."""
+
 
 class EndKind(IntEnum):
     """How a branch ends."""
@@ -187,12 +190,14 @@ def _located(sc: Superconductor, track: Track, pattern: Float[Array, "band"]) ->
     along_v = jnp.stack([null_vector(track.jacobian), unit, Delta / norm(Delta)])
 
     def locate(kind: Any, v_0: Any) -> tuple[Any, Any]:
-        root = newton(differenced(_equations), jnp.concatenate([Delta, v_0, T[None]]), _Theta(sc, kind, v_0, Delta))
+        begin = jnp.concatenate([Delta, v_0, T[None]])
+        root = newton(differenced(_equations), begin, _Theta(sc, kind, v_0, Delta), LOCATED)
         near = root.converged & (root.x[-1] >= T - RESOLUTION) & (root.x[-1] <= T + END_DISTANCE)
         near &= norm(root.x[:n] - Delta) <= ALIKE * norm(Delta)
         return root.x, near & (smallest_singular_value(root.jacobian) > SINGULAR)
 
-    z, good = jax.vmap(locate)(kinds, along_v)
+    # One after the other: as a batch each would take as long as the one that finds nothing.
+    z, good = jax.lax.map(lambda end: locate(*end), (kinds, along_v))
     fold, change, normal = z
     # A fold with other signs lies beyond the change of sign; v is longer than 1 by what it has across the amplitudes.
     others = jnp.where(unit > 0, Delta, change[:n])

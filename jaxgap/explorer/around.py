@@ -14,7 +14,7 @@ from jaxgap.continuation.jumps import NORMAL, jump_temperature
 from jaxgap.explorer.moment import Answer, Moment
 from jaxgap.explorer.setting import MOST_BRANCHES, Setting
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.checks import InputError, NotConvergedError
+from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.observables import branch_names
 from jaxgap.phases.diagram import PhaseDiagram, phase_diagram
 from jaxgap.solving.critical import critical_temperature
@@ -132,8 +132,6 @@ def slopes(moment: Moment) -> Answer:
 
     solution = moment.solved()
     sc = moment.setting.sc
-    if not sc.beyond:
-        raise InputError("Slopes of branch minima are of bands; this system is a lattice.")
     Delta = jnp.real(solution.Delta)[None]
     found = gap_slopes(sc, sc.paths, solution.T[None], Delta, jnp.zeros(1))
     return {

@@ -9,6 +9,7 @@ there are no numbers, but the sentence of its status.
 """
 
 from functools import cached_property
+from threading import Lock
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -18,12 +19,14 @@ from jaxtyping import Array, Bool, Float
 from jaxgap.explorer.setting import Setting
 from jaxgap.model.band import shell
 from jaxgap.model.superconductor import Superconductor
-from jaxgap.numerics.checks import InputError, NotConvergedError
+from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.numerics.programs import program
 from jaxgap.observables import (
     branch_minima,
     branch_names,
     dispersion,
+    gap_edges,
+    spectrum_onset,
     tunnelling_conductance,
     tunnelling_density_of_states,
     wave_vector,
@@ -31,6 +34,7 @@ from jaxgap.observables import (
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.labels import Label
 from jaxgap.solving.one import solve
+from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution, Status, stability_in_words
 from jaxgap.solving.state import MeanFieldState
 
@@ -53,10 +57,16 @@ class Moment:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
+        self._finding = Lock()
+
+    @property
+    def solution(self) -> Solution:
+        """Of the branch that is asked for; who asks while it is being found waits for it."""
+        with self._finding:
+            return self._solution
 
     @cached_property
-    def solution(self) -> Solution:
-        """Of the branch that is asked for."""
+    def _solution(self) -> Solution:
         sc, T, branch = self.setting[:3]
         return solve(sc, T, branch=branch, throw=False)
 
@@ -76,7 +86,7 @@ def point(moment: Moment) -> Answer:
     sc, solution = moment.setting.sc, moment.solution
     status, label, found = Status(int(solution.status)), Label(int(solution.label)), bool(solution.converged)
     phase_defined = label == Label.NORMAL or bool(_has_free_energy(sc))
-    gaps = np.asarray(branch_minima(solution)) if found and sc.beyond else np.full(len(branch_names(sc)), np.nan)
+    names, gaps = gaps_of(solution)
     return {
         "converged": found,
         "status": status.text,
@@ -88,14 +98,28 @@ def point(moment: Moment) -> Answer:
         "stable": bool(solution.stable) and found,
         "channels": sc.channels,
         "Delta": np.asarray(solution.Delta).real if found else np.full(len(sc.channels), np.nan),
-        "branches": branch_names(sc),
-        "gaps": gaps,
+        "branches": names,
+        "gaps": gaps if found else np.full(len(names), np.nan),
         "residual": solution.residual,
         "sigma_min": solution.sigma_min,
         "quadrature_error": solution.quadrature_error,
         "T_c": critical_temperature(sc),
         "lam": np.asarray(sc.lam),
     }
+
+
+def gaps_of(solution: Solution) -> tuple[tuple[str, ...], np.ndarray]:
+    """The gaps of a system by name [meV]: branch minima, NaN of a lattice; of a retarded interaction where the spectra of the
+    bands begin, or that of all together; nothing of a disordered state, whose spectrum is not continued."""
+    sc = solution.superconductor
+    if sc.is_disordered:
+        return (), np.zeros(0)
+    if sc.is_retarded and sc.cross:
+        return ("of the spectrum",), np.asarray(spectrum_onset(solution).energy)[None]
+    if sc.is_retarded:
+        return sc.band_names, np.asarray(gap_edges(solution).edge)
+    names = branch_names(sc)
+    return names, np.asarray(branch_minima(solution)) if sc.beyond else np.full(len(names), np.nan)
 
 
 def remarks(moment: Moment) -> Answer:
@@ -113,8 +137,6 @@ def energies(moment: Moment) -> Answer:
     |v_i|^2, of every band i."""
     solution = moment.solved()
     sc = solution.superconductor
-    if not sc.beyond:
-        raise InputError("E(k) is drawn along k of bands of one kappa; this system is a lattice, which has no such line.")
     seen = _seen(solution)
     return {
         "k": np.asarray(wave_vector(seen.kappa)),
@@ -154,27 +176,28 @@ def _seen(state: MeanFieldState) -> _Seen:
 def spectra(moment: Moment) -> Answer:
     """N(omega) / N(0) of all bands and of each, and dI/dV at the temperature of the setting, over the energies of the gaps."""
     solution, Gamma = moment.solved(), moment.setting.Gamma
-    sc = solution.superconductor
-    omega = np.linspace(0.0, _reach(solution), VOLTAGES)
-    N = tunnelling_density_of_states(solution, omega, Gamma)
+    sc, gaps = solution.superconductor, gaps_of(solution)[1]
+    omega = np.linspace(0.0, _reach(solution, gaps), VOLTAGES)
+    seen = solution.at_real_energies() if isinstance(solution, RetardedSolution) else solution
+    N = tunnelling_density_of_states(seen, omega, Gamma)
     return {
         "omega": omega,
         "N": np.asarray(N.total),
         "bands": sc.components,
         "N_bands": np.asarray(N.bands),
-        "dIdV": np.asarray(tunnelling_conductance(solution, omega, Gamma)),
+        "dIdV": np.asarray(tunnelling_conductance(seen, omega, Gamma)),
         "Gamma": Gamma,
         "T": moment.setting.T,
-        "gaps": np.asarray(branch_minima(solution)) if sc.beyond else np.zeros(0),
+        "gaps": gaps[np.isfinite(gaps)],
         "per": "N(0)" if sc.beyond else "1/meV per cell and spin",
     }
 
 
-def _reach(solution: Solution) -> float:
+def _reach(solution: Solution, gaps: np.ndarray) -> float:
     """Up to where spectra are drawn [meV]: beyond all gaps and peaks, and beyond the thermal smearing of a normal state."""
     sc = solution.superconductor
     scale = float(np.max(np.asarray(sc.scale)))
-    gaps = np.asarray(branch_minima(solution)) if sc.beyond else np.abs(np.asarray(solution.Delta))
+    gaps = gaps if np.isfinite(gaps).all() and len(gaps) else np.abs(np.asarray(solution.Delta))
     inside = gaps[gaps < 0.98 * scale]
     largest = float(np.max(inside, initial=0.0))
     return min(2.2 * largest, 1.3 * scale) if largest > 0 else 0.3 * scale

@@ -1,13 +1,14 @@
 """The pieces of an answer in the order of their cost, and how they are told: one event after the other, so that a page shows
-what is there while the rest is computed.
+what is there while the rest is computed, two pieces at a time.
 
-A newer move of the same page makes what has not begun stale: it is not computed. While one piece takes long, its event says for
+A newer move of the same page makes what has not begun stale: it is not computed, and what runs in many parts (all solutions, a
+phase map) ends with the part it is at. While one piece takes long, its event says for
 how long, and whether it compiles.
 """
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from threading import Lock
 from typing import TYPE_CHECKING, cast
 
@@ -16,11 +17,13 @@ import numpy as np
 
 from jaxgap.explorer.around import branches, jumps, map_of, slopes, states
 from jaxgap.explorer.moment import Answer, Moment, energies, point, remarks, spectra
+from jaxgap.explorer.scope import missing
 from jaxgap.explorer.setting import described, setting_of
 from jaxgap.materials import SYSTEMS
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, NotConvergedError, check
 from jaxgap.numerics.programs import compiling
+from jaxgap.numerics.wanted import NotWantedError, while_wanted
 
 if TYPE_CHECKING:
     from jaxgap.explorer.refit import Folder
@@ -29,6 +32,10 @@ __all__ = ["PIECES", "Desk", "plain"]
 
 EVERY = 0.5
 """Seconds between two words on what takes long."""
+FOLLOWED = {"idle": "moves"}
+"""A line of questions, and the one whose pauses it uses: its newer moves make the first one's answers stale, too."""
+TOGETHER = 2
+"""Pieces that are computed at a time."""
 
 Piece = Callable[[Moment, Mapping[str, object]], Answer]
 
@@ -103,27 +110,41 @@ class Desk:
         except InputError as error:
             yield {"piece": "setting", "error": str(error)}
             return
-        for piece in cast(list[str], pieces):
-            if self.latest[line] > move:
+        began, waiting, running = time.monotonic(), list(cast(list[str], pieces)), dict[Future[Answer], str]()
+        while waiting or running:
+            if self._stale(line, move):
                 return
-            yield from self._told(piece, self.pool.submit(self._answer, piece, moment, message, line, move))
+            while waiting and len(running) < TOGETHER:
+                piece = waiting.pop(0)
+                running[self.pool.submit(self._answer, piece, moment, message, line, move)] = piece
+            done = wait(running, EVERY, return_when=FIRST_COMPLETED).done
+            for future in done:
+                del running[future]
+                yield future.result()
+            for piece in () if done else running.values():
+                yield {"piece": piece, "seconds": round(time.monotonic() - began, 1), "compiling": compiling()}
+
+    def _stale(self, line: tuple[str, str], move: int) -> bool:
+        """Whether there is a newer move of the line, or of the one that it waits for."""
+        page, name = line
+        return any(self.latest.get((page, one), 0) > move for one in {name, FOLLOWED.get(name, name)})
 
     def _answer(self, piece: str, moment: Moment, message: Mapping[str, object], line: tuple[str, str], move: int) -> Answer:
         with self.locks[piece]:
-            if self.latest[line] > move:
+            if self._stale(line, move):
                 return {"piece": piece, "stale": True}
+            why_not = missing(moment.setting.sc, piece)
+            if why_not is not None:
+                return {"piece": piece, "error": why_not}
             began = time.perf_counter()
             try:
-                answer = plain(self.pieces[piece](moment, message))
+                with while_wanted(lambda: not self._stale(line, move)):
+                    answer = plain(self.pieces[piece](moment, message))
+            except NotWantedError:
+                return {"piece": piece, "stale": True}
             except (InputError, NotConvergedError) as error:
                 return {"piece": piece, "error": str(error)}
             return {"piece": piece, "answer": answer, "ms": round(1e3 * (time.perf_counter() - began), 1)}
-
-    def _told(self, piece: str, future: "Future[Answer]") -> Iterator[Answer]:
-        began = time.monotonic()
-        while not wait([future], EVERY).done:
-            yield {"piece": piece, "seconds": round(time.monotonic() - began, 1), "compiling": compiling()}
-        yield future.result()
 
 
 def plain(value: object) -> Answer:
@@ -137,5 +158,7 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     if isinstance(value, np.ndarray | jax.Array | np.generic):
-        return _plain(np.asarray(value).tolist())
+        array = np.asarray(value)
+        known = array.dtype.kind != "f" or bool(np.isfinite(array).all())
+        return array.tolist() if known else _plain(array.tolist())
     return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from jaxgap.numerics.threads import as_here, cores
+from jaxgap.numerics.wanted import check_wanted
 
 __all__ = ["in_chunks", "all_in_chunks"]
 
@@ -23,7 +24,7 @@ def in_chunks(program: Callable[..., PyTree], size: int, *rows: np.ndarray) -> P
 
 def all_in_chunks(size: int | Sequence[int], *jobs: Job) -> list[PyTree]:
     """`in_chunks` of several (program, *rows) at once, each with a size of its own where several are given; on all cores, on
-    which results do not depend."""
+    which results do not depend. Pieces that nobody wants any more (`while_wanted`) are not begun."""
     sizes = [size] * len(jobs) if isinstance(size, int) else size
 
     def run(job: Job, size: int, start: int) -> PyTree:
@@ -33,12 +34,16 @@ def all_in_chunks(size: int | Sequence[int], *jobs: Job) -> list[PyTree]:
 
     run_here = as_here(run)
     pieces = [(job, own, start) for job, own in zip(jobs, sizes, strict=True) for start in range(0, len(job[1]), own)]
+    check_wanted()
     if len(pieces) == 1:
         done = [run_here(*pieces[0])]
     else:
         waiting = [_threads().submit(run_here, *piece) for piece in pieces]
         try:
-            done = [one.result() for one in waiting]
+            done = []
+            for one in waiting:
+                done.append(one.result())
+                check_wanted()
         except BaseException:
             for one in waiting:
                 one.cancel()

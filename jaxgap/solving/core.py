@@ -2,11 +2,12 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Inexact, Int
+from jaxtyping import Array, Bool, Float, Inexact, Int
 
 from jaxgap.equations.gauge import implicit_amplitudes
 from jaxgap.equations.pairing import pack, unpack
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.newton import Root
 from jaxgap.numerics.programs import program
 from jaxgap.solving.finer import begun, settled, unseen
 from jaxgap.solving.following import follow_from_T_c, follow_from_zero
@@ -16,7 +17,7 @@ from jaxgap.solving.solution import HAS_AMPLITUDES, Solution, Status
 from jaxgap.spectra.mesh import coarser
 from jaxgap.spectra.quadrature import Rule
 
-__all__ = ["solve_core", "unless_nothing"]
+__all__ = ["concluded", "solve_core", "unless_nothing"]
 
 
 @program
@@ -39,15 +40,29 @@ def solve_core(
     else:
         track = follow_from_T_c(coarser(frozen), T_found, rule)
         root, on_branch = track.root, track.arrived
+    return concluded(sc, T, root, on_branch, pattern, rule, followed=Delta_0 is None)
 
+
+def concluded(
+    sc: Superconductor,
+    T: Float[Array, ""],
+    root: Root,
+    on_branch: Bool[Array, ""],
+    pattern: Float[Array, "band"] | None,
+    rule: Rule,
+    followed: bool = True,
+) -> Solution:
+    """The solution that a root at T is, with its verdict and its derivative; `followed` tells a root of a branch that was
+    followed there from one of a start."""
     # === judge
+    T_found = jax.lax.stop_gradient(T)
     found = settled(sc, T_found, root, rule)
     sc, root, x, verdict = found.superconductor, found.root, found.x, found.verdict
     frozen = jax.lax.stop_gradient(sc)
-    on_branch &= found.near if Delta_0 is None else True
+    on_branch &= found.near if followed else True
     if pattern is not None:
         on_branch &= has_signs(frozen, unpack(root.x, len(sc.channels)), pattern)
-    zero = Status.NORMAL if Delta_0 is None and pattern is None else Status.TRIVIAL
+    zero = Status.NORMAL if followed and pattern is None else Status.TRIVIAL
     status = status_of(verdict, found.vanished, root.converged, on_branch, zero)
     status = jnp.where((status == Status.NORMAL) & unseen(frozen, T_found), int(Status.INACCURATE), status)
     trusted = root.converged & verdict.valid & on_branch

@@ -14,13 +14,15 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Reals
-from jaxgap.solving.core import solve_core
+from jaxgap.solving.core import concluded, solve_core
 from jaxgap.solving.entry import takes_any_filling
 from jaxgap.solving.filling import filled
-from jaxgap.solving.following import follow_from_zero
 from jaxgap.solving.labels import Label, sign_pattern
 from jaxgap.solving.one import amplitudes
 from jaxgap.solving.solution import Solution, Status
+from jaxgap.solving.stations import at_stations
+from jaxgap.solving.ways import way_from_T_c, way_from_zero
+from jaxgap.spectra.mesh import coarser
 from jaxgap.spectra.minima import branch_minima_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
@@ -28,9 +30,6 @@ __all__ = ["GapCurve", "gap_curve", "solve_temperatures"]
 
 Start = Inexact[Array, "channel"] | None
 Signs = Float[Array, "band"] | None
-
-RESOLUTION = 1e-4
-"""Nearer to a branch's end [K] every temperature decides for itself, as in `solving.following.follow`."""
 
 
 @takes_any_filling
@@ -78,17 +77,21 @@ def _solve_temperatures(
 
 
 def _along(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Start, pattern: Signs, rule: Rule) -> Solution:
-    """`solve_core` at every temperature. A named branch is first followed as far as it goes: every temperature beyond its end
-    would look for that end anew, and all others would wait. (At a density it has another mu at every temperature.)"""
+    """The solution at every temperature, of a branch as `solve` finds it: followed once (`jaxgap.solving.stations`). From given
+    amplitudes, and at a density, which has another mu at every temperature, each is solved by itself."""
+    if Delta_0 is not None or sc.density is not None:
+        return jax.vmap(lambda t: solve_core(filled(sc, t, Delta_0, pattern), t, Delta_0, pattern, rule))(T)
+    walked, T_walked = jax.lax.stop_gradient((coarser(sc), T))
+    way = way_from_T_c(walked, rule) if pattern is None else way_from_zero(walked, pattern, rule)
+    root, arrived, beyond = at_stations(way, T_walked, rising=pattern is not None, pattern=pattern)
+    found = jax.vmap(lambda t, root, there: concluded(sc, t, root, there, pattern, rule))(
+        jnp.where(beyond, 0.0, T), root, arrived
+    )
+    return found if pattern is None else _without(beyond, T, found)
 
-    def at(t: Float[Array, ""]) -> Solution:
-        return solve_core(filled(sc, t, Delta_0, pattern), t, Delta_0, pattern, rule)
 
-    if pattern is None or Delta_0 is not None or sc.density is not None:
-        return jax.vmap(at)(T)
-    track = follow_from_zero(*jax.lax.stop_gradient((sc, jnp.max(T))), pattern, rule)
-    beyond = track.began & ~track.arrived & (T > track.T + RESOLUTION)
-    found = jax.vmap(at)(jnp.where(beyond, 0.0, T))
+def _without(beyond: Bool[Array, "temperature"], T: Float[Array, "temperature"], found: Solution) -> Solution:
+    """The solutions with nothing where the branch has ended."""
     nan, status = jnp.where(beyond, jnp.nan, 1.0), jnp.where(beyond, int(Status.LEFT_BRANCH), found.status)
     return eqx.tree_at(
         lambda s: (s.T, s.Delta, s.status, s.label, s.residual, s.sigma_min, s.quadrature_error, s.differentiable),

@@ -61,6 +61,7 @@ __all__ = [
     "evaluated",
     "go_on",
     "going",
+    "resumed",
 ]
 
 CORRECTION = 0.15
@@ -214,6 +215,12 @@ def begin(path: Path, asked: Bool[Array, ""] | bool = True, care: Care = CAREFUL
         lost=~jnp.asarray(asked),
         there=no,
     )
+
+
+def resumed(path: Path, points: Points, odd: Bool[Array, ""], pattern: Signs = None) -> Walk:
+    """The careful walk that goes on from points of another one on the same branch; the first step tried is all of the rest."""
+    w = begin(path)
+    return _aimed(path, pattern, w._replace(points=points, odd=odd, h=path.T**2 - points.T**2))
 
 
 def going(w: Walk) -> Bool[Array, "*element"]:

@@ -11,6 +11,7 @@ from jaxgap.explorer.assets import PARTS, module
 from jaxgap.explorer.pieces import Desk, plain
 from jaxgap.explorer.server import Server
 from jaxgap.explorer.setting import setting_of
+from jaxgap.numerics.wanted import check_wanted
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,24 @@ def test_a_stale_move_is_not_answered():
     assert list(desk.events({**newer, "move": 2, "pieces": ["files"]})) == []
     *_, event = desk.events({**newer, "page": "another", "move": 1, "pieces": ["files"]})
     assert "[bands.a]" in event["answer"]["files"]["system.toml"]
+
+
+def test_a_move_makes_what_waits_for_a_pause_stale():
+    """In the middle of it: a map that is being made is given up."""
+    desk = Desk(materials.two_band())
+    made = []
+
+    def long(moment, message):
+        made.append("begun")
+        desk.latest["a", "moves"] = 8
+        check_wanted()
+        return {"never": "told"}
+
+    desk.pieces = desk.pieces | {"map": long}
+    idle = {"page": "a", "line": "idle", "move": 7, "pieces": ["map", "files"]}
+    assert [event for event in desk.events(idle) if "stale" not in event] == []
+    assert made == ["begun"]
+    assert list(desk.events(idle)) == []
 
 
 def test_unknown_pieces_are_refused():

@@ -35,10 +35,14 @@ def entries(kind):
     """name -> function, of all public ones whose first argument is a system ("sc") or a solution."""
     found = {}
     for package in (jaxgap, observables):
-        for name, function in vars(package).items():
+        for name in {
+            *vars(package),
+            *getattr(package, "__all__", ()),
+        }:  # Not just those of `vars`: names are imported when they are asked for.
+            function = getattr(package, name)
             if inspect.isfunction(function) and next(iter(inspect.signature(function).parameters), "") == kind:
                 found[name] = function
-    return {name: function for name, function in found.items() if name not in EXEMPT}
+    return {name: function for name, function in sorted(found.items()) if name not in EXEMPT}
 
 
 def called(function, first):

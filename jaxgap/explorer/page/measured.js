@@ -57,7 +57,7 @@ function measuredForm(system, state, branches, changed, fit) {
   });
   const enough = points.length > 0 && free.length > 0;
   return [
-    points.length ? table("Measured gaps", [["Branch"], ["T (K)"], ["Gap (meV)"], ["Error (meV)"], [""]], rows) : h("p", { class: "quiet" }, "No measured gaps yet. Add a point, drag it in the plot of gaps against temperature, and fit."),
+    points.length ? table("Measured gaps", [["Gap of"], ["T (K)"], ["meV"], ["± meV"], [""]], rows) : h("p", { class: "quiet" }, "No measured gaps yet. Add a point, drag it in the plot of gaps against temperature, and fit."),
     h("div", { class: "row" },
       system.parameters ? null : h("button", { type: "button", "data-add": true, onclick: () => { points.push(state.suggested(points.length)); changed(); } }, "add a point"),
       h("button", { type: "button", class: "main", "data-fit": true, disabled: !enough, onclick: fit }, "fit")),
@@ -76,18 +76,21 @@ function below(path, system) {
 
 const ENDS = { chi2: "", bound: " (at its bound)", branch: " (where the branch ends)" };
 
+/** A datum as it is read: of a gap just whose it is. */
+const datumName = (label) => label.replace(/^branch_minimum\[(.*)\]$/, "gap $1");
+
 /** What a fit found. */
 function fitted({ parameters, branch, chi2, degrees, refused, rows, predictions }, take) {
   const heads = [["Parameter"], ["Best", true], ["Interval of 68 %"]];
   const found = parameters.map(({ name, value, lower, upper, ends, determined }) => h("tr", {}, h("th", { scope: "row" }, leafName(name)), cell(value, 6, `fit ${name}`),
     h("td", {}, determined ? `${digits(lower, 5)}${ENDS[ends[0]]} to ${digits(upper, 5)}${ENDS[ends[1]]}` : "not determined by these data")));
-  const against = rows.map(({ label, T, measured, predicted }) => h("tr", {}, h("th", { scope: "row" }, label), cell(T, 4), cell(measured, 5), cell(predicted, 5)));
+  const against = rows.map(({ label, T, measured, predicted }) => h("tr", {}, h("th", { scope: "row" }, datumName(label)), cell(T, 4), cell(measured, 5), cell(predicted, 5)));
   return [
     refused ? h("p", { class: "bad" }, `Refused: ${refused}`) : null,
     h("p", {}, `On the branch ${branch}: χ² = ${digits(chi2, 4)} with ${degrees} degrees of freedom.`),
     table("Fitted parameters", heads, found),
     table("Data and fit", [["Datum"], ["T (K)", true], ["Measured", true], ["Fit", true]], against),
-    ...predictions.map(({ name, value, sigma }) => h("p", { class: "quiet" }, `${name}: ${digits(value, 6)} ± ${digits(sigma, 2)} K`)),
+    ...predictions.map(({ name, value, sigma }) => h("p", { class: "quiet" }, `${name}: ${digits(value, 6)}${sigma === null ? "" : ` ± ${digits(sigma, 2)}`} K`)),
     h("div", { class: "row" }, h("button", { type: "button", "data-take": true, onclick: take }, "set the sliders to the fit")),
   ].filter((part) => part);
 }
