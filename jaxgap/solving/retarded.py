@@ -31,7 +31,6 @@ from jaxgap.selfenergy.leading import leading
 from jaxgap.selfenergy.onset import linearised, onset_of
 from jaxgap.selfenergy.pair_breaking import has_closed_form
 from jaxgap.solving.dressed import DressedState
-from jaxgap.solving.dressed_response import dressed_entropy, dressed_heat, dressed_superfluid_weights
 from jaxgap.solving.labels import has_signs, label_of
 from jaxgap.solving.real_axis import POINTS, ContinuedState, on_real_axis, rounds_of
 from jaxgap.solving.real_axis_across import CrossContinuedState, across_real_axis
@@ -133,13 +132,13 @@ class RetardedSolution(Solution):
         raise InputError(retarded_refused("solution"))
 
     def entropy(self) -> Float[Array, ""]:
-        return dressed_entropy(self._dressed())
+        return self._dressed().entropy()
 
     def specific_heat(self) -> Float[Array, ""]:
-        return dressed_heat(self._dressed())
+        return self._dressed().specific_heat()
 
     def superfluid_weights(self) -> Float[Array, "band"]:
-        return dressed_superfluid_weights(self._dressed())
+        return self._dressed().superfluid_weights()
 
     def _dressed(self) -> DressedState:
         """The state at all energies, of an instantaneous interaction; of a retarded one this is refused."""
