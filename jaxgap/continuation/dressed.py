@@ -83,8 +83,9 @@ def follow_state(path: Path, start: Numbers | RetardedSolution, points: int = 20
         >>> impurities = jg.Disorder(density=0.0, u=[[0.0, 1.0], [1.0, 0.0]])
         >>> bands, cutoff = {"a": {"mu": 500.0}, "b": {"mu": 500.0}}, jg.MatsubaraCutoff(30.0)
         >>> sc = jg.superconductor(bands=bands, lam=[[0.5, -0.05], [-0.05, 0.1]], interaction=cutoff, disorder=impurities)
-        >>> path = jg.path(sc, 10.0, {"disorder.density": (0.0, 1.0)})
-        >>> followed = jg.follow_state(path, jg.solve(sc, 10.0))
+        >>> path = jg.path(sc, 20.0, {"disorder.density": (0.0, 0.1)})
+        >>> jg.follow_state(path, [8.0, -1.0], points=2).end
+        'boundary'
     """
     check(isinstance(path.sc_0, RetardedSuperconductor), "path", "be of systems with self-energies", "static ones")
     check(points >= 1, "points", "be at least 1", points)

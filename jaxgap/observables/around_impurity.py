@@ -64,6 +64,12 @@ def density_of_states_around_impurity(
 
     Raises:
         InputError: for what `bound_states` refuses, more than two bands, or a distance or a broadening that is not positive.
+
+    Example:
+        >>> state, spin = jg.solve(jg.materials.two_band(), T=1.0), [[0.1, 0.0], [0.0, 0.0]]
+        >>> seen = jg.observables.density_of_states_around_impurity(state, r=[1.0, 5.0], omega=[0.0, 2.0, 4.0], Gamma=0.1, J=spin)
+        >>> seen.shape
+        (2, 2, 3)
     """
     sc = static_system(solution)
     check(len(sc.bands) <= 2, "solution", "have one or two bands", len(sc.bands))
