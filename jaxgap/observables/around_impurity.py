@@ -67,7 +67,7 @@ def density_of_states_around_impurity(
 
     Example:
         >>> state, spin = jg.solve(jg.materials.two_band(), T=1.0), [[0.1, 0.0], [0.0, 0.0]]
-        >>> seen = jg.observables.density_of_states_around_impurity(state, r=[1.0, 5.0], omega=[0.0, 2.0, 4.0], Gamma=0.1, J=spin)
+        >>> seen = jg.observables.density_of_states_around_impurity(state, [1.0, 5.0], [0.0, 2.0, 4.0], 0.1, J=spin)
         >>> seen.shape
         (2, 2, 3)
     """
