@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from jaxgap.continuation.branches import follow_path as follow_path
     from jaxgap.continuation.branches import solutions_on as solutions_on
     from jaxgap.continuation.crossings import crossings as crossings
+    from jaxgap.continuation.dressed import FollowedState as FollowedState
+    from jaxgap.continuation.dressed import equal_free_energies as equal_free_energies
+    from jaxgap.continuation.dressed import follow_state as follow_state
     from jaxgap.continuation.end_points import CriticalEndPoint as CriticalEndPoint
     from jaxgap.continuation.end_points import GaplessLimits as GaplessLimits
     from jaxgap.continuation.end_points import critical_end_point as critical_end_point

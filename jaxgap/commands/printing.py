@@ -12,7 +12,6 @@ from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.observables import branch_minima, branch_names, gap_edges, overlap_minima, spectrum_onset
 from jaxgap.phases.diagram import PhaseDiagram
-from jaxgap.selfenergy.pair_breaking import has_closed_form
 from jaxgap.solving.critical import Onset, lowest_temperature
 from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution
@@ -119,7 +118,7 @@ LEAVES = ("lam", "mu_star", "omega_c", "mode", "disorder")
 
 def print_retarded(sc: RetardedSuperconductor, T_c: float, derivatives: dict[str, float]) -> None:
     """T_c of Eliashberg's equations, what the spectrum is, and what T_c depends on."""
-    closed = has_closed_form(sc)
+    closed = sc.is_dressed
     if T_c == 0.0:
         lowest = "at every temperature" if closed else "down to the temperature that 65536 Matsubara frequencies resolve"
         console.print(f"The normal state is stable {lowest}: T_c = 0.")

@@ -23,6 +23,7 @@ from jaxgap.equations.free_energy import free_energy_of
 from jaxgap.equations.groups import coupled_groups
 from jaxgap.equations.pairing import pack
 from jaxgap.model.family import Path
+from jaxgap.model.superconductor import check_static
 from jaxgap.numerics.checks import NotConvergedError, check
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Numbers
@@ -147,6 +148,7 @@ def follow_path(path: Path, Delta: Numbers, p: float = 0.0, number: int = 0) -> 
         >>> [event.kind.name.lower() for event in branch.events]
         ['pitchfork', 'fold', 'gapless', 'fold', 'pitchfork']
     """
+    check_static(path.sc_0, "path")
     p = float(p)
     check(0.0 <= p <= 1.0, "p", "be between 0 and 1", p)
     start, converged = root_at(path, jnp.asarray(p), jnp.asarray(Delta))
@@ -185,6 +187,7 @@ def branches(path: Path, searches: int = 5) -> tuple[Branch, ...]:
     followed both ways; so is every complex branch that leaves at a pitchfork of phases, and every real one that crosses at a
     branch point.
     """
+    check_static(path.sc_0, "path")
     found: list[Branch] = []
     for p in np.linspace(0.0, 1.0, searches):
         for state in solutions(*path.at(p)):

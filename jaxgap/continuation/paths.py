@@ -8,14 +8,14 @@ with theta all leaves of the system and T.
 from collections.abc import Mapping
 
 from jaxgap.model.family import Path
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor, check_known_mu
 from jaxgap.numerics.checks import InputError, check
-from jaxgap.solving.entry import checked_temperature, takes_system
+from jaxgap.solving.entry import checked_temperature, takes_any_system
 
 __all__ = ["path"]
 
 
-@takes_system
+@takes_any_system
 def path(sc: Superconductor, T: object, along: object) -> Path:
     """The path on which the leaves named in `along` (and "T" [K]) go from their first to their second value together.
 
@@ -29,6 +29,7 @@ def path(sc: Superconductor, T: object, along: object) -> Path:
         >>> coupling = jg.path(sc, 4.2, {"lambda_33": (0.1, 0.3)})
         >>> temperature = jg.path(sc, 0.0, {"T": (0.0, 80.0)})
     """
+    check_known_mu(sc)
     if not isinstance(along, Mapping) or not along:
         raise InputError(f'Argument `along` must name what changes, such as {{"lambda_33": (0.1, 0.3)}}, but got {along!r}.')
     for name, ends in along.items():

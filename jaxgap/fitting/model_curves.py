@@ -17,6 +17,7 @@ import numpy as np
 from jaxgap.fitting.problem import Problem
 from jaxgap.fitting.readings import Place, readings_at, relevant
 from jaxgap.fitting.result import FitResult, Line
+from jaxgap.fitting.retarded import retarded_amplitude_slopes
 from jaxgap.fitting.uncertainty import amplitude_slopes, leaves, mu_slopes, mus_of
 
 __all__ = ["drawn", "model_lines"]
@@ -116,6 +117,9 @@ def _states(p: Problem, result: FitResult, i: int) -> States:
 def _slopes(p: Problem, result: FitResult, i: int) -> tuple[np.ndarray, np.ndarray]:
     """(d Delta / d theta, rows of mu) along the branch of the i-th sample; NaN where it does not exist."""
     one = result.samples[i]
+    if one.superconductor.is_retarded:
+        found = retarded_amplitude_slopes(p, result.value, one.curve, i)
+        return found, np.zeros((len(found), 0))
     (paths, factors), Delta, mu = leaves(p, result.value, i), jnp.asarray(one.curve.solutions.Delta.real), mus_of(one.curve)
     branch = one.superconductor, paths, one.curve.T, Delta, mu
     found = np.asarray(amplitude_slopes(*branch)) @ factors

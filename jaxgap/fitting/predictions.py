@@ -19,8 +19,8 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.observables.located import OnBranch
 from jaxgap.observables.quantities import MEASURED
 from jaxgap.observables.quantity import Need
+from jaxgap.solving.given import given_state
 from jaxgap.solving.starts import starting_amplitudes
-from jaxgap.solving.state import GivenState
 from jaxgap.units import k_B
 
 __all__ = ["LOCATED", "combined", "in_order", "measured_at", "numbers", "predictions", "with_located"]
@@ -96,7 +96,7 @@ def measured_at(p: Problem, kind: str) -> np.ndarray:
 def _of_states(p: Problem, theta: Parameters, Delta: Amplitudes, kind: str, chosen: np.ndarray) -> Float[Array, "chosen value"]:
     """A quantity at the `chosen` conditions; where all amplitudes are zero, as the normal state has it."""
     quantity = MEASURED[kind]
-    found = at_conditions(p, theta, lambda sc, T, D: quantity(sc, T, GivenState(sc, T, D)), Delta[chosen], chosen=chosen)
+    found = at_conditions(p, theta, lambda sc, T, D: quantity(sc, T, given_state(sc, T, D)), Delta[chosen], chosen=chosen)
     found = found.reshape(len(chosen), -1)
     normal = ~jnp.any(Delta[chosen] != 0, axis=1, keepdims=True)
     return found if quantity.normal is None else jnp.where(normal, quantity.normal, found)

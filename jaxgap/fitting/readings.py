@@ -25,7 +25,7 @@ from jaxgap.numerics.checks import is_concrete, on_host
 from jaxgap.numerics.chunks import all_in_chunks, in_chunks
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import AnyArray, Scalar
-from jaxgap.solving.state import GivenState
+from jaxgap.solving.given import given_state
 from jaxgap.spectra.several_bands import several
 
 __all__ = ["Direction", "Place", "Reading", "in_reverse", "readings", "readings_along", "readings_at", "relevant"]
@@ -126,7 +126,7 @@ def reading(
         if len(mu):
             sc = filled_by(sc, mu[0] + mu[1:] @ (theta - jax.lax.stop_gradient(theta)))
         points = dict.fromkeys(row.axes, x)
-        return jnp.atleast_1d(row.reading(sc, T, GivenState(sc, T, D), points, numbers, plan, of))
+        return jnp.atleast_1d(row.reading(sc, T, given_state(sc, T, D), points, numbers, plan, of))
 
     return jax.vmap(at)(sample, T, Delta, x, mu)
 

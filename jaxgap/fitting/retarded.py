@@ -27,17 +27,20 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxgap.fitting.config import ANY, GROUND_STATE, FitConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.predictions import combined, measured_at
-from jaxgap.fitting.problem import Parameters, Problem, at_conditions, systems_at
-from jaxgap.fitting.uncertainty import Prediction
+from jaxgap.fitting.problem import Parameters, Problem, at_conditions, system_at, systems_at
+from jaxgap.fitting.uncertainty import Prediction, leaves
 from jaxgap.model.retarded import RetardedSuperconductor
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.superconductor import Superconductor, check_clean
 from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.programs import program
+from jaxgap.numerics.small import openly_solved
 from jaxgap.numerics.types import AnyArray, PyTree, Scalar
 from jaxgap.observables.edges import EDGE, alone
+from jaxgap.observables.quantities import OF_IMPURITIES, QUANTITIES
 from jaxgap.selfenergy.frequencies import coldest
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.curves import GapCurve
+from jaxgap.solving.dressed_response import made_and_entropy
 from jaxgap.solving.labels import Label, sign_pattern
 from jaxgap.solving.real_axis import edges_of
 from jaxgap.solving.retarded import RetardedSolution, solve_retarded
@@ -46,6 +49,7 @@ from jaxgap.solving.solution import Solution, Status
 __all__ = [
     "RetardedStates",
     "check_retarded",
+    "retarded_amplitude_slopes",
     "retarded_counts",
     "retarded_curve",
     "retarded_curve_sigma",
@@ -55,8 +59,10 @@ __all__ = [
 
 KINDS = (EDGE.datum, "T_c")
 """Data that a fit of a retarded interaction takes."""
-CURVE_POINTS = 24
-"""Temperatures of the curve of a fit, besides those of its data."""
+CURVES = tuple(QUANTITIES[name].datum for name in (*OF_IMPURITIES, "tunnelling"))
+"""Experiments that a fit takes besides, with impurities and an instantaneous interaction."""
+CURVE_POINTS, DRESSED_POINTS = 24, 10
+"""Temperatures of the curve of a fit, besides those of its data; fewer with impurities, whose states take longer."""
 
 
 # --- what can be fitted ---------------------------------------------------------------------------------------------------
@@ -69,7 +75,7 @@ def check_retarded(config: FitConfig, sc: Superconductor, data: Iterable[Datum])
         if edges := [datum for datum in fitted if EDGE.datum in (datum.kind, datum.second[0])]:
             raise InputError(f"`{edges[0].quantity}` is of a retarded interaction: here gaps are branch_minimum[<branch>].")
         return
-    if sc.channels[len(sc.band_names) :]:
+    if sc.channels[len(sc.band_names) :] and not sc.is_dressed:
         raise InputError(
             "A fit of a retarded interaction with cross channels is not there: their bands have no edges of their own."
         )
@@ -79,18 +85,22 @@ def check_retarded(config: FitConfig, sc: Superconductor, data: Iterable[Datum])
         raise InputError(f"Model `{empirical[0]}`: empirical models are not compared with a retarded interaction.")
     if config.optimiser.search == "adam":
         raise InputError('`optimiser.search` = "adam" is of amplitudes: a fit of a retarded interaction has none to search.')
-    _check_data(fitted)
+    _check_data(sc, fitted)
 
 
-def _check_data(fitted: list[Datum]) -> None:
+def _check_data(sc: Superconductor, fitted: list[Datum]) -> None:
     for datum in fitted:
         kinds = {datum.kind, *([datum.second[0]] if datum.second[0] else [])}
-        if datum.experiment or not kinds <= set(KINDS):
+        known = datum.kind in CURVES and sc.is_dressed if datum.experiment else kinds <= set(KINDS)
+        if not known:
+            data = f"curves of {', '.join(CURVES)}" if sc.is_dressed else "gap_edge[<band>]"
             raise InputError(
-                f"`{datum.quantity}` cannot be fitted with a retarded interaction, whose data are gap_edge[<band>] and T_c: "
+                f"`{datum.quantity}` cannot be fitted with a retarded interaction, whose data are {data} and T_c: "
                 "set its `use` to show."
             )
-        if datum.T is not None and datum.kind == EDGE.datum and datum.T <= 0:
+        if EDGE.datum in kinds:
+            check_clean(sc)
+        if datum.T is not None and (datum.kind == EDGE.datum or datum.experiment) and datum.T <= 0:
             raise InputError(f"`{datum.quantity}` must be at a temperature above 0 K with a retarded interaction.")
 
 
@@ -100,8 +110,9 @@ def _check_data(fitted: list[Datum]) -> None:
 class RetardedStates(NamedTuple):
     """States at every condition, and the numbers that belong to them."""
 
-    Delta: Float[Array, "condition band"]
-    """At the lowest frequency; zero in the normal state."""
+    Delta: Float[Array, "condition channel"]
+    """At the lowest frequency, with impurities the order parameter; zero in the normal state."""
+    Delta_theta: Float[Array, "condition channel parameter"]
     numbers: Float[Array, "number"]
     numbers_theta: Float[Array, "number parameter"]
     exists: Bool[Array, ""]
@@ -111,25 +122,25 @@ class RetardedStates(NamedTuple):
 class _One(NamedTuple):
     """What is known at one condition."""
 
-    Delta: Float[Array, "band"]
+    Delta: Float[Array, "channel"]
     edge: Float[Array, "band"]
     allowed: Bool[Array, ""]
 
 
 def retarded_states(p: Problem, theta: Parameters) -> RetardedStates:
     """The states with the branch's signs, at parameters where they need not exist."""
-    Both = tuple[Float[Array, "number"], tuple[Float[Array, "number"], _One]]
+    Both = tuple[Float[Array, "number"], Float[Array, "condition channel"]]
 
-    def terms(t: Parameters) -> Both:
+    def terms(t: Parameters) -> tuple[Both, tuple[Float[Array, "number"], _One]]:
         found = at_conditions(p, t, lambda sc, T: _state(p, sc, T))
         table = {EDGE.datum: found.edge[measured_at(p, EDGE.datum)]}
         table["T_c"] = jnp.stack([critical_temperature(sc) for sc in systems_at(p, t)])[:, None]
         numbers = combined(p, table)
-        return numbers, (numbers, found)
+        return (numbers, found.Delta), (numbers, found)
 
-    slope, (numbers, found) = jax.jacfwd(terms, has_aux=True)(theta)
+    (slope, Delta_theta), (numbers, found) = jax.jacfwd(terms, has_aux=True)(theta)
     exists = found.allowed.all() & jnp.isfinite(numbers).all()
-    return RetardedStates(found.Delta, numbers, slope, exists)
+    return RetardedStates(found.Delta, Delta_theta, numbers, slope, exists)
 
 
 def _state(p: Problem, sc: Superconductor, T: Scalar) -> _One:
@@ -137,7 +148,7 @@ def _state(p: Problem, sc: Superconductor, T: Scalar) -> _One:
     normal = _is_normal(s)
     unstable = jnp.maximum(s.unstable_amplitude, s.unstable_phase if p.phases else 0)
     allowed = normal | ((s.status == Status.CONVERGED) & ((p.unstable < 0) | (unstable == p.unstable)))
-    Delta, edge = s.Delta.real, _edges(s)
+    Delta, edge = _amplitudes(s), _edges(s)
     return _One(jnp.where(normal, 0.0, Delta), jnp.where(normal, 0.0, edge), allowed)
 
 
@@ -148,6 +159,11 @@ def _solved(sc: Superconductor, T: Scalar, pattern: Float[Array, "band"]) -> Ret
 def _is_normal(s: RetardedSolution) -> Bool[Array, ""]:
     """Whether it has come to the normal state, where that is the stable one."""
     return (s.status == Status.TRIVIAL) & (s.rho < 1)
+
+
+def _amplitudes(s: RetardedSolution) -> Float[Array, "channel"]:
+    """What experiments see of a state (`solving.given`), or, where they see a self-energy, what is reported of it [meV]."""
+    return s.pairing if s.superconductor.is_dressed else s.Delta.real
 
 
 def _edges(s: RetardedSolution) -> Float[Array, "band"]:
@@ -182,14 +198,15 @@ def retarded_curve(sc: Superconductor, T: Iterable[float], T_c: float, branch: s
     assert isinstance(sc, RetardedSuperconductor)
     lowest = float(coldest(sc)) * (1 + 1e-9)
     high = max(T_c, *T, lowest * 1.1) if np.isfinite(T_c) else max(*T, lowest * 2)
-    grid = np.concatenate([np.linspace(max(lowest, 0.02 * high), 0.9 * high, CURVE_POINTS // 2), _near(high)])
+    n = DRESSED_POINTS if sc.is_dressed else CURVE_POINTS
+    grid = np.concatenate([np.linspace(max(lowest, 0.02 * high), 0.9 * high, n // 2), _near(high, n - n // 2)])
     places = np.unique(np.concatenate([grid, np.asarray(list(T), float)]))
     return _curve(sc, jnp.asarray(places), sign_pattern(branch, sc.signed))
 
 
-def _near(T_c: float) -> np.ndarray:
+def _near(T_c: float, n: int) -> np.ndarray:
     """Denser towards T_c, where gaps go with the root of the distance."""
-    return np.append(T_c * (1 - np.geomspace(0.08, 2e-3, CURVE_POINTS - CURVE_POINTS // 2)), 1.03 * T_c)
+    return np.append(T_c * (1 - np.geomspace(0.08, 2e-3, n)), 1.03 * T_c)
 
 
 @program
@@ -197,8 +214,12 @@ def _curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Float[Ar
     def at(t: Scalar) -> tuple[Solution, Float[Array, "band"], Bool[Array, ""]]:
         s = _solved(sc, t, pattern)
         exists = s.status == Status.CONVERGED
-        edges = jnp.where(exists, _edges(s), jnp.nan)
-        return _amplitudes_of(s, exists), edges, exists & (s.unstable_amplitude == 0) & (s.unstable_phase == 0)
+        edges = jnp.where(exists, _drawn(s), jnp.nan)
+        return (
+            _amplitudes_of(s, exists),
+            edges,
+            exists & (s.unstable_amplitude <= 0) & (s.unstable_phase <= 0),
+        )  # -1: not examined.
 
     return GapCurve(*jax.lax.map(at, T))
 
@@ -208,15 +229,24 @@ def _amplitudes_of(s: RetardedSolution, exists: Bool[Array, ""]) -> Solution:
     fields = {name: getattr(s, name) for name in Solution.__dataclass_fields__}
     status = jnp.where(exists, s.status, jnp.where(s.status == Status.TRIVIAL, int(Status.LEFT_BRANCH), s.status))
     label = jnp.where(exists, s.label, int(Label.NOTHING))
-    return Solution(**fields | {"status": status, "label": label, "Delta": jnp.where(exists, s.Delta, jnp.nan)})
+    Delta = jnp.where(exists, _amplitudes(s), jnp.nan).astype(complex)
+    return Solution(**fields | {"status": status, "label": label, "Delta": Delta})
+
+
+def _drawn(s: RetardedSolution) -> Float[Array, "band"]:
+    """What the picture has for gaps [meV]: edges, or the size of the order parameter that impurities dress."""
+    return jnp.abs(s.pairing[: len(s.superconductor.band_names)]) if s.superconductor.is_disordered else _edges(s)
 
 
 def retarded_curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covariance: np.ndarray, sample: int) -> np.ndarray:
-    """One standard deviation of the edges of a curve [meV], [temperature, band]."""
+    """One standard deviation of what is drawn of a curve [meV], [temperature, band]."""
     gaps = np.asarray(curve.gaps)
     if not np.isfinite(covariance).all():
         return np.full_like(gaps, np.nan)
-    slopes = np.asarray(_slopes(p, jnp.asarray(theta), curve.T, sample))
+    if p.systems[0].is_dressed:
+        slopes = retarded_amplitude_slopes(p, theta, curve, sample)[:, : gaps.shape[1]]
+    else:
+        slopes = np.asarray(_slopes(p, jnp.asarray(theta), curve.T, sample))
     variance = np.einsum("tbk,kl,tbl->tb", slopes, covariance, slopes)
     return np.sqrt(np.where(np.isfinite(gaps), np.maximum(variance, 0.0), np.nan))
 
@@ -231,6 +261,38 @@ def _slopes(
     return jax.lax.map(lambda at: jax.jacfwd(edges)(theta, at), T)
 
 
+def retarded_amplitude_slopes(
+    p: Problem, theta: np.ndarray, curve: GapCurve, sample: int
+) -> Float[np.ndarray, "temperature channel parameter"]:
+    """d (order parameter) / d theta along the branch of a sample with impurities."""
+    paths, factors = leaves(p, theta, sample)
+    sc = cast(RetardedSuperconductor, system_at(p, jnp.asarray(theta), sample))
+    found: np.ndarray = np.asarray(_dressed_slopes(sc, paths, curve.T, curve.solutions.Delta.real)) @ factors
+    return found
+
+
+@program
+def _dressed_slopes(
+    sc: RetardedSuperconductor,
+    paths: tuple[str, ...],
+    T: Float[Array, "temperature"],
+    Delta: Float[Array, "temperature channel"],
+) -> Float[Array, "temperature channel leaf"]:
+    """By the gap equations of the order parameter alone; NaN where there is none."""
+
+    def at(both: tuple[Scalar, Float[Array, "channel"]]) -> Float[Array, "channel leaf"]:
+        t, D = both
+
+        def made(D: Float[Array, "channel"], values: Float[Array, "leaf"]) -> Float[Array, "channel"]:
+            return made_and_entropy(cast(RetardedSuperconductor, sc.set(dict(zip(paths, values, strict=True)))), D, t)[0]
+
+        values = jnp.stack([sc.get(path) for path in paths]) if paths else jnp.zeros(0)
+        by_D, by_leaf = jax.jacfwd(made, (0, 1))(D, values)
+        return openly_solved(jnp.eye(len(D)) - by_D, by_leaf)
+
+    return jax.lax.map(at, (T, Delta))
+
+
 # --- predictions ----------------------------------------------------------------------------------------------------------
 
 
@@ -240,7 +302,10 @@ def retarded_prediction(
     """(the end of the branch, T_c) [K]. The end is T_c where the branch has the signs of the state that begins there; of
     others it is not examined, NaN."""
     of = f" of {config.sample_names[sample]}" if config.samples else ""
-    value, slope, own = (np.asarray(part) for part in _transition(p, jnp.asarray(theta), sample))
+    paths, factors = leaves(p, theta, sample)
+    found = _transition(system_at(p, jnp.asarray(theta), sample), paths, p.pattern)
+    value, slope, own = (np.asarray(part) for part in found)
+    slope = slope @ factors
     sigma = float(np.sqrt(slope @ covariance @ slope)) if np.isfinite(covariance).all() else float("inf")
     end, end_sigma = (float(value), sigma) if own else (float("nan"), float("nan"))
     branch = config.system.branch
@@ -251,14 +316,13 @@ def retarded_prediction(
 
 
 @program
-def _transition(p: Problem, theta: Parameters, sample: int) -> PyTree:
-    """(T_c, its derivatives, whether the branch begins there)."""
+def _transition(sc: Superconductor, paths: tuple[str, ...], pattern: Float[Array, "band"]) -> PyTree:
+    """(T_c, its derivatives with respect to leaves, whether the branch begins there)."""
 
-    def T_c(t: Parameters) -> tuple[Scalar, Scalar]:
-        value = critical_temperature(systems_at(p, t)[sample])
+    def T_c(values: Float[Array, "leaf"]) -> tuple[Scalar, Scalar]:
+        value = critical_temperature(sc.set(dict(zip(paths, values, strict=True))))
         return value, value
 
-    slope, value = jax.jacfwd(T_c, has_aux=True)(theta)
-    sc = systems_at(p, theta)[sample]
-    near = _solved(sc, 0.98 * value, p.pattern)
+    slope, value = jax.jacfwd(T_c, has_aux=True)(jnp.stack([sc.get(path) for path in paths]) if paths else jnp.zeros(0))
+    near = _solved(sc, 0.98 * value, pattern)
     return value, slope, near.status == Status.CONVERGED

@@ -95,6 +95,10 @@ class RetardedSuperconductor(Superconductor):
         return True
 
     @property
+    def is_dressed(self) -> bool:
+        return self.is_disordered and not self.spectra
+
+    @property
     def is_disordered(self) -> bool:
         return len(self.disorder) > 0
 

@@ -134,6 +134,12 @@ class Superconductor(eqx.Module):
         return False
 
     @property
+    def is_dressed(self) -> bool:
+        """Whether there are impurities and the interaction is instantaneous: a state is then what they make of an order
+        parameter, at all energies (`jaxgap.solving.dressed`), and T_c has a closed form (`selfenergy.pair_breaking`)."""
+        return False
+
+    @property
     def is_disordered(self) -> bool:
         """Whether there are impurities (`jaxgap.model.disorder`), which a clean state's formulas don't know."""
         return False

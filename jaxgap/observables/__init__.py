@@ -5,6 +5,7 @@ from jaxgap.observables.absolute import sommerfeld_coefficient as sommerfeld_coe
 from jaxgap.observables.absolute import states_per_volume as states_per_volume
 from jaxgap.observables.andreev import AndreevReflection as AndreevReflection
 from jaxgap.observables.andreev import andreev_reflection as andreev_reflection
+from jaxgap.observables.around_impurity import density_of_states_around_impurity as density_of_states_around_impurity
 from jaxgap.observables.arpes import Mesh as Mesh
 from jaxgap.observables.arpes import fermi_wave_vector as fermi_wave_vector
 from jaxgap.observables.arpes import photoemission as photoemission
@@ -61,6 +62,8 @@ from jaxgap.observables.thermodynamics import normal_entropy as normal_entropy
 from jaxgap.observables.thermodynamics import normal_specific_heat as normal_specific_heat
 from jaxgap.observables.thermodynamics import specific_heat as specific_heat
 from jaxgap.observables.ultrasound import sound_attenuation as sound_attenuation
+from jaxgap.observables.zero_energy import ZeroEnergy as ZeroEnergy
+from jaxgap.observables.zero_energy import zero_energy_strengths as zero_energy_strengths
 from jaxgap.spectra.fermi_momentum import FermiMomentumGaps as FermiMomentumGaps
 from jaxgap.spectra.minima import branch_names as branch_names
 from jaxgap.spectra.peaks import CoherencePeak as CoherencePeak

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
-from jaxgap.observables.quantity import Quantity
+from jaxgap.observables.quantity import Numbers, Quantity
 from jaxgap.observables.views import TEMPERATURE, Sight, Spectra, View
 from jaxgap.solving.solution import Solution
 
@@ -53,13 +53,26 @@ def spectra(
     if shown.axis is TEMPERATURE:
         # Arrays, not a closure: one program for all values of the settings.
         arrays = {name: jnp.asarray(value, float) for name, value in used.items() if value is not None}
-        observed = eqx.Partial(_of_solution, quantity, **arrays)
-        curves = {label: np.asarray(along_temperatures(observed, s)) for label, s in states.items()}
+        curves = {
+            label: np.asarray(
+                along_temperatures(eqx.Partial(_of_solution, quantity, **arrays, **_planned(quantity, s, used)), s)
+            )
+            for label, s in states.items()
+        }
         return over_temperature(states, curves, shown.label, title)
     x = np.asarray(x)
     at = used | {shown.axis.name: x}
     curves = {label: np.asarray(quantity(s.superconductor, s.T, s, **at)) for label, s in states.items()}
     return Spectra(x, curves, shown.axis.label, shown.label, shown.axis.column, title)
+
+
+def _planned(quantity: Quantity, solutions: Solution, settings: Mapping[str, object]) -> Numbers:
+    """Static numbers for all temperatures, where singular energies are not known and nodes depend on the temperature."""
+    sc = solutions.superconductor
+    if sc.beyond and not sc.is_disordered:
+        return {}
+    ranges = {name: (float(value),) * 2 for name, value in settings.items() if isinstance(value, int | float)}
+    return quantity.planned(system_of(solutions), np.asarray(solutions.T), {}, ranges)
 
 
 def _of_solution(quantity: Quantity, solution: Solution, **settings: object) -> Array:

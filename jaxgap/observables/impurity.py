@@ -41,7 +41,16 @@ from jaxgap.selfenergy.local_green import imaginary_sign, local_matrix, sign_at_
 from jaxgap.solving.entry import takes_any_solution
 from jaxgap.solving.state import MeanFieldState
 
-__all__ = ["BoundStates", "bound_states", "impurity_density_of_states"]
+__all__ = [
+    "BoundStates",
+    "bound_states",
+    "edge_of",
+    "impurity_density_of_states",
+    "matrix_at",
+    "over_masses",
+    "potentials",
+    "static_system",
+]
 
 BISECTIONS = 64
 REAL = 1e-6
@@ -87,8 +96,8 @@ def bound_states(solution: MeanFieldState, u: Reals | None = None, J: Reals | No
         >>> np.asarray(magnetic.found / magnetic.edge).round(4).tolist(), round((1 - x**2) / (1 + x**2), 4)
         ([-0.8203], 0.8203)
     """
-    sc = _checked(solution)
-    return _bound(sc, jnp.real(solution.Delta), *_potentials(u, J, len(sc.bands)))
+    sc = static_system(solution)
+    return _bound(sc, jnp.real(solution.Delta), *potentials(u, J, len(sc.bands)))
 
 
 @takes_any_solution
@@ -117,19 +126,20 @@ def impurity_density_of_states(
         >>> np.asarray(N).round(3).tolist()
         [[0.019, 0.913]]
     """
-    sc = _checked(solution)
+    sc = static_system(solution)
     check_finite("omega", omega)
     check_finite("Gamma", Gamma)
     not_negative("Gamma", Gamma)
     check(not is_concrete(Gamma) or float(np.asarray(Gamma)) > 0, "Gamma", "be positive [meV]", Gamma)
     energies, width = jnp.atleast_1d(jnp.asarray(omega, jnp.float64)), jnp.asarray(Gamma, jnp.float64)
-    return _density(sc, jnp.real(solution.Delta), *_potentials(u, J, len(sc.bands)), energies, width)
+    return _density(sc, jnp.real(solution.Delta), *potentials(u, J, len(sc.bands)), energies, width)
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------------
 
 
-def _checked(solution: MeanFieldState) -> Superconductor:
+def static_system(solution: MeanFieldState) -> Superconductor:
+    """The system of a state whose amplitudes are real and depend on no frequency, of bands that this knows."""
     sc = solution.superconductor
     check_clean(sc, "solution")
     static = not sc.is_retarded or not cast(RetardedSuperconductor, sc).spectra
@@ -142,7 +152,8 @@ def _checked(solution: MeanFieldState) -> Superconductor:
     return sc
 
 
-def _potentials(u: Reals | None, J: Reals | None, n: int) -> tuple[Matrix, Matrix]:
+def potentials(u: Reals | None, J: Reals | None, n: int) -> tuple[Matrix, Matrix]:
+    """(u, J) as symmetric matrices between n bands [meV]."""
     found = []
     for name, given in (("u", u), ("J", J)):
         check_finite(name, 0.0 if given is None else given)
@@ -157,7 +168,9 @@ def _potentials(u: Reals | None, J: Reals | None, n: int) -> tuple[Matrix, Matri
 # --- Green's functions ------------------------------------------------------------------------------------------------------
 
 
-def _matrix(sc: Superconductor, Delta: Float[Array, "channel"], z: Inexact[Array, "*z"]) -> Complex[Array, "spinor spinor *z"]:
+def matrix_at(
+    sc: Superconductor, Delta: Float[Array, "channel"], z: Inexact[Array, "*z"]
+) -> Complex[Array, "spinor spinor *z"]:
     """K at energies z."""
     n = len(sc.bands)
     full = band_matrix(Delta, n, sc.cross)
@@ -168,7 +181,8 @@ def _matrix(sc: Superconductor, Delta: Float[Array, "channel"], z: Inexact[Array
     return local_matrix(W, jnp.zeros_like(spread), spread, mu, mass)
 
 
-def _over_masses(sign: Complex[Array, "spinor spinor *z"], sc: Superconductor) -> Complex[Array, "spinor spinor *z"]:
+def over_masses(sign: Complex[Array, "spinor spinor *z"], sc: Superconductor) -> Complex[Array, "spinor spinor *z"]:
+    """G = -i pi sgn(Im K) / M_1."""
     mass = jnp.stack([band.tangent[0] for band in sc.bands])
     return -1j * jnp.pi * sign * jnp.concatenate([mass, -mass]).reshape(1, -1, *[1] * (sign.ndim - 2))
 
@@ -180,7 +194,7 @@ def _over_masses(sign: Complex[Array, "spinor spinor *z"], sc: Superconductor) -
 def _bound(sc: Superconductor, Delta: Float[Array, "channel"], u: Matrix, J: Matrix) -> BoundStates:
     theta = (sc, Delta, u, J)
     frozen = jax.lax.stop_gradient(theta)
-    edge = _edge(frozen[0], frozen[1])
+    edge = edge_of(frozen[0], frozen[1])
     size = 2 * len(sc.bands)
 
     def rising(E: Float[Array, ""]) -> Float[Array, "state"]:
@@ -202,7 +216,7 @@ def _secular(E: Float[Array, ""], theta: tuple[Superconductor, Float[Array, "cha
     """sgn U - |U|^1/2 G |U|^1/2, in the eigenvectors of U; on what U does not act on 1."""
     sc, Delta, u, J = theta
     values, V = jnp.linalg.eigh(spinor_potential(u, J))
-    G = jnp.real(_over_masses(imaginary_sign(_matrix(sc, Delta, E)), sc))
+    G = jnp.real(over_masses(imaginary_sign(matrix_at(sc, Delta, E)), sc))
     root = V * jnp.sqrt(jnp.abs(values))
     return jnp.diag(jnp.where(values < 0, -1.0, 1.0)) - root.T @ G @ root
 
@@ -229,16 +243,16 @@ def _pair(
 ) -> Float[Array, "m"]:
     (sc, Delta, u, J), along, exists = theta
     v, E = x[:-1], x[-1]
-    G = jnp.real(_over_masses(imaginary_sign(_matrix(sc, Delta, E)), sc))
+    G = jnp.real(over_masses(imaginary_sign(matrix_at(sc, Delta, E)), sc))
     # What does not exist is 0, whose derivative must not spoil the others' in reverse mode.
     return jnp.where(exists, jnp.append(v - spinor_potential(u, J) @ (G @ v), along @ v - 1), x)
 
 
-def _edge(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[Array, ""]:
+def edge_of(sc: Superconductor, Delta: Float[Array, "channel"]) -> Float[Array, ""]:
     """The lowest energy at which an eigenvalue of K is real, a state of the continuum."""
 
     def inside(E: Float[Array, ""]) -> Array:
-        K = _matrix(sc, Delta, E)
+        K = matrix_at(sc, Delta, E)
         k = eigenvalues(K)
         return jnp.min(jnp.abs(jnp.imag(k))) > REAL * jnp.max(jnp.abs(K))
 
@@ -268,7 +282,7 @@ def _density(
     U, n = spinor_potential(u, J), len(sc.bands)
 
     def at(z: Complex[Array, "omega"]) -> Complex[Array, "spinor omega"]:
-        G = jnp.moveaxis(_over_masses(sign_at_any_energy(_matrix(sc, Delta, z)), sc), -1, 0)
+        G = jnp.moveaxis(over_masses(sign_at_any_energy(matrix_at(sc, Delta, z)), sc), -1, 0)
         full = G @ jnp.linalg.inv(jnp.eye(2 * n) - U @ G)
         return jnp.diagonal(full, axis1=1, axis2=2).T
 

@@ -33,7 +33,7 @@ from jaxgap.observables.views import TEMPERATURE
 from jaxgap.solving.entry import takes_solution
 from jaxgap.solving.state import GivenState, PairedState
 from jaxgap.spectra.quadrature import panels
-from jaxgap.units import thermal_energy
+from jaxgap.units import k_B, thermal_energy
 
 __all__ = ["relaxation_rate", "relaxation_rate_of"]
 
@@ -72,17 +72,22 @@ def relaxation_rate(solution: PairedState, Gamma: Real, *, weights: Reals | None
 def nodes_of(state: PairedState, Gamma: Real) -> int:
     """How many nodes it takes: of a lattice and of impurities, whose singular energies are not known, steps of `STEP`, rounded
     up so that similar temperatures share a program."""
-    if _has_peaks(state):
+    if _has_peaks(state.superconductor):
         return NODES
     wanted = "be a number, as T, for the relaxation on a lattice, or with impurities"
     check(is_concrete((Gamma, state.T)), "Gamma", wanted, "a traced array")
-    kT, width = float(thermal_energy(state.T)), STEP * min(float(Gamma), np.pi * float(thermal_energy(state.T)))
-    check(REACH * kT / width <= MOST, "Gamma", f"be at least {REACH * kT / (STEP * MOST):.3g} meV at this temperature", Gamma)
+    return _even_nodes(float(state.T), float(Gamma))
+
+
+def _even_nodes(T: float, Gamma: float) -> int:
+    kT = k_B * T
+    width = STEP * min(Gamma, np.pi * kT)
+    check(REACH * kT / width <= MOST, "Gamma", f"be at least {REACH * kT / (STEP * MOST):.3g} meV at {T:g} K", Gamma)
     return 32 * int(np.ceil(REACH * kT / width / 32))
 
 
-def _has_peaks(state: PairedState) -> bool:
-    return bool(state.superconductor.beyond) and not state.superconductor.is_disordered
+def _has_peaks(sc: Superconductor) -> bool:
+    return bool(sc.beyond) and not sc.is_disordered
 
 
 def relaxation_rate_of(
@@ -120,7 +125,7 @@ def _energies(state: PairedState, Gamma: Float[Array, ""], n: int) -> tuple[Floa
     """Nodes and weights in omega from 0 to 24 k_B T: dense over Gamma at the singularities of the densities of states; of a
     lattice evenly spaced midpoints, which leave exp(-2 pi / STEP) since everything is smooth over Gamma."""
     state, Gamma = jax.lax.stop_gradient((state, Gamma))
-    if not _has_peaks(state):
+    if not _has_peaks(state.superconductor):
         step = REACH * thermal_energy(state.T) / n
         return step * (jnp.arange(n) + 0.5), jnp.full(n, step)
     kT, peaks = thermal_energy(state.T), state.singular_energies()
@@ -156,9 +161,11 @@ def _ratio(
 def nodes_for(
     sc: Superconductor, T: Float[np.ndarray, "condition"], points: Mapping[str, np.ndarray], ranges: Ranges
 ) -> Numbers:
-    """How many nodes the smallest Gamma needs."""
+    """How many nodes the smallest Gamma needs; where peaks are not known, at the highest temperature."""
     least = GAMMA.range_in(ranges)[0]
     check(least > 0, "Gamma", "stay positive [meV] in a fit of nuclear relaxation", least)
+    if not _has_peaks(sc):
+        return {"nodes": max(_even_nodes(float(t), least) for t in T if t > 0)}
     return {"nodes": FEWER if least >= WIDE else NODES}
 
 

@@ -89,7 +89,7 @@ PENETRATION = (
             TEMPERATURE,
             "1/lambda^2 over temperature, in 1/um^2",
             r"$\lambda^{-2}$ ($\mu$m$^{-2}$)",
-            "penetration depth, clean and local",
+            "penetration depth, local",
         ),
     ),
     Quantity(
@@ -103,7 +103,7 @@ PENETRATION = (
         measurement=_NANOMETRES,
         refused=without_depth,
         picture=Picture(
-            TEMPERATURE, "penetration depth over temperature, in nm", r"$\lambda$ (nm)", "penetration depth, clean and local"
+            TEMPERATURE, "penetration depth over temperature, in nm", r"$\lambda$ (nm)", "penetration depth, local"
         ),
     ),
     Quantity(
@@ -122,7 +122,7 @@ PENETRATION = (
             TEMPERATURE,
             "change of the penetration depth with temperature, in nm",
             r"$\lambda - \lambda_0$ (nm)",
-            "penetration depth, clean and local",
+            "penetration depth, local",
         ),
     ),
 )

@@ -31,7 +31,17 @@ from jaxgap.observables.symmetrised import SYMMETRISED
 from jaxgap.observables.thermodynamics import FREE_ENERGY, HEAT
 from jaxgap.observables.ultrasound import ULTRASOUND
 
-__all__ = ["DELTA", "EXPERIMENTS", "MEASURED", "OF_RETARDED", "OF_SELF_ENERGIES", "OPTIONS", "QUANTITIES", "RECORDED"]
+__all__ = [
+    "DELTA",
+    "EXPERIMENTS",
+    "MEASURED",
+    "OF_IMPURITIES",
+    "OF_RETARDED",
+    "OF_SELF_ENERGIES",
+    "OPTIONS",
+    "QUANTITIES",
+    "RECORDED",
+]
 
 DELTA = Quantity("Delta", lambda sc, T, s: s.Delta, ("channel",), "meV", "pair amplitude", Need.STATE)
 _OF_THE_SOLVER = tuple(
@@ -80,6 +90,11 @@ OF_SELF_ENERGIES = ("gap_edge", "Z", "rho")
 """Those of retarded interactions alone."""
 OF_RETARDED = (*OF_SELF_ENERGIES, "Delta", "free_energy", "T_c", "label", "sigma_min", "quadrature_error", "steps")
 """Those of them that a retarded interaction has; its `Delta` is that at the lowest Matsubara frequency."""
+OF_IMPURITIES = (
+    *("heat", "heat_over_T", "entropy", "superfluid", "inverse_lambda_squared", "penetration_depth", "delta_lambda"),
+    *("sigma_sc", "nmr", "relaxation_rate"),
+)
+"""Those that impurities with an instantaneous interaction have besides: curves over temperature."""
 MEASURED = {row.datum: row for row in QUANTITIES.values() if row.datum}
 """By their names in files of data."""
 

@@ -26,6 +26,7 @@ from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check
 from jaxgap.observables._checks import band_weights, finite, not_negative, positive
 from jaxgap.observables.views import Axis, Settings, Sight, View
+from jaxgap.solving.dressed import DressedState
 from jaxgap.solving.state import GivenState, MeanFieldState
 from jaxgap.spectra.minima import branch_names
 
@@ -268,14 +269,14 @@ class Quantity:
 
 
 def where_paired(
-    state: object, observed: Callable[[MeanFieldState], Float[Array, "..."]], normal: float | Float[Array, ""]
+    state: object, observed: Callable[[MeanFieldState | DressedState], Float[Array, "..."]], normal: float | Float[Array, ""]
 ) -> Float[Array, "..."]:
     """`observed` of a state with amplitudes, and `normal` where all of them are zero.
 
     There `observed` need not have a derivative: it is asked at other amplitudes and not used, so that reverse mode does not
     multiply a zero with infinity.
     """
-    assert isinstance(state, MeanFieldState)
+    assert isinstance(state, MeanFieldState | DressedState)
     sc, paired = state.superconductor, jnp.any(state.Delta != 0)
     if sc.is_retarded:  # Its self-energy is more than its amplitudes.
         return jnp.where(paired, observed(state), normal)

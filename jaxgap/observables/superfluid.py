@@ -27,6 +27,7 @@ from jaxgap.observables.measurements import SCALED
 from jaxgap.observables.quantity import LAYER_SPACING, Need, Picture, Quantity
 from jaxgap.observables.stiffness import depths_of_lattice
 from jaxgap.observables.views import TEMPERATURE, Settings, Spectra
+from jaxgap.solving.dressed import DressedState
 from jaxgap.solving.entry import takes_any_solution
 from jaxgap.solving.solution import Solution
 from jaxgap.solving.state import MeanFieldState
@@ -111,7 +112,7 @@ def full_weight(sc: Superconductor, layer_spacing: Real | None) -> Float[Array, 
     return jnp.sum(carrier_weight(sc)) * states_per_volume(sc, layer_spacing) / london_density * 1e6
 
 
-def superfluid_fraction_of(state: MeanFieldState) -> Float[Array, ""]:
+def superfluid_fraction_of(state: MeanFieldState | DressedState) -> Float[Array, ""]:
     """rho_s of a state."""
     return jnp.sum(state.superfluid_weights()) / jnp.sum(carrier_weight(state.superconductor))
 
@@ -137,7 +138,7 @@ def superfluid_curves(branches: Mapping[str, Solution], layer_spacing: Real | No
         if len(branches) == 1:
             curves |= zip(sc.band_names, scale * np.asarray(density.bands).T, strict=True)
     y_label = r"$\lambda^{-2}$ ($\mu$m$^{-2}$)" if absolute else r"superfluid density $\rho_s$"
-    return over_temperature(branches, curves, y_label, "superfluid density, clean and local")
+    return over_temperature(branches, curves, y_label, "superfluid density, local")
 
 
 def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:

@@ -19,7 +19,7 @@ from jaxgap.selfenergy.finding import map_at_onset
 from jaxgap.selfenergy.frequencies import coldest
 from jaxgap.selfenergy.impurities import opened
 from jaxgap.selfenergy.leading import Leading, leading, leading_eigenvalue, refined
-from jaxgap.selfenergy.pair_breaking import has_closed_form, pair_map
+from jaxgap.selfenergy.pair_breaking import pair_map
 from jaxgap.units import k_B
 
 __all__ = ["Onset", "linearised", "onset_of"]
@@ -54,12 +54,12 @@ def linearised(sc: RetardedSuperconductor, T: Float[Array, ""]) -> Float[Array, 
 
 def _map(sc: RetardedSuperconductor, T: Float[Array, ""]) -> Float[Array, "n n"]:
     """The same, or the small one that has its eigenvalue."""
-    return pair_map(sc, T) if has_closed_form(sc) else linearised(sc, T)
+    return pair_map(sc, T) if sc.is_dressed else linearised(sc, T)
 
 
 def onset_of(sc: RetardedSuperconductor) -> Onset:
     """T_c of a system whose `frequencies` are settled, differentiable to every order."""
-    sc = sc if has_closed_form(sc) else opened(sc)
+    sc = sc if sc.is_dressed else opened(sc)
     frozen = jax.lax.stop_gradient(sc)
     x, steps, pair = _searched(frozen)
     found = (steps < STEPS) & (x > _lowest(frozen)) & (jnp.abs(pair.value - 1) < 1e-6)
@@ -135,7 +135,7 @@ def _by_tangents(
 
     def going(state: Tangents) -> Array:
         _, step, steps, pair = state
-        known = jnp.abs(jnp.log(pair.value)) <= (0.0 if has_closed_form(sc) else LEFT) * jnp.abs(fall)
+        known = jnp.abs(jnp.log(pair.value)) <= (0.0 if sc.is_dressed else LEFT) * jnp.abs(fall)
         return (jnp.abs(step) > LAST_STEP) & ~known & (steps < STEPS)
 
     def advanced(state: Tangents) -> Tangents:
@@ -156,4 +156,4 @@ def _from_above(sc: RetardedSuperconductor) -> Float[Array, ""]:
 
 def _lowest(sc: RetardedSuperconductor) -> Float[Array, ""]:
     """ln of the temperature down to which T_c is looked for."""
-    return jnp.log(LOWEST * sc.highest / k_B if has_closed_form(sc) else coldest(sc))
+    return jnp.log(LOWEST * sc.highest / k_B if sc.is_dressed else coldest(sc))

@@ -33,7 +33,7 @@ from jaxgap.selfenergy.impurities import normal_scattering, vertex
 from jaxgap.selfenergy.local_green import inverse_in_the_open
 from jaxgap.units import k_B
 
-__all__ = ["has_closed_form", "pair_map", "pair_sum", "relaxation"]
+__all__ = ["pair_map", "pair_sum", "relaxation"]
 
 DIRECT = 16
 """Frequencies that are summed one by one; the rest is Euler and Maclaurin's, whose next term is 1e-16."""
@@ -41,11 +41,6 @@ EULER = np.array([-1 / 24, 7 / 960, -31 / 8064, 127 / 30720, -511 / 67584])
 """B_2k(1/2) / 2k."""
 PANELS, NODES = 32, 16
 """Of the integral over the rest, in panels of equal ratio: 1e-16 up to 10^17 frequencies."""
-
-
-def has_closed_form(sc: RetardedSuperconductor) -> bool:
-    """Whether T_c is that of `pair_map`: an instantaneous interaction, and impurities."""
-    return sc.is_disordered and not sc.spectra
 
 
 def relaxation(sc: RetardedSuperconductor) -> tuple[Complex[Array, "pair pair"], Float[Array, "pair"]]:

@@ -22,7 +22,7 @@ from jaxgap.numerics.implicit import at_root
 from jaxgap.numerics.programs import program
 from jaxgap.selfenergy.impurities import normal_scattering
 from jaxgap.selfenergy.leading import Leading, leading, leading_eigenvalue
-from jaxgap.selfenergy.pair_breaking import has_closed_form, pair_map
+from jaxgap.selfenergy.pair_breaking import pair_map
 from jaxgap.solving.entry import takes_any_system
 from jaxgap.units import k_B
 
@@ -52,7 +52,7 @@ def critical_disorder(sc: Superconductor, path: str = "disorder.density") -> Flo
     """
     wanted = "have a `MatsubaraCutoff` and disorder"
     kind = "a static" if not sc.is_retarded else "a retarded" if sc.is_disordered else "a clean"
-    check(isinstance(sc, RetardedSuperconductor) and has_closed_form(sc), "sc", wanted, f"{kind} system")
+    check(isinstance(sc, RetardedSuperconductor) and sc.is_dressed, "sc", wanted, f"{kind} system")
     assert isinstance(sc, RetardedSuperconductor)
     path = sc.canonical(path)
     check(path.startswith("disorder"), "path", "be one of the disorder", f"`{path}`")

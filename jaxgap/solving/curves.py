@@ -10,15 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact
 
+from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import check, check_finite
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.types import Reals
 from jaxgap.solving.core import concluded, solve_core
-from jaxgap.solving.entry import takes_any_filling
+from jaxgap.solving.entry import takes_any_filling, takes_any_system
 from jaxgap.solving.filling import filled
 from jaxgap.solving.labels import Label, sign_pattern
 from jaxgap.solving.one import amplitudes
+from jaxgap.solving.retarded import retarded_at_temperatures
 from jaxgap.solving.solution import Solution, Status
 from jaxgap.solving.stations import at_stations
 from jaxgap.solving.ways import way_from_T_c, way_from_zero
@@ -32,7 +34,7 @@ Start = Inexact[Array, "channel"] | None
 Signs = Float[Array, "band"] | None
 
 
-@takes_any_filling
+@takes_any_system
 def solve_temperatures(
     sc: Superconductor,
     T: object,
@@ -59,6 +61,9 @@ def solve_temperatures(
     """
     Delta_0 = None if start is None else amplitudes(start, sc)
     pattern = None if branch is None else sign_pattern(branch, sc.signed)
+    if isinstance(sc, RetardedSuperconductor):
+        check(rule == DEFAULT_RULE, "rule", "be left out with a retarded interaction (it has `frequencies`)", rule)
+        return retarded_at_temperatures(sc, _temperatures(T), Delta_0, pattern)
     return _solve_temperatures(sc, _temperatures(T), Delta_0, pattern, rule)
 
 

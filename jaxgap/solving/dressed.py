@@ -16,15 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from jaxgap.model.couplings import band_matrix
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import check_clean
 from jaxgap.selfenergy.elastic import elastic_self_energy, green_function_of
 from jaxgap.selfenergy.local_green import inverse_in_the_open
+from jaxgap.selfenergy.undressed import centre_of, inverse_of, masses_of
+from jaxgap.solving.dressed_response import dressed_entropy, dressed_heat, dressed_superfluid_weights
 from jaxgap.solving.state import PairedState
 from jaxgap.spectra.cluster import LocalFunctions
 
-__all__ = ["DressedState", "centre_of", "inverse_of", "masses_of"]
+__all__ = ["DressedState"]
 
 ABOVE = 1e-7
 """Imaginary part of what is called a real energy, in units of the order parameter."""
@@ -40,21 +41,26 @@ class DressedState(PairedState):
     pairing: Float[Array, "channel"]
     """The order parameter [meV]."""
 
+    @property
+    def Delta(self) -> Float[Array, "channel"]:
+        """The order parameter, which is what such a state has for amplitudes [meV]."""
+        return self.pairing
+
     def self_energy(self, z: Complex[Array, ""]) -> Spinors:
         """Sigma(z) of particles and holes [meV], by impurities alone; NaN where it was not found."""
         return self.self_energy_at(z[None])[..., 0]
 
     def self_energy_at(self, z: Complex[Array, "energy"]) -> Complex[Array, "spinor spinor energy"]:
         """The same of many energies, which come last."""
-        return elastic_self_energy(inverse_of(self, z), masses_of(self), self.superconductor.disorder)
+        return elastic_self_energy(self._inverse(z), masses_of(self.superconductor), self.superconductor.disorder)
 
     def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> Complex[Array, "band *k"]:
         shape = jnp.broadcast_shapes(jnp.shape(kappa), jnp.shape(z))
         at = jnp.broadcast_to(kappa, shape).ravel()
         energies = jnp.ravel(z)
         own = np.broadcast_to(np.arange(energies.size).reshape(jnp.shape(z)), shape).ravel()  # Sigma does not depend on k.
-        M = (inverse_of(self, energies) - self.self_energy_at(energies))[..., own]
-        M = M - (at - centre_of(self)) * jnp.diag(1 / masses_of(self))[..., None]
+        M = (self._inverse(energies) - self.self_energy_at(energies))[..., own]
+        M = M - (at - centre_of(self.superconductor)) * jnp.diag(1 / masses_of(self.superconductor))[..., None]
         G: Array = jnp.diagonal(inverse_in_the_open(M))[:, : len(self.superconductor.bands)].T
         return G.reshape(-1, *shape)
 
@@ -62,9 +68,9 @@ class DressedState(PairedState):
         return jax.tree.map(lambda part: part[0], self.local_functions_at(z[None]))
 
     def local_functions_at(self, z: Complex[Array, "omega"]) -> LocalFunctions:
-        n, M = len(self.superconductor.bands), inverse_of(self, z)
-        Sigma = elastic_self_energy(M, masses_of(self), self.superconductor.disorder)
-        G = green_function_of(M, Sigma, masses_of(self))
+        n, M = len(self.superconductor.bands), self._inverse(z)
+        Sigma = elastic_self_energy(M, masses_of(self.superconductor), self.superconductor.disorder)
+        G = green_function_of(M, Sigma, masses_of(self.superconductor))
         both, pairs = jnp.diagonal(G), jnp.diagonal(G[:n, n:])
         return LocalFunctions(G=both[:, :n], below=-both[:, n:].conj(), M=-jnp.imag(pairs) / jnp.pi + 0j)
 
@@ -82,25 +88,17 @@ class DressedState(PairedState):
         check_clean(self.superconductor, "solution")
         raise AssertionError("a dressed state has disorder")
 
+    def entropy(self) -> Float[Array, ""]:
+        """[meV^2/K times the unit of N]"""
+        return dressed_entropy(self.superconductor, self.pairing, self.T)
 
-def _mus(state: DressedState) -> Float[Array, "band"]:
-    return state.superconductor.mus
+    def specific_heat(self) -> Float[Array, ""]:
+        """T dS/dT along the branch of an order parameter that solves the gap equations [meV^2/K times the unit of N]."""
+        return dressed_heat(self.superconductor, self.pairing, self.T)
 
+    def superfluid_weights(self) -> Float[Array, "band"]:
+        """D of every band [meV times the unit of N]."""
+        return dressed_superfluid_weights(self.superconductor, self.pairing, self.T)
 
-def masses_of(state: DressedState) -> Float[Array, "spinor"]:
-    mass = jnp.stack([band.tangent[0] for band in state.superconductor.bands])
-    return jnp.concatenate([mass, -mass])
-
-
-def centre_of(state: DressedState) -> Float[Array, ""]:
-    """The mean kappa_F [meV], from which kappa is counted: that keeps digits."""
-    return jnp.mean(masses_of(state)[: len(state.superconductor.bands)] * _mus(state))
-
-
-def inverse_of(state: DressedState, z: Complex[Array, "energy"]) -> Complex[Array, "spinor spinor energy"]:
-    """[[z + mu, -Delta], [-Delta, z - mu]], the inverse Green's function without impurities, at the mean kappa_F."""
-    sc, n = state.superconductor, len(state.superconductor.bands)
-    Delta = band_matrix(state.pairing, n, sc.cross)
-    mu = jnp.diag(_mus(state))
-    fixed = jnp.block([[mu, -Delta], [-Delta, -mu]]) - centre_of(state) * jnp.diag(1 / masses_of(state))
-    return z * jnp.eye(2 * n)[..., None] + fixed[..., None]
+    def _inverse(self, z: Complex[Array, "energy"]) -> Complex[Array, "spinor spinor energy"]:
+        return inverse_of(self.superconductor, self.pairing, z)

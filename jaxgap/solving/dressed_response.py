@@ -34,15 +34,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from jaxgap.model.retarded import FREQUENCIES
+from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
 from jaxgap.numerics.small import solved
 from jaxgap.selfenergy.elastic import elastic_self_energy, green_function_of
 from jaxgap.selfenergy.local_green import sign_at_any_energy
 from jaxgap.selfenergy.matsubara import frequencies, mesh
-from jaxgap.solving.dressed import DressedState, centre_of, inverse_of, masses_of
+from jaxgap.selfenergy.undressed import centre_of, inverse_of, masses_of
 from jaxgap.units import k_B
 
-__all__ = ["dressed_entropy", "dressed_heat", "dressed_superfluid_weights"]
+__all__ = ["dressed_entropy", "dressed_heat", "dressed_superfluid_weights", "made_and_entropy"]
 
 STEP, REACH = 0.4, 32.0
 """Of energies, in units of k_B T."""
@@ -52,30 +52,37 @@ PANELS, NODES, FURTHEST = 16, 8, 1e8
 """Of the integral over the rest, up to so many times the frequency where it begins."""
 
 Spinors = Complex[Array, "spinor spinor energy"]
+Pairing = Float[Array, "channel"]
 
 
 # --- entropy and specific heat ----------------------------------------------------------------------------------------------
 
 
-def dressed_entropy(state: DressedState) -> Float[Array, ""]:
+def dressed_entropy(sc: RetardedSuperconductor, pairing: Pairing, T: Float[Array, ""]) -> Float[Array, ""]:
     """[meV^2/K times the unit of N]"""
-    z, weights = _thermal(state.T)
-    return _entropy(_green_functions(state, z), weights)
+    z, weights = _thermal(T)
+    return _entropy(_green_functions(sc, pairing, z), weights)
 
 
-def dressed_heat(state: DressedState) -> Float[Array, ""]:
+def dressed_heat(sc: RetardedSuperconductor, pairing: Pairing, T: Float[Array, ""]) -> Float[Array, ""]:
     """T dS/dT along the branch [meV^2/K times the unit of N]."""
-    n = len(state.pairing)
+    n = len(pairing)
 
-    def entropy_and_gaps(x: Float[Array, "n"]) -> Float[Array, "n"]:
-        moved = DressedState(state.superconductor, x[n], x[:n])
-        (z, weights), (at, shares) = _thermal(moved.T), _below_the_cutoff(moved)
-        G = _green_functions(moved, jnp.concatenate([z, at]))
-        return jnp.append(moved.pairing - _made(moved, G[..., len(z) :], shares), _entropy(G[..., : len(z)], weights))
+    def residual_and_entropy(x: Float[Array, "n"]) -> Float[Array, "n"]:
+        made, entropy = made_and_entropy(sc, x[:n], x[n])
+        return jnp.append(x[:n] - made, entropy)
 
-    slopes = jax.jacfwd(entropy_and_gaps)(jnp.append(state.pairing, state.T))
+    slopes = jax.jacfwd(residual_and_entropy)(jnp.append(pairing, T))
     change = -solved(slopes[:n, :n], slopes[:n, n])
-    return state.T * (slopes[n, n] + slopes[n, :n] @ change)
+    return T * (slopes[n, n] + slopes[n, :n] @ change)
+
+
+def made_and_entropy(sc: RetardedSuperconductor, pairing: Pairing, T: Float[Array, ""]) -> tuple[Pairing, Float[Array, ""]]:
+    """(the order parameter [meV] that the anomalous functions of `pairing` make, which is `pairing` itself in a state; the
+    entropy), from one search for the self-energy."""
+    (z, weights), (at, shares) = _thermal(T), _below_the_cutoff(sc, T)
+    G = _green_functions(sc, pairing, jnp.concatenate([z, at]))
+    return _made(sc, G[..., len(z) :], shares), _entropy(G[..., : len(z)], weights)
 
 
 def _thermal(T: Float[Array, ""]) -> tuple[Complex[Array, "energy"], Complex[Array, "energy"]]:
@@ -90,14 +97,15 @@ def _entropy(G: Spinors, weights: Complex[Array, "energy"]) -> Float[Array, ""]:
     return -jnp.imag(jnp.trace(G) @ weights) / jnp.pi
 
 
-def _green_functions(state: DressedState, z: Complex[Array, "energy"]) -> Spinors:
-    M, mass = inverse_of(state, z), masses_of(state)
-    return green_function_of(M, elastic_self_energy(M, mass, state.superconductor.disorder), mass)
+def _green_functions(sc: RetardedSuperconductor, pairing: Pairing, z: Complex[Array, "energy"]) -> Spinors:
+    M, mass = inverse_of(sc, pairing, z), masses_of(sc)
+    return green_function_of(M, elastic_self_energy(M, mass, sc.disorder), mass)
 
 
-def _below_the_cutoff(state: DressedState) -> tuple[Complex[Array, "frequency"], Float[Array, "frequency"]]:
+def _below_the_cutoff(
+    sc: RetardedSuperconductor, T: Float[Array, ""]
+) -> tuple[Complex[Array, "frequency"], Float[Array, "frequency"]]:
     """(i omega, 2 pi k_B T times its share) of the frequencies whose cells are below omega_c, and of the rest above them."""
-    sc, T = state.superconductor, state.T
     grid, step = mesh(sc.frequencies or FREQUENCIES), 2 * jnp.pi * k_B * T
     omega_c = jnp.asarray(sc.omega_c)
     whole = jax.lax.stop_gradient(jnp.floor(omega_c / step))
@@ -107,9 +115,9 @@ def _below_the_cutoff(state: DressedState) -> tuple[Complex[Array, "frequency"],
     return 1j * omega, jnp.append(shares, rest)
 
 
-def _made(state: DressedState, G: Spinors, shares: Float[Array, "frequency"]) -> Float[Array, "channel"]:
+def _made(sc: RetardedSuperconductor, G: Spinors, shares: Float[Array, "frequency"]) -> Pairing:
     """The order parameter that the anomalous functions at Matsubara frequencies make [meV]."""
-    sc, n = state.superconductor, len(state.superconductor.bands)
+    n = len(sc.bands)
     f = -jnp.real(G[:n, n:] @ shares)
     i, j = (np.array([*range(n), *(pair[k] for pair in sc.cross)]) for k in (0, 1))
     of_channels = jnp.where(i == j, f[i, j], f[i, j] + f[j, i])
@@ -119,13 +127,13 @@ def _made(state: DressedState, G: Spinors, shares: Float[Array, "frequency"]) ->
 # --- the superfluid weight --------------------------------------------------------------------------------------------------
 
 
-def dressed_superfluid_weights(state: DressedState) -> Float[Array, "band"]:
+def dressed_superfluid_weights(sc: RetardedSuperconductor, pairing: Pairing, T: Float[Array, ""]) -> Float[Array, "band"]:
     """D of every band [meV times the unit of N]."""
-    omega, weights = _all_frequencies(state.T)
-    M, mass = inverse_of(state, 1j * omega), masses_of(state)
+    omega, weights = _all_frequencies(T)
+    M, mass = inverse_of(sc, pairing, 1j * omega), masses_of(sc)
     n = len(mass) // 2
-    K = mass[:, None, None] * (M - elastic_self_energy(M, mass, state.superconductor.disorder))
-    currents = jax.vmap(_currents, in_axes=(-1, -1, None), out_axes=-1)(K, sign_at_any_energy(K), centre_of(state))
+    K = mass[:, None, None] * (M - elastic_self_energy(M, mass, sc.disorder))
+    currents = jax.vmap(_currents, in_axes=(-1, -1, None), out_axes=-1)(K, sign_at_any_energy(K), centre_of(sc))
     own = jnp.real(currents[:n] + currents[n:])
     g = jnp.real(jnp.diagonal(green_function_of(mass[:, None, None] ** -1 * K, jnp.zeros_like(K), mass))[:, :n].T)
     return (own + 2 * g / mass[:n, None]) @ weights

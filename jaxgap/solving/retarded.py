@@ -29,9 +29,7 @@ from jaxgap.selfenergy.frequencies import MOST, settled, truncation_error
 from jaxgap.selfenergy.impurities import opened
 from jaxgap.selfenergy.leading import leading
 from jaxgap.selfenergy.onset import linearised, onset_of
-from jaxgap.selfenergy.pair_breaking import has_closed_form
 from jaxgap.solving.dressed import DressedState
-from jaxgap.solving.dressed_response import dressed_entropy, dressed_heat, dressed_superfluid_weights
 from jaxgap.solving.labels import has_signs, label_of
 from jaxgap.solving.real_axis import POINTS, ContinuedState, on_real_axis, rounds_of
 from jaxgap.solving.real_axis_across import CrossContinuedState, across_real_axis
@@ -41,7 +39,15 @@ from jaxgap.solving.winding import NO_WINDING
 from jaxgap.spectra.cluster import LocalFunctions
 from jaxgap.spectra.quadrature import Rule
 
-__all__ = ["RetardedSolution", "SelfEnergy", "critical_temperature_of", "retarded_many", "solve_retarded", "with_frequencies"]
+__all__ = [
+    "RetardedSolution",
+    "SelfEnergy",
+    "critical_temperature_of",
+    "retarded_at_temperatures",
+    "retarded_many",
+    "solve_retarded",
+    "with_frequencies",
+]
 
 WEAK = 0.1
 """Cross amplitude of a start by signs, in units of the scale."""
@@ -101,7 +107,7 @@ class RetardedSolution(Solution):
         """What spectra are made of: continued, or with impurities and an instantaneous interaction solved for at every
         energy."""
         sc = cast(RetardedSuperconductor, self.superconductor)
-        return DressedState(sc, self.T, self.pairing) if has_closed_form(sc) else self.continued()
+        return DressedState(sc, self.T, self.pairing) if sc.is_dressed else self.continued()
 
     def green_function(self, kappa: Float[Array, "*#k"], z: Complex[Array, "*#k"]) -> Complex[Array, "band *k"]:
         return self.at_real_energies().green_function(kappa, z)
@@ -133,13 +139,13 @@ class RetardedSolution(Solution):
         raise InputError(retarded_refused("solution"))
 
     def entropy(self) -> Float[Array, ""]:
-        return dressed_entropy(self._dressed())
+        return self._dressed().entropy()
 
     def specific_heat(self) -> Float[Array, ""]:
-        return dressed_heat(self._dressed())
+        return self._dressed().specific_heat()
 
     def superfluid_weights(self) -> Float[Array, "band"]:
-        return dressed_superfluid_weights(self._dressed())
+        return self._dressed().superfluid_weights()
 
     def _dressed(self) -> DressedState:
         """The state at all energies, of an instantaneous interaction; of a retarded one this is refused."""
@@ -154,7 +160,7 @@ class RetardedSolution(Solution):
 
 def critical_temperature_of(sc: RetardedSuperconductor) -> Float[Array, ""]:
     """T_c [K] with so many frequencies as it needs, where numbers are known: found with few, and once more with those."""
-    closed = has_closed_form(sc)
+    closed = sc.is_dressed
     settled_sc = sc if closed else with_frequencies(sc)
     T_c = _temperature(settled_sc)
     nothing = is_concrete(T_c) and (closed or settled_sc.frequencies == MOST) and bool(jnp.isnan(T_c))
@@ -190,10 +196,7 @@ def solve_retarded(
     throw: bool,
 ) -> RetardedSolution:
     """`solve` of a retarded interaction."""
-    if is_concrete(T):
-        check(
-            float(T) > 0, "T", "be positive with a retarded interaction, whose frequencies are those of a temperature", float(T)
-        )
+    check_positive(T)
     check(
         Delta_0 is None or not jnp.iscomplexobj(Delta_0), "start", "be real with a retarded interaction", "complex amplitudes"
     )
@@ -202,6 +205,12 @@ def solve_retarded(
     if throw and is_concrete(solution) and not bool(solution.converged):
         raise NotConvergedError(f"solve at T = {float(T):g} K: {Status(int(solution.status)).sentence}")
     return solution
+
+
+def check_positive(T: Float[Array, "*temperature"]) -> None:
+    if is_concrete(T):
+        lowest = float(jnp.min(T))
+        check(lowest > 0, "T", "be positive with a retarded interaction, whose frequencies are those of a temperature", lowest)
 
 
 def retarded_many(
@@ -222,6 +231,20 @@ def retarded_many(
     stacked = jax.tree.map(lambda leaf: leaf[index].reshape(blocks, size, *leaf.shape[1:]), (sc, T, Delta_0))
     found = jax.lax.map(jax.vmap(lambda one: _solved(one[0], one[1], one[2], pattern)), stacked)
     return jax.tree.map(lambda leaf: leaf.reshape(blocks * size, *leaf.shape[2:])[:n], found)
+
+
+def retarded_at_temperatures(
+    sc: RetardedSuperconductor,
+    T: Float[Array, "temperature"],
+    Delta_0: Inexact[Array, "channel"] | None,
+    pattern: Float[Array, "band"] | None,
+) -> RetardedSolution:
+    """`solve_retarded` at each of the temperatures, which come first, with as many Matsubara frequencies as the lowest needs:
+    one after the other, by the program that `solve` has."""
+    check_positive(T)
+    sc = settled(sc, jnp.min(T))
+    found = [_solved(sc, t, Delta_0, pattern) for t in T]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
 
 
 @program

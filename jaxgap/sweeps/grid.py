@@ -103,6 +103,11 @@ class Points:
         """Number of points."""
         return int(np.prod(self.shape, dtype=np.int64))
 
+    @property
+    def temperatures(self) -> Float[np.ndarray, "end"]:
+        """Those at the ends of all axes [K]."""
+        return np.array([float(self.family.at(*np.asarray(row, dtype=float))[1]) for row in _ends(self)])
+
     def rows(self, block: tuple[slice, ...]) -> Float[np.ndarray, "point axis"]:
         """The axes' values at the points of a block, the last dimension fastest."""
         if not self.outer:

@@ -13,13 +13,14 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import InputError, check
 from jaxgap.numerics.types import Scalar
-from jaxgap.observables.quantities import OF_RETARDED
+from jaxgap.observables.quantities import OF_IMPURITIES, OF_RETARDED
 from jaxgap.observables.quantities import RECORDED as NAMES
 from jaxgap.observables.quantity import Quantity
 from jaxgap.solving.solution import Solution
@@ -80,16 +81,26 @@ def quantities(observables: Asked | Iterable[Asked] | Mapping[str, Asked], point
     _check_of(points.family.sc, found)
     for one in found:
         check(names.count(one.name) == 1, "observables", "have different names, other than those of axes", f"`{one.name}`")
-    return found
+    return tuple(_planned(one, points) for one in found)
+
+
+def _planned(one: Quantity, points: Points) -> Quantity:
+    """With its static numbers for the sweep's temperatures, where singular energies are not known."""
+    sc = points.family.sc
+    if not sc.is_dressed or one.plan is None or one.axes:
+        return one
+    given = {name: (float(value),) * 2 for name, value in getattr(one.function, "keywords", {}).items() if np.ndim(value) == 0}
+    return replace(one, function=partial(one.function, **one.planned(sc, points.temperatures, {}, given)))
 
 
 def _check_of(sc: Superconductor, found: Iterable[Quantity]) -> None:
     """A retarded interaction has no quasiparticle branches, and a static one no self-energy."""
     own = {NAMES[name].function for name in NAMES}
-    retarded = {NAMES[name].function for name in OF_RETARDED}
+    names = [name for name in (*OF_RETARDED, *(OF_IMPURITIES if sc.is_dressed else ())) if name in NAMES]
+    retarded = {NAMES[name].function for name in names}
     for one in found:
         known = not sc.is_retarded or one.function in retarded or one.function not in own
-        check(known, "observables", f"be of {', '.join(OF_RETARDED)} with a retarded interaction", f"`{one.name}`")
+        check(known, "observables", f"be of {', '.join(names)} with a retarded interaction", f"`{one.name}`")
         if one.function in retarded and one.refused is not None:
             one.refused(sc, np.zeros(1), {})
 

@@ -90,3 +90,15 @@ def test_all_real_states_of_a_disordered_system():
     assert [state.name for state in found] == ["s+-", "normal"]
     assert np.isnan(found[0].gap)
     assert "gap" not in str(found).splitlines()[2]
+
+
+@pytest.mark.slow
+def test_a_sweep_of_curves():
+    """Heat, superfluid density and relaxation at every point are those of the state by itself."""
+    sc = system(1.0 / np.pi)
+    data = sweep(sc, {"disorder.density": np.array([0.2, 1.0 / np.pi])}, ("heat", "superfluid", "nmr"), T=10.0)
+    one = jg.solve(sc, 10.0)
+    see = jg.observables
+    alone = see.specific_heat(one) / see.normal_specific_heat(sc, 10.0), see.superfluid_density(one).total
+    for name, value in zip(("heat", "superfluid", "nmr"), (*alone, see.relaxation_rate(one, 0.1)), strict=True):
+        np.testing.assert_allclose(np.asarray(data[name])[1], value, rtol=1e-7)

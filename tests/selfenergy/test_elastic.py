@@ -9,7 +9,8 @@ from disordered import two_bands
 from jaxgap.selfenergy.elastic import green_function_of
 from jaxgap.selfenergy.impurities import scattered_at_any_energy
 from jaxgap.selfenergy.local_green import _newton_sign, _product, sign_at_any_energy
-from jaxgap.solving.dressed import DressedState, inverse_of, masses_of
+from jaxgap.selfenergy.undressed import inverse_of, masses_of
+from jaxgap.solving.dressed import DressedState
 
 LAM = [[0.4, 0.05, 0.03], [0.05, 0.3, 0.02], [0.03, 0.02, 0.2]]
 U, J = [[0.8, 0.3], [0.3, -0.5]], [[0.1, 0.05], [0.05, 0.2]]
@@ -62,4 +63,4 @@ def test_iterations_alone_arrive_at_the_same(kind):
 
 
 def _whole(state, z, Sigma):
-    return green_function_of(inverse_of(state, z), Sigma, masses_of(state))
+    return green_function_of(inverse_of(state.superconductor, state.pairing, z), Sigma, masses_of(state.superconductor))

@@ -18,13 +18,12 @@ from jaxgap.observables import (
     superfluid_density,
 )
 from jaxgap.solving.dressed import DressedState
-from jaxgap.solving.dressed_response import dressed_entropy, dressed_superfluid_weights
 from jaxgap.solving.state import GivenState
 from jaxgap.units import k_B
 
 LAM = [[0.4, 0.05, 0.03], [0.05, 0.3, 0.02], [0.03, 0.02, 0.2]]
 ALMOST_CLEAN = 1e-9
-weights_of, entropy_of = jax.jit(dressed_superfluid_weights), jax.jit(dressed_entropy)
+weights_of, entropy_of = jax.jit(DressedState.superfluid_weights), jax.jit(DressedState.entropy)
 
 
 def dressed(sc, T, pairing):

@@ -1,7 +1,7 @@
 """A gap that depends on the angle, on a round Fermi line: patches of the line are bands, each with its share of the couplings.
 
-With a form factor F(phi), whose square has the mean 1, the couplings are lambda_pq = lambda F_p w_q F_q for nodes p and weights w
-of the mean over the angle. At T = 0, 1/lambda = <F^2 asinh(Omega / (Delta |F|))>, and T_c is that of F = 1.
+With a form factor F(phi), whose square has the mean 1, couplings are lambda_pq = lambda F_p w_q F_q for nodes p and weights w of
+the mean over the angle. At T = 0, 1/lambda = <F^2 asinh(Omega / (Delta |F|))>, and T_c is that of F = 1.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def d_wave(coupling):
 
 @pytest.mark.slow
 def test_a_d_wave_with_a_shell():
-    """Reference: Delta = 1.8385735107664738 meV, T_c = 14.081917442421272 K at lambda = .3; the known limit of weak coupling."""
+    """Reference: Delta = 1.8385735107664738 meV, T_c = 14.081917442421272 K at lambda = .3."""
     sc, F = d_wave(0.3)
     solution, T_c = jg.solve(sc, 0.0), float(jg.critical_temperature(sc))
     assert solution.status == jg.Status.CONVERGED

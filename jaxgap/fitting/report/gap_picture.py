@@ -17,6 +17,7 @@ from jaxgap.fitting.optimise import other_branch
 from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.report.rows import ends_at_T_c
 from jaxgap.fitting.result import FitResult, SampleResult
+from jaxgap.model.superconductor import Superconductor
 from jaxgap.solving.curves import GapCurve
 from jaxgap.spectra.minima import branch_names
 
@@ -57,17 +58,25 @@ def plot_fit(result: FitResult, ax: Axes | None = None, sample: str = "") -> Axe
     reach = [float(found.curve.T[-1]), *(d.T or 0.0 for d in result.fitted if d.sample == sample)]
     last = min(max(reach), FAR * max([1.0, *(p.value for p in found.predictions if np.isfinite(p.value))]))
     dashed = _draw_curves(ax, found, result.branch)
+    if not np.isfinite(np.asarray(found.curve.gaps)).any():
+        ax.text(0.5, 0.5, f"no {result.branch} state at these parameters", transform=ax.transAxes, ha="center", color="0.3")
     _draw_end(ax, found, result.branch, last)
     _draw_gaps(ax, result, found, last)
     _draw_temperatures(ax, result, found)
     if dashed:
         ax.plot([], [], color="0.3", ls=(0, (4, 2)), lw=1.2, label="dashed: unstable (phases: at equal rates)")
-    what = "edge of the gap" if found.superconductor.is_retarded else "excitation gap (minimum of the branch)"
+    what = _what(found.superconductor)
     ax.set(xlabel="temperature $T$ (K)", ylabel=f"{what} (meV)", xlim=(-0.015 * last, last))
     ax.set_ylim(0, 1.35 * ax.get_ylim()[1])
     ax.set_title(": ".join(part for part in (result.config.title, sample) if part), fontsize=11, parse_math=False)
     ax.legend(frameon=False, fontsize=8.5, loc="upper right", ncols=2)
     return ax
+
+
+def _what(sc: Superconductor) -> str:
+    if sc.is_disordered:
+        return "order parameter"
+    return "edge of the gap" if sc.is_retarded else "excitation gap (minimum of the branch)"
 
 
 # --- the model ---------------------------------------------------------------------------------------------------------
@@ -76,8 +85,10 @@ def plot_fit(result: FitResult, ax: Axes | None = None, sample: str = "") -> Axe
 def _draw_curves(ax: Axes, found: SampleResult, branch: str) -> bool:
     """Both branches, and the band of the fitted one; whether anything of them is dashed."""
     dashed = False
-    for i, name in enumerate(branch_names(found.superconductor)):
-        style = {"color": _colour(i), "lw": 2.2, "label": f"{branch}, {name} branch", "zorder": 3}
+    sc = found.superconductor
+    names = sc.band_names if sc.is_disordered else [f"{name} branch" for name in branch_names(sc)]
+    for i, name in enumerate(names):
+        style = {"color": _colour(i), "lw": 2.2, "label": f"{branch}, {name}", "zorder": 3}
         dashed |= _draw_branch(ax, found.curve, i, **style)
         _draw_band(ax, found, i)
     label: str | None = f"{other_branch(branch, found.superconductor)} (not fitted)"
