@@ -1,6 +1,6 @@
 """A gap that depends on the angle, on a round Fermi line: patches of the line are bands, each with its share of the couplings.
 
-With a form factor F(phi), whose square has the mean 1, couplings are lambda_pq = lambda F_p w_q F_q for nodes p and weights w of
+With a form factor F(phi), whose square has the mean 1, couplings are lambda_pq = lambda F_p w_q F_q for nodes and weights w of
 the mean over the angle. At T = 0, 1/lambda = <F^2 asinh(Omega / (Delta |F|))>, and T_c is that of F = 1.
 """
 
