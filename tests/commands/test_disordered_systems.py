@@ -36,6 +36,7 @@ def test_solve(command, system):
     assert "order parameter b: +0.1" in said
 
 
+@pytest.mark.slow
 def test_what_is_refused(command, system, tmp_path):
     ended = command("gaps", system, "--T", "1:3:2")
     assert ended.code == 2

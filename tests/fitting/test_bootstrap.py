@@ -57,6 +57,7 @@ def test_the_probability_of_chi2_is_that_of_its_distribution(result):
     assert made.p_value == pytest.approx(0.1, abs=0.03)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_and_a_finished_one_is_made_longer(result, tmp_path):
     """The sets are those of one run, bit by bit; nothing that is done is done again."""
     seen = []

@@ -227,6 +227,7 @@ def test_what_can_be_wrong(tmp_path, old, new, complaint):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_each_needs_samples(tmp_path):
     with pytest.raises(InputError, match=r"`each = true`, but there are no \[samples\]"):
         load_fit(made(tmp_path, FIT.replace('[samples.under]\n[samples.optimal]\nset = { "mu[beta]" = 54.0 }\n', "")))

@@ -103,7 +103,6 @@ REFUSED = {
     "phase_diagram": lambda: jg.phase_diagram(SC, {"lam[sigma, sigma]": (0.9, 1.1)}, T=(1.0, 40.0)),
     "transition": lambda: jg.transition(SC, 30.0, "lam[sigma, sigma]", (0.9, 1.1)),
     "gap_curve": lambda: jg.gap_curve(SC, branch="s++"),
-    "solve_temperatures": lambda: jg.solve_temperatures(SC, [30.0]),
     "linear_temperatures": lambda: jg.linear_temperatures(SC),
     "branch_end": lambda: jg.branch_end(SC, branch="s++"),
     "symmetrised": lambda: jg.symmetrised(SC),
@@ -116,6 +115,14 @@ REFUSED = {
 def test_what_knows_no_retarded_interaction_refuses(asked):
     with pytest.raises(jg.InputError, match="static interaction"):
         REFUSED[asked]()
+
+
+@pytest.mark.slow
+def test_many_temperatures_are_one_by_one():
+    together = jg.solve_temperatures(SC, [20.0, 30.0])
+    for i, T in enumerate((20.0, 30.0)):
+        np.testing.assert_allclose(together.Delta[i], jg.solve(SC, T).Delta, rtol=1e-9)
+    assert (together.status == jg.Status.CONVERGED).all()
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,7 @@ def test_there_and_back(angle):
     assert abs(float(found.G[2, 2])) < 1e-8
 
 
+@pytest.mark.slow
 def test_an_orbital_that_does_not_pair_is_gapless_without_hybridisation():
     """Rank one: Delta_3^2 = Delta_1 Delta_2 at any d."""
     alone = orbitals(np.diag([0.4, 0.0]))

@@ -84,6 +84,7 @@ def test_diagnostics_are_those_of_solve():
     assert np.array_equal(np.asarray(got.differentiable)[found], np.asarray(wanted.differentiable)[found])
 
 
+@pytest.mark.slow
 def test_place_in_the_batch_changes_nothing():
     """Bit for bit: neighbours, and the place in the block."""
     order = generator(902).permutation(N)

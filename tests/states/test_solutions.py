@@ -68,6 +68,7 @@ def test_every_row_solves_the_gap_equations(near_the_change):
         assert np.max(np.abs(gap_residual(s.superconductor, s.Delta, s.T))) < 1e-11
 
 
+@pytest.mark.slow
 def test_the_gapless_state_is_named():
     states = solutions(materials.two_band(GAPLESS_LAMBDA_33), 4.2)
     gapless = [state for state in states if state.gap < 1e-4 and state.label != Label.NORMAL]
@@ -116,6 +117,7 @@ def test_complex_starts_never_end_where_nothing_is_solved():
     assert np.all(np.asarray(residual)[ended] < 1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lambda_33", [0.2487, 0.2488])
 def test_a_stable_state_that_breaks_time_reversal(lambda_33):
     """Two cross-paired bands whose cross channel is frustrated, between the pitchforks at which the phases of s++ (.248668)
