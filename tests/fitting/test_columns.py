@@ -35,6 +35,20 @@ def test_names_are_folded_and_not_cropped(width):
     assert first == re.sub(r"\s", "", "".join(NAMES))
 
 
+def test_headings_are_folded_and_words_stay_whole():
+    table = Table(title="gaps")
+    for heading in ("T [K]", "state", "alpha:beta lower", "alpha:beta upper", "at k_F of alpha", "at k_F of beta"):
+        table.add_column(heading, justify="right")
+    table.add_row("36", "left_branch", *["12.5405"] * 4)
+    stream = io.StringIO()
+    Console(file=stream, width=74).print(table)
+    said = stream.getvalue()
+    assert "left_branch" in said
+    assert said.count("12.5405") == 4
+    for word in ("lower", "upper", "alpha:beta", "[K]"):
+        assert word in said.split("┡")[0]
+
+
 @pytest.mark.parametrize("path", [path for room in ROOMS for path in sorted(room.glob("*.py"))], ids=lambda path: path.stem)
 def test_all_tables_are_such(path):
     if path.stem != "columns":
