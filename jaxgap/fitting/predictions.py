@@ -63,8 +63,6 @@ def numbers(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "d
     Where all amplitudes are exactly zero the state is the normal one, and every gap is 0, in any definition (a branch of
     quasiparticles may have a minimum above zero there: that is a distance between bands). A ratio of such gaps is NaN.
     """
-    if not p.rows:
-        return jnp.zeros(0)
     unknown = jnp.full((len(p.systems), 1 if p.after is None else len(p.after)), jnp.nan)
     table: dict[str, Float[Array, "place value"]] = dict.fromkeys(LOCATED, unknown)
     where = {kind: measured_at(p, kind) for kind in OF_STATE}
@@ -77,6 +75,8 @@ def numbers(p: Problem, theta: Parameters, Delta: Amplitudes) -> Float[Array, "d
 
 def combined(p: Problem, table: Mapping[str, Float[Array, "place value"]]) -> Float[Array, "datum"]:
     """The data of a fit without curves, from the numbers of every kind: at the conditions `measured_at`, or of every sample."""
+    if not p.rows:
+        return jnp.zeros(0)
     # All numbers in one row, and every datum as (a - b) / c of some of them: a program that does not grow with the data.
     where = {kind: measured_at(p, kind) for kind in OF_STATE}
     parts = {"0": jnp.zeros(1), "1": jnp.ones(1)} | {kind: part.ravel() for kind, part in table.items()}

@@ -36,7 +36,6 @@ from jaxgap.numerics.programs import program
 from jaxgap.numerics.small import openly_solved
 from jaxgap.numerics.types import AnyArray, PyTree, Scalar
 from jaxgap.observables.edges import EDGE, alone
-from jaxgap.observables.quantities import OF_IMPURITIES, QUANTITIES
 from jaxgap.selfenergy.frequencies import coldest
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.curves import GapCurve
@@ -59,8 +58,6 @@ __all__ = [
 
 KINDS = (EDGE.datum, "T_c")
 """Data that a fit of a retarded interaction takes."""
-CURVES = tuple(QUANTITIES[name].datum for name in (*OF_IMPURITIES, "tunnelling"))
-"""Experiments that a fit takes besides, with impurities and an instantaneous interaction."""
 CURVE_POINTS, DRESSED_POINTS = 24, 10
 """Temperatures of the curve of a fit, besides those of its data; fewer with impurities, whose states take longer."""
 
@@ -91,16 +88,12 @@ def check_retarded(config: FitConfig, sc: Superconductor, data: Iterable[Datum])
 def _check_data(sc: Superconductor, fitted: list[Datum]) -> None:
     for datum in fitted:
         kinds = {datum.kind, *([datum.second[0]] if datum.second[0] else [])}
-        known = datum.kind in CURVES and sc.is_dressed if datum.experiment else kinds <= set(KINDS)
-        if not known:
-            data = f"curves of {', '.join(CURVES)}" if sc.is_dressed else "gap_edge[<band>]"
-            raise InputError(
-                f"`{datum.quantity}` cannot be fitted with a retarded interaction, whose data are {data} and T_c: "
-                "set its `use` to show."
-            )
+        if datum.experiment or not kinds <= set(KINDS):
+            what, known = ("disorder", "T_c") if sc.is_dressed else ("a retarded interaction", "gap_edge[<band>] and T_c")
+            raise InputError(f"`{datum.quantity}` cannot be fitted with {what}, whose data are {known}: set its `use` to show.")
         if EDGE.datum in kinds:
             check_clean(sc)
-        if datum.T is not None and (datum.kind == EDGE.datum or datum.experiment) and datum.T <= 0:
+        if datum.T is not None and datum.kind == EDGE.datum and datum.T <= 0:
             raise InputError(f"`{datum.quantity}` must be at a temperature above 0 K with a retarded interaction.")
 
 

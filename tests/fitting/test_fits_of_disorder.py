@@ -69,6 +69,14 @@ def test_gaps_of_disordered_samples_are_refused(folder):
         load_fit(folder)
 
 
+def test_curves_of_disordered_samples_are_refused(folder):
+    (folder / "curve.csv").write_text("T,value,error\n5.0,0.9,0.01\n20.0,0.6,0.01\n")
+    one = FIT[: FIT.index("[samples.pristine]")] + '[parameters.n]\nsets = { "disorder.density" = 1.0 }\nbounds = [0.0, 0.5]\n'
+    (folder / "fit.toml").write_text(one + '[[data]]\nfile = "curve.csv"\nquantity = "superfluid"\n[optimiser]\nstarts = 1\n')
+    with pytest.raises(InputError, match="cannot be fitted with disorder, whose data are T_c"):
+        load_fit(folder)
+
+
 @pytest.mark.slow
 def test_a_sweep_over_the_density():
     densities = np.array([0.05, 0.2, 1.0])
