@@ -12,6 +12,10 @@ orbital, and wherever h(-k) = h(k), they do not follow. With several orbitals D 
 orbitals are said to be, which h does not tell: with it D does not (K.-E. Huhtinen et al., Phys. Rev. B 106, 014518 (2022)). One
 orbital has the textbook's formula (D. J. Scalapino, S. R. White, S. Zhang, Phys. Rev. B 47, 7995 (1993)).
 
+A cutoff of one orbital is a form factor like any other: a function of the relative momentum k of the two electrons at k + q and
+-k + q, which does not move with q, so that the interaction stays invariant under a Galilean boost. Of several orbitals such a
+cutoff does not commute with their places in the cell, and D would depend on these: it is refused.
+
 The stiffness of the phase theta of the pairs is D / 4, so that layers lose their superfluidity where k_B T = pi D(T) / 8 (J. M.
 Kosterlitz, D. R. Nelson).
 """
