@@ -105,7 +105,6 @@ class RetardedStates(NamedTuple):
 
     Delta: Float[Array, "condition channel"]
     """At the lowest frequency, with impurities the order parameter; zero in the normal state."""
-    Delta_theta: Float[Array, "condition channel parameter"]
     numbers: Float[Array, "number"]
     numbers_theta: Float[Array, "number parameter"]
     exists: Bool[Array, ""]
@@ -122,18 +121,18 @@ class _One(NamedTuple):
 
 def retarded_states(p: Problem, theta: Parameters) -> RetardedStates:
     """The states with the branch's signs, at parameters where they need not exist."""
-    Both = tuple[Float[Array, "number"], Float[Array, "condition channel"]]
+    Both = tuple[Float[Array, "number"], tuple[Float[Array, "number"], _One]]
 
-    def terms(t: Parameters) -> tuple[Both, tuple[Float[Array, "number"], _One]]:
+    def terms(t: Parameters) -> Both:
         found = at_conditions(p, t, lambda sc, T: _state(p, sc, T))
         table = {EDGE.datum: found.edge[measured_at(p, EDGE.datum)]}
         table["T_c"] = jnp.stack([critical_temperature(sc) for sc in systems_at(p, t)])[:, None]
         numbers = combined(p, table)
-        return (numbers, found.Delta), (numbers, found)
+        return numbers, (numbers, found)
 
-    (slope, Delta_theta), (numbers, found) = jax.jacfwd(terms, has_aux=True)(theta)
+    slope, (numbers, found) = jax.jacfwd(terms, has_aux=True)(theta)
     exists = found.allowed.all() & jnp.isfinite(numbers).all()
-    return RetardedStates(found.Delta, Delta_theta, numbers, slope, exists)
+    return RetardedStates(found.Delta, numbers, slope, exists)
 
 
 def _state(p: Problem, sc: Superconductor, T: Scalar) -> _One:
@@ -208,11 +207,8 @@ def _curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Float[Ar
         s = _solved(sc, t, pattern)
         exists = s.status == Status.CONVERGED
         edges = jnp.where(exists, _drawn(s), jnp.nan)
-        return (
-            _amplitudes_of(s, exists),
-            edges,
-            exists & (s.unstable_amplitude <= 0) & (s.unstable_phase <= 0),
-        )  # -1: not examined.
+        # -1: not examined, and drawn as what is not known to be unstable.
+        return _amplitudes_of(s, exists), edges, exists & (s.unstable_amplitude <= 0) & (s.unstable_phase <= 0)
 
     return GapCurve(*jax.lax.map(at, T))
 
