@@ -33,12 +33,8 @@ def in_registers(
     Raises:
         Unscalar: if something in it has no counterpart on scalars.
     """
-    from jax.experimental import pallas  # It takes a while, and only GPUs need it.
-    from jax.experimental.pallas import triton
-
     leaves, tree = jax.tree.flatten(batch)
     count = len(leaves[0])
-    blocks = -(-count // LANES)
     one = [jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]
     traced, shapes = jax.make_jaxpr(lambda *x: function(jax.tree.unflatten(tree, x)), return_shape=True)(*one)
     results, result_tree = jax.tree.flatten(shapes)
@@ -74,24 +70,35 @@ def in_registers(
         for (k, row), x in zip(found.places, rows, strict=True):
             refs[m + k][row, :] = x.astype(found.dtypes[k])
 
-    stacks = given.stacked([*(jnp.broadcast_to(x, (count, *x.shape)) for x in outer), *leaves], blocks * LANES)
-    out = pallas.pallas_call(
+    stacks = given.stacked([*(jnp.broadcast_to(x, (count, *x.shape)) for x in outer), *leaves], -(-count // LANES) * LANES)
+    out = _launched(kernel, stacks, tables, found, name, interpret)
+    return jax.tree.unflatten(result_tree, found.unstacked(out, count))
+
+
+def _launched(
+    kernel: Callable[..., None], stacks: Sequence[Any], tables: Sequence[np.ndarray], found: "_Rows", name: str, interpret: bool
+) -> Sequence[Any]:
+    """The rows of the results: `kernel` of one block of elements after the other, each with all of the tables."""
+    from jax.experimental import pallas  # It takes a while, and only GPUs need it.
+    from jax.experimental.pallas import triton
+
+    size = stacks[0].shape[1]
+    rows: Sequence[Any] = pallas.pallas_call(
         kernel,
-        grid=(blocks,),
+        grid=(size // LANES,),
         in_specs=[
             *[pallas.BlockSpec((len(x), LANES), lambda i: (0, i)) for x in stacks],
             *[pallas.BlockSpec(x.shape, lambda i: (0,)) for x in tables],
         ],
         out_specs=[pallas.BlockSpec((height, LANES), lambda i: (0, i)) for height in found.heights],
         out_shape=[
-            jax.ShapeDtypeStruct((height, blocks * LANES), dtype)
-            for height, dtype in zip(found.heights, found.dtypes, strict=True)
+            jax.ShapeDtypeStruct((height, size), dtype) for height, dtype in zip(found.heights, found.dtypes, strict=True)
         ],
         compiler_params=triton.CompilerParams(num_warps=1),
         interpret=interpret,
         name=name,
     )(*stacks, *map(jnp.asarray, tables))
-    return jax.tree.unflatten(result_tree, found.unstacked(out, count))
+    return rows
 
 
 class _Rows:
