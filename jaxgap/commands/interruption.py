@@ -24,6 +24,8 @@ GRACE = 5.0
 """Seconds to clean up in (an unfinished file is removed, a checkpoint kept) before the process ends all the same."""
 
 _state = {"seen": False, "said": False, "cleaning": False}
+_saying = threading.Lock()
+"""Held while the line is said: the thread that ends the process waits until it is out."""
 _bell: list[socket.socket] = []
 """Both ends of what wakes the thread; kept open."""
 
@@ -68,9 +70,14 @@ def heeded() -> Iterator[None]:
 
 def say_interrupted(what: str = "Interrupted.") -> None:
     """The one line that is said of a Ctrl-C."""
-    if not _state["said"]:
-        _state["said"] = True
-        print(f"jaxgap: {what}", file=sys.stderr, flush=True)
+    if not _saying.acquire(timeout=GRACE):
+        return  # Nobody reads, and the other thread waits for that.
+    try:
+        if not _state["said"]:
+            _state["said"] = True
+            print(f"jaxgap: {what}", file=sys.stderr, flush=True)
+    finally:
+        _saying.release()
 
 
 def _raise(*_: object) -> None:

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from jaxgap import _interruption
+from jaxgap.commands import interruption
 from jaxgap.commands.interruption import EXIT, heeded, say_interrupted
 
 
@@ -43,6 +44,33 @@ def test_an_interruption_that_is_raised_is_said_once(capsys):
         assert capsys.readouterr().err == f"jaxgap: {line}\n"
 
 
+def test_the_process_does_not_end_while_the_line_is_being_said(monkeypatch):
+    """The thread that ends it may wake when the main thread, which reacted at once, has only begun to write."""
+    events, writing = [], threading.Event()
+
+    class SlowTerminal:
+        def write(self, text):
+            writing.set()
+            time.sleep(0.1)
+            events.append(text)
+
+        def flush(self):
+            events.append("flushed")
+
+        def isatty(self):
+            return False
+
+    monkeypatch.setattr(sys, "stderr", SlowTerminal())
+    monkeypatch.setattr(os, "_exit", events.append)
+    monkeypatch.setitem(interruption._state, "said", False)
+    main = threading.Thread(target=say_interrupted)
+    main.start()
+    writing.wait()
+    interruption._leave()
+    main.join()
+    assert "".join(map(str, events)) == f"jaxgap: Interrupted.\nflushed{EXIT}"
+
+
 def test_what_is_not_interrupted_keeps_its_exit_code():
     with pytest.raises(SystemExit) as end, heeded():
         sys.exit(3)
@@ -52,4 +80,4 @@ def test_what_is_not_interrupted_keeps_its_exit_code():
 
 
 def test_a_library_that_is_imported_leaves_the_signal_alone():
-    assert signal.getsignal(signal.SIGINT) is not _interruption._raise
+    assert signal.getsignal(signal.SIGINT) is not interruption._raise
