@@ -232,12 +232,16 @@ def operations(steps: float) -> dict[str, Any]:
         "check": (2, lambda sc, x, T: residuals(x.T, lanes(sc, x, T, RULE))),
         "judge": (1, lambda sc, x, T: residuals(x.T, lanes(sc, x, T, RULE.refined()))),
     }
-    total: dict[str, Any] = dict.fromkeys(("flops", "transcendentals", "bytes accessed"), 0.0)
-    for times, part in parts.values():
+    keys, of_parts = ("flops", "transcendentals", "bytes accessed"), {}
+    for name, (times, part) in parts.items():
         cost = jax.jit(part).lower(sc, x, T).compile().cost_analysis()
-        for key in total:
-            total[key] += times * cost.get(key, 0.0) / BLOCK
-    return {key.replace(" ", "_") + "_per_solution": value for key, value in total.items()} | {"mean_steps": steps}
+        of_parts[name] = {key: times * cost.get(key, 0.0) / BLOCK for key in keys}
+    total = {key: sum(one[key] for one in of_parts.values()) for key in keys}
+    return {
+        **{key.replace(" ", "_") + "_per_solution": value for key, value in total.items()},
+        "share_of_the_search": {key: of_parts["search"][key] / total[key] for key in keys[:2]},
+        "mean_steps": steps,
+    }
 
 
 @partial(jax.jit, static_argnames="ways", compiler_options=OPTIONS.get(jax.default_backend()))
@@ -362,10 +366,10 @@ def main() -> None:
         report["from_T_c"] = from_T_c(options.systems, options.rounds)
     few = dict.fromkeys(("numpy", "numpy_rearranged", "numpy_all_cores", "optimistix"), n // 4)
     report["race"] = race({"kernel": n, "script": 8} | few, options.rounds)
+    steps = solve_many(systems_of(*map(jnp.asarray, draw(LARGEST)[:2])), draw(LARGEST)[2], start=START, rule=RULE).steps
+    report["operations"] = operations(float(jnp.mean(steps)))
     if not options.default_nodes:
         report["time_per_solution"] = flatness(options.largest)
-        steps = solve_many(systems_of(*map(jnp.asarray, draw(LARGEST)[:2])), draw(LARGEST)[2], start=START, rule=RULE).steps
-        report["operations"] = operations(float(jnp.mean(steps)))
         report["memory"] = memory(options.memory)
     finish(report, options.output)
 
