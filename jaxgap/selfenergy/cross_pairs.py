@@ -24,6 +24,7 @@ energy is
 and of T-matrices what `jaxgap.selfenergy.impurities.beyond_born` adds to the braces.
 """
 
+from functools import reduce
 from typing import NamedTuple, cast
 
 import jax
@@ -214,24 +215,31 @@ def cross_residual(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Eq
     return x - cross_step(x.reshape(-1, len(E.K.omega)), sc, E).ravel()
 
 
-def _sums(sc: RetardedSuperconductor, E: Equations) -> Float[Array, "part part node node"]:
-    """What makes every part of densities: d step / d densities, [part made, part of densities, n, k]."""
-    c, n = len(sc.channels), len(sc.bands)
-    odd, even = (jnp.einsum("scd,snk->cdnk", E.lam, K) for K in (E.K.odd, E.K.even))
-    Phi = even + E.instant[:, :, None, None] * E.K.instant
-    own = jnp.eye(c)[n:, n:, None, None] * sc.odd * odd[n:, n:]
-    total = 4 * c - n
-    found = jnp.zeros((total, total, *odd.shape[2:]))
-    for k, block in enumerate((odd, even, Phi)):
-        found = found.at[k * c : (k + 1) * c, k * c : (k + 1) * c].set(block)
-    return found.at[3 * c :, 3 * c :].set(own)
+def _made_of_pairs(
+    Phi: Float[Array, "channel change node"], A: Float[Array, "cross change node"], sc: RetardedSuperconductor, E: Equations
+) -> list[Float[Array, "_ node change node"]]:
+    """Phi and A, at every node, that densities make which change at one."""
+    cross = slice(len(sc.bands), None)
+    instant = jnp.einsum("cd,dbk->cbk", E.instant, Phi) * E.K.instant
+    own = jnp.diagonal(E.lam[:, cross, cross], axis1=1, axis2=2)
+    return [
+        _spread(E.K.even, jnp.einsum("scd,dbk->scbk", E.lam, Phi)) + instant[:, None],
+        _spread(E.K.odd, sc.odd * own[:, :, None, None] * A),
+    ]
+
+
+def _spread(
+    sums: Float[Array, "spectrum node node"], weights: Float[Array, "spectrum channel change node"]
+) -> Float[Array, "channel node change node"]:
+    """sum_s K_nk w_cbk: couplings and densities have been multiplied before, so that every entry is written once."""
+    return reduce(jnp.add, (K[:, None] * w[:, None] for K, w in zip(sums, weights, strict=True)))
 
 
 def _local_derivatives(
-    x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Equations
-) -> tuple[Float[Array, "part part node"], Float[Array, "part part node"] | None]:
+    x: Float[Array, "part node"], sc: RetardedSuperconductor, E: Equations, first: int = 0
+) -> tuple[Float[Array, "some some node"], Float[Array, "some some node"] | None]:
     """d densities / d self-energy, [density, part, node], and the same of what impurities make: small matrices, one for every
-    frequency."""
+    frequency. Of the parts from `first` on, both ways."""
 
     def along(direction: Float[Array, "part"]) -> tuple[Array, Array | None]:
         change: tuple[Array, Array | None] = jax.jvp(
@@ -239,8 +247,8 @@ def _local_derivatives(
         )[1]
         return change
 
-    response: tuple[Array, Array | None] = jax.vmap(along, out_axes=1)(jnp.eye(len(x)))
-    return response
+    response: tuple[Array, Array | None] = jax.vmap(along, out_axes=1)(jnp.eye(len(x))[first:])
+    return jax.tree.map(lambda of_all: of_all[first:], response)
 
 
 def cross_jacobian(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> Float[Array, "n n"]:
@@ -248,7 +256,9 @@ def cross_jacobian(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Eq
     sc, E = theta
     rows = x.reshape(-1, len(E.K.omega))
     response, scattering = _local_derivatives(rows, sc, E)
-    made = jnp.einsum("aonk,obk->anbk", _sums(sc, E), response)
+    W, X, Phi, A = jnp.split(response, len(sc.channels) * np.arange(1, 4))
+    normal = [_spread(K, jnp.einsum("scd,dbk->scbk", E.lam, by)) for K, by in ((E.K.odd, W), (E.K.even, X))]
+    made = jnp.concatenate([*normal, *_made_of_pairs(Phi, A, sc, E)])
     if scattering is not None:
         nodes = np.arange(rows.shape[1])
         made = made.at[:, nodes, :, nodes].add(jnp.moveaxis(scattering, -1, 0))
@@ -272,13 +282,12 @@ def normal_parts(sc: RetardedSuperconductor, E: Equations) -> Parts:
 def cross_linearised_map(sc: RetardedSuperconductor, E: Equations) -> Float[Array, "n n"]:
     """The map of small Phi and A to themselves, whose eigenvalue is 1 at T_c: of what is not made by impurities, which add at
     every frequency S + S^2 + ... = S / (1 - S) to it. So their eigenvalues, near 1, are no ones of the map."""
-    some = slice(2 * len(sc.channels), None)
-    response, scattering = _local_derivatives(normal_parts(sc, E).flat, sc, E)
-    response = response[some, some]
+    response, scattering = _local_derivatives(normal_parts(sc, E).flat, sc, E, 2 * len(sc.channels))
     if scattering is not None:
-        rest = jnp.eye(len(response))[:, :, None] - scattering[some, some]
+        rest = jnp.eye(len(response))[:, :, None] - scattering
         response = jnp.moveaxis(jnp.moveaxis(response, -1, 0) @ jnp.linalg.inv(jnp.moveaxis(rest, -1, 0)), 0, -1)
-    made = jnp.einsum("aonk,obk->anbk", _sums(sc, E)[some, some], response)
+    Phi, A = jnp.split(response, [len(sc.channels)])
+    made = jnp.concatenate(_made_of_pairs(Phi, A, sc, E))
     return made.reshape(made.shape[0] * made.shape[1], -1)
 
 

@@ -11,10 +11,11 @@ over ALL frequencies up to N is exact in the kernel, and a matrix:
           = \sum_k A^{\pm}_{nk} f(\omega_k), \qquad
           A^{\pm} = \left[ \lambda(\nu_{n-m}) \pm \lambda(\nu_{n+m+1}) \right] L
 
-with the matrix L of the interpolation, which is one block for every panel: 8192 frequencies need some 130 nodes. (The equations: Marsiglio and Carbotte in The
-Physics of Superconductors, Springer (2003), Sec. 3; the grid is jaxgap's.) What is instantaneous, a Coulomb repulsion or a BCS
-coupling with a cutoff, is one more row: sum_m theta(omega_c - omega_m) f(omega_m), in which the last frequency counts by the
-share of its cell [2 pi T n, 2 pi T (n + 1)] that is below omega_c: a sharp step would make T_c a staircase in omega_c.
+with the matrix L of the interpolation, which is one block for every panel: 8192 frequencies need some 130 nodes. (The
+equations: Marsiglio and Carbotte in The Physics of Superconductors, Springer (2003), Sec. 3; the grid is jaxgap's.) What is
+instantaneous, a Coulomb repulsion or a BCS coupling with a cutoff, is one more row: sum_m theta(omega_c - omega_m)
+f(omega_m), in which the last frequency counts by the share of its cell [2 pi T n, 2 pi T (n + 1)] that is below omega_c: a
+sharp step would make T_c a staircase in omega_c.
 """
 
 import functools
@@ -22,7 +23,6 @@ import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Real
@@ -157,7 +157,7 @@ def kernels(
 
     def summed(sign: int) -> Float[Array, "spectrum row node"]:
         """Of one of both only, where only that is asked for: the other is not made then."""
-        # Of an array of its own each: terms that both gather go through memory, ten times slower than in one loop with their sum.
+        # Of an array of its own each: terms that both gather go through memory, ten times slower than within the sum's loop.
         apart, together, v = np.abs(n[:, None] - m), n[:, None] + m + 1, sign * step * u
         return grid.onto_nodes(lambda i, j: sign * v[:, apart[:, i:j]] + v[:, together[:, i:j]])
 
