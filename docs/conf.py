@@ -12,7 +12,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import pages  # the hooks, beside this file
+import live  # beside this file, as the hooks
+import pages
 
 from jaxgap import __version__
 
@@ -85,4 +86,11 @@ def setup(app):
         target = HERE / "notebooks" / path.name
         if not target.exists() or target.read_bytes() != path.read_bytes():
             shutil.copy2(path, target)
-    app.connect("build-finished", lambda app, error: error or shutil.copy2(MATHJAX, Path(app.outdir) / "_static"))
+    app.connect("build-finished", lambda app, error: error or _beside(Path(app.outdir) / "_static"))
+
+
+def _beside(folder):
+    """What pages load that is none of Sphinx's: equations, and the explorer's style and grid."""
+    shutil.copy2(MATHJAX, folder)
+    for name, text in live.FILES.items():
+        (folder / name).write_text(text(), encoding="utf-8")

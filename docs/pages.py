@@ -6,6 +6,8 @@ A page lists names of a module in a block, and each becomes an entry of its own 
     ```{api} jaxgap
     solve
     ```
+
+An empty block `{explorer}` becomes the explorer on a grid (`live.py`).
 """
 
 import ast
@@ -17,6 +19,8 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
+from live import fragment  # beside this file
+
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 SOURCES = {"contributing": ROOT / "CONTRIBUTING.md"}
@@ -24,6 +28,7 @@ SOURCES = {"contributing": ROOT / "CONTRIBUTING.md"}
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?\)")
 _API = re.compile(r"^```\{api\} ([\w.]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _MERMAID = re.compile(r"^```mermaid$", re.MULTILINE)
+_EXPLORER = re.compile(r"^```\{explorer\}\n```$", re.MULTILINE)
 
 
 def connect(app):
@@ -44,7 +49,8 @@ def _read(app, name, source):
         text = here.read_text(encoding="utf-8")
     text = _MERMAID.sub("```text", text)
     text = _API.sub(lambda found: entries(found[1], found[2].split()), text)
-    source[0] = _LINK.sub(lambda found: _link(here.parent, page.parent, found[1], found[2] or ""), text)
+    text = _LINK.sub(lambda found: _link(here.parent, page.parent, found[1], found[2] or ""), text)
+    source[0] = _EXPLORER.sub(lambda found: f"~~~~{{raw}} html\n{fragment()}\n~~~~", text)
 
 
 def _link(here, start, target, anchor):

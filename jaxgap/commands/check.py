@@ -17,6 +17,7 @@ from jaxgap.fitting.loading import load_fit
 from jaxgap.fitting.report.columns import Table
 from jaxgap.model.files import write_picture
 from jaxgap.model.records import print_json
+from jaxgap.numerics.amounts import amount
 
 __all__ = ["checks"]
 
@@ -59,9 +60,13 @@ def _tell_what_is_read(config: FitConfig, data: tuple[Datum, ...]) -> None:
     console.print(parameters)
     uses = Counter(datum.use for datum in data)
     assumed = sum(datum.use == "fit" and datum.error is None for datum in data)
-    words = {"fit": "count", "predict": "are compared with predictions", "show": "are shown only"}
-    said = ", ".join(f"{uses[use]} {what}" for use, what in words.items() if uses[use])
-    console.print(f"{len(data)} rows: {said}" + (f"; of {assumed} the error is assumed." if assumed else "."), soft_wrap=True)
+    words = {"fit": ("counts", "count"), "predict": ("is compared with a prediction", "are compared with predictions")}
+    words["show"] = ("is shown only", "are shown only")
+    said = ", ".join(amount(uses[use], *what) for use, what in words.items() if uses[use])
+    console.print(
+        f"{amount(len(data), 'row').capitalize()}: {said}" + (f"; of {assumed} the error is assumed." if assumed else "."),
+        soft_wrap=True,
+    )
 
 
 def _tell(found: AtStart) -> None:
@@ -77,11 +82,11 @@ def _tell(found: AtStart) -> None:
         table.add_row(*map(escape, (d.label, T, f"{d.value:g}", f"{row.error:.3g}", *model)))
     for name, rows in curves.items():
         chi2 = f"chi^2 {sum(row.distance**2 for row in rows):.1f}" if found.exists else ""
-        table.add_row(escape(name), "", f"{len(rows)} points", "", chi2, "")
+        table.add_row(escape(name), "", amount(len(rows), "point"), "", chi2, "")
     console.print(table)
     at = ", ".join(f"{name} = {value:.4g}" for name, value in found.parameters.items())
     if found.exists:
-        said = f"Branch {found.branch}, at {at}: chi^2 = {found.chi2:.4g} of {len(found.rows)} data."
+        said = f"Branch {found.branch}, at {at}: chi^2 = {found.chi2:.4g} of {amount(len(found.rows), 'datum', 'data')}."
     else:
         said = (
             f"At {at} there is no state {found.branch} that the fit may take at every temperature of the data. "

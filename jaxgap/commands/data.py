@@ -24,6 +24,7 @@ from jaxgap.fitting.table import Cells, read_table
 from jaxgap.model.config import validated
 from jaxgap.model.files import write_picture
 from jaxgap.model.records import print_json
+from jaxgap.numerics.amounts import amount
 from jaxgap.numerics.checks import InputError, check
 
 __all__ = ["files"]
@@ -200,7 +201,7 @@ def _tell(found: Look, file: Path, path: Path | None) -> None:
     """The columns, what they were taken for, and what is still to be said."""
     row = CURVES.get(found.quantity)
     what = "unknown" if row is None else f"{found.quantity}, {row.long_name}"
-    points = f", {len(found.found.curve.value)} points" if found.found is not None else ""
+    points = f", {amount(len(found.found.curve.value), 'point')}" if found.found is not None else ""
     console.print(escape(f"{file}: {what}{points}."), soft_wrap=True)
     if found.others:
         console.print(escape(f"Its columns would do for {', '.join(found.others)}, too (--quantity)."), soft_wrap=True)

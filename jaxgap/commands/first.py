@@ -1,5 +1,5 @@
 """What the command `jaxgap` answers before JAX is imported: itself without anything, --help, --version, the --help of a
-command, and the names of commands that a shell completes."""
+command (and of `new fit`), and the names of commands that a shell completes."""
 
 import os
 import sys
@@ -12,8 +12,19 @@ ALONE: tuple[list[str], ...] = ([], ["-h"], ["--help"], ["--version"])
 
 
 def _is_asked() -> bool:
-    alone = sys.argv[1:] in ALONE or (sys.argv[2:] in ALONE[1:3] and not sys.argv[1].startswith("-"))
-    return bool(sys.argv) and alone and _is_command()
+    return bool(sys.argv) and (sys.argv[1:] in ALONE or _is_help()) and _is_command()
+
+
+def _is_help() -> bool:
+    """Whether it is a command's, or that of a command of a command."""
+    words = sys.argv[1:-1]
+    if sys.argv[-1:] not in ALONE[1:3] or any(word.startswith("-") for word in words):
+        return False
+    if len(words) == 1:  # One that there is not is told so before JAX, too.
+        return True
+    from jaxgap.commands.helps import names_told
+
+    return " ".join(words) in names_told()
 
 
 def _is_command() -> bool:

@@ -11,14 +11,11 @@ from typing import Any
 
 import typer
 
-from jaxgap.commands.helps import KEPT
+from jaxgap.commands.helps import KEPT, TYPER
 from jaxgap.commands.outline import COMMANDS, app
 from jaxgap.model.files import write_files
 
-__all__ = ["TYPER", "contents"]
-
-TYPER = "typer"
-"""The key of the version whose words they are."""
+__all__ = ["contents"]
 
 
 class _Listener:
@@ -46,15 +43,23 @@ class _Listener:
 
 
 def contents() -> dict[str, Any]:
-    """What helps.json has to hold, asked of every command."""
+    """What helps.json has to hold, asked of every command, and of the commands that a command has."""
     group = typer.main.get_command(app)
     above: Any = group.context_class(group, info_name="jaxgap", **group.context_settings)
     said: dict[str, Any] = {TYPER: version("typer")}
     for name in COMMANDS:
-        command, listener = group.commands[name], _Listener()  # type: ignore[attr-defined]
-        command.format_help(command.context_class(command, info_name=name, parent=above), listener)
-        said[name] = listener.heard
+        said |= _asked(group.commands[name], name, above)  # type: ignore[attr-defined]
     return json.loads(json.dumps(said))  # lists, as the file has them
+
+
+def _asked(command: Any, name: str, above: Any) -> dict[str, list[Any]]:
+    """`new fit` -> what the command tells a formatter of its help; the same of all below it."""
+    context, listener = command.context_class(command, info_name=name, parent=above), _Listener()
+    command.format_help(context, listener)
+    said = {context.command_path.removeprefix("jaxgap "): listener.heard}
+    for below, one in getattr(command, "commands", {}).items():
+        said |= _asked(one, below, context)
+    return said
 
 
 if __name__ == "__main__":

@@ -5,15 +5,18 @@ broken to the terminal's width when they are shown.
 """
 
 import json
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from typer.core import TyperCommand
 
-__all__ = ["KEPT", "Told", "told"]
+__all__ = ["KEPT", "TYPER", "Told", "names_told", "told"]
 
 KEPT = Path(__file__).with_name("helps.json")
+TYPER = "typer"
+"""The key of the version whose words they are."""
 
 
 class Told(TyperCommand):
@@ -25,6 +28,11 @@ class Told(TyperCommand):
             if method == "write_dl":
                 arguments = [[tuple(row) for row in arguments[0]]]
             getattr(formatter, method)(*arguments)
+
+
+def names_told() -> Collection[str]:
+    """All commands, and those of commands as `new fit`."""
+    return _kept().keys() - {TYPER}
 
 
 def told(name: str) -> Told:

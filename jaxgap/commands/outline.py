@@ -10,13 +10,13 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
-from jaxgap.commands.helps import told
+from jaxgap.commands.helps import names_told, told
 from jaxgap.numerics.provenance import VERSION
 
 __all__ = ["ASKED", "COMMANDS", "SYSTEM_NAMES", "app"]
 
 ASKED: tuple[list[str], ...] = (["-h"], ["--help"])
-"""What stands after a command of which only the help is wanted."""
+"""What stands after a command, or a command of a command, of which only the help is wanted."""
 
 
 class Place(NamedTuple):
@@ -115,8 +115,8 @@ class _Lazy(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """A command that is only asked what it does is not imported."""
-        if args[1:] in ASKED and args[0] in COMMANDS:
-            return args[0], told(args[0]), args[1:]
+        if args[-1:] in ASKED and (name := " ".join(args[:-1])) in names_told():
+            return name, told(name), args[-1:]
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:

@@ -10,6 +10,7 @@ from jaxgap.fitting.report.columns import Table
 from jaxgap.model.eliashberg import EliashbergFunction, moments
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.amounts import amount
 from jaxgap.observables import branch_minima, branch_names, gap_edges, overlap_minima, spectrum_onset
 from jaxgap.phases.diagram import PhaseDiagram
 from jaxgap.solving.critical import Onset, lowest_temperature
@@ -190,7 +191,7 @@ def print_gaps(sc: Superconductor, rows: list[GapRow]) -> None:
 def print_diagram(found: PhaseDiagram, record: DiagramRecord) -> None:
     """Shares of points, and how far every line reaches."""
     words = [f"{share:.1%} {name.replace('_', ' ')}" for name, share in record.shares_of_points.items()]
-    console.print(f"{found.ground.size} points: {', '.join(words)}.")
+    console.print(f"{amount(found.ground.size, 'point')}: {', '.join(words)}.")
     table = Table(title="lines, each point located by its own equations")
     for column in ("line", "points", found.x_name, found.y_name):
         table.add_column(escape(column))

@@ -41,6 +41,7 @@ from jaxgap.model.records import print_json
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.model.systems import to_toml
+from jaxgap.numerics.amounts import amount
 from jaxgap.numerics.checks import InputError, NotConvergedError
 from jaxgap.observables import branch_names, coherence_peaks
 from jaxgap.solving.critical import Onset, critical_temperature, onset
@@ -205,7 +206,7 @@ def gaps(
     Example: jaxgap gaps ba122 --branch s+- --T 0:36:13
     """
     sc, temperatures = named_system(system, set_), parse_temperatures(T)
-    with waiting(f"solving at {len(temperatures)} temperatures") as now:
+    with waiting(f"solving at {amount(len(temperatures), 'temperature')}") as now:
         solutions = solve_temperatures(sc, temperatures, branch=branch)
         now.say("taking the gaps")
         rows = [gap_row(jax.tree.map(lambda leaf, i=i: leaf[i], solutions)) for i in range(len(temperatures))]

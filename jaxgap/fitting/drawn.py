@@ -56,6 +56,9 @@ class Drawn:
     """Spent on sampling, compilation included, of all runs together if there were several."""
     modes: tuple[Mode, ...] = ()
     """If there are several; `draws` has then as many of each as it has share, in no order."""
+    deviations_before: np.ndarray | None = None
+    """[chain, draw, datum]: as `deviations`, of the first draws of the prior (`jaxgap.fitting.prior`); NaN where the branch
+    of the optimum does not exist."""
 
     @property
     def names(self) -> tuple[str, ...]:

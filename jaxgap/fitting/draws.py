@@ -107,7 +107,8 @@ class Posterior(Drawn):
     @cached_property
     def tree(self) -> Any:
         """All groups as an `xarray.DataTree`: parameters by name with their units, the prior, the data, what the model says of
-        them and repeated data, the statistics of the sampler and the log likelihood (`jaxgap.fitting.inference_data`)."""
+        them and repeated data, both with the posterior and with the prior, the statistics of the sampler and the log likelihood
+        (`jaxgap.fitting.inference_data`)."""
         return tree_of(self)
 
     def inference_data(self) -> Any:

@@ -1,8 +1,8 @@
 r"""The draws of a posterior in the groups that arviz reads (arviz.org, "InferenceData schema specification"), as a tree of
 labelled arrays and as a NetCDF file: whoever opens `posterior.nc` needs no jaxgap.
 
-Beside the draws stand the prior, uniform between the bounds or the Gaussian that is known beforehand cut off there, and
-repeated data,
+Beside the draws stand the prior (`jaxgap.fitting.prior`), what its model says of the data before they are known, and repeated
+data of both,
 
 .. math:: y^{\rm rep}_s = y(\theta_s) + L n, \qquad n \sim N(0, 1)
 
@@ -20,11 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
-from jaxgap.fitting.config import ParameterConfig
 from jaxgap.fitting.data import Datum
 from jaxgap.fitting.drawn import Drawn
+from jaxgap.fitting.prior import draws_before
 from jaxgap.fitting.problem import correlated, covariance_of, error_of
 from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.provenance import VERSION
@@ -89,28 +88,26 @@ def netcdf(groups: Any) -> bytes:
 
 def tree_of(posterior: Drawn) -> Any:
     """All groups of a posterior: parameters by name with their units, the prior, the data with errors, what the model says of
-    them, repeated data, the statistics of the sampler and the log likelihood."""
+    them with the posterior and with the prior, repeated data, the statistics of the sampler and the log likelihood."""
     draws, point = ("chain", "draw"), ("chain", "draw", "datum")
-    model, repeated = _predicted(posterior)
     unitless = {"units": "1"}
     lp = {"long_name": "log density of the posterior, up to a constant", **unitless}
     said = {"long_name": "ln p(datum | theta)", **unitless}
     groups: dict[str, dict[str, tuple[Any, ...]]] = {
         "posterior": _parameters(posterior, posterior.draws),
-        "prior": _parameters(posterior, _prior(posterior)),
+        "prior": _parameters(posterior, draws_before(posterior.config, posterior.chi2.shape, posterior.seed)),
         "log_likelihood": {"data": (point, posterior.log_likelihood, said)},
         "sample_stats": {
             "diverging": (draws, posterior.diverging.astype(bool)),
             "n_steps": (draws, posterior.steps, {"long_name": "evaluations of the density", **unitless}),
             "lp": (draws, -posterior.chi2 / 2, lp),
         },
-        "posterior_predictive": {
-            "data": (point, repeated, {"long_name": "repeated data; NaN for limits"}),
-            "model": (point, model, {"long_name": "numbers of the model; NaN for limits"}),
-        },
+        "posterior_predictive": _predictive(posterior, posterior.deviations, 2, "NaN for limits"),
         "observed_data": {"data": (("datum",), _column(posterior.fitted, lambda d: d.value))},
         "constant_data": {"error": (("datum",), _errors(posterior), {"long_name": "one standard deviation, as assumed"})},
     }
+    if (before := posterior.deviations_before) is not None:
+        groups["prior_predictive"] = _predictive(posterior, before, 3, "NaN for limits, and where the branch does not exist")
     about = {"title": posterior.config.title or "fit", "inference_library": "numpyro", "jaxgap_version": VERSION}
     return tree(groups, _coordinates(posterior.fitted), **about)
 
@@ -123,27 +120,20 @@ def _parameters(posterior: Drawn, draws: np.ndarray) -> dict[str, tuple[Any, ...
     return found
 
 
-def _prior(posterior: Drawn) -> np.ndarray:
-    """As many draws before the data, [chain, draw, parameter]."""
-    u = np.random.default_rng([posterior.seed, 1]).uniform(size=posterior.draws.shape)
-    columns = [_before(one, u[:, :, k]) for k, one in enumerate(posterior.config.parameters.values())]
-    return np.stack(columns, axis=-1)
+def _predictive(posterior: Drawn, deviations: np.ndarray, stream: int, missing: str) -> dict[str, tuple[Any, ...]]:
+    """The model's numbers and repeated data, from the deviations of draws; `stream` tells random numbers of groups apart."""
+    model, repeated = _predicted(posterior, deviations, stream)
+    point = ("chain", "draw", "datum")
+    return {
+        "data": (point, repeated, {"long_name": f"repeated data; {missing}"}),
+        "model": (point, model, {"long_name": f"numbers of the model; {missing}"}),
+    }
 
 
-def _before(one: ParameterConfig, u: np.ndarray) -> np.ndarray:
-    """The inverse of the distribution before the data at u: uniform, or a Gaussian that the bounds cut off."""
-    lo, hi = one.bounds
-    if one.prior is None:
-        return lo + (hi - lo) * u
-    value, sigma = one.prior
-    below, above = ndtr((lo - value) / sigma), ndtr((hi - value) / sigma)
-    return np.clip(value + sigma * ndtri(below + (above - below) * u), lo, hi)
-
-
-def _predicted(posterior: Drawn) -> tuple[np.ndarray, np.ndarray]:
+def _predicted(posterior: Drawn, deviations: np.ndarray, stream: int) -> tuple[np.ndarray, np.ndarray]:
     """(the model's numbers, repeated data), [chain, draw, datum]; NaN for limits."""
-    z = np.where([bool(d.limit) for d in posterior.fitted], np.nan, _before_the_loss(posterior))
-    n = np.random.default_rng([posterior.seed, 2]).normal(size=z.shape)
+    z = np.where([bool(d.limit) for d in posterior.fitted], np.nan, _before_the_loss(posterior, deviations))
+    n = np.random.default_rng([posterior.seed, stream]).normal(size=z.shape)
     errors, value = _errors(posterior), _column(posterior.fitted, lambda d: d.value)
     off, scatter = z * errors, np.where(np.isnan(z), np.nan, n) * errors
     for own in correlated(posterior.fitted):
@@ -160,9 +150,9 @@ INVERSES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 """z^2 from what it costs (`jaxgap.fitting.objective.LOSSES`)."""
 
 
-def _before_the_loss(posterior: Drawn) -> np.ndarray:
+def _before_the_loss(posterior: Drawn, deviations: np.ndarray) -> np.ndarray:
     """(model - datum) / error, from the deviations after the loss."""
-    z = np.array(posterior.deviations, float)
+    z = np.array(deviations, float)
     for k, d in enumerate(posterior.fitted):
         z[..., k] = np.sign(z[..., k]) * np.sqrt(INVERSES[posterior.config.entries[d.entry].loss](z[..., k] ** 2))
     return z

@@ -33,6 +33,7 @@ from jaxgap.fitting.inference_data import arviz, require_packages
 from jaxgap.fitting.masses import Chains, cells, masses
 from jaxgap.fitting.minimise import nested_at
 from jaxgap.fitting.optima import Optimum
+from jaxgap.fitting.prior import deviations_before, draws_before
 from jaxgap.fitting.problem import Problem, error_of, systems_at
 from jaxgap.fitting.result import FitResult
 from jaxgap.fitting.sampler import Draws, Progress, sampled
@@ -147,6 +148,8 @@ def _posterior(result: FitResult, modes: list[Chains], seed: int, warmup: int, s
         told = tuple(Mode(one, mass, np.swapaxes(mode.draws.theta, 0, 1)) for one, mass, mode in rows)
     parts: dict[str, Any] = {name: np.ascontiguousarray(np.swapaxes(part, 0, 1)) for name, part in drawn._asdict().items()}
     parts["optimum"] = result.value.copy()
+    before = draws_before(result.config, parts["chi2"].shape, seed)
+    parts["deviations_before"] = deviations_before(modes[0].density, before)
     for part in parts.values():
         part.setflags(write=False)
     about: dict[str, Any] = {"seed": seed, "warmup": warmup, "seconds": seconds, "intervals": result.intervals, "modes": told}

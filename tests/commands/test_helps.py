@@ -9,9 +9,9 @@ import pytest
 import typer
 from test_outline import CPU_SECONDS, HELPED
 
-from jaxgap.commands.help_texts import TYPER, contents
-from jaxgap.commands.helps import KEPT
-from jaxgap.commands.outline import app
+from jaxgap.commands.help_texts import contents
+from jaxgap.commands.helps import KEPT, TYPER, names_told
+from jaxgap.commands.outline import COMMANDS, app
 
 
 def test_the_file_is_what_the_commands_say():
@@ -37,10 +37,38 @@ def test_it_is_the_help_of_the_command(name, width, capsys, monkeypatch):
     assert max(map(len, first.splitlines())) <= width
 
 
-@pytest.mark.parametrize("name", ["solve", "new", "fit"])
-def test_it_needs_no_jax(name):
+def test_a_command_of_a_command_says_what_it_is(capsys):
+    for asked in (["new", "fit", "-h"], ["new", "sweep", "--help"]):
+        with pytest.raises(SystemExit) as end:
+            typer.main.get_command(app).main(asked, prog_name="jaxgap")
+        assert end.value.code == 0
+        assert f"Usage: jaxgap new {asked[1]} " in capsys.readouterr().out
+    assert names_told() == {*COMMANDS, "new fit", "new system", "new sweep", "new schemas"}
+
+
+EVERY_HELP = """
+import sys, typer
+from jaxgap.commands.helps import names_told
+from jaxgap.commands.outline import COMMANDS, app
+group = typer.main.get_command(app)
+for name in sorted(names_told()):
+    try:
+        group.main([*name.split(), "--help"], prog_name="jaxgap")
+    except SystemExit as end:
+        print(name, end.code, "jax" in sys.modules, file=sys.stderr)
+"""
+
+
+def test_no_help_imports_jax():
+    done = subprocess.run([sys.executable, "-c", EVERY_HELP], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == [f"{name} 0 False" for name in sorted(names_told())]
+    assert done.stdout.count("Usage: jaxgap ") == len(names_told())
+
+
+@pytest.mark.parametrize("name", ["solve", "new", "fit", "new fit"])
+def test_it_takes_no_second(name):
     environment = os.environ | {"COLUMNS": "80"}
-    asked = [sys.executable, "-c", HELPED, name, "--help"]
+    asked = [sys.executable, "-c", HELPED, *name.split(), "--help"]
     done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
     assert f"Usage: jaxgap {name} " in done.stdout
     imported, seconds = done.stderr.split()[-2:]

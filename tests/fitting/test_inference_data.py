@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -77,6 +78,21 @@ def test_repeated_data_scatter_about_the_model(posterior):
     z = (group["data"].values - model) / error
     assert abs(np.mean(np.abs(z) < 1) - 0.6827) < SHARE
     assert abs(z.mean()) < SHARE
+
+
+def test_the_model_before_the_data_stands_beside(posterior, tmp_path):
+    """Of a draw of the prior at which the branch does not exist there is neither a number nor repeated data."""
+    z = np.linspace(-3.0, 3.0, CHAINS * 10 * len(posterior.fitted)).reshape(CHAINS, 10, -1)
+    z[0, 0] = np.nan
+    path = tmp_path / "posterior.nc"
+    path.write_bytes(netcdf(replace(posterior, deviations_before=z).tree))
+    group = arviz().from_netcdf(path).prior_predictive
+    value, error = (np.array([getattr(d, name) for d in posterior.fitted]) for name in ("value", "error"))
+    np.testing.assert_allclose(group["model"].values, value + z * error, rtol=ROUNDING, equal_nan=True)
+    assert np.isnan(group["data"].values[0, 0]).all()
+    off = (group["data"].values - group["model"].values)[~np.isnan(z)] / np.broadcast_to(error, z.shape)[~np.isnan(z)]
+    assert abs(np.mean(np.abs(off) < 1) - 0.6827) < SHARE
+    assert "prior_predictive" not in posterior.tree.children
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -22,6 +22,7 @@ from jaxgap.commands import fit as commands
 from jaxgap.fitting import inference_data, load_fit, plot_posterior, posterior
 from jaxgap.fitting.checkpoint import drawn_so_far, load_checkpoint, save_checkpoint
 from jaxgap.fitting.density import density, evaluated, laplace, potential, theta_of
+from jaxgap.fitting.prior import MOST
 from jaxgap.fitting.problem import problem
 from jaxgap.fitting.profile import Interval, Side
 from jaxgap.fitting.report import posterior as report
@@ -320,6 +321,18 @@ def test_inference_data(linear):
     np.testing.assert_array_equal(data.posterior["Omega"], linear[0].draws[:, :, 1])
     assert data.log_likelihood["data"].shape == (CHAINS, 300, 4)
     assert data.sample_stats["diverging"].sum() == 0
+
+
+def test_the_prior_predictive_is_the_model_at_the_prior(linear):
+    """As many draws of every chain as are looked at; each has the gaps of its parameters, or none where there is no branch."""
+    groups = linear[0].tree
+    prior, model = groups["prior"], groups["prior_predictive"]["model"].values
+    assert model.shape == (CHAINS, MOST, 4)
+    there = ~np.isnan(model).any(axis=-1)
+    assert 0 < there.sum() < there.size
+    for chain, draw in zip(*(where[:3] for where in np.nonzero(there)), strict=True):
+        theta = np.array([prior[name].values[chain, draw] for name in ("lambda_13", "Omega")])
+        np.testing.assert_allclose(model[chain, draw], gaps_at(theta)[0], rtol=REPEATABLE)
 
 
 def test_the_json_is_strict(linear, tmp_path):

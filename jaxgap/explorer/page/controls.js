@@ -1,8 +1,13 @@
 // The controls: one slider, with a box for exact numbers, for every leaf of the system; the temperature, the branch, the rest.
 
-/** A slider with a box; both say what they stand for, and `moved` hears every new number. */
-function slider({ name, text, unit, value, min, max }, moved) {
+/**
+ * A slider with a box; both say what they stand for, and `moved` hears every new number. With `steps` it takes these numbers only;
+ * with `fixed`, a sentence why, none but its own.
+ */
+function slider({ name, text, unit, value, min, max, steps, fixed }, moved) {
+  if (steps) [min, max] = [steps[0], steps.at(-1)];
   const step = (max - min) / 400;
+  const nearest = (number) => (steps ? steps.reduce((best, one) => (Math.abs(one - number) < Math.abs(best - number) ? one : best)) : number);
   const id = `slider-${(slider.count = (slider.count ?? 0) + 1)}`;
   const track = h("input", { type: "range", id, min, max, step: "any", "data-path": name, "aria-valuetext": `${digits(value)} ${unit}` });
   const box = h("input", { type: "number", step: "any", "aria-label": `${text}, exact`, "data-exact": name });
@@ -15,7 +20,9 @@ function slider({ name, text, unit, value, min, max }, moved) {
   };
   set(value);
   track.addEventListener("input", () => {
-    const number = Number(Number(track.value).toPrecision(5));
+    const number = nearest(Number(Number(track.value).toPrecision(5)));
+    if (steps && number === Number(box.value)) return void (track.value = number);
+    if (steps) track.value = number;
     box.value = number;
     track.setAttribute("aria-valuetext", `${digits(number)} ${unit}`);
     moved(number);
@@ -25,17 +32,23 @@ function slider({ name, text, unit, value, min, max }, moved) {
     const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 20, PageDown: -20 }[event.key];
     if (!by) return;
     event.preventDefault();
-    const number = Number(Math.min(Number(track.max), Math.max(Number(track.min), Number(track.value) + by * step)).toPrecision(5));
+    const further = () => Number(Math.min(Number(track.max), Math.max(Number(track.min), Number(track.value) + by * step)).toPrecision(5));
+    const number = steps ? steps[Math.min(steps.length - 1, Math.max(0, steps.indexOf(nearest(Number(track.value))) + Math.sign(by)))] : further();
+    if (steps && number === Number(box.value)) return;
     set(number);
     moved(number);
   });
   box.addEventListener("change", () => {
     if (box.value === "" || !Number.isFinite(Number(box.value))) return;
-    set(Number(box.value));
-    moved(Number(box.value));
+    const number = nearest(Number(box.value));
+    set(number);
+    moved(number);
   });
   const element = h("div", { class: "slider" }, h("label", { for: id }, text, h("span", {}, unit === "1" ? "" : unit)), track, box);
-  return { element, set, disable: (off) => { track.disabled = off; box.disabled = off; }, value: () => Number(box.value) };
+  const disable = (off) => { track.disabled = box.disabled = off || Boolean(fixed); };
+  if (fixed) element.title = fixed;
+  disable(false);
+  return { element, set, disable, value: () => Number(box.value) };
 }
 
 /** A choice among options [value, text]. */
@@ -48,9 +61,13 @@ function choice(text, options, value, chosen) {
 /** All controls of a system; `moved(change)` hears what is different in the state. */
 function controls(system, state, moved) {
   const sliders = {};
+  // Of a host that answers at the points of a grid only: what can be moved has steps, and the rest a reason why not.
+  const fixed = system.steps ? system.fixed : null;
+  const held = (name) => (fixed ? { steps: system.steps[name], fixed: system.steps[name] ? null : fixed } : {});
+  const still = (control) => { control.disabled = Boolean(fixed); if (fixed) control.title = fixed; };
   const value = (path) => state.values[path] ?? system.leaves.find((leaf) => leaf.path === path).value;
   const leaf = (one) => {
-    sliders[one.path] = slider({ name: one.path, text: leafName(one.path), ...one, value: value(one.path) }, (number) => {
+    sliders[one.path] = slider({ name: one.path, text: leafName(one.path), ...one, ...held(one.path), value: value(one.path) }, (number) => {
       moved({ values: { ...state.values, [one.path]: number } });
       follow();
     });
@@ -67,19 +84,21 @@ function controls(system, state, moved) {
   const of = (kind) => system.leaves.filter((one) => (kind === "rest" ? ![system.coupling].includes(one.kind) : one.kind === kind));
   const group = (name, ...children) => h("fieldset", {}, h("legend", {}, name), children);
 
-  sliders.T = slider({ name: "T", text: "temperature T", unit: "K", value: state.T, min: 0, max: system.T_most }, (T) => moved({ T }));
-  sliders.Gamma = slider({ name: "Gamma", text: "broadening Γ of spectra", unit: "meV", value: state.Gamma, min: 0, max: 10 * system.Gamma }, (Gamma) => moved({ Gamma }));
+  sliders.T = slider({ name: "T", text: "temperature T", unit: "K", value: state.T, min: 0, max: system.T_most, ...held("T") }, (T) => moved({ T }));
+  sliders.Gamma = slider({ name: "Gamma", text: "broadening Γ of spectra", unit: "meV", value: state.Gamma, min: 0, max: 10 * system.Gamma, ...held("Gamma") }, (Gamma) => moved({ Gamma }));
   const branch = choice("branch", [["", "connected to T_c"], ...system.branches.map((name) => [name, name])], state.branch, (name) => moved({ branch: name }));
   branch.select.dataset.path = "branch";
-  const parts = [group("Temperature and branch", sliders.T.element, branch.element, sliders.Gamma.element)];
+  still(branch.select);
+  const parts = [fixed ? h("p", { class: "quiet", role: "note" }, fixed) : [], group("Temperature and branch", sliders.T.element, branch.element, sliders.Gamma.element)];
   const couplings = of(system.coupling).map(leaf);
   const symmetric = h("input", { type: "checkbox", id: "symmetric", onchange: () => { moved({ symmetric: symmetric.checked }); follow(); } });
   symmetric.checked = state.symmetric;
+  still(symmetric);
   parts.push(group("Couplings λ (row ← column)", h("div", { class: "row" }, h("label", { for: "symmetric" }, "keep g symmetric (a free energy exists)"), symmetric), couplings));
   const rest = of("rest").map(leaf);
   if (system.d) {
     const [mu_1, mu_2] = system.d;
-    sliders.d = slider({ name: "d", text: "d, the distance of the bands", unit: "meV", value: value(mu_2) - value(mu_1), min: -60, max: 60 }, (d) => {
+    sliders.d = slider({ name: "d", text: "d, the distance of the bands", unit: "meV", value: value(mu_2) - value(mu_1), min: -60, max: 60, ...held("d") }, (d) => {
       const number = Number((value(mu_1) + d).toPrecision(12));
       sliders[mu_2].set(number);
       moved({ values: { ...state.values, [mu_2]: number } });
@@ -90,11 +109,13 @@ function controls(system, state, moved) {
   if (["mean", "sum"].includes(system.convention)) {
     const convention = choice("convention of N in cross channels", [["mean", "mean"], ["sum", "sum"]], state.convention ?? system.convention, (name) => moved({ convention: name }));
     convention.select.dataset.path = "convention";
+    still(convention.select);
     parts.push(group("Convention", convention.element));
   }
   const along = choice("map along", system.leaves.map(({ path }) => [path, leafName(path)]), state.along, (path) => moved({ along: path, width: null }));
   along.select.dataset.path = "along";
+  still(along.select);
   parts.push(group("Phase map", along.element));
   follow();
-  return { parts, sliders };
+  return { parts: parts.flat(), sliders };
 }

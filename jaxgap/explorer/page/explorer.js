@@ -1,7 +1,8 @@
 // The explorer: a state, controls that change it, questions to a host, cards that show the answers.
 //
-// A host is {about(): Promise, ask(message, tell, signal): Promise}: `tell` hears one event after the other. There are two: a
-// server on this machine (`served`) and the kernel of a notebook (`kernel`).
+// A host is {about(): Promise, ask(message, tell, signal): Promise}: `tell` hears one event after the other. There are three:
+// a server on this machine (`served`), the kernel of a notebook (`kernel`), and a grid of kept answers in the documentation
+// (docs/explorer_on_a_grid.js), which says of what it cannot do why, {missing: {piece: sentence}}.
 
 const MOVES = ["point", "energies", "spectra", "remarks", "slopes", "states", "branches"];
 const FIRST = 3; // so many pieces are seen of a move before the next one may make it stale
@@ -64,9 +65,9 @@ class Explorer {
   frame() {
     const names = [["", this.given.name ? `${this.given.name} (as opened)` : "as opened"], ...this.materials.map((name) => [name, name])];
     this.system = choice("system", names, "", (name) => this.take(name, {}));
-    const save = (text, does) => h("button", { type: "button", onclick: does }, text);
+    const save = (text, does, why) => h("button", { type: "button", onclick: does, disabled: Boolean(why), title: why }, text);
     const tools = h("div", { class: "tools", role: "group", "aria-label": "Export" },
-      save("files (toml)", () => this.toml()), save("link", () => this.link()));
+      save("files (toml)", () => this.toml(), this.host.missing?.files), save("link", () => this.link()));
     this.controlBox = h("form", { class: "card controls", "aria-label": "Controls", onsubmit: (event) => event.preventDefault() });
     this.cardBox = h("div", { class: "cards" });
     for (const [key, panel] of Object.entries(PANELS)) {
@@ -199,6 +200,7 @@ class Explorer {
   /** The table of measured gaps, and their circles in the plot. */
   measured() {
     if (!this.point) return;
+    if (this.host.missing?.fit) return this.cards.fit.form.replaceChildren(h("p", { class: "quiet" }, this.host.missing.fit));
     this.cards.fit.form.replaceChildren(...measuredForm(this.described, this.state, this.point.branches, () => this.measured(), () => this.fit()));
     this.drawBranches();
     this.host.keep?.(this.state);

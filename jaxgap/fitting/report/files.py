@@ -17,6 +17,7 @@ from jaxgap.fitting.report.rows import compared, curves, number_rows, parameter_
 from jaxgap.fitting.report.verdict import starts_text, verdict
 from jaxgap.fitting.result import FitResult
 from jaxgap.model.files import picture, write_files
+from jaxgap.numerics.amounts import amount
 
 __all__ = ["as_json", "plot_fit", "print_next", "print_report", "report_files", "verdict", "write_report", "write_views"]
 
@@ -72,7 +73,7 @@ def _fitted(result: FitResult) -> Table:
     for curve in curves(result):
         at = list(curve.by_temperature)
         span = f"{at[0]:g}" if len(at) == 1 else f"{at[0]:g} .. {at[-1]:g}"
-        rows.append((f"{curve.kind}[{curve.name}]", span, f"{len(curve.rows)} points", "", f"chi^2 {curve.chi2:.1f}", ""))
+        rows.append((f"{curve.kind}[{curve.name}]", span, amount(len(curve.rows), "point"), "", f"chi^2 {curve.chi2:.1f}", ""))
     return _table("fitted data", "datum T_(K) measured error model sigmas_off", rows)
 
 

@@ -9,6 +9,7 @@ from jaxgap.fitting.report.alternatives import alternatives, better_refused, onl
 from jaxgap.fitting.report.checks import badly_described, curve_checks
 from jaxgap.fitting.report.rows import ComparedRow, compared, correlation, p_value, parameter_rows, reached, sum_of_squares
 from jaxgap.fitting.result import FitResult, Tried
+from jaxgap.numerics.amounts import amount
 
 __all__ = ["misfit", "starts_text", "verdict"]
 
@@ -35,7 +36,7 @@ def misfit(result: FitResult) -> str:
 
 def starts_text(result: FitResult) -> str:
     best = reached(result)
-    return f"{int(best.sum())} of {len(best)} starts reached this minimum"
+    return f"{int(best.sum())} of {amount(len(best), 'start')} reached this minimum"
 
 
 def verdict(result: FitResult) -> str:
@@ -100,14 +101,10 @@ def _warnings(result: FitResult) -> list[str]:
         sentences.append(misfit(result))
     elif result.degrees_of_freedom <= 0:
         sentences.append(
-            f"{_number_of(len(result.fitted), 'datum', 'data')} for {_number_of(len(result.value), 'parameter', 'parameters')} "
+            f"{amount(len(result.fitted), 'datum', 'data')} for {amount(len(result.value), 'parameter')} "
             "leave no degree of freedom: a perfect fit is no test of the model; only what was predicted and not fitted is."
         )
     return sentences + badly_described(curve_checks(result))
-
-
-def _number_of(n: int, one: str, several: str) -> str:
-    return f"one {one}" if n == 1 else f"{n} {several}"
 
 
 def _assumptions(result: FitResult) -> list[str]:
