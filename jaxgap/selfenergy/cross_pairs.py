@@ -24,7 +24,6 @@ energy is
 and of T-matrices what `jaxgap.selfenergy.impurities.beyond_born` adds to the braces.
 """
 
-from functools import reduce
 from typing import NamedTuple, cast
 
 import jax
@@ -232,7 +231,7 @@ def _spread(
     sums: Float[Array, "spectrum node node"], weights: Float[Array, "spectrum channel change node"]
 ) -> Float[Array, "channel node change node"]:
     """sum_s K_nk w_cbk: couplings and densities have been multiplied before, so that every entry is written once."""
-    return reduce(jnp.add, (K[:, None] * w[:, None] for K, w in zip(sums, weights, strict=True)))
+    return jnp.sum(sums[:, None, :, None] * weights[:, :, None], axis=0)
 
 
 def _local_derivatives(
