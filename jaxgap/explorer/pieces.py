@@ -1,5 +1,5 @@
-"""The pieces of an answer in the order of their cost, and how they are told: one event after the other, so that a page shows
-what is there while the rest is computed, two pieces at a time.
+"""The pieces of an answer, and how they are told: one event after the other, so that a page shows what is there while the rest
+is computed, two pieces at a time in the order in which they are asked for. What a move does not change is not computed again.
 
 A newer move of the same page makes what has not begun stale: it is not computed, and what runs in many parts (all solutions, a
 phase map) ends with the part it is at. While one piece takes long, its event says for
@@ -54,6 +54,21 @@ PIECES: dict[str, Piece] = {
     ),
 }
 
+OF_SYSTEM = ("sc",)
+OF_TEMPERATURE = (*OF_SYSTEM, "T")
+OF_STATE = (*OF_TEMPERATURE, "branch")
+DEPENDS: dict[str, tuple[str, ...]] = {
+    "remarks": OF_SYSTEM,
+    "branches": OF_SYSTEM,
+    "jumps": OF_SYSTEM,
+    "states": OF_TEMPERATURE,
+    "point": OF_STATE,
+    "energies": OF_STATE,
+    "slopes": OF_STATE,
+    "spectra": (*OF_STATE, "Gamma"),
+}
+"""What of a `Setting` a piece depends on, if not on the rest of a question: its last answer holds until that changes."""
+
 
 class Desk:
     """Where a page's questions are answered: the system that the explorer was opened with, and who asked last."""
@@ -67,6 +82,8 @@ class Desk:
         self.locks = {name: Lock() for name in self.pieces}
         """Two answers of a kind would only take each other's time."""
         self.pool = ThreadPoolExecutor(8, thread_name_prefix="explorer")
+        self.last: dict[str, tuple[object, Answer]] = {}
+        """piece -> what its last answer depended on, and that answer."""
 
     def about(self) -> Answer:
         """What a page needs to begin."""
@@ -139,12 +156,29 @@ class Desk:
             began = time.perf_counter()
             try:
                 with while_wanted(lambda: not self._stale(line, move)):
-                    answer = plain(self.pieces[piece](moment, message))
+                    answer = self._found(piece, moment, message)
             except NotWantedError:
                 return {"piece": piece, "stale": True}
             except (InputError, NotConvergedError) as error:
                 return {"piece": piece, "error": str(error)}
             return {"piece": piece, "answer": answer, "ms": round(1e3 * (time.perf_counter() - began), 1)}
+
+    def _found(self, piece: str, moment: Moment, message: Mapping[str, object]) -> Answer:
+        """The answer, or the last one if nothing that it depends on has changed."""
+        if piece not in DEPENDS:
+            return plain(self.pieces[piece](moment, message))
+        key = tuple(_exactly(getattr(moment.setting, name)) for name in DEPENDS[piece])
+        before, answer = self.last.get(piece, (None, {}))
+        if before != key:
+            answer = plain(self.pieces[piece](moment, message))
+            self.last[piece] = key, answer
+        return answer
+
+
+def _exactly(value: object) -> object:
+    """What is equal for equal numbers in equal structures only."""
+    leaves, kind = jax.tree.flatten(value)
+    return kind, tuple(np.asarray(leaf).tobytes() if isinstance(leaf, np.ndarray | jax.Array) else leaf for leaf in leaves)
 
 
 def plain(value: object) -> Answer:
