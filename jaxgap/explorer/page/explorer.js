@@ -3,7 +3,7 @@
 // A host is {about(): Promise, ask(message, tell, signal): Promise}: `tell` hears one event after the other. There are two: a
 // server on this machine (`served`) and the kernel of a notebook (`kernel`).
 
-const MOVES = ["point", "energies", "spectra", "remarks", "slopes", "states", "branches"];
+const MOVES = ["point", "energies", "branches", "spectra", "remarks", "slopes", "states"]; // the longest beside all that follows it
 const FIRST = 3; // so many pieces are seen of a move before the next one may make it stale
 const IDLE = 500; // ms without a move, after which jumps are looked for and the map is drawn
 const SIZES = [12, 24, 48];
