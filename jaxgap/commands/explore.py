@@ -32,7 +32,9 @@ def explore(
 
     Examples: jaxgap explore ba122; jaxgap explore fits/ba0.6k0.4fe2as2 (its measured gaps can be dragged, and fitted again)
     """
-    with Server(_desk(system, set_), port) as server:
+    desk = _desk(system, set_)
+    with Server(desk, port) as server:
+        desk.begin()
         console.print(f"The explorer is at {server.url} (Ctrl-C ends it)", markup=False, soft_wrap=True)
         if open_ and not webbrowser.open(server.url):
             console.print("No browser could be opened: open the address yourself.", markup=False)

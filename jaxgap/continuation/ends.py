@@ -40,8 +40,9 @@ from jaxgap.numerics.small import smallest_singular_value
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.following import Track, follow, follow_from_zero
 from jaxgap.solving.labels import has_signs, sign_pattern
+from jaxgap.solving.solution import Solution
 
-__all__ = ["Begin", "BranchEnd", "EndKind", "branch_end", "end_temperature"]
+__all__ = ["Begin", "BranchEnd", "EndKind", "branch_end", "end_from", "end_temperature"]
 
 RESOLUTION = 1e-3
 """A branch is followed until steps of this length [K] fail."""
@@ -126,6 +127,11 @@ def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> Branch
     return end
 
 
+def end_from(sc: Superconductor, branch: str, cold: Solution) -> BranchEnd:
+    """`branch_end` of a named branch whose solution at T = 0 is `cold`, which is then not looked for again."""
+    return _branch_end(sc, sign_pattern(branch, sc.signed), Begin(jnp.zeros(()), jnp.real(cold.Delta)[None]))
+
+
 def end_temperature(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> Float[Array, ""]:
     """Temperature [K] at which the branch with these signs ends: `branch_end` for use inside other programs, and from a state
     of the branch where one is given."""
@@ -133,8 +139,8 @@ def end_temperature(sc: Superconductor, pattern: Float[Array, "band"], begin: Be
 
 
 @program
-def _branch_end(sc: Superconductor, pattern: Float[Array, "band"]) -> BranchEnd:
-    z, theta, trusted = _end(sc, pattern)
+def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> BranchEnd:
+    z, theta, trusted = _end(sc, pattern, begin)
     n, normal = len(theta.v_0), theta.kind == EndKind.NORMAL
     Delta = jnp.where(normal, 0.0, z[:n])
     # T and the amplitudes apart: who differentiates only T does not pay for the amplitudes, which take second derivatives.

@@ -4,12 +4,15 @@ Every branch is drawn up to its own end, which is located first: temperatures be
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import PyTreeDef
 
 from jaxgap.continuation.bifurcations import BifurcationKind
-from jaxgap.continuation.ends import EndKind, branch_end
+from jaxgap.continuation.ends import EndKind, branch_end, end_from
 from jaxgap.continuation.jumps import NORMAL, jump_temperature
 from jaxgap.explorer.moment import Answer, Moment
 from jaxgap.explorer.setting import MOST_BRANCHES, Setting
@@ -18,9 +21,10 @@ from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.observables import branch_names
 from jaxgap.phases.diagram import PhaseDiagram, phase_diagram
 from jaxgap.solving.critical import critical_temperature
-from jaxgap.solving.curves import GapCurve, gap_curve
+from jaxgap.solving.curves import GapCurve, curve_from, gap_curve
 from jaxgap.solving.labels import named_branches, sign_pattern
 from jaxgap.solving.one import solve
+from jaxgap.solving.solution import Solution
 from jaxgap.states.solutions import solutions
 
 __all__ = ["branches", "jumps", "map_of", "slopes", "states"]
@@ -48,27 +52,29 @@ def branches(moment: Moment) -> Answer:
 
 def _branch(sc: Superconductor, name: str, connected: GapCurve | None, T_c: float) -> Answer:
     """One branch up to its end; without a curve where it does not exist at T = 0."""
-    if connected is not None and _is_named(sc, name, connected):
+    cold = solve(sc, 0.0, branch=name, throw=False)
+    if connected is not None and _is_named(sc, name, connected, cold):
         return _row(name, T_c, EndKind.NORMAL, connected)
-    end = branch_end(sc, name, throw=False)
+    found = bool(cold.converged) and sc.density is None
+    end = end_from(sc, name, cold) if found else branch_end(sc, name, throw=False)
     kind, T = EndKind(int(end.kind)), float(end.T)
     if kind == EndKind.MISSING:
         return {"name": name, "kind": "missing", "words": "does not exist at T = 0", "end": None}
-    return _row(name, T, kind, gap_curve(sc, _temperatures(T), name))
+    temperatures = _temperatures(T)
+    return _row(name, T, kind, curve_from(sc, temperatures, name, cold) if found else gap_curve(sc, temperatures, name))
 
 
-def _is_named(sc: Superconductor, name: str, connected: GapCurve) -> bool:
-    """Whether the branch connected to T_c is the named one: all the way down it has its signs, and at T = 0 its amplitudes.
-    Then its end is known, and its curve drawn already."""
+def _is_named(sc: Superconductor, name: str, connected: GapCurve, cold: Solution) -> bool:
+    """Whether the branch connected to T_c is the named one, which at T = 0 is `cold`: all the way down it has its signs, and
+    there its amplitudes. Then its end is known, and its curve drawn already."""
     Delta = np.asarray(connected.solutions.Delta).real
     pattern = np.asarray(sign_pattern(name, sc.signed))
     signs = np.sign(Delta[:, : sc.signed]) * np.sign(Delta[:, :1])
     if not bool(np.asarray(connected.solutions.converged).all()) or not (signs == pattern).all():
         return False
-    found = solve(sc, 0.0, branch=name, throw=False)
-    own, other = np.asarray(found.Delta).real, Delta[0]
+    own, other = np.asarray(cold.Delta).real, Delta[0]
     apart = np.linalg.norm(own * np.sign(own[0] * other[0]) - other)
-    return bool(found.converged) and bool(apart <= ALIKE * np.linalg.norm(other))
+    return bool(cold.converged) and bool(apart <= ALIKE * np.linalg.norm(other))
 
 
 def _row(name: str, end: float, kind: EndKind, curve: GapCurve) -> Answer:
@@ -136,11 +142,18 @@ def slopes(moment: Moment) -> Answer:
     found = gap_slopes(sc, sc.paths, solution.T[None], Delta, jnp.zeros(1))
     return {
         "paths": sc.paths,
-        "units": tuple(sc.unit(path) for path in sc.paths),
+        "units": _units(jax.tree.structure(sc)),
         "branches": branch_names(sc),
         "slopes": np.asarray(found[0]),
         "differentiable": bool(solution.differentiable),
     }
+
+
+@lru_cache(1)
+def _units(kind: PyTreeDef) -> tuple[str, ...]:
+    """Those of the leaves, which are the same for all systems of a kind."""
+    sc: Superconductor = jax.tree.unflatten(kind, [np.zeros(())] * kind.num_leaves)
+    return tuple(sc.unit(path) for path in sc.paths)
 
 
 # --- the phase map ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-"""The pieces of an answer in the order of their cost, and how they are told: one event after the other, so that a page shows
-what is there while the rest is computed, two pieces at a time.
+"""The pieces of an answer, and how they are told: one event after the other, so that a page shows what is there while the rest
+is computed, two pieces at a time in the order in which they are asked for. What a move does not change is not computed again.
 
 A newer move of the same page makes what has not begun stale: it is not computed, and what runs in many parts (all solutions, a
 phase map) ends with the part it is at. While one piece takes long, its event says for
@@ -9,13 +9,13 @@ how long, and whether it compiles.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from importlib import import_module
 from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 import jax
 import numpy as np
 
-from jaxgap.explorer.around import branches, jumps, map_of, slopes, states
 from jaxgap.explorer.moment import Answer, Moment, energies, point, remarks, spectra
 from jaxgap.explorer.scope import missing
 from jaxgap.explorer.setting import described, setting_of
@@ -39,20 +39,51 @@ TOGETHER = 2
 
 Piece = Callable[[Moment, Mapping[str, object]], Answer]
 
+
+def _around(name: str) -> Piece:
+    """A piece of `jaxgap.explorer.around`, whose rooms take as long to enter as all others together: the first picture does
+    not wait for them."""
+
+    def piece(moment: Moment, message: Mapping[str, object]) -> Answer:
+        found: Answer = getattr(import_module("jaxgap.explorer.around"), name)(moment)
+        return found
+
+    return piece
+
+
+def _map(moment: Moment, message: Mapping[str, object]) -> Answer:
+    from jaxgap.explorer.around import map_of
+
+    return map_of(moment.setting, int(cast(int, message["points"])), float(cast(float, message["hottest"])))
+
+
 PIECES: dict[str, Piece] = {
     "system": lambda moment, message: described(moment.setting.sc, str(message.get("system") or "")),
     "point": lambda moment, message: point(moment),
     "energies": lambda moment, message: energies(moment),
     "remarks": lambda moment, message: remarks(moment),
     "spectra": lambda moment, message: spectra(moment),
-    "slopes": lambda moment, message: slopes(moment),
-    "branches": lambda moment, message: branches(moment),
-    "states": lambda moment, message: states(moment),
-    "jumps": lambda moment, message: jumps(moment),
-    "map": lambda moment, message: map_of(
-        moment.setting, int(cast(int, message["points"])), float(cast(float, message["hottest"]))
-    ),
+    "slopes": _around("slopes"),
+    "branches": _around("branches"),
+    "states": _around("states"),
+    "jumps": _around("jumps"),
+    "map": _map,
 }
+
+OF_SYSTEM = ("sc",)
+OF_TEMPERATURE = (*OF_SYSTEM, "T")
+OF_STATE = (*OF_TEMPERATURE, "branch")
+DEPENDS: dict[str, tuple[str, ...]] = {
+    "remarks": OF_SYSTEM,
+    "branches": OF_SYSTEM,
+    "jumps": OF_SYSTEM,
+    "states": OF_TEMPERATURE,
+    "point": OF_STATE,
+    "energies": OF_STATE,
+    "slopes": OF_STATE,
+    "spectra": (*OF_STATE, "Gamma"),
+}
+"""What of a `Setting` a piece depends on, if not on the rest of a question: its last answer holds until that changes."""
 
 
 class Desk:
@@ -67,6 +98,19 @@ class Desk:
         self.locks = {name: Lock() for name in self.pieces}
         """Two answers of a kind would only take each other's time."""
         self.pool = ThreadPoolExecutor(8, thread_name_prefix="explorer")
+        self.last: dict[str, tuple[object, Answer]] = {}
+        """piece -> what its last answer depended on, and that answer."""
+
+    def begin(self) -> None:
+        """The first picture is made before a page asks for it: a browser takes a while to begin, too."""
+        self.pool.submit(self._first)
+
+    def _first(self) -> None:
+        # What fails here fails again, and is told, when a page asks for it.
+        asked = described(self.sc, self.name)
+        given = {name: asked[name] for name in ("T", "Gamma", "along", "symmetric", "convention")}
+        for _ in self.events({**given, "pieces": ["energies", "point"]}):
+            pass
 
     def about(self) -> Answer:
         """What a page needs to begin."""
@@ -139,12 +183,29 @@ class Desk:
             began = time.perf_counter()
             try:
                 with while_wanted(lambda: not self._stale(line, move)):
-                    answer = plain(self.pieces[piece](moment, message))
+                    answer = self._found(piece, moment, message)
             except NotWantedError:
                 return {"piece": piece, "stale": True}
             except (InputError, NotConvergedError) as error:
                 return {"piece": piece, "error": str(error)}
             return {"piece": piece, "answer": answer, "ms": round(1e3 * (time.perf_counter() - began), 1)}
+
+    def _found(self, piece: str, moment: Moment, message: Mapping[str, object]) -> Answer:
+        """The answer, or the last one if nothing that it depends on has changed."""
+        if piece not in DEPENDS:
+            return plain(self.pieces[piece](moment, message))
+        key = tuple(_exactly(getattr(moment.setting, name)) for name in DEPENDS[piece])
+        before, answer = self.last.get(piece, (None, {}))
+        if before != key:
+            answer = plain(self.pieces[piece](moment, message))
+            self.last[piece] = key, answer
+        return answer
+
+
+def _exactly(value: object) -> object:
+    """What is equal for equal numbers in equal structures only."""
+    leaves, kind = jax.tree.flatten(value)
+    return kind, tuple(np.asarray(leaf).tobytes() if isinstance(leaf, np.ndarray | jax.Array) else leaf for leaf in leaves)
 
 
 def plain(value: object) -> Answer:

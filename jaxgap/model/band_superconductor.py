@@ -174,7 +174,9 @@ class BandSuperconductor(Superconductor):
         if not is_concrete(self) or jnp.ndim(self.Omega) > 0:
             return ()
         said = []
-        if (largest := float(np.max(np.abs(self.strengths[0])))) > STRONG:
+        # Eager densities of states take longer than all else here, and only g needs them.
+        couplings = self.strengths[0] if self.convention == BARE else self.lam
+        if (largest := float(np.max(np.abs(couplings)))) > STRONG:
             said.append(
                 f"The largest coupling is {largest:g}: above some {STRONG:g} gap equations without self-energies overestimate "
                 "gaps and T_c."

@@ -19,7 +19,7 @@ __all__ = ["band_weights", "check_pairs", "check_resolved", "finite", "not_negat
 
 def check_resolved(sc: Superconductor, name: str, width: Any, more: Any = 0.0) -> None:
     """Raise `InputError` where the mesh of a lattice does not resolve a `width` [meV], to which something may be added."""
-    if is_concrete((sc, width, more)):
+    if not sc.beyond and is_concrete((sc, width, more)):
         with jax.ensure_compile_time_eval():  # Numbers are numbers also where something else is traced.
             least = float(smallest_broadening(sc)) - float(more)
         needs = f"be at least {least:.3g} meV on this lattice, whose largest mesh resolves no less (`mesh` gives a larger one)"

@@ -28,10 +28,11 @@ from jaxgap.spectra.mesh import coarser
 from jaxgap.spectra.minima import branch_minima_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
-__all__ = ["GapCurve", "gap_curve", "solve_temperatures"]
+__all__ = ["GapCurve", "curve_from", "gap_curve", "solve_temperatures"]
 
 Start = Inexact[Array, "channel"] | None
 Signs = Float[Array, "band"] | None
+Cold = Float[Array, "channel"] | None
 
 
 @takes_any_system
@@ -81,13 +82,16 @@ def _solve_temperatures(
     return _along(sc, T, Delta_0, pattern, rule)
 
 
-def _along(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Start, pattern: Signs, rule: Rule) -> Solution:
-    """The solution at every temperature, of a branch as `solve` finds it: followed once (`jaxgap.solving.stations`). From given
-    amplitudes, and at a density, which has another mu at every temperature, each is solved by itself."""
+def _along(
+    sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Start, pattern: Signs, rule: Rule, cold: Cold = None
+) -> Solution:
+    """The solution at every temperature, of a branch as `solve` finds it: followed once (`jaxgap.solving.stations`), from its
+    amplitudes at T = 0 where these are known. From given amplitudes, and at a density, which has another mu at every
+    temperature, each is solved by itself."""
     if Delta_0 is not None or sc.density is not None:
         return jax.vmap(lambda t: solve_core(filled(sc, t, Delta_0, pattern), t, Delta_0, pattern, rule))(T)
-    walked, T_walked = jax.lax.stop_gradient((coarser(sc), T))
-    way = way_from_T_c(walked, rule) if pattern is None else way_from_zero(walked, pattern, rule)
+    walked, T_walked, known = jax.lax.stop_gradient((coarser(sc), T, cold))
+    way = way_from_T_c(walked, rule) if pattern is None else way_from_zero(walked, pattern, rule, known=known)
     root, arrived, beyond = at_stations(way, T_walked, rising=pattern is not None, pattern=pattern)
     found = jax.vmap(lambda t, root, there: concluded(sc, t, root, there, pattern, rule))(
         jnp.where(beyond, 0.0, T), root, arrived
@@ -151,12 +155,17 @@ def gap_curve(sc: Superconductor, T: object, branch: str | None = None) -> GapCu
     return _gap_curve(sc, _temperatures(T), pattern)
 
 
+def curve_from(sc: Superconductor, T: object, branch: str, cold: Solution) -> GapCurve:
+    """`gap_curve` of a named branch whose solution at T = 0 is `cold`: of a state that is hard to find, half the work."""
+    return _gap_curve(sc, _temperatures(T), sign_pattern(branch, sc.signed), jnp.real(cold.Delta))
+
+
 @program
-def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Signs) -> GapCurve:
+def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Signs, cold: Cold = None) -> GapCurve:
     def at(solution: Solution) -> tuple[Solution, Float[Array, "branch"], Bool[Array, ""]]:
         exists = solution.converged & (solution.label != Label.NORMAL)
         here = sc if sc.density is None else solution.superconductor
         gaps = jnp.where(exists, branch_minima_of(here, solution.Delta), jnp.nan)
         return solution, gaps, exists & solution.stable
 
-    return GapCurve(*jax.vmap(at)(_along(sc, T, None, pattern, DEFAULT_RULE)))
+    return GapCurve(*jax.vmap(at)(_along(sc, T, None, pattern, DEFAULT_RULE, cold)))

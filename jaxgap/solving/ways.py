@@ -56,9 +56,17 @@ def unfinished(state: PickUp) -> Bool[Array, ""]:
     return going(state.walk) & (state.walk.steps < ENOUGH)
 
 
-def way_from_zero(sc: Superconductor, pattern: Float[Array, "band"], rule: Rule, resolution: float = RESOLUTION) -> Way:
-    """That of `follow_from_zero`. There is nothing to be picked up."""
-    starts, cold, with_matrix = starting_amplitudes(sc, pattern), jnp.zeros(()), equations(rule)
+def way_from_zero(
+    sc: Superconductor,
+    pattern: Float[Array, "band"],
+    rule: Rule,
+    resolution: float = RESOLUTION,
+    known: Float[Array, "channel"] | None = None,
+) -> Way:
+    """That of `follow_from_zero`. There is nothing to be picked up; the amplitudes at T = 0 [meV] need not be looked for where
+    they are `known`."""
+    cold, with_matrix = jnp.zeros(()), equations(rule)
+    starts = starting_amplitudes(sc, pattern) if known is None else known[None]
 
     def path(T: Temperature, _: PickUp | None = None) -> Path:
         return from_temperature(cold, T, starts, shortest(cold, T, resolution))

@@ -88,3 +88,15 @@ def test_a_lattice_has_amplitudes_and_no_line_of_energies():
     found = answers(attractive_hubbard_model(), "point", "energies", T=100.0)
     assert found["point"]["answer"]["converged"]
     assert "lattice" in found["energies"]["error"]
+
+
+@pytest.mark.slow
+def test_branches_end_and_go_as_by_the_public_functions():
+    """s+- is unstable, and found at T = 0 from the last of many starts: once, for its end and its curve."""
+    sc = two_band()
+    rows = {row["name"]: row for row in answers(sc, "branches")["branches"]["answer"]["curves"]}
+    end, curve = jg.branch_end(sc, "s+-"), jg.gap_curve(sc, rows["s+-"]["T"], "s+-")
+    assert rows["s+-"]["end"] == pytest.approx(float(end.T), rel=1e-12)
+    np.testing.assert_allclose(rows["s+-"]["gaps"], np.asarray(curve.gaps), rtol=1e-9)
+    assert rows["s+-"]["stable"] == np.asarray(curve.stable).tolist()
+    assert rows["s++"]["end"] == pytest.approx(float(jg.critical_temperature(sc)), rel=1e-12)

@@ -123,6 +123,48 @@ def test_a_move_makes_what_waits_for_a_pause_stale():
     assert list(desk.events(idle)) == []
 
 
+def test_what_a_move_does_not_change_is_not_computed_again():
+    desk = Desk(materials.two_band())
+    made = []
+
+    def counting(moment, message):
+        made.append(moment.setting.T)
+        return {"T": moment.setting.T}
+
+    def told(piece, **message):
+        *_, event = desk.events({"page": "a", "pieces": [piece], **message})
+        return event["answer"]["T"]
+
+    desk.pieces = desk.pieces | {"branches": counting, "spectra": counting}
+    assert [told("branches", T=T, Gamma=T) for T in (1.0, 2.0)] == [1.0, 1.0]
+    assert [told("spectra", T=1.0, Gamma=Gamma) for Gamma in (0.1, 0.2, 0.2)] == [1.0] * 3
+    assert told("spectra", T=1.5, Gamma=0.2) == 1.5
+    changed = {"mu[a]": float(desk.sc.get("mu[a]")) * (1 + 1e-15)}
+    assert told("branches", T=3.0, values=changed) == 3.0
+    assert told("branches", T=4.0) == 4.0
+    assert made == [1.0, 1.0, 1.0, 1.5, 3.0, 4.0]
+
+
+def test_the_first_picture_is_there_before_it_is_asked_for():
+    """What the page asks for when it opens, with nothing moved, has been answered."""
+    desk = Desk(materials.two_band())
+    made = []
+
+    def counting(moment, message):
+        made.append(moment.setting.T)
+        return {"T": moment.setting.T}
+
+    desk.pieces = desk.pieces | {"energies": counting, "point": counting}
+    desk.begin()
+    system = desk.about()["system"]
+    page = {name: system[name] for name in ("T", "Gamma", "symmetric", "convention", "along")}
+    asked = {**page, "system": "", "values": {}, "branch": "", "width": 0.2, "page": "a", "line": "moves", "move": 1}
+    told = {event["piece"]: event["answer"] for event in desk.events({**asked, "pieces": ["energies", "point"]})}
+    assert told == {"energies": {"T": system["T"]}, "point": {"T": system["T"]}}
+    desk.pool.shutdown()
+    assert made == [system["T"]] * 2
+
+
 def test_unknown_pieces_are_refused():
     with pytest.raises(InputError, match="`pieces` must be a list of"):
         list(Desk(materials.two_band()).events({"pieces": ["all"]}))

@@ -4,7 +4,7 @@
 // a server on this machine (`served`), the kernel of a notebook (`kernel`), and a grid of kept answers in the documentation
 // (docs/explorer_on_a_grid.js), which says of what it cannot do why, {missing: {piece: sentence}}.
 
-const MOVES = ["point", "energies", "spectra", "remarks", "slopes", "states", "branches"];
+const MOVES = ["point", "energies", "branches", "spectra", "remarks", "slopes", "states"]; // the longest beside all that follows it
 const FIRST = 3; // so many pieces are seen of a move before the next one may make it stale
 const IDLE = 500; // ms without a move, after which jumps are looked for and the map is drawn
 const SIZES = [12, 24, 48];
