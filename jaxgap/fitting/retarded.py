@@ -10,6 +10,9 @@ is a root of its own, so that its derivative is that of the continuation, exactl
 .. math:: \frac{dE}{d\theta} = \frac{\partial_\theta \mathrm{Re} \, \Delta(E) + \partial_\Delta \mathrm{Re} \, \Delta(E)
           \; d\Delta / d\theta}{1 - \mathrm{Re} \, \Delta'(E)}
 
+Of a disordered state with an instantaneous interaction it is the energy below which the band has no states
+(`jaxgap.selfenergy.elastic_edge`).
+
 A state is found from above with the signs of the branch wherever it exists, so that such a fit needs no search for amplitudes:
 least squares runs on the self-consistent solution alone, from every start. Beyond T_c the model has no gap. A state counts if
 none of its directions is unstable, in amplitude and, where g is symmetric, in phase; whether it is continuous with one at T = 0
@@ -39,6 +42,7 @@ from jaxgap.observables.edges import EDGE, alone
 from jaxgap.selfenergy.frequencies import coldest
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.curves import GapCurve
+from jaxgap.solving.dressed import DressedState
 from jaxgap.solving.dressed_response import made_and_entropy
 from jaxgap.solving.labels import Label, sign_pattern
 from jaxgap.solving.real_axis import edges_of
@@ -89,9 +93,11 @@ def _check_data(sc: Superconductor, fitted: list[Datum]) -> None:
     for datum in fitted:
         kinds = {datum.kind, *([datum.second[0]] if datum.second[0] else [])}
         if datum.experiment or not kinds <= set(KINDS):
-            what, known = ("disorder", "T_c") if sc.is_dressed else ("a retarded interaction", "gap_edge[<band>] and T_c")
-            raise InputError(f"`{datum.quantity}` cannot be fitted with {what}, whose data are {known}: set its `use` to show.")
-        if EDGE.datum in kinds:
+            what, known = "disorder" if sc.is_dressed else "a retarded interaction", "gap_edge[<band>] and T_c"
+            # The file of a curve has no `use`.
+            instead = "leave its file out" if datum.experiment else "set its `use` to show"
+            raise InputError(f"`{datum.quantity}` cannot be fitted with {what}, whose data are {known}: {instead}.")
+        if EDGE.datum in kinds and not sc.is_dressed:
             check_clean(sc)
         if datum.T is not None and datum.kind == EDGE.datum and datum.T <= 0:
             raise InputError(f"`{datum.quantity}` must be at a temperature above 0 K with a retarded interaction.")
@@ -159,9 +165,11 @@ def _amplitudes(s: RetardedSolution) -> Float[Array, "channel"]:
 
 
 def _edges(s: RetardedSolution) -> Float[Array, "band"]:
-    """Edges of gaps [meV]; NaN of a disordered state, whose spectrum is not continued."""
-    bands = len(s.superconductor.band_names)
-    return jnp.full(bands, jnp.nan) if s.superconductor.is_disordered else edges_of(alone(s))
+    """Edges of gaps [meV]; NaN of impurities with a retarded interaction, whose spectra are not continued."""
+    sc = cast(RetardedSuperconductor, s.superconductor)
+    if sc.is_dressed:
+        return DressedState(sc, s.T, s.pairing).edges()
+    return jnp.full(len(sc.band_names), jnp.nan) if sc.is_disordered else edges_of(alone(s))
 
 
 def retarded_counts(p: Problem, theta: np.ndarray) -> tuple[int, int]:
@@ -223,8 +231,10 @@ def _amplitudes_of(s: RetardedSolution, exists: Bool[Array, ""]) -> Solution:
 
 
 def _drawn(s: RetardedSolution) -> Float[Array, "band"]:
-    """What the picture has for gaps [meV]: edges, or the size of the order parameter that impurities dress."""
-    return jnp.abs(s.pairing[: len(s.superconductor.band_names)]) if s.superconductor.is_disordered else _edges(s)
+    """What the picture has for gaps [meV]: edges, or, where they are not known, the size of the order parameter."""
+    sc = s.superconductor
+    unknown = sc.is_disordered and not sc.is_dressed
+    return jnp.abs(s.pairing[: len(sc.band_names)]) if unknown else _edges(s)
 
 
 def retarded_curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covariance: np.ndarray, sample: int) -> np.ndarray:
@@ -233,7 +243,7 @@ def retarded_curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covaria
     if not np.isfinite(covariance).all():
         return np.full_like(gaps, np.nan)
     if p.systems[0].is_dressed:
-        slopes = retarded_amplitude_slopes(p, theta, curve, sample)[:, : gaps.shape[1]]
+        slopes = _dressed_slopes_of(p, theta, curve, sample)[:, curve.solutions.Delta.shape[1] :]
     else:
         slopes = np.asarray(_slopes(p, jnp.asarray(theta), curve.T, sample))
     variance = np.einsum("tbk,kl,tbl->tb", slopes, covariance, slopes)
@@ -254,6 +264,13 @@ def retarded_amplitude_slopes(
     p: Problem, theta: np.ndarray, curve: GapCurve, sample: int
 ) -> Float[np.ndarray, "temperature channel parameter"]:
     """d (order parameter) / d theta along the branch of a sample with impurities."""
+    return _dressed_slopes_of(p, theta, curve, sample)[:, : curve.solutions.Delta.shape[1]]
+
+
+def _dressed_slopes_of(
+    p: Problem, theta: np.ndarray, curve: GapCurve, sample: int
+) -> Float[np.ndarray, "temperature channel_and_band parameter"]:
+    """The same, and of edges behind them."""
     paths, factors = leaves(p, theta, sample)
     sc = cast(RetardedSuperconductor, system_at(p, jnp.asarray(theta), sample))
     found: np.ndarray = np.asarray(_dressed_slopes(sc, paths, curve.T, curve.solutions.Delta.real)) @ factors
@@ -266,18 +283,20 @@ def _dressed_slopes(
     paths: tuple[str, ...],
     T: Float[Array, "temperature"],
     Delta: Float[Array, "temperature channel"],
-) -> Float[Array, "temperature channel leaf"]:
+) -> Float[Array, "temperature channel_and_band leaf"]:
     """By the gap equations of the order parameter alone; NaN where there is none."""
 
-    def at(both: tuple[Scalar, Float[Array, "channel"]]) -> Float[Array, "channel leaf"]:
+    def at(both: tuple[Scalar, Float[Array, "channel"]]) -> Float[Array, "channel_and_band leaf"]:
         t, D = both
 
-        def made(D: Float[Array, "channel"], values: Float[Array, "leaf"]) -> Float[Array, "channel"]:
-            return made_and_entropy(cast(RetardedSuperconductor, sc.set(dict(zip(paths, values, strict=True)))), D, t)[0]
+        def made(D: Float[Array, "channel"], values: Float[Array, "leaf"]) -> Float[Array, "channel_and_band"]:
+            changed = cast(RetardedSuperconductor, sc.set(dict(zip(paths, values, strict=True))))
+            return jnp.append(made_and_entropy(changed, D, t)[0], DressedState(changed, t, D).edges())
 
-        values = jnp.stack([sc.get(path) for path in paths]) if paths else jnp.zeros(0)
+        values, n = jnp.stack([sc.get(path) for path in paths]) if paths else jnp.zeros(0), len(D)
         by_D, by_leaf = jax.jacfwd(made, (0, 1))(D, values)
-        return openly_solved(jnp.eye(len(D)) - by_D, by_leaf)
+        slopes = openly_solved(jnp.eye(n) - by_D[:n], by_leaf[:n])
+        return jnp.concatenate([slopes, by_leaf[n:] + by_D[n:] @ slopes])
 
     return jax.lax.map(at, (T, Delta))
 

@@ -19,6 +19,7 @@ __all__ = [
     "ELIMINATED",
     "LARGEST",
     "eigenvalues",
+    "eliminated",
     "openly_solved",
     "right_vectors",
     "rotation",
@@ -104,6 +105,31 @@ def _eliminated(A: Matrix, b: Inexact[Array, "n *column"]) -> Inexact[Array, "n 
         order.append(chosen)
     x = jnp.stack([jnp.sum(jnp.where(chosen[:, None], rows[:, n:], 0.0), axis=0) for chosen in order])
     return x.reshape(b.shape)
+
+
+def eliminated(A: Matrix, b: Inexact[Array, "n"]) -> Inexact[Array, "n"]:
+    """A^-1 b of a matrix of any size without a library: a loop over columns, so that programs do not grow with it."""
+    found: Array = jax.lax.custom_linear_solve(
+        lambda x: _product(A, x), b, lambda _, b: _column_by_column(A, b), lambda _, b: _column_by_column(A.T, b)
+    )
+    return found
+
+
+def _column_by_column(A: Matrix, b: Inexact[Array, "n"]) -> Inexact[Array, "n"]:
+    """As `_eliminated`, in a loop."""
+    n = len(A)
+
+    def column(k: Int[Array, ""], now: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        rows, free, place = now
+        chosen = jnp.arange(n) == jnp.argmax(jnp.where(free, jnp.abs(rows[:, k]), -1.0))
+        pivot = jnp.sum(jnp.where(chosen[:, None], rows, 0.0), axis=0)
+        pivot = pivot / pivot[k]
+        rows = jnp.where(chosen[:, None], pivot, rows - rows[:, k, None] * pivot)
+        return rows, free & ~chosen, jnp.where(chosen, k, place)
+
+    start = jnp.concatenate([A, b[:, None]], axis=1), jnp.ones(n, bool), jnp.zeros(n, int)
+    rows, _, place = jax.lax.fori_loop(0, n, column, start)
+    return jnp.zeros_like(rows[:, n]).at[place].set(rows[:, n])
 
 
 # === singular values, symmetric matrices

@@ -1,10 +1,12 @@
-r"""Gap edges of a retarded interaction, where spectra begin: Re Delta_i(E) = E on the real axis.
+r"""Gap edges of a retarded interaction, and of impurities: where spectra begin. Without impurities Re Delta_i(E) = E,
 
 .. math:: N_i(E) = N_i \, \mathrm{Re} \frac{E}{\sqrt{E^2 - \Delta_i(E)^2}}
 
 Delta_i(E) is continued from the Matsubara frequencies (`jaxgap.solving.real_axis`). Its error is estimated by one round of the
 exact formula less, from another number of points: 1e-12 for sharp phonons far above k_B T, 1e-3 for a broad spectrum that
-reaches down to the gap, where a quasiparticle has a lifetime, and more at strong coupling.
+reaches down to the gap, where a quasiparticle has a lifetime, and more at strong coupling. Of impurities with an instantaneous
+interaction (`MatsubaraCutoff`) the edge is where N_i(E) of the averaged state begins (`jaxgap.selfenergy.elastic_edge`), 0 of a
+gapless one: bands that impurities or cross pairs link, however weakly, have states at the same energies, and share it.
 """
 
 from typing import NamedTuple, cast
@@ -20,6 +22,7 @@ from jaxgap.numerics.checks import check
 from jaxgap.numerics.programs import program
 from jaxgap.observables.quantity import Need, Quantity
 from jaxgap.observables.views import Settings
+from jaxgap.solving.dressed import DressedState
 from jaxgap.solving.entry import takes_any_solution
 from jaxgap.solving.real_axis import POINTS, ContinuedState, edges_of, rounds_of
 from jaxgap.solving.real_axis_across import CrossContinuedState, onset_of_spectrum
@@ -36,19 +39,23 @@ class GapEdges(NamedTuple):
     """Where the spectra of the bands begin."""
 
     edge: Float[Array, "band"]
-    """[meV], with derivatives."""
+    """[meV], with derivatives; of impurities with those of first order."""
     error: Float[Array, "band"]
-    """What one round less, from another number of points, changes [meV]."""
+    """What one round less, from another number of points, changes [meV]; 0 of impurities, where nothing is continued."""
 
 
 @takes_any_solution
 def gap_edges(solution: Solution) -> GapEdges:
-    """Gap edges [meV] of a solution without cross channels, with an estimate of their error.
+    """Gap edges [meV] of a solution without cross channels, or with impurities and an instantaneous interaction, with an
+    estimate of their error.
 
     Raises:
-        InputError: if the solution is of a static interaction (`excitation_gaps` is its gaps), has cross channels or disorder;
-            if there are fewer than 60 Matsubara frequencies.
+        InputError: if the solution is of a static interaction (`excitation_gaps` is its gaps); without impurities, if it has
+            cross channels or fewer than 60 Matsubara frequencies; with them, if the interaction is retarded.
     """
+    if isinstance(solution, RetardedSolution) and solution.superconductor.is_dressed:
+        edge = _dressed_edges(solution)
+        return GapEdges(edge, jnp.zeros_like(edge))
     sc = _checked(solution)
     check(not sc.cross, "solution", "have no cross channels for its edges", ", ".join(sc.channels[len(sc.bands) :]))
     return _edges(cast(RetardedSolution, solution))
@@ -105,6 +112,16 @@ def _edges(solution: RetardedSolution) -> GapEdges:
     return GapEdges(edge, jax.lax.stop_gradient(jnp.abs(edge - other)))
 
 
+@program
+def _dressed_edges(solution: RetardedSolution) -> Float[Array, "band"]:
+    return _edges_in(solution)
+
+
+def _edges_in(solution: RetardedSolution) -> Float[Array, "band"]:
+    state = solution.at_real_energies()
+    return state.edges() if isinstance(state, DressedState) else edges_of(alone(solution))
+
+
 def alone(solution: RetardedSolution, points: int = POINTS, rounds: int | None = None) -> ContinuedState:
     """The continuation of a solution without cross channels."""
     found = solution.continued(points, rounds)
@@ -117,6 +134,8 @@ def alone(solution: RetardedSolution, points: int = POINTS, rounds: int | None =
 
 def _refused(sc: Superconductor, T: Float[np.ndarray, "temperature"], settings: Settings) -> None:
     check(sc.is_retarded, "sc", "have a retarded interaction for `gap_edge` (static ones have branch minima)", "a static one")
+    if sc.is_dressed:
+        return
     check_clean(sc)
     check(len(sc.channels) == len(sc.band_names), "sc", "have no cross channels for `gap_edge`", ", ".join(sc.channels))
 
@@ -144,10 +163,10 @@ RHO = Quantity(
 )
 EDGE = Quantity(
     "gap_edge",
-    lambda sc, T, s: edges_of(alone(s)),
+    lambda sc, T, s: _edges_in(s),
     ("band",),
     "meV",
-    "edge of the gap, Re Delta(E) = E",
+    "edge of the gap, where the spectrum of a band begins",
     Need.SOLUTION,
     datum="gap_edge",
     refused=_refused,

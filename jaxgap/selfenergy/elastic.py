@@ -9,8 +9,9 @@ changes in S follows from S K = K S and S^2 = 1, and what it changes in Sigma is
 
 .. math:: A \, dS + dS \, A = dK - S \, dK \, S, \qquad A = S K, \qquad dK = -M_1^{-1} d\Sigma
 
-one linear system for every energy. Energies beside an edge of the spectrum need many iterations: they get them alone. The
-elements of matrices come first, energies last. An energy at which it has not arrived has NaN.
+one linear system for every energy, solved without a library: programs that call one in several loops stop
+(`jaxgap.numerics.programs`). Energies beside an edge of the spectrum need many iterations: they get them alone. The elements of
+matrices come first, energies last. An energy at which it has not arrived has NaN.
 """
 
 from typing import NamedTuple, TypeAlias, cast
@@ -21,7 +22,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxgap.model.disorder import BORN, Disorder
-from jaxgap.numerics.small import solved
+from jaxgap.numerics.small import eliminated
 from jaxgap.selfenergy.impurities import scattered_at_any_energy, spinor_potential
 from jaxgap.selfenergy.local_green import inverse_in_the_open, sign_at_any_energy
 
@@ -119,9 +120,20 @@ def _newton(Sigma: Spinors, M: Spinors, mass: Mass, disorder: tuple[Disorder, ..
         system = system + _sandwich(left, right) - _sandwich(_product(S, left), _product(right, S))
     driven = _times_masses(off, mass)
     driven = driven - _product(_product(S, driven), S)
-    change = jax.vmap(solved, in_axes=(-1, -1), out_axes=-1)(system, driven.reshape(-1, K.shape[-1])).reshape(K.shape)
-    dG = _over_masses(change, mass)
+    dG = _over_masses(_symmetric_solution(system, driven, mass), mass)
     return Sigma - off + sum(weight * _product(_product(U, dG), U) for weight, U in vertices)
+
+
+def _symmetric_solution(system: Complex[Array, "pair pair energy"], driven: Spinors, mass: Mass) -> Spinors:
+    """X with system X = driven, where X / M_1 is symmetric, as every Green's function is: of the upper half alone."""
+    n = len(driven)
+    i, j = np.triu_indices(n)
+    upper, lower = n * i + j, n * j + i
+    one, other = mass[i][:, None], np.where(i == j, 0.0, 1.0)[:, None] * mass[j][:, None]
+    halved = system[upper][:, upper] * one + system[upper][:, lower] * other
+    y = jax.vmap(eliminated, in_axes=(-1, -1), out_axes=-1)(halved, driven[i, j])
+    X = jnp.zeros_like(driven).at[j, i].set(y * mass[j][:, None])
+    return X.at[i, j].set(y * mass[i][:, None])
 
 
 def _vertices(G: Spinors, disorder: tuple[Disorder, ...]) -> list[tuple[Float[Array, ""], Spinors]]:

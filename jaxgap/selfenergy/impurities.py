@@ -18,7 +18,7 @@ from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxgap.model.disorder import BORN, Disorder
 from jaxgap.model.retarded import RetardedSuperconductor
@@ -78,7 +78,9 @@ def _whole(G: Local) -> Blocks:
     return jnp.concatenate([upper, jnp.concatenate([-G.f.conj(), -G.g.conj()], axis=1)])
 
 
-def scattered_at_any_energy(G: Blocks, disorder: tuple[Disorder, ...]) -> Blocks:
+def scattered_at_any_energy(
+    G: Inexact[Array, "row column *element"], disorder: tuple[Disorder, ...]
+) -> Inexact[Array, "row column *element"]:
     """The same of particles and holes together, where G is no function of g and f: off the imaginary axis. Analytic in G."""
     total = jnp.zeros_like(G)
     for one in disorder:

@@ -11,14 +11,18 @@ S. Skalski, O. Betbeder-Matibet and P. R. Weiss, Phys. Rev. 136, A1500 (1964)).
 How Sigma(z) is found: `jaxgap.selfenergy.elastic`. An energy at which it has not arrived has NaN.
 """
 
+from dataclasses import replace
+from typing import cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Bool, Complex, Float
 
 from jaxgap.model.retarded import RetardedSuperconductor
 from jaxgap.model.superconductor import check_clean
 from jaxgap.selfenergy.elastic import elastic_self_energy, green_function_of
+from jaxgap.selfenergy.elastic_edge import spectral_edge
 from jaxgap.selfenergy.local_green import inverse_in_the_open
 from jaxgap.selfenergy.undressed import centre_of, inverse_of, masses_of
 from jaxgap.solving.dressed_response import dressed_entropy, dressed_heat, dressed_superfluid_weights
@@ -87,6 +91,32 @@ class DressedState(PairedState):
     def singular_energies(self) -> Float[Array, "peak"]:
         check_clean(self.superconductor, "solution")
         raise AssertionError("a dressed state has disorder")
+
+    def edges(self) -> Float[Array, "band"]:
+        """The energy [meV] below which a band has no states, with first derivatives: 0 of a gapless one, NaN where it was not
+        found. Bands share it that impurities or pairs link, however weakly."""
+        n = len(self.superconductor.bands)
+        mass, M = masses_of(self.superconductor), jnp.real(self._inverse(jnp.zeros(1, complex))[..., 0])
+        far = 2 * jax.lax.stop_gradient(jnp.max(jnp.abs(M[:n, n:])))
+
+        def of_band(linked: Bool[Array, "band"]) -> Float[Array, ""]:
+            """With the gaps of all others out of the way."""
+            own = linked[:, None] & linked
+            alone = jnp.where(own, M[:n, n:], 0.0) - far * jnp.diag(~linked)
+            links = [replace(one, u=jnp.where(own, one.potential, 0.0), J=jnp.where(own, one.spin, 0.0)) for one in disorder]
+            return spectral_edge(M.at[:n, n:].set(alone).at[n:, :n].set(alone.T), mass, tuple(links))
+
+        disorder = self.superconductor.disorder
+        return jax.vmap(of_band)(self._linked(M[:n, n:]))
+
+    def _linked(self, Delta: Float[Array, "band band"]) -> Bool[Array, "band band"]:
+        """Whether the states of two bands mix."""
+        linked: Array = (Delta != 0) | jnp.eye(len(Delta), dtype=bool)
+        for one in self.superconductor.disorder:
+            linked = linked | (cast(Array, one.density) * (jnp.abs(one.potential) + jnp.abs(one.spin)) > 0)
+        for _ in range(len(Delta).bit_length()):
+            linked = (linked[:, :, None] & linked[None]).any(axis=1)
+        return linked
 
     def entropy(self) -> Float[Array, ""]:
         """[meV^2/K times the unit of N]"""

@@ -9,6 +9,7 @@ from disordered import EFREMOV, S, two_bands
 import jaxgap as jg
 from jaxgap.fitting.loading import load_fit
 from jaxgap.numerics.checks import InputError
+from jaxgap.observables import gap_edges
 from jaxgap.sweeps import sweep
 
 TRUE = {"pristine": 0.0, "first": 0.05, "second": 0.2}
@@ -63,17 +64,33 @@ def test_couplings_and_densities_are_found_again(command, folder):
     np.testing.assert_allclose([values["lambda_a"], values["n_1"], values["n_2"]], [0.5, 0.05, 0.2], rtol=1e-6)
 
 
-def test_gaps_of_disordered_samples_are_refused(folder):
-    (folder / "data.csv").write_text(HEADER + "gap_edge[a],4.0,9.0,0.1,meV,fit,SYNTHETIC,test,calculated,first\n")
-    with pytest.raises(InputError, match="must have no disorder"):
-        load_fit(folder)
+@pytest.mark.slow
+def test_gaps_and_T_c_of_two_samples(command, folder):
+    """The smaller gap of s+- under scattering between the bands, which both share; the coupling and a density found again."""
+    rows = []
+    for name, n in TRUE.items():
+        if name == "second":
+            continue
+        edge = float(gap_edges(jg.solve(system(n), 6.0)).edge[1])
+        rows += [f"gap_edge[b],6.0,{edge!r},0.01,meV,fit,SYNTHETIC,test,calculated,{name}\n"]
+        rows += [f"T_c,,{float(jg.critical_temperature(system(n)))!r},0.3,K,fit,SYNTHETIC,test,calculated,{name}\n"]
+    (folder / "data.csv").write_text(HEADER + "".join(rows))
+    one = FIT.replace("[samples.second]\n", "")
+    start, end = one.index("[parameters.n_2]"), one.index("[data]")
+    (folder / "fit.toml").write_text(one[:start] + one[end:].replace("starts = 2", "starts = 1"))
+    assert command("fit", ".").code == 0
+    result = json.loads((folder / "result.json").read_text())
+    values = {one["name"]: one["value"] for one in result["parameters"]}
+    np.testing.assert_allclose([values["lambda_a"], values["n_1"]], [0.5, 0.05], rtol=1e-6)
+    curve = result["samples"][1]["curve"]
+    assert np.isfinite(np.array(curve["sigma_meV"], float)[np.array(curve["status"]) == int(jg.Status.CONVERGED)]).all()
 
 
 def test_curves_of_disordered_samples_are_refused(folder):
     (folder / "curve.csv").write_text("T,value,error\n5.0,0.9,0.01\n20.0,0.6,0.01\n")
     one = FIT[: FIT.index("[samples.pristine]")] + '[parameters.n]\nsets = { "disorder.density" = 1.0 }\nbounds = [0.0, 0.5]\n'
     (folder / "fit.toml").write_text(one + '[[data]]\nfile = "curve.csv"\nquantity = "superfluid"\n[optimiser]\nstarts = 1\n')
-    with pytest.raises(InputError, match="cannot be fitted with disorder, whose data are T_c"):
+    with pytest.raises(InputError, match=r"with disorder, whose data are gap_edge\[<band>\] and T_c: leave its file out"):
         load_fit(folder)
 
 
@@ -88,8 +105,17 @@ def test_a_sweep_over_the_density():
     h = 1e-4
     up, down = (float(jg.critical_temperature(system(0.2 + x))) for x in (h, -h))
     np.testing.assert_allclose(np.asarray(data["d_T_c_d_disorder.density"])[1], (up - down) / (2 * h), rtol=1e-6)
-    with pytest.raises(InputError, match="no disorder"):
-        sweep(system(), {"disorder.density": densities}, ("gap_edge",), T=5.0)
+
+
+@pytest.mark.slow
+def test_a_sweep_of_edges():
+    densities = np.array([0.05, 0.2])
+    data = sweep(system(), {"disorder.density": densities}, ("gap_edge", "d gap_edge/d disorder.density"), T=5.0)
+    edges = [gap_edges(jg.solve(system(float(n)), 5.0)).edge for n in densities]
+    np.testing.assert_allclose(data.gap_edge, edges, rtol=1e-9)
+    h = 1e-5
+    up, down = (float(gap_edges(jg.solve(system(0.2 + x), 5.0)).edge[1]) for x in (h, -h))
+    np.testing.assert_allclose(np.asarray(data["d_gap_edge_d_disorder.density"])[1, 1], (up - down) / (2 * h), rtol=1e-6)
 
 
 @pytest.mark.slow

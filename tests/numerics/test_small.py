@@ -8,6 +8,7 @@ import pytest
 from jaxgap.numerics.small import (
     LARGEST,
     eigenvalues,
+    eliminated,
     openly_solved,
     right_vectors,
     smallest_singular_value,
@@ -46,9 +47,22 @@ def test_linear_systems(n):
         assert np.max(left / (1 + np.abs(x).max())) < ROUNDING * n
 
 
+@pytest.mark.parametrize("n", [1, 4, LARGEST + 1])
+def test_linear_systems_in_a_loop(n):
+    """With its derivative, dx = -A^-1 dA x."""
+    rng = np.random.default_rng(n)
+    A, dA, b = rng.normal(size=(50, n, n)), rng.normal(size=(50, n, n)), rng.normal(size=(50, n))
+    if n > 1:
+        A[::2, 0, 0] = 0.0  # needs another pivot
+    x, dx = jax.jit(jax.vmap(lambda A, dA, b: jax.jvp(lambda M: eliminated(M, b), (A,), (dA,))))(A, dA, b)
+    expected = np.linalg.solve(A, b[..., None])
+    np.testing.assert_allclose(x, expected[..., 0], rtol=1e-9)  # The worst of them has a condition of 1e4.
+    np.testing.assert_allclose(dx, -np.linalg.solve(A, dA @ expected)[..., 0], rtol=1e-8)
+
+
 @pytest.mark.parametrize("n", [3, 6])
 def test_a_singular_system_has_no_finite_solution(n):
-    for way in (solved, openly_solved):
+    for way in (solved, openly_solved, eliminated):
         assert not np.isfinite(way(jnp.ones((n, n)), jnp.arange(float(n)))).all()
 
 

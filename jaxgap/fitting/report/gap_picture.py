@@ -74,7 +74,7 @@ def plot_fit(result: FitResult, ax: Axes | None = None, sample: str = "") -> Axe
 
 
 def _what(sc: Superconductor) -> str:
-    if sc.is_disordered:
+    if sc.is_disordered and not sc.is_dressed:
         return "order parameter"
     return "edge of the gap" if sc.is_retarded else "excitation gap (minimum of the branch)"
 
