@@ -126,7 +126,8 @@ class GapCurve(eqx.Module):
     gaps: Float[Array, "temperature branch"]
     """Branch minima [meV], in the order of `branch_names`; NaN where the branch does not exist."""
     stable: Bool[Array, "temperature"]
-    """Where the branch exists and no direction, in amplitudes or in phases, is unstable (phases for equal rates)."""
+    """Where the branch exists and no direction, in amplitudes or in phases, is known to be unstable (phases for equal rates).
+    Where `solutions.unstable_phase` is -1 phases were not examined, and it speaks of amplitudes alone."""
 
     @property
     def T(self) -> Float[Array, "temperature"]:

@@ -229,6 +229,11 @@ def test_the_legend_names_what_is_drawn_and_nothing_else(result):
     stable = eqx.tree_at(lambda c: c.stable, curve, np.ones_like(curve.stable))
     ax = plot_fit(changed(result, curve=stable, comparison=stable))
     assert not any(label.startswith("dashed") for label in drawn(ax))
+    assert not any("not examined" in text.get_text() for text in ax.get_legend().texts)
+    mpl.pyplot.close(ax.figure)
+    phases = np.full_like(curve.solutions.unstable_phase, -1)
+    ax = plot_fit(changed(result, curve=eqx.tree_at(lambda c: c.solutions.unstable_phase, stable, phases)))
+    assert any("not examined" in text.get_text() for text in ax.get_legend().texts)
     mpl.pyplot.close(ax.figure)
 
 

@@ -65,6 +65,8 @@ def plot_fit(result: FitResult, ax: Axes | None = None, sample: str = "") -> Axe
     _draw_temperatures(ax, result, found)
     if dashed:
         ax.plot([], [], color="0.3", ls=(0, (4, 2)), lw=1.2, label="dashed: unstable (phases: at equal rates)")
+    if _phases_unexamined(found.curve):
+        ax.plot([], [], " ", label="stability is that of amplitudes; phases not examined")
     what = _what(found.superconductor)
     ax.set(xlabel="temperature $T$ (K)", ylabel=f"{what} (meV)", xlim=(-0.015 * last, last))
     ax.set_ylim(0, 1.35 * ax.get_ylim()[1])
@@ -98,6 +100,11 @@ def _draw_curves(ax: Axes, found: SampleResult, branch: str) -> bool:
         dashed |= _draw_branch(ax, found.comparison, i, color="0.55", lw=1.2, label=label)
         label = label if len(ax.get_legend_handles_labels()[1]) == before else None
     return dashed
+
+
+def _phases_unexamined(curve: GapCurve) -> bool:
+    """Whether of some states of a curve only amplitudes are known to be stable."""
+    return bool((np.isfinite(np.asarray(curve.gaps)).any(axis=1) & (np.asarray(curve.solutions.unstable_phase) < 0)).any())
 
 
 def _draw_branch(ax: Axes, curve: GapCurve, i: int, **style: Any) -> bool:

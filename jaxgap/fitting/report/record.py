@@ -112,7 +112,7 @@ class CurveRecord(Record):
     branch_minima_meV: Annotated[Matrix, source("gaps")]
     """[temperature, quasiparticle branch]; null where the state does not exist."""
     stable_at_equal_rates: Annotated[Flags, source("stable")]
-    """Whether the state is stable, phases relaxing as fast as amplitudes."""
+    """Whether the state is stable, phases relaxing as fast as amplitudes; in amplitudes alone where `unstable_phase` is -1."""
     Delta_real_meV: Annotated[Matrix, source("solutions", "Delta", "real")]
     """[temperature, channel]."""
     Delta_imag_meV: Annotated[Matrix, source("solutions", "Delta", "imag")]
@@ -134,7 +134,7 @@ class CurveRecord(Record):
     unstable_amplitude: Annotated[Codes | None, source("solutions", "unstable_amplitude")] = None
     """Unstable directions; -1: not known, since a record of before has none."""
     unstable_phase: Annotated[Codes | None, source("solutions", "unstable_phase")] = None
-    """The same of phases."""
+    """The same of phases; -1: not examined, as of cross-paired states with phonons and of disordered ones."""
 
     def curve(self, sc: Superconductor) -> GapCurve:
         """The curve of the system `sc`."""
