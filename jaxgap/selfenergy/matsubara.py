@@ -26,7 +26,6 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Real
-from scipy.linalg import block_diag
 
 from jaxgap.units import k_B
 
@@ -102,14 +101,17 @@ def mesh(N: int, first: int = FIRST, degree: int = DEGREE) -> Mesh:
         bounds.append(start)
         start = min(2 * start, N)
     bounds.append(N)
-    nodes, panels = [], []
+    nodes: list[int] = []
+    panels: list[Panel] = []
+    L = np.zeros((N, first + degree * N.bit_length()))
     for begin, end in itertools.pairwise(bounds):
         m = np.arange(begin, end)
         chosen = m if begin == 0 else _chosen(m, degree)
+        block = None if len(chosen) == len(m) else _interpolation(1 / (m + 0.5), 1 / (chosen + 0.5))
+        L[begin:end, len(nodes) : len(nodes) + len(chosen)] = np.eye(len(m)) if block is None else block
         nodes += list(chosen)
-        panels.append(Panel(begin, end, None if len(chosen) == len(m) else _interpolation(1 / (m + 0.5), 1 / (chosen + 0.5))))
-    L = block_diag(*(np.eye(panel.end - panel.first) if panel.L is None else panel.L for panel in panels))
-    return Mesh(np.array(nodes), L, tuple(panels))
+        panels.append(Panel(begin, end, block))
+    return Mesh(np.array(nodes), L[:, : len(nodes)], tuple(panels))
 
 
 def _chosen(m: Int[np.ndarray, "all"], degree: int) -> Int[np.ndarray, "node"]:

@@ -33,6 +33,20 @@ def test_few_nodes():
     assert (mesh(20).n == np.arange(20)).all()
 
 
+@pytest.mark.parametrize("N", [5, 12, 20, 300, 8192])
+def test_what_is_known_at_the_nodes_is_between_the_nodes_of_its_own_panel(N):
+    grid, known = mesh(N), 0
+    for panel in grid.panels:
+        block = np.eye(panel.end - panel.first) if panel.L is None else panel.L
+        rows = grid.L[panel.first : panel.end]
+        assert (rows[:, known : known + block.shape[1]] == block).all()
+        assert np.count_nonzero(rows) == np.count_nonzero(block)
+        known += block.shape[1]
+    assert (known, panel.end) == (len(grid.n), N)
+    ones = jnp.ones(N)
+    np.testing.assert_allclose(grid.onto_nodes(lambda i, j: ones[i:j]), grid.L.sum(axis=0), rtol=1e-13, atol=1e-13)
+
+
 def test_sums_are_those_over_every_frequency():
     grid, found = mesh(512), _kernels(CUTOFF)
     m = np.arange(512)
