@@ -38,14 +38,13 @@ from jaxgap.numerics.checks import InputError
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.small import openly_solved
 from jaxgap.numerics.types import AnyArray, PyTree, Scalar
-from jaxgap.observables.edges import EDGE, alone
+from jaxgap.observables.edges import EDGE, edges_within
 from jaxgap.selfenergy.frequencies import coldest
 from jaxgap.solving.critical import critical_temperature
 from jaxgap.solving.curves import GapCurve
 from jaxgap.solving.dressed import DressedState
 from jaxgap.solving.dressed_response import made_and_entropy
 from jaxgap.solving.labels import Label, sign_pattern
-from jaxgap.solving.real_axis import edges_of
 from jaxgap.solving.retarded import RetardedSolution, solve_retarded
 from jaxgap.solving.solution import Solution, Status
 
@@ -166,10 +165,8 @@ def _amplitudes(s: RetardedSolution) -> Float[Array, "channel"]:
 
 def _edges(s: RetardedSolution) -> Float[Array, "band"]:
     """Edges of gaps [meV]; NaN of impurities with a retarded interaction, whose spectra are not continued."""
-    sc = cast(RetardedSuperconductor, s.superconductor)
-    if sc.is_dressed:
-        return DressedState(sc, s.T, s.pairing).edges()
-    return jnp.full(len(sc.band_names), jnp.nan) if sc.is_disordered else edges_of(alone(s))
+    sc = s.superconductor
+    return jnp.full(len(sc.band_names), jnp.nan) if sc.is_disordered and not sc.is_dressed else edges_within(s)
 
 
 def retarded_counts(p: Problem, theta: np.ndarray) -> tuple[int, int]:

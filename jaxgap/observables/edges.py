@@ -29,7 +29,7 @@ from jaxgap.solving.real_axis_across import CrossContinuedState, onset_of_spectr
 from jaxgap.solving.retarded import RetardedSolution
 from jaxgap.solving.solution import Solution
 
-__all__ = ["EDGE", "RHO", "GapEdges", "SpectrumOnset", "Z", "alone", "gap_edges", "spectrum_onset"]
+__all__ = ["EDGE", "RHO", "GapEdges", "SpectrumOnset", "Z", "alone", "edges_within", "gap_edges", "spectrum_onset"]
 
 OTHER_POINTS = 60
 """Of the Pade approximants that the edges are compared with."""
@@ -114,12 +114,13 @@ def _edges(solution: RetardedSolution) -> GapEdges:
 
 @program
 def _dressed_edges(solution: RetardedSolution) -> Float[Array, "band"]:
-    return _edges_in(solution)
+    return edges_within(solution)
 
 
-def _edges_in(solution: RetardedSolution) -> Float[Array, "band"]:
-    state = solution.at_real_energies()
-    return state.edges() if isinstance(state, DressedState) else edges_of(alone(solution))
+def edges_within(solution: RetardedSolution) -> Float[Array, "band"]:
+    """Gap edges [meV] for use inside other programs; nothing is checked."""
+    sc = cast(RetardedSuperconductor, solution.superconductor)
+    return DressedState(sc, solution.T, solution.pairing).edges() if sc.is_dressed else edges_of(alone(solution))
 
 
 def alone(solution: RetardedSolution, points: int = POINTS, rounds: int | None = None) -> ContinuedState:
@@ -163,7 +164,7 @@ RHO = Quantity(
 )
 EDGE = Quantity(
     "gap_edge",
-    lambda sc, T, s: _edges_in(s),
+    lambda sc, T, s: edges_within(s),
     ("band",),
     "meV",
     "edge of the gap, where the spectrum of a band begins",

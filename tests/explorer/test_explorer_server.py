@@ -123,19 +123,26 @@ def test_a_move_makes_what_waits_for_a_pause_stale():
     assert list(desk.events(idle)) == []
 
 
-def test_what_a_move_does_not_change_is_not_computed_again():
-    desk = Desk(materials.two_band())
+def counted(desk, *pieces):
+    """The temperatures at which these pieces are computed from now on, one after the other; their answer is the temperature."""
     made = []
 
-    def counting(moment, message):
+    def answer(moment, message):
         made.append(moment.setting.T)
         return {"T": moment.setting.T}
+
+    desk.pieces = desk.pieces | dict.fromkeys(pieces, answer)
+    return made
+
+
+def test_what_a_move_does_not_change_is_not_computed_again():
+    desk = Desk(materials.two_band())
 
     def told(piece, **message):
         *_, event = desk.events({"page": "a", "pieces": [piece], **message})
         return event["answer"]["T"]
 
-    desk.pieces = desk.pieces | {"branches": counting, "spectra": counting}
+    made = counted(desk, "branches", "spectra")
     assert [told("branches", T=T, Gamma=T) for T in (1.0, 2.0)] == [1.0, 1.0]
     assert [told("spectra", T=1.0, Gamma=Gamma) for Gamma in (0.1, 0.2, 0.2)] == [1.0] * 3
     assert told("spectra", T=1.5, Gamma=0.2) == 1.5
@@ -148,13 +155,7 @@ def test_what_a_move_does_not_change_is_not_computed_again():
 def test_the_first_picture_is_there_before_it_is_asked_for():
     """What the page asks for when it opens, with nothing moved, has been answered."""
     desk = Desk(materials.two_band())
-    made = []
-
-    def counting(moment, message):
-        made.append(moment.setting.T)
-        return {"T": moment.setting.T}
-
-    desk.pieces = desk.pieces | {"energies": counting, "point": counting}
+    made = counted(desk, "energies", "point")
     desk.begin()
     system = desk.about()["system"]
     page = {name: system[name] for name in ("T", "Gamma", "symmetric", "convention", "along")}
