@@ -1,5 +1,5 @@
 """What the command `jaxgap` answers before JAX is imported: itself without anything, --help, --version, the --help of a
-command (and of `new fit`), and the names of commands that a shell completes."""
+command (and of `new fit`), whatever stands before it, and the names of commands that a shell completes."""
 
 import os
 import sys
@@ -17,14 +17,8 @@ def _is_asked() -> bool:
 
 def _is_help() -> bool:
     """Whether it is a command's, or that of a command of a command."""
-    words = sys.argv[1:-1]
-    if sys.argv[-1:] not in ALONE[1:3] or any(word.startswith("-") for word in words):
-        return False
-    if len(words) == 1:  # One that there is not is told so before JAX, too.
-        return True
-    from jaxgap.commands.helps import names_told
-
-    return " ".join(words) in names_told()
+    # A command that there is not is told so before JAX, too; an option of `jaxgap` itself is left to itself.
+    return sys.argv[-1:] in ALONE[1:3] and len(sys.argv) > 2 and not sys.argv[1].startswith("-")
 
 
 def _is_command() -> bool:

@@ -114,9 +114,10 @@ class _Lazy(TyperGroup):
         return list(COMMANDS)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """A command that is only asked what it does is not imported."""
-        if args[-1:] in ASKED and (name := " ".join(args[:-1])) in names_told():
-            return name, told(name), args[-1:]
+        """A command that is only asked what it does is not imported, whatever else it is given."""
+        named = next((name for words in (2, 1) if (name := " ".join(args[:words])) in names_told()), None)
+        if args[-1:] in ASKED and named is not None:
+            return named, told(named), args[-1:]
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:

@@ -65,10 +65,13 @@ def test_no_help_imports_jax():
     assert done.stdout.count("Usage: jaxgap ") == len(names_told())
 
 
-@pytest.mark.parametrize("name", ["solve", "new", "fit", "new fit"])
-def test_it_takes_no_second(name):
+@pytest.mark.parametrize(
+    "words", ["solve", "new", "fit", "new fit", "solve ba122", "solve ba122 --set Omega=40", "new fit here"]
+)
+def test_it_takes_no_second(words):
     environment = os.environ | {"COLUMNS": "80"}
-    asked = [sys.executable, "-c", HELPED, *name.split(), "--help"]
+    asked = [sys.executable, "-c", HELPED, *words.split(), "--help"]
+    name = "new fit" if words.startswith("new fit") else words.split()[0]
     done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
     assert f"Usage: jaxgap {name} " in done.stdout
     imported, seconds = done.stderr.split()[-2:]
