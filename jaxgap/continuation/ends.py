@@ -34,15 +34,14 @@ from jaxgap.equations.pairing import gap_residual
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError, is_concrete
 from jaxgap.numerics.implicit import SINGULAR, at_root, moved_along, null_vector
-from jaxgap.numerics.newton import differenced, newton, norm
+from jaxgap.numerics.newton import Root, Search, advanced, differenced, norm, root_of, search_from
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.small import smallest_singular_value
 from jaxgap.solving.entry import takes_system
 from jaxgap.solving.following import Track, follow, follow_from_zero
 from jaxgap.solving.labels import has_signs, sign_pattern
-from jaxgap.solving.solution import Solution
 
-__all__ = ["Begin", "BranchEnd", "EndKind", "branch_end", "end_from", "end_temperature"]
+__all__ = ["RESOLUTION", "Begin", "BranchEnd", "EndKind", "branch_end", "end_temperature", "located"]
 
 RESOLUTION = 1e-3
 """A branch is followed until steps of this length [K] fail."""
@@ -50,6 +49,8 @@ END_DISTANCE = 0.05
 """What is located further beyond the last point than this [K] is not the end of this branch."""
 ALIKE = 0.1
 """Largest change of the amplitudes, relative to their size, on the way to it."""
+ASTRAY = 0.6
+"""The same while it is looked for."""
 
 LOCATED = 20
 """Evaluations in which an end is found, or there is none of its kind: from the last point of a branch 3 to 8 are enough."""
@@ -127,11 +128,6 @@ def branch_end(sc: Superconductor, branch: str, *, throw: bool = True) -> Branch
     return end
 
 
-def end_from(sc: Superconductor, branch: str, cold: Solution) -> BranchEnd:
-    """`branch_end` of a named branch whose solution at T = 0 is `cold`, which is then not looked for again."""
-    return _branch_end(sc, sign_pattern(branch, sc.signed), Begin(jnp.zeros(()), jnp.real(cold.Delta)[None]))
-
-
 def end_temperature(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> Float[Array, ""]:
     """Temperature [K] at which the branch with these signs ends: `branch_end` for use inside other programs, and from a state
     of the branch where one is given."""
@@ -139,8 +135,8 @@ def end_temperature(sc: Superconductor, pattern: Float[Array, "band"], begin: Be
 
 
 @program
-def _branch_end(sc: Superconductor, pattern: Float[Array, "band"], begin: Begin | None = None) -> BranchEnd:
-    z, theta, trusted = _end(sc, pattern, begin)
+def _branch_end(sc: Superconductor, pattern: Float[Array, "band"]) -> BranchEnd:
+    z, theta, trusted = _end(sc, pattern)
     n, normal = len(theta.v_0), theta.kind == EndKind.NORMAL
     Delta = jnp.where(normal, 0.0, z[:n])
     # T and the amplitudes apart: who differentiates only T does not pay for the amplitudes, which take second derivatives.
@@ -158,7 +154,7 @@ def _end(
         track = follow_from_zero(frozen, highest, pattern, resolution=RESOLUTION)
     else:
         track = follow(frozen, begin.starts, begin.T, highest, pattern, resolution=RESOLUTION)
-    z, kind, v_0, trusted = _located(frozen, track, pattern)
+    z, kind, v_0, trusted = located(frozen, track, pattern)
     return z, _Theta(sc, kind, v_0, z[: len(v_0)]), trusted
 
 
@@ -181,14 +177,22 @@ def _equations(z: Float[Array, "n"], theta: _Theta) -> Float[Array, "n"]:
     sc, kind, v_0, Delta_0 = theta
     n = len(v_0)
     Delta, v, T = z[:n], z[n:-1], z[-1]
-    r, M = residual_and_matrix(sc, Delta, T)
-    normal, change = kind == EndKind.NORMAL, kind == EndKind.SIGN_CHANGE
-    marginal = jnp.where(normal, normal_matrix(sc, T) @ v, jnp.where(change, v - v_0, M @ v))
-    length = jnp.where(change, v_0 @ Delta, v_0 @ v - 1)
-    return jnp.concatenate([jnp.where(normal, Delta - Delta_0, r), marginal, length[None]])
+
+    def fold() -> Float[Array, "n"]:
+        r, M = residual_and_matrix(sc, Delta, T)
+        return jnp.concatenate([r, M @ v, (v_0 @ v - 1)[None]])
+
+    def change() -> Float[Array, "n"]:
+        return jnp.concatenate([gap_residual(sc, Delta, T), v - v_0, (v_0 @ Delta)[None]])
+
+    def normal() -> Float[Array, "n"]:
+        return jnp.concatenate([Delta - Delta_0, normal_matrix(sc, T) @ v, (v_0 @ v - 1)[None]])
+
+    which = jnp.where(kind == EndKind.NORMAL, 2, jnp.where(kind == EndKind.SIGN_CHANGE, 1, 0))
+    return jax.lax.switch(which, [fold, change, normal])
 
 
-def _located(sc: Superconductor, track: Track, pattern: Float[Array, "band"]) -> tuple[Any, Any, Any, Any]:
+def located(sc: Superconductor, track: Track, pattern: Float[Array, "band"]) -> tuple[Any, Any, Any, Any]:
     """(z, `EndKind`, v_0, whether z is the root of this end's equations) of a followed branch."""
     Delta, T, n = track.Delta, track.T, len(track.Delta)
     unit = jnp.zeros_like(Delta).at[jnp.argmin(jnp.abs(Delta[: sc.signed]))].set(1.0)
@@ -196,8 +200,7 @@ def _located(sc: Superconductor, track: Track, pattern: Float[Array, "band"]) ->
     along_v = jnp.stack([null_vector(track.jacobian), unit, Delta / norm(Delta)])
 
     def locate(kind: Any, v_0: Any) -> tuple[Any, Any]:
-        begin = jnp.concatenate([Delta, v_0, T[None]])
-        root = newton(differenced(_equations), begin, _Theta(sc, kind, v_0, Delta), LOCATED)
+        root = _root(jnp.concatenate([Delta, v_0, T[None]]), _Theta(sc, kind, v_0, Delta))
         near = root.converged & (root.x[-1] >= T - RESOLUTION) & (root.x[-1] <= T + END_DISTANCE)
         near &= norm(root.x[:n] - Delta) <= ALIKE * norm(Delta)
         return root.x, near & (smallest_singular_value(root.jacobian) > SINGULAR)
@@ -213,6 +216,16 @@ def _located(sc: Superconductor, track: Track, pattern: Float[Array, "band"]) ->
     kind = jnp.where(good.any(), kinds[first], jnp.where(track.began, EndKind.OTHER, EndKind.MISSING))
     followed = jnp.concatenate([Delta, along_v[0], T[None]])
     return jnp.where(good.any(), z[first], followed), kind, along_v[first], good.any()
+
+
+def _root(z: Float[Array, "n"], theta: _Theta) -> Root:
+    """Newton's root of the equations of an end from z, unless it goes far from there, as where the end is of another kind."""
+    equations, Delta = differenced(_equations), theta.Delta_0
+
+    def going(s: Search) -> Bool[Array, ""]:
+        return ~s.done & (s.steps < LOCATED) & (norm(s.x[: len(Delta)] - Delta) <= ASTRAY * norm(Delta))
+
+    return root_of(jax.lax.while_loop(going, lambda s: advanced(equations, s, theta), search_from(z)), 0.0, 0.0)
 
 
 # --- the derivative -----------------------------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ import numpy as np
 from jax.tree_util import PyTreeDef
 
 from jaxgap.continuation.bifurcations import BifurcationKind
-from jaxgap.continuation.ends import EndKind, branch_end, end_from
+from jaxgap.continuation.ends import EndKind, branch_end
 from jaxgap.continuation.jumps import NORMAL, jump_temperature
+from jaxgap.continuation.whole import whole_branch
 from jaxgap.explorer.moment import Answer, Moment
 from jaxgap.explorer.setting import MOST_BRANCHES, Setting
 from jaxgap.model.superconductor import Superconductor
@@ -21,7 +22,7 @@ from jaxgap.numerics.checks import NotConvergedError
 from jaxgap.observables import branch_names
 from jaxgap.phases.diagram import PhaseDiagram, phase_diagram
 from jaxgap.solving.critical import critical_temperature
-from jaxgap.solving.curves import GapCurve, curve_from, gap_curve
+from jaxgap.solving.curves import GapCurve, gap_curve
 from jaxgap.solving.labels import named_branches, sign_pattern
 from jaxgap.solving.one import solve
 from jaxgap.solving.solution import Solution
@@ -43,7 +44,7 @@ def branches(moment: Moment) -> Answer:
     """Gaps against temperature of every named branch and of the one connected to T_c, with where and how each ends."""
     sc = moment.setting.sc
     T_c = float(critical_temperature(sc))
-    connected = gap_curve(sc, _temperatures(T_c)) if T_c > 0 else None
+    connected = gap_curve(sc, T_c * _shares()) if T_c > 0 else None
     rows = [_branch(sc, name, connected, T_c) for name in named_branches(sc.signed)[:MOST_BRANCHES]]
     if connected is not None and not any(row["end"] == T_c for row in rows):
         rows.append(_row(CONNECTED, T_c, EndKind.NORMAL, connected))
@@ -55,13 +56,13 @@ def _branch(sc: Superconductor, name: str, connected: GapCurve | None, T_c: floa
     cold = solve(sc, 0.0, branch=name, throw=False)
     if connected is not None and _is_named(sc, name, connected, cold):
         return _row(name, T_c, EndKind.NORMAL, connected)
-    found = bool(cold.converged) and sc.density is None
-    end = end_from(sc, name, cold) if found else branch_end(sc, name, throw=False)
-    kind, T = EndKind(int(end.kind)), float(end.T)
-    if kind == EndKind.MISSING:
+    if bool(cold.converged) and sc.density is None:
+        end, curve = whole_branch(sc, name, cold, _shares())
+        return _row(name, float(end.T), EndKind(int(end.kind)), curve)
+    end = branch_end(sc, name, throw=False)
+    if int(end.kind) == EndKind.MISSING:
         return {"name": name, "kind": "missing", "words": "does not exist at T = 0", "end": None}
-    temperatures = _temperatures(T)
-    return _row(name, T, kind, curve_from(sc, temperatures, name, cold) if found else gap_curve(sc, temperatures, name))
+    return _row(name, float(end.T), EndKind(int(end.kind)), gap_curve(sc, float(end.T) * _shares(), name))
 
 
 def _is_named(sc: Superconductor, name: str, connected: GapCurve, cold: Solution) -> bool:
@@ -89,11 +90,10 @@ def _row(name: str, end: float, kind: EndKind, curve: GapCurve) -> Answer:
     }
 
 
-def _temperatures(end: float) -> np.ndarray:
-    """From 0 to the end, denser towards it, where gaps change fastest."""
-    share = np.linspace(0.0, 1.0, TEMPERATURES)
-    temperatures: np.ndarray = end * (1 - NEAREST) * (1 - (1 - share) ** 2)
-    return temperatures
+def _shares() -> np.ndarray:
+    """Of a branch's end: from 0 to 1, denser towards it, where gaps change fastest."""
+    shares: np.ndarray = (1 - NEAREST) * (1 - (1 - np.linspace(0.0, 1.0, TEMPERATURES)) ** 2)
+    return shares
 
 
 def jumps(moment: Moment) -> Answer:

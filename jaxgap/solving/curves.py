@@ -22,17 +22,16 @@ from jaxgap.solving.labels import Label, sign_pattern
 from jaxgap.solving.one import amplitudes
 from jaxgap.solving.retarded import retarded_at_temperatures
 from jaxgap.solving.solution import Solution, Status
-from jaxgap.solving.stations import at_stations
+from jaxgap.solving.stations import Stations, at_stations
 from jaxgap.solving.ways import way_from_T_c, way_from_zero
 from jaxgap.spectra.mesh import coarser
 from jaxgap.spectra.minima import branch_minima_of
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
-__all__ = ["GapCurve", "curve_from", "gap_curve", "solve_temperatures"]
+__all__ = ["GapCurve", "curve_at", "gap_curve", "solve_temperatures"]
 
 Start = Inexact[Array, "channel"] | None
 Signs = Float[Array, "band"] | None
-Cold = Float[Array, "channel"] | None
 
 
 @takes_any_system
@@ -82,17 +81,20 @@ def _solve_temperatures(
     return _along(sc, T, Delta_0, pattern, rule)
 
 
-def _along(
-    sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Start, pattern: Signs, rule: Rule, cold: Cold = None
-) -> Solution:
-    """The solution at every temperature, of a branch as `solve` finds it: followed once (`jaxgap.solving.stations`), from its
-    amplitudes at T = 0 where these are known. From given amplitudes, and at a density, which has another mu at every
-    temperature, each is solved by itself."""
+def _along(sc: Superconductor, T: Float[Array, "temperature"], Delta_0: Start, pattern: Signs, rule: Rule) -> Solution:
+    """The solution at every temperature, of a branch as `solve` finds it: followed once (`jaxgap.solving.stations`). From given
+    amplitudes, and at a density, which has another mu at every temperature, each is solved by itself."""
     if Delta_0 is not None or sc.density is not None:
         return jax.vmap(lambda t: solve_core(filled(sc, t, Delta_0, pattern), t, Delta_0, pattern, rule))(T)
-    walked, T_walked, known = jax.lax.stop_gradient((coarser(sc), T, cold))
-    way = way_from_T_c(walked, rule) if pattern is None else way_from_zero(walked, pattern, rule, known=known)
-    root, arrived, beyond = at_stations(way, T_walked, rising=pattern is not None, pattern=pattern)
+    walked, T_walked = jax.lax.stop_gradient((coarser(sc), T))
+    way = way_from_T_c(walked, rule) if pattern is None else way_from_zero(walked, pattern, rule)
+    stations = at_stations(way, T_walked, rising=pattern is not None, pattern=pattern)
+    return _concluded(sc, T, stations, pattern, rule)
+
+
+def _concluded(sc: Superconductor, T: Float[Array, "temperature"], stations: Stations, pattern: Signs, rule: Rule) -> Solution:
+    """What was found at the stations, T, with verdicts and derivatives; nothing where the branch has ended."""
+    _, _, root, arrived, beyond = stations
     found = jax.vmap(lambda t, root, there: concluded(sc, t, root, there, pattern, rule))(
         jnp.where(beyond, 0.0, T), root, arrived
     )
@@ -156,17 +158,21 @@ def gap_curve(sc: Superconductor, T: object, branch: str | None = None) -> GapCu
     return _gap_curve(sc, _temperatures(T), pattern)
 
 
-def curve_from(sc: Superconductor, T: object, branch: str, cold: Solution) -> GapCurve:
-    """`gap_curve` of a named branch whose solution at T = 0 is `cold`: of a state that is hard to find, half the work."""
-    return _gap_curve(sc, _temperatures(T), sign_pattern(branch, sc.signed), jnp.real(cold.Delta))
-
-
 @program
-def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Signs, cold: Cold = None) -> GapCurve:
+def _gap_curve(sc: Superconductor, T: Float[Array, "temperature"], pattern: Signs) -> GapCurve:
+    return _with_gaps(sc, _along(sc, T, None, pattern, DEFAULT_RULE))
+
+
+def curve_at(sc: Superconductor, stations: Stations, pattern: Float[Array, "band"]) -> GapCurve:
+    """`gap_curve` of a named branch that has been followed already."""
+    return _with_gaps(sc, _concluded(sc, stations.T, stations, pattern, DEFAULT_RULE))
+
+
+def _with_gaps(sc: Superconductor, solutions: Solution) -> GapCurve:
     def at(solution: Solution) -> tuple[Solution, Float[Array, "branch"], Bool[Array, ""]]:
         exists = solution.converged & (solution.label != Label.NORMAL)
         here = sc if sc.density is None else solution.superconductor
         gaps = jnp.where(exists, branch_minima_of(here, solution.Delta), jnp.nan)
         return solution, gaps, exists & solution.stable
 
-    return GapCurve(*jax.vmap(at)(_along(sc, T, None, pattern, DEFAULT_RULE, cold)))
+    return GapCurve(*jax.vmap(at)(solutions))

@@ -15,7 +15,7 @@ from jaxgap.solving.walk import Signs, Walk, begin, go_on
 from jaxgap.solving.ways import RESOLUTION, shortest, unfinished, way_from_T_c
 from jaxgap.spectra.quadrature import DEFAULT_RULE, Rule
 
-__all__ = ["Track", "follow", "follow_from_T_c", "follow_from_zero"]
+__all__ = ["Track", "follow", "follow_from_T_c", "follow_from_zero", "track_of"]
 
 
 class Track(NamedTuple):
@@ -51,7 +51,7 @@ def follow(
     first step tried is the whole way. When steps fall below `resolution` [K], or a thousandth of the way, the branch has ended.
     """
     path = from_temperature(T, goal, starts, shortest(T, goal, resolution))
-    return _track(path, go_on(equations(rule), sc, path, begin(path), pattern))
+    return track_of(path, go_on(equations(rule), sc, path, begin(path), pattern))
 
 
 def follow_from_zero(
@@ -69,11 +69,12 @@ def follow_from_T_c(sc: Superconductor, T: Float[Array, ""], rule: Rule) -> Trac
     """The branch connected to T_c, followed down to T (`way_from_T_c`)."""
     way = way_from_T_c(sc, rule)
     end = jax.lax.while_loop(unfinished, lambda state: way.step(T, state), way.begin(T))
-    track = _track(way.path(T, end), end.walk)
+    track = track_of(way.path(T, end), end.walk)
     return track._replace(arrived=track.arrived | ~(way.T_c > T))
 
 
-def _track(path: Path, w: Walk) -> Track:
+def track_of(path: Path, w: Walk) -> Track:
+    """Where a careful walk along a path has ended."""
     Delta = w.points.u * gap_scale(path, w.points.T)
     end, jacobian = w.remembered.end, w.remembered.jacobian
     return Track(w.points.T, Delta, jacobian, w.points.k > 0, w.there, end._replace(steps=w.steps))

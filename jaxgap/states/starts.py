@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Complex, Float
+from jaxtyping import Array, Complex, Float
 
 from jaxgap.equations.lattice_sums import sizes_of_many, sizes_on_lattice
 from jaxgap.model.couplings import pair_weights
 from jaxgap.model.lattice import Lattice
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.programs import program
 
 __all__ = ["Starts", "starts_of"]
 
@@ -46,15 +47,16 @@ def _sizes(sc: Superconductor) -> tuple[Float[np.ndarray, "*system 1 1"], Float[
         size, alone = (np.asarray(found) for found in (sizes_of_many if np.ndim(sc.lam) > 2 else sizes_on_lattice)(sc))
         return size[..., None, None], alone[..., None, :]
     weight = pair_weights(len(sc.bands), len(sc.cross), sc.convention)
-    lam, Omega = _strengths(sc) * weight, np.asarray(sc.Omega)[..., None, None]
+    lam, Omega = np.asarray(_strengths(sc)) * weight, np.asarray(sc.Omega)[..., None, None]
     largest = np.max(np.abs(np.linalg.eigvals(lam)), axis=-1)[..., None, None]
     size = Omega / np.sinh(1 / np.clip(largest, 0.08, 3.0))
     own = Omega / np.sinh(1 / np.clip(np.abs(np.diagonal(lam, axis1=-2, axis2=-1))[..., None, :], 0.15, 3.0))
     return size, own
 
 
-def _strengths(sc: Superconductor) -> Float[np.ndarray, "*system channel channel"]:
-    return np.asarray(sc.strengths[0] if np.ndim(sc.lam) == 2 else jax.vmap(lambda one: one.strengths[0])(sc))
+@program
+def _strengths(sc: Superconductor) -> Float[Array, "*system channel channel"]:
+    return sc.strengths[0] if sc.lam.ndim == 2 else jax.vmap(lambda one: one.strengths[0])(sc)
 
 
 @lru_cache

@@ -6,9 +6,14 @@ import pytest
 
 import jaxgap as jg
 from jaxgap.continuation.ends import EndKind
+from jaxgap.continuation.whole import whole_branch
 from jaxgap.materials import ba122, two_band
+from jaxgap.solving import stations
 from jaxgap.solving.core import solve_core
 from jaxgap.solving.labels import sign_pattern
+from jaxgap.solving.stations import at_stations
+from jaxgap.solving.ways import way_from_T_c, way_from_zero
+from jaxgap.spectra.mesh import coarser
 from jaxgap.spectra.quadrature import DEFAULT_RULE
 
 SAME = 1e-9
@@ -81,6 +86,41 @@ def test_a_branch_at_many_temperatures_is_what_it_is_at_each(what):
     Delta, alike = np.asarray(many.Delta)[exists], np.asarray(each.Delta)[exists]
     size = np.linalg.norm(alike, axis=1)
     assert np.all(np.linalg.norm(Delta - alike, axis=1) <= SAME * np.maximum(size, 1e-3 * size.max(initial=0.0)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["a fold", "a continuous end of an unstable branch", "a change of sign", "no coupling"])
+def test_a_branch_followed_whole_is_its_end_and_its_curve(what):
+    make, branch = SYSTEMS[what]
+    sc, shares = make(), np.array([0.0, 0.3, 0.9, 0.99, 0.999])
+    whole, end = whole_branch(sc, branch, jg.solve(sc, 0.0, branch=branch), shares), jg.branch_end(sc, branch)
+    assert int(whole.end.kind) == int(end.kind)
+    degenerate = int(end.kind) == EndKind.OTHER  # located no better than steps end
+    np.testing.assert_allclose(whole.end.T, end.T, rtol=1e-4 if degenerate else 1e-12)
+    np.testing.assert_allclose(whole.end.Delta, end.Delta, rtol=1e-9, atol=1e-9 * sc.Omega)
+    curve = jg.gap_curve(sc, whole.end.T * shares, branch)
+    np.testing.assert_array_equal(whole.curve.solutions.status, curve.solutions.status)
+    np.testing.assert_array_equal(whole.curve.stable, curve.stable)
+    np.testing.assert_allclose(whole.curve.T, curve.T, rtol=1e-15)
+    np.testing.assert_allclose(whole.curve.gaps, curve.gaps, rtol=SAME)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["a fold", "from T_c, past where a weak band sets in"])
+def test_where_few_points_of_the_way_are_kept_the_rest_is_walked_again(what, monkeypatch):
+    make, branch = SYSTEMS[what]
+    sc = coarser(make())
+    pattern = None if branch is None else sign_pattern(branch, sc.signed)
+    way = way_from_T_c(sc, DEFAULT_RULE) if branch is None else way_from_zero(sc, pattern, DEFAULT_RULE)
+    T = jax.numpy.asarray(_temperatures(sc, branch))
+    many = jax.jit(lambda T: at_stations(way, T, branch is not None, pattern))(T)
+    monkeypatch.setattr(stations, "KEPT", 2)
+    few = jax.jit(lambda T: at_stations(way, T, branch is not None, pattern))(T)
+    assert np.any(np.asarray(few.root.steps) != many.root.steps)
+    np.testing.assert_array_equal(few.arrived, many.arrived)
+    np.testing.assert_array_equal(few.beyond, many.beyond)
+    there = np.asarray(many.arrived)
+    np.testing.assert_allclose(few.root.x[there], many.root.x[there], rtol=SAME, atol=1e-10)
 
 
 @pytest.mark.slow
