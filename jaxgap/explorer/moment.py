@@ -48,6 +48,8 @@ VOLTAGES = 241
 """Of a spectrum, at positive energies."""
 BEYOND = 0.05
 """How far beyond the shells, as a share of them."""
+DIGITS = 6
+"""Of weights, which are good to `SHARP`; all others would be half of what is sent."""
 SHARP = 1e-6
 """Gamma in Omega at which residues are read: branches closer than that share theirs."""
 
@@ -143,8 +145,8 @@ def energies(moment: Moment) -> Answer:
         "E": np.asarray(seen.E),
         "branches": branch_names(sc),
         "bands": sc.components,
-        "electrons": np.asarray(seen.electrons),
-        "holes": np.asarray(seen.holes),
+        "electrons": np.asarray(seen.electrons).round(DIGITS),
+        "holes": np.asarray(seen.holes).round(DIGITS),
         "Omega": float(sc.Omega),
     }
 

@@ -4,7 +4,8 @@
 // a server on this machine (`served`), the kernel of a notebook (`kernel`), and a grid of kept answers in the documentation
 // (docs/explorer_on_a_grid.js), which says of what it cannot do why, {missing: {piece: sentence}}.
 
-const MOVES = ["point", "energies", "branches", "spectra", "remarks", "slopes", "states"]; // the longest beside all that follows it
+const BEGIN = ["point", "energies", "branches", "spectra", "remarks", "slopes", "states"]; // the first picture before what takes long
+const MOVES = ["point", "branches", "energies", "spectra", "remarks", "slopes", "states"]; // the longest from the beginning, beside all others
 const FIRST = 3; // so many pieces are seen of a move before the next one may make it stale
 const IDLE = 500; // ms without a move, after which jumps are looked for and the map is drawn
 const SIZES = [12, 24, 48];
@@ -125,7 +126,7 @@ class Explorer {
     const { system, values, T, Gamma, branch, convention, symmetric, along } = this.state;
     const width = this.state.width ?? this.reach(along);
     this.message = { system, values, T, Gamma, branch, convention, symmetric, along, width, move: this.move };
-    this.moves.ask({ ...this.message, pieces: MOVES }, this.hears(this.move));
+    this.moves.ask({ ...this.message, pieces: this.point ? MOVES : BEGIN }, this.hears(this.move));
     this.host.keep?.(this.state);
     clearTimeout(this.waits);
     if (this.idle.running) this.idle.running.stop.abort();
@@ -230,7 +231,7 @@ class Explorer {
       if (event.error) one.found.replaceChildren(h("p", { class: "bad" }, event.error));
       if (event.answer) {
         one.found.replaceChildren(...fitted(event.answer, () => this.enterValues(event.answer.values)));
-        one.rows = [["parameter", "best", "lower", "upper"], ...event.answer.parameters.map((p) => [p.name, p.value, p.lower, p.upper])];
+        one.rows = () => [["parameter", "best", "lower", "upper"], ...event.answer.parameters.map((p) => [p.name, p.value, p.lower, p.upper])];
         this.say(`Fitted: ${event.answer.parameters.map((p) => `${leafName(p.name)} ${digits(p.value)}`).join(", ")}.`);
       }
     });

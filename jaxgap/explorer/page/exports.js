@@ -46,7 +46,7 @@ function exportButtons(one) {
   const picture = () => one.element.querySelector(".plot svg");
   const ground = () => getComputedStyle(one.element).backgroundColor;
   const button = (text, does, what) => h("button", { type: "button", "aria-label": `${one.title}: ${what}`, onclick: does }, text);
-  const found = [button("CSV", () => one.rows && download(`${one.key}.csv`, csv(one.rows), "text/csv"), "save the numbers as CSV")];
+  const found = [button("CSV", () => one.rows && download(`${one.key}.csv`, csv(one.rows()), "text/csv"), "save the numbers as CSV")];
   if (one.area) {
     found.push(button("SVG", () => picture() && download(`${one.key}.svg`, svgText(picture(), ground()), "image/svg+xml"), "save the picture as SVG"));
     found.push(button("PNG", async () => picture() && download(`${one.key}.png`, await png(picture(), ground()), "image/png"), "save the picture as PNG"));

@@ -2,7 +2,8 @@
 
 const DASHES = [undefined, "7 3", "2 3", "9 3 2 3"];
 
-/** A card with a title, a body that greys while it is stale, and a line for what is computed or wrong. */
+/** A card with a title, a body that greys while it is stale, a line for what is computed or wrong, and `rows`, a function that
+ * makes the table of its numbers, which most moves of a slider do not need. */
 function card(key, title, options = {}) {
   const body = h("div", { class: "body" });
   const told = h("span", { class: "told" });
@@ -59,7 +60,7 @@ const PANELS = {
         h("p", { class: "quiet" }, `${answer.sentence} Residual ${digits(answer.residual, 2)} meV, σ_min ${digits(answer.sigma_min, 3)}, quadrature error ${digits(answer.quadrature_error, 2)}.`),
         card.remarks,
       );
-      card.rows = [["quantity", "value", "unit"], ...answer.channels.map((c, i) => [`Delta[${c}]`, answer.Delta[i], "meV"]), ...answer.branches.map((b, i) => [`branch_minimum[${b}]`, answer.gaps[i], "meV"]), ["T_c", answer.T_c, "K"]];
+      card.rows = () => [["quantity", "value", "unit"], ...answer.channels.map((c, i) => [`Delta[${c}]`, answer.Delta[i], "meV"]), ...answer.branches.map((b, i) => [`branch_minimum[${b}]`, answer.gaps[i], "meV"]), ["T_c", answer.T_c, "K"]];
     },
   },
 
@@ -70,18 +71,19 @@ const PANELS = {
       const top = 1.05 * Math.min(range(E)[1], 3.2 * Math.max(...E.map((row) => range(row)[0])) + 1e-9 || Infinity) || 1;
       const most = Math.max(top, 0.35 * range(E)[1]);
       const total = (weights) => weights[0].map((_, i) => weights.reduce((sum, band) => sum + band[i], 0));
+      const [asElectrons, asHoles] = [electrons.map(total), holes.map(total)];
       const layers = [{ kind: "rule", y: 0, style: "faint", dash: "2 3" }];
       E.forEach((row, b) => {
-        layers.push(...shaded(k, row, total(electrons[b]), `c${b % 6}`, DASHES[b % 4]));
-        layers.push(...shaded(k, row.map((e) => -e), total(holes[b]), `c${b % 6}`, DASHES[b % 4]));
+        layers.push(...shaded(k, row, asElectrons[b], `c${b % 6}`, DASHES[b % 4]));
+        layers.push(...shaded(k, row.map((e) => -e), asHoles[b], `c${b % 6}`, DASHES[b % 4]));
       });
       card.area.draw({
         x: { label: "k (1/Å)", range: range(k) }, y: { label: "energy ω (meV)", range: [-most, most] }, layers,
         legend: branches.map((text, b) => ({ text, style: `c${b % 6}`, dash: DASHES[b % 4] })),
         summary: branches.map((name, b) => `${name}: smallest ${digits(range(E[b])[0])} meV`).join("; "),
       });
-      card.rows = [["k_1/angstrom", ...branches.flatMap((b) => [`E_meV ${b}`, `electrons ${b}`, `holes ${b}`])],
-        ...k.map((q, i) => [q, ...E.flatMap((row, b) => [row[i], total(electrons[b])[i], total(holes[b])[i]])])];
+      card.rows = () => [["k_1/angstrom", ...branches.flatMap((b) => [`E_meV ${b}`, `electrons ${b}`, `holes ${b}`])],
+        ...k.map((q, i) => [q, ...E.flatMap((row, b) => [row[i], asElectrons[b][i], asHoles[b][i]])])];
     },
   },
 
@@ -102,7 +104,7 @@ const PANELS = {
         legend: [{ text: "dI/dV", style: "ink", width: 1.6 }, { text: "N total", style: "c2", width: 3.4 }, ...bands.map((text, b) => ({ text: `N of ${text}`, style: `c${b % 6}`, dash: "5 3" }))],
         summary: `Gamma ${digits(Gamma)} meV, T ${digits(T)} K, dI/dV at zero ${digits(dIdV[0])}`,
       });
-      card.rows = [["omega_meV", "N", ...bands.map((b) => `N ${b}`), "dIdV"], ...omega.map((w, i) => [w, N[i], ...N_bands.map((row) => row[i]), dIdV[i]])];
+      card.rows = () => [["omega_meV", "N", ...bands.map((b) => `N ${b}`), "dIdV"], ...omega.map((w, i) => [w, N[i], ...N_bands.map((row) => row[i]), dIdV[i]])];
     },
   },
 
@@ -132,7 +134,7 @@ const PANELS = {
       });
       card.ends.replaceChildren(...curves.map((curve) => h("p", { class: "quiet", "data-end": curve.name, "data-number": curve.end ?? "none" },
         `${curve.name || "The branch connected to T_c"} ${curve.end === null ? `${curve.words}.` : `ends at ${digits(curve.end, 6)} K ${curve.words}.`}`)));
-      card.rows = [["branch", "T_K", ...branches.map((b) => `gap_meV ${b}`), "stable"], ...there.flatMap((curve) => curve.T.map((T, i) => [curve.name || "connected to T_c", T, ...curve.gaps[i], curve.stable[i]]))];
+      card.rows = () => [["branch", "T_K", ...branches.map((b) => `gap_meV ${b}`), "stable"], ...there.flatMap((curve) => curve.T.map((T, i) => [curve.name || "connected to T_c", T, ...curve.gaps[i], curve.stable[i]]))];
     },
   },
 
@@ -155,7 +157,7 @@ const PANELS = {
         legend: [...there.map((code) => ({ text: names[code], style: code < 0 ? "state-none" : `state-${code}`, mark: "square" })), ...Object.keys(lines).map((text, i) => ({ text, style: styles[i % 5], mark: "point" }))],
         summary: `Ground states found: ${there.map((code) => names[code]).join(", ")}; ${several.flat().filter(Boolean).length} of ${kind.flat().length} points have several stable states`,
       });
-      card.rows = [[x_name, "T_K", "ground", "gap_meV", "several_stable"], ...y.flatMap((T, r) => x.map((v, c) => [v, T, names[kind[r][c]], gap[r][c], several[r][c]]))];
+      card.rows = () => [[x_name, "T_K", "ground", "gap_meV", "several_stable"], ...y.flatMap((T, r) => x.map((v, c) => [v, T, names[kind[r][c]], gap[r][c], several[r][c]]))];
     },
   },
 
@@ -174,7 +176,7 @@ const PANELS = {
       const doubtful = h("p", { class: "bad" }, "Here derivatives do not exist to useful precision (T_c, a fold).");
       card.body.classList.add("pair");
       card.body.replaceChildren(...(differentiable ? [] : [doubtful]), bars(chosen, branches, slopes, "meV per 1"), bars(others, branches, slopes, "meV per unit"));
-      card.rows = [["leaf", ...branches.map((b) => `dgap/dleaf ${b}`)], ...paths.map((path, i) => [path, ...branches.map((_, b) => slopes[b][i])])];
+      card.rows = () => [["leaf", ...branches.map((b) => `dgap/dleaf ${b}`)], ...paths.map((path, i) => [path, ...branches.map((_, b) => slopes[b][i])])];
     },
   },
 
@@ -189,7 +191,7 @@ const PANELS = {
         h("td", { class: state.stable ? "good" : "quiet" }, state.stability), cell(known(state.free_energy), 6), cell(state.gap, 6),
         ...channels.map((_, c) => h("td", { class: "number", "data-number": state.real[c] }, digits(state.real[c], 6) + (state.imaginary[c] ? ` ${state.imaginary[c] < 0 ? "−" : "+"} ${digits(Math.abs(state.imaginary[c]), 6)} i` : "")))));
       card.body.replaceChildren(table("All solutions found", heads, rows));
-      card.rows = [["state", "stability", "free_energy", "gap_meV", ...channels.flatMap((c) => [`re Delta_meV ${c}`, `im Delta_meV ${c}`])],
+      card.rows = () => [["state", "stability", "free_energy", "gap_meV", ...channels.flatMap((c) => [`re Delta_meV ${c}`, `im Delta_meV ${c}`])],
         ...states.map((state) => [state.name, state.stability, state.free_energy, state.gap, ...channels.flatMap((_, c) => [state.real[c], state.imaginary[c]])])];
     },
   },
@@ -200,7 +202,7 @@ const PANELS = {
     show(card, { jumps }) {
       const found = jumps.map(({ from, to, T }) => h("p", { "data-jump": `${from} ${to}`, "data-number": T }, `The free energies of ${from} and ${to} are equal at ${digits(T, 6)} K.`));
       card.body.replaceChildren(...(found.length ? found : [h("p", { class: "quiet" }, "No free energies of named branches, and of the normal state, cross.")]));
-      card.rows = [["from", "to", "T_K"], ...jumps.map(({ from, to, T }) => [from, to, T])];
+      card.rows = () => [["from", "to", "T_K"], ...jumps.map(({ from, to, T }) => [from, to, T])];
     },
   },
 };

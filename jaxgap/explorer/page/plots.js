@@ -21,7 +21,7 @@ function plotArea(height, label) {
   observer.observe(box);
   const draw = (specification) => {
     latest = specification;
-    width = Math.floor(box.clientWidth);
+    width ||= Math.floor(box.clientWidth); // later ones are told by the observer: to ask for it costs a layout of the page
     paint();
   };
   return { box, draw, clear: () => { latest = null; box.replaceChildren(); }, close: () => observer.disconnect() };
