@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from jaxgap.commands.arguments import SetOption, named_system, numbers, parse_temperatures
 from jaxgap.commands.records import ObserveRecord
-from jaxgap.commands.terminal import JsonOption, console
+from jaxgap.commands.terminal import JsonOption, console, waiting
 from jaxgap.drawing import write_csv
 from jaxgap.model.records import print_json
 from jaxgap.numerics.checks import InputError, check
@@ -57,8 +57,9 @@ def observe(
     check(len(systems) == len(named), "SYSTEM", "name different systems, with different file names", f"`{system}`")
     branches = (None,) if branch is None else tuple(part.strip() for part in branch.split(","))
     values = {name: numbers(OPTIONS[name].flag, value) if isinstance(value, str) else value for name, value in given.items()}
-    found = observed(experiment, Request(systems, branches, parse_temperatures(T), values))
-    paths = _written(found, Path(f"{'_'.join(systems)}_{experiment}.png") if out is None else out)
+    with waiting(f"{experiment} of {', '.join(systems)}"):
+        found = observed(experiment, Request(systems, branches, parse_temperatures(T), values))
+        paths = _written(found, Path(f"{'_'.join(systems)}_{experiment}.png") if out is None else out)
     if as_json_:
         about = {"experiment": experiment, "states": [*found.states], "files": [*map(str, paths)], "notes": found.notes}
         print_json(ObserveRecord.model_validate({**about, **found.numbers}))

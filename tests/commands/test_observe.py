@@ -1,6 +1,7 @@
 """The command `jaxgap observe`: pictures with their data, several states in one, and what is said about bad input."""
 
 import json
+import time
 from functools import partial
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from problems import one_band
 
 from jaxgap import materials, save, solve
+from jaxgap.commands import terminal
 from jaxgap.observables import andreev_conductance, tunnelling_conductance, tunnelling_density_of_states
-from jaxgap.observables.experiments import EXPERIMENTS
+from jaxgap.observables.experiments import EXPERIMENTS, observed
 from jaxgap.observables.views import TEMPERATURE
 
 WRITTEN = 1e-9
@@ -51,6 +53,19 @@ def test_curves_are_the_library_s(observe, tmp_path, state, experiment, library)
     _, (x, y) = table(tmp_path / f"ba122_{experiment}.csv")
     assert (x[0], x[-1]) == (-20.0, 20.0)
     np.testing.assert_allclose(y, library(state, x), rtol=WRITTEN, atol=WRITTEN)
+
+
+def test_who_waits_is_told_for_what(observe, monkeypatch):
+    def slowly(*asked):
+        time.sleep(0.6)
+        return observed(*asked)
+
+    monkeypatch.setattr(terminal, "QUIET", 0.0)
+    monkeypatch.setattr("jaxgap.commands.observe.observed", slowly)
+    code, out, said = observe("ba122", "dos")
+    assert code == 0
+    assert "dos of ba122 (" in said
+    assert "dos of ba122 (" not in out
 
 
 def test_several_states_make_several_curves(observe, tmp_path):
