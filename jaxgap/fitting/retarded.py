@@ -125,6 +125,7 @@ class RetardedStates(NamedTuple):
     Delta: Float[Array, "condition channel"]
     """At the lowest frequency, with impurities the order parameter; zero in the normal state."""
     Delta_theta: Float[Array, "condition channel parameter"]
+    """By the implicit function theorem."""
     numbers: Float[Array, "number"]
     numbers_theta: Float[Array, "number parameter"]
     exists: Bool[Array, ""]

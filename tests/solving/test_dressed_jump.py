@@ -21,6 +21,7 @@ NEAR = 2e-3
 of the state and of its heat differ, over the distance to T_c; 4e-4 together."""
 
 
+@pytest.mark.slow
 def test_charges_of_one_band_leave_it():
     assert float(specific_heat_jump(one_band(0.5, u=0.3, **FAR))) == pytest.approx(BCS, abs=CUTOFF)
 
