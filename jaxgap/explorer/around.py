@@ -15,7 +15,7 @@ from jaxgap.continuation.bifurcations import BifurcationKind
 from jaxgap.continuation.ends import EndKind, branch_end
 from jaxgap.continuation.jumps import NORMAL, jump_temperature
 from jaxgap.continuation.whole import whole_branch
-from jaxgap.explorer.moment import Answer, Moment
+from jaxgap.explorer.moment import Answer, Moment, known_stable
 from jaxgap.explorer.setting import MOST_BRANCHES, Setting
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.numerics.checks import NotConvergedError
@@ -120,7 +120,7 @@ def states(moment: Moment) -> Answer:
         {
             "name": state.name,
             "free_energy": state.free_energy,
-            "stable": state.stable,
+            "stable": known_stable(state.unstable_amplitude, state.unstable_phase),
             "stability": state.stability,
             "gap": state.gap,
             "real": np.real(state.Delta),

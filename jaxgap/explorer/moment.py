@@ -97,7 +97,7 @@ def point(moment: Moment) -> Answer:
         "stability": stability_in_words(int(solution.unstable_amplitude), int(solution.unstable_phase), phase_defined)
         if found
         else "",
-        "stable": bool(solution.stable) and found,
+        "stable": known_stable(int(solution.unstable_amplitude), int(solution.unstable_phase)) if found else False,
         "channels": sc.channels,
         "Delta": np.asarray(solution.Delta).real if found else np.full(len(sc.channels), np.nan),
         "branches": names,
@@ -108,6 +108,11 @@ def point(moment: Moment) -> Answer:
         "T_c": critical_temperature(sc),
         "lam": np.asarray(sc.lam),
     }
+
+
+def known_stable(amplitude: int, phase: int) -> bool | None:
+    """Whether a state with so many unstable directions is stable; None where its phases were not examined."""
+    return None if amplitude == 0 and phase < 0 else amplitude == 0 and phase == 0
 
 
 def gaps_of(solution: Solution) -> tuple[tuple[str, ...], np.ndarray]:

@@ -278,7 +278,7 @@ def _of_retarded(p: Problem, theta: Parameters) -> _Solved:
     """Self-energies do not enter as amplitudes near which one looks: a state is found from nothing, or refused."""
     at = retarded_states(p, theta)
     stiff, slope = jnp.zeros_like(at.Delta), jnp.zeros((*at.Delta.shape, len(theta)))
-    return _Solved(at.Delta, slope, at.numbers, at.numbers_theta, stiff, slope, at.exists, ~at.exists)
+    return _Solved(at.Delta, at.Delta_theta, at.numbers, at.numbers_theta, stiff, slope, at.exists, ~at.exists)
 
 
 def nested_at_roots(

@@ -219,8 +219,8 @@ def _along_them(
 
 def in_reverse(p: Problem, i: int) -> bool:
     """Whether the i-th experiment is differentiated in reverse: it has one point at every temperature, and no cluster whose
-    matrices at all nodes reverse mode would keep."""
-    return p.experiments[i].points == 1 and not several(p.systems[0])
+    matrices at all nodes reverse mode would keep, nor impurities, whose are as many."""
+    return p.experiments[i].points == 1 and not several(p.systems[0]) and not p.systems[0].is_dressed
 
 
 def _at_a_time(p: Problem, i: int) -> int:

@@ -11,7 +11,8 @@ is a root of its own, so that its derivative is that of the continuation, exactl
           \; d\Delta / d\theta}{1 - \mathrm{Re} \, \Delta'(E)}
 
 Of a disordered state with an instantaneous interaction it is the energy below which the band has no states
-(`jaxgap.selfenergy.elastic_edge`).
+(`jaxgap.selfenergy.elastic_edge`). Curves of such states are read off the order parameter (`jaxgap.solving.dressed`), which
+moves with the parameters as the gap equations say.
 
 A state is found from above with the signs of the branch wherever it exists, so that such a fit needs no search for amplitudes:
 least squares runs on the self-consistent solution alone, from every start. Beyond T_c the model has no gap. A state counts if
@@ -61,6 +62,16 @@ __all__ = [
 
 KINDS = (EDGE.datum, "T_c")
 """Data that a fit of a retarded interaction takes."""
+CURVES = (
+    "dIdV",
+    "heat",
+    "heat_over_T",
+    "entropy",
+    "superfluid",
+    "inverse_lambda_squared",
+    "penetration_depth",
+)
+"""Curves that it takes of disorder with an instantaneous interaction."""
 CURVE_POINTS, DRESSED_POINTS = 24, 10
 """Temperatures of the curve of a fit, besides those of its data; fewer with impurities, whose states take longer."""
 
@@ -89,10 +100,13 @@ def check_retarded(config: FitConfig, sc: Superconductor, data: Iterable[Datum])
 
 
 def _check_data(sc: Superconductor, fitted: list[Datum]) -> None:
+    curves = CURVES if sc.is_dressed else ()
     for datum in fitted:
         kinds = {datum.kind, *([datum.second[0]] if datum.second[0] else [])}
-        if datum.experiment or not kinds <= set(KINDS):
-            what, known = "disorder" if sc.is_dressed else "a retarded interaction", "gap_edge[<band>] and T_c"
+        if not kinds <= set(curves if datum.experiment else KINDS):
+            what, known = "a retarded interaction", "gap_edge[<band>] and T_c"
+            if sc.is_dressed:
+                what, known = "disorder", f"{known}, and curves of {', '.join(CURVES[:-1])} and {CURVES[-1]}"
             # The file of a curve has no `use`.
             instead = "leave its file out" if datum.experiment else "set its `use` to show"
             raise InputError(f"`{datum.quantity}` cannot be fitted with {what}, whose data are {known}: {instead}.")
@@ -110,6 +124,8 @@ class RetardedStates(NamedTuple):
 
     Delta: Float[Array, "condition channel"]
     """At the lowest frequency, with impurities the order parameter; zero in the normal state."""
+    Delta_theta: Float[Array, "condition channel parameter"]
+    """By the implicit function theorem."""
     numbers: Float[Array, "number"]
     numbers_theta: Float[Array, "number parameter"]
     exists: Bool[Array, ""]
@@ -126,18 +142,18 @@ class _One(NamedTuple):
 
 def retarded_states(p: Problem, theta: Parameters) -> RetardedStates:
     """The states with the branch's signs, at parameters where they need not exist."""
-    Both = tuple[Float[Array, "number"], tuple[Float[Array, "number"], _One]]
+    Moved = tuple[Float[Array, "number"], Float[Array, "condition channel"]]
 
-    def terms(t: Parameters) -> Both:
+    def terms(t: Parameters) -> tuple[Moved, tuple[Float[Array, "number"], _One]]:
         found = at_conditions(p, t, lambda sc, T: _state(p, sc, T))
         table = {EDGE.datum: found.edge[measured_at(p, EDGE.datum)]}
         table["T_c"] = jnp.stack([critical_temperature(sc) for sc in systems_at(p, t)])[:, None]
         numbers = combined(p, table)
-        return numbers, (numbers, found)
+        return (numbers, found.Delta), (numbers, found)
 
-    slope, (numbers, found) = jax.jacfwd(terms, has_aux=True)(theta)
+    (slope, Delta_theta), (numbers, found) = jax.jacfwd(terms, has_aux=True)(theta)
     exists = found.allowed.all() & jnp.isfinite(numbers).all()
-    return RetardedStates(found.Delta, numbers, slope, exists)
+    return RetardedStates(found.Delta, Delta_theta, numbers, slope, exists)
 
 
 def _state(p: Problem, sc: Superconductor, T: Scalar) -> _One:
@@ -145,7 +161,9 @@ def _state(p: Problem, sc: Superconductor, T: Scalar) -> _One:
     normal = _is_normal(s)
     unstable = jnp.maximum(s.unstable_amplitude, s.unstable_phase if p.phases else 0)
     allowed = normal | ((s.status == Status.CONVERGED) & ((p.unstable < 0) | (unstable == p.unstable)))
-    Delta, edge = _amplitudes(s), _edges(s)
+    Delta = _amplitudes(s)
+    # Compilation is most of a short fit's time.
+    edge = _edges(s) if len(measured_at(p, EDGE.datum)) else jnp.full(len(sc.band_names), jnp.nan)
     return _One(jnp.where(normal, 0.0, Delta), jnp.where(normal, 0.0, edge), allowed)
 
 
@@ -240,7 +258,7 @@ def retarded_curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covaria
     if not np.isfinite(covariance).all():
         return np.full_like(gaps, np.nan)
     if p.systems[0].is_dressed:
-        slopes = _dressed_slopes_of(p, theta, curve, sample)[:, curve.solutions.Delta.shape[1] :]
+        slopes = _dressed_slopes_of(p, theta, curve, sample, edges=True)[:, curve.solutions.Delta.shape[1] :]
     else:
         slopes = np.asarray(_slopes(p, jnp.asarray(theta), curve.T, sample))
     variance = np.einsum("tbk,kl,tbl->tb", slopes, covariance, slopes)
@@ -261,16 +279,16 @@ def retarded_amplitude_slopes(
     p: Problem, theta: np.ndarray, curve: GapCurve, sample: int
 ) -> Float[np.ndarray, "temperature channel parameter"]:
     """d (order parameter) / d theta along the branch of a sample with impurities."""
-    return _dressed_slopes_of(p, theta, curve, sample)[:, : curve.solutions.Delta.shape[1]]
+    return _dressed_slopes_of(p, theta, curve, sample, edges=False)
 
 
 def _dressed_slopes_of(
-    p: Problem, theta: np.ndarray, curve: GapCurve, sample: int
+    p: Problem, theta: np.ndarray, curve: GapCurve, sample: int, edges: bool
 ) -> Float[np.ndarray, "temperature channel_and_band parameter"]:
-    """The same, and of edges behind them."""
+    """The same, and of `edges` behind them."""
     paths, factors = leaves(p, theta, sample)
     sc = cast(RetardedSuperconductor, system_at(p, jnp.asarray(theta), sample))
-    found: np.ndarray = np.asarray(_dressed_slopes(sc, paths, curve.T, curve.solutions.Delta.real)) @ factors
+    found: np.ndarray = np.asarray(_dressed_slopes(sc, paths, curve.T, curve.solutions.Delta.real, edges)) @ factors
     return found
 
 
@@ -280,6 +298,7 @@ def _dressed_slopes(
     paths: tuple[str, ...],
     T: Float[Array, "temperature"],
     Delta: Float[Array, "temperature channel"],
+    edges: bool,
 ) -> Float[Array, "temperature channel_and_band leaf"]:
     """By the gap equations of the order parameter alone; NaN where there is none."""
 
@@ -288,7 +307,8 @@ def _dressed_slopes(
 
         def made(D: Float[Array, "channel"], values: Float[Array, "leaf"]) -> Float[Array, "channel_and_band"]:
             changed = cast(RetardedSuperconductor, sc.set(dict(zip(paths, values, strict=True))))
-            return jnp.append(made_and_entropy(changed, D, t)[0], DressedState(changed, t, D).edges())
+            order = made_and_entropy(changed, D, t)[0]
+            return jnp.append(order, DressedState(changed, t, D).edges()) if edges else order
 
         values, n = jnp.stack([sc.get(path) for path in paths]) if paths else jnp.zeros(0), len(D)
         by_D, by_leaf = jax.jacfwd(made, (0, 1))(D, values)

@@ -13,10 +13,11 @@ and the entropy is S - S_n = epsilon^2 sum_c N_c K_c'(T) v_c^2, since phi = -eps
 
 Nothing here is taken from the neighbourhood of T_c, where everything is ill-conditioned. For one band in weak coupling it is
 Delta C / C_n = 12 / 7 zeta(3) = 1.42613 (Bardeen, Cooper, Schrieffer, Phys. Rev. 108, 1175 (1957)). At a first-order
-transition the latent heat is L = T (S' - S) of the two states with equal free energies.
+transition the latent heat is L = T (S' - S) of the two states with equal free energies. Of impurities and of a Matsubara cutoff
+`jaxgap.solving.dressed_jump` has the jump.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,8 @@ from jaxtyping import Array, Bool, Float, Inexact
 from jaxgap.equations.entropy import entropy_of, normal_specific_heat_of
 from jaxgap.equations.linear import linear_kernel, linear_map
 from jaxgap.equations.pairing import cubic_residual
-from jaxgap.model.superconductor import Superconductor
+from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.model.superconductor import Superconductor, check_known_mu, check_static
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.implicit import SINGULAR
 from jaxgap.numerics.marginal import marginal_space, projector
@@ -33,7 +35,8 @@ from jaxgap.numerics.newton import norm
 from jaxgap.numerics.programs import program
 from jaxgap.numerics.small import openly_solved
 from jaxgap.solving.critical import instability
-from jaxgap.solving.entry import takes_system
+from jaxgap.solving.dressed_jump import dressed_jump
+from jaxgap.solving.entry import takes_any_system
 
 __all__ = ["specific_heat_jump", "latent_heat"]
 
@@ -41,15 +44,29 @@ ALONE = 1e-8
 """Share of the cubic term across the critical direction up to which it counts as along it."""
 
 
-@takes_system
+@takes_any_system
 def specific_heat_jump(sc: Superconductor) -> Float[Array, ""]:
     """(C - C_n) / C_n just below T_c,lin, from quasiparticle occupations; rounding in the cubic term leaves 1e-9.
 
     NaN where nothing condenses, and where the branch sets out towards higher temperatures: then the transition is of first
     order, and has a latent heat. It can be of first order otherwise, too, which only `jaxgap.transition` sees. NaN also where
-    the critical eigenvalue is defective, or several directions become critical together and their mean is none that condenses.
+    the critical eigenvalue is defective, or several directions become critical together and their mean is none that condenses
+    (with impurities or a Matsubara cutoff: wherever several do).
+
+    Example:
+        >>> clean = jg.superconductor({"a": {"mu": 500.0}}, 0.2, Omega=20.0)
+        >>> round(float(jg.observables.specific_heat_jump(clean)), 4)
+        1.4261
+
+    Raises:
+        InputError: of a system with phonons.
     """
-    return _jump(sc)
+    check_known_mu(sc)
+    if not sc.is_retarded:
+        return _jump(sc)
+    if cast(RetardedSuperconductor, sc).spectra:
+        check_static(sc)
+    return dressed_jump(cast(RetardedSuperconductor, sc))
 
 
 @program

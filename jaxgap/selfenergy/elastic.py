@@ -26,7 +26,7 @@ from jaxgap.numerics.small import eliminated
 from jaxgap.selfenergy.impurities import scattered_at_any_energy, spinor_potential
 from jaxgap.selfenergy.local_green import inverse_in_the_open, sign_at_any_energy
 
-__all__ = ["elastic_self_energy", "green_function_of"]
+__all__ = ["elastic_self_energy", "followed_down", "green_function_of"]
 
 AT_ONCE = 64
 """Energies that are worked on together: their matrices stay in a core's cache."""
@@ -34,6 +34,8 @@ PLAIN, NEWTON = np.array([16, 40, 200]), np.array([2, 6, 8])
 """Iterations, and steps of Newton's method, of every energy; of those that have not arrived then, and so on."""
 LAST = 2
 """Newton steps through which derivatives go: two give those of the third order."""
+ON_THE_WAY = 4
+"""Newton steps at every height on the way down to the real axis."""
 ARRIVED = 1e-9
 """|Sigma - Sigma[G(Sigma)]| relative to |K|."""
 ROUNDING = 1e-6
@@ -57,6 +59,22 @@ def elastic_self_energy(M: Spinors, mass: Mass, disorder: tuple[Disorder, ...]) 
     Sigma = jax.lax.fori_loop(0, LAST, lambda _, Sigma: _newton(Sigma, M, mass, disorder), Sigma)
     good = _arrived(*jax.lax.stop_gradient((Sigma, M, mass, disorder)))
     return jnp.where(good, Sigma, np.nan)
+
+
+def followed_down(
+    M: Spinors, height: Float[Array, "step"], mass: Mass, disorder: tuple[Disorder, ...]
+) -> Complex[Array, "spinor spinor energy"]:
+    """Sigma [meV] at M + i height[-1], from that at M + i height[0] on: also where a gap closes, and iterations crawl. No
+    derivatives."""
+    M, height, mass, disorder = jax.lax.stop_gradient((M, height, mass, disorder))
+    one = jnp.eye(len(M))[:, :, None]
+
+    def lower(k: Int[Array, ""], Sigma: Spinors) -> Spinors:
+        at = M + 1j * height[k] * one
+        return jax.lax.fori_loop(0, ON_THE_WAY, lambda _, Sigma: _newton(Sigma, at, mass, disorder), Sigma)
+
+    Sigma = jax.lax.fori_loop(1, len(height), lower, elastic_self_energy(M + 1j * height[0] * one, mass, disorder))
+    return jnp.where(_arrived(Sigma, M + 1j * height[-1] * one, mass, disorder), Sigma, np.nan)
 
 
 class _Search(NamedTuple):

@@ -21,12 +21,13 @@ from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.model.disorder import Disorder
 from jaxgap.numerics.small import eliminated
 from jaxgap.numerics.types import PyTree
-from jaxgap.selfenergy.elastic import elastic_self_energy
+from jaxgap.selfenergy.elastic import followed_down
 from jaxgap.selfenergy.impurities import scattered_at_any_energy
 from jaxgap.selfenergy.local_green import sign_at_any_energy
 
@@ -34,8 +35,10 @@ __all__ = ["spectral_edge"]
 
 ABOVE = 1e-7
 """Imaginary part of the zero energy at which the curve is looked for, in units of the largest element of Delta."""
+HEIGHTS = 28
+"""Steps on the way down to it, by factors below 2: where a gap closes G goes with the cube root."""
 GAPLESS = 1e-4
-"""Density of states there, in units of the normal one, above which there is no gap."""
+"""Density of states there, in units of the normal one, above which there is no gap: an edge of some 1e-4 Delta counts as 0."""
 FAR = 1e3
 """Of Q, where nothing breaks pairs; nor does alpha = 1e-9 Delta, and the edge that it lowers by 1e-6 turns no more."""
 STEP, LONGEST, SHORTEST = 0.1, 0.3, 1e-9
@@ -166,8 +169,8 @@ def _at_zero(given: Given, c: Float[Array, ""]) -> tuple[Matrix, Bool[Array, ""]
     """(Q at E = 0, nearly; whether there are states)."""
     M, mass, disorder = given
     z = 1j * ABOVE * c * jnp.eye(len(M))
-    above = (M + z)[..., None]
-    K = mass[:, None, None] * (above - elastic_self_energy(above, mass, disorder))
+    heights = c * jnp.asarray(np.geomspace(1.0, ABOVE, HEIGHTS))
+    K = mass[:, None, None] * ((M + z)[..., None] - followed_down(M[..., None] + 0j, heights, mass, disorder))
     S = sign_at_any_energy(K)[..., 0]
     return jnp.imag(S), jnp.max(jnp.abs(jnp.real(jnp.diagonal(S)))) > GAPLESS
 

@@ -35,7 +35,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxgap.model.retarded import FREQUENCIES, RetardedSuperconductor
-from jaxgap.numerics.small import solved
+from jaxgap.numerics.small import eliminated
 from jaxgap.selfenergy.elastic import elastic_self_energy, green_function_of
 from jaxgap.selfenergy.local_green import sign_at_any_energy
 from jaxgap.selfenergy.matsubara import frequencies, mesh
@@ -73,7 +73,7 @@ def dressed_heat(sc: RetardedSuperconductor, pairing: Pairing, T: Float[Array, "
         return jnp.append(x[:n] - made, entropy)
 
     slopes = jax.jacfwd(residual_and_entropy)(jnp.append(pairing, T))
-    change = -solved(slopes[:n, :n], slopes[:n, n])
+    change = -eliminated(slopes[:n, :n], slopes[:n, n])
     return T * (slopes[n, n] + slopes[n, :n] @ change)
 
 
@@ -148,7 +148,7 @@ def _currents(
     one, A = jnp.eye(size), S @ K
     system = jnp.kron(A, one) + jnp.kron(one, A.T)
     driven = K * tau + tau[:, None] * K + kappa * (jnp.diag(tau) - S * tau @ S)
-    return 1j * jnp.pi * tau * jnp.diagonal(solved(system, driven.ravel()).reshape(size, size))
+    return 1j * jnp.pi * tau * jnp.diagonal(eliminated(system, driven.ravel()).reshape(size, size))
 
 
 def _all_frequencies(T: Float[Array, ""]) -> tuple[Float[Array, "frequency"], Float[Array, "frequency"]]:

@@ -68,6 +68,8 @@ def test_a_retarded_interaction_has_edges_and_spectra():
 def test_a_disordered_system_has_amplitudes_and_T_c():
     found = answers(one_band(1e-3, 0.1), "point", "spectra", T=1.0)["point"]["answer"]
     assert found["converged"]
+    assert found["stable"] is None
+    assert found["stability"] == "amplitudes stable; phases not examined"
     assert found["gaps"] == []
     assert found["T_c"] > 1.0
 

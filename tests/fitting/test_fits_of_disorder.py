@@ -8,6 +8,8 @@ from disordered import EFREMOV, S, two_bands
 
 import jaxgap as jg
 from jaxgap.fitting.loading import load_fit
+from jaxgap.fitting.minimise import nested_at
+from jaxgap.fitting.problem import problem
 from jaxgap.numerics.checks import InputError
 from jaxgap.observables import gap_edges
 from jaxgap.sweeps import sweep
@@ -86,11 +88,86 @@ def test_gaps_and_T_c_of_two_samples(command, folder):
     assert np.isfinite(np.array(curve["sigma_meV"], float)[np.array(curve["status"]) == int(jg.Status.CONVERGED)]).all()
 
 
-def test_curves_of_disordered_samples_are_refused(folder):
-    (folder / "curve.csv").write_text("T,value,error\n5.0,0.9,0.01\n20.0,0.6,0.01\n")
-    one = FIT[: FIT.index("[samples.pristine]")] + '[parameters.n]\nsets = { "disorder.density" = 1.0 }\nbounds = [0.0, 0.5]\n'
-    (folder / "fit.toml").write_text(one + '[[data]]\nfile = "curve.csv"\nquantity = "superfluid"\n[optimiser]\nstarts = 1\n')
-    with pytest.raises(InputError, match=r"with disorder, whose data are gap_edge\[<band>\] and T_c: leave its file out"):
+ONE = FIT[: FIT.index("[samples.pristine]")] + FIT[FIT.index("[parameters.lambda_a]") : FIT.index("[parameters.n_1]")]
+ONE += '[parameters.n]\nsets = { "disorder.density" = 1.0 }\nbounds = [0.0, 0.5]\n[optimiser]\nstarts = 1\n'
+"""One sample, whose coupling and density are looked for."""
+TRUTH = np.array([0.5, 0.2])
+V = np.linspace(-14.0, 14.0, 29)
+
+
+def with_curve(folder, quantity, values, at):
+    """The folder of a fit of one curve of exact numbers."""
+    rows = "".join(f"{float(x)!r},{float(y)!r},0.01\n" for x, y in zip(at, values, strict=True))
+    head, extra = ("V (mV),dIdV", "T = 6.0\n") if quantity == "dIdV" else ("T (K),value", "")
+    (folder / "curve.csv").write_text(f"{head},error\n{rows}")
+    entry = f'[[data]]\nfile = "curve.csv"\nquantity = "{quantity}"\n{extra}'
+    (folder / "fit.toml").write_text(ONE + entry)
+    return folder
+
+
+def spectrum():
+    return jg.observables.tunnelling_conductance(jg.solve(system(0.2), 6.0), V, 0.1)
+
+
+def slopes_and_differences(folder, h=1e-4):
+    """(deviations, derivatives, and the same from states at other parameters, to the fourth order of the step h)."""
+    config, sc, data = load_fit(folder)
+    p = problem(config, config.systems(sc), data)
+
+    def at(theta):
+        return nested_at(p, theta, np.zeros((len(p.T), 2)))
+
+    def deviation(k, steps):
+        return at(TRUTH + steps * h * np.eye(2)[k]).residuals
+
+    here = at(TRUTH)
+    found = [(8 * (deviation(k, 1) - deviation(k, -1)) - deviation(k, 2) + deviation(k, -2)) / (12 * h) for k in range(2)]
+    return here.residuals, here.jacobian, np.stack(found, axis=1)
+
+
+@pytest.mark.slow
+def test_slopes_of_a_tunnelling_spectrum(folder):
+    """Through the gap equations; the amplitudes move with coupling and density, and so does what impurities dress."""
+    deviations, slopes, differences = slopes_and_differences(with_curve(folder, "dIdV", spectrum(), V))
+    assert np.abs(deviations).max() < 1e-7
+    np.testing.assert_allclose(slopes, differences, atol=1e-8 * np.abs(differences).max())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantity", ["superfluid", "heat"])
+def test_slopes_of_curves_over_temperature(folder, quantity):
+    sc, T, see = system(0.2), [6.0, 25.0], jg.observables
+    states = [jg.solve(sc, t) for t in T]
+    if quantity == "heat":
+        values = [see.specific_heat(s) / see.normal_specific_heat(sc, s.T) for s in states]
+    else:
+        values = [see.superfluid_density(s).total for s in states]
+    deviations, slopes, differences = slopes_and_differences(with_curve(folder, quantity, values, T))
+    assert np.abs(deviations).max() < 1e-7
+    np.testing.assert_allclose(slopes, differences, atol=1e-8 * np.abs(differences).max())
+
+
+@pytest.mark.slow
+def test_a_spectrum_finds_coupling_and_density_again(command, folder):
+    """From one spectrum without noise, with the curve of the model and its band of errors in the result."""
+    assert command("fit", str(with_curve(folder, "dIdV", spectrum(), V))).code == 0
+    result = json.loads((folder / "result.json").read_text())
+    values = {one["name"]: one["value"] for one in result["parameters"]}
+    np.testing.assert_allclose([values["lambda_a"], values["n"]], TRUTH, rtol=1e-6)
+    (line,) = result["lines"]
+    assert np.isfinite(np.array([line["value"], line["sigma"]], float)).all()
+
+
+def test_curves_that_disorder_does_not_know_are_refused(folder):
+    with_curve(folder, "ultrasound", [0.9, 0.6], [5.0, 20.0])
+    with pytest.raises(InputError, match=r"with disorder, whose data are .* superfluid, .*: leave its file out"):
+        load_fit(folder)
+
+
+def test_a_response_at_one_temperature_is_no_curve(folder):
+    (folder / "data.csv").write_text(HEADER + "superfluid,5.0,0.9,0.01,1,fit,SYNTHETIC,test,calculated,\n")
+    (folder / "fit.toml").write_text(ONE + '[data]\nfile = "data.csv"\nassumed_error_meV = 0.1\n')
+    with pytest.raises(InputError, match=r"with disorder, whose data are gap_edge.*: set its `use` to show"):
         load_fit(folder)
 
 

@@ -4,13 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from disordered import S, one_band, two_bands
+from disordered import EFREMOV, S, one_band, two_bands
 
 from jaxgap.solving.dressed import DressedState
 
 DELTA = 1.5
 MIXED = {"u": [[0.3, 0.7], [0.7, 0.1]], "J": [[0.1, 0.2], [0.2, 0.4]]}
 LAM = 0.1 * np.eye(3)
+CLOSED = 1e-4
+"""Of Delta: up to there an edge counts as nothing (`elastic_edge.GAPLESS`)."""
 
 
 @jax.jit
@@ -31,6 +33,21 @@ def test_abrikosov_and_gorkov(a):
 
 def test_a_gapless_state_has_none():
     assert float(edges(spins(1.2), jnp.array([DELTA]))[0]) == 0
+
+
+@pytest.mark.parametrize("ratio", [1 - 1e-5, 1.0, 1 + 1e-5])
+def test_where_the_gap_closes_it_is_nothing(ratio):
+    """Iterations crawl there, and the self-energy is followed down from above."""
+    assert float(edges(spins(ratio), jnp.array([DELTA]))[0]) < CLOSED * DELTA
+
+
+@pytest.mark.slow
+def test_a_gap_closes_and_opens_again_with_the_order_parameter():
+    """Of s+- on its way to s++ under scattering between the bands, at a point that was not found once."""
+    sc, there = two_bands(EFREMOV, 0.16, S["s1"]), np.array([3.85958842, -0.4466089])
+    below, at, above = (float(edges(sc, jnp.asarray(share * there))[0]) for share in (0.95, 1.0, 1.35))
+    assert at == 0
+    assert 1e-3 < below < above < 0.05
 
 
 @pytest.mark.parametrize("density", [0.0, 1.0, 100.0])
