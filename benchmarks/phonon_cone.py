@@ -38,7 +38,9 @@ def couplings(rng: np.random.Generator) -> tuple[np.ndarray, float] | None:
     a, b, c, other = rng.normal(size=(4, 3))
     other *= np.linalg.norm(c) / np.linalg.norm(other)  # c' is c with k and k' exchanged.
     x, y = a @ b, c @ other
-    g = np.array([[a @ a, c @ c, a @ c], [c @ c, b @ b, b @ c], [a @ c, b @ c, (x + y) / 2]])
+    # <ac'> = <ac>, as a and b do not change: of every boson there is the one with k and k' exchanged, too.
+    both = (c + other) / 2
+    g = np.array([[a @ a, c @ c, a @ both], [c @ c, b @ b, b @ both], [a @ both, b @ both, (x + y) / 2]])
     if not abs(x - y) <= abs(x + y):
         return None
     return g * rng.uniform(0.5, 1.5) / np.max(np.abs(np.linalg.eigvals(g))), (x - y) / (x + y)

@@ -32,6 +32,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact, Int
 
 from jaxgap.model.retarded import RetardedSuperconductor
+from jaxgap.selfenergy.cross_jacobian import CrossJacobian, spread
 from jaxgap.selfenergy.eliashberg import Equations
 from jaxgap.selfenergy.impurities import beyond_born, normal_scattering, scattered
 from jaxgap.selfenergy.local_green import Local, imaginary_sign, local_green_function, local_matrix
@@ -41,6 +42,7 @@ __all__ = [
     "Parts",
     "cross_free_energy",
     "cross_jacobian",
+    "cross_linearised",
     "cross_linearised_map",
     "cross_residual",
     "cross_step",
@@ -222,16 +224,9 @@ def _made_of_pairs(
     instant = jnp.einsum("cd,dbk->cbk", E.instant, Phi) * E.K.instant
     own = jnp.diagonal(E.lam[:, cross, cross], axis1=1, axis2=2)
     return [
-        _spread(E.K.even, jnp.einsum("scd,dbk->scbk", E.lam, Phi)) + instant[:, None],
-        _spread(E.K.odd, sc.odd * own[:, :, None, None] * A),
+        spread(E.K.even, jnp.einsum("scd,dbk->scbk", E.lam, Phi)) + instant[:, None],
+        spread(E.K.odd, sc.odd * own[:, :, None, None] * A),
     ]
-
-
-def _spread(
-    sums: Float[Array, "spectrum node node"], weights: Float[Array, "spectrum channel change node"]
-) -> Float[Array, "channel node change node"]:
-    """sum_s K_nk w_cbk: couplings and densities have been multiplied before, so that every entry is written once."""
-    return jnp.sum(sums[:, None, :, None] * weights[:, :, None], axis=0)
 
 
 def _local_derivatives(
@@ -250,18 +245,27 @@ def _local_derivatives(
     return jax.tree.map(lambda of_all: of_all[first:], response)
 
 
-def cross_jacobian(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> Float[Array, "n n"]:
+def cross_linearised(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> CrossJacobian:
     """d residual / d x."""
     sc, E = theta
-    rows = x.reshape(-1, len(E.K.omega))
-    response, scattering = _local_derivatives(rows, sc, E)
+    response, scattering = _local_derivatives(x.reshape(-1, len(E.K.omega)), sc, E)
     W, X, Phi, A = jnp.split(response, len(sc.channels) * np.arange(1, 4))
-    normal = [_spread(K, jnp.einsum("scd,dbk->scbk", E.lam, by)) for K, by in ((E.K.odd, W), (E.K.even, X))]
-    made = jnp.concatenate([*normal, *_made_of_pairs(Phi, A, sc, E)])
-    if scattering is not None:
-        nodes = np.arange(rows.shape[1])
-        made = made.at[:, nodes, :, nodes].add(jnp.moveaxis(scattering, -1, 0))
-    return jnp.eye(len(x)) - made.reshape(len(x), len(x))
+    own = jnp.einsum("spp->sp", E.lam[:, len(sc.bands) :, len(sc.bands) :])
+    by_W, by_X, by_Phi = (jnp.einsum("scd,dbk->scbk", E.lam, change) for change in (W, X, Phi))
+    return CrossJacobian(
+        odd=E.K.odd,
+        even=E.K.even,
+        instant=E.K.instant,
+        by_odd=jnp.concatenate([by_W, sc.odd * own[:, :, None, None] * A], axis=1),
+        by_even=jnp.concatenate([by_X, by_Phi], axis=1),
+        by_instant=jnp.einsum("cd,dbk->cbk", E.instant, Phi),
+        local=scattering,
+    )
+
+
+def cross_jacobian(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> Float[Array, "n n"]:
+    """The same, as a matrix."""
+    return cross_linearised(x, theta).matrix()
 
 
 # --- the normal state -------------------------------------------------------------------------------------------------------

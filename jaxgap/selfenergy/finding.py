@@ -2,8 +2,8 @@ r"""One self-energy that solves Eliashberg's equations: found from a start, judg
 
 Bands without cross channels are solved for Delta_i(n) (`jaxgap.selfenergy.eliashberg`), cross-paired ones for W, X, Phi and A
 (`jaxgap.selfenergy.cross_pairs`), and so are bands with impurities, every pair of which is a channel of the self-energy
-(`jaxgap.selfenergy.impurities.opened`). Both from above: a few plain iterations come down monotonically, then Newton's method,
-or, with cross channels, accelerated iterations, which need no matrix of all unknowns.
+(`jaxgap.selfenergy.impurities.opened`). Both from above: a few plain iterations come down monotonically, then accelerated ones,
+which need no matrix of all unknowns, and Newton's method, with cross channels only where those do not arrive.
 """
 
 from typing import NamedTuple
@@ -12,19 +12,21 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import lu_factor, lu_solve
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxgap.model.couplings import band_matrix
 from jaxgap.model.retarded import RetardedSuperconductor
-from jaxgap.numerics.anderson import accelerated
-from jaxgap.numerics.implicit import SINGULAR, Residual, at_root
+from jaxgap.numerics.anderson import Accelerated, accelerated
+from jaxgap.numerics.implicit import SINGULAR, Residual
+from jaxgap.numerics.linearised import Linearised, at_linearised_root, factorised
 from jaxgap.numerics.newton import MAX_STEPS, RESIDUAL_TOLERANCE, Root, newton
 from jaxgap.numerics.types import PyTree
+from jaxgap.selfenergy.cross_jacobian import CrossJacobian
 from jaxgap.selfenergy.cross_pairs import (
     Parts,
     cross_free_energy,
     cross_jacobian,
+    cross_linearised,
     cross_linearised_map,
     cross_residual,
     cross_step,
@@ -49,6 +51,11 @@ __all__ = ["Found", "SelfEnergy", "energy_of", "found", "made_by_pairs", "map_at
 
 PLAIN = 8
 """Plain iterations before Newton's method."""
+NEAR = 1e-9
+"""|change| / |Delta| of an iteration that ends the accelerated ones: one Newton step then gives all digits, and one more says
+so."""
+FARTHEST = 0.5
+"""How far accelerated iterations may lead from where plain ones have been, as a share of every band's lowest amplitude."""
 PLAIN_ACROSS = 12
 """With cross channels, before they are accelerated."""
 ONE = 1e-7
@@ -107,7 +114,8 @@ def map_at_onset(sc: RetardedSuperconductor, E: Equations) -> Float[Array, "n n"
 def found(
     sc: RetardedSuperconductor, E: Equations, start: Float[Array, "channel node"], exists: Bool[Array, ""] | bool
 ) -> Found:
-    """The state near `start` [meV]; the normal one where none `exists`."""
+    """The state near `start` [meV]; the normal one where none `exists`. That is True of a start that was given, and of the
+    leading state's whether there is one."""
     return (_found_across if _has_matrices(sc) else _found_alone)(sc, E, start, exists)
 
 
@@ -138,16 +146,43 @@ def _found_alone(
 ) -> Found:
     fixed, floor = jax.lax.stop_gradient((E, sc.small))
     Delta = jax.lax.fori_loop(0, PLAIN, lambda _, D: plain_step(D, fixed), Delta)
-    root = newton(_newton_alone, Delta.ravel(), fixed, floor=floor)
+    x, steps = Delta.ravel(), jnp.asarray(PLAIN)
+    if exists is not True:
+        # The leading state attracts iterations; from a start that was given they could leave for it.
+        near = _nearer(x, fixed)
+        x, steps = near.x, near.steps + PLAIN
+    root = newton(_newton_alone, x, fixed, floor=floor)
     vanished = (jnp.sqrt(root.x @ root.x) <= floor) | ~jnp.asarray(exists)
-    x, sigma_min, good = _differentiable(_residual_alone, root, E, vanished)
+    x, sigma_min, good = _differentiable(_residual_alone, root, E, vanished, factorised(root.jacobian))
     Delta = jnp.where(vanished, 0.0, x).reshape(Delta.shape)
     W, Phi = self_energy(Delta, E)
     state = SelfEnergy(E.K.omega, W, jnp.zeros_like(W), Phi, jnp.zeros((0, W.shape[1])))
     amplitude, phase = _unstable_alone(root, fixed, Delta.shape)
     return Found(
-        Delta[:, 0], state, root.residual, root.steps + PLAIN, root.converged, vanished, good, sigma_min, amplitude, phase
+        Delta[:, 0],
+        state,
+        root.residual,
+        root.steps + steps,
+        root.converged,
+        vanished,
+        good,
+        sigma_min,
+        amplitude,
+        phase,
     )
+
+
+def _nearer(x: Float[Array, "n"], E: Equations) -> Accelerated:
+    """Where accelerated iterations lead, each a tenth of a Newton step; the start, where they do not arrive or might have left
+    for another state, the normal one among them."""
+    near = accelerated(_step_alone, x, E, NEAR)
+    before, after = (y.reshape(-1, len(E.K.omega))[:, 0] for y in (x, near.x))
+    kept = near.converged & (jnp.abs(after - before) <= FARTHEST * jnp.abs(before)).all()
+    return near._replace(x=jnp.where(kept, near.x, x))
+
+
+def _step_alone(x: Float[Array, "n"], E: Equations) -> Float[Array, "n"]:
+    return plain_step(x.reshape(-1, len(E.K.omega)), E).ravel()
 
 
 def _newton_alone(x: Float[Array, "n"], E: Equations) -> tuple[Float[Array, "n"], Float[Array, "n n"]]:
@@ -177,13 +212,15 @@ def _found_across(
     x = jax.lax.stop_gradient(normal)._replace(Phi=start).flat
     x = jax.lax.fori_loop(0, PLAIN_ACROSS, lambda _, y: dressed_step(y, system, fixed), x)
     root = _root_across(x.ravel(), (system, fixed))
+    linearised = cross_linearised(root.x, (system, fixed))
     Phi = parts_of(root.x.reshape(x.shape), sc).Phi
     vanished = (jnp.sqrt(jnp.sum(Phi * Phi)) <= floor) | ~jnp.asarray(exists)
-    y, sigma_min, good = _differentiable(cross_residual, root, (sc, E), vanished)
+    known = factorised(root.jacobian) if sc.is_disordered else linearised
+    y, sigma_min, good = _differentiable(cross_residual, root, (sc, E), vanished, known)
     parts = parts_of(jnp.where(vanished, normal.flat, y.reshape(x.shape)), sc)
     bare = jnp.zeros_like(parts.W).at[: len(sc.bands)].set(E.K.omega)
     state = SelfEnergy(E.K.omega, parts.W + bare, parts.X, parts.Phi, parts.A)
-    amplitude = (_growth(root.jacobian) > 1 + ONE).astype(int)
+    amplitude = (_growth(linearised) > 1 + ONE).astype(int)
     return Found(
         amplitudes_across(state, sc),
         state,
@@ -208,7 +245,8 @@ def _root_across(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equa
     x = jnp.where(fast.converged, fast.x, found.x)
     residual = jnp.where(fast.converged, fast.residual, found.residual)
     steps = fast.steps + jnp.where(fast.converged, 0, found.steps)
-    return Root(x, residual, cross_jacobian(x, theta), fast.converged | found.converged, steps)
+    # Whose Jacobian, that of Newton's last step, is of no use: `cross_linearised` costs less.
+    return found._replace(x=x, residual=residual, converged=fast.converged | found.converged, steps=steps)
 
 
 def _step_across(x: Float[Array, "n"], theta: tuple[RetardedSuperconductor, Equations]) -> Float[Array, "n"]:
@@ -222,11 +260,17 @@ def _newton_across(
     return cross_residual(x, theta), cross_jacobian(x, theta)
 
 
-def _growth(J: Float[Array, "n n"]) -> Float[Array, ""]:
+def _growth(J: CrossJacobian) -> Float[Array, ""]:
     """The leading eigenvalue of 1 - J, by as many steps as tell whether it is above 1."""
-    M = 2 * jnp.eye(len(J)) - J  # The eigenvalues lie in (-1, 1) of a stable state, those of this in (0, 2).
-    v = jax.lax.fori_loop(0, ITERATIONS, lambda _, v: (w := M @ v) / jnp.sqrt(w @ w), jnp.ones(len(J)))
-    return v @ M @ v - 1
+
+    def product(v: Float[Array, "n"]) -> Float[Array, "n"]:
+        """By 2 - J: the eigenvalues of 1 - J lie in (-1, 1) of a stable state, those of this in (0, 2)."""
+        return 2 * v - J.product(v)
+
+    n = J.by_odd.shape[2] * len(J.instant)
+    v = jnp.full(n, n**-0.5)
+    v = jax.lax.fori_loop(0, ITERATIONS, lambda _, v: (w := product(v)) / jnp.sqrt(w @ w), v)
+    return v @ product(v) - 1
 
 
 def amplitudes_across(state: SelfEnergy, sc: RetardedSuperconductor) -> Float[Array, "channel"]:
@@ -244,21 +288,11 @@ def amplitudes_across(state: SelfEnergy, sc: RetardedSuperconductor) -> Float[Ar
 
 
 def _differentiable(
-    residual: Residual, root: Root, theta: PyTree, vanished: Bool[Array, ""]
+    residual: Residual, root: Root, theta: PyTree, vanished: Bool[Array, ""], linearised: Linearised
 ) -> tuple[Float[Array, "n"], Float[Array, ""], Bool[Array, ""]]:
     """(x with its derivatives, sigma_min, whether they exist)."""
-    sigma_min = _smallest(root.jacobian)
+    sigma_min = linearised.smallest_singular_value()
     good = root.converged & ~vanished & (sigma_min > SINGULAR)
-    return at_root(residual, root.x, theta, good | vanished, root.jacobian), sigma_min, good
-
-
-def _smallest(J: Float[Array, "n n"]) -> Float[Array, ""]:
-    """sigma_min(J) as 1 / |J^-1|, by the power method: good to a few per cent, and where it is small to all digits."""
-    factors = lu_factor(J)
-
-    def step(_: object, v: Float[Array, "n"]) -> Float[Array, "n"]:
-        w = lu_solve(factors, lu_solve(factors, v), trans=1)
-        return w / jnp.sqrt(w @ w)
-
-    size = lu_solve(factors, jax.lax.fori_loop(0, 12, step, jnp.ones(len(J))))
-    return 1 / jnp.sqrt(size @ size)
+    # The normal state has derivatives, too, where its own equations do.
+    trusted = (root.converged | vanished) & (sigma_min > SINGULAR)
+    return at_linearised_root(residual, root.x, theta, trusted, linearised), sigma_min, good

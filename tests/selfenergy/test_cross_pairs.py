@@ -12,6 +12,7 @@ from problems import generator, relative_error
 import jaxgap as jg
 from jaxgap.selfenergy.cross_pairs import (
     cross_jacobian,
+    cross_linearised,
     cross_residual,
     cross_step,
     densities,
@@ -119,7 +120,14 @@ def test_the_jacobian(solved):
     x = normal_parts(sc, E)._replace(Phi=solution.self_energy.Phi, A=solution.self_energy.A).flat.ravel()
     v = jnp.asarray(generator(5).normal(size=len(x)))
     along = jax.jit(lambda v: jax.jvp(lambda y: cross_residual(y, (sc, E)), (x,), (v,))[1])(v)
-    np.testing.assert_allclose(jax.jit(cross_jacobian)(x, (sc, E)) @ v, along, atol=1e-11)
+    J = np.asarray(jax.jit(cross_jacobian)(x, (sc, E)))
+    np.testing.assert_allclose(J @ v, along, atol=1e-11)
+    known = jax.jit(cross_linearised)(x, (sc, E))
+    np.testing.assert_allclose(known.product(v), J @ v, atol=1e-12)
+    np.testing.assert_allclose(known.transposed(v), v @ J, atol=1e-12)
+    np.testing.assert_allclose(J @ known.solved(v), v, atol=1e-11)
+    np.testing.assert_allclose(known.solved_transposed(v) @ J, v, atol=1e-11)
+    assert relative_error(known.smallest_singular_value(), np.linalg.svd(J, compute_uv=False)[-1]) < 1e-3
 
 
 @pytest.mark.slow
@@ -188,6 +196,7 @@ def test_derivatives():
     x, h = jnp.array([0.09, 0.5, 20.0, 510.0]), 1e-4 * np.eye(4)
     for f in (amplitudes, T_c):
         g = jax.jit(jax.jacrev(f))(x)
+        np.testing.assert_allclose(jax.jit(jax.jacfwd(f))(x), g, rtol=1e-9, atol=1e-11)
         differences = np.stack([(f(x + step) - f(x - step)) / 2e-4 for step in h], axis=-1)
         np.testing.assert_allclose(g, differences, rtol=1e-5, atol=1e-8)
 
