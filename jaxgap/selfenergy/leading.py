@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxgap.numerics.implicit import at_root
+from jaxgap.numerics.implicit import SINGULAR
+from jaxgap.numerics.linearised import at_linearised_root, factorised
 
 __all__ = ["Leading", "leading", "leading_eigenvalue", "refined"]
 
@@ -92,8 +93,10 @@ def leading_eigenvalue(M: Float[Array, "n n"], found: Leading, trusted: Bool[Arr
     """The eigenvalue of `found`, which belongs to `M`, differentiable: the root of (M v - rho v, v_0 v - 1)."""
     x = jnp.append(found.right, found.value)
     one, last = jnp.eye(len(M)), jnp.append(found.right, 0.0)
-    jacobian = jnp.concatenate([jnp.concatenate([M - found.value * one, -found.right[:, None]], axis=1), last[None]])
-    return at_root(_eigenpair, x, (M, found.right), trusted, jacobian)[-1]
+    bordered = jnp.concatenate([jnp.concatenate([M - found.value * one, -found.right[:, None]], axis=1), last[None]])
+    known = factorised(jax.lax.stop_gradient(bordered))
+    trusted &= known.smallest_singular_value() > SINGULAR
+    return at_linearised_root(_eigenpair, x, (M, found.right), trusted, known)[-1]
 
 
 def _eigenpair(x: Float[Array, "n"], theta: tuple[Float[Array, "m m"], Float[Array, "m"]]) -> Float[Array, "n"]:
