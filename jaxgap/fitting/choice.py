@@ -38,6 +38,12 @@ def fit(config: FitConfig, sc: Superconductor, data: tuple[Datum, ...], progress
 
     Raises:
         NotConvergedError: if no start ends at a solution on the asked-for branch.
+
+    Example:
+        >>> config, sc, data = jg.fitting.load_fit(jg.fitting.example("ba0.6k0.4fe2as2"))
+        >>> best = jg.fitting.fit(config, sc, data)
+        >>> dict(zip(config.parameters, best.value.round(3).tolist()))
+        {'lambda_13': 0.031, 'Omega': 40.963}
     """
     asked = config.system.branch
     if asked not in (ANY, GROUND_STATE):

@@ -35,6 +35,7 @@ from jaxgap.fitting.expressions import held, names_in
 from jaxgap.fitting.report.verdict import misfit
 from jaxgap.fitting.result import FitResult
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.amounts import amount
 from jaxgap.numerics.checks import InputError, NotConvergedError
 
 __all__ = ["Comparison", "Tension", "compare", "log_evidence", "model"]
@@ -106,6 +107,18 @@ class Comparison(NamedTuple):
         freedom = used - min(len(self.full.value), len(self.full.fitted))
         rise = max(self.full.chi2 - apart, 0.0)
         return Tension(self.full.chi2, apart, freedom, float(chi2_distribution.sf(rise, freedom)))
+
+    def __str__(self) -> str:
+        models = dict[str, FitResult | EmpiricalFit](self.fits) | dict(self.empirical)
+        rows = [
+            f"  {name}: chi^2 = {one.chi2:.4g} of {amount(len(one.fitted), 'datum', 'data')} with "
+            f"{amount(len(one.value), 'parameter')}"
+            for name, one in models.items()
+        ]
+        return "\n".join(["comparison", *rows, self.verdict])
+
+    def __repr__(self) -> str:
+        return str(self)
 
     @property
     def verdict(self) -> str:
@@ -254,6 +267,11 @@ def compare(
     Raises:
         InputError: if there are no models to compare with, or one names an unknown technique.
         NotConvergedError: if none of the fits converges.
+
+    Example:
+        >>> found = jg.fitting.compare(*jg.fitting.load_fit(jg.fitting.example("mgb2")))
+        >>> {name: len(one.value) for name, one in found.fits.items()}, round(found.p_value("without_cross_band_pairing"), 2)
+        ({'all': 3, 'without_cross_band_pairing': 2}, 0.5)
     """
     if not config.models:
         raise InputError("fit.toml has no [models.<name>] to compare with: give one a `hold`, `techniques` or `empirical`.")

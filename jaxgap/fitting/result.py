@@ -171,6 +171,14 @@ class FitResult(NamedTuple):
         too few for the correction (AICc needs two more data than parameters)."""
         return criteria_of(self.chi2, len(self.value), self.degrees_of_freedom)
 
+    def __str__(self) -> str:
+        from jaxgap.fitting.report.verdict import summary  # of this
+
+        return summary(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
     @property
     def fitted(self) -> tuple[Datum, ...]:
         """The rows that counted."""

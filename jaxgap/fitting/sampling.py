@@ -80,6 +80,12 @@ def posterior(
     Raises:
         InputError: for numbers of draws that make no sense, missing packages, or a checkpoint that is damaged or another run's.
         NotConvergedError: if the fit did not converge, or no chain can start.
+
+    Example:
+        >>> best = jg.fitting.fit(*jg.fitting.load_fit(jg.fitting.example("ba0.6k0.4fe2as2")))
+        >>> drawn = jg.fitting.posterior(best, draws=100, warmup=100, chains=2)
+        >>> [one.name for one in drawn.summary], drawn.diverging.size
+        (['lambda_13', 'Omega'], 200)
     """
     check_static(result.samples[0].superconductor, "result")
     require_packages()

@@ -54,7 +54,7 @@ def specific_heat_jump(sc: Superconductor) -> Float[Array, ""]:
     (with impurities or a Matsubara cutoff: wherever several do).
 
     Example:
-        >>> clean = jg.superconductor(bands={"a": {"mu": 500.0}}, lam=[[0.2]], Omega=20.0)
+        >>> clean = jg.superconductor(bands={"a": {"mu": 500.0}}, lam=[[0.15]], Omega=20.0)
         >>> round(float(jg.observables.specific_heat_jump(clean)), 4)
         1.4261
 

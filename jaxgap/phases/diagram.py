@@ -28,7 +28,7 @@ from jaxgap.solving.entry import checked_temperature, takes_system
 from jaxgap.spectra.minima import excesses
 from jaxgap.states.judging import States, in_order, joined, judged
 from jaxgap.states.many import systems_on
-from jaxgap.states.ranking import NORMAL_GROUND, ground_index
+from jaxgap.states.ranking import NO_GROUND, NORMAL_GROUND, ground_index
 from jaxgap.states.search import AT_MANY_POINTS
 
 __all__ = ["PhaseDiagram", "phase_diagram"]
@@ -63,6 +63,21 @@ class PhaseDiagram(NamedTuple):
     """Whether the normal state is stable, [row, column]."""
     lines: dict[BifurcationKind, np.ndarray]
     """Places (x, y) of the lines, [point, 2], by kind (`jaxgap.phases.lines`)."""
+
+    def __str__(self) -> str:
+        (x_name, x), (y_name, y) = (self.x_name, self.x), (self.y_name, self.y)
+        plane = f"{x_name} = {x[0]:g} .. {x[-1]:g} ({len(x)}) and {y_name} = {y[0]:g} .. {y[-1]:g} ({len(y)})"
+        normal, none = (float(np.mean(self.ground == code)) for code in (NORMAL_GROUND, NO_GROUND))
+        shares = [f"normal at {normal:.0%} of the points"] + [f"without a stable state at {none:.0%}"] * (none > 0)
+        shares += [f"{word} at {np.mean(at):.0%}" for word, at in self._special() if np.any(at)]
+        lines = [f"  {kind.name.lower()} line: {len(places)} points" for kind, places in self.lines.items() if len(places)]
+        return "\n".join([f"phase diagram of {plane}: {', '.join(shares)}", *lines])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _special(self) -> tuple[tuple[str, np.ndarray], ...]:
+        return ("broken time reversal", self.ground_broken), ("several stable states", self.stable_states > 1)
 
     @property
     def stable(self) -> np.ndarray:
@@ -123,8 +138,6 @@ class PhaseDiagram(NamedTuple):
 def phase_diagram(sc: Superconductor, T: object, x: object, y: object) -> PhaseDiagram:
     """States and lines over the plane of two leaves (or "T" [K]), each given as {name: (from, to, points)}.
 
-    Example: `phase_diagram(two_band(), 4.2, {"lambda_33": (0.15, 0.26, 200)}, {"T": (0.5, 20.0, 200)})`.
-
     Args:
         sc: the system around which the plane lies.
         T: temperature [K], where neither axis is "T".
@@ -133,6 +146,12 @@ def phase_diagram(sc: Superconductor, T: object, x: object, y: object) -> PhaseD
 
     Raises:
         InputError: for a temperature or an axis that is not valid.
+
+    Example:
+        >>> sc = jg.superconductor(bands={"a": {"mu": 500.0}}, lam=[[0.3]], Omega=20.0)
+        >>> jg.phase_diagram(sc, 4.2, {"lam[a, a]": (0.15, 0.26, 5)}, {"T": (0.5, 10.0, 4)})
+        phase diagram of lam[a, a] = 0.15 .. 0.26 (5) and T = 0.5 .. 10 (4): normal at 75% of the points
+          normal line: 6 points
     """
     T = checked_temperature(T)
     (x_name, xs), (y_name, ys) = _axis("x", x), _axis("y", y)

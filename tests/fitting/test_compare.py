@@ -133,6 +133,9 @@ def test_half_of_the_probability_sits_at_a_bound(mgb2):
     found = Comparison({"all": fitted(config, 10.0, range(9)), "without_cross_band_pairing": fitted(config, 13.8415, range(9))})
     assert found.p_value("without_cross_band_pairing") == pytest.approx(0.025, rel=1e-4)
     assert found.tension is None
+    first, *rows, last = str(found).splitlines()
+    assert (first, rows[0]) == ("comparison", "  all: chi^2 = 10 of 9 data with 3 parameters")
+    assert last == found.verdict
 
 
 def test_tension_counts_the_parameters_that_separate_fits_have_more(ba122):

@@ -94,6 +94,15 @@ def test_the_couplings_of_ba122(shipped, known):
         assert abs(value - known[name][0]) < known[name][1]
 
 
+def test_it_says_what_it_is(shipped):
+    result = shipped[0]
+    lines = repr(result).splitlines()
+    assert lines[0] == "fit: Ba0.6K0.4Fe2As2, ARPES gaps, s+- branch"
+    assert lines[1].startswith("  lambda_13 = 0.0313 +- 0.0070 (68 %: 0.0233")
+    assert lines[-2].endswith("of 2 data, branch s+-")
+    assert lines[-1] == verdict(result)
+
+
 def test_two_data_are_fitted_perfectly(shipped):
     assert 0 <= shipped[0].chi2 < PERFECT
     np.testing.assert_allclose(shipped[0].predicted, [12.4, 6.2], rtol=1e-7)  # sqrt(PERFECT) sigma

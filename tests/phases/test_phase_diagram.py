@@ -45,6 +45,15 @@ def test_points_agree_with_solutions(diagram, row, column):
 
 
 @pytest.mark.slow
+def test_it_says_what_it_is(diagram):
+    plane, *lines = repr(diagram).splitlines()
+    assert plane.startswith(
+        "phase diagram of lambda_33 = 0.15 .. 0.26 (12) and T = 4.2 .. 30.2 (3): normal at 0% of the points"
+    )
+    assert any(line.startswith("  crossing line: ") for line in lines)
+
+
+@pytest.mark.slow
 def test_first_order_line(diagram):
     """At 4.2 K the ground state jumps, at 17 K and above (beyond the critical end point) it does not."""
     points = diagram.lines[BifurcationKind.CROSSING]

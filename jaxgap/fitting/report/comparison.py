@@ -109,7 +109,7 @@ def print_comparison(found: Comparison, console: Console) -> None:
 def _costs(found: Comparison) -> Table:
     """What every model costs."""
     table = Table(title=escape(next(iter(found.fits.values())).config.title or "models"))
-    for column in ("model", "data", "parameters", "chi^2", "AICc", "BIC", "ln evidence", "p"):
+    for column in ("model", "data", "free", "chi^2", "AICc", "BIC", "ln Z", "p"):
         table.add_column(column, justify="left" if column == "model" else "right")
     alike = {FULL} | found.held.keys() | found.uncrossed.keys() | found.empirical.keys()
     for name, fit in _fits(found).items():
