@@ -14,6 +14,7 @@ from jaxgap.fitting.states import of_stability
 from jaxgap.fitting.uncertainty import Prediction
 from jaxgap.model.records import Number
 from jaxgap.model.superconductor import Superconductor
+from jaxgap.numerics.amounts import amount
 from jaxgap.numerics.checks import check
 from jaxgap.numerics.provenance import Provenance
 from jaxgap.solving.curves import GapCurve
@@ -172,9 +173,18 @@ class FitResult(NamedTuple):
         return criteria_of(self.chi2, len(self.value), self.degrees_of_freedom)
 
     def __str__(self) -> str:
-        from jaxgap.fitting.report.verdict import summary  # of this
-
-        return summary(self)
+        found = zip(self.config.parameters.items(), self.value, self.uncertainty, self.intervals, strict=True)
+        rows = [
+            f"  {name} = {value:.5g} +- {error:.2g} {one.unit}".rstrip()
+            + (
+                f" (68 %: {interval.lower.value:.4g} .. {interval.upper.value:.4g})"
+                if np.isfinite(error)
+                else ", not determined"
+            )
+            for (name, one), value, error, interval in found
+        ]
+        cost = f"chi^2 = {self.chi2:.4g} of {amount(len(self.fitted), 'datum', 'data')}, branch {self.branch}"
+        return "\n".join([f"fit: {self.config.title or 'without a title'}", *rows, cost, *filter(None, [self.refused])])
 
     def __repr__(self) -> str:
         return str(self)

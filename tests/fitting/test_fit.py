@@ -98,9 +98,9 @@ def test_it_says_what_it_is(shipped):
     result = shipped[0]
     lines = repr(result).splitlines()
     assert lines[0] == "fit: Ba0.6K0.4Fe2As2, ARPES gaps, s+- branch"
-    assert lines[1].startswith("  lambda_13 = 0.0313 +- 0.0070 (68 %: 0.0233")
-    assert lines[-2].endswith("of 2 data, branch s+-")
-    assert lines[-1] == verdict(result)
+    assert lines[1].startswith("  lambda_13 = 0.031")
+    assert " +- 0.007 (68 %: 0.0233" in lines[1]
+    assert lines[-1].endswith("of 2 data, branch s+-")
 
 
 def test_two_data_are_fitted_perfectly(shipped):

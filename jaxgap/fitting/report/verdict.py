@@ -11,7 +11,7 @@ from jaxgap.fitting.report.rows import ComparedRow, compared, correlation, p_val
 from jaxgap.fitting.result import FitResult, Tried
 from jaxgap.numerics.amounts import amount
 
-__all__ = ["misfit", "starts_text", "summary", "verdict"]
+__all__ = ["misfit", "starts_text", "verdict"]
 
 MISFIT = 0.01
 """Probability of so large a chi^2 below which a fit is called bad."""
@@ -47,16 +47,6 @@ def verdict(result: FitResult) -> str:
     sentences = [*_branches(result), *known, *others, *_warnings(result)]
     told = [text for text in sentences if text] + _assumptions(result) + [_predicted(row) for row in compared(result)]
     return " ".join(told + [f"On {name}: {one.note}" for name, one in result.config.parameters.items() if one.note])
-
-
-def summary(result: FitResult) -> str:
-    """A fit in a few lines: parameters with their 68 % intervals, chi^2, and the verdict."""
-    rows = [
-        f"  {row.name} = {with_error(row.value, row.error)} {row.unit}".rstrip() + f" (68 %: {row.interval_text})"
-        for row in parameter_rows(result)
-    ]
-    cost = f"chi^2 = {result.chi2:.4g} of {amount(len(result.fitted), 'datum', 'data')}, branch {result.branch}"
-    return "\n".join([f"fit: {result.config.title or 'without a title'}", *rows, cost, verdict(result)])
 
 
 def _branches(result: FitResult) -> list[str]:
