@@ -129,7 +129,7 @@ class ZeroEnergyMap(NamedTuple):
     N: Float[np.ndarray, "state strength"]
     """Density of states of all bands at zero energy at the impurity's place, over that of the normal metal without it."""
     clean: Float[np.ndarray, "state"]
-    """The same without the impurity: N / c of a gapless state."""
+    """The same without the impurity: of a gapless state its N / c, over the normal metal's density of states of all bands."""
     crossings: Float[np.ndarray, "state crossing"]
     """Factors with which a bound state is at zero energy, in rising order; NaN where there are fewer."""
     edge: Float[np.ndarray, "state"]
