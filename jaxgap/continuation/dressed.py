@@ -5,9 +5,15 @@ r"""A state with self-energies followed along a path through parameter space: in
 Every point is a state of `jaxgap.solve`, started from the line through Phi of the last two points; a step after which the order
 parameter is not where that line says, or where no state is found, is tried again at half its length. So a state keeps its
 identity where its signs change (s+- turns into s++ under scattering between bands, smoothly, through a band without a gap)
-and where another one has the lower free energy. It ends at a fold, where `sigma_min` vanishes, or in the normal state: p itself
-is stepped here, and folds are ends. (Static interactions have `jaxgap.branches`, which goes through them.) First-order changes
-are where two followed states have equal free energies.
+and where another one has the lower free energy. It ends in the normal state or at a fold, where it meets a state of other
+stability and
+
+.. math:: \sigma_{\min}^2 \propto p_{\mathrm{fold}} - p
+
+whose place is on the line through sigma_min^2 of the last two points: p itself is stepped here, and folds are ends. (Static
+interactions have `jaxgap.branches`, which goes through them.) Close to it a step could lead to the other state, whose
+amplitudes are near: where the stability changes, only a state that has moved as the line says is the same one, as at a
+pitchfork. First-order changes are where two followed states have equal free energies.
 """
 
 from dataclasses import replace
@@ -32,6 +38,11 @@ NEAR = 0.1
 """Distance of an order parameter from where it was expected, in units of its size, up to which a step is taken."""
 LEAST = 0.02
 """The same in units of the system's scale: small order parameters near T_c change by their own size."""
+SAME_WAY = 0.5
+"""Distance of a state whose stability has changed from where it was expected, in units of the way that was expected. That of
+the other state at a fold is at least 1, however short the step."""
+REACH = 4.0
+"""How far beyond the last point a fold is believed, in units of the distance of the last two."""
 SHORTEST = 1e-3
 """Of the first step, below which the state has ended."""
 PLACE = 1e-6
@@ -55,7 +66,9 @@ class FollowedState(NamedTuple):
     sigma_min: Float[np.ndarray, "point"]
     """Small towards a fold, or T_c."""
     end: str
-    """"boundary", "normal", or "lost": a fold, or steps of `SHORTEST` could not follow it."""
+    """"boundary", "normal", "fold", or "lost": steps of `SHORTEST` could not follow it."""
+    fold: float
+    """The position p of the fold at which it ends, NaN of other ends."""
 
     def value(self, name: str | None = None) -> np.ndarray:
         """The values of what changes along the path, [point]."""
@@ -64,7 +77,8 @@ class FollowedState(NamedTuple):
     def __str__(self) -> str:
         name, value = self.path.names[0], self.value()
         first, last = ("(" + ", ".join(f"{D:+.4g}" for D in self.Delta[i]) + ")" for i in (0, -1))
-        return f"{first} meV at {name} = {value[0]:.6g}, {last} meV at {value[-1]:.6g}, where it ends: {self.end}"
+        end = f"fold at {float(self.path.value(self.fold)):.6g}" if self.end == "fold" else self.end
+        return f"{first} meV at {name} = {value[0]:.6g}, {last} meV at {value[-1]:.6g}, where it ends: {end}"
 
 
 def follow_state(path: Path, start: Numbers | RetardedSolution, points: int = 20, backwards: bool = False) -> FollowedState:
@@ -94,22 +108,26 @@ def follow_state(path: Path, start: Numbers | RetardedSolution, points: int = 20
     first = _state_at(path, float(backwards), Phi)
     if int(first.status) not in GOOD:
         raise NotConvergedError(f"There is no superconducting state near {Phi} where this path begins.")
-    states, places, step, end = [first], [float(backwards)], 1.0 / points, "boundary"
+    states, places, step, end, fold = [first], [float(backwards)], 1.0 / points, "boundary", np.nan
     while abs(places[-1] - float(backwards)) < 1:
         p = float(np.clip(places[-1] + forward * step, 0.0, 1.0))
         expected = [_expected(places, [_numbers(one, name) for one in states], p) for name in ("Phi", "pairing")]
         found = _state_at(path, p, expected[0])
-        if _belongs(found, expected[1]):
+        if _belongs(found, expected[1], states[-1]):
             states, places = [*states, found], [*places, p]
             step = min(2 * step, 1.0 / points)
         elif step / 2 < SHORTEST / points:
-            end = "normal" if int(found.status) in (Status.TRIVIAL, Status.NORMAL) and _small(states[-1]) else "lost"
+            normal = int(found.status) in (Status.TRIVIAL, Status.NORMAL) and _small(states[-1])
+            fold = np.nan if normal else _fold(places, states, step)
+            end = "normal" if normal else "lost" if np.isnan(fold) else "fold"
             break
         else:
             step /= 2
-    rows = {name: np.array([_numbers(one, name) for one in states]) for name in ("pairing", "Delta", "Phi", "sigma_min")}
+    pairing, Delta, Phi, sigma_min = (
+        np.array([_numbers(one, name) for one in states]) for name in ("pairing", "Delta", "Phi", "sigma_min")
+    )
     energies = np.array([float(one.free_energy()) for one in states])
-    return FollowedState(path, np.array(places), rows["pairing"], rows["Delta"], rows["Phi"], energies, rows["sigma_min"], end)
+    return FollowedState(path, np.array(places), pairing, Delta, Phi, energies, sigma_min, end, fold)
 
 
 def equal_free_energies(one: FollowedState, other: FollowedState) -> Float[np.ndarray, "crossing"]:
@@ -157,11 +175,23 @@ def _expected(places: list[float], values: list[np.ndarray], p: float) -> np.nda
     return values[-1] + share * (values[-1] - values[-2])
 
 
-def _belongs(found: RetardedSolution, expected: Float[np.ndarray, "channel"]) -> bool:
+def _belongs(found: RetardedSolution, expected: Float[np.ndarray, "channel"], last: RetardedSolution) -> bool:
     """Whether a state is the next one."""
     off = float(np.linalg.norm(_numbers(found, "pairing") - expected))
     limit = max(NEAR * float(np.linalg.norm(expected)), LEAST * float(found.superconductor.scale))
+    if int(found.unstable_amplitude) != int(last.unstable_amplitude):
+        limit = min(limit, SAME_WAY * float(np.linalg.norm(expected - _numbers(last, "pairing"))))
     return int(found.status) in GOOD and off <= limit
+
+
+def _fold(places: list[float], states: list[RetardedSolution], step: float) -> float:
+    """Where sigma_min vanishes, if that is within reach of the last two points, or of the step that failed; else NaN."""
+    if len(places) < 2 or _small(states[-1]):
+        return np.nan
+    a, b = (float(one.sigma_min) ** 2 for one in states[-2:])
+    way = places[-1] - places[-2]
+    beyond = way * b / (a - b) if b < a else np.inf
+    return places[-1] + beyond if abs(beyond) <= REACH * abs(way) + step else np.nan
 
 
 def _small(state: RetardedSolution) -> bool:

@@ -63,6 +63,8 @@ from jaxgap.observables.thermodynamics import normal_specific_heat as normal_spe
 from jaxgap.observables.thermodynamics import specific_heat as specific_heat
 from jaxgap.observables.ultrasound import sound_attenuation as sound_attenuation
 from jaxgap.observables.zero_energy import ZeroEnergy as ZeroEnergy
+from jaxgap.observables.zero_energy import ZeroEnergyMap as ZeroEnergyMap
+from jaxgap.observables.zero_energy import zero_energy_map as zero_energy_map
 from jaxgap.observables.zero_energy import zero_energy_strengths as zero_energy_strengths
 from jaxgap.spectra.fermi_momentum import FermiMomentumGaps as FermiMomentumGaps
 from jaxgap.spectra.minima import branch_names as branch_names

@@ -8,3 +8,4 @@ from jaxgap.plotting.plots import plot_fermi_surface as plot_fermi_surface
 from jaxgap.plotting.plots import plot_gaps as plot_gaps
 from jaxgap.plotting.plots import plot_phase_diagram as plot_phase_diagram
 from jaxgap.plotting.plots import write_phase_diagram as write_phase_diagram
+from jaxgap.plotting.zero_energy import plot_zero_energy_map as plot_zero_energy_map

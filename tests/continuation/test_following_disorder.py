@@ -1,4 +1,4 @@
-"""Dressed states followed in disorder and in temperature: s+- to s++ (Efremov), T_c, a first-order change by disorder."""
+"""Dressed states followed in disorder and in temperature: s+- to s++ (Efremov), T_c, a first-order change, a fold."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,10 @@ from jaxgap.numerics.checks import InputError, NotConvergedError
 
 EQUAL = [[0.4, 0.05, 0.05], [0.05, 0.3, 0.05], [0.05, 0.05, 0.2]]
 """Near the first-order change to what cross pairs dominate: between 0.200 and 0.205 of the last coupling at 4.2 K."""
+ACROSS_THE_FOLD = [4.85, 2.76, 4.42]
+"""Phi [meV] of the unstable state at a density of 0.1 of charges s3."""
+FOLD = 1e-3
+"""sigma_min^2 is linear to the first order of the distance, of which 1 % is left where steps fail."""
 
 
 def crossing_of(path):
@@ -65,6 +69,36 @@ def test_a_first_order_change_by_disorder():
     (equal,), (apart,) = found.values()
     assert 0.200 < 0.199 + 0.008 * equal < 0.205  # As without impurities (page: at a Matsubara cutoff).
     assert apart > equal + 0.01
+
+
+@pytest.mark.slow
+def test_it_stops_at_a_fold():
+    """Charges that tell the bands apart take the state that cross pairs dominate, the ground state of the clean system, through
+    a first-order change to a fold. The other state there, which is unstable, ends at the same density from its side, and is not
+    mistaken for the stable one."""
+    lam = [*EQUAL[:2], [0.05, 0.05, 0.207]]
+    path = jg.path(two_bands(lam, 0.0, S["s3"]), 4.2, {"disorder.density": (0.0, 0.2)})
+    outer = jg.follow_state(path, [1.5, 1.5, 7.0], points=6)
+    inner = jg.follow_state(path, [6.0, 4.0, 1.0], points=3, backwards=True)
+    assert (outer.end, inner.end) == ("fold", "boundary")
+    assert np.isnan(inner.fold)
+    (change,) = path.value(jg.equal_free_energies(inner, outer))
+    assert change == pytest.approx(0.031895, rel=1e-4)
+    assert outer.free_energy[0] < inner.free_energy[-1]
+    assert outer.free_energy[-1] > inner.free_energy[0]
+
+    fold = float(path.value(outer.fold))
+    assert outer.value()[-1] < fold < 0.104
+    assert np.all(np.diff(outer.sigma_min) < 0)
+    assert f"fold at {fold:.6g}" in str(outer)
+    near = jg.path(path.at(0.5)[0], 4.2, {"disorder.density": (0.1, 0.11)})
+    unstable = jg.solve(near.sc_0, 4.2, start=ACROSS_THE_FOLD)
+    stable = jg.solve(near.sc_0, 4.2, start=outer.Phi[-1])
+    assert (int(unstable.unstable_amplitude), int(stable.unstable_amplitude)) == (1, 0)
+    there = jg.follow_state(near, unstable, points=4)
+    assert there.end == "fold"
+    assert np.all(there.pairing[:, 0] > outer.pairing[:, 0].max())
+    assert float(near.value(there.fold)) == pytest.approx(fold, rel=FOLD)
 
 
 def test_what_is_refused():

@@ -10,11 +10,12 @@ import pytest
 from amplitudes import state
 from problems import one_band, problem
 
-from jaxgap import gap_curve, materials
+from jaxgap import InputError, gap_curve, materials
 from jaxgap.drawing import COLOURS, draw_curve
 from jaxgap.materials import ba122
-from jaxgap.observables import branch_minima, branch_names, dispersion, tunnelling_density_of_states
+from jaxgap.observables import ZeroEnergyMap, branch_minima, branch_names, dispersion, tunnelling_density_of_states
 from jaxgap.plotting.plots import plot_density_of_states, plot_dispersion, plot_gaps
+from jaxgap.plotting.zero_energy import plot_zero_energy_map
 from jaxgap.units import hbar2_over_2m_e
 
 CASE = problem("s+- branch, T=1.0")
@@ -143,6 +144,26 @@ def test_draw_curve_joins_its_pieces(ax):
     np.testing.assert_array_equal(solid, [0, 1, 4, np.nan, np.nan])
     np.testing.assert_array_equal(dashed, [np.nan, np.nan, 4, 9, 16])
     assert list(curves(ax)) == ["curve"]
+
+
+def test_plot_zero_energy_map(ax):
+    """Colours are N, dots the crossings, and a line stands where the row is gapless; a state without any has no dot."""
+    x, s = np.array([1.0, 2.0, 3.0]), np.array([0.5, 1.5])
+    N = np.array([[0.1, 0.2], [0.4, 0.8], [1.6, 3.2]])
+    crossings, axis = np.array([[-1.0, 1.0], [np.nan, np.nan], [-1.2, 1.2]]), np.array([[1.0, 3.0], [0.0, 3.0], [-1.0, 3.0]])
+    found = ZeroEnergyMap(s, N, np.ones(3), crossings, np.array([0.3, 0.0, 0.3]), axis, 0.05)
+    assert plot_zero_energy_map(found, x, "T", "spin $x$", ax=ax) is ax
+    assert has_units(ax, "K", None)
+    assert ax.get_ylabel() == "spin $x$"
+    np.testing.assert_array_equal(ax.collections[0].get_array(), N.T)
+    below, above, gapless = ax.get_lines()
+    np.testing.assert_array_equal(below.get_ydata(), crossings[:, 0])
+    np.testing.assert_array_equal(above.get_ydata(), crossings[:, 1])
+    assert set(gapless.get_xdata()) == {2.0}
+    assert "0.05 meV" in ax.get_title()
+    for wrong, said in (([1.0, 2.0], "be 3 positions"), ([1.0, 3.0, 2.0], "rise")):
+        with pytest.raises(InputError, match=f"`x` must {said}"):
+            plot_zero_energy_map(found, wrong, ax=ax)
 
 
 @pytest.mark.parametrize("draw", [plot_dispersion, plot_density_of_states])
