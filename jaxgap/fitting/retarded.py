@@ -12,7 +12,8 @@ is a root of its own, so that its derivative is that of the continuation, exactl
 
 Of a disordered state with an instantaneous interaction it is the energy below which the band has no states
 (`jaxgap.selfenergy.elastic_edge`). Curves of such states are read off the order parameter (`jaxgap.solving.dressed`), which
-moves with the parameters as the gap equations say.
+moves with the parameters as the gap equations say. Bands that cross channels link, with phonons, have no edges of their own: of
+them T_c is fitted, alone, and the phases of their states are not examined.
 
 A state is found from above with the signs of the branch wherever it exists, so that such a fit needs no search for amplitudes:
 least squares runs on the self-consistent solution alone, from every start. Beyond T_c the model has no gap. A state counts if
@@ -86,9 +87,9 @@ def check_retarded(config: FitConfig, sc: Superconductor, data: Iterable[Datum])
         if edges := [datum for datum in fitted if EDGE.datum in (datum.kind, datum.second[0])]:
             raise InputError(f"`{edges[0].quantity}` is of a retarded interaction: here gaps are branch_minimum[<branch>].")
         return
-    if sc.channels[len(sc.band_names) :] and not sc.is_dressed:
+    if _is_linked(sc) and sc.is_disordered:
         raise InputError(
-            "A fit of a retarded interaction with cross channels is not there: their bands have no edges of their own."
+            "A fit of a retarded interaction with cross channels and disorder is not there: without disorder T_c can be fitted."
         )
     if config.system.branch in (ANY, GROUND_STATE):
         raise InputError(f"`system.branch` of a retarded interaction must be one branch, but is `{config.system.branch}`.")
@@ -103,8 +104,10 @@ def _check_data(sc: Superconductor, fitted: list[Datum]) -> None:
     curves = CURVES if sc.is_dressed else ()
     for datum in fitted:
         kinds = {datum.kind, *([datum.second[0]] if datum.second[0] else [])}
-        if not kinds <= set(curves if datum.experiment else KINDS):
+        if not kinds <= set(curves if datum.experiment else ("T_c",) if _is_linked(sc) else KINDS):
             what, known = "a retarded interaction", "gap_edge[<band>] and T_c"
+            if _is_linked(sc):
+                what, known = f"{what} and cross channels", "T_c alone, as their bands have no edges of their own"
             if sc.is_dressed:
                 what, known = "disorder", f"{known}, and curves of {', '.join(CURVES[:-1])} and {CURVES[-1]}"
             # The file of a curve has no `use`.
@@ -114,6 +117,11 @@ def _check_data(sc: Superconductor, fitted: list[Datum]) -> None:
             check_clean(sc)
         if datum.T is not None and datum.kind == EDGE.datum and datum.T <= 0:
             raise InputError(f"`{datum.quantity}` must be at a temperature above 0 K with a retarded interaction.")
+
+
+def _is_linked(sc: Superconductor) -> bool:
+    """Whether cross channels link bands whose self-energy has all Matsubara frequencies: they have no edges of their own."""
+    return bool(sc.channels[len(sc.band_names) :]) and not sc.is_dressed
 
 
 # --- states and numbers ---------------------------------------------------------------------------------------------------
@@ -182,9 +190,14 @@ def _amplitudes(s: RetardedSolution) -> Float[Array, "channel"]:
 
 
 def _edges(s: RetardedSolution) -> Float[Array, "band"]:
-    """Edges of gaps [meV]; NaN of impurities with a retarded interaction, whose spectra are not continued."""
+    """Edges of gaps [meV]; NaN where there are none."""
     sc = s.superconductor
-    return jnp.full(len(sc.band_names), jnp.nan) if sc.is_disordered and not sc.is_dressed else edges_within(s)
+    return edges_within(s) if _has_edges(sc) else jnp.full(len(sc.band_names), jnp.nan)
+
+
+def _has_edges(sc: Superconductor) -> bool:
+    """Not of impurities with a retarded interaction, whose spectra are not continued, nor of bands that cross channels link."""
+    return sc.is_dressed or not (sc.is_disordered or _is_linked(sc))
 
 
 def retarded_counts(p: Problem, theta: np.ndarray) -> tuple[int, int]:
@@ -246,10 +259,12 @@ def _amplitudes_of(s: RetardedSolution, exists: Bool[Array, ""]) -> Solution:
 
 
 def _drawn(s: RetardedSolution) -> Float[Array, "band"]:
-    """What the picture has for gaps [meV]: edges, or, where they are not known, the size of the order parameter."""
+    """What the picture has for gaps [meV]: edges, or, where there are none, the size of the order parameter, of cross-paired
+    bands of Delta at the lowest frequency."""
     sc = s.superconductor
-    unknown = sc.is_disordered and not sc.is_dressed
-    return jnp.abs(s.pairing[: len(sc.band_names)]) if unknown else _edges(s)
+    if _has_edges(sc):
+        return _edges(s)
+    return jnp.abs((s.pairing if sc.is_disordered else s.Delta.real)[: len(sc.band_names)])
 
 
 def retarded_curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covariance: np.ndarray, sample: int) -> np.ndarray:
@@ -269,10 +284,11 @@ def retarded_curve_sigma(p: Problem, theta: np.ndarray, curve: GapCurve, covaria
 def _slopes(
     p: Problem, theta: Parameters, T: Float[Array, "temperature"], sample: int
 ) -> Float[Array, "temperature band parameter"]:
-    def edges(t: Parameters, at: Scalar) -> Float[Array, "band"]:
-        return _edges(_solved(systems_at(p, t)[sample], at, p.pattern))
+    def drawn(t: Parameters, at: Scalar) -> Float[Array, "band"]:
+        s = _solved(systems_at(p, t)[sample], at, p.pattern)
+        return _edges(s) if s.superconductor.is_disordered else _drawn(s)
 
-    return jax.lax.map(lambda at: jax.jacfwd(edges)(theta, at), T)
+    return jax.lax.map(lambda at: jax.jacfwd(drawn)(theta, at), T)
 
 
 def retarded_amplitude_slopes(

@@ -78,7 +78,14 @@ def plot_fit(result: FitResult, ax: Axes | None = None, sample: str = "") -> Axe
 def _what(sc: Superconductor) -> str:
     if sc.is_disordered and not sc.is_dressed:
         return "order parameter"
+    if _is_matrix(sc):
+        return r"$\Delta(i\omega_0)$"
     return "edge of the gap" if sc.is_retarded else "excitation gap (minimum of the branch)"
+
+
+def _is_matrix(sc: Superconductor) -> bool:
+    """Whether gaps are the diagonal of a matrix that depends on frequency: the bands have no edges of their own."""
+    return sc.is_retarded and not sc.is_dressed and len(sc.channels) > len(sc.band_names)
 
 
 # --- the model ---------------------------------------------------------------------------------------------------------
@@ -88,7 +95,7 @@ def _draw_curves(ax: Axes, found: SampleResult, branch: str) -> bool:
     """Both branches, and the band of the fitted one; whether anything of them is dashed."""
     dashed = False
     sc = found.superconductor
-    names = sc.band_names if sc.is_disordered else [f"{name} branch" for name in branch_names(sc)]
+    names = sc.band_names if sc.is_disordered or _is_matrix(sc) else [f"{name} branch" for name in branch_names(sc)]
     for i, name in enumerate(names):
         style = {"color": _colour(i), "lw": 2.2, "label": f"{branch}, {name}", "zorder": 3}
         dashed |= _draw_branch(ax, found.curve, i, **style)
