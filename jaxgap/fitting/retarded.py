@@ -53,6 +53,7 @@ from jaxgap.solving.solution import Solution, Status
 __all__ = [
     "RetardedStates",
     "check_retarded",
+    "is_linked",
     "retarded_amplitude_slopes",
     "retarded_counts",
     "retarded_curve",
@@ -87,7 +88,7 @@ def check_retarded(config: FitConfig, sc: Superconductor, data: Iterable[Datum])
         if edges := [datum for datum in fitted if EDGE.datum in (datum.kind, datum.second[0])]:
             raise InputError(f"`{edges[0].quantity}` is of a retarded interaction: here gaps are branch_minimum[<branch>].")
         return
-    if _is_linked(sc) and sc.is_disordered:
+    if is_linked(sc) and sc.is_disordered:
         raise InputError(
             "A fit of a retarded interaction with cross channels and disorder is not there: without disorder T_c can be fitted."
         )
@@ -104,9 +105,9 @@ def _check_data(sc: Superconductor, fitted: list[Datum]) -> None:
     curves = CURVES if sc.is_dressed else ()
     for datum in fitted:
         kinds = {datum.kind, *([datum.second[0]] if datum.second[0] else [])}
-        if not kinds <= set(curves if datum.experiment else ("T_c",) if _is_linked(sc) else KINDS):
+        if not kinds <= set(curves if datum.experiment else ("T_c",) if is_linked(sc) else KINDS):
             what, known = "a retarded interaction", "gap_edge[<band>] and T_c"
-            if _is_linked(sc):
+            if is_linked(sc):
                 what, known = f"{what} and cross channels", "T_c alone, as their bands have no edges of their own"
             if sc.is_dressed:
                 what, known = "disorder", f"{known}, and curves of {', '.join(CURVES[:-1])} and {CURVES[-1]}"
@@ -119,9 +120,10 @@ def _check_data(sc: Superconductor, fitted: list[Datum]) -> None:
             raise InputError(f"`{datum.quantity}` must be at a temperature above 0 K with a retarded interaction.")
 
 
-def _is_linked(sc: Superconductor) -> bool:
-    """Whether cross channels link bands whose self-energy has all Matsubara frequencies: they have no edges of their own."""
-    return bool(sc.channels[len(sc.band_names) :]) and not sc.is_dressed
+def is_linked(sc: Superconductor) -> bool:
+    """Whether cross channels link bands whose self-energies depend on frequency: gaps are the diagonal of a matrix, and bands
+    have no edges of their own."""
+    return sc.is_retarded and not sc.is_dressed and len(sc.channels) > len(sc.band_names)
 
 
 # --- states and numbers ---------------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def _edges(s: RetardedSolution) -> Float[Array, "band"]:
 
 def _has_edges(sc: Superconductor) -> bool:
     """Not of impurities with a retarded interaction, whose spectra are not continued, nor of bands that cross channels link."""
-    return sc.is_dressed or not (sc.is_disordered or _is_linked(sc))
+    return sc.is_dressed or not (sc.is_disordered or is_linked(sc))
 
 
 def retarded_counts(p: Problem, theta: np.ndarray) -> tuple[int, int]:

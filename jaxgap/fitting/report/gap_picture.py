@@ -17,6 +17,7 @@ from jaxgap.fitting.optimise import other_branch
 from jaxgap.fitting.problem import error_of
 from jaxgap.fitting.report.rows import ends_at_T_c
 from jaxgap.fitting.result import FitResult, SampleResult
+from jaxgap.fitting.retarded import is_linked
 from jaxgap.model.superconductor import Superconductor
 from jaxgap.solving.curves import GapCurve
 from jaxgap.spectra.minima import branch_names
@@ -78,14 +79,9 @@ def plot_fit(result: FitResult, ax: Axes | None = None, sample: str = "") -> Axe
 def _what(sc: Superconductor) -> str:
     if sc.is_disordered and not sc.is_dressed:
         return "order parameter"
-    if _is_matrix(sc):
+    if is_linked(sc):
         return r"$\Delta(i\omega_0)$"
     return "edge of the gap" if sc.is_retarded else "excitation gap (minimum of the branch)"
-
-
-def _is_matrix(sc: Superconductor) -> bool:
-    """Whether gaps are the diagonal of a matrix that depends on frequency: the bands have no edges of their own."""
-    return sc.is_retarded and not sc.is_dressed and len(sc.channels) > len(sc.band_names)
 
 
 # --- the model ---------------------------------------------------------------------------------------------------------
@@ -95,7 +91,7 @@ def _draw_curves(ax: Axes, found: SampleResult, branch: str) -> bool:
     """Both branches, and the band of the fitted one; whether anything of them is dashed."""
     dashed = False
     sc = found.superconductor
-    names = sc.band_names if sc.is_disordered or _is_matrix(sc) else [f"{name} branch" for name in branch_names(sc)]
+    names = sc.band_names if sc.is_disordered or is_linked(sc) else [f"{name} branch" for name in branch_names(sc)]
     for i, name in enumerate(names):
         style = {"color": _colour(i), "lw": 2.2, "label": f"{branch}, {name}", "zorder": 3}
         dashed |= _draw_branch(ax, found.curve, i, **style)
